@@ -1,0 +1,56 @@
+"""Errors and checks with one message form: who, what came, what is wanted.
+
+A caller's mistake raises; `assert` is only for our own. The two error classes decide a command's
+exit code: `UsageError` gives 2, `InputError` gives 1. Both print as one line, without a traceback.
+"""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+class UsageError(ValueError):
+    """A flag, field or argument is wrong: the cure is another command line."""
+
+
+class InputError(ValueError):
+    """A file, a picture or a run is not what it should be: the cure is another input."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`'; did you mean a, b?'` for the known names closest to `name`, or an empty text."""
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
+    return f'; did you mean {", ".join(close)}?' if close else ''
+
+
+def one_of(who: str, value: str, known: Iterable[str]) -> str:
+    """`value`, which must be one of `known`.
+
+    Raises: UsageError that lists what is known and the nearest names.
+    """
+    known = list(known)
+    if value not in known:
+        raise UsageError(
+            f'{who} is {value!r}; it must be one of {", ".join(known)}{nearest(value, known)}'
+        )
+    return value
+
+
+def rank(who: str, tensor: Any, wanted: int) -> None:
+    """Refuses a tensor or array whose static rank is known and is not `wanted`."""
+    ndims = getattr(tensor.shape, 'rank', None) if hasattr(tensor.shape, 'rank') else tensor.ndim
+    if ndims is not None and ndims != wanted:
+        raise ValueError(f'{who}: shape is {tensor.shape}, rank {ndims}; it must have rank {wanted}.')
+
+
+def same_shape(who: str, **tensors: Any) -> None:
+    """Refuses two tensors whose static shapes cannot be equal; the keywords name them."""
+    (a, x), (b, y) = tensors.items()
+    if not x.shape.is_compatible_with(y.shape):
+        raise ValueError(f'{who}: {a} is {x.shape}, {b} is {y.shape}; they must agree.')
+
+
+def in_range(who: str, value: float, low: float, high: float) -> None:
+    """Refuses a number outside [low, high]."""
+    if not low <= value <= high:
+        raise UsageError(f'{who} is {value}; it must lie in [{low}, {high}]')
