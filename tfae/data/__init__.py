@@ -1,0 +1,187 @@
+"""Data sets as numpy arrays: a set's name is the name of its file in this folder.
+
+N examples, H x W picture, C channels. Nothing here imports TensorFlow; `pipeline.py` carries the
+arrays into a graph.
+
+A set's module has two members:
+
+    FIELDS: tuple[str, ...]   # fields of `Config` that this set reads, beyond the common ones
+    load(config: Config) -> tuple[Split, Split, tuple[str, ...]]   # train, test, class names
+
+Modules that are no sets start with an underscore, save for `pipeline`.
+"""
+
+import dataclasses
+import hashlib
+import importlib
+import os
+import pathlib
+import pkgutil
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+
+from tfae import checks
+
+_COMMON_FIELDS = ('dataset', 'validation_fraction')
+_VALIDATION_SEED = 1
+_TEST_SEED = 2
+
+
+class Split(NamedTuple):
+    """Pictures and their classes."""
+
+    images: np.ndarray  # [N, H, W, C]; uint8 counts 1/255, float32 lies in [0, 1]
+    labels: np.ndarray | None  # [N] int64
+
+
+class DataSet(NamedTuple):
+    """A loaded set; its three parts share no example."""
+
+    name: str
+    train: Split
+    validation: Split  # may hold 0 examples
+    test: Split
+    class_names: tuple[str, ...]  # empty when unlabelled
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """`(H, W, C)`, the same in every part."""
+        height, width, channels = self.train.images.shape[1:]
+        return height, width, channels
+
+    def fingerprint(self) -> str:
+        """Hash of every pixel and label and of the cut into parts, as 32 hexadecimal digits.
+
+        Two sets of one fingerprint hold the same examples in the same parts, so a run that is
+        measured later is measured on pictures that it was not trained on.
+        """
+        digest = hashlib.blake2b(digest_size=16)
+        for part in (self.train, self.validation, self.test):
+            for array in part:
+                if array is None:
+                    digest.update(b'none')
+                else:
+                    digest.update(f'{array.dtype} {array.shape}'.encode())
+                    digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+        return digest.hexdigest()
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What to load."""
+
+    dataset: str = dataclasses.field(
+        default='digits', metadata={'help': 'Data set: the name of a file in tfae/data.'}
+    )
+    data_dir: str = dataclasses.field(
+        default='',
+        metadata={
+            'help': "Folder with the set's files, or one that holds a folder of the set's name; "
+            'for npz, the file. Empty: $TFAE_DATA_DIR/<set> if that exists, else '
+            '~/.cache/tfae/<set>.'
+        },
+    )
+    validation_fraction: float = dataclasses.field(
+        default=0.1,
+        metadata={
+            'help': 'Part of the training set kept for validation, in [0, 1). The same fraction '
+            'always gives the same examples, and a larger one holds the smaller.'
+        },
+    )
+
+
+def names() -> list[str]:
+    """Names of the data sets, sorted."""
+    modules = (module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(name for name in modules if name != 'pipeline' and not name.startswith('_'))
+
+
+def module(name: str) -> ModuleType:
+    """The module of data set `name`.
+
+    Raises: UsageError with the nearest names if there is none.
+    """
+    return importlib.import_module(f'{__name__}.{checks.one_of("--dataset", name, names())}')
+
+
+def load(config: Config) -> DataSet:
+    """The data set that `config` names, with its validation part cut from its training part.
+
+    Raises:
+      UsageError: an unknown set, a field that this set does not read, or a fraction that leaves
+        no training example.
+      InputError: files that are missing or are not what they should be.
+    """
+    checks.in_range('--validation_fraction', config.validation_fraction, 0, 1)
+    source = module(config.dataset)
+    _refuse_unread_fields(config, source.FIELDS)
+    train, test, class_names = source.load(config)
+    wanted = round(config.validation_fraction * len(train.images))
+    if wanted >= len(train.images):
+        raise checks.UsageError(
+            f'--validation_fraction is {config.validation_fraction}, which leaves none of the '
+            f'{len(train.images)} training examples of {config.dataset}; it must be smaller'
+        )
+    train, validation = cut(train, wanted, _VALIDATION_SEED)
+    return DataSet(config.dataset, train, validation, test, tuple(class_names))
+
+
+def pixels(images: np.ndarray) -> np.ndarray:
+    """`images` as float32 in [0, 1]: uint8 is scaled by 1/255, float32 comes back as it is.
+
+    Equal to `tf.image.convert_image_dtype(images, tf.float32)` bit for bit: that multiplies by
+    the rounded 1/255 too, where a division would differ in the last place.
+    """
+    if images.dtype == np.uint8:
+        return np.multiply(images, np.float32(1 / 255), dtype=np.float32)
+    return images.astype(np.float32, copy=False)
+
+
+def cut(split: Split, count: int, seed: int) -> tuple[Split, Split]:
+    """All but `count` examples of `split`, and those `count`; both keep their order.
+
+    Which examples go is a function of `(seed, N)` alone, and a smaller count takes a subset.
+    """
+    # RandomState, whose streams are frozen for good: a Generator's may change between versions.
+    order = np.random.RandomState(seed).permutation(len(split.images))
+    taken = np.zeros(len(order), bool)
+    taken[order[:count]] = True
+    return _select(split, ~taken), _select(split, taken)
+
+
+def with_test(split: Split, who: str) -> tuple[Split, Split]:
+    """Train and test parts of a set published as one: a fixed fifth, rounded up, is the test.
+
+    Raises: InputError that names `who` if there are fewer than two examples.
+    """
+    count = len(split.images)
+    if count < 2:
+        raise checks.InputError(f'{who}: holds {count} example; a train and a test part take two')
+    return cut(split, -(-count // 5), _TEST_SEED)
+
+
+def folder(data_dir: str, name: str) -> pathlib.Path:
+    """Where the files of set `name` lie, or will: see the help of `Config.data_dir`."""
+    if data_dir:
+        given = pathlib.Path(data_dir).expanduser()
+        return given / name if (given / name).is_dir() else given
+    shared = os.environ.get('TFAE_DATA_DIR')
+    if shared and (pathlib.Path(shared) / name).is_dir():
+        return pathlib.Path(shared) / name
+    return pathlib.Path('~/.cache/tfae').expanduser() / name
+
+
+def _select(split: Split, mask: np.ndarray) -> Split:
+    return Split(split.images[mask], None if split.labels is None else split.labels[mask])
+
+
+def _refuse_unread_fields(config: Config, read: tuple[str, ...]) -> None:
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if field.name not in (*_COMMON_FIELDS, *read) and value != field.default:
+            raise checks.UsageError(
+                f'--{field.name} is {value!r}, but data set {config.dataset} does not read it; '
+                f'leave it at {field.default!r}'
+            )
