@@ -40,7 +40,9 @@ def rank(who: str, tensor: Any, wanted: int) -> None:
     """Refuses a tensor or array whose static rank is known and is not `wanted`."""
     ndims = getattr(tensor.shape, 'rank', None) if hasattr(tensor.shape, 'rank') else tensor.ndim
     if ndims is not None and ndims != wanted:
-        raise ValueError(f'{who}: shape is {tensor.shape}, rank {ndims}; it must have rank {wanted}.')
+        raise ValueError(
+            f'{who}: shape is {tensor.shape}, rank {ndims}; it must have rank {wanted}.'
+        )
 
 
 def same_shape(who: str, **tensors: Any) -> None:

@@ -1,0 +1,68 @@
+"""Corruption of inputs for denoising autoencoders. Vincent et al., ICML 2008 and JMLR 2010.
+
+Noise is a function of a seed tensor, itself a function of (run seed, step): the same step of the
+same run always corrupts the same pixels, and each example of a batch has noise of its own.
+A corruption is written `kind:level` on the command line, for example `masking:0.3`.
+"""
+
+from typing import NamedTuple
+
+import tensorflow.compat.v1 as tf
+
+from tfae import checks
+
+KINDS = ('none', 'masking', 'gaussian', 'salt_and_pepper', 'dropout')
+
+
+class Corruption(NamedTuple):
+    """One kind of noise and its strength."""
+
+    kind: str
+    level: float  # probability that an input is hit; standard deviation for `gaussian`
+
+
+def parse(text: str) -> Corruption:
+    """`'masking:0.3'` -> `Corruption('masking', 0.3)`; `'none'` takes no level.
+
+    Raises: UsageError that names the text and what is wanted.
+    """
+    kind, _, level = text.partition(':')
+    checks.one_of('--corruption', kind, KINDS)
+    if kind == 'none' and not level:
+        return Corruption('none', 0.0)
+    try:
+        value = float(level)
+    except ValueError:
+        raise checks.UsageError(
+            f'--corruption is {text!r}; it must be none or kind:level, as in masking:0.3'
+        ) from None
+    limit = 0.0 if kind == 'none' else float('inf') if kind == 'gaussian' else 1.0
+    if not 0 <= value <= limit or (kind == 'dropout' and value == 1):
+        raise checks.UsageError(f'--corruption is {text!r}; the level must lie in [0, {limit}]')
+    return Corruption(kind, value)
+
+
+def corrupt(x: tf.Tensor, corruption: Corruption, seed: tf.Tensor) -> tf.Tensor:
+    """`x` with fresh noise on every element.
+
+    Args:
+      x: float tensor `[B, ...]`.
+      corruption: kind and level. `masking` sets inputs to 0; `dropout` does too and scales the
+        rest by 1 / (1 - level); `salt_and_pepper` sets them to 0 or 1 with equal chance;
+        `gaussian` adds noise, without clipping.
+      seed: int tensor `[2]`, from (run seed, step).
+    Returns: float tensor of the shape of `x`.
+    """
+    kind, level = corruption
+    if kind == 'none' or level == 0:
+        return x
+    with tf.name_scope(kind):
+        shape = tf.shape(x)
+        if kind == 'gaussian':
+            return x + level * tf.random.stateless_normal(shape, seed, dtype=x.dtype)
+        uniform = tf.random.stateless_uniform(shape, seed, dtype=x.dtype)
+        if kind == 'salt_and_pepper':
+            salt = tf.cast(uniform < level / 2, x.dtype)
+            return tf.where(uniform < level, salt, x)
+        kept = tf.cast(uniform >= level, x.dtype)
+        return x * kept / (1 - level) if kind == 'dropout' else x * kept

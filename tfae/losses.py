@@ -1,0 +1,49 @@
+"""Reconstruction likelihoods: pure, per example `[B]`; the caller averages and weighs.
+
+Shapes: B batch; the rest of a tensor is one example's pixels, over which each loss sums.
+"""
+
+from typing import Literal
+
+import tensorflow.compat.v1 as tf
+
+from tfae import checks
+
+Likelihood = Literal['squared_error', 'bernoulli']
+
+
+def squared_error(targets: tf.Tensor, predictions: tf.Tensor, name: str = 'squared_error'):
+    """Squared distance of each example from its prediction, summed over pixels.
+
+    Args:
+      targets: float tensor `[B, ...]`.
+      predictions: float tensor of the same shape.
+      name: of the operation.
+    Returns: float tensor `[B]`.
+    Raises: ValueError if the static shapes differ.
+    """
+    checks.same_shape(name, targets=targets, predictions=predictions)
+    with tf.name_scope(name):
+        return _sum_pixels(tf.math.squared_difference(targets, predictions))
+
+
+def bernoulli(targets: tf.Tensor, logits: tf.Tensor, name: str = 'bernoulli'):
+    """-log p(target) in nats under independent Bernoulli pixels, summed over pixels.
+
+    Grey targets count as probabilities; the sum is then the cross-entropy, whose least value is
+    the targets' own entropy and not zero.
+
+    Args:
+      targets: float tensor `[B, ...]` in [0, 1].
+      logits: float tensor of the same shape; sigmoid(logits) are the probabilities.
+      name: of the operation.
+    Returns: float tensor `[B]`, nats per example.
+    Raises: ValueError if the static shapes differ.
+    """
+    checks.same_shape(name, targets=targets, logits=logits)
+    with tf.name_scope(name):
+        return _sum_pixels(tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=logits))
+
+
+def _sum_pixels(values: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(values, axis=list(range(1, values.shape.rank)))
