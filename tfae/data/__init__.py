@@ -90,6 +90,15 @@ class Config:
             'always gives the same examples, and a larger one holds the smaller.'
         },
     )
+    synthetic_kind: str = dataclasses.field(
+        default='bars', metadata={'help': 'For synthetic alone: bars, blobs or linear.'}
+    )
+    synthetic_shape: str = dataclasses.field(
+        default='16x16x1', metadata={'help': 'For synthetic alone: height x width x channels.'}
+    )
+    synthetic_examples: int = dataclasses.field(
+        default=1000, metadata={'help': 'For synthetic alone: training and test pictures together.'}
+    )
 
 
 def names() -> list[str]:
