@@ -1,0 +1,211 @@
+"""What holds for every data set, and the cut into parts."""
+
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tfae import checks, data
+
+EMBEDDED = ('digits', 'synthetic')  # need no file
+
+
+def same(a, b):
+    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def whole(count, labelled=True):
+    images = np.arange(count, dtype=np.uint8).reshape(count, 1, 1, 1)
+    return data.Split(images, np.arange(count) if labelled else None)
+
+
+def test_names_are_the_files_of_sets():
+    folder = pathlib.Path(data.__file__).parent
+    files = {path.stem for path in folder.glob('[!_]*.py')} - {'pipeline'}
+    assert data.names() == sorted(files)
+    assert {'digits', 'mnist', 'fashion_mnist', 'npz', 'synthetic'} <= set(data.names())
+
+
+@pytest.mark.parametrize('name', data.names())
+def test_every_set_has_the_members_of_the_contract(name):
+    source = data.module(name)
+    assert source.__doc__
+    assert callable(source.load)
+    assert set(source.FIELDS) <= set(data.Config.__dataclass_fields__)
+
+
+def test_every_field_of_the_configuration_has_a_help_text():
+    for field in data.Config.__dataclass_fields__.values():
+        assert field.metadata['help'].endswith('.'), field.name
+
+
+def test_loading_does_not_import_tensorflow():
+    code = (
+        'import sys; from tfae import data\n'
+        'for name in data.names(): data.module(name)\n'
+        'data.load(data.Config())\n'
+        'sys.exit("tensorflow" in sys.modules)'
+    )
+    assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize('name', EMBEDDED)
+def test_parts_are_pictures_with_classes(name):
+    dataset = data.load(data.Config(dataset=name))
+    for part in (dataset.train, dataset.validation, dataset.test):
+        assert part.images.shape == (len(part.labels), *dataset.image_shape)
+        assert part.images.dtype in (np.uint8, np.float32)
+        assert part.labels.dtype == np.int64
+        scaled = data.pixels(part.images)
+        assert scaled.min() >= 0
+        assert scaled.max() <= 1
+        assert set(part.labels) <= set(range(len(dataset.class_names)))
+
+
+@pytest.mark.parametrize('name', EMBEDDED)
+def test_loading_twice_gives_the_same_bytes(name):
+    a, b = (data.load(data.Config(dataset=name)) for _ in range(2))
+    assert a.fingerprint() == b.fingerprint()
+    assert all(same(x, y) for x, y in zip(a[1:4], b[1:4], strict=True))
+
+
+def test_unknown_set_is_refused_with_the_nearest_name():
+    with pytest.raises(checks.UsageError, match=r"'fashion-mnist'.* did you mean fashion_mnist"):
+        data.load(data.Config(dataset='fashion-mnist'))
+
+
+@pytest.mark.parametrize('name', ['pipeline', '_idx', '', '..', 'os'])
+def test_a_module_that_is_no_set_is_refused(name):
+    with pytest.raises(checks.UsageError, match='must be one of digits, '):
+        data.load(data.Config(dataset=name))
+
+
+@pytest.mark.parametrize(
+    'config, text',
+    [
+        (data.Config(data_dir='x'), "--data_dir is 'x', but data set digits does not read it"),
+        (data.Config(synthetic_shape='8x8x1'), '--synthetic_shape .* digits does not read it'),
+        (data.Config('synthetic', data_dir='x'), '--data_dir .* synthetic does not read it'),
+        (data.Config('mnist', synthetic_examples=5), '--synthetic_examples is 5, .* mnist'),
+    ],
+)
+def test_a_field_of_another_set_is_refused(config, text):
+    with pytest.raises(checks.UsageError, match=text):
+        data.load(config)
+
+
+@pytest.mark.parametrize('fraction', [-0.1, 1.1, float('nan')])
+def test_a_fraction_out_of_range_is_refused(fraction):
+    with pytest.raises(checks.UsageError, match=r'--validation_fraction .* must lie in \[0, 1\]'):
+        data.load(data.Config(validation_fraction=fraction))
+
+
+@pytest.mark.parametrize('fraction', [1.0, 0.9999])
+def test_a_fraction_that_leaves_no_training_example_is_refused(fraction):
+    with pytest.raises(checks.UsageError, match='leaves none of the 1437 training examples'):
+        data.load(data.Config(validation_fraction=fraction))
+
+
+def test_no_fraction_leaves_the_training_set_whole():
+    dataset = data.load(data.Config(validation_fraction=0.0))
+    assert len(dataset.train.images) == 1437
+    assert dataset.validation.images.shape == (0, 8, 8, 1)
+    assert dataset.validation.labels.shape == (0,)
+
+
+def test_the_test_part_does_not_depend_on_the_fraction():
+    a, b = (data.load(data.Config(validation_fraction=f)) for f in (0.0, 0.5))
+    assert same(a.test, b.test)
+
+
+@pytest.mark.parametrize('labelled', [True, False])
+def test_cut_partitions_and_keeps_the_order(labelled):
+    rest, taken = data.cut(whole(100, labelled), 30, seed=1)
+    kept, gone = rest.images.ravel(), taken.images.ravel()
+    assert (len(kept), len(gone)) == (70, 30)
+    assert sorted([*kept, *gone]) == list(range(100))
+    assert np.all(np.diff(kept.astype(int)) > 0)
+    assert np.all(np.diff(gone.astype(int)) > 0)
+    if labelled:
+        assert np.array_equal(rest.labels, kept)
+        assert np.array_equal(taken.labels, gone)
+    else:
+        assert rest.labels is None
+        assert taken.labels is None
+
+
+def test_a_larger_cut_holds_the_smaller():
+    small, large = (set(data.cut(whole(100), n, seed=1)[1].labels) for n in (10, 40))
+    assert small < large
+
+
+def test_a_cut_takes_the_same_examples_for_good():
+    # Frozen here: another draw would put training examples of old runs into their test part.
+    assert list(data.cut(whole(20), 6, seed=1)[1].labels) == [2, 3, 6, 10, 14, 16]
+
+
+@pytest.mark.parametrize('count, tested', [(2, 1), (5, 1), (6, 2), (1797, 360)])
+def test_the_test_part_of_a_whole_set_is_a_fifth_rounded_up(count, tested):
+    split = data.Split(np.zeros((count, 1, 1, 1), np.uint8), None)
+    train, test = data.with_test(split, 'here')
+    assert (len(train.images), len(test.images)) == (count - tested, tested)
+
+
+def test_one_example_cannot_be_cut():
+    with pytest.raises(checks.InputError, match='here: holds 1 example; .* take two'):
+        data.with_test(whole(1), 'here')
+
+
+def test_pixels_of_bytes_lie_in_the_unit_interval():
+    counts = np.arange(256, dtype=np.uint8)
+    scaled = data.pixels(counts)
+    assert scaled.dtype == np.float32
+    assert (scaled[0], scaled[255]) == (0, 1)
+    np.testing.assert_allclose(scaled, np.arange(256) / 255, rtol=1e-6)
+
+
+def test_pixels_equal_the_graph_bit_for_bit():
+    tf = pytest.importorskip('tensorflow')
+    counts = np.arange(256, dtype=np.uint8)
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        converted = session.run(tf.image.convert_image_dtype(counts, tf.float32))
+    assert data.pixels(counts).tobytes() == converted.tobytes()
+
+
+def test_pixels_of_floats_come_back_untouched():
+    images = np.array([0, 0.5, 1], np.float32)
+    assert data.pixels(images) is images
+
+
+def test_fingerprint_sees_one_pixel_one_label_and_the_cut():
+    base = data.load(data.Config())
+    prints = {base.fingerprint()}
+    images, labels = base.test.images.copy(), base.test.labels.copy()
+    images[-1, -1, -1] += np.float32(1 / 16)
+    labels[0] ^= 1
+    prints.add(base._replace(test=data.Split(images, base.test.labels)).fingerprint())
+    prints.add(base._replace(test=data.Split(base.test.images, labels)).fingerprint())
+    prints.add(base._replace(test=data.Split(base.test.images, None)).fingerprint())
+    prints.add(base._replace(train=base.validation, validation=base.train).fingerprint())
+    prints.add(data.load(data.Config(validation_fraction=0.2)).fingerprint())
+    assert len(prints) == 6
+    assert all(len(digits) == 32 for digits in prints)
+
+
+def test_folder_prefers_the_set_inside_the_given_folder(tmp_path):
+    assert data.folder(str(tmp_path), 'mnist') == tmp_path
+    (tmp_path / 'mnist').mkdir()
+    assert data.folder(str(tmp_path), 'mnist') == tmp_path / 'mnist'
+    assert data.folder(str(tmp_path / 'mnist'), 'mnist') == tmp_path / 'mnist'
+
+
+def test_folder_falls_back_to_the_environment_then_to_the_cache(tmp_path, monkeypatch):
+    cache = pathlib.Path('~/.cache/tfae/mnist').expanduser()
+    monkeypatch.delenv('TFAE_DATA_DIR', raising=False)
+    assert data.folder('', 'mnist') == cache
+    monkeypatch.setenv('TFAE_DATA_DIR', str(tmp_path))
+    assert data.folder('', 'mnist') == cache
+    (tmp_path / 'mnist').mkdir()
+    assert data.folder('', 'mnist') == tmp_path / 'mnist'
