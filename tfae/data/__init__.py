@@ -18,11 +18,12 @@ import os
 import pathlib
 import pkgutil
 from types import ModuleType
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from tfae import checks
+from tfae.config import option
 
 _COMMON_FIELDS = ('dataset', 'validation_fraction')
 _VALIDATION_SEED = 1
@@ -72,32 +73,23 @@ class DataSet(NamedTuple):
 class Config:
     """What to load."""
 
-    dataset: str = dataclasses.field(
-        default='digits', metadata={'help': 'Data set: the name of a file in tfae/data.'}
+    dataset: str = option('digits', 'Data set: the name of a file in tfae/data.')
+    data_dir: str = option(
+        '',
+        "Folder with the set's files, or one that holds a folder of the set's name; for npz, the "
+        'file. Empty: $TFAE_DATA_DIR/<set> if that exists, else ~/.cache/tfae/<set>.',
     )
-    data_dir: str = dataclasses.field(
-        default='',
-        metadata={
-            'help': "Folder with the set's files, or one that holds a folder of the set's name; "
-            'for npz, the file. Empty: $TFAE_DATA_DIR/<set> if that exists, else '
-            '~/.cache/tfae/<set>.'
-        },
+    validation_fraction: float = option(
+        0.1,
+        'Part of the training set kept for validation, in [0, 1). The same fraction always gives '
+        'the same examples, and a larger one holds the smaller.',
     )
-    validation_fraction: float = dataclasses.field(
-        default=0.1,
-        metadata={
-            'help': 'Part of the training set kept for validation, in [0, 1). The same fraction '
-            'always gives the same examples, and a larger one holds the smaller.'
-        },
+    synthetic_kind: Literal['bars', 'blobs', 'linear'] = option(
+        'bars', 'For synthetic alone: what its pictures show.'
     )
-    synthetic_kind: str = dataclasses.field(
-        default='bars', metadata={'help': 'For synthetic alone: bars, blobs or linear.'}
-    )
-    synthetic_shape: str = dataclasses.field(
-        default='16x16x1', metadata={'help': 'For synthetic alone: height x width x channels.'}
-    )
-    synthetic_examples: int = dataclasses.field(
-        default=1000, metadata={'help': 'For synthetic alone: training and test pictures together.'}
+    synthetic_shape: str = option('16x16x1', 'For synthetic alone: height x width x channels.')
+    synthetic_examples: int = option(
+        1000, 'For synthetic alone: training and test pictures together.'
     )
 
 
