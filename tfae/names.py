@@ -23,3 +23,37 @@ DECODER = 'decoder'
 def layer(i: int) -> str:
     """Scope of layer `i` of a stack, counted from 1 at the input side."""
     return f'layer_{i}'
+
+
+# Variables that only batch renormalization has.
+MOVING_STDDEV = 'moving_stddev'
+RENORM_MEAN = 'renorm_mean'
+RENORM_STDDEV = 'renorm_stddev'
+
+# Operations inside a layer's scope.
+REGULARIZER = 'Regularizer'
+ACTIVITY_REGULARIZER = 'ActivityRegularizer'
+CONVOLUTION_2D = 'Conv2D'
+MOVING_AVERAGE = 'AssignMovingAvg'
+NEW_VALUE = 'AssignNewValue'
+
+# Objectives.
+RECONSTRUCTION = 'reconstruction'
+LOSS = 'loss'
+
+# What a run adds to the graph beside its model.
+TRAINING = 'training'
+VALIDATION = 'validation'
+INFERENCE = 'inference'
+PRETRAINING = 'pretraining'
+FINE_TUNING = 'fine_tuning'
+EXAMPLES = 'examples'
+CODES = 'codes'
+SUMS = 'sums'
+GRADIENT_NORM = 'gradient_norm'
+LEARNING_RATE = 'learning_rate'
+SUMMARIES = 'summaries'
+IMAGES = 'images'
+CODE = 'code'
+FILTERS = 'filters'
+DECODED = 'decoded'

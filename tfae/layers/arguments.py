@@ -1,0 +1,140 @@
+"""Arguments of layers, checked and brought to one form."""
+
+import numbers
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow.compat.v1 as tf
+
+from tfae import checks
+
+_INITIALIZERS = (
+    'constant',
+    'glorot_normal',
+    'glorot_uniform',
+    'he_normal',
+    'he_uniform',
+    'identity',
+    'lecun_normal',
+    'lecun_uniform',
+    'ones',
+    'orthogonal',
+    'random_normal',
+    'random_uniform',
+    'truncated_normal',
+    'variance_scaling',
+    'zeros',
+)
+_ACTIVATIONS = (
+    'crelu',
+    'elu',
+    'leaky_relu',
+    'relu',
+    'relu6',
+    'selu',
+    'sigmoid',
+    'softmax',
+    'softplus',
+    'softsign',
+    'swish',
+    'tanh',
+)
+# What a layer class takes beside its own arguments; the underscored two are TF1's.
+_COMMON = ('trainable', 'name', 'dtype', 'activity_regularizer', '_scope', '_reuse')
+
+
+def named(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a constructor that ends in `**kwargs`, from `locals()` on its first line.
+
+    Raises: TypeError if `kwargs` holds a name that no layer takes.
+    """
+    options = {k: v for k, v in arguments.items() if k not in ('self', '__class__', 'kwargs')}
+    extra = arguments.get('kwargs', {})
+    unknown = sorted(set(extra) - set(_COMMON))
+    if unknown:
+        who = type(arguments['self']).__name__
+        close = checks.nearest(unknown[0], [*options, *_COMMON])
+        raise TypeError(f'{who} got {unknown[0]}, which it does not take{close}')
+    return options | extra
+
+
+def integer(who: str, value: Any) -> int:
+    """`value` as an int of at least 1.
+
+    Raises: ValueError.
+    """
+    try:
+        number = int(value) if isinstance(value, float) else operator.index(value)
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise ValueError(f'{who} is {value!r}; it must be a positive integer.')
+    return number
+
+
+def pair(who: str, value: Any) -> tuple[int, int]:
+    """`value` as two ints of at least 1: one number stands for both.
+
+    Raises: ValueError.
+    """
+    try:
+        first, second = (value, value) if isinstance(value, numbers.Integral) else value
+        sizes = operator.index(first), operator.index(second)
+    except (TypeError, ValueError):
+        sizes = (0, 0)
+    if min(sizes) < 1:
+        raise ValueError(f'{who} is {value!r}; it must be a positive integer or two of them.')
+    return sizes
+
+
+def padding(who: str, value: str) -> str:
+    """`'valid'` or `'same'`; the case of the letters is free.
+
+    Raises: ValueError.
+    """
+    return _lowercase(f'{who}: padding', value, ('valid', 'same'))
+
+
+def data_format(who: str, value: str) -> str:
+    """`'channels_last'` or `'channels_first'`; the case of the letters is free.
+
+    Raises: ValueError.
+    """
+    return _lowercase(f'{who}: data_format', value, ('channels_last', 'channels_first'))
+
+
+def activation(who: str, value: Any) -> Callable[[Any], Any] | None:
+    """A function of one tensor, given as such or by the name that `tf.nn` knows it under.
+
+    Raises: ValueError.
+    """
+    if not isinstance(value, str):
+        return value
+    if value == 'linear':
+        return None
+    return getattr(tf.nn, checks.one_of(f'{who}: activation', value, ('linear', *_ACTIVATIONS)))
+
+
+def initializer(who: str, value: Any) -> Any:
+    """What `get_variable` takes as initializer, given as such or by a name of `tf.initializers`.
+
+    Raises: ValueError.
+    """
+    if not isinstance(value, str):
+        return value
+    return getattr(tf.initializers, checks.one_of(f'{who}: initializer', value, _INITIALIZERS))()
+
+
+def training(value: Any) -> Any:
+    """A Python bool where `value` is known while the graph is built, else the boolean tensor."""
+    if not tf.is_tensor(value):
+        return bool(value)
+    known = tf.get_static_value(value)
+    return value if known is None else bool(known)
+
+
+def _lowercase(who: str, value: str, known: tuple[str, ...]) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f'{who} is {value!r}; it must be one of {", ".join(known)}')
+    return checks.one_of(who, value.lower(), known)

@@ -1,0 +1,291 @@
+"""`Layer`: what every layer of TF1's `tf.layers` does, on variable scopes and `get_variable`.
+
+A layer takes its variable scope when it is first used: a name given to a layer function is that
+scope's name, and a layer without a name counts up from its class's (`dense`, `dense_1`). Everything
+else about names, reuse, default initializers and regularizers, custom getters and partitioners is
+`tf.compat.v1.get_variable`'s own behaviour inside that scope. Variables are resource variables; TF1
+checkpoints know no difference.
+
+Source: the documentation of TensorFlow 1.15, `tf.layers.Layer`.
+"""
+
+import collections
+import contextlib
+import re
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow.compat.v1 as tf
+
+from tfae import names
+from tfae.layers import arguments
+
+_counters: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # graph -> Counter of names
+
+
+class Layer:
+    """Variables in one scope, and a function of tensors that uses them.
+
+    A subclass makes its variables in `build(input_shape)`, with `add_weight`, and its outputs in
+    `call(inputs, ...)`. Calling the layer again shares the variables.
+
+    Args:
+      trainable: whether the variables go to `TRAINABLE_VARIABLES`, and the updates to `UPDATE_OPS`.
+      name: the name of the scope; a name that is taken gets a number.
+      dtype: the type of the variables; by default the type of the first input.
+      activity_regularizer: function of the output; its value, divided by the batch size, goes to
+        `REGULARIZATION_LOSSES`.
+      _scope: name or `VariableScope` to take as it is, without a number.
+      _reuse: as `reuse` of `tf.compat.v1.variable_scope`.
+
+    Raises: TypeError for an unknown argument.
+    """
+
+    def __init__(
+        self,
+        trainable: bool = True,
+        name: Any = None,
+        dtype: Any = None,
+        activity_regularizer: Any = None,
+        _scope: Any = None,
+        _reuse: Any = None,
+    ) -> None:
+        self.trainable = trainable
+        self.built = False
+        self.input_spec: Any = None
+        self.activity_regularizer = activity_regularizer
+        self._dtype = None if dtype is None else tf.as_dtype(dtype).name
+        self._base_name, self._name = _base_name_and_name(type(self).__name__, name)
+        self._reuse = _reuse
+        self._scope: Any = None
+        if _scope:
+            self._take_scope(_scope)
+        self._trainable_weights: list[Any] = []
+        self._non_trainable_weights: list[Any] = []
+        self._losses: list[Any] = []
+        self._updates: list[Any] = []
+
+    def build(self, input_shape: Any) -> None:
+        """Makes the variables for inputs of this static shape; a layer without any keeps this."""
+
+    def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """The outputs for `inputs`; every layer has its own."""
+        raise NotImplementedError(f'{type(self).__name__} has no `call`; a layer must have one.')
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Builds the layer if this is its first call, and returns `call(inputs, ...)`.
+
+        Args:
+          inputs: tensor, or what `tf.convert_to_tensor` takes, or a structure of them.
+          scope: (keyword) scope for a layer that has none yet.
+
+        Raises: ValueError under eager execution, for inputs that do not fit the layer, and where
+          `get_variable` refuses: a name taken without `reuse`, or `reuse` of what is not there.
+        """
+        if tf.executing_eagerly():
+            raise ValueError(
+                f'{self.name}: eager execution is on; a layer must be called in a graph: '
+                '`with tf.Graph().as_default():`, or `tf.compat.v1.disable_v2_behavior()` first.'
+            )
+        inputs = tf.nest.map_structure(
+            lambda x: x if tf.is_tensor(x) else tf.convert_to_tensor(x), inputs
+        )
+        self._take_scope(kwargs.pop('scope', None))
+        with self._enter():
+            self._check(inputs)
+            if not self.built:
+                self._build(inputs)
+            outputs = self.call(inputs, *args, **kwargs)
+            self._regularize_activity(outputs)
+        _add_new(tf.GraphKeys.UPDATE_OPS, self.updates)
+        return outputs
+
+    apply = __call__
+
+    def add_weight(
+        self,
+        name: str,
+        shape: Any,
+        dtype: Any = None,
+        initializer: Any = None,
+        regularizer: Any = None,
+        trainable: bool | None = None,
+        constraint: Any = None,
+        use_resource: bool | None = None,
+        synchronization: Any = tf.VariableSynchronization.AUTO,
+        aggregation: Any = tf.VariableAggregation.NONE,
+        partitioner: Any = None,
+    ) -> Any:
+        """The variable `name` of this layer's scope, made or, with reuse, found.
+
+        The arguments are `get_variable`'s, except: `trainable` holds only in a trainable layer; a
+        regularizer adds one loss when the variable is new, beside the scope's own regularizer;
+        variables are resource variables whatever `use_resource` says.
+        """
+        del use_resource
+        if trainable is None:
+            trainable = synchronization != tf.VariableSynchronization.ON_READ
+        self._take_scope()
+        with self._enter():
+            before = {id(v) for v in tf.global_variables()} if regularizer else set()
+            variable = tf.get_variable(
+                name,
+                shape,
+                dtype=tf.as_dtype(dtype or self.dtype or tf.float32),
+                initializer=arguments.initializer(self.name, initializer),
+                trainable=trainable and self.trainable,
+                constraint=constraint,
+                partitioner=partitioner,
+                use_resource=True,
+                synchronization=synchronization,
+                aggregation=aggregation,
+            )
+            # Only a partitioned variable has `as_tensor`.
+            parts = list(variable) if hasattr(variable, 'as_tensor') else [variable]
+            if regularizer:
+                self._regularize(name, regularizer, [v for v in parts if id(v) not in before])
+        # Asked of the variable: a custom getter may have decided otherwise.
+        moves = [bool(getattr(v, 'trainable', False)) for v in parts]
+        self._trainable_weights += [v for v, m in zip(parts, moves, strict=True) if m]
+        self._non_trainable_weights += [v for v, m in zip(parts, moves, strict=True) if not m]
+        return variable
+
+    add_variable = add_weight
+
+    def add_loss(self, losses: Any, inputs: Any = None) -> None:
+        """Keeps scalar losses (or functions that make them), also in `REGULARIZATION_LOSSES`."""
+        del inputs
+        made = [loss() if callable(loss) else loss for loss in tf.nest.flatten(losses)]
+        made = [loss for loss in made if loss is not None]
+        self._losses += made
+        _add_new(tf.GraphKeys.REGULARIZATION_LOSSES, made)
+
+    def add_update(self, updates: Any, inputs: Any = None) -> None:
+        """Keeps update ops (or functions that make them); the call puts them in `UPDATE_OPS`."""
+        del inputs
+        made = [update() if callable(update) else update for update in tf.nest.flatten(updates)]
+        self._updates += [getattr(update, 'op', update) for update in made]
+
+    def count_params(self) -> int:
+        """How many numbers the variables hold.
+
+        Raises: ValueError before the layer is built.
+        """
+        if not self.built:
+            raise ValueError(f'{self.name} is not built; it must be called before it is counted.')
+        return sum(v.shape.num_elements() for v in self.weights)
+
+    @property
+    def name(self) -> str:
+        """The layer's own name; `scope_name` is what its variables' names start with."""
+        return self._name
+
+    @property
+    def dtype(self) -> str | None:
+        """The name of the variables' type; None until it is known."""
+        return self._dtype
+
+    @property
+    def scope_name(self) -> str:
+        """The name of the variable scope.
+
+        Raises: ValueError before the layer has one.
+        """
+        if self._scope is None:
+            raise ValueError(
+                f'{self.name} has no scope yet; it must be called before `scope_name` is asked.'
+            )
+        return self._scope.name
+
+    @property
+    def trainable_weights(self) -> list[Any]:
+        """The variables that training moves: none once `trainable` is set to False."""
+        return list(self._trainable_weights) if self.trainable else []
+
+    @property
+    def non_trainable_weights(self) -> list[Any]:
+        """The variables that training does not move."""
+        frozen = [] if self.trainable else self._trainable_weights
+        return [*frozen, *self._non_trainable_weights]
+
+    @property
+    def weights(self) -> list[Any]:
+        """All variables, trainable ones first."""
+        return self.trainable_weights + self.non_trainable_weights
+
+    variables = weights
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
+    @property
+    def losses(self) -> list[Any]:
+        """The scalar losses of all calls."""
+        return list(self._losses)
+
+    @property
+    def updates(self) -> list[Any]:
+        """The update ops of all calls: none in a layer that is not trainable."""
+        return list(self._updates) if self.trainable else []
+
+    def _take_scope(self, scope: Any = None) -> None:
+        if self._scope is not None:
+            return
+        if scope or self._reuse:  # a reused scope keeps its name
+            context = tf.variable_scope(scope or self._base_name)
+        else:
+            context = tf.variable_scope(None, default_name=self._base_name)
+        with context as self._scope:
+            pass
+
+    @contextlib.contextmanager
+    def _enter(self) -> Iterator[None]:
+        """The layer's variable scope and the name scope that it had when it was taken."""
+        reuse = True if self.built else self._reuse
+        with tf.variable_scope(self._scope, reuse=reuse, auxiliary_name_scope=False) as scope:  # noqa: SIM117
+            with tf.name_scope(scope.original_name_scope):
+                yield
+
+    def _check(self, inputs: Any) -> None:
+        flat = tf.nest.flatten(inputs)
+        specs = tf.nest.flatten(self.input_spec) if self.input_spec else []
+        for i, (spec, tensor) in enumerate(zip(specs, flat, strict=False)):
+            spec.check(self.name if len(flat) == 1 else f'{self.name}, input {i}', tensor)
+
+    def _build(self, inputs: Any) -> None:
+        if self._dtype is None:
+            self._dtype = tf.nest.flatten(inputs)[0].dtype.base_dtype.name
+        self.build(tf.nest.map_structure(lambda x: x.shape, inputs))
+        self.built = True
+
+    def _regularize(self, name: str, regularizer: Any, variables: list[Any]) -> None:
+        for variable in variables:
+            with tf.name_scope(f'{name}/{names.REGULARIZER}'):
+                loss = regularizer(variable)
+            self.add_loss([] if loss is None else loss)
+
+    def _regularize_activity(self, outputs: Any) -> None:
+        if self.activity_regularizer is None:
+            return
+        with tf.name_scope(names.ACTIVITY_REGULARIZER):
+            for output in tf.nest.flatten(outputs):
+                loss = tf.convert_to_tensor(self.activity_regularizer(output))
+                self.add_loss(loss / tf.cast(tf.shape(output)[0], loss.dtype))
+
+
+def _base_name_and_name(class_name: str, name: Any) -> tuple[str, str]:
+    """The name that a scope is numbered from, and the layer's own name."""
+    if isinstance(name, str) and name:
+        return name, name
+    # A capital starts a word if a small letter follows it or comes before it.
+    base = re.sub(r'(?<=.)(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])', '_', class_name).lower()
+    base = f'private{base}' if base.startswith('_') else base
+    counter = _counters.setdefault(tf.get_default_graph(), collections.Counter())
+    counter[base] += 1
+    return getattr(name, 'name', base), f'{base}_{counter[base]}'
+
+
+def _add_new(collection: str, elements: list[Any]) -> None:
+    kept = tf.get_collection_ref(collection)
+    known = {id(element) for element in kept}
+    kept.extend(element for element in elements if id(element) not in known)

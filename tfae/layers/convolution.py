@@ -1,0 +1,189 @@
+"""Convolutions of images: the layers. The functions are in `convolution_functions`.
+
+Letters of shapes: B batch, H W image, C channels in, F filters, M depth multiplier.
+"""
+
+import tensorflow.compat.v1 as tf
+
+from tfae import names
+from tfae.layers import arguments, formats
+from tfae.layers.configured import ZEROS, Configured, require
+from tfae.layers.input_spec import InputSpec
+
+
+class _Convolution2D(Configured):
+    """What the three convolutions share; each has its kernels and its NHWC operation."""
+
+    dilation_rate = (1, 1)
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.filters = arguments.integer(f'{self.name}: filters', self.filters)
+        self.kernel_size = arguments.pair(f'{self.name}: kernel_size', self.kernel_size)
+        self.strides = arguments.pair(f'{self.name}: strides', self.strides)
+        self.dilation_rate = arguments.pair(f'{self.name}: dilation_rate', self.dilation_rate)
+        self.padding = arguments.padding(self.name, self.padding)
+        self.data_format = arguments.data_format(self.name, self.data_format)
+        self.activation = arguments.activation(self.name, self.activation)
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ValueError(
+                f'{self.name}: strides are {self.strides}, dilation_rate is {self.dilation_rate}; '
+                'one of them must be 1.'
+            )
+        self.input_spec = InputSpec(ndim=4)
+
+    def build(self, input_shape):
+        """Makes the kernels, and `bias` [F]."""
+        axis = formats.channel_axis(self.data_format)
+        channels = require(self.name, input_shape, axis)
+        self._build_kernels(channels)
+        self.bias = self.weight(names.BIAS, [self.filters]) if self.use_bias else None
+        self.input_spec = InputSpec(ndim=4, axes={axis: channels})
+
+    def call(self, inputs):
+        """Maps [B, H, W, C] to [B, H', W', F]."""
+        outputs = formats.on_channels_last(self.data_format, self._convolve, inputs)
+        if self.use_bias:
+            short = formats.short(self.data_format)
+            outputs = tf.nn.bias_add(outputs, self.bias, data_format=short)
+        return outputs if self.activation is None else self.activation(outputs)
+
+
+class Conv2D(_Convolution2D):
+    """Convolution; see `conv2d`."""
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=(1, 1),
+        padding='valid',
+        data_format='channels_last',
+        dilation_rate=(1, 1),
+        activation=None,
+        use_bias=True,
+        kernel_initializer=None,
+        bias_initializer=ZEROS,
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        trainable=True,
+        name=None,
+        **kwargs,
+    ):
+        super().__init__(**arguments.named(locals()))
+
+    def _build_kernels(self, channels):
+        self.kernel = self.weight(names.KERNEL, [*self.kernel_size, channels, self.filters])
+
+    def _convolve(self, x):
+        return tf.nn.convolution(
+            x,
+            tf.convert_to_tensor(self.kernel),
+            padding=self.padding.upper(),
+            strides=self.strides,
+            dilation_rate=self.dilation_rate,
+            name=names.CONVOLUTION_2D,
+        )
+
+
+class Conv2DTranspose(_Convolution2D):
+    """The gradient of a convolution by its input; see `conv2d_transpose`."""
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=(1, 1),
+        padding='valid',
+        data_format='channels_last',
+        activation=None,
+        use_bias=True,
+        kernel_initializer=None,
+        bias_initializer=ZEROS,
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        trainable=True,
+        name=None,
+        **kwargs,
+    ):
+        super().__init__(**arguments.named(locals()))
+
+    def _build_kernels(self, channels):
+        self.kernel = self.weight(names.KERNEL, [*self.kernel_size, self.filters, channels])
+
+    def _convolve(self, x):
+        batch, *sizes = (
+            tf.shape(x)[axis] if size is None else size
+            for axis, size in enumerate(x.shape.as_list()[:3])
+        )
+        return tf.nn.conv2d_transpose(
+            x,
+            tf.convert_to_tensor(self.kernel),
+            tf.stack(
+                [batch, *map(self._size, sizes, self.kernel_size, self.strides), self.filters]
+            ),
+            strides=self.strides,
+            padding=self.padding.upper(),
+        )
+
+    def _size(self, size, kernel, stride):
+        beyond = max(kernel - stride, 0) if self.padding == 'valid' else 0
+        return size * stride + beyond
+
+
+class SeparableConv2D(_Convolution2D):
+    """A convolution of each channel, then one of the channels; see `separable_conv2d`."""
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=(1, 1),
+        padding='valid',
+        data_format='channels_last',
+        dilation_rate=(1, 1),
+        depth_multiplier=1,
+        activation=None,
+        use_bias=True,
+        depthwise_initializer=None,
+        pointwise_initializer=None,
+        bias_initializer=ZEROS,
+        depthwise_regularizer=None,
+        pointwise_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        depthwise_constraint=None,
+        pointwise_constraint=None,
+        bias_constraint=None,
+        trainable=True,
+        name=None,
+        **kwargs,
+    ):
+        super().__init__(**arguments.named(locals()))
+        who = f'{self.name}: depth_multiplier'
+        self.depth_multiplier = arguments.integer(who, depth_multiplier)
+
+    def _build_kernels(self, channels):
+        depth = self.depth_multiplier
+        self.depthwise_kernel = self.weight(
+            names.DEPTHWISE_KERNEL, [*self.kernel_size, channels, depth]
+        )
+        self.pointwise_kernel = self.weight(
+            names.POINTWISE_KERNEL, [1, 1, channels * depth, self.filters]
+        )
+
+    def _convolve(self, x):
+        return tf.nn.separable_conv2d(
+            x,
+            tf.convert_to_tensor(self.depthwise_kernel),
+            tf.convert_to_tensor(self.pointwise_kernel),
+            strides=[1, *self.strides, 1],
+            padding=self.padding.upper(),
+            rate=self.dilation_rate,
+        )

@@ -1,0 +1,188 @@
+"""Dense, dropout and flatten.
+
+Letters of shapes: B batch, D features in, U units.
+"""
+
+import math
+import numbers
+
+import tensorflow.compat.v1 as tf
+
+from tfae import names
+from tfae.layers import arguments
+from tfae.layers.configured import ZEROS, Configured, apply, require
+from tfae.layers.control import branch
+from tfae.layers.input_spec import InputSpec
+
+
+class Dense(Configured):
+    """`activation(inputs @ kernel + bias)`, on the last axis; see `dense`."""
+
+    def __init__(
+        self,
+        units,
+        activation=None,
+        use_bias=True,
+        kernel_initializer=None,
+        bias_initializer=ZEROS,
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        trainable=True,
+        name=None,
+        **kwargs,
+    ):
+        super().__init__(**arguments.named(locals()))
+        self.units = arguments.integer(f'{self.name}: units', units)
+        self.activation = arguments.activation(self.name, activation)
+        self.input_spec = InputSpec(min_ndim=2)
+
+    def build(self, input_shape):
+        """Makes `kernel` [D, U] and `bias` [U]."""
+        if not tf.as_dtype(self.dtype).is_floating and not tf.as_dtype(self.dtype).is_complex:
+            raise TypeError(f'{self.name}: dtype is {self.dtype}; it must be a floating-point one.')
+        features = require(self.name, input_shape, -1)
+        self.kernel = self.weight(names.KERNEL, [features, self.units])
+        self.bias = self.weight(names.BIAS, [self.units]) if self.use_bias else None
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
+
+    def call(self, inputs):
+        """Maps [B, ..., D] to [B, ..., U]."""
+        inputs = tf.cast(inputs, self.dtype)
+        if inputs.shape.rank == 2:
+            outputs = tf.matmul(inputs, self.kernel)
+        else:
+            outputs = tf.tensordot(inputs, self.kernel, [[inputs.shape.rank - 1], [0]])
+            outputs.set_shape(self.compute_output_shape(inputs.shape))
+        if self.use_bias:
+            outputs = tf.nn.bias_add(outputs, self.bias)
+        return outputs if self.activation is None else self.activation(outputs)
+
+    def compute_output_shape(self, input_shape):
+        """The static shape of the output, [B, ..., U]; decoders ask for it."""
+        return tf.TensorShape(input_shape)[:-1].concatenate(self.units)
+
+
+class Dropout(Configured):
+    """Zeroes a share of the inputs while training; see `dropout`."""
+
+    def __init__(self, rate=0.5, noise_shape=None, seed=None, name=None, **kwargs):
+        super().__init__(**arguments.named(locals()))
+        if isinstance(rate, numbers.Real) and not 0 <= rate <= 1:
+            raise ValueError(f'{self.name}: rate is {rate}; it must lie in [0, 1].')
+
+    def call(self, inputs, training=False):
+        """`inputs` with a share of it zeroed, or as it is; the shape stays."""
+        if isinstance(self.rate, numbers.Real) and self.rate == 0:
+            return tf.identity(inputs)
+
+        def drop():
+            return tf.nn.dropout(
+                inputs, rate=self.rate, noise_shape=self._noise_shape(inputs), seed=self.seed
+            )
+
+        return branch(arguments.training(training), drop, lambda: tf.identity(inputs))
+
+    def _noise_shape(self, inputs):
+        if self.noise_shape is None or tf.is_tensor(self.noise_shape):
+            return self.noise_shape
+        dynamic = tf.shape(inputs)
+        return tf.stack([dynamic[i] if n is None else n for i, n in enumerate(self.noise_shape)])
+
+
+class Flatten(Configured):
+    """All axes after the first as one; see `flatten`."""
+
+    def __init__(self, data_format='channels_last', **kwargs):
+        super().__init__(**arguments.named(locals()))
+        self.data_format = arguments.data_format(self.name, data_format)
+        self.input_spec = InputSpec(min_ndim=1)
+
+    def call(self, inputs):
+        """Maps [B, ...] to [B, D], D the product of the other sizes."""
+        rank = inputs.shape.rank
+        if rank == 1:
+            return tf.expand_dims(inputs, 1)
+        if self.data_format == 'channels_first' and rank > 2:
+            # Both formats flatten to the same order, so that the dense layer after them agrees.
+            inputs = tf.transpose(inputs, [0, *range(2, rank), 1])
+        batch, *others = inputs.shape.as_list()
+        if None not in others:
+            return tf.reshape(inputs, [-1, math.prod(others)])
+        return tf.reshape(inputs, [tf.shape(inputs)[0] if batch is None else batch, -1])
+
+
+def dense(
+    inputs,
+    units,
+    activation=None,
+    use_bias=True,
+    kernel_initializer=None,
+    bias_initializer=ZEROS,
+    kernel_regularizer=None,
+    bias_regularizer=None,
+    activity_regularizer=None,
+    kernel_constraint=None,
+    bias_constraint=None,
+    trainable=True,
+    name=None,
+    reuse=None,
+):
+    """`activation(inputs @ kernel + bias)`, on the last axis.
+
+    Variables: `<name>/kernel` [D, U], and `<name>/bias` [U] if `use_bias`.
+
+    Args:
+      inputs: float tensor [B, ..., D] with known D.
+      units: U.
+      activation: function of a tensor, or its name in `tf.nn`; None is linear.
+      use_bias: whether there is a bias.
+      kernel_initializer: None is the variable scope's, and without one Glorot's uniform.
+      bias_initializer: zeros.
+      kernel_regularizer, bias_regularizer: functions of the variable that return a scalar loss.
+      activity_regularizer: function of the output that returns a scalar loss; it is divided by B.
+      kernel_constraint, bias_constraint: functions that an optimizer applies after its update.
+      trainable: whether the variables go to `TRAINABLE_VARIABLES`.
+      name: the variable scope; by default `dense`, with a number where that is taken.
+      reuse: as in `tf.compat.v1.variable_scope`.
+
+    Returns: float tensor [B, ..., U].
+
+    Raises: ValueError if D is not known, if the rank is below 2, and where `get_variable` refuses.
+    """
+    return apply(Dense, locals())
+
+
+def dropout(inputs, rate=0.5, noise_shape=None, seed=None, training=False, name=None):
+    """Zeroes a share `rate` of the inputs and divides the rest by `1 - rate`, while training.
+
+    Args:
+      inputs: float tensor of any shape.
+      rate: probability that an input is zeroed, a number or a scalar tensor.
+      noise_shape: shape of the noise, which is broadcast; None in it stands for the inputs' size.
+      seed: Python int; the graph's seed counts too.
+      training: Python bool or boolean scalar tensor; where false, the inputs pass as they are.
+      name: name of the operations' scope.
+
+    Returns: tensor of the inputs' shape.
+
+    Raises: ValueError if `rate` is a number outside [0, 1].
+
+    Source: Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, Dropout, JMLR 15, 2014.
+    """
+    return apply(Dropout, locals())
+
+
+def flatten(inputs, name=None, data_format='channels_last'):
+    """All axes after the first as one.
+
+    Args:
+      inputs: tensor [B, ...].
+      name: name of the operations' scope.
+      data_format: `channels_first` moves the second axis to the end before.
+
+    Returns: tensor [B, D], D the product of the other sizes; [B, 1] for [B].
+    """
+    return apply(Flatten, locals())

@@ -1,0 +1,233 @@
+"""Batch normalization: the layer. The function is in `normalization_function`.
+
+    y = gamma * (x - mean) / sqrt(variance + epsilon) + beta
+
+While training, mean and variance are the batch's, over every axis but `axis`, and the moving ones
+follow them; else they are the moving ones. Batch renormalization, while training, corrects by
+r = stddev / renorm_stddev and d = (mean - renorm_mean) / renorm_stddev, so that y is that of moving
+averages:
+
+    y = gamma * (r * (x - mean) / stddev + d) + beta
+
+Sources: Ioffe and Szegedy, https://arxiv.org/abs/1502.03167; Ioffe, Batch renormalization,
+https://arxiv.org/abs/1702.03275.
+"""
+
+import tensorflow.compat.v1 as tf
+
+from tfae import checks, names
+from tfae.layers import arguments
+from tfae.layers.configured import ONES, ZEROS, Configured, require
+from tfae.layers.control import branch
+from tfae.layers.input_spec import InputSpec
+from tfae.layers.moving import moving_average, new_value
+
+# (rank, axis) that TensorFlow's fused operation knows.
+_FUSED_FORMATS = {(4, 1): 'NCHW', (4, 3): 'NHWC', (5, 1): 'NCDHW', (5, 4): 'NDHWC'}
+_HALF = ('float16', 'bfloat16')
+
+
+class BatchNormalization(Configured):
+    """Normalization by the moments of the batch; see `batch_normalization`."""
+
+    def __init__(
+        self,
+        axis=-1,
+        momentum=0.99,
+        epsilon=1e-3,
+        center=True,
+        scale=True,
+        beta_initializer=ZEROS,
+        gamma_initializer=ONES,
+        moving_mean_initializer=ZEROS,
+        moving_variance_initializer=ONES,
+        beta_regularizer=None,
+        gamma_regularizer=None,
+        beta_constraint=None,
+        gamma_constraint=None,
+        renorm=False,
+        renorm_clipping=None,
+        renorm_momentum=0.99,
+        fused=None,
+        trainable=True,
+        virtual_batch_size=None,
+        adjustment=None,
+        name=None,
+        **kwargs,
+    ):
+        super().__init__(**arguments.named(locals()))
+        if virtual_batch_size is not None:
+            raise ValueError(
+                f'{self.name}: virtual_batch_size is {virtual_batch_size}; it must be None: '
+                'virtual batches are not supported.'
+            )
+        self.axis = [axis] if isinstance(axis, int) else list(axis)
+        self.renorm_clipping = dict(renorm_clipping or {})
+        for key in self.renorm_clipping:
+            checks.one_of(f'{self.name}: renorm_clipping', key, ('rmax', 'rmin', 'dmax'))
+
+    def build(self, input_shape):
+        """Makes gamma, beta and the moving averages, all of the shape of `axis`."""
+        rank = input_shape.rank
+        if rank is None or not all(-rank <= axis < rank for axis in self.axis):
+            raise ValueError(f'{self.name}: input is {input_shape}; it must have axis {self.axis}.')
+        self.axis = [axis % rank for axis in self.axis]
+        sizes = {axis: require(self.name, input_shape, axis) for axis in self.axis}
+        self.input_spec = InputSpec(ndim=rank, axes=sizes)
+        wanted = self.fused is None or self.fused
+        plain = not self.renorm and self.adjustment is None and len(self.axis) == 1
+        if wanted and plain and self.dtype in ('float32', *_HALF):
+            self._format = _FUSED_FORMATS.get((rank, self.axis[0]))
+        else:
+            self._format = None
+        self.fused = self._format is not None
+        # Variables of several axes keep the input's rank, so that they broadcast.
+        shape = [sizes.get(i, 1) for i in range(rank)] if len(sizes) > 1 else list(sizes.values())
+        self._build_variables(shape)
+
+    def _build_variables(self, shape):
+        options = {'shape': shape, 'dtype': 'float32' if self.dtype in _HALF else self.dtype}
+        self.gamma = self.weight(names.GAMMA, **options) if self.scale else None
+        self.beta = self.weight(names.BETA, **options) if self.center else None
+        options |= {
+            'trainable': False,
+            'synchronization': tf.VariableSynchronization.ON_READ,
+            'aggregation': tf.VariableAggregation.MEAN,
+        }
+        partitioner = self._scope.partitioner
+        self._scope.set_partitioner(None)  # an update needs its average whole
+        try:
+            self.moving_mean = self.weight(names.MOVING_MEAN, **options)
+            self.moving_variance = self.weight(names.MOVING_VARIANCE, **options)
+            if self.renorm:
+                mean = {**options, 'initializer': self.moving_mean_initializer}
+                stddev = {**options, 'initializer': self._stddev_initializer}
+                self.moving_stddev = self.weight(names.MOVING_STDDEV, **stddev)
+                self.renorm_mean = self.weight(names.RENORM_MEAN, **mean)
+                self.renorm_stddev = self.weight(names.RENORM_STDDEV, **stddev)
+        finally:
+            self._scope.set_partitioner(partitioner)
+
+    def _stddev_initializer(self, *args, **kwargs):
+        variance = arguments.initializer(self.name, self.moving_variance_initializer)
+        return tf.sqrt(variance(*args, **kwargs))
+
+    def call(self, inputs, training=False):
+        """The normalized `inputs`, of the same shape and type."""
+        inputs = tf.cast(inputs, self.dtype)
+        training = arguments.training(training)
+        if self.fused:
+            return self._fused(inputs, training)
+        # In 16 bits a variance overflows easily.
+        x = tf.cast(inputs, self.moving_mean.dtype.base_dtype)
+        outputs = tf.cast(self._unfused(x, training), inputs.dtype)
+        outputs.set_shape(inputs.shape)
+        return outputs
+
+    def _fused(self, inputs, training):
+        shape = self.moving_mean.shape
+        gamma = self.gamma if self.scale else tf.ones(shape, self.moving_mean.dtype)
+        beta = self.beta if self.center else tf.zeros(shape, self.moving_mean.dtype)
+
+        def normalize(**moments):
+            return tf.nn.fused_batch_norm(
+                inputs,
+                gamma,
+                beta,
+                epsilon=self.epsilon,
+                data_format=self._format,
+                is_training=not moments,
+                **moments,
+            )
+
+        outputs, mean, variance = branch(
+            training,
+            normalize,
+            lambda: normalize(mean=self.moving_mean, variance=self.moving_variance),
+        )
+        if training is not False:
+            momentum = branch(training, lambda: self.momentum, lambda: 1.0)
+            self.add_update(moving_average(self.moving_mean, mean, momentum))
+            self.add_update(moving_average(self.moving_variance, variance, momentum))
+        return outputs
+
+    def _unfused(self, x, training):
+        if training is False:
+            mean, variance = self.moving_mean, self.moving_variance
+            scale, offset = self._broadcast(self.gamma, x), self._broadcast(self.beta, x)
+        else:
+            mean, variance, scale, offset = self._moments(x, training)
+        mean, variance = self._broadcast(mean, x), self._broadcast(variance, x)
+        return tf.nn.batch_normalization(x, mean, variance, offset, scale, self.epsilon)
+
+    def _moments(self, x, training):
+        """Mean, variance, scale and offset of a batch; moves the averages towards them."""
+        scale, offset = self._broadcast(self.gamma, x), self._broadcast(self.beta, x)
+        if self.adjustment is not None:
+            by, to = self.adjustment(tf.shape(x))
+            by = branch(training, lambda: by, lambda: tf.ones_like(by))
+            to = branch(training, lambda: to, lambda: tf.zeros_like(to))
+            scale, offset = _then(by, to, scale, offset)
+        axes = [axis for axis in range(x.shape.rank) if axis not in self.axis]
+        batch_mean, batch_variance = tf.nn.moments(x, axes, keepdims=len(self.axis) > 1)
+        mean = branch(training, lambda: batch_mean, lambda: tf.identity(self.moving_mean))
+        variance = branch(
+            training, lambda: batch_variance, lambda: tf.identity(self.moving_variance)
+        )
+        # A moving average that moves towards itself stays.
+        new_mean, new_variance = mean, variance
+        if self.renorm:
+            r, d, new_mean, new_variance = self._renormalize(mean, variance, training)
+            r, d = self._broadcast(r, x), self._broadcast(d, x)
+            scale, offset = _then(r, d, scale, offset)
+        self.add_update(moving_average(self.moving_mean, new_mean, self.momentum))
+        self.add_update(self._move_variance(new_variance, training))
+        return mean, variance, scale, offset
+
+    def _renormalize(self, mean, variance, training):
+        """r and d from the averages before their update, and the moments after it."""
+        stddev = tf.sqrt(variance + self.epsilon)
+        floor = tf.sqrt(tf.cast(self.epsilon, stddev.dtype))
+        past = tf.maximum(self.renorm_stddev, floor)
+        r, d = stddev / past, (mean - self.renorm_mean) / past
+        with tf.control_dependencies([r, d]):
+            mean, stddev = tf.identity(mean), tf.identity(stddev)
+        clip = self.renorm_clipping
+        r = tf.maximum(r, clip['rmin']) if clip.get('rmin') is not None else r
+        r = tf.minimum(r, clip['rmax']) if clip.get('rmax') is not None else r
+        d = tf.clip_by_value(d, -clip['dmax'], clip['dmax']) if clip.get('dmax') is not None else d
+        r = branch(training, lambda: r, lambda: tf.ones_like(r))
+        d = branch(training, lambda: d, lambda: tf.zeros_like(d))
+        momentum = branch(training, lambda: self.renorm_momentum, lambda: 1.0)
+        moves = [
+            moving_average(self.renorm_mean, mean, momentum),
+            moving_average(self.renorm_stddev, stddev, momentum),
+        ]
+        with tf.control_dependencies(moves):
+            mean, variance = tf.identity(mean), tf.identity(variance)
+        return tf.stop_gradient(r), tf.stop_gradient(d), mean, variance
+
+    def _move_variance(self, variance, training):
+        if not self.renorm:
+            return moving_average(self.moving_variance, variance, self.momentum)
+        # Renormalization averages the deviation; the variance for inference follows it.
+        momentum = branch(training, lambda: self.momentum, lambda: 1.0)
+        stddev = tf.sqrt(variance + self.epsilon)
+        with tf.control_dependencies([moving_average(self.moving_stddev, stddev, momentum)]):
+            moved = tf.nn.relu(tf.square(self.moving_stddev.read_value()) - self.epsilon)
+        value = branch(training, lambda: moved, self.moving_variance.read_value)
+        return new_value(self.moving_variance, value)
+
+    def _broadcast(self, v, x):
+        """`v` [C] in a shape that broadcasts to `x`; None stays."""
+        rank = x.shape.rank
+        if v is None or len(v.shape) == rank or self.axis == [rank - 1]:
+            return v
+        return tf.reshape(v, [-1 if axis in self.axis else 1 for axis in range(rank)])
+
+
+def _then(scale, offset, then_scale, then_offset):
+    """Scale and offset of two affine maps in turn; None is no map."""
+    if then_scale is not None:
+        scale, offset = scale * then_scale, offset * then_scale
+    return scale, offset if then_offset is None else offset + then_offset
