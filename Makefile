@@ -1,0 +1,67 @@
+# Everything that people who work on tfae run. Needs Python 3.10 or newer, a C++ compiler and a
+# package index; whatever else it needs goes into .venv.
+#
+#   make demo     set up, train a stacked autoencoder on real digits, show where to look
+#   make test     set up, run the tests
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+LIBRARY := tfae/_subpixel.so
+DEMO := runs/demo
+
+.DEFAULT_GOAL := install
+.PHONY: install demo test test-slow check format bench recipes tensorboard clean
+
+install: $(INSTALLED) $(LIBRARY)
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "tfae needs Python 3.10 or newer")'
+	$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): $(BIN)/python pyproject.toml setup.py
+	$(BIN)/python -m pip install --quiet --editable '.[test,check]'
+	touch $@
+
+# Without a compiler this writes nothing and the stock definition serves; make then tries again.
+$(LIBRARY): $(INSTALLED) $(wildcard ops/*.cc ops/*.h) ops/build.py
+	$(BIN)/python ops/build.py
+	@touch -c $@
+
+demo: install
+	$(BIN)/tfae train --dataset=digits --model=dense --units=128,64,16 --pretraining=greedy --logdir=$(DEMO)
+	$(BIN)/tfae evaluate --logdir=$(DEMO)
+	$(BIN)/tfae reconstruct --logdir=$(DEMO)
+	@echo
+	@echo "The run is in $(DEMO): its pictures in $(DEMO)/figures, its curves in TensorBoard:"
+	@echo "    make tensorboard        then open http://localhost:6006"
+
+test: install
+	$(BIN)/python -m pytest
+
+test-slow: install
+	$(BIN)/python -m pytest -m slow
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror $(wildcard ops/*.cc ops/*.h)
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(wildcard ops/*.cc ops/*.h)
+
+bench: install
+	$(BIN)/python tools/bench/training.py
+
+recipes: install
+	$(BIN)/python tools/recipes.py
+
+tensorboard: install
+	$(BIN)/tensorboard --logdir runs --host localhost
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info $(LIBRARY)
+	find tfae tests tools ops -name __pycache__ -prune -exec rm -rf {} +

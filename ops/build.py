@@ -1,0 +1,150 @@
+"""Builds the sub-pixel op against the TensorFlow that a Python interpreter finds.
+
+    python ops/build.py
+
+writes `_subpixel.so` into the package, next to `subpixel.py`, unless the one there is already
+what these sources and this TensorFlow give. The same file serves a checkout (`ops/`) and an
+installed package (`tfae/_ops/`), and `setup.py` calls it while it makes a wheel. It needs nothing
+but the standard library: TensorFlow is asked in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import hashlib
+import json
+import os
+import pathlib
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+
+SOURCES = pathlib.Path(__file__).resolve().parent
+LIBRARY = '_subpixel.so'
+STAMP = b'tfae-subpixel-built-for:'
+_ASK = """
+import json, tensorflow as tf
+print('tfae-answer ' + json.dumps({
+    'version': tf.__version__,
+    'compile': tf.sysconfig.get_compile_flags(),
+    'link': tf.sysconfig.get_link_flags(),
+}))
+"""
+
+
+class CannotBuild(Exception):
+    """Something that the build needs is not on this machine; the text says what."""
+
+
+def package() -> pathlib.Path:
+    """The folder of the package that these sources belong to."""
+    installed = SOURCES.parent / 'subpixel.py'
+    return installed.parent if installed.exists() else SOURCES.parent / 'tfae'
+
+
+def digest() -> str:
+    """Twelve hexadecimal digits that change when a C++ source or this file does."""
+    text = hashlib.sha256()
+    for path in [*sorted([*SOURCES.glob('*.cc'), *SOURCES.glob('*.h')]), SOURCES / 'build.py']:
+        text.update(path.name.encode() + b'\0' + path.read_bytes() + b'\0')
+    return text.hexdigest()[:12]
+
+
+def stamp(library: pathlib.Path) -> tuple[str, str] | None:
+    """`(TensorFlow version, digest)` that `library` was built for; None if it does not say.
+
+    The file is read, not loaded: a library for another TensorFlow may crash when it is opened.
+    """
+    if not library.is_file():
+        return None
+    _, found, rest = library.read_bytes().partition(STAMP)
+    version, _, source = rest.partition(b';')[0].decode('ascii', 'replace').partition('/')
+    return (version, source) if found else None
+
+
+def compiler() -> str:
+    """The C++ compiler: `$CXX`, else the first of c++, g++ and clang++ on the path."""
+    wanted = os.environ.get('CXX')
+    for name in [wanted] if wanted else ['c++', 'g++', 'clang++']:
+        if shutil.which(shlex.split(name)[0]):
+            return name
+    raise CannotBuild(f'there is no C++ compiler ({wanted or "c++, g++, clang++"})')
+
+
+def ask_tensorflow(python: str) -> dict:
+    """Version and flags of the TensorFlow that `python` imports.
+
+    pip builds in an isolated environment: it hides the installed packages through PYTHONPATH
+    and PYTHONNOUSERSITE, but runs the interpreter they belong to. Without those two variables
+    that interpreter sees what it will see when the package is used.
+    """
+    hidden = ('PYTHONPATH', 'PYTHONNOUSERSITE')
+    environment = {k: v for k, v in os.environ.items() if k not in hidden}
+    answer = subprocess.run(
+        [python, '-c', _ASK],
+        env=environment | {'TF_CPP_MIN_LOG_LEVEL': '3'},
+        cwd=tempfile.gettempdir(),
+        capture_output=True,
+        text=True,
+    )
+    for line in answer.stdout.splitlines():
+        if line.startswith('tfae-answer '):
+            return json.loads(line.removeprefix('tfae-answer '))
+    raise CannotBuild(f'{python} finds no TensorFlow')
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f'{shlex.join(command)}\n{done.stdout}{done.stderr}')
+
+
+def build(output: pathlib.Path, python: str = sys.executable) -> str:
+    """Compiles the op into `output` and returns the version of TensorFlow it is for.
+
+    Raises: CannotBuild if there is no compiler or no TensorFlow; RuntimeError with the
+      compiler's words if the sources do not compile.
+    """
+    cxx = shlex.split(compiler())
+    tensorflow = ask_tensorflow(python)
+    built_for = f'{tensorflow["version"]}/{digest()}'
+    flags = ['-O3', '-fPIC', '-fvisibility=hidden', '-Wno-deprecated-declarations']
+    flags += [f'-I{SOURCES}', f'-DTFAE_BUILT_FOR="{built_for}"', *tensorflow['compile']]
+    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor() as pool:
+        units = {p: str(pathlib.Path(folder, p.stem + '.o')) for p in SOURCES.glob('*.cc')}
+        commands = [[*cxx, *flags, '-c', str(source), '-o', o] for source, o in units.items()]
+        list(pool.map(_run, commands))
+        # Built beside its place and moved there: a process that has the old library open keeps it.
+        made = output.with_name(f'{output.name}.{os.getpid()}')
+        try:
+            _run([*cxx, '-shared', '-o', str(made), *units.values(), *tensorflow['link']])
+            made.replace(output)
+        finally:
+            made.unlink(missing_ok=True)
+    return tensorflow['version']
+
+
+def main() -> int:
+    """Builds where needed; 0 also without a compiler, since the stock definition then serves."""
+    parser = argparse.ArgumentParser(description='Builds the sub-pixel op into the package.')
+    parser.add_argument('--force', action='store_true', help='build even if it is up to date')
+    force = parser.parse_args().force
+    library = package() / LIBRARY
+    try:
+        have = stamp(library)
+        if have and not force and have == (ask_tensorflow(sys.executable)['version'], digest()):
+            print(f'{library} is up to date.')
+            return 0
+        version = build(library)
+    except CannotBuild as reason:
+        print(f'The sub-pixel op is not built: {reason}. Stock TensorFlow ops serve instead.')
+        return 0
+    print(f'{library} is built for TensorFlow {version}.')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

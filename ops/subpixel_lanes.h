@@ -1,0 +1,139 @@
+// The two moves that a sub-pixel shuffle is made of: lanes split and merged, runs copied.
+
+#ifndef TFAE_OPS_SUBPIXEL_LANES_H_
+#define TFAE_OPS_SUBPIXEL_LANES_H_
+
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "subpixel.h"
+
+namespace tfae {
+
+// A side that is read has const bytes; one that is written has not.
+template <bool kRead>
+using Side = std::conditional_t<kRead, const char, char>;
+
+// A unit of kBytes that may lie anywhere: a run of two floats moves as one number of 8 bytes.
+template <int kBytes>
+struct Unit;
+template <>
+struct Unit<1> {
+  typedef uint8_t Type __attribute__((may_alias));
+};
+template <>
+struct Unit<2> {
+  typedef uint16_t Type __attribute__((aligned(1), may_alias));
+};
+template <>
+struct Unit<4> {
+  typedef uint32_t Type __attribute__((aligned(1), may_alias));
+};
+template <>
+struct Unit<8> {
+  typedef uint64_t Type __attribute__((aligned(1), may_alias));
+};
+template <>
+struct Unit<16> {
+  typedef uint64_t Type __attribute__((vector_size(16), aligned(1), may_alias));
+};
+
+// Where the lanes of an interleaved sequence begin, in bytes: `columns` of them side by side,
+// then on to the next row.
+struct Lanes {
+  int64_t count;
+  int64_t columns;
+  int64_t column;
+  int64_t row;
+
+  int64_t Offset(int64_t lane) const { return lane / columns * row + lane % columns * column; }
+};
+
+// Units s[k*L + l] of the sequence <-> unit k of lane l. kSplit reads the sequence.
+template <int kBytes, bool kSplit, int kLanes>
+void MoveFixedLanes(Side<kSplit>* sequence, Side<!kSplit>* side, const Lanes& lanes,
+                    int64_t length) {
+  using U = typename Unit<kBytes>::Type;
+  using In = std::conditional_t<kSplit, const U, U>;
+  using Out = std::conditional_t<kSplit, U, const U>;
+  In* s = reinterpret_cast<In*>(sequence);
+  Out* lane[kLanes];
+  for (int l = 0; l < kLanes; ++l) lane[l] = reinterpret_cast<Out*>(side + lanes.Offset(l));
+#pragma GCC ivdep
+  for (int64_t k = 0; k < length; ++k) {
+    for (int l = 0; l < kLanes; ++l) {
+      if constexpr (kSplit) {
+        lane[l][k] = s[k * kLanes + l];
+      } else {
+        s[k * kLanes + l] = lane[l][k];
+      }
+    }
+  }
+}
+
+// Any number of lanes, in blocks that stay in the first-level cache while every lane is visited.
+template <int kBytes, bool kSplit>
+void MoveAnyLanes(Side<kSplit>* sequence, Side<!kSplit>* side, const Lanes& lanes, int64_t length) {
+  using U = typename Unit<kBytes>::Type;
+  using In = std::conditional_t<kSplit, const U, U>;
+  using Out = std::conditional_t<kSplit, U, const U>;
+  In* s = reinterpret_cast<In*>(sequence);
+  constexpr int64_t kBlock = 64;
+  for (int64_t begin = 0; begin < length; begin += kBlock) {
+    const int64_t end = begin + kBlock < length ? begin + kBlock : length;
+    for (int64_t l = 0; l < lanes.count; ++l) {
+      Out* lane = reinterpret_cast<Out*>(side + lanes.Offset(l));
+      for (int64_t k = begin; k < end; ++k) {
+        if constexpr (kSplit) {
+          lane[k] = s[k * lanes.count + l];
+        } else {
+          s[k * lanes.count + l] = lane[k];
+        }
+      }
+    }
+  }
+}
+
+template <int kBytes, bool kSplit>
+void MoveLanes(Side<kSplit>* sequence, Side<!kSplit>* side, const Lanes& lanes, int64_t length) {
+  switch (lanes.count) {
+    case 1: {
+      if constexpr (kSplit) {
+        std::memcpy(side, sequence, length * kBytes);
+      } else {
+        std::memcpy(sequence, side, length * kBytes);
+      }
+      return;
+    }
+    case 2:
+      return MoveFixedLanes<kBytes, kSplit, 2>(sequence, side, lanes, length);
+    case 3:
+      return MoveFixedLanes<kBytes, kSplit, 3>(sequence, side, lanes, length);
+    case 4:
+      return MoveFixedLanes<kBytes, kSplit, 4>(sequence, side, lanes, length);
+    default:
+      return MoveAnyLanes<kBytes, kSplit>(sequence, side, lanes, length);
+  }
+}
+
+// Runs of `run` bytes: run i of each of `pixels` pixels <-> row i of `rows`, pixel by pixel.
+template <bool kShuffle>
+void MoveRuns(Side<kShuffle>* small, Side<!kShuffle>* large, int64_t pixels, int64_t run,
+              int64_t rows, int64_t row) {
+  for (int64_t w = 0; w < pixels; ++w) {
+    for (int64_t i = 0; i < rows; ++i) {
+      Side<kShuffle>* a = small + (w * rows + i) * run;
+      Side<!kShuffle>* b = large + i * row + w * run;
+      if constexpr (kShuffle) {
+        std::memcpy(b, a, run);
+      } else {
+        std::memcpy(a, b, run);
+      }
+    }
+  }
+}
+
+}  // namespace tfae
+
+#endif  // TFAE_OPS_SUBPIXEL_LANES_H_

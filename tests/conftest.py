@@ -1,0 +1,35 @@
+"""What every test has: a fresh default graph, a quiet TensorFlow, real data where there is any."""
+
+import os
+import pathlib
+import sys
+
+import pytest
+
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+
+
+@pytest.fixture(autouse=True)
+def _fresh_graph():
+    """Graph mode, and no test sees the nodes of another. Imports no TensorFlow of its own."""
+    if 'tensorflow' not in sys.modules:
+        yield
+        return
+    import tensorflow.compat.v1 as tf
+
+    tf.disable_eager_execution()
+    tf.reset_default_graph()
+    yield
+    tf.reset_default_graph()
+
+
+@pytest.fixture(scope='session')
+def data_dir() -> pathlib.Path:
+    """The folder of real data sets that TFAE_DATA_DIR names; skips where there is none."""
+    named = os.environ.get('TFAE_DATA_DIR')
+    if not named:
+        pytest.skip('TFAE_DATA_DIR is not set: it names the folder with mnist/, fashion_mnist/ ...')
+    path = pathlib.Path(named)
+    if not path.is_dir():
+        pytest.skip(f'TFAE_DATA_DIR is {named}, which is not a folder')
+    return path
