@@ -6,7 +6,6 @@ comma list, JSON as a list. Unknown fields and wrong types are named in the erro
 """
 
 import dataclasses
-import functools
 import types
 import typing
 from collections.abc import Sequence
@@ -24,7 +23,6 @@ def option(default: Any, help: str) -> Any:
     return dataclasses.field(default=default, metadata={'help': help})
 
 
-@functools.cache
 def field_types(cls: type) -> dict[str, Any]:
     """Field name -> type, in the order of definition."""
     hints = typing.get_type_hints(cls)

@@ -1,0 +1,86 @@
+"""The program `tfae`: finds the verb, runs it, turns errors into one line and an exit code."""
+
+import ast
+import contextlib
+import importlib
+import logging
+import os
+import pathlib
+import sys
+from collections.abc import Iterator
+
+from tfae import checks
+
+_COMMANDS = pathlib.Path(__file__).parent / 'commands'
+
+
+def main() -> None:
+    """Runs the command line; exits with 2 for a wrong command, 1 for any other failure."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(argv: list[str]) -> int:
+    """Runs `tfae` with these words; returns its exit code."""
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+    verbs = _verbs()
+    if not argv or argv[0] in ('-h', '--help', 'help'):
+        print(_help(verbs))
+        return 0 if argv else 2
+    try:
+        checks.one_of('tfae: verb', argv[0], verbs)
+        # Here, not above: the verb brings in TensorFlow, which `tfae --help` need not wait for.
+        with _native_messages_dropped():
+            verb = importlib.import_module(f'tfae.commands.{argv[0]}')
+        logging.getLogger('tensorflow').setLevel(logging.ERROR)
+        return verb.main(argv[1:])
+    except checks.UsageError as error:
+        return _fail(error, 2)
+    except (checks.InputError, OSError) as error:
+        return _fail(error, 1)
+    except KeyboardInterrupt:
+        return 130
+
+
+@contextlib.contextmanager
+def _native_messages_dropped() -> Iterator[None]:
+    """TensorFlow's library greets on stderr while it is loaded, before it reads its log level."""
+    kept = os.dup(2)
+    with open(os.devnull, 'w') as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _fail(error: Exception, code: int) -> int:
+    print(f'tfae: error: {" ".join(str(error).split())}', file=sys.stderr)
+    return code
+
+
+def _verbs() -> dict[str, str]:
+    """Verb -> its one line of help, read without importing it."""
+    files = sorted(path for path in _COMMANDS.glob('*.py') if not path.stem.startswith('_'))
+    docs = {path.stem: ast.get_docstring(ast.parse(path.read_text())) or '' for path in files}
+    return {name: doc.splitlines()[0] for name, doc in docs.items()}
+
+
+def _help(verbs: dict[str, str]) -> str:
+    width = max(map(len, verbs))
+    lines = [f'  {name:{width}}  {line}' for name, line in verbs.items()]
+    return '\n'.join(
+        [
+            'tfae: autoencoders and representation learning as static TensorFlow graphs',
+            '',
+            'usage: tfae VERB [--flag=value ...]',
+            '',
+            *lines,
+            '',
+            'tfae VERB --help lists the flags of a verb.',
+        ]
+    )
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,129 @@
+"""Checkpoints of a run: found, restored, passed over when broken, carried into another graph."""
+
+import pathlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from tfae import checks
+
+PREFIX = 'model'
+
+_INDEX = re.compile(rf'{PREFIX}-(\d+)\.index')
+
+
+class Restored(NamedTuple):
+    """What became of the variables of a graph and of those of a file."""
+
+    restored: list[str]
+    new: list[str]  # in the graph alone: they keep their initial values
+    ignored: list[str]  # in the file alone, or of another shape
+
+
+def path(folder: pathlib.Path, step: int) -> str:
+    """What a saver calls the checkpoint of `step` in `folder`."""
+    return str(folder / f'{PREFIX}-{step}')
+
+
+def newest_first(folder: pathlib.Path) -> list[tuple[int, str]]:
+    """`(step, path)` of each checkpoint in `folder`, wherever the folder has been moved to."""
+    steps = [int(m[1]) for m in map(_INDEX.fullmatch, _file_names(folder)) if m]
+    return [(step, path(folder, step)) for step in sorted(steps, reverse=True)]
+
+
+def restore_newest(
+    saver: tf.train.Saver, session: Any, folder: pathlib.Path, say: Callable[[str], None]
+) -> int | None:
+    """Restores the newest checkpoint that can be read; `say` names each that cannot.
+
+    Returns: its step, or None if there is no checkpoint at all.
+    Raises: InputError if there are some and none can be read.
+    """
+    found = newest_first(folder)
+    for step, place in found:
+        try:
+            saver.restore(session, place)
+        except (tf.errors.OpError, ValueError) as error:
+            say(f'checkpoint {place} cannot be read ({reason(error)}); trying the one before')
+        else:
+            return step
+    if found:
+        raise checks.InputError(f'none of the {len(found)} checkpoints in {folder} can be read')
+    return None
+
+
+def reason(error: Exception) -> str:
+    """The first line of an error's own words."""
+    text = getattr(error, 'message', None) or str(error)
+    return text.strip().splitlines()[0][:200] if text.strip() else type(error).__name__
+
+
+def transfer(
+    session: Any, variables: Sequence[tf.Variable], path: str, scope_map: Sequence[str]
+) -> Restored:
+    """Gives `variables` the values that `path` holds under their names.
+
+    Args:
+      session: in which the variables live.
+      variables: of the graph.
+      path: a checkpoint, the folder of a run, or an .npz of arrays by variable name.
+      scope_map: `old_scope:new_scope` pairs; an empty old or new scope is the root.
+    Raises: UsageError for a malformed pair, InputError if `path` cannot be read or nothing fits.
+    """
+    pairs = [_pair(text) for text in scope_map]
+    values = {_renamed(name, pairs): value for name, value in _read(path)}
+    restored, new = [], []
+    for variable in variables:
+        value = values.get(variable.op.name)
+        if value is not None and variable.shape.is_compatible_with(value.shape):
+            variable.load(value.astype(variable.dtype.base_dtype.as_numpy_dtype), session)
+            restored.append(variable.op.name)
+        else:
+            new.append(variable.op.name)
+    if not restored:
+        raise checks.InputError(
+            f'--restore_from {path} has no variable of the name and shape of any of this model; '
+            f'it holds {", ".join(sorted(values)[:8])}'
+        )
+    return Restored(restored, new, sorted(set(values) - set(restored)))
+
+
+def _read(path: str) -> Iterator[tuple[str, np.ndarray]]:
+    if path.endswith('.npz'):
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                yield from [(name, file[name]) for name in file.files]
+        except (OSError, ValueError) as error:
+            raise checks.InputError(f'--restore_from {path} cannot be read: {error}') from None
+        return
+    folder = pathlib.Path(path)
+    found = newest_first(folder) if folder.is_dir() else []
+    try:
+        reader = tf.train.load_checkpoint(found[0][1] if found else path)
+        yield from [(name, reader.get_tensor(name)) for name in reader.get_variable_to_shape_map()]
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        raise checks.InputError(
+            f'--restore_from {path} is no checkpoint, run or .npz: {reason(error)}'
+        ) from None
+
+
+def _pair(text: str) -> tuple[str, str]:
+    old, colon, new = text.partition(':')
+    if not colon:
+        raise checks.UsageError(f'--restore_map is {text!r}; each pair must be old_scope:new_scope')
+    return old.strip('/'), new.strip('/')
+
+
+def _renamed(name: str, pairs: Sequence[tuple[str, str]]) -> str:
+    """`name` with the first old scope that it lies under replaced."""
+    for old, new in pairs:
+        if not old or name == old or name.startswith(f'{old}/'):
+            return f'{new}/{name[len(old) :].lstrip("/")}'.strip('/')
+    return name
+
+
+def _file_names(folder: pathlib.Path) -> list[str]:
+    return [path.name for path in folder.iterdir()] if folder.is_dir() else []

@@ -1,0 +1,124 @@
+"""absl flags made from configuration dataclasses."""
+
+import dataclasses
+import pathlib
+import sys
+import textwrap
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from absl import flags
+
+from tfae import checks, config
+
+T = TypeVar('T')
+
+_RECIPES = pathlib.Path(__file__).parents[1] / 'recipes'
+
+
+class _Parser(flags.ArgumentParser):
+    """Reads a flag as its dataclass field is read."""
+
+    def __init__(self, name: str, kind: Any):
+        super().__init__()
+        self._name = name
+        self._kind = kind
+
+    def parse(self, argument: Any) -> Any:
+        if not isinstance(argument, str):
+            return argument
+        return config.parse(self._name, self._kind, argument)
+
+
+class _Serializer(flags.ArgumentSerializer):
+    def serialize(self, value: Any) -> str:
+        return config.text(value)
+
+
+def define(values: flags.FlagValues, kind: type) -> None:
+    """Defines a flag for each field of a configuration dataclass."""
+    for field in dataclasses.fields(kind):
+        wanted = config.field_types(kind)[field.name]
+        help = field.metadata['help']
+        if wanted is bool:
+            flags.DEFINE_bool(field.name, field.default, help, values, module_name=kind.__module__)
+            continue
+        if config.choices(wanted):
+            help = f'{help} One of {", ".join(config.choices(wanted))}.'
+        flags.DEFINE(
+            _Parser(field.name, wanted),
+            field.name,
+            field.default,
+            help,
+            values,
+            _Serializer(),
+            module_name=kind.__module__,
+        )
+
+
+def given(values: flags.FlagValues, base: T) -> T:
+    """`base` with the fields replaced whose flags were given."""
+    names = [field.name for field in dataclasses.fields(base)]  # type: ignore[arg-type]
+    changed = {name: values[name].value for name in names if values[name].present}
+    return dataclasses.replace(base, **changed)  # type: ignore[type-var]
+
+
+def parse(verb: str, doc: str | None, values: flags.FlagValues, argv: Iterable[str]) -> None:
+    """Reads the words behind a verb into `values`; `--help` prints all flags and exits.
+
+    Raises: UsageError for an unknown flag (with the nearest names), a wrong value or a stray word.
+    """
+    argv = list(argv)
+    if {'--help', '-h', '-help'} & set(argv):
+        print(_help(verb, doc or '', values))
+        sys.exit(0)
+    try:
+        rest = values([verb, *argv])[1:]
+    except flags.UnrecognizedFlagError as error:
+        near = checks.nearest(error.flagname, values)
+        raise checks.UsageError(
+            f'tfae {verb} has no flag --{error.flagname}{near}'
+            f'{"" if near else f"; tfae {verb} --help lists them"}'
+        ) from None
+    except flags.Error as error:
+        raise checks.UsageError(f'tfae {verb}: {error}') from None
+    if rest:
+        raise checks.UsageError(f'tfae {verb}: {rest[0]!r} is no flag; flags are --name=value')
+
+
+def peek(argv: Iterable[str], *names: str) -> dict[str, str]:
+    """The values of these text flags, the last one given of each; other flags are passed over."""
+    values = flags.FlagValues()
+    for name in names:
+        flags.DEFINE_string(name, '', '', values)
+    try:
+        values(['tfae', *argv], known_only=True)
+    except flags.Error as error:
+        raise checks.UsageError(str(error)) from None
+    return {name: values[name].value for name in names}
+
+
+def recipe(name: str) -> list[str]:
+    """The flags that a recipe stands for.
+
+    Raises: UsageError if there is no recipe of that name.
+    """
+    path = _RECIPES / f'{checks.one_of("--recipe", name, recipes())}.flags'
+    return flags.FlagValues().read_flags_from_files([f'--flagfile={path}'])
+
+
+def recipes() -> list[str]:
+    """Names of the recipes, sorted."""
+    return sorted(path.stem for path in _RECIPES.glob('*.flags'))
+
+
+def _help(verb: str, doc: str, values: flags.FlagValues) -> str:
+    lines = [f'tfae {verb}: {doc}'.rstrip(), '', f'usage: tfae {verb} [--flag=value ...]', '']
+    for module, found in values.flags_by_module_dict().items():
+        lines += [f'{module}:'] if module.startswith('tfae.') else []
+        for flag in found:
+            default = flag.default_as_str if flag.default not in (None, '') else "''"
+            lines.append(f'  --{flag.name}={default.strip(chr(39)) or chr(39) * 2}')
+            lines += textwrap.wrap(flag.help, 96, initial_indent=' ' * 6, subsequent_indent=' ' * 6)
+        lines.append('')
+    return '\n'.join(lines)

@@ -1,0 +1,57 @@
+"""Train a model, or go on with a run that was stopped.
+
+The flags of a family, of a data set and of the training are the fields of their configurations;
+--model chooses the family whose flags there are. A run is a folder: the same command on the same
+--logdir goes on where the run stands, and flags that are left out keep the run's values.
+"""
+
+import dataclasses
+
+from absl import flags
+
+from tfae import checks, data, models, running, schedule, training
+from tfae.commands import _flags
+from tfae.experiment import Experiment
+from tfae.folder import Folder
+
+
+def main(argv: list[str]) -> int:
+    """Runs `tfae train`; returns the exit code of `running.fit`.
+
+    Raises: UsageError for a wrong flag; whatever `running.fit` raises.
+    """
+    first = _flags.peek(argv, 'recipe', 'model', 'logdir')
+    words = [*(_flags.recipe(first['recipe']) if first['recipe'] else []), *argv]
+    first = _flags.peek(words, 'model', 'logdir')
+    folder = Folder(first['logdir'])
+    known = folder.read_config() if first['logdir'] and folder.exists() else None
+    name = first['model'] or (known.model if known else 'dense')
+    family = models.load(name)
+
+    values = flags.FlagValues()
+    module = 'tfae.commands.train'
+    flags.DEFINE_string('logdir', '', "The run's folder. Required.", values, module_name=module)
+    flags.DEFINE_string(
+        'model', 'dense', f'Family: {", ".join(models.names())}.', values, module_name=module
+    )
+    flags.DEFINE_string(
+        'recipe',
+        '',
+        f'Flags of a published system, before those on the line: {", ".join(_flags.recipes())}.',
+        values,
+        module_name=module,
+    )
+    kinds = (family.Config, data.Config, training.Config, schedule.Config, running.Config)
+    for kind in kinds:
+        _flags.define(values, kind)
+    _flags.parse('train', __doc__, values, words)
+    if not first['logdir']:
+        raise checks.UsageError('--logdir is empty; it must name the folder of the run')
+    base = known or Experiment(
+        name, family.Config(), data.Config(), training.Config(), schedule.Config()
+    )
+    if base.model != name:
+        base = dataclasses.replace(base, model=name, family=family.Config())
+    parts = {part: _flags.given(values, config) for part, config in base.parts().items()}
+    watch = _flags.given(values, running.Config())
+    return running.fit(dataclasses.replace(base, **parts), first['logdir'], watch)

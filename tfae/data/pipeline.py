@@ -1,0 +1,150 @@
+"""Arrays -> the batch tensors of step s, inside the graph.
+
+Which examples step s sees is a function of (seed, stream, s): the positions s * B ... s * B + B - 1
+of an endless sequence whose every N in a row are one permutation of the N examples. There is no
+iterator and no hidden generator, so a run resumed at step s sees what it would have seen.
+
+The arrays lie in local variables: they are in memory once, are gathered by index without leaving
+the graph, and are in no checkpoint. A `Source` is filled by `load(run)`, `run` being a session's.
+
+N examples, B batch.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from tfae import names
+
+Run = Callable[..., Any]
+
+_CHUNK = 2048
+
+
+class Source(Protocol):
+    """Examples that a graph gathers by index."""
+
+    count: int
+
+    def load(self, run: Run) -> None:
+        """Makes the examples ready; does nothing where they are."""
+
+    def release(self, run: Run) -> None:
+        """Gives their memory back where they can be made again."""
+
+    def gather(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Examples `[B, ...]` as float32 and labels `[B]` int64 or None."""
+
+
+class Examples:
+    """The arrays of a data set's part."""
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray | None, name: str):
+        """Declares room for `images` `[N, H, W, C]` and `labels` `[N]`, without filling it."""
+        self.count = len(images)
+        self._arrays = [images] if labels is None else [images, labels]
+        with tf.name_scope(f'{names.EXAMPLES}/{name}/'):
+            self._rows = [_rows(array.shape[1:], array.dtype) for array in self._arrays]
+            self._values = [tf.placeholder(a.dtype, a.shape) for a in self._arrays]
+            self._assign = [
+                tf.assign(rows, value, validate_shape=False)
+                for rows, value in zip(self._rows, self._values, strict=True)
+            ]
+        self._loaded = False
+
+    def load(self, run: Run) -> None:
+        """See `Source`."""
+        if not self._loaded:
+            run([op.op for op in self._assign], dict(zip(self._values, self._arrays, strict=True)))
+        self._loaded = True
+
+    def release(self, run: Run) -> None:
+        """See `Source`; the arrays stay, since every phase and every evaluation reads them."""
+
+    def gather(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """See `Source`."""
+        images, *labels = (tf.gather(rows, indices) for rows in self._rows)
+        return tf.image.convert_image_dtype(images, tf.float32), labels[0] if labels else None
+
+
+class Codes:
+    """What a frozen encoder makes of another source: computed once for all examples, then kept."""
+
+    def __init__(
+        self, source: Source, encode: Callable[[tf.Tensor], tf.Tensor], size: int, name: str
+    ):
+        """Declares room for codes `[N, size]`; `encode` makes them of the source's examples."""
+        self.count = source.count
+        self._source = source
+        with tf.name_scope(f'{names.CODES}/{name}/'):
+            self._rows = _rows((size,), np.float32)
+            self._reserve = tf.assign(
+                self._rows, tf.zeros([self.count, size]), validate_shape=False
+            ).op
+            self._release = tf.assign(self._rows, tf.zeros([0, size]), validate_shape=False).op
+            self._start = tf.placeholder(tf.int64, [])
+            indices = tf.range(self._start, tf.minimum(self._start + _CHUNK, self.count))
+            codes = encode(source.gather(indices)[0])
+            self._fill = tf.scatter_update(self._rows, indices, codes).op
+        self._loaded = False
+
+    def load(self, run: Run) -> None:
+        """See `Source`; the source below is released when its last code is made."""
+        if self._loaded:
+            return
+        self._source.load(run)
+        run(self._reserve)
+        for start in range(0, self.count, _CHUNK):
+            run(self._fill, {self._start: start})
+        self._source.release(run)
+        self._loaded = True
+
+    def release(self, run: Run) -> None:
+        """See `Source`."""
+        run(self._release)
+        self._loaded = False
+
+    def gather(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """See `Source`; codes carry no labels."""
+        return tf.gather(self._rows, indices), None
+
+
+def shuffled(step: tf.Tensor, batch_size: int, count: int, seeds: Sequence[int]) -> tf.Tensor:
+    """Indices `[batch_size]` int64 of the examples that step `step` of a stream sees.
+
+    Every `count` positions in a row visit each example once, in an order of their own.
+
+    Args:
+      step: int64 scalar, counted from 0 within the stream.
+      batch_size: may not exceed `count`.
+      count: number of examples N.
+      seeds: run seed and number of the stream.
+    """
+    position = step * batch_size + tf.range(batch_size, dtype=tf.int64)
+    epoch = position // count
+    seed = tf.stack([tf.fill([batch_size], tf.constant(s, tf.int64)) for s in seeds] + [epoch], 1)
+    # The raw op: the wrapper of this name pads a seed of rank 2 wrongly (TensorFlow 2.21).
+    return tf.raw_ops.RandomIndexShuffle(
+        index=position % count, seed=seed, max_index=tf.constant(count - 1, tf.int64), rounds=4
+    )
+
+
+def noise_seed(step: tf.Tensor, seeds: Sequence[int]) -> tf.Tensor:
+    """Seed `[2]` int64 for the stateless noise of step `step` of a stream."""
+    seed = tf.stack([tf.constant(seeds[0], tf.int64), step])
+    for salt in seeds[1:]:
+        seed = tf.random.experimental.stateless_fold_in(seed, salt)
+    return seed
+
+
+def _rows(shape: Sequence[int], dtype: Any) -> tf.Variable:
+    """A local variable `[None, *shape]`, empty until it is assigned."""
+    return tf.Variable(
+        np.zeros([0, *shape], dtype),
+        trainable=False,
+        collections=[tf.GraphKeys.LOCAL_VARIABLES],
+        use_resource=True,
+        shape=tf.TensorShape([None, *shape]),
+    )

@@ -1,0 +1,133 @@
+"""A run is a folder; this file is all that knows what lies in it.
+
+    config.json       what was asked for, the versions, what the data set is
+    metrics.jsonl     one JSON object a line: step, phase, epoch and every mean over that epoch
+    model-<step>.*    TensorFlow checkpoints, the newest few; `checkpoint` names the newest
+    best/             the checkpoint of least validation loss
+    events.*          TensorBoard
+    figures/          PNG
+    lock              held by the program that trains here
+
+A file that must be whole is written under a temporary name and renamed.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+from tfae import checks
+from tfae.experiment import Experiment
+
+CONFIG = 'config.json'
+METRICS = 'metrics.jsonl'
+LOCK = 'lock'
+BEST = 'best'
+FIGURES = 'figures'
+
+
+class Folder:
+    """The folder of one run."""
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self.path = pathlib.Path(path)
+
+    def exists(self) -> bool:
+        """Whether a run was begun here."""
+        return (self.path / CONFIG).is_file()
+
+    def create(self) -> None:
+        """Makes the folder if it is not there.
+
+        Raises: InputError if it is a file or cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            # Root may write where the mode forbids it, so try instead of asking.
+            with (self.path / LOCK).open('a'):
+                pass
+        except FileExistsError:
+            raise checks.InputError(
+                f'--logdir {self.path} is a file; it must be a folder'
+            ) from None
+        except OSError as error:
+            raise checks.InputError(
+                f'--logdir {self.path} cannot be written: {error.strerror}'
+            ) from None
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the folder for one program; the system frees it when the program dies.
+
+        Raises: InputError if another program trains here.
+        """
+        with (self.path / LOCK).open('a') as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise checks.InputError(
+                    f'--logdir {self.path} is in use by another program that trains there; '
+                    f'wait for it or name another folder'
+                ) from None
+            yield
+
+    def write_config(self, experiment: Experiment) -> None:
+        """Records what this run is."""
+        write_text(self.path / CONFIG, json.dumps(experiment.to_dict(), indent=2) + '\n')
+
+    def read_config(self) -> Experiment:
+        """What this run is.
+
+        Raises: InputError if there is no run here or config.json is not as it was written.
+        """
+        path = self.path / CONFIG
+        try:
+            content = json.loads(path.read_text())
+        except FileNotFoundError:
+            raise checks.InputError(
+                f'--logdir {self.path} holds no run: there is no {CONFIG} in it'
+            ) from None
+        except (OSError, ValueError) as error:
+            raise checks.InputError(f'{path} cannot be read: {error}') from None
+        return Experiment.from_dict(content, str(path))
+
+    def append_metrics(self, record: dict[str, Any]) -> None:
+        """Adds one line to metrics.jsonl."""
+        with (self.path / METRICS).open('a') as file:
+            file.write(json.dumps(record) + '\n')
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl; one that a kill cut short is left out."""
+        path = self.path / METRICS
+        records = []
+        for line in path.read_text().splitlines() if path.exists() else []:
+            with contextlib.suppress(ValueError):
+                records.append(json.loads(line))
+        return [r for r in records if isinstance(r, dict) and isinstance(r.get('step'), int)]
+
+    def rewind_metrics(self, step: int) -> list[dict[str, Any]]:
+        """Drops what was recorded after `step`, which a resumed run will record again."""
+        records = [record for record in self.metrics() if record['step'] <= step]
+        write_text(self.path / METRICS, ''.join(json.dumps(r) + '\n' for r in records))
+        return records
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+    """Writes a file that is there whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text)
+
+
+@contextlib.contextmanager
+def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A temporary name beside `path`, renamed to it if the block ends well, else removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.stem}.{os.getpid()}.tmp{path.suffix}')
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

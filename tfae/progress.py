@@ -1,0 +1,52 @@
+"""How far a run is: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+
+import tqdm
+
+
+class Progress:
+    """Counts steps and says, at the end of each epoch, how they went."""
+
+    def __init__(self, step: int, steps: int, batch_size: int):
+        self._steps = steps
+        self._batch_size = batch_size
+        self._first = self._last = step
+        self._started = self._marked = time.monotonic()
+        self._waited = self._waited_before = 0.0
+        self._examples_per_second = 0.0
+        self._bar = tqdm.tqdm(
+            total=steps, initial=step, unit='step', disable=not sys.stderr.isatty(), leave=False
+        )
+
+    def advance(self, step: int) -> None:
+        """Training has reached `step`."""
+        self._bar.update(step - self._bar.n)
+
+    def waited(self, seconds: float) -> None:
+        """Training stood still that long because its input was not ready."""
+        self._waited += seconds
+
+    def mark(self, step: int) -> tuple[float, float]:
+        """Examples a second and the share of time spent waiting for input, since the last mark."""
+        now = time.monotonic()
+        elapsed = max(now - self._marked, 1e-9)
+        rate = (step - self._last) * self._batch_size / elapsed
+        share = (self._waited - self._waited_before) / elapsed
+        self._marked, self._last, self._waited_before = now, step, self._waited
+        return rate, share
+
+    def line(self, step: int, text: str, rate: float, share: float) -> None:
+        """Prints one line about an epoch, above the bar where there is one."""
+        elapsed = time.monotonic() - self._started
+        left = elapsed / max(step - self._first, 1) * (self._steps - step)
+        eta = time.strftime('%H:%M:%S', time.gmtime(left))
+        self._bar.write(
+            f'{text}  {rate:,.0f} examples/s  input {share:.0%}  left {eta}', file=sys.stdout
+        )
+        sys.stdout.flush()
+
+    def close(self) -> None:
+        """Removes the bar."""
+        self._bar.close()

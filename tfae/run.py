@@ -1,0 +1,92 @@
+"""An open run: numpy in, numpy out."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from tfae import checkpoints, data, graph
+from tfae.experiment import Experiment
+from tfae.folder import Folder
+
+_BATCH = 1000  # examples a call
+
+
+class Run:
+    """What `tfae.open` gives. A context manager; `close` ends its session."""
+
+    def __init__(
+        self,
+        folder: Folder,
+        experiment: Experiment,
+        built: graph.Graph,
+        session: Any,
+        checkpoint: str,
+        step: int,
+    ):
+        self.folder = folder
+        self.experiment = experiment
+        self.built = built
+        self.graph = built.graph
+        self.session = session
+        self.checkpoint = checkpoint  # path of what was restored
+        self.step = step
+
+    def __enter__(self) -> 'Run':
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the session."""
+        self.session.close()
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """Pictures `[N, H, W, C]` (uint8, or float in [0, 1]) -> codes `[N, Z]`."""
+        return self.fetch(self.built.inference.outputs.code, images)
+
+    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+        """Pictures `[N, H, W, C]` -> their reconstructions `[N, H, W, C]` in [0, 1]."""
+        return self.fetch(self.built.inference.outputs.reconstruction, images)
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """Codes `[N, Z]` -> pictures `[N, H, W, C]` in [0, 1]."""
+        inference = self.built.inference
+        size = self.built.model.code_size
+        codes = np.asarray(codes, np.float32)
+        if codes.ndim != 2 or codes.shape[1] != size:
+            raise ValueError(f'decode: codes are {codes.shape}; they must be [N, {size}]')
+        return self._batches(inference.decoded, inference.code, codes)
+
+    def fetch(self, tensor: tf.Tensor | str, images: np.ndarray) -> np.ndarray:
+        """Any tensor `[B, ...]` of the graph that depends on the pictures, by itself or by name."""
+        placeholder = self.built.inference.images
+        images = np.asarray(images)
+        if images.ndim != 4 or images.shape[1:] != tuple(placeholder.shape[1:]):
+            wanted = ', '.join(map(str, placeholder.shape[1:]))
+            raise ValueError(f'images are {images.shape}; they must be [N, {wanted}]')
+        return self._batches(tensor, placeholder, data.pixels(images))
+
+    def variables(self, collection: str = '', scope: str = '') -> dict[str, np.ndarray]:
+        """Name -> value of `tf.get_collection(collection, scope)`; all global variables if empty.
+
+        What training adds (slots, sums) is in the newest checkpoint and read from there.
+        """
+        key = collection or tf.GraphKeys.GLOBAL_VARIABLES
+        with self.graph.as_default():
+            found = [v for v in tf.get_collection(key, scope or None) if hasattr(v, 'read_value')]
+        model = {v.op.name for v in self.built.model_variables}
+        newest = checkpoints.newest_first(self.folder.path)
+        reader = tf.train.load_checkpoint(newest[0][1] if newest else self.checkpoint)
+        return {
+            v.op.name: self.session.run(v) if v.op.name in model else reader.get_tensor(v.op.name)
+            for v in found
+            if v.op.name in model or reader.has_tensor(v.op.name)
+        }
+
+    def _batches(self, tensor: Any, placeholder: tf.Tensor, values: np.ndarray) -> np.ndarray:
+        # At least one call, so that an empty input gives an empty output of the right shape.
+        starts = range(0, max(len(values), 1), _BATCH)
+        parts = [self.session.run(tensor, {placeholder: values[s : s + _BATCH]}) for s in starts]
+        return np.concatenate(parts)

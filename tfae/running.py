@@ -1,0 +1,99 @@
+"""The session side: `fit` trains a run, `open_run` looks into one. Sessions open here alone."""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow as tf2
+import tensorflow.compat.v1 as tf
+
+from tfae import checkpoints, checks, data, graph
+from tfae.experiment import Experiment, Signature
+from tfae.folder import BEST, Folder
+from tfae.run import Run
+from tfae.trainer import Config as Config
+from tfae.trainer import Trainer
+
+
+def fit(experiment: Experiment, logdir: str | os.PathLike[str], watch: Config | None = None) -> int:
+    """Trains a run in `logdir`, from where it stands, to its end.
+
+    Returns: 0 at the end; 128 + the signal's number if SIGINT or SIGTERM stopped it, after a
+      checkpoint.
+    Raises:
+      UsageError: the configuration cannot be built, or differs from that of the run in `logdir`.
+      InputError: the data or the folder are not what they should be, or a loss is not finite.
+    """
+    folder = Folder(logdir)
+    known = folder.read_config() if folder.exists() else None
+    _refuse_differences(known, experiment, folder.path)
+    loaded = data.load(experiment.data)
+    experiment = dataclasses.replace(experiment, signature=Signature.of(loaded))
+    if known and known.signature != experiment.signature:
+        raise checks.InputError(
+            f'--logdir {folder.path} was trained on other examples than data set '
+            f'{experiment.data.dataset} now holds: fingerprint {known.signature.fingerprint} was '
+            f'recorded, {experiment.signature.fingerprint} came'
+        )
+    # Before any op is built: order and noise are functions of (seed, step), so must results be.
+    tf2.config.experimental.enable_op_determinism()
+    built = graph.build(experiment, loaded.train, loaded.validation)
+    folder.create()
+    with folder.locked(), _session(built, watch or Config()) as session:
+        if known is None:
+            folder.write_config(experiment)
+        return Trainer(experiment, folder, built, session, watch or Config()).train(loaded)
+
+
+def open_run(logdir: str | os.PathLike[str], checkpoint: str = '') -> Run:
+    """Opens a run to look into it; its data set is not read.
+
+    Args:
+      logdir: the run's folder.
+      checkpoint: `best` (least validation loss), `last`, or empty for the best where there is one.
+    Raises: InputError if there is no run, or no checkpoint of it that can be read.
+    """
+    folder = Folder(logdir)
+    experiment = folder.read_config()
+    built = graph.build(experiment, *experiment.signature.stand_ins())
+    with built.graph.as_default():
+        saver = tf.train.Saver(built.model_variables)
+    session = tf.Session(graph=built.graph)
+    places = {'best': [folder.path / BEST], 'last': [folder.path]}
+    for path in places.get(checkpoint, [folder.path / BEST, folder.path]):
+        step = checkpoints.restore_newest(saver, session, path, print)
+        if step is not None:
+            found = checkpoints.path(path, step)
+            return Run(folder, experiment, built, session, found, step)
+    raise checks.InputError(f'--logdir {folder.path} has no checkpoint yet')
+
+
+@contextlib.contextmanager
+def _session(built: graph.Graph, watch: Config) -> Iterator[Any]:
+    """A session whose thread pools suit the graph.
+
+    Measured by tools/bench/training.py: matrix products of a few hundred rows run fastest when each
+    keeps to one thread and independent ones run side by side; convolutions use every core by
+    themselves.
+    """
+    cores = os.cpu_count() or 1
+    convolutional = any('Conv2D' in op.type for op in built.graph.get_operations())
+    inter, intra = (0, 0) if convolutional else (2, max(1, cores // 2))
+    settings = tf.ConfigProto(
+        inter_op_parallelism_threads=watch.inter_op_threads or inter,
+        intra_op_parallelism_threads=watch.intra_op_threads or intra,
+    )
+    with tf.Session(graph=built.graph, config=settings) as session:
+        yield session
+
+
+def _refuse_differences(known: Experiment | None, wanted: Experiment, path: pathlib.Path) -> None:
+    differences = known.differences(wanted) if known else []
+    if differences:
+        raise checks.UsageError(
+            f'--logdir {path} holds a run of another configuration: {"; ".join(differences)}; '
+            f'name another folder, or leave these flags out to go on with that run'
+        )

@@ -1,0 +1,197 @@
+"""Phases over steps: which objectives are trained when.
+
+A phase runs its objectives in turn at every one of its steps. Which phase a step belongs to is a
+function of `global_step` alone, so a run that is stopped anywhere resumes in the right one.
+
+    jointly             one phase, the model's objectives
+    layer by layer      one phase a layer (Bengio et al., NIPS 2006), each on the codes of the
+                        layers below, which are frozen; then one over everything
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
+
+import tensorflow.compat.v1 as tf
+
+from tfae import checks, names, training
+from tfae.config import broadcast, option
+from tfae.data import pipeline
+from tfae.models import Batch, Objective
+
+VALIDATION_BATCH = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What comes before the joint training."""
+
+    pretraining: Literal['none', 'greedy'] = option(
+        'none', 'greedy trains the stack layer by layer before it is fine-tuned.'
+    )
+    pretraining_epochs: tuple[int, ...] = option(
+        (10,), 'Epochs of each layer; one value serves all.'
+    )
+    pretraining_learning_rate: tuple[float, ...] = option(
+        (), 'Learning rate of each layer; one value serves all, none takes --learning_rate.'
+    )
+
+
+class Phase(NamedTuple):
+    """Objectives, run in turn at every step from `start` up to `stop`."""
+
+    name: str
+    objectives: Sequence[Callable[[Batch], Objective]]
+    source: pipeline.Source
+    validation: pipeline.Source
+    epochs: int
+    learning_rate: float
+    start: int  # global step
+    stop: int
+
+    def epoch(self, step: int, batch_size: int) -> int:
+        """Whole epochs of this phase that lie before `step`."""
+        return (step - self.start) * batch_size // self.source.count
+
+    def epoch_end(self, step: int, batch_size: int) -> int:
+        """The first step after `step` by which one more epoch is seen."""
+        epochs = self.epoch(step, batch_size) + 1
+        return self.start + math.ceil(epochs * self.source.count / batch_size)
+
+
+class Program(NamedTuple):
+    """A phase as tensors and operations."""
+
+    phase: Phase
+    train: tf.Operation  # one step
+    scalars: dict[str, tf.Tensor]  # this step's losses, gradient norms and learning rate
+    seen: tf.Tensor  # float64: steps since the last reset, and the sum of each loss and term
+    reset: tf.Operation  # zeroes the sums
+    means: dict[str, tf.Tensor]  # loss or term -> mean since the last reset
+    validation_start: tf.Tensor  # int64 placeholder
+    validation: dict[str, tf.Tensor]  # loss or term on the validation batch that starts there
+
+
+def phases(
+    model: Any,
+    config: Config,
+    training_config: training.Config,
+    source: pipeline.Source,
+    validation: pipeline.Source,
+) -> list[Phase]:
+    """The phases of a run, in order.
+
+    Raises: UsageError if the model has no layers to pretrain or a batch exceeds the set.
+    """
+    if training_config.batch_size > source.count:
+        raise checks.UsageError(
+            f'--batch_size is {training_config.batch_size}; the training set has only '
+            f'{source.count} examples'
+        )
+    found: list[Phase] = []
+
+    def add(name, objectives, source, validation, epochs, rate):
+        start = found[-1].stop if found else 0
+        steps = math.ceil(epochs * source.count / training_config.batch_size)
+        stop = start + steps
+        found.append(Phase(name, objectives, source, validation, epochs, rate, start, stop))
+
+    below, held_out = source, validation
+    for i, (layer, epochs, rate) in enumerate(_layers(model, config, training_config), 1):
+        scope = f'{names.PRETRAINING}/{names.layer(i)}'
+        add(scope, (layer.objective,), below, held_out, epochs, rate)
+        below = pipeline.Codes(below, layer.encode, layer.size, f'{names.layer(i)}')
+        held_out = pipeline.Codes(
+            held_out, layer.encode, layer.size, f'{names.VALIDATION}_{names.layer(i)}'
+        )
+    last = names.FINE_TUNING if found else names.TRAINING
+    rate = training_config.learning_rate
+    add(last, model.objectives, source, validation, training_config.epochs, rate)
+    return found
+
+
+def program(phase: Phase, stream: int, config: training.Config) -> Program:
+    """Builds the graph of `phase`, whose examples and noise are stream number `stream`."""
+    # The joint phase's optimiser has TF1's slot names; those before it live under their own scope.
+    scope = phase.name if phase.name.startswith(names.PRETRAINING) else ''
+    global_step = tf.train.get_or_create_global_step()
+    with tf.name_scope(f'{phase.name}/'):
+        step = global_step.read_value() - phase.start
+        indices = pipeline.shuffled(
+            step, config.batch_size, phase.source.count, [config.seed, stream]
+        )
+        batch = Batch(
+            *phase.source.gather(indices), pipeline.noise_seed(step, [config.seed, stream])
+        )
+        steps = phase.stop - phase.start
+        warmup = math.ceil(config.warmup_epochs * phase.source.count / config.batch_size)
+        rate = training.learning_rate(config, phase.learning_rate, step, steps, warmup)
+        made = training.training_step(phase.objectives, batch, rate, config, scope)
+        sums = _sums(phase.name, len(made.scalars))
+        seen = [tf.ones([], tf.float64)]
+        seen += [tf.cast(value, tf.float64) for value in made.scalars.values()]
+        with tf.control_dependencies([made.op, sums.assign_add(tf.stack(seen)).op]):
+            train = global_step.assign_add(1).op
+        means = tf.cast(sums[1:] / tf.maximum(sums[0], 1), tf.float32)
+    with tf.name_scope(f'{names.VALIDATION}/{phase.name}/'):
+        start, validation = _validation(phase)
+    return Program(
+        phase,
+        train,
+        {**made.scalars, **made.norms, names.LEARNING_RATE: rate},
+        sums.read_value(),
+        sums.assign(tf.zeros_like(sums)).op,
+        {name: means[i] for i, name in enumerate(made.scalars)},
+        start,
+        validation,
+    )
+
+
+def locate(found: Sequence[Phase], step: int) -> int:
+    """Index of the phase that makes the step after `step`; `len(found)` when all is done."""
+    return next((i for i, phase in enumerate(found) if step < phase.stop), len(found))
+
+
+def _layers(model: Any, config: Config, training_config: training.Config) -> list[tuple]:
+    """`(layer, epochs, learning rate)` of each greedy phase."""
+    if config.pretraining == 'none':
+        for name in ('pretraining_epochs', 'pretraining_learning_rate'):
+            if getattr(config, name) != getattr(Config(), name):
+                raise checks.UsageError(f'--{name} needs --pretraining=greedy')
+        return []
+    if not hasattr(model, 'layerwise'):
+        raise checks.UsageError('--pretraining is greedy; this family has no layers to pretrain')
+    layers = model.layerwise()
+    rates = config.pretraining_learning_rate or (training_config.learning_rate,)
+    return list(
+        zip(
+            layers,
+            broadcast('pretraining_epochs', config.pretraining_epochs, len(layers)),
+            broadcast('pretraining_learning_rate', rates, len(layers)),
+            strict=True,
+        )
+    )
+
+
+def _sums(name: str, count: int) -> tf.Variable:
+    """In every checkpoint, so that a resumed run prints the means it would have printed."""
+    with tf.variable_scope(name):
+        return tf.get_variable(
+            names.SUMS,
+            [1 + count],
+            tf.float64,
+            tf.zeros_initializer(),
+            trainable=False,
+            use_resource=True,
+        )
+
+
+def _validation(phase: Phase) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    start = tf.placeholder(tf.int64, [])
+    indices = tf.range(start, tf.minimum(start + VALIDATION_BATCH, phase.validation.count))
+    batch = Batch(*phase.validation.gather(indices), None)
+    scalars: dict[str, tf.Tensor] = {}
+    for build in phase.objectives:
+        scalars |= training.watched(build(batch), len(phase.objectives))
+    return start, scalars

@@ -1,0 +1,137 @@
+"""What TensorBoard shows of a run: histograms, picture grids, filters, scalars, HParams, projector.
+
+Graph side first, then functions that write protocol buffers and files.
+
+B batch, H W C picture, K filters.
+"""
+
+import math
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from PIL import Image
+from tensorboard.plugins import projector
+from tensorboard.plugins.hparams import api as hparams_api
+
+from tfae import names
+
+_SPRITE_SIDE = 8192  # the projector refuses a larger sprite
+
+
+def grid(images: tf.Tensor, columns: int, name: str = 'grid') -> tf.Tensor:
+    """Pictures `[B, H, W, C]` side by side, `columns` a row: `[1, rows * H, columns * W, C]`.
+
+    The last row is filled up with zeros. B and the picture's shape must be static.
+    """
+    with tf.name_scope(name):
+        count, height, width, channels = images.shape.as_list()
+        rows = math.ceil(count / columns)
+        images = tf.pad(images, [[0, rows * columns - count], [0, 0], [0, 0], [0, 0]])
+        images = tf.reshape(images, [rows, columns, height, width, channels])
+        images = tf.transpose(images, [0, 2, 1, 3, 4])
+        return tf.reshape(images, [1, rows * height, columns * width, channels])
+
+
+def filters(kernel: tf.Tensor, image_shape: Sequence[int], limit: int = 64) -> tf.Tensor | None:
+    """The first `limit` filters of a first layer as pictures `[K, h, w, C]`, each scaled to [0, 1].
+
+    Args:
+      kernel: dense `[H * W * C, K]` or convolutional `[h, w, C, K]`.
+      image_shape: `(H, W, C)`.
+      limit: the most filters to show.
+    Returns: the pictures, or None where C is neither 1 nor 3 and no picture can show them.
+    """
+    if image_shape[-1] not in (1, 3):
+        return None
+    count = min(limit, int(kernel.shape[-1]))
+    if kernel.shape.rank == 2:
+        pictures = tf.reshape(tf.transpose(kernel[:, :count]), [count, *image_shape])
+    else:
+        pictures = tf.transpose(kernel[..., :count], [3, 0, 1, 2])
+    low = tf.reduce_min(pictures, [1, 2, 3], keepdims=True)
+    high = tf.reduce_max(pictures, [1, 2, 3], keepdims=True)
+    return (pictures - low) / tf.maximum(high - low, 1e-12)
+
+
+def epoch_summary(
+    images: tf.Tensor,
+    reconstruction: tf.Tensor,
+    activations: Sequence[tf.Tensor],
+    variables: Sequence[tf.Variable],
+) -> tf.Tensor:
+    """One serialised summary: histograms of variables and activations, pictures and filters.
+
+    `images` and `reconstruction` are `[B, H, W, C]` in [0, 1] with static shape.
+    """
+    made = [tf.summary.histogram(v.op.name, v.read_value()) for v in variables]
+    made += [tf.summary.histogram(_tag(a), a) for a in activations]
+    if images.shape[-1] in (1, 3):
+        pairs = tf.concat([images, reconstruction], 2)
+        columns = max(1, math.isqrt(int(images.shape[0])) // 2)
+        made.append(tf.summary.image(names.RECONSTRUCTION, grid(pairs, columns)))
+    pictures = filters(variables[0].read_value(), images.shape.as_list()[1:]) if variables else None
+    if pictures is not None:
+        columns = math.ceil(math.sqrt(int(pictures.shape[0])))
+        made.append(tf.summary.image(names.FILTERS, grid(pictures, columns)))
+    return tf.summary.merge(made)
+
+
+def scalars(values: Mapping[str, float], prefix: str) -> tf.Summary:
+    """`values` under the tags `prefix/name`."""
+    return tf.Summary(
+        value=[tf.Summary.Value(tag=f'{prefix}/{k}', simple_value=v) for k, v in values.items()]
+    )
+
+
+def hparams(values: Mapping[str, object]) -> bytes:
+    """The configuration as the HParams dashboard reads it; lists become texts."""
+    plain = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in values.items()}
+    return hparams_api.hparams_pb(plain).SerializeToString()
+
+
+def write_projector(
+    folder: pathlib.Path, codes: np.ndarray, labels: np.ndarray | None, images: np.ndarray
+) -> None:
+    """Codes for TensorBoard's projector, with a thumbnail and a label each.
+
+    Args:
+      folder: the run; files go into `projector/` below it, named by relative paths.
+      codes: `[N, Z]`.
+      labels: `[N]` or None.
+      images: `[N, H, W, C]` float in [0, 1], C 1 or 3 (other pictures get no thumbnails).
+    """
+    target = folder / 'projector'
+    target.mkdir(parents=True, exist_ok=True)
+    np.savetxt(target / 'codes.tsv', codes, fmt='%.6g', delimiter='\t')
+    settings = projector.ProjectorConfig()
+    embedding = settings.embeddings.add(tensor_name=names.CODE, tensor_path='projector/codes.tsv')
+    if labels is not None:
+        (target / 'labels.tsv').write_text('\n'.join(str(label) for label in labels) + '\n')
+        embedding.metadata_path = 'projector/labels.tsv'
+    if images.shape[-1] in (1, 3):
+        _sprite(images).save(target / 'sprite.png')
+        embedding.sprite.image_path = 'projector/sprite.png'
+        embedding.sprite.single_image_dim.extend([images.shape[2], images.shape[1]])
+    projector.visualize_embeddings(str(folder), settings)
+
+
+def projector_limit(image_shape: Sequence[int]) -> int:
+    """The most examples whose thumbnails fit into one sprite; at most 10 000."""
+    return min(10_000, (_SPRITE_SIDE // max(image_shape[:2])) ** 2)
+
+
+def _sprite(images: np.ndarray) -> Image.Image:
+    """A square sheet of `ceil(sqrt(N))` thumbnails a row, as the projector wants it."""
+    count, height, width, channels = images.shape
+    side = math.ceil(math.sqrt(count))
+    sheet = np.zeros([side * side, height, width, channels], np.uint8)
+    sheet[:count] = np.rint(255 * images)
+    sheet = sheet.reshape(side, side, height, width, channels).transpose(0, 2, 1, 3, 4)
+    sheet = sheet.reshape(side * height, side * width, channels)
+    return Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
+
+
+def _tag(activation: tf.Tensor) -> str:
+    return activation.op.name.replace(':', '_')

@@ -1,0 +1,314 @@
+"""One program's turn at a run: steps, and what is due between them."""
+
+import contextlib
+import dataclasses
+import math
+import pathlib
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from tfae import checkpoints, checks, config, data, graph, names, schedule, summaries
+from tfae.config import option
+from tfae.data import pipeline
+from tfae.experiment import Experiment
+from tfae.folder import BEST, Folder
+from tfae.progress import Progress
+
+_CHUNK = 64  # steps between two looks at the clock and at the losses
+_VALIDATION_LOSS = f'{names.VALIDATION}_{names.LOSS}'
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """How a run is watched and kept; it may change each time the run is taken up again."""
+
+    checkpoint_steps: int = option(1000, 'Steps between two checkpoints.')
+    checkpoint_secs: float = option(60.0, 'Seconds after which a checkpoint is due all the same.')
+    keep_checkpoints: int = option(3, 'Newest checkpoints that are kept.')
+    summary_steps: int = option(100, 'Steps between two scalars in TensorBoard.')
+    inter_op_threads: int = option(0, 'Operations run at once; 0 chooses for the model.')
+    intra_op_threads: int = option(0, 'Threads an operation may take; 0 chooses for the model.')
+
+    def __post_init__(self):
+        for name in ('checkpoint_steps', 'keep_checkpoints', 'summary_steps'):
+            checks.in_range(f'--{name}', getattr(self, name), 1, math.inf)
+        for name in ('checkpoint_secs', 'inter_op_threads', 'intra_op_threads'):
+            checks.in_range(f'--{name}', getattr(self, name), 0, math.inf)
+
+
+class Trainer:
+    """Trains a run from where its folder stands.
+
+    Between two steps, in this order: scalars for TensorBoard (of the step to come), the end of an
+    epoch, a checkpoint. None of them changes what the next step computes, and a checkpoint of step
+    s is written after everything else that is due at s, so a resumed run repeats nothing and
+    leaves nothing out.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        folder: Folder,
+        built: graph.Graph,
+        session: Any,
+        watch: Config,
+    ):
+        self._experiment = experiment
+        self._folder = folder
+        self._built = built
+        self._session = session
+        self._watch = watch
+        with built.graph.as_default():
+            self._saver = tf.train.Saver(max_to_keep=watch.keep_checkpoints)
+            self._best_saver = tf.train.Saver(built.model_variables, max_to_keep=1)
+            self._initialize = [tf.global_variables_initializer(), tf.local_variables_initializer()]
+        self._phases = [program.phase for program in built.programs]
+        self._batch_size = experiment.training.batch_size
+        self._records: list[dict[str, Any]] = []
+        self._step = 0
+        self._saved_at = time.monotonic()
+        self._signal = 0  # of the one that asked for an end
+        self._saved_step = -1
+
+    def train(self, loaded: data.DataSet) -> int:
+        """See `running.fit`."""
+        self._session.run(self._initialize)
+        self._begin()
+        self._writer = tf.summary.FileWriter(str(self._folder.path), self._built.graph)
+        started = tf.SessionLog(status=tf.SessionLog.START)
+        self._writer.add_session_log(started, self._step)
+        self._writer.add_summary(summaries.hparams(self._hparams()), self._step)
+        self._progress = Progress(self._step, self._phases[-1].stop, self._batch_size)
+        try:
+            with self._signals():
+                finished = self._all_phases()
+            if finished:
+                self._finish(loaded)
+        finally:
+            self._progress.close()
+            self._writer.close()
+        return 0 if finished else 128 + self._signal
+
+    def _begin(self) -> None:
+        """Restores the newest checkpoint, or begins at step 0."""
+        path = self._folder.path
+        step = checkpoints.restore_newest(self._saver, self._session, path, print)
+        self._step = step or 0
+        self._records = self._folder.rewind_metrics(self._step)
+        if step is not None:
+            kept = reversed(checkpoints.newest_first(path))
+            self._saver.recover_last_checkpoints([place for at, place in kept if at <= step])
+            self._saved_step = step
+            print(f'resumed {path} at step {step:,} of {self._phases[-1].stop:,}')
+            return
+        settings = self._experiment.training
+        if settings.restore_from:
+            variables, scopes = self._built.model_variables, settings.restore_map
+            for kind, found in (
+                checkpoints.transfer(self._session, variables, settings.restore_from, scopes)
+                ._asdict()
+                .items()
+            ):
+                print(f'{kind}: {", ".join(found) or "none"}')
+        self._save()
+
+    def _all_phases(self) -> bool:
+        """Whether training came to its end."""
+        done: list[pipeline.Source] = []
+        while (i := schedule.locate(self._phases, self._step)) < len(self._phases):
+            if self._stopped_early():
+                break
+            phase = self._phases[i]
+            started = time.monotonic()
+            for source in (phase.source, phase.validation):
+                source.load(self._session.run)
+            for source in done:
+                source.release(self._session.run)
+            done = [phase.source, phase.validation]
+            self._progress.waited(time.monotonic() - started)
+            if not self._phase(self._built.programs[i]):
+                return False
+        self._save()
+        return True
+
+    def _phase(self, program: schedule.Program) -> bool:
+        """Runs a phase to its end; False if a signal came."""
+        step_once = self._session.make_callable(program.train)
+        seen = self._session.make_callable(program.seen)
+        phase = program.phase
+        while self._step < phase.stop and not self._stopped_early():
+            if (self._step - phase.start) % self._watch.summary_steps == 0:
+                self._scalars(program)
+            epoch_end = phase.epoch_end(self._step, self._batch_size)
+            for _ in range(self._next_event(phase, epoch_end) - self._step):
+                step_once()
+                self._step += 1
+                if self._signal:
+                    break
+            self._progress.advance(self._step)
+            if not np.all(np.isfinite(seen())):
+                self._refuse_not_finite(program)
+            if self._step == epoch_end:
+                self._epoch(program)
+            if self._signal or self._checkpoint_due():
+                self._save()
+            if self._signal:
+                print(f'stopped by signal {self._signal} at step {self._step:,}; saved')
+                return False
+        return True
+
+    def _next_event(self, phase: schedule.Phase, epoch_end: int) -> int:
+        """The step at which something is due."""
+        local = self._step - phase.start
+        summary = self._step + self._watch.summary_steps - local % self._watch.summary_steps
+        every = self._watch.checkpoint_steps
+        checkpoint = (self._step // every + 1) * every
+        return min(self._step + _CHUNK, summary, checkpoint, epoch_end, phase.stop)
+
+    def _scalars(self, program: schedule.Program) -> None:
+        """Losses, gradient norms and learning rate of the step to come, which moves nothing."""
+        values = self._session.run(program.scalars)
+        self._writer.add_summary(summaries.scalars(values, program.phase.name), self._step)
+
+    def _epoch(self, program: schedule.Program) -> None:
+        """Records an epoch, and the best model so far where it is one."""
+        phase = program.phase
+        rate, share = self._progress.mark(self._step)
+        means = self._session.run(program.means)
+        validation = self._validate(program)
+        record = {
+            'step': self._step,
+            'phase': phase.name,
+            'epoch': phase.epoch(self._step, self._batch_size),
+            **{name: float(value) for name, value in means.items()},
+            **{f'{names.VALIDATION}_{name}': value for name, value in validation.items()},
+            'examples_per_second': round(rate, 1),
+            'input_wait': round(share, 4),
+        }
+        self._records.append(record)
+        watched = {k: v for k, v in record.items() if isinstance(v, float)}
+        watched |= {f'epoch_{name}': watched.pop(name) for name in means}
+        self._writer.add_summary(summaries.scalars(watched, phase.name), self._step)
+        self._writer.add_summary(self._session.run(self._built.summary), self._step)
+        self._writer.flush()
+        losses = '  '.join(f'{k} {record[k]:.5f}' for k in record if k.endswith(names.LOSS))
+        text = f'{phase.name} {record["epoch"]}/{phase.epochs}  step {self._step:,}  {losses}'
+        self._progress.line(self._step, text, rate, share)
+        if self._validated() and self._validated()[-1] is record:
+            self._keep_if_best()
+        self._folder.append_metrics(record)
+        self._session.run(program.reset)
+
+    def _validate(self, program: schedule.Program) -> dict[str, float]:
+        """Mean of each loss and term over the validation part, without noise."""
+        count = program.phase.validation.count
+        totals: dict[str, float] = {}
+        for start in range(0, count, schedule.VALIDATION_BATCH):
+            size = min(schedule.VALIDATION_BATCH, count - start)
+            found = self._session.run(program.validation, {program.validation_start: start})
+            for name, value in found.items():
+                totals[name] = totals.get(name, 0.0) + float(value) * size / count
+        return totals
+
+    def _validated(self) -> list[dict[str, Any]]:
+        """Records of the last phase that hold a validation loss."""
+        last = self._phases[-1].name
+        return [r for r in self._records if r['phase'] == last and _VALIDATION_LOSS in r]
+
+    def _keep_if_best(self) -> None:
+        found = [record[_VALIDATION_LOSS] for record in self._validated()]
+        if found[-1] <= min(found):
+            path = self._folder.path / BEST
+            path.mkdir(exist_ok=True)
+            self._write(self._best_saver, path)
+
+    def _stopped_early(self) -> bool:
+        """A function of the records alone, so that a resumed run decides as it would have."""
+        patience = self._experiment.training.early_stopping_epochs
+        found = [record[_VALIDATION_LOSS] for record in self._validated()]
+        return bool(patience and found) and len(found) - 1 - int(np.argmin(found)) >= patience
+
+    def _checkpoint_due(self) -> bool:
+        late = time.monotonic() - self._saved_at >= self._watch.checkpoint_secs
+        return late or self._step % self._watch.checkpoint_steps == 0
+
+    def _save(self) -> None:
+        if self._saved_step != self._step:
+            self._write(self._saver, self._folder.path)
+        self._saved_step, self._saved_at = self._step, time.monotonic()
+
+    def _write(self, saver: tf.train.Saver, path: pathlib.Path) -> None:
+        prefix = str(path / checkpoints.PREFIX)
+        try:
+            saver.save(self._session, prefix, self._step, write_meta_graph=False)
+        except (tf.errors.OpError, OSError, ValueError) as error:
+            raise checks.InputError(
+                f'checkpoint of step {self._step} cannot be written to {path} '
+                f'({checkpoints.reason(error)}); the last whole one is of step {self._saved_step}'
+            ) from None
+
+    def _refuse_not_finite(self, program: schedule.Program) -> None:
+        """Names what is not finite; the checkpoints stay as they are, all of them finite."""
+        means = self._session.run(program.means)
+        losses = [f'{name} is {value}' for name, value in means.items() if not np.isfinite(value)]
+        with self._built.graph.as_default():
+            trained = tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
+        values = self._session.run({v.op.name: v for v in trained})
+        broken = [name for name, value in values.items() if not np.all(np.isfinite(value))]
+        raise checks.InputError(
+            f'training stopped at step {self._step} of phase {program.phase.name}: '
+            f'{", ".join(losses)}; variables that are not finite: {", ".join(broken) or "none"}; '
+            f'the last good checkpoint is of step {self._saved_step}; a smaller --learning_rate '
+            f'or a --clip_norm may help'
+        )
+
+    def _finish(self, loaded: data.DataSet) -> None:
+        """Codes for the projector, and where to look."""
+        shape = loaded.image_shape
+        count = min(len(loaded.test.images), summaries.projector_limit(shape))
+        images = data.pixels(loaded.test.images[:count])
+        labels = None if loaded.test.labels is None else loaded.test.labels[:count]
+        inference = self._built.inference
+        codes = np.concatenate(
+            [
+                self._session.run(inference.outputs.code, {inference.images: images[s : s + 1000]})
+                for s in range(0, count, 1000)
+            ]
+        )
+        summaries.write_projector(self._folder.path, codes, labels, images)
+        stop = self._phases[-1].stop
+        early = f', early: no lower {_VALIDATION_LOSS}' if self._step < stop else ''
+        print(f'finished at step {self._step:,} of {stop:,}{early}; run in {self._folder.path}')
+
+    def _hparams(self) -> dict[str, Any]:
+        """Every flag that decides what the run computes."""
+        parts = self._experiment.parts().values()
+        return {'model': self._experiment.model} | {
+            name: config.text(value) if isinstance(value, list) else value
+            for part in parts
+            for name, value in config.to_dict(part).items()
+        }
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """SIGINT and SIGTERM ask for an end after this step; a second one is not caught."""
+
+        def stop(number: int, _: Any) -> None:
+            self._signal = number
+            signal.signal(number, signal.SIG_DFL)
+
+        try:
+            before = {n: signal.signal(n, stop) for n in (signal.SIGINT, signal.SIGTERM)}
+        except ValueError:  # not the main thread: whoever owns it decides what signals do
+            yield
+            return
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -1,0 +1,202 @@
+"""Objective -> the operation that makes one step: gradients, clipping, update, bookkeeping.
+
+Graph side only. A step gathers its batch, runs the objectives of its phase in turn (each on the
+variables that the one before has moved), adds what it saw to `sums`, and counts `global_step` up.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+import tensorflow.compat.v1 as tf
+
+from tfae import checks, names
+from tfae.config import option
+from tfae.models import Batch, Objective
+
+Optimizer = Literal['sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', 'adam']
+Decay = Literal['constant', 'linear', 'exponential', 'cosine']
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """How a loss is made small."""
+
+    optimizer: Optimizer = option('adam', 'Rule of the update.')
+    learning_rate: float = option(1e-3, 'Learning rate at the start of a phase.')
+    learning_rate_decay: Decay = option('constant', 'Course of the learning rate over a phase.')
+    learning_rate_end: float = option(
+        0.01, 'Learning rate at the end of a phase, as a part of that at its start.'
+    )
+    warmup_epochs: float = option(0.0, 'Epochs in which the learning rate rises from 0.')
+    momentum: float = option(0.9, 'Momentum of momentum, nesterov and rmsprop.')
+    batch_size: int = option(64, 'Examples an update.')
+    accumulation_steps: int = option(
+        1, 'Equal parts in which a batch goes through the graph, one after another, to save memory.'
+    )
+    clip_norm: float = option(0.0, 'Largest global norm of the gradients; 0 does not clip.')
+    epochs: int = option(10, 'Times that the joint or fine-tuning phase sees the training set.')
+    early_stopping_epochs: int = option(
+        0, 'Epochs without a lower validation loss after which the last phase ends; 0 never.'
+    )
+    restore_from: str = option(
+        '', 'Checkpoint, run or .npz whose variables replace the initial ones of the same name.'
+    )
+    restore_map: tuple[str, ...] = option(
+        (), 'old_scope:new_scope pairs by which --restore_from renames what it reads.'
+    )
+    seed: int = option(0, 'Of the initial variables, the order of the examples and all noise.')
+
+    def __post_init__(self):
+        for name, low in (
+            ('learning_rate', 0),
+            ('learning_rate_end', 0),
+            ('warmup_epochs', 0),
+            ('momentum', 0),
+            ('batch_size', 1),
+            ('accumulation_steps', 1),
+            ('clip_norm', 0),
+            ('epochs', 0),
+            ('early_stopping_epochs', 0),
+            ('seed', 0),
+        ):
+            checks.in_range(f'--{name}', getattr(self, name), low, math.inf)
+        if self.batch_size % self.accumulation_steps:
+            raise checks.UsageError(
+                f'--accumulation_steps is {self.accumulation_steps}; it must divide '
+                f'--batch_size, {self.batch_size}'
+            )
+
+
+class Step(NamedTuple):
+    """One training step and what can be watched of it."""
+
+    op: tf.Operation
+    scalars: dict[str, tf.Tensor]  # losses and terms of this step's batch, before the update
+    norms: dict[str, tf.Tensor]  # global norm of each objective's gradients, before clipping
+
+
+def make_optimizer(config: Config, learning_rate: tf.Tensor) -> tf.train.Optimizer:
+    """The optimiser of that name, TF1's own, so that its slots have TF1's names."""
+    if config.optimizer == 'sgd':
+        return tf.train.GradientDescentOptimizer(learning_rate)
+    if config.optimizer in ('momentum', 'nesterov'):
+        nesterov = config.optimizer == 'nesterov'
+        return tf.train.MomentumOptimizer(learning_rate, config.momentum, use_nesterov=nesterov)
+    if config.optimizer == 'rmsprop':
+        return tf.train.RMSPropOptimizer(learning_rate, momentum=config.momentum)
+    if config.optimizer == 'adagrad':
+        return tf.train.AdagradOptimizer(learning_rate)
+    return tf.train.AdamOptimizer(learning_rate)
+
+
+def learning_rate(
+    config: Config, start: float, step: tf.Tensor, steps: int, warmup_steps: int
+) -> tf.Tensor:
+    """Learning rate at `step` of `steps`, falling from `start` to `start * learning_rate_end`.
+
+    The rise over `warmup_steps` is linear and multiplies the decay.
+    """
+    end = config.learning_rate_end
+    done = tf.cast(step, tf.float32) / max(steps, 1)
+    factor = {
+        'constant': lambda: tf.ones([]),
+        'linear': lambda: 1 + (end - 1) * done,
+        'exponential': lambda: tf.pow(max(end, 1e-12), done),
+        'cosine': lambda: end + (1 - end) * (1 + tf.cos(math.pi * done)) / 2,
+    }[config.learning_rate_decay]()
+    if warmup_steps:
+        factor *= tf.minimum(tf.cast(step + 1, tf.float32) / warmup_steps, 1)
+    return start * factor
+
+
+def training_step(
+    objectives: Sequence[Callable[[Batch], Objective]],
+    batch: Batch,
+    rate: tf.Tensor,
+    config: Config,
+    scope: str = '',
+) -> Step:
+    """Runs `objectives` in turn on `batch`.
+
+    The optimiser's slots lie under variable scope `scope`; each objective has its own optimiser.
+
+    Raises: ValueError if a variable of an objective gets no gradient from it.
+    """
+    scalars: dict[str, tf.Tensor] = {}
+    norms: dict[str, tf.Tensor] = {}
+    done: list[tf.Operation] = []
+    for build in objectives:
+        # The dependency makes this objective read the variables after the last one's update.
+        with tf.control_dependencies(done):
+            objective, gradients, updates = _accumulate(build, batch, config.accumulation_steps)
+        scalars |= watched(objective, len(objectives))
+        norm = tf.linalg.global_norm(gradients)
+        norms[_tag(objective, len(objectives), names.GRADIENT_NORM)] = norm
+        if config.clip_norm:
+            gradients, _ = tf.clip_by_global_norm(gradients, config.clip_norm, use_norm=norm)
+        optimizer = make_optimizer(config, rate)
+        # The empty name scope keeps TF1's names, `beta1_power` and the like, at the root.
+        with tf.variable_scope(scope) if scope else tf.name_scope(''):
+            apply = optimizer.apply_gradients(zip(gradients, objective.variables, strict=True))
+        done = [apply, *updates]
+    return Step(tf.group(*done), scalars, norms)
+
+
+def watched(objective: Objective, count: int) -> dict[str, tf.Tensor]:
+    """Tag -> scalar of an objective; with its name in the tag if its phase has several."""
+    scalars = {names.LOSS: objective.loss, **objective.terms}
+    return {_tag(objective, count, name): value for name, value in scalars.items()}
+
+
+def _tag(objective: Objective, count: int, name: str) -> str:
+    return f'{objective.name}/{name}' if count > 1 else name
+
+
+def _accumulate(
+    build: Callable[[Batch], Objective], batch: Batch, parts: int
+) -> tuple[Objective, list[tf.Tensor], list[tf.Operation]]:
+    """Objective, mean gradients and moving-average updates over `parts` equal parts of `batch`."""
+    before = set(tf.get_collection(tf.GraphKeys.UPDATE_OPS))
+    objective, gradients = _gradients(build, batch if parts == 1 else _part(batch, 0, parts))
+    for i in range(1, parts):
+        with tf.control_dependencies(gradients):
+            more, added = _gradients(build, _part(batch, i, parts))
+        gradients = [a + b for a, b in zip(gradients, added, strict=True)]
+        objective = objective._replace(
+            loss=objective.loss + more.loss,
+            terms={k: v + more.terms[k] for k, v in objective.terms.items()},
+        )
+    if parts > 1:
+        gradients = [gradient / parts for gradient in gradients]
+        objective = objective._replace(
+            loss=objective.loss / parts,
+            terms={k: v / parts for k, v in objective.terms.items()},
+        )
+    updates = [op for op in tf.get_collection(tf.GraphKeys.UPDATE_OPS) if op not in before]
+    return objective, gradients, updates
+
+
+def _gradients(
+    build: Callable[[Batch], Objective], batch: Batch
+) -> tuple[Objective, list[tf.Tensor]]:
+    objective = build(batch)
+    gradients = tf.gradients(objective.loss, objective.variables)
+    missing = [v.op.name for v, g in zip(objective.variables, gradients, strict=True) if g is None]
+    if missing:
+        raise ValueError(
+            f'objective {objective.name}: {", ".join(missing)} get no gradient; each of its '
+            f'variables must'
+        )
+    return objective, gradients
+
+
+def _part(batch: Batch, i: int, parts: int) -> Batch:
+    """Part `i` of `parts` equal ones, with noise of its own."""
+    images = tf.split(batch.images, parts)[i]
+    labels = None if batch.labels is None else tf.split(batch.labels, parts)[i]
+    seed = batch.seed
+    if seed is not None:
+        seed = tf.random.experimental.stateless_fold_in(seed, i)
+    return Batch(images, labels, seed)
