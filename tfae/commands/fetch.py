@@ -12,6 +12,7 @@ from types import ModuleType
 from absl import flags
 
 from tfae import checks, data
+from tfae.commands import _flags
 
 
 def main(argv: list[str]) -> int:
@@ -23,23 +24,24 @@ def main(argv: list[str]) -> int:
       OSError: a folder that cannot be written.
     """
     values = flags.FlagValues()
+    module = 'tfae.commands.fetch'
     data_dir = flags.DEFINE_string(
         'data_dir',
         '',
         "Folder to fill, or one that holds a folder of the set's name. Empty: "
         '$TFAE_DATA_DIR/<set> if that exists, else ~/.cache/tfae/<set>.',
-        flag_values=values,
+        values,
+        module_name=module,
     )
     url = flags.DEFINE_string(
         'url',
         '',
         "Address that the files' names are appended to, in place of the official one.",
-        flag_values=values,
+        values,
+        module_name=module,
     )
-    try:
-        words = values(['fetch', *argv])[1:]
-    except flags.Error as error:
-        raise checks.UsageError(f'tfae fetch: {error}') from error
+    words = [word for word in argv if not word.startswith('-')]
+    _flags.parse('fetch', __doc__, values, [word for word in argv if word.startswith('-')])
     fetchable = [name for name in data.names() if hasattr(data.module(name), 'SHA256')]
     if len(words) != 1:
         raise checks.UsageError(
