@@ -15,29 +15,26 @@ namespace tfae {
 template <bool kRead>
 using Side = std::conditional_t<kRead, const char, char>;
 
-// A unit of kBytes that may lie anywhere: a run of two floats moves as one number of 8 bytes.
-template <int kBytes>
+// A unit of kBytes that may lie anywhere: a run of two floats moves as one number of 8 bytes. Two
+// specialisations for each size, since a template argument would lose the attributes.
+template <int kBytes, bool kRead>
 struct Unit;
-template <>
-struct Unit<1> {
-  typedef uint8_t Type __attribute__((may_alias));
-};
-template <>
-struct Unit<2> {
-  typedef uint16_t Type __attribute__((aligned(1), may_alias));
-};
-template <>
-struct Unit<4> {
-  typedef uint32_t Type __attribute__((aligned(1), may_alias));
-};
-template <>
-struct Unit<8> {
-  typedef uint64_t Type __attribute__((aligned(1), may_alias));
-};
-template <>
-struct Unit<16> {
-  typedef uint64_t Type __attribute__((vector_size(16), aligned(1), may_alias));
-};
+
+#define TFAE_UNIT(bytes, type, ...)                                                \
+  template <>                                                                      \
+  struct Unit<bytes, true> {                                                       \
+    typedef const type Type __attribute__((aligned(1), may_alias, ##__VA_ARGS__)); \
+  };                                                                               \
+  template <>                                                                      \
+  struct Unit<bytes, false> {                                                      \
+    typedef type Type __attribute__((aligned(1), may_alias, ##__VA_ARGS__));       \
+  };
+TFAE_UNIT(1, uint8_t)
+TFAE_UNIT(2, uint16_t)
+TFAE_UNIT(4, uint32_t)
+TFAE_UNIT(8, uint64_t)
+TFAE_UNIT(16, uint64_t, vector_size(16))
+#undef TFAE_UNIT
 
 // Where the lanes of an interleaved sequence begin, in bytes: `columns` of them side by side,
 // then on to the next row.
@@ -54,12 +51,11 @@ struct Lanes {
 template <int kBytes, bool kSplit, int kLanes>
 void MoveFixedLanes(Side<kSplit>* sequence, Side<!kSplit>* side, const Lanes& lanes,
                     int64_t length) {
-  using U = typename Unit<kBytes>::Type;
-  using In = std::conditional_t<kSplit, const U, U>;
-  using Out = std::conditional_t<kSplit, U, const U>;
-  In* s = reinterpret_cast<In*>(sequence);
-  Out* lane[kLanes];
-  for (int l = 0; l < kLanes; ++l) lane[l] = reinterpret_cast<Out*>(side + lanes.Offset(l));
+  using S = typename Unit<kBytes, kSplit>::Type;
+  using L = typename Unit<kBytes, !kSplit>::Type;
+  S* s = reinterpret_cast<S*>(sequence);
+  L* lane[kLanes];
+  for (int l = 0; l < kLanes; ++l) lane[l] = reinterpret_cast<L*>(side + lanes.Offset(l));
 #pragma GCC ivdep
   for (int64_t k = 0; k < length; ++k) {
     for (int l = 0; l < kLanes; ++l) {
@@ -75,15 +71,14 @@ void MoveFixedLanes(Side<kSplit>* sequence, Side<!kSplit>* side, const Lanes& la
 // Any number of lanes, in blocks that stay in the first-level cache while every lane is visited.
 template <int kBytes, bool kSplit>
 void MoveAnyLanes(Side<kSplit>* sequence, Side<!kSplit>* side, const Lanes& lanes, int64_t length) {
-  using U = typename Unit<kBytes>::Type;
-  using In = std::conditional_t<kSplit, const U, U>;
-  using Out = std::conditional_t<kSplit, U, const U>;
-  In* s = reinterpret_cast<In*>(sequence);
+  using S = typename Unit<kBytes, kSplit>::Type;
+  using L = typename Unit<kBytes, !kSplit>::Type;
+  S* s = reinterpret_cast<S*>(sequence);
   constexpr int64_t kBlock = 64;
   for (int64_t begin = 0; begin < length; begin += kBlock) {
     const int64_t end = begin + kBlock < length ? begin + kBlock : length;
     for (int64_t l = 0; l < lanes.count; ++l) {
-      Out* lane = reinterpret_cast<Out*>(side + lanes.Offset(l));
+      L* lane = reinterpret_cast<L*>(side + lanes.Offset(l));
       for (int64_t k = begin; k < end; ++k) {
         if constexpr (kSplit) {
           lane[k] = s[k * lanes.count + l];

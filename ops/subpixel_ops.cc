@@ -56,8 +56,9 @@ absl::Status ReadBlock(InferenceContext* c, int64_t* rh, int64_t* rw) {
   return absl::OkStatus();
 }
 
+// The shape of the other side of input 0, and in `depth` the number of small channels.
 template <bool kShuffle>
-absl::Status InferShape(InferenceContext* c) {
+absl::Status OtherSide(InferenceContext* c, ShapeHandle* out, DimensionHandle* depth) {
   ShapeHandle in;
   TF_RETURN_IF_ERROR(c->WithRank(c->input(0), 4, &in));
   int64_t rh, rw;
@@ -71,6 +72,7 @@ absl::Status InferShape(InferenceContext* c) {
   DimensionHandle width = c->Dim(in, height_axis + 1);
   DimensionHandle channels = c->Dim(in, channel_axis);
   if (kShuffle) {
+    *depth = channels;
     TF_RETURN_IF_ERROR(Times(c, height, rh, &height));
     TF_RETURN_IF_ERROR(Times(c, width, rw, &width));
     TF_RETURN_IF_ERROR(Over(c, "the number of channels", channels, rh * rw, &channels));
@@ -78,10 +80,44 @@ absl::Status InferShape(InferenceContext* c) {
     TF_RETURN_IF_ERROR(Over(c, "the height", height, rh, &height));
     TF_RETURN_IF_ERROR(Over(c, "the width", width, rw, &width));
     TF_RETURN_IF_ERROR(Times(c, channels, rh * rw, &channels));
+    *depth = channels;
   }
   const DimensionHandle batch = c->Dim(in, 0);
-  c->set_output(0, nchw ? c->MakeShape({batch, channels, height, width})
-                        : c->MakeShape({batch, height, width, channels}));
+  *out = nchw ? c->MakeShape({batch, channels, height, width})
+              : c->MakeShape({batch, height, width, channels});
+  return absl::OkStatus();
+}
+
+template <bool kShuffle>
+absl::Status InferShape(InferenceContext* c) {
+  ShapeHandle out;
+  DimensionHandle depth;
+  TF_RETURN_IF_ERROR(OtherSide<kShuffle>(c, &out, &depth));
+  c->set_output(0, out);
+  return absl::OkStatus();
+}
+
+absl::Status InferFusedShape(InferenceContext* c) {
+  ShapeHandle out, bias;
+  DimensionHandle depth;
+  TF_RETURN_IF_ERROR(OtherSide<true>(c, &out, &depth));
+  TF_RETURN_IF_ERROR(c->WithRank(c->input(1), 1, &bias));
+  DimensionHandle length = c->Dim(bias, 0);
+  if (c->ValueKnown(depth) && c->ValueKnown(length) && c->Value(depth) != c->Value(length)) {
+    return InvalidArgument("the bias has length ", c->Value(length), "; it must be ",
+                           c->Value(depth), ", one for each input channel.");
+  }
+  c->set_output(0, out);
+  return absl::OkStatus();
+}
+
+absl::Status InferFusedGradientShapes(InferenceContext* c) {
+  ShapeHandle both, out;
+  DimensionHandle depth;
+  TF_RETURN_IF_ERROR(c->Merge(c->input(0), c->input(1), &both));
+  TF_RETURN_IF_ERROR(OtherSide<false>(c, &out, &depth));
+  c->set_output(0, out);
+  c->set_output(1, c->Vector(depth));
   return absl::OkStatus();
 }
 
@@ -115,6 +151,42 @@ REGISTER_OP("SubpixelUnshuffle")
 Moves space into channels: `[N, H*rh, W*rw, C]` becomes `[N, H, W, C*rh*rw]`.
 
 The inverse of SubpixelShuffle with the same attributes.
+)doc");
+
+REGISTER_OP("SubpixelShuffleBiasActivation")
+    .Input("input: T")
+    .Input("bias: T")
+    .Output("output: T")
+    .Attr("T: {half, bfloat16, float, double}")
+    .Attr("block_size: list(int) >= 2")
+    .Attr(
+        "activation: {'identity', 'relu', 'leaky_relu', 'elu', 'selu', 'sigmoid', 'tanh'} = "
+        "'identity'")
+    .Attr("mode: {'DCR', 'CRD'} = 'DCR'")
+    .Attr("data_format: {'NHWC', 'NCHW'} = 'NHWC'")
+    .SetShapeFn(InferFusedShape)
+    .Doc(R"doc(
+Computes `SubpixelShuffle(activation(input + bias))` in one pass.
+
+bias: `[C*rh*rw]`, one for each channel of `input`, as the convolution before it has them.
+activation: leaky_relu has the slope 0.2 of tf.nn.leaky_relu.
+)doc");
+
+REGISTER_OP("SubpixelShuffleBiasActivationGrad")
+    .Input("output: T")
+    .Input("gradient: T")
+    .Output("input_gradient: T")
+    .Output("bias_gradient: T")
+    .Attr("T: {half, bfloat16, float, double}")
+    .Attr("block_size: list(int) >= 2")
+    .Attr(
+        "activation: {'identity', 'relu', 'leaky_relu', 'elu', 'selu', 'sigmoid', 'tanh'} = "
+        "'identity'")
+    .Attr("mode: {'DCR', 'CRD'} = 'DCR'")
+    .Attr("data_format: {'NHWC', 'NCHW'} = 'NHWC'")
+    .SetShapeFn(InferFusedGradientShapes)
+    .Doc(R"doc(
+The gradients of SubpixelShuffleBiasActivation with the same attributes, from its output.
 )doc");
 
 }  // namespace

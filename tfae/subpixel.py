@@ -39,7 +39,7 @@ _LARGE = {'NHWC': 'nhiwjc', 'NCHW': 'nchiwj'}
 _MOST = 2**63 - 1
 
 
-class _Layout(NamedTuple):
+class Layout(NamedTuple):
     """What an op is asked for, checked."""
 
     who: str
@@ -75,7 +75,7 @@ def shuffle(
       channels that rh*rw does not divide, or a size beyond 64 bits. Where the static shape does
       not tell, running the op raises InvalidArgumentError.
     """
-    layout = _layout('subpixel.shuffle', block_size, mode, data_format)
+    layout = check_arguments('subpixel.shuffle', block_size, mode, data_format)
     return _build(x, layout, True, name)
 
 
@@ -94,7 +94,7 @@ def unshuffle(
     Returns: tensor `[N, H, W, C*rh*rw]`, or `[N, C*rh*rw, H, W]`, of the type of `x`.
     Raises: as `shuffle` does; height and width must be multiples of rh and rw.
     """
-    layout = _layout('subpixel.unshuffle', block_size, mode, data_format)
+    layout = check_arguments('subpixel.unshuffle', block_size, mode, data_format)
     return _build(x, layout, False, name)
 
 
@@ -106,24 +106,24 @@ def status() -> op_library.Status:
     return op_library.load()[1]
 
 
-def _layout(who: str, block_size: Any, mode: str, data_format: str) -> _Layout:
-    """The arguments, checked."""
+def check_arguments(who: str, block_size: Any, mode: str, data_format: str) -> Layout:
+    """The arguments of an op called `who`; ValueError for a wrong one."""
     sizes = list(block_size) if isinstance(block_size, Sequence) else [block_size] * 2
     if len(sizes) != 2 or not all(isinstance(r, numbers.Integral) and int(r) >= 1 for r in sizes):
         raise ValueError(f'{who}: block_size is {block_size}; it must be one or two integers >= 1.')
     for what, value, known in (('mode', mode, MODES), ('data_format', data_format, DATA_FORMATS)):
         if value not in known:
             raise ValueError(f'{who}: {what} is {value!r}; it must be {" or ".join(known)}.')
-    return _Layout(who, int(sizes[0]), int(sizes[1]), mode, data_format)
+    return Layout(who, int(sizes[0]), int(sizes[1]), mode, data_format)
 
 
-def _build(x: Any, layout: _Layout, forward: bool, name: str | None) -> tf.Tensor:
+def _build(x: Any, layout: Layout, forward: bool, name: str | None) -> tf.Tensor:
     """`shuffle` where `forward`, else `unshuffle`."""
     x = tf.convert_to_tensor(x)
     if x.dtype not in TYPES:
         known = ', '.join(t.name for t in TYPES)
         raise ValueError(f'{layout.who}: type is {x.dtype.name}; it must be one of {known}.')
-    shape = _static_shape(x, layout, forward)
+    shape = static_shape(x, layout, forward)
     module, _ = op_library.load()
     if module is None:
         with tf.name_scope(name, layout.who.split('.')[-1]):
@@ -135,7 +135,7 @@ def _build(x: Any, layout: _Layout, forward: bool, name: str | None) -> tf.Tenso
     return y
 
 
-def _changes(layout: _Layout, forward: bool) -> list[tuple[int, int, bool, str]]:
+def _changes(layout: Layout, forward: bool) -> list[tuple[int, int, bool, str]]:
     """`(axis, factor, whether it grows or shrinks by that, its name)` for each that changes."""
     height, width, channels = layout.axes
     return [
@@ -145,8 +145,8 @@ def _changes(layout: _Layout, forward: bool) -> list[tuple[int, int, bool, str]]
     ]
 
 
-def _static_shape(x: tf.Tensor, layout: _Layout, forward: bool) -> list[int | None]:
-    """The static shape of the result; refuses what cannot be."""
+def static_shape(x: tf.Tensor, layout: Layout, forward: bool) -> list[int | None]:
+    """The static shape of the other side of `x`; ValueError where there can be none."""
     checks.rank(layout.who, x, 4)
     if x.shape.rank is None:
         return [None] * 4
@@ -167,7 +167,7 @@ def _static_shape(x: tf.Tensor, layout: _Layout, forward: bool) -> list[int | No
     return shape
 
 
-def _stock(x: tf.Tensor, layout: _Layout, forward: bool) -> tf.Tensor:
+def _stock(x: tf.Tensor, layout: Layout, forward: bool) -> tf.Tensor:
     """The definition of both ops in stock TensorFlow: reshape, transpose, reshape."""
     x = _checked_when_run(x, layout, forward)
     static, dynamic = x.shape.as_list(), tf.shape(x, out_type=tf.int64)
@@ -196,7 +196,7 @@ def _sizes(values: list[Any]) -> tf.Tensor:
     return tf.stack([tf.cast(value, tf.int64) for value in values])
 
 
-def _checked_when_run(x: tf.Tensor, layout: _Layout, forward: bool) -> tf.Tensor:
+def _checked_when_run(x: tf.Tensor, layout: Layout, forward: bool) -> tf.Tensor:
     """`x` behind the checks that its static shape leaves open."""
     x = tf.ensure_shape(x, [None] * 4)
     sizes, asserts = tf.shape(x, out_type=tf.int64), []
