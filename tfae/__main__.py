@@ -45,7 +45,7 @@ def run(argv: list[str]) -> int:
 def _native_messages_dropped() -> Iterator[None]:
     """TensorFlow's library greets on stderr while it is loaded, before it reads its log level."""
     kept = os.dup(2)
-    with open(os.devnull, 'w') as nowhere:
+    with pathlib.Path(os.devnull).open('w') as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
         yield

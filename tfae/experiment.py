@@ -16,13 +16,13 @@ _VERSIONS = ('tensorflow', 'numpy', 'tfae')
 class Signature:
     """What a graph must know of a data set, so that it is built without the set's files."""
 
-    fingerprint: str
-    image_shape: tuple[int, ...]
-    dtype: str
-    train: int  # examples
-    validation: int
-    labelled: bool
-    class_names: tuple[str, ...]
+    fingerprint: str = ''
+    image_shape: tuple[int, ...] = ()
+    dtype: str = 'uint8'
+    train: int = 0  # examples
+    validation: int = 0
+    labelled: bool = False
+    class_names: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, loaded: data.DataSet) -> 'Signature':
@@ -57,7 +57,7 @@ class Experiment:
     data: data.Config
     training: training.Config
     schedule: schedule.Config
-    signature: Signature | None = None  # None until the data set is loaded
+    signature: Signature = Signature()  # empty until the data set is loaded
 
     def parts(self) -> dict[str, Any]:
         """Section of config.json -> configuration that the command line sets."""

@@ -16,8 +16,10 @@ import fcntl
 import json
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+import numpy as np
 
 from tfae import checks
 from tfae.experiment import Experiment
@@ -119,6 +121,12 @@ def write_text(path: pathlib.Path, text: str) -> None:
     """Writes a file that is there whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text)
+
+
+def write_npz(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes arrays by name, whole or not at all."""
+    with replacing(path) as temporary, temporary.open('wb') as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager

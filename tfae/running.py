@@ -31,13 +31,9 @@ def fit(experiment: Experiment, logdir: str | os.PathLike[str], watch: Config | 
     known = folder.read_config() if folder.exists() else None
     _refuse_differences(known, experiment, folder.path)
     loaded = data.load(experiment.data)
+    if known:
+        refuse_other_examples(folder.path, known, loaded)
     experiment = dataclasses.replace(experiment, signature=Signature.of(loaded))
-    if known and known.signature != experiment.signature:
-        raise checks.InputError(
-            f'--logdir {folder.path} was trained on other examples than data set '
-            f'{experiment.data.dataset} now holds: fingerprint {known.signature.fingerprint} was '
-            f'recorded, {experiment.signature.fingerprint} came'
-        )
     # Before any op is built: order and noise are functions of (seed, step), so must results be.
     tf2.config.experimental.enable_op_determinism()
     built = graph.build(experiment, loaded.train, loaded.validation)
@@ -48,27 +44,37 @@ def fit(experiment: Experiment, logdir: str | os.PathLike[str], watch: Config | 
         return Trainer(experiment, folder, built, session, watch or Config()).train(loaded)
 
 
-def open_run(logdir: str | os.PathLike[str], checkpoint: str = '') -> Run:
+def open_run(logdir: str | os.PathLike[str], checkpoint: str = 'any') -> Run:
     """Opens a run to look into it; its data set is not read.
 
     Args:
       logdir: the run's folder.
-      checkpoint: `best` (least validation loss), `last`, or empty for the best where there is one.
+      checkpoint: `best` (least validation loss), `last`, or `any` for the best where there is one.
     Raises: InputError if there is no run, or no checkpoint of it that can be read.
     """
     folder = Folder(logdir)
     experiment = folder.read_config()
     built = graph.build(experiment, *experiment.signature.stand_ins())
-    with built.graph.as_default():
-        saver = tf.train.Saver(built.model_variables)
     session = tf.Session(graph=built.graph)
     places = {'best': [folder.path / BEST], 'last': [folder.path]}
-    for path in places.get(checkpoint, [folder.path / BEST, folder.path]):
-        step = checkpoints.restore_newest(saver, session, path, print)
-        if step is not None:
-            found = checkpoints.path(path, step)
-            return Run(folder, experiment, built, session, found, step)
+    with built.graph.as_default():
+        saver = tf.train.Saver(built.model_variables)
+        for path in places.get(checkpoint, [folder.path / BEST, folder.path]):
+            step = checkpoints.restore_newest(saver, session, path, print)
+            if step is not None:
+                found = checkpoints.path(path, step)
+                return Run(folder, experiment, built, session, found, step)
     raise checks.InputError(f'--logdir {folder.path} has no checkpoint yet')
+
+
+def refuse_other_examples(path: pathlib.Path, known: Experiment, loaded: data.DataSet) -> None:
+    """Raises InputError if a data set is not the one that the run in `path` was trained on."""
+    came, recorded = loaded.fingerprint(), known.signature.fingerprint
+    if came != recorded:
+        raise checks.InputError(
+            f'--logdir {path} was trained on other examples than data set {loaded.name} now '
+            f'holds: fingerprint {recorded} is recorded, {came} came'
+        )
 
 
 @contextlib.contextmanager

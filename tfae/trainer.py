@@ -104,7 +104,7 @@ class Trainer:
             kept = reversed(checkpoints.newest_first(path))
             self._saver.recover_last_checkpoints([place for at, place in kept if at <= step])
             self._saved_step = step
-            print(f'resumed {path} at step {step:,} of {self._phases[-1].stop:,}')
+            print(f'{path}: at step {step:,} of {self._phases[-1].stop:,}')
             return
         settings = self._experiment.training
         if settings.restore_from:

@@ -137,8 +137,11 @@ def training_step(
         if config.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, config.clip_norm, use_norm=norm)
         optimizer = make_optimizer(config, rate)
-        # The empty name scope keeps TF1's names, `beta1_power` and the like, at the root.
-        with tf.variable_scope(scope) if scope else tf.name_scope(''):
+        # Both scopes: slots take their names from the one, `beta1_power` and the like from the other.
+        with (
+            tf.variable_scope(scope or tf.get_variable_scope(), auxiliary_name_scope=False),
+            tf.name_scope(f'{scope}/' if scope else ''),
+        ):
             apply = optimizer.apply_gradients(zip(gradients, objective.variables, strict=True))
         done = [apply, *updates]
     return Step(tf.group(*done), scalars, norms)

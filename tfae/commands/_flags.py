@@ -5,11 +5,11 @@ import pathlib
 import sys
 import textwrap
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from absl import flags
 
-from tfae import checks, config
+from tfae import checks, config, data, running
 
 T = TypeVar('T')
 
@@ -41,7 +41,8 @@ def define(values: flags.FlagValues, kind: type) -> None:
         wanted = config.field_types(kind)[field.name]
         help = field.metadata['help']
         if wanted is bool:
-            flags.DEFINE_bool(field.name, field.default, help, values, module_name=kind.__module__)
+            default = bool(field.default)
+            flags.DEFINE_bool(field.name, default, help, values, module_name=kind.__module__)
             continue
         if config.choices(wanted):
             help = f'{help} One of {", ".join(config.choices(wanted))}.'
@@ -80,10 +81,73 @@ def parse(verb: str, doc: str | None, values: flags.FlagValues, argv: Iterable[s
             f'tfae {verb} has no flag --{error.flagname}{near}'
             f'{"" if near else f"; tfae {verb} --help lists them"}'
         ) from None
+    except flags.IllegalFlagValueError as error:
+        # absl puts its own `flag --name=value: ` before a message that names them already.
+        raise checks.UsageError(str(error).partition(': ')[2] or str(error)) from None
     except flags.Error as error:
         raise checks.UsageError(f'tfae {verb}: {error}') from None
     if rest:
         raise checks.UsageError(f'tfae {verb}: {rest[0]!r} is no flag; flags are --name=value')
+
+
+def read(verb: str, doc: str | None, kind: type[T], argv: Iterable[str]) -> T:
+    """The words behind a verb as a configuration of type `kind`.
+
+    Raises: UsageError as `parse` does.
+    """
+    values = flags.FlagValues()
+    define(values, kind)
+    parse(verb, doc, values, argv)
+    return given(values, kind())
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """Which run a verb looks into."""
+
+    logdir: str = config.option('', "The run's folder. Required.")
+    checkpoint: Literal['any', 'best', 'last'] = config.option(
+        'any', 'best is of least validation loss, last the newest; any takes the best if it can.'
+    )
+
+    def open(self) -> running.Run:
+        """The run.
+
+        Raises: UsageError if there is no `--logdir`; whatever `running.open_run` raises.
+        """
+        if not self.logdir:
+            raise checks.UsageError('--logdir is empty; it must name the folder of a run')
+        run = running.open_run(self.logdir, self.checkpoint)
+        print(f'{run.checkpoint}: step {run.step:,}')
+        return run
+
+
+@dataclasses.dataclass(frozen=True)
+class LookAtData(Look):
+    """Which part of the data set of a run a verb looks at."""
+
+    split: Literal['train', 'validation', 'test'] = config.option('test', 'Part of the data set.')
+    data_dir: str = config.option(
+        '', "Where the data set's files lie now, if not where they lay in training."
+    )
+
+    def load(self, run: running.Run) -> tuple[data.DataSet, data.Split]:
+        """The data set that the run was trained on, and the part that `--split` names.
+
+        Raises: InputError if its examples are not those of the training, or the part is empty.
+        """
+        wanted = run.experiment.data
+        if self.data_dir:
+            wanted = dataclasses.replace(wanted, data_dir=self.data_dir)
+        loaded = data.load(wanted)
+        running.refuse_other_examples(run.folder.path, run.experiment, loaded)
+        part: data.Split = getattr(loaded, self.split)
+        if not len(part.images):
+            raise checks.InputError(
+                f'--split {self.split} of {wanted.dataset} holds no example; the run was trained '
+                f'with --validation_fraction={wanted.validation_fraction}'
+            )
+        return loaded, part
 
 
 def peek(argv: Iterable[str], *names: str) -> dict[str, str]:
@@ -95,7 +159,7 @@ def peek(argv: Iterable[str], *names: str) -> dict[str, str]:
         values(['tfae', *argv], known_only=True)
     except flags.Error as error:
         raise checks.UsageError(str(error)) from None
-    return {name: values[name].value for name in names}
+    return {name: str(values[name].value) for name in names}
 
 
 def recipe(name: str) -> list[str]:
@@ -117,8 +181,7 @@ def _help(verb: str, doc: str, values: flags.FlagValues) -> str:
     for module, found in values.flags_by_module_dict().items():
         lines += [f'{module}:'] if module.startswith('tfae.') else []
         for flag in found:
-            default = flag.default_as_str if flag.default not in (None, '') else "''"
-            lines.append(f'  --{flag.name}={default.strip(chr(39)) or chr(39) * 2}')
+            lines.append(f'  --{flag.name}={config.text(flag.default)}')
             lines += textwrap.wrap(flag.help, 96, initial_indent=' ' * 6, subsequent_indent=' ' * 6)
         lines.append('')
     return '\n'.join(lines)

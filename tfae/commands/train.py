@@ -11,8 +11,22 @@ from absl import flags
 
 from tfae import checks, data, models, running, schedule, training
 from tfae.commands import _flags
+from tfae.config import option
 from tfae.experiment import Experiment
 from tfae.folder import Folder
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Which run, of what."""
+
+    logdir: str = option('', "The run's folder. Required.")
+    model: str = option('dense', f'Family: {", ".join(models.names())}.')
+    recipe: str = option(
+        '',
+        'Published system whose flags come before those on the line: '
+        f'{", ".join(_flags.recipes()) or "none"}.',
+    )
 
 
 def main(argv: list[str]) -> int:
@@ -29,20 +43,8 @@ def main(argv: list[str]) -> int:
     family = models.load(name)
 
     values = flags.FlagValues()
-    module = 'tfae.commands.train'
-    flags.DEFINE_string('logdir', '', "The run's folder. Required.", values, module_name=module)
-    flags.DEFINE_string(
-        'model', 'dense', f'Family: {", ".join(models.names())}.', values, module_name=module
-    )
-    flags.DEFINE_string(
-        'recipe',
-        '',
-        f'Flags of a published system, before those on the line: {", ".join(_flags.recipes())}.',
-        values,
-        module_name=module,
-    )
     kinds = (family.Config, data.Config, training.Config, schedule.Config, running.Config)
-    for kind in kinds:
+    for kind in (Config, *kinds):
         _flags.define(values, kind)
     _flags.parse('train', __doc__, values, words)
     if not first['logdir']:
@@ -52,6 +54,6 @@ def main(argv: list[str]) -> int:
     )
     if base.model != name:
         base = dataclasses.replace(base, model=name, family=family.Config())
-    parts = {part: _flags.given(values, config) for part, config in base.parts().items()}
+    parts = {name: _flags.given(values, part) for name, part in base.parts().items()}
     watch = _flags.given(values, running.Config())
     return running.fit(dataclasses.replace(base, **parts), first['logdir'], watch)

@@ -1,0 +1,32 @@
+"""Principal component analysis, the baseline beside every reconstruction.
+
+N examples, H x W picture, C channels, Z components.
+"""
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+from tfae import data
+
+
+class Baseline:
+    """PCA with as many components as a code has numbers, fitted on training pictures."""
+
+    def __init__(self, images: np.ndarray, components: int):
+        """Fits pictures `[N, H, W, C]`; more components than N or the pixels are not kept."""
+        flat = _flat(images)
+        self.components = min(components, *flat.shape)
+        # Exact: the randomised solver's error would be counted as PCA's.
+        self._pca = PCA(self.components, svd_solver='covariance_eigh').fit(flat)
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """Pictures `[N, H, W, C]` -> scores `[N, Z]`."""
+        return self._pca.transform(_flat(images))
+
+    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+        """Pictures `[N, H, W, C]` -> their projections `[N, H, W, C]`, not clipped to [0, 1]."""
+        return self._pca.inverse_transform(self.encode(images)).reshape(images.shape)
+
+
+def _flat(images: np.ndarray) -> np.ndarray:
+    return data.pixels(images).reshape(len(images), -1)

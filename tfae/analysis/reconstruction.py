@@ -1,0 +1,25 @@
+"""How well pictures come back.
+
+N examples, H x W picture, C channels; pixels in [0, 1].
+"""
+
+import numpy as np
+
+
+def mse(images: np.ndarray, reconstructions: np.ndarray) -> float:
+    """Mean squared error per pixel of pictures `[N, H, W, C]`."""
+    return float(np.mean(np.square(images.astype(np.float64) - reconstructions)))
+
+
+def bce(images: np.ndarray, logits: np.ndarray) -> float:
+    """Binary cross-entropy in nats per pixel of pictures `[N, H, W, C]` under sigmoid(logits)."""
+    logits = logits.astype(np.float64)
+    return float(np.mean(np.logaddexp(0, logits) - images * logits))
+
+
+def entropy(images: np.ndarray) -> float:
+    """Mean entropy in nats per pixel of grey targets: what no reconstruction's `bce` goes below."""
+    p = images.astype(np.float64)
+    with np.errstate(divide='ignore', invalid='ignore'):
+        terms = p * np.log(p) + (1 - p) * np.log1p(-p)
+    return float(-np.mean(np.nan_to_num(terms)))

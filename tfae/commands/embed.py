@@ -1,0 +1,41 @@
+"""Write the codes of a part of the data set as .npz, and for TensorBoard's projector."""
+
+import dataclasses
+import pathlib
+
+
+from tfae import data, summaries
+from tfae.commands import _flags
+from tfae.config import option
+from tfae.folder import write_npz
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(_flags.LookAtData):
+    """Where the codes go."""
+
+    output: str = option(
+        '', 'The .npz to write, arrays codes and labels; empty: codes_<split>.npz in the run.'
+    )
+
+
+def main(argv: list[str]) -> int:
+    """Runs `tfae embed`; returns the exit code 0.
+
+    Raises: UsageError or InputError as `_flags.LookAtData` does.
+    """
+    flags = _flags.read('embed', __doc__, Config, argv)
+    with flags.open() as run:
+        _, part = flags.load(run)
+        codes = run.encode(part.images)
+    name = f'codes_{flags.split}.npz'
+    path = pathlib.Path(flags.output or run.folder.path / name)
+    arrays = {'codes': codes} if part.labels is None else {'codes': codes, 'labels': part.labels}
+    write_npz(path, arrays)
+    count = min(len(codes), summaries.projector_limit(part.images.shape[1:]))
+    labels = None if part.labels is None else part.labels[:count]
+    shown = data.pixels(part.images[:count])
+    summaries.write_projector(run.folder.path, codes[:count], labels, shown)
+    print(f'{path}: codes {codes.shape[0]:,} x {codes.shape[1]}')
+    print(f'{run.folder.path}/projector: the first {count:,} for TensorBoard')
+    return 0

@@ -1,0 +1,45 @@
+"""Draw pictures, their reconstructions and PCA's of the same code size as PNG."""
+
+import dataclasses
+import pathlib
+
+from tfae import checks, data, figures
+from tfae.analysis import pca, reconstruction
+from tfae.commands import _flags
+from tfae.config import option
+from tfae.folder import FIGURES
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(_flags.LookAtData):
+    """What to draw."""
+
+    count: int = option(12, 'Pictures to draw, the first.')
+    output: str = option('', "PNG to write; empty: in the run's figures/.")
+
+
+def main(argv: list[str]) -> int:
+    """Runs `tfae reconstruct`; returns the exit code 0.
+
+    Raises: UsageError or InputError as `_flags.LookAtData` does.
+    """
+    flags = _flags.read('reconstruct', __doc__, Config, argv)
+    checks.in_range('--count', flags.count, 1, 100)
+    with flags.open() as run:
+        loaded, part = flags.load(run)
+        images = data.pixels(part.images[: flags.count])
+        made = run.reconstruct(images)
+        size = run.built.model.code_size
+        baseline = pca.Baseline(loaded.train.images, size)
+        projected = baseline.reconstruct(images)
+    name = f'reconstructions_{flags.split}.png'
+    path = pathlib.Path(flags.output or run.folder.path / FIGURES / name)
+    rows = {
+        'original': images,
+        f'{run.experiment.model}\nMSE {reconstruction.mse(images, made):.4f}': made,
+        f'PCA\nMSE {reconstruction.mse(images, projected):.4f}': projected,
+    }
+    title = f'{loaded.name}, {flags.split}: code of {size} numbers'
+    figures.save_rows(path, rows, title)
+    print(path)
+    return 0

@@ -1,0 +1,76 @@
+"""List the variables of a run by collection and scope, and write them as .npz.
+
+--collection and --scope mean what they mean to tf.get_collection: the name of a collection (see
+tf.GraphKeys; `variables` holds all, `trainable_variables` what is trained) and the start of a name.
+"""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from tfae import checks
+from tfae.commands import _flags
+from tfae.config import option
+from tfae.folder import write_npz
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(_flags.Look):
+    """Which variables."""
+
+    collection: str = option(tf.GraphKeys.GLOBAL_VARIABLES, 'Collection that they are in.')
+    scope: str = option('', 'What their names start with.')
+    export: str = option('', 'The .npz to write them to.')
+
+
+def main(argv: list[str]) -> int:
+    """Runs `tfae variables`; returns the exit code 0.
+
+    Raises: UsageError or InputError as `_flags.Look` does, and for an unknown collection.
+    """
+    flags = _flags.read('variables', __doc__, Config, argv)
+    with flags.open() as run:
+        known = run.graph.get_all_collection_keys()
+        collection = checks.one_of('--collection', flags.collection, known)
+        found = run.variables(collection, flags.scope)
+        collections = {name: _collections(run.graph, name) for name in found}
+    if not found:
+        raise checks.InputError(
+            f'--scope {flags.scope!r} starts no name in collection {collection}'
+        )
+    _print_table(found, collections)
+    if flags.export:
+        path = pathlib.Path(flags.export)
+        write_npz(path, found)
+        print(f'{path}: {len(found)} variables')
+    return 0
+
+
+def _collections(graph: tf.Graph, name: str) -> str:
+    keys = graph.get_all_collection_keys()
+    return ','.join(
+        key
+        for key in keys
+        if any(
+            getattr(getattr(v, 'op', None), 'name', '') == name for v in graph.get_collection(key)
+        )
+    )
+
+
+def _print_table(found: dict[str, np.ndarray], collections: dict[str, str]) -> None:
+    width = max(map(len, found))
+    total = sum(value.size for value in found.values())
+    print(
+        f'{"name":{width}}  {"shape":>12}  {"type":8}  {"mean":>10} {"std":>10} '
+        f'{"min":>10} {"max":>10}  collections'
+    )
+    for name, value in found.items():
+        shape = 'x'.join(map(str, value.shape)) or 'scalar'
+        numbers = [f(value) for f in (np.mean, np.std, np.min, np.max)] if value.size else [0] * 4
+        print(
+            f'{name:{width}}  {shape:>12}  {value.dtype.name:8}  '
+            f'{" ".join(f"{number:10.4g}" for number in numbers)}  {collections[name]}'
+        )
+    print(f'{len(found)} variables, {total:,} numbers')
