@@ -127,7 +127,7 @@ def _build(x: Any, layout: Layout, forward: bool, name: str | None) -> tf.Tensor
     module, _ = op_library.load()
     if module is None:
         with tf.name_scope(name, layout.who.split('.')[-1]):
-            y = _stock(x, layout, forward)
+            y = stock(x, layout, forward)
     else:
         op = module.subpixel_shuffle if forward else module.subpixel_unshuffle
         y = op(x, [layout.rh, layout.rw], layout.mode, layout.data_format, name=name)
@@ -167,7 +167,7 @@ def static_shape(x: tf.Tensor, layout: Layout, forward: bool) -> list[int | None
     return shape
 
 
-def _stock(x: tf.Tensor, layout: Layout, forward: bool) -> tf.Tensor:
+def stock(x: tf.Tensor, layout: Layout, forward: bool) -> tf.Tensor:
     """The definition of both ops in stock TensorFlow: reshape, transpose, reshape."""
     x = _checked_when_run(x, layout, forward)
     static, dynamic = x.shape.as_list(), tf.shape(x, out_type=tf.int64)

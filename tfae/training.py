@@ -137,7 +137,7 @@ def training_step(
         if config.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, config.clip_norm, use_norm=norm)
         optimizer = make_optimizer(config, rate)
-        # Both scopes: slots take their names from the one, `beta1_power` and the like from the other.
+        # Slots take their names from the variable scope, `beta1_power` from the name scope.
         with (
             tf.variable_scope(scope or tf.get_variable_scope(), auxiliary_name_scope=False),
             tf.name_scope(f'{scope}/' if scope else ''),

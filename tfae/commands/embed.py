@@ -3,7 +3,6 @@
 import dataclasses
 import pathlib
 
-
 from tfae import data, summaries
 from tfae.commands import _flags
 from tfae.config import option
