@@ -14,8 +14,8 @@ from tfae import checkpoints, checks, data, graph
 from tfae.experiment import Experiment, Signature
 from tfae.folder import BEST, Folder
 from tfae.run import Run
-from tfae.trainer import Config as Config
 from tfae.trainer import Trainer
+from tfae.watch import Config as Config
 
 
 def fit(experiment: Experiment, logdir: str | os.PathLike[str], watch: Config | None = None) -> int:

@@ -1,8 +1,6 @@
 """One program's turn at a run: steps, and what is due between them."""
 
 import contextlib
-import dataclasses
-import math
 import pathlib
 import signal
 import time
@@ -13,32 +11,14 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae import checkpoints, checks, config, data, graph, names, schedule, summaries
-from tfae.config import option
 from tfae.data import pipeline
 from tfae.experiment import Experiment
 from tfae.folder import BEST, Folder
 from tfae.progress import Progress
+from tfae.watch import Config
 
 _CHUNK = 64  # steps between two looks at the clock and at the losses
 _VALIDATION_LOSS = f'{names.VALIDATION}_{names.LOSS}'
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """How a run is watched and kept; it may change each time the run is taken up again."""
-
-    checkpoint_steps: int = option(1000, 'Steps between two checkpoints.')
-    checkpoint_secs: float = option(60.0, 'Seconds after which a checkpoint is due all the same.')
-    keep_checkpoints: int = option(3, 'Newest checkpoints that are kept.')
-    summary_steps: int = option(100, 'Steps between two scalars in TensorBoard.')
-    inter_op_threads: int = option(0, 'Operations run at once; 0 chooses for the model.')
-    intra_op_threads: int = option(0, 'Threads an operation may take; 0 chooses for the model.')
-
-    def __post_init__(self):
-        for name in ('checkpoint_steps', 'keep_checkpoints', 'summary_steps'):
-            checks.in_range(f'--{name}', getattr(self, name), 1, math.inf)
-        for name in ('checkpoint_secs', 'inter_op_threads', 'intra_op_threads'):
-            checks.in_range(f'--{name}', getattr(self, name), 0, math.inf)
 
 
 class Trainer:
