@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import matplotlib
 import numpy as np
 
-from tfae.folder import replacing
+from tfae.files import replacing
 
 matplotlib.use('Agg')
 

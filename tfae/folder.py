@@ -8,7 +8,7 @@
     figures/          PNG
     lock              held by the program that trains here
 
-A file that must be whole is written under a temporary name and renamed.
+config.json is there whole or not at all; metrics.jsonl grows by lines.
 """
 
 import contextlib
@@ -16,13 +16,12 @@ import fcntl
 import json
 import os
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
-
-import numpy as np
 
 from tfae import checks
 from tfae.experiment import Experiment
+from tfae.files import write_text
 
 CONFIG = 'config.json'
 METRICS = 'metrics.jsonl'
@@ -115,27 +114,3 @@ class Folder:
         records = [record for record in self.metrics() if record['step'] <= step]
         write_text(self.path / METRICS, ''.join(json.dumps(r) + '\n' for r in records))
         return records
-
-
-def write_text(path: pathlib.Path, text: str) -> None:
-    """Writes a file that is there whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text(text)
-
-
-def write_npz(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes arrays by name, whole or not at all."""
-    with replacing(path) as temporary, temporary.open('wb') as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
-
-
-@contextlib.contextmanager
-def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A temporary name beside `path`, renamed to it if the block ends well, else removed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.stem}.{os.getpid()}.tmp{path.suffix}')
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

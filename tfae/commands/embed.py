@@ -6,7 +6,7 @@ import pathlib
 from tfae import data, summaries
 from tfae.commands import _flags
 from tfae.config import option
-from tfae.folder import write_npz
+from tfae.files import write_npz
 
 
 @dataclasses.dataclass(frozen=True)

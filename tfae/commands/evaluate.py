@@ -10,7 +10,7 @@ import numpy as np
 from tfae import data
 from tfae.analysis import pca, reconstruction
 from tfae.commands import _flags
-from tfae.folder import write_text
+from tfae.files import write_text
 
 
 def main(argv: list[str]) -> int:

@@ -13,7 +13,7 @@ import tensorflow.compat.v1 as tf
 from tfae import checks
 from tfae.commands import _flags
 from tfae.config import option
-from tfae.folder import write_npz
+from tfae.files import write_npz
 
 
 @dataclasses.dataclass(frozen=True)

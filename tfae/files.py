@@ -1,0 +1,32 @@
+"""Files that are there whole or not at all: written under a temporary name, then renamed."""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+    """Writes a file that is there whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text)
+
+
+def write_npz(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes arrays by name, whole or not at all."""
+    with replacing(path) as temporary, temporary.open('wb') as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A temporary name beside `path`, renamed to it if the block ends well, else removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.stem}.{os.getpid()}.tmp{path.suffix}')
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
