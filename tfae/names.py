@@ -37,6 +37,11 @@ CONVOLUTION_2D = 'Conv2D'
 MOVING_AVERAGE = 'AssignMovingAvg'
 NEW_VALUE = 'AssignNewValue'
 
+# Operations of the sub-pixel functions.
+SHUFFLE_3D = 'shuffle_3d'
+UNSHUFFLE_3D = 'unshuffle_3d'
+SHUFFLE_BIAS_ACTIVATION = 'shuffle_bias_activation'
+
 # Objectives.
 RECONSTRUCTION = 'reconstruction'
 LOSS = 'loss'

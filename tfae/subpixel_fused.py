@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow.compat.v1 as tf
 
-from tfae import checks, op_library, subpixel
+from tfae import checks, names, op_library, subpixel
 
 TYPES = (tf.half, tf.bfloat16, tf.float32, tf.float64)
 _SELU_SCALE = 1.0507009873554804934193349852946
@@ -63,7 +63,7 @@ def shuffle_bias_activation(
     _check_bias(who, x, bias, layout)
     module, _ = op_library.load()
     if module is None:
-        with tf.name_scope(name, 'shuffle_bias_activation'):
+        with tf.name_scope(name, names.SHUFFLE_BIAS_ACTIVATION):
             y = _stock(x, bias, activation, layout)
     else:
         op = module.subpixel_shuffle_bias_activation

@@ -17,7 +17,7 @@ from typing import Any
 
 import tensorflow.compat.v1 as tf
 
-from tfae import checks, subpixel
+from tfae import checks, names, subpixel
 
 
 def shuffle_1d(x: Any, block_size: int, mode: str = 'DCR', name: str | None = None) -> tf.Tensor:
@@ -48,7 +48,7 @@ def shuffle_3d(
     """
     who = 'subpixel.shuffle_3d'
     x, (rd, rh, rw) = _volume(who, x, block_size, mode)
-    with tf.name_scope(name, 'shuffle_3d'):
+    with tf.name_scope(name, names.SHUFFLE_3D):
         if mode == 'DCR':
             return _planes(subpixel.shuffle, _depth(subpixel.shuffle, x, rd, mode), rh, rw, mode)
         return _depth(subpixel.shuffle, _planes(subpixel.shuffle, x, rh, rw, mode), rd, mode)
@@ -60,7 +60,7 @@ def unshuffle_3d(
     """Moves a volume into channels: the inverse of `shuffle_3d` with the same arguments."""
     who = 'subpixel.unshuffle_3d'
     x, (rd, rh, rw) = _volume(who, x, block_size, mode)
-    with tf.name_scope(name, 'unshuffle_3d'):
+    with tf.name_scope(name, names.UNSHUFFLE_3D):
         if mode == 'CRD':
             return _planes(
                 subpixel.unshuffle, _depth(subpixel.unshuffle, x, rd, mode), rh, rw, mode
