@@ -145,10 +145,10 @@ class Layer:
             parts = list(variable) if hasattr(variable, 'as_tensor') else [variable]
             if regularizer:
                 self._regularize(name, regularizer, [v for v in parts if id(v) not in before])
-        # Asked of the variable: a custom getter may have decided otherwise.
-        moves = [bool(getattr(v, 'trainable', False)) for v in parts]
-        self._trainable_weights += [v for v, m in zip(parts, moves, strict=True) if m]
-        self._non_trainable_weights += [v for v, m in zip(parts, moves, strict=True) if not m]
+        for part in parts:
+            # Asked of the variable: a custom getter may have decided otherwise.
+            moves = getattr(part, 'trainable', False)
+            (self._trainable_weights if moves else self._non_trainable_weights).append(part)
         return variable
 
     add_variable = add_weight
