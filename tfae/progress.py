@@ -2,8 +2,17 @@
 
 import sys
 import time
+from typing import NamedTuple
 
 import tqdm
+
+
+class Pace(NamedTuple):
+    """How fast training went between two moments."""
+
+    examples_per_second: float
+    input_wait: float  # share of the time in which the input was not ready
+    seconds: float
 
 
 class Progress:
@@ -28,22 +37,24 @@ class Progress:
         """Training stood still that long because its input was not ready."""
         self._waited += seconds
 
-    def mark(self, step: int) -> tuple[float, float]:
-        """Examples a second and the share of time spent waiting for input, since the last mark."""
+    def mark(self, step: int) -> Pace:
+        """The pace since the last mark."""
         now = time.monotonic()
         elapsed = max(now - self._marked, 1e-9)
         rate = (step - self._last) * self._batch_size / elapsed
         share = (self._waited - self._waited_before) / elapsed
         self._marked, self._last, self._waited_before = now, step, self._waited
-        return rate, share
+        return Pace(rate, share, elapsed)
 
-    def line(self, step: int, text: str, rate: float, share: float) -> None:
+    def line(self, step: int, text: str, pace: Pace) -> None:
         """Prints one line about an epoch, above the bar where there is one."""
         elapsed = time.monotonic() - self._started
         left = elapsed / max(step - self._first, 1) * (self._steps - step)
         eta = time.strftime('%H:%M:%S', time.gmtime(left))
         self._bar.write(
-            f'{text}  {rate:,.0f} examples/s  input {share:.0%}  left {eta}', file=sys.stdout
+            f'{text}  {pace.examples_per_second:,.0f} examples/s  input {pace.input_wait:.0%}  '
+            f'left {eta}',
+            file=sys.stdout,
         )
         sys.stdout.flush()
 

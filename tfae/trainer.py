@@ -158,7 +158,7 @@ class Trainer:
     def _epoch(self, program: schedule.Program) -> None:
         """Records an epoch, and the best model so far where it is one."""
         phase = program.phase
-        rate, share = self._progress.mark(self._step)
+        pace = self._progress.mark(self._step)
         means = self._session.run(program.means)
         validation = self._validate(program)
         record = {
@@ -167,8 +167,7 @@ class Trainer:
             'epoch': phase.epoch(self._step, self._batch_size),
             **{name: float(value) for name, value in means.items()},
             **{f'{names.VALIDATION}_{name}': value for name, value in validation.items()},
-            'examples_per_second': round(rate, 1),
-            'input_wait': round(share, 4),
+            **{name: round(value, 4) for name, value in pace._asdict().items()},
         }
         self._records.append(record)
         watched = {k: v for k, v in record.items() if isinstance(v, float)}
@@ -178,7 +177,7 @@ class Trainer:
         self._writer.flush()
         losses = '  '.join(f'{k} {record[k]:.5f}' for k in record if k.endswith(names.LOSS))
         text = f'{phase.name} {record["epoch"]}/{phase.epochs}  step {self._step:,}  {losses}'
-        self._progress.line(self._step, text, rate, share)
+        self._progress.line(self._step, text, pace)
         if self._validated() and self._validated()[-1] is record:
             self._keep_if_best()
         self._folder.append_metrics(record)
