@@ -145,8 +145,7 @@ class Layer:
             parts = list(variable) if hasattr(variable, 'as_tensor') else [variable]
             if regularizer:
                 self._regularize(name, regularizer, [v for v in parts if id(v) not in before])
-        for part in parts:
-            # Asked of the variable: a custom getter may have decided otherwise.
+        for part in parts:  # asked of the variable: a custom getter may have decided otherwise
             moves = getattr(part, 'trainable', False)
             (self._trainable_weights if moves else self._non_trainable_weights).append(part)
         return variable
