@@ -1,0 +1,279 @@
+"""The rules of the tree, read from its source. None has an exception."""
+
+import ast
+import importlib
+import pathlib
+import re
+
+import pytest
+
+from tfae import models, names
+
+ROOT = pathlib.Path(__file__).parents[1]
+TREES = {path: ast.parse(path.read_text()) for path in sorted((ROOT / 'tfae').rglob('*.py'))}
+
+# A file imports only from lower lines. A folder is one name, save for the side of the data that
+# lies in the graph.
+PICTURE = """
+    __init__ __main__ commands
+    running
+    run trainer
+    graph
+    folder
+    experiment
+    schedule
+    training analysis
+    models compat
+    layers data.pipeline
+    subpixel_fused subpixel_nd
+    subpixel corruption losses activations summaries figures checkpoints
+    data op_library watch
+    config
+    names checks files progress
+"""
+LINES = [line.split() for line in reversed(PICTURE.strip().splitlines())]
+RANK = {name: rank for rank, line in enumerate(LINES) for name in line}
+
+# Calls whose texts are names of scopes, variables or collections.
+NAMING = {
+    'variable_scope',
+    'name_scope',
+    'make_template',
+    'get_variable',
+    'add_weight',
+    'weight',
+    'get_collection',
+    'get_collection_ref',
+    'add_to_collection',
+    'add_to_collections',
+    'trainable',
+}
+
+# Calls that ask what a text looks like.
+ASKING = {'startswith', 'endswith', 'match', 'fullmatch', 'search'}
+
+
+def module_of(path):
+    parts = path.relative_to(ROOT).with_suffix('').parts
+    return '.'.join(parts).removesuffix('.__init__')
+
+
+MODULES = {module_of(path) for path in TREES}
+
+
+def unit(module):
+    """The name in the picture that a module belongs to."""
+    parts = module.split('.')[1:]
+    if parts[:2] == ['data', 'pipeline']:
+        return 'data.pipeline'
+    return parts[0] if parts else '__init__'
+
+
+def place(path, node=None):
+    return f'{path.relative_to(ROOT)}:{getattr(node, "lineno", 1)}'
+
+
+def nodes(*kinds):
+    """`(path, node)` for each node of these kinds in the package."""
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, kinds):
+                yield path, node
+
+
+def imports():
+    """`(path, node, dotted name)` for each name that a file imports, wherever in it."""
+    for path, node in nodes(ast.Import, ast.ImportFrom):
+        prefix = f'{node.module}.' if isinstance(node, ast.ImportFrom) else ''
+        for name in node.names:
+            yield path, node, prefix + name.name
+
+
+def own_imports():
+    """`(path, node, module)` for each import of a module of tfae."""
+    for path, node, name in imports():
+        if name.split('.')[0] == 'tfae':
+            yield path, node, name if name in MODULES else name.rpartition('.')[0] or name
+
+
+def attributes():
+    """`(path, node, dotted expression)`, such as `tf.train.Saver`."""
+    for path, node in nodes(ast.Attribute):
+        yield path, node, ast.unparse(node)
+
+
+def called(node):
+    """The last word of what a call calls."""
+    function = node.func
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, 'id', '')
+
+
+def words(node):
+    """Literal texts inside an expression that hold a letter, the pieces of f-strings too."""
+    texts = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant)]
+    return [text for text in texts if isinstance(text, str) and re.search('[A-Za-z]', text)]
+
+
+def functions(tree):
+    return [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def literals():
+    """`(path, node, text)` for each literal text of the package that is no docstring."""
+    for path, tree in TREES.items():
+        owners = [
+            tree,
+            *functions(tree),
+            *(n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)),
+        ]
+        docstrings = {id(n.body[0].value) for n in owners if ast.get_docstring(n, clean=False)}
+        for node in ast.walk(tree):
+            text = getattr(node, 'value', None) if isinstance(node, ast.Constant) else None
+            if isinstance(text, str) and id(node) not in docstrings:
+                yield path, node, text
+
+
+def test_every_file_has_its_place_in_the_picture():
+    assert {unit(module) for module in MODULES} == RANK.keys()
+
+
+def test_imports_point_down_the_picture():
+    upward = [
+        f'{place(path, node)} imports {module}'
+        for path, node, module in own_imports()
+        if unit(module) != unit(module_of(path))
+        and RANK[unit(module)] >= RANK[unit(module_of(path))]
+    ]
+    assert not upward
+
+
+def test_imports_are_absolute():
+    assert not [place(path, node) for path, node in nodes(ast.ImportFrom) if node.level]
+
+
+def test_no_import_goes_round():
+    wanted = {module_of(path): set() for path in TREES}
+    for path, _, module in own_imports():
+        wanted[module_of(path)] |= {module} - {module_of(path)}
+    while leaves := [name for name, of in wanted.items() if not of & wanted.keys()]:
+        for name in leaves:
+            del wanted[name]
+    assert not wanted
+
+
+@pytest.mark.parametrize('folder', ['models', 'commands', 'analysis'])
+def test_no_family_verb_or_question_imports_another(folder):
+    across = [
+        f'{place(path, node)} imports {module}'
+        for path, node, module in own_imports()
+        if re.fullmatch(rf'tfae\.{folder}\.[^_].*', module) and path.parent.name == folder
+    ]
+    assert not across
+
+
+def test_flags_are_read_in_commands_alone():
+    elsewhere = [
+        place(path, node)
+        for path, node, name in imports()
+        if re.match(r'absl\b', name) and path.parent.name != 'commands'
+    ]
+    assert not elsewhere
+
+
+def test_sessions_open_in_running_alone():
+    named = [*imports(), *attributes()]
+    elsewhere = [
+        place(path, node)
+        for path, node, name in named
+        if name.endswith('Session') and path != ROOT / 'tfae' / 'running.py'
+    ]
+    assert not elsewhere
+
+
+def test_only_the_public_api_of_tensorflow_is_used():
+    private = re.compile(r'(tensorflow|tf2?)\.(compat\.v1\.)?(python|core|contrib|_[a-z]\w*)\b')
+    assert not [place(p, node) for p, node, name in imports() if private.match(name)]
+    assert not [place(p, node) for p, node, name in attributes() if private.match(name)]
+    assert not [place(p, node) for p, node, text in literals() if 'tensorflow.python' in text]
+
+
+def test_scopes_variables_and_collections_are_named_in_names_alone():
+    spelt = []
+    for path, node in nodes(ast.Call):
+        if called(node) in NAMING:
+            given = [*node.args, *(k.value for k in node.keywords if k.arg != 'values')]
+            found = [word for argument in given for word in words(argument)]
+            spelt += [f'{place(path, node)} spells {found}'] if found else []
+    assert not spelt
+
+
+def test_no_path_of_scopes_is_spelt_outside_names():
+    """A literal `'encoder/layer_1'` would be a second place that knows the names."""
+    known = {value for key, value in vars(names).items() if key.isupper()}
+    for path, node, text in literals():
+        if path.name == 'names.py' or ' ' in text:  # a help text may speak of a path
+            continue
+        parts = set(text.split('/')) if '/' in text.strip('/') else set()
+        assert not parts & known, f'{place(path, node)} spells {text!r}'
+        assert not re.search(r'\blayer_\d*$', text), f'{place(path, node)} spells {text!r}'
+
+
+def test_variables_are_not_chosen_by_literal_names():
+    """No `v.op.name == 'kernel'`, no `v.op.name.startswith('encoder')`, no match of a pattern."""
+    for path, node in nodes(ast.Compare, ast.Call):
+        asked = isinstance(node, ast.Compare) or called(node) in ASKING
+        if asked and '.op.name' in ast.unparse(node):
+            assert not words(node), place(path, node)
+
+
+def test_a_file_stays_within_three_hundred_lines():
+    lengths = {place(path): len(path.read_text().splitlines()) for path in TREES}
+    assert not {path: length for path, length in lengths.items() if length > 300}
+
+
+def test_a_function_stays_within_forty_lines_without_its_docstring():
+    for path, function in nodes(ast.FunctionDef, ast.AsyncFunctionDef):
+        length = function.end_lineno - function.lineno + 1
+        if ast.get_docstring(function, clean=False) is not None:
+            text = function.body[0]
+            length -= text.end_lineno - text.lineno + 1
+        assert length <= 40, f'{place(path, function)} {function.name} has {length} lines'
+
+
+def undocumented(node):
+    """Public functions, classes and methods below `node` that have no docstring."""
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    for child in (n for n in node.body if isinstance(n, kinds) and not n.name.startswith('_')):
+        if not ast.get_docstring(child):
+            yield child
+        if isinstance(child, ast.ClassDef):
+            yield from undocumented(child)
+
+
+def test_every_public_name_is_documented():
+    assert all(ast.get_docstring(tree) for tree in TREES.values())
+    assert not [place(path, node) for path, tree in TREES.items() for node in undocumented(tree)]
+
+
+def configurations():
+    """Every dataclass whose fields become flags, as pytest parameters."""
+    found = ['training', 'schedule', 'watch', 'data', *(f'models.{n}' for n in models.names())]
+    verbs = sorted(path.stem for path in (ROOT / 'tfae' / 'commands').glob('[!_]*.py'))
+    kinds = {
+        name: getattr(importlib.import_module(f'tfae.{name}'), 'Config', None)
+        for name in [*found, *(f'commands.{verb}' for verb in verbs)]
+    }
+    return [pytest.param(kind, id=name) for name, kind in kinds.items() if kind]
+
+
+@pytest.mark.parametrize('kind', configurations())
+def test_every_field_of_a_configuration_has_a_help_text(kind):
+    assert kind.__dataclass_params__.frozen
+    for field in kind.__dataclass_fields__.values():
+        assert field.metadata['help'].endswith('.'), field.name
+
+
+def test_names_are_unlike_each_other():
+    constants = {key: value for key, value in vars(names).items() if key.isupper()}
+    assert len(set(constants.values())) == len(constants)
+    assert [names.layer(i) for i in (1, 2, 12)] == ['layer_1', 'layer_2', 'layer_12']
