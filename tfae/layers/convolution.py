@@ -48,6 +48,11 @@ class _Convolution2D(Configured):
             outputs = tf.nn.bias_add(outputs, self.bias, data_format=short)
         return outputs if self.activation is None else self.activation(outputs)
 
+    def _strided_1x1(self):
+        # Their values are got without strides: the gradient by such a kernel writes out of bounds
+        # in TensorFlow 2.21 on CPUs with oneDNN, and ends the process.
+        return self.kernel_size == (1, 1) and max(self.strides) > 1
+
 
 class Conv2D(_Convolution2D):
     """Convolution; see `conv2d`."""
@@ -79,11 +84,14 @@ class Conv2D(_Convolution2D):
         self.kernel = self.weight(names.KERNEL, [*self.kernel_size, channels, self.filters])
 
     def _convolve(self, x):
+        strides = self.strides
+        if self._strided_1x1():
+            x, strides = x[:, :: strides[0], :: strides[1]], (1, 1)
         return tf.nn.convolution(
             x,
             tf.convert_to_tensor(self.kernel),
             padding=self.padding.upper(),
-            strides=self.strides,
+            strides=strides,
             dilation_rate=self.dilation_rate,
             name=names.CONVOLUTION_2D,
         )
@@ -118,19 +126,26 @@ class Conv2DTranspose(_Convolution2D):
         self.kernel = self.weight(names.KERNEL, [*self.kernel_size, self.filters, channels])
 
     def _convolve(self, x):
+        strides = (1, 1) if self._strided_1x1() else self.strides
+        shape = tf.shape(x)
         batch, *sizes = (
-            tf.shape(x)[axis] if size is None else size
-            for axis, size in enumerate(x.shape.as_list()[:3])
+            shape[axis] if size is None else size for axis, size in enumerate(x.shape.as_list()[:3])
         )
-        return tf.nn.conv2d_transpose(
+        outputs = tf.nn.conv2d_transpose(
             x,
             tf.convert_to_tensor(self.kernel),
-            tf.stack(
-                [batch, *map(self._size, sizes, self.kernel_size, self.strides), self.filters]
-            ),
-            strides=self.strides,
+            tf.stack([batch, *map(self._size, sizes, self.kernel_size, strides), self.filters]),
+            strides=strides,
             padding=self.padding.upper(),
         )
+        return outputs if strides == self.strides else self._spread(outputs, batch, *sizes)
+
+    def _spread(self, x, batch, height, width):
+        """Zeros between the pixels, `strides` apart."""
+        down, right = self.strides
+        pixels = tf.reshape(x, tf.stack([batch, height, 1, width, 1, self.filters]))
+        blocks = tf.pad(pixels, [[0, 0], [0, 0], [0, down - 1], [0, 0], [0, right - 1], [0, 0]])
+        return tf.reshape(blocks, tf.stack([batch, height * down, width * right, self.filters]))
 
     def _size(self, size, kernel, stride):
         beyond = max(kernel - stride, 0) if self.padding == 'valid' else 0

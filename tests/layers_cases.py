@@ -1,0 +1,481 @@
+"""Graphs written once and built both ways: with tfae's layers, and with the layers that TF1 had.
+
+`observe` builds a case and reports everything that the two must agree in. Run as a program, this
+file writes the reports of one side: `legacy` needs TF_USE_LEGACY_KERAS=1 and also writes the
+checkpoints that the other side restores.
+"""
+
+import dataclasses
+import functools
+import itertools
+import json
+import pathlib
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+FIRST, LAST = 'channels_first', 'channels_last'
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    name: str
+    # layers, inputs, a boolean placeholder, a data format -> outputs by their names
+    build: Callable[[Any, tf.Tensor, tf.Tensor, str], dict[str, tf.Tensor]]
+    shape: tuple[int, ...] = (3, 9, 8, 3)  # of the inputs, channels last
+    data_format: str = LAST
+    training: bool = True  # what the placeholder is fed
+
+
+def square(v):
+    return 0.1 * tf.reduce_sum(tf.square(v))
+
+
+def grid(**options) -> Iterator[dict]:
+    for values in itertools.product(*options.values()):
+        yield dict(zip(options, values, strict=True))
+
+
+def words(options: dict) -> str:
+    """The options, in words that are the same in every process."""
+
+    def word(v):
+        return v if isinstance(v, (bool, int, str, list, tuple)) else type(v).__name__
+
+    return ' '.join(f'{k}={word(v)}' for k, v in options.items())
+
+
+PADDINGS = ('valid', 'SAME')
+CALLS = {
+    'conv2d': [
+        *grid(filters=[4], kernel_size=[1, [3, 2]], strides=[1, 2, (2, 1)], padding=PADDINGS),
+        *grid(filters=[4], kernel_size=[5], strides=[3], padding=PADDINGS),
+        *grid(filters=[4], kernel_size=[3], dilation_rate=[2, (1, 2)], padding=PADDINGS),
+    ],
+    'conv2d_transpose': [
+        *grid(filters=[4], kernel_size=[1, [3, 2]], strides=[1, 2, (2, 3)], padding=PADDINGS),
+        *grid(filters=[4], kernel_size=[5], strides=[1, 3], padding=PADDINGS),
+    ],
+    'separable_conv2d': [
+        *grid(
+            filters=[4],
+            kernel_size=[[3, 2], 4],
+            strides=[1, 2],
+            padding=PADDINGS,
+        ),
+        *grid(filters=[4], kernel_size=[3], depth_multiplier=[2], padding=PADDINGS),
+        *grid(filters=[4], kernel_size=[3], dilation_rate=[2], padding=PADDINGS),
+    ],
+    'max_pooling2d': [*grid(pool_size=[2, [3, 2]], strides=[1, 2, (2, 3)], padding=PADDINGS)],
+    'average_pooling2d': [*grid(pool_size=[2, [3, 2]], strides=[1, 2, (2, 3)], padding=PADDINGS)],
+}
+CONVOLUTION_OPTIONS = [
+    {'activation': tf.nn.relu},
+    {'use_bias': False},
+    {'bias_regularizer': square, 'activity_regularizer': square},
+    {'trainable': False, 'name': 'frozen'},
+    {'bias_initializer': tf.constant_initializer(3.0)},
+]
+
+
+def images() -> Iterator[Case]:
+    """Every function of images, with every data format, padding and stride; sizes also unknown."""
+
+    def sheet(function, data_format):
+        calls = list(CALLS[function])
+        if function.endswith('pooling2d'):
+            free = [*grid(pool_size=[3], strides=[2], padding=PADDINGS)]
+        else:
+            calls += [{'filters': 4, 'kernel_size': 3} | o for o in CONVOLUTION_OPTIONS]
+            free = [*grid(filters=[4], kernel_size=[3], strides=[2], padding=PADDINGS)]
+
+        def build(layers, x, phase, data_format):
+            shape = (None, 3, None, None) if data_format == FIRST else (None, None, None, 3)
+            unknown = tf.placeholder_with_default(x, shape)
+            layer = functools.partial(getattr(layers, function), data_format=data_format)
+            return {f'{i} {words(o)}': layer(x, **o) for i, o in enumerate(calls)} | {
+                f'unknown {words(o)}': layer(unknown, **o) for o in free
+            }
+
+        return Case(f'{function}, {data_format}', build, data_format=data_format)
+
+    for function, data_format in itertools.product(CALLS, (LAST, FIRST)):
+        yield sheet(function, data_format)
+
+
+def dense() -> Iterator[Case]:
+    def build(layers, x, phase, data_format):
+        flat = tf.reshape(x, [-1, 7])
+        unknown = tf.placeholder_with_default(x, (None, None, None, 7))
+        outputs = {
+            'rank 2': layers.dense(flat, 6),
+            'rank 3': layers.dense(x[:, 0], 6),
+            'rank 4': layers.dense(x, 6),
+            'unknown': layers.dense(unknown, 6),
+            'float64': layers.dense(tf.cast(flat, tf.float64), 6),
+        }
+        for options in (
+            {'activation': tf.nn.relu},
+            {'activation': 'tanh'},
+            {'kernel_initializer': 'he_normal'},
+            {'bias_initializer': None},
+            {'use_bias': False},
+            {'name': 'truc'},
+            {'name': 'a/b'},
+            {'trainable': False},
+            {'kernel_regularizer': square, 'bias_regularizer': square},
+            {'kernel_regularizer': square, 'activity_regularizer': square, 'name': 'regular'},
+            {'kernel_regularizer': lambda v: None},
+        ):
+            outputs |= {words(options): layers.dense(flat, 6, **options)}
+        return outputs
+
+    yield Case('dense', build, (3, 2, 4, 7))
+
+
+def plain() -> Iterator[Case]:
+    """Layers without variables."""
+
+    def flatten(layers, x, phase, data_format):
+        def of(inputs, shape=None):
+            inputs = inputs if shape is None else tf.placeholder_with_default(inputs, shape)
+            return {
+                f'{inputs.shape.as_list()} {f}': layers.flatten(inputs, data_format=f)
+                for f in (LAST, FIRST)
+            }
+
+        outputs = of(x) | of(x[:, 0]) | of(x[:, 0, 0]) | of(x[:, 0, 0, 0])
+        outputs |= of(x, (None, None, 8, 3)) | of(x, (3, None, None, None))
+        return outputs | {'name': layers.flatten(x, name='flat')}
+
+    yield Case('flatten', flatten)
+
+    def dropout(layers, x, phase, data_format):
+        return {
+            'inference': layers.dropout(x),
+            'training': layers.dropout(x, seed=3, training=True),
+            'rate': layers.dropout(x, rate=0.2, seed=3, training=True),
+            'rate 0': layers.dropout(x, rate=0, training=True),
+            'tensor': layers.dropout(x, training=phase, seed=3),
+            'noise shape': layers.dropout(x, 0.3, [None, 1, 1, 3], seed=3, training=True),
+            'name': layers.dropout(x, seed=3, name='drop'),
+            'the name again': layers.dropout(x, seed=3, name='drop'),
+        }
+
+    for training in (True, False):
+        yield Case(f'dropout, {training}', dropout, training=training)
+
+
+def batch_normalization() -> Iterator[Case]:
+    calls = {
+        'rank 4': {},
+        'not fused': {'fused': False},
+        'fused': {'fused': True, 'momentum': 0.9, 'epsilon': 1e-2},
+        'axis 1': {'axis': 1},
+        'axis 1, not fused': {'axis': 1, 'fused': False},
+        'axis 2': {'axis': 2},
+        'axes': {'axis': [1, 3]},
+        'no center': {'center': False},
+        'no scale': {'scale': False, 'fused': False},
+        'neither': {'scale': False, 'center': False},
+        'frozen': {'trainable': False},
+        'renorm': {'renorm': True},
+        'renorm, clipped': {
+            'axis': 1,
+            'renorm': True,
+            'renorm_clipping': {'rmin': 0.5, 'rmax': 1.5, 'dmax': 0.3},
+        },
+        'tiny epsilon': {'epsilon': 1e-7},
+        'adjustment': {
+            'adjustment': lambda shape: (tf.fill(shape[-1:], 1.1), tf.fill(shape[-1:], -0.2))
+        },
+        'regularized': {'gamma_regularizer': square, 'beta_regularizer': square, 'name': 'bn'},
+    }
+
+    tensor_calls = ('rank 4', 'not fused', 'axes', 'frozen', 'renorm, clipped', 'adjustment')
+
+    def sheet(name, training, fed):
+        def build(layers, x, phase, data_format):
+            def layer(inputs, **options):
+                value = phase if training is None else training
+                return layers.batch_normalization(inputs, training=value, **options)
+
+            some = calls if training is not None else {k: calls[k] for k in tensor_calls}
+            return {k: layer(x, **o) for k, o in some.items()} | {
+                'rank 2': layer(tf.reshape(x, [-1, 3])),
+                'rank 3': layer(tf.reshape(x, [-1, 8, 3])),
+                'rank 5': layer(tf.reshape(x, [-1, 3, 3, 8, 3])),
+                'unknown': layer(tf.placeholder_with_default(x, (None, None, None, 3))),
+                'float64': layer(tf.cast(x, tf.float64)),
+                'float16': tf.identity(layer(tf.cast(tf.reshape(x, [-1, 3]), tf.float16))),
+            }
+
+        return Case(f'batch_normalization, {name}', build, training=fed)
+
+    yield sheet('training', True, True)
+    yield sheet('inference', False, False)
+    yield sheet('tensor that is true', None, True)
+    yield sheet('tensor that is false', None, False)
+
+
+def scopes() -> Iterator[Case]:
+    """Names, reuse, and what variable scopes hand down."""
+
+    def case(build):
+        def with_four(layers, x, phase, data_format):
+            return {'output': build(layers, x)}
+
+        return Case(f'scopes, {build.__name__}', with_four, (5, 7))
+
+    def numbered(layers, x):
+        x = layers.dense(layers.dense(x, 4), 3)
+        with tf.variable_scope('outer'):
+            x = layers.dense(layers.dense(x, 4), 3, name='named')
+        with tf.variable_scope('outer'):
+            x = layers.dense(x, 4, name='later')
+        with tf.variable_scope(None, default_name='outer'):
+            return layers.dense(layers.dropout(layers.dropout(x)), 2)
+
+    def reused(layers, x):
+        y = layers.dense(x, 7, name='a', kernel_regularizer=square)
+        y = layers.dense(y, 7, name='a', kernel_regularizer=square, reuse=True)
+        with tf.variable_scope('s'):
+            y = layers.dense(y, 7)
+        with tf.variable_scope('s', reuse=True):
+            return layers.dense(y, 7)
+
+    def auto_reused(layers, x):
+        for _ in range(3):
+            x = layers.dense(
+                x, 7, name='a', kernel_regularizer=square, reuse=tf.AUTO_REUSE, activation='relu'
+            )
+        with tf.variable_scope('s', reuse=tf.AUTO_REUSE):
+            return layers.dense(layers.dense(x, 7), 7)
+
+    def reused_without_name(layers, x):
+        return layers.dense(layers.dense(x, 7), 7, reuse=True)
+
+    def instance_called_twice(layers, x):
+        layer = layers.Dense(7, kernel_regularizer=square, activity_regularizer=square)
+        return layers.Dense(2, name='top')(layer.apply(layer(x)))
+
+    def scope_object_as_name(layers, x):
+        with tf.variable_scope('held') as scope:
+            pass
+        return layers.dense(x, 7, name=scope)
+
+    def handed_down(layers, x):
+        def custom(getter, name, *args, **kwargs):
+            variable = getter(name, *args, **kwargs)
+            return 2.0 * variable if name.endswith('bias') else variable
+
+        with tf.variable_scope(
+            'scope',
+            initializer=tf.constant_initializer(0.5),
+            regularizer=square,
+            custom_getter=custom,
+        ):
+            return layers.dense(x, 4, kernel_regularizer=square)
+
+    def partitioned(layers, x):
+        with tf.variable_scope('scope', partitioner=tf.fixed_size_partitioner(2)):
+            x = layers.dense(x, 4, kernel_regularizer=square)
+            x = layers.batch_normalization(x, training=True, renorm=True)
+            x = layers.conv2d(tf.reshape(x, [-1, 2, 2, 1]), 2, 2)
+            return layers.batch_normalization(x, training=True)
+
+    def templated(layers, x):
+        template = tf.make_template('t', lambda v: layers.dense(layers.dense(v, 7), 7))
+        return template(template(x))
+
+    def updates_of_an_instance_called_twice(layers, x):
+        layer = layers.BatchNormalization()
+        return layer(layer(x, training=True), training=True)
+
+    def network(layers, x):
+        x = tf.reshape(tf.tile(x, [1, 7]), [-1, 7, 7, 1])
+        x = layers.conv2d(x, 4, 3, padding='SAME', activation=tf.nn.relu, name='truc')
+        x = layers.max_pooling2d(layers.batch_normalization(x, training=True), 2, 2)
+        x = layers.conv2d_transpose(layers.separable_conv2d(x, 5, 2), 3, 3, 2, 'same')
+        x = layers.flatten(layers.average_pooling2d(x, [2, 2], 1))
+        return layers.dense(layers.dropout(layers.dense(x, 9, tf.nn.elu), 0.5), 4)
+
+    yield from map(
+        case,
+        (
+            numbered,
+            reused,
+            auto_reused,
+            reused_without_name,
+            instance_called_twice,
+            scope_object_as_name,
+            handed_down,
+            partitioned,
+            templated,
+            updates_of_an_instance_called_twice,
+            network,
+        ),
+    )
+
+
+def initial() -> Iterator[Case]:
+    """Large variables: their first values are compared as samples."""
+
+    def build(layers, x, phase, data_format):
+        y = layers.conv2d(x, 64, 5)
+        y = layers.separable_conv2d(y, 128, 5, depth_multiplier=4)
+        y = layers.conv2d_transpose(y, 64, 3)
+        y = layers.batch_normalization(y, renorm=True)
+        y = layers.dense(y, 512)
+        y = layers.dense(y, 256, kernel_initializer=tf.random_normal_initializer(1.0, 0.1, seed=5))
+        return {'output': layers.dense(y, 128, kernel_initializer='lecun_normal')}
+
+    yield Case('initial values', build, (1, 12, 12, 32))
+
+
+CASES = {
+    case.name: case
+    for case in itertools.chain(
+        images(), dense(), plain(), batch_normalization(), scopes(), initial()
+    )
+}
+
+
+def nchw(array):
+    return np.moveaxis(array, -1, 1)
+
+
+def observe(case: Case, layers: Any, folder: pathlib.Path, write: bool) -> tuple[dict, dict]:
+    """Names and shapes (a JSON value) and numbers (arrays) of a case, built with `layers`.
+
+    The variables' values come from the checkpoint in `folder`; with `write` that is made first.
+    """
+    checkpoint = str(folder / f'{zlib.crc32(case.name.encode()):08x}')
+    graph = Built(case, layers, case.data_format)
+    if not write or case.data_format == LAST:
+        return graph.names, (graph.make(checkpoint) if write else {}) | graph.run(checkpoint)
+    # TF1's channels_first ran on GPUs only: what it should give is the channels_last result.
+    last = Built(case, layers, LAST)
+    numbers = last.make(checkpoint) | last.run(checkpoint)
+    return graph.names, {
+        k: nchw(v) if k.startswith(('output', 'gradient of the inputs')) and v.ndim == 4 else v
+        for k, v in numbers.items()
+    }
+
+
+class Built:
+    """A case's graph, with everything that will be asked of it: a session then adds nothing."""
+
+    def __init__(self, case: Case, layers: Any, data_format: str) -> None:
+        self.case, self.data_format = case, data_format
+        with tf.Graph().as_default() as self.graph:
+            tf.set_random_seed(7)
+            _, *sizes, channels = case.shape
+            shape = (channels, *sizes) if data_format == FIRST else (*sizes, channels)
+            self.x = tf.placeholder(tf.float32, (None, *shape), 'x')
+            self.phase = tf.placeholder(tf.bool, [], 'phase')
+            outputs = case.build(layers, self.x, self.phase, data_format)
+            self.names = _names(outputs)
+            self.fetch = _fetch(self.x, outputs)
+            self.updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+            self.variables = {v.op.name: v for v in tf.global_variables()}
+            self.initialize = tf.global_variables_initializer()
+            self.saver = tf.train.Saver() if self.variables else None
+
+    def make(self, checkpoint: str) -> dict[str, np.ndarray]:
+        """Writes a checkpoint whose values show every variable's part; returns the initial ones."""
+        if not self.saver:
+            return {}
+        with tf.Session(graph=self.graph) as session:
+            session.run(self.initialize)
+            initial = session.run(self.variables)
+            feed = {
+                # An initializer's second input is the value that it assigns.
+                variable.initializer.inputs[1]: _telling(name, initial[name])
+                for name, variable in self.variables.items()
+            }
+            session.run(self.initialize, feed)
+            self.saver.save(session, checkpoint, write_meta_graph=False)
+        return {f'initial {name}': value for name, value in initial.items()}
+
+    def run(self, checkpoint: str) -> dict[str, np.ndarray]:
+        """Outputs, losses and gradients, and the variables after the update ops."""
+        case = self.case
+        value = np.random.RandomState(0).normal(0.3, 1.0, case.shape).astype(np.float32)
+        feed = {
+            self.x: nchw(value) if self.data_format == FIRST else value,
+            self.phase: case.training,
+        }
+        with tf.Session(graph=self.graph) as session:
+            if self.saver:
+                self.saver.restore(session, checkpoint)
+            numbers = session.run(self.fetch, feed)
+            session.run(self.updates, feed)
+            updated = session.run(self.variables)
+        return numbers | {f'updated {name}': value for name, value in updated.items()}
+
+
+def _telling(name, initial):
+    random = np.random.RandomState(zlib.crc32(name.encode()))
+    if 'variance' in name or 'stddev' in name:
+        return random.uniform(0.5, 1.5, initial.shape).astype(initial.dtype)
+    return random.normal(0, 0.5, initial.shape).astype(initial.dtype)
+
+
+def _fetch(x, outputs):
+    over = [x, *tf.trainable_variables()]
+    loss = tf.add_n([tf.reduce_mean(tf.square(tf.cast(y, tf.float32))) for y in outputs.values()])
+    gradients = tf.gradients(loss, over)
+    words = ['the inputs', *(v.op.name for v in over[1:])]
+    losses = tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES)
+    return (
+        {f'output {name}': y for name, y in outputs.items()}
+        | {f'gradient of {w}': g for w, g in zip(words, gradients, strict=True) if g is not None}
+        | {f'loss {loss.name}': loss for loss in losses}
+    )
+
+
+def _names(outputs):
+    graph = tf.get_default_graph()
+    collections = {
+        key: [e.name.removesuffix(':0') for e in graph.get_collection(key) if hasattr(e, 'name')]
+        for key in sorted(k for k in graph.get_all_collection_keys() if isinstance(k, str))
+        if key not in ('cond_context', 'while_context')
+    }
+    return {
+        'collections': {key: names for key, names in collections.items() if names},
+        'variables': {
+            v.op.name: [v.shape.as_list(), v.dtype.base_dtype.name] for v in tf.global_variables()
+        },
+        'outputs': {name: y.name for name, y in outputs.items()},
+        'shapes': {name: y.shape.as_list() for name, y in outputs.items()},
+    }
+
+
+def write_reports(layers: Any, folder: pathlib.Path, side: str, wanted: Callable[[Case], bool]):
+    """Writes `<side>.json` and `<side>.npz` over the wanted cases; an error is reported too."""
+    reports, arrays = {}, {}
+    for case in filter(wanted, CASES.values()):
+        try:
+            reports[case.name], numbers = observe(case, layers, folder, write=side == 'legacy')
+        except Exception as error:  # noqa: BLE001
+            reports[case.name] = {'error': f'{type(error).__name__}: {error}'}
+            continue
+        arrays |= {f'{case.name}|{key}': value for key, value in numbers.items()}
+    (folder / f'{side}.json').write_text(json.dumps(reports))
+    np.savez(folder / f'{side}.npz', **arrays)
+
+
+if __name__ == '__main__':
+    tf.disable_v2_behavior()
+    if sys.argv[1] == 'legacy':
+        write_reports(tf.layers, pathlib.Path(sys.argv[2]), 'legacy', lambda case: True)
+    else:  # channels first, where the CPU kernels know channels last only
+        from tfae import layers as ours
+
+        folder, first = pathlib.Path(sys.argv[2]), lambda case: case.data_format == FIRST
+        write_reports(ours, folder, 'ours', first)

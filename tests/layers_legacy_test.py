@@ -1,0 +1,112 @@
+"""tfae's layers beside the layers that TF1 had, which tf-keras still keeps in its legacy mode.
+
+Every graph of `layers_cases` is built both ways. The old layers run in a process of their own:
+they must be chosen before TensorFlow is imported. The checkpoints that it writes are restored here.
+"""
+
+import importlib.util
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tfae import layers
+
+_MISSING = importlib.util.find_spec('tf_keras') is None
+pytestmark = pytest.mark.skipif(_MISSING, reason='tf-keras is not installed: it keeps TF1 layers')
+
+
+def load_cases():
+    # By its path: the tests are not a package, and no folder of theirs is on the search path.
+    path = pathlib.Path(__file__).with_name('layers_cases.py')
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    sys.modules[path.stem] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+layers_cases = load_cases()
+
+
+def run_side(side, folder, **environment):
+    root = pathlib.Path(__file__).parents[1]
+    subprocess.run(
+        [sys.executable, '-W', 'ignore', layers_cases.__file__, side, str(folder)],
+        env=os.environ | {'PYTHONPATH': str(root), 'CUDA_VISIBLE_DEVICES': ''} | environment,
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+    with np.load(folder / f'{side}.npz') as arrays:
+        return json.loads((folder / f'{side}.json').read_text()), dict(arrays)
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp('layers')
+
+
+@pytest.fixture(scope='module')
+def legacy(folder):
+    # With oneDNN, the gradient of a strided 1x1 convolution ends the process (TensorFlow 2.21).
+    return run_side('legacy', folder, TF_USE_LEGACY_KERAS='1', TF_ENABLE_ONEDNN_OPTS='0')
+
+
+@pytest.fixture(scope='module')
+def ours(folder, legacy):
+    """Our reports of the cases asked for so far; a case is built once."""
+    built = {}
+
+    def of(name):
+        if name not in built:
+            built[name] = layers_cases.observe(
+                layers_cases.CASES[name], layers, folder, write=False
+            )
+        return built[name]
+
+    return of
+
+
+def numbers_of(name, arrays):
+    return {key.split('|', 1)[1]: v for key, v in arrays.items() if key.split('|', 1)[0] == name}
+
+
+def difference(value, want):
+    return np.abs(value - want).max(initial=0) / max(1.0, np.abs(want).max(initial=0))
+
+
+def tolerance(key, value):
+    if value.dtype == np.float16:
+        return 2e-3
+    return 1e-5 if key.startswith('gradient') else 1e-6  # a gradient sums over a whole image
+
+
+@pytest.mark.parametrize('name', layers_cases.CASES)
+def test_the_graph_is_the_same_built_both_ways(name, legacy, ours):
+    theirs, arrays = legacy[0][name], numbers_of(name, legacy[1])
+    assert 'error' not in theirs
+    names, numbers = ours(name)
+    assert list(names['variables']) == list(theirs['variables'])
+    for report in (names, theirs):
+        if layers_cases.CASES[name].data_format == layers_cases.FIRST:
+            del report['outputs']  # ours end in a transpose
+        elif 'tensor' in name or 'dropout' in name:
+            # Names inside `tf.cond` depend on the kind of control flow, which differs here.
+            del report['outputs']
+            report['collections'] |= {
+                'update_ops': len(report['collections'].get('update_ops', []))
+            }
+    for kind in names:
+        assert names[kind] == theirs[kind], kind
+    wanted = {key: value for key, value in arrays.items() if not key.startswith('initial')}
+    assert numbers.keys() == wanted.keys()
+    for key, want in wanted.items():
+        value = numbers[key]
+        assert value.dtype == want.dtype, key
+        # Two updates of one variable run in either order.
+        if not ('twice' in name and key.startswith('updated')):
+            assert difference(value, want) <= tolerance(key, value), key
