@@ -9,60 +9,71 @@
 //               NHWC, CRD                                    L = rh*rw   along the channels
 //               NCHW                                         L = rw      along the row
 //
-// A band is a row of the small side (NHWC), or one row of all planes of a large channel (NCHW),
-// cut into chunks of pixels. Bands share nothing, so any of them may run on any thread.
+// A band is a row of the small side (NHWC), or one row of all planes of a large channel (NCHW), a
+// chunk of a long row or a group of short ones. Bands share nothing, so any of them may run on any
+// thread.
 
 #ifndef TFAE_OPS_SUBPIXEL_CPU_H_
 #define TFAE_OPS_SUBPIXEL_CPU_H_
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
+#include "subpixel.h"
 #include "subpixel_lanes.h"
+#include "subpixel_runs.h"
 
 namespace tfae {
 
-// How a geometry is cut into bands, for elements of `size` bytes.
+// How a geometry is cut into bands, for elements of `size` bytes: chunks of a long row, or several
+// short rows together, at most `most_rows` of them.
 struct Bands {
-  int64_t chunk;   // pixels of the small side in one band
+  int64_t chunk;   // pixels of the small side in one row of a band
   int64_t chunks;  // bands in a row
+  int64_t rows;    // rows of the small side in one band
+  int64_t groups;  // bands in a column
   int64_t count;   // bands in all
   int64_t bytes;   // bytes that a band reads, and that it writes
 
-  Bands(const Geometry& g, int64_t size) {
+  Bands(const Geometry& g, int64_t size, int64_t most_rows) {
     // Small enough that a band's two sides stay in the second-level cache, large enough that
     // finding out where a band lies costs nothing.
     constexpr int64_t kBytes = 32 << 10;
-    const int64_t pixel = size * g.block() * (g.nchw ? 1 : g.channels);
-    const int64_t most = std::max<int64_t>(1, g.width);
-    chunk = std::min(std::max<int64_t>(1, kBytes / std::max<int64_t>(1, pixel)), most);
+    const int64_t pixel = std::max<int64_t>(1, size * g.block() * (g.nchw ? 1 : g.channels));
+    chunk = std::clamp<int64_t>(kBytes / pixel, 1, std::max<int64_t>(1, g.width));
     chunks = (g.width + chunk - 1) / chunk;
-    count = g.batch * g.height * chunks * (g.nchw ? g.channels : 1);
-    bytes = chunk * pixel;
+    most_rows = std::clamp<int64_t>(g.height, 1, chunks > 1 ? 1 : most_rows);
+    rows = std::clamp<int64_t>(kBytes / (pixel * chunk), 1, most_rows);
+    groups = (g.height + rows - 1) / rows;
+    count = g.batch * groups * chunks * (g.nchw ? g.channels : 1);
+    bytes = chunk * rows * pixel;
   }
 };
 
-// Where a band's first element lies on both sides, in elements, and how many pixels it has.
+// Where a band's first element lies on both sides, in elements, and how large it is.
 struct Band {
   int64_t small;
   int64_t large;
   int64_t pixels;
+  int64_t rows;
+  int64_t channel;  // NCHW: of the large side
 };
 
 inline Band FindBand(int64_t index, const Bands& bands, const Geometry& g) {
   const int64_t w = index % bands.chunks * bands.chunk;
-  const int64_t row = index / bands.chunks;
+  const int64_t h = index / bands.chunks % bands.groups * bands.rows;
+  const int64_t image = index / bands.chunks / bands.groups;  // NCHW: an image of one channel
   const int64_t pixels = std::min(bands.chunk, g.width - w);
+  const int64_t rows = std::min(bands.rows, g.height - h);
+  const int64_t large_row = (image * g.height + h) * g.rh * g.width * g.rw;
   if (!g.nchw) {
-    const int64_t large_row = row * g.rh * g.width * g.rw;
-    return {(row * g.width + w) * g.channels * g.block(), (large_row + w * g.rw) * g.channels,
-            pixels};
+    return {((image * g.height + h) * g.width + w) * g.channels * g.block(),
+            (large_row + w * g.rw) * g.channels, pixels, rows, 0};
   }
-  const int64_t h = row % g.height;
-  const int64_t c = row / g.height % g.channels;
-  const int64_t n = row / g.height / g.channels;
-  const int64_t plane = n * g.channels * g.block() + SmallChannel(c, 0, 0, g);
-  return {(plane * g.height + h) * g.width + w, row * g.rh * g.width * g.rw + w * g.rw, pixels};
+  const int64_t c = image % g.channels;
+  const int64_t plane = (image / g.channels) * g.channels * g.block() + SmallChannel(c, 0, 0, g);
+  return {(plane * g.height + h) * g.width + w, large_row + w * g.rw, pixels, rows, c};
 }
 
 // Distances between neighbours inside a band, in elements. The large side's are those of the
@@ -76,11 +87,26 @@ struct Strides {
         row(g.width * g.rw * (g.nchw ? 1 : g.channels)) {}
 };
 
-// Moves one band between `small` and `large`, elements of kSize bytes.
+// Outputs above this go past the caches: larger than the last level's share of most machines, so
+// that whoever reads them next would not find them there anyway.
+constexpr int64_t kStreamBytes = 24 << 20;
+
+// Moves one row of a band between `small` and `large`, elements of kSize bytes.
 template <int kSize, bool kShuffle>
 class BandMover {
  public:
-  explicit BandMover(const Geometry& g) : g_(g), run_(g.rw * g.channels * kSize) {}
+  // `stream`: what is written is larger than the caches and comes into them no more.
+  BandMover(const Geometry& g, bool stream)
+      : g_(g), run_(g.rw * g.channels * kSize), stream_(stream) {
+    // Lanes pay where they are few and long; other small pixels are moved by a table.
+    const int64_t depth = g.channels * g.block();
+    if (g.nchw || !g.crd || depth > 4096 || (g.channels >= 8 && g.block() <= 4)) return;
+    for (int64_t k = 0; k < depth; ++k) {
+      const int64_t place = k / g.channels;
+      const int64_t channel = SmallChannel(k % g.channels, place / g.rw, place % g.rw, g);
+      order_.push_back(static_cast<int32_t>(channel));
+    }
+  }
 
   void operator()(Side<kShuffle>* small, Side<!kShuffle>* large, int64_t pixels,
                   const Strides& strides) const {
@@ -88,11 +114,15 @@ class BandMover {
     if (g_.nchw) {
       Planes(small, large, pixels, strides.plane * kSize, row);
     } else if (g_.crd && g_.channels > 1) {
-      Channels(small, large, pixels, row);
+      if (order_.empty()) {
+        Channels(small, large, pixels, row);
+      } else {
+        Scattered(small, large, pixels, row);
+      }
     } else if (run_ <= 16 && (run_ & (run_ - 1)) == 0) {
       ShortRuns(small, large, pixels, row);
     } else {
-      MoveRuns<kShuffle>(small, large, pixels, run_, g_.rh, row);
+      MoveRuns<kShuffle>(small, large, {pixels, g_.rh, run_, row}, stream_);
     }
   }
 
@@ -115,6 +145,28 @@ class BandMover {
     }
   }
 
+  // CRD, pixel by pixel through a table of where each large element comes from.
+  void Scattered(Side<kShuffle>* small, Side<!kShuffle>* large, int64_t pixels, int64_t row) const {
+    if (g_.channels == 3 && g_.rh == g_.rw) {
+      switch (g_.rh) {
+        case 2:
+          return MoveColours<kSize, kShuffle, 2>(small, large, pixels, row);
+        case 3:
+          return MoveColours<kSize, kShuffle, 3>(small, large, pixels, row);
+        case 4:
+          return MoveColours<kSize, kShuffle, 4>(small, large, pixels, row);
+      }
+    }
+    const int64_t length = g_.rw * g_.channels;
+    const int64_t pixel = run_ * g_.rh;
+    for (int64_t w = 0; w < pixels; ++w) {
+      for (int64_t i = 0; i < g_.rh; ++i) {
+        MoveByTable<kSize, kShuffle>(small + w * pixel, large + i * row + w * run_,
+                                     order_.data() + i * length, length);
+      }
+    }
+  }
+
   // DCR with runs as short as a number: rh large rows interleave into a small row.
   void ShortRuns(Side<kShuffle>* small, Side<!kShuffle>* large, int64_t pixels, int64_t row) const {
     const Lanes lanes{g_.rh, 1, 0, row};
@@ -134,17 +186,25 @@ class BandMover {
 
   const Geometry g_;
   const int64_t run_;
+  const bool stream_;
+  std::vector<int32_t> order_;
 };
 
 // Moves the bands [begin, end) of a whole tensor.
 template <int kSize, bool kShuffle>
 void MoveBands(Side<kShuffle>* small, Side<!kShuffle>* large, const Geometry& g, const Bands& bands,
                int64_t begin, int64_t end) {
-  const BandMover<kSize, kShuffle> move(g);
+  const BandMover<kSize, kShuffle> move(g, g.elements() * kSize > kStreamBytes);
   const Strides strides(g);
+  const int64_t small_row = g.width * (g.nchw ? 1 : g.channels * g.block()) * kSize;
+  const int64_t large_row = strides.row * g.rh * kSize;
   for (int64_t index = begin; index < end; ++index) {
     const Band band = FindBand(index, bands, g);
-    move(small + band.small * kSize, large + band.large * kSize, band.pixels, strides);
+    Side<kShuffle>* from = small + band.small * kSize;
+    Side<!kShuffle>* to = large + band.large * kSize;
+    for (int64_t row = 0; row < band.rows; ++row) {
+      move(from + row * small_row, to + row * large_row, band.pixels, strides);
+    }
   }
 }
 

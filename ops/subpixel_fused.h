@@ -18,15 +18,6 @@
 #include "subpixel_activation.h"
 #include "subpixel_cpu.h"
 
-// One version of a hot loop for each generation of vector units, chosen when the library is loaded.
-// The sanitizers cannot follow that choice.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__CUDACC__)
-#define TFAE_VECTOR_CLONES __attribute__((target_clones("default", "arch=haswell")))
-#else
-#define TFAE_VECTOR_CLONES
-#endif
-
 namespace tfae {
 
 template <typename T>
@@ -94,6 +85,9 @@ inline int64_t PixelsAtOnce(const Geometry& g) {
   return std::max<int64_t>(1, 128 / std::max<int64_t>(1, g.channels * g.block()));
 }
 
+// The bands of both passes are of one row.
+inline Bands FusedBandsOf(const Geometry& g, int64_t size) { return Bands(g, size, 1); }
+
 // The bands [begin, end) of the forward pass.
 template <Activation kActivation, typename T>
 void FusedBands(const T* x, const T* bias, T* y, const Geometry& g, const Bands& bands,
@@ -103,17 +97,16 @@ void FusedBands(const T* x, const T* bias, T* y, const Geometry& g, const Bands&
   std::vector<T> biases(at_once * depth);
   for (int64_t k = 0; k < at_once * depth; ++k) biases[k] = bias[k % depth];
   std::vector<T> buffer(bands.bytes / sizeof(T));
-  const BandMover<sizeof(T), true> move(g);
+  const BandMover<sizeof(T), true> move(g, false);
   Strides strides(g);
   const int64_t plane = strides.plane;
   for (int64_t index = begin; index < end; ++index) {
     const Band band = FindBand(index, bands, g);
     if (g.nchw) {
       strides.plane = band.pixels;
-      const int64_t c = index / bands.chunks / g.height % g.channels;
       for (int64_t k = 0; k < g.block(); ++k) {
         ActivatePlane<kActivation>(x + band.small + k * plane,
-                                   bias[SmallChannel(c, k / g.rw, k % g.rw, g)],
+                                   bias[SmallChannel(band.channel, k / g.rw, k % g.rw, g)],
                                    buffer.data() + k * band.pixels, band.pixels);
       }
     } else {
@@ -135,7 +128,7 @@ void FusedGradientBands(const T* y, const T* dy, T* dx, double* sums, const Geom
   const int64_t at_once = g.nchw ? 1 : PixelsAtOnce(g);
   std::vector<double> sum(at_once * depth, 0.0);
   std::vector<T> buffer(bands.bytes / sizeof(T));
-  const BandMover<sizeof(T), false> move(g);
+  const BandMover<sizeof(T), false> move(g, false);
   const Strides tensor(g);
   Strides strides(g);
   for (int64_t index = begin; index < end; ++index) {
@@ -148,9 +141,8 @@ void FusedGradientBands(const T* y, const T* dy, T* dx, double* sums, const Geom
     T* small = dx + band.small;
     move(Bytes(small), Bytes(const_cast<const T*>(buffer.data())), band.pixels, strides);
     if (g.nchw) {
-      const int64_t c = index / bands.chunks / g.height % g.channels;
       for (int64_t k = 0; k < g.block(); ++k) {
-        sum[SmallChannel(c, k / g.rw, k % g.rw, g)] +=
+        sum[SmallChannel(band.channel, k / g.rw, k % g.rw, g)] +=
             SumRow<T>(small + k * tensor.plane, band.pixels);
       }
     } else {

@@ -76,7 +76,7 @@ class FusedOp : public OpKernel {
     Tensor* output = nullptr;
     OP_REQUIRES_OK(context, context->allocate_output(0, shape, &output));
     if (output->NumElements() == 0) return;
-    const Bands bands(g, sizeof(T));
+    const Bands bands = FusedBandsOf(g, sizeof(T));
     const T* x = input.flat<T>().data();
     const T* b = bias.flat<T>().data();
     T* y = output->flat<T>().data();
@@ -115,7 +115,7 @@ class FusedGradientOp : public OpKernel {
     const int64_t depth = g.channels * g.block();
     OP_REQUIRES_OK(context, context->allocate_output(0, shape, &dx));
     OP_REQUIRES_OK(context, context->allocate_output(1, TensorShape({depth}), &dbias));
-    const Bands bands(g, sizeof(T));
+    const Bands bands = FusedBandsOf(g, sizeof(T));
     const int64_t parts = output.NumElements() == 0 ? 0 : GradientParts(bands);
     std::vector<double> sums(parts * depth);
     InParallel(context, parts, 6 * bands.bytes * (bands.count / std::max<int64_t>(1, parts)),

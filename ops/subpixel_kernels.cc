@@ -53,7 +53,7 @@ class SubpixelOp : public OpKernel {
  private:
   void Move(OpKernelContext* context, const Tensor& input, const Geometry& g, Tensor* output) {
     const int64_t size = tensorflow::DataTypeSize(input.dtype());
-    const Bands bands(g, size);
+    const Bands bands(g, size, g.height);
     const char* from = static_cast<const char*>(input.data());
     char* to = static_cast<char*>(output->data());
     InParallel(context, bands.count, bands.bytes, [=](int64_t begin, int64_t end) {

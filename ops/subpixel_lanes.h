@@ -1,40 +1,14 @@
-// The two moves that a sub-pixel shuffle is made of: lanes split and merged, runs copied.
+// Lanes: sequences split out of one, or merged into one.
 
 #ifndef TFAE_OPS_SUBPIXEL_LANES_H_
 #define TFAE_OPS_SUBPIXEL_LANES_H_
 
 #include <cstdint>
 #include <cstring>
-#include <type_traits>
 
-#include "subpixel.h"
+#include "subpixel_unit.h"
 
 namespace tfae {
-
-// A side that is read has const bytes; one that is written has not.
-template <bool kRead>
-using Side = std::conditional_t<kRead, const char, char>;
-
-// A unit of kBytes that may lie anywhere: a run of two floats moves as one number of 8 bytes. Two
-// specialisations for each size, since a template argument would lose the attributes.
-template <int kBytes, bool kRead>
-struct Unit;
-
-#define TFAE_UNIT(bytes, type, ...)                                                \
-  template <>                                                                      \
-  struct Unit<bytes, true> {                                                       \
-    typedef const type Type __attribute__((aligned(1), may_alias, ##__VA_ARGS__)); \
-  };                                                                               \
-  template <>                                                                      \
-  struct Unit<bytes, false> {                                                      \
-    typedef type Type __attribute__((aligned(1), may_alias, ##__VA_ARGS__));       \
-  };
-TFAE_UNIT(1, uint8_t)
-TFAE_UNIT(2, uint16_t)
-TFAE_UNIT(4, uint32_t)
-TFAE_UNIT(8, uint64_t)
-TFAE_UNIT(16, uint64_t, vector_size(16))
-#undef TFAE_UNIT
 
 // Where the lanes of an interleaved sequence begin, in bytes: `columns` of them side by side,
 // then on to the next row.
@@ -49,8 +23,8 @@ struct Lanes {
 
 // Units s[k*L + l] of the sequence <-> unit k of lane l. kSplit reads the sequence.
 template <int kBytes, bool kSplit, int kLanes>
-void MoveFixedLanes(Side<kSplit>* sequence, Side<!kSplit>* side, const Lanes& lanes,
-                    int64_t length) {
+TFAE_VECTOR_CLONES void MoveFixedLanes(Side<kSplit>* sequence, Side<!kSplit>* side,
+                                       const Lanes& lanes, int64_t length) {
   using S = typename Unit<kBytes, kSplit>::Type;
   using L = typename Unit<kBytes, !kSplit>::Type;
   S* s = reinterpret_cast<S*>(sequence);
@@ -112,18 +86,42 @@ void MoveLanes(Side<kSplit>* sequence, Side<!kSplit>* side, const Lanes& lanes, 
   }
 }
 
-// Runs of `run` bytes: run i of each of `pixels` pixels <-> row i of `rows`, pixel by pixel.
-template <bool kShuffle>
-void MoveRuns(Side<kShuffle>* small, Side<!kShuffle>* large, int64_t pixels, int64_t run,
-              int64_t rows, int64_t row) {
+// Element k of the row <-> element order[k] of the pixel. kShuffle reads the pixel.
+template <int kBytes, bool kShuffle>
+inline void MoveByTable(Side<kShuffle>* pixel, Side<!kShuffle>* row, const int32_t* order,
+                        int64_t length) {
+  using P = typename Unit<kBytes, kShuffle>::Type;
+  using R = typename Unit<kBytes, !kShuffle>::Type;
+  P* p = reinterpret_cast<P*>(pixel);
+  R* r = reinterpret_cast<R*>(row);
+  for (int64_t k = 0; k < length; ++k) {
+    if constexpr (kShuffle) {
+      r[k] = p[order[k]];
+    } else {
+      p[order[k]] = r[k];
+    }
+  }
+}
+
+// Pixels of three channels in CRD order and square blocks, which is how PyTorch ends a network that
+// makes pictures: the table of MoveByTable, as constants of the compiled code.
+template <int kBytes, bool kShuffle, int kBlock>
+TFAE_VECTOR_CLONES void MoveColours(Side<kShuffle>* small, Side<!kShuffle>* large, int64_t pixels,
+                                    int64_t row) {
+  using P = typename Unit<kBytes, kShuffle>::Type;
+  using R = typename Unit<kBytes, !kShuffle>::Type;
+  constexpr int kRun = 3 * kBlock;
   for (int64_t w = 0; w < pixels; ++w) {
-    for (int64_t i = 0; i < rows; ++i) {
-      Side<kShuffle>* a = small + (w * rows + i) * run;
-      Side<!kShuffle>* b = large + i * row + w * run;
-      if constexpr (kShuffle) {
-        std::memcpy(b, a, run);
-      } else {
-        std::memcpy(a, b, run);
+    P* p = reinterpret_cast<P*>(small + w * kRun * kBlock * kBytes);
+    for (int i = 0; i < kBlock; ++i) {
+      R* r = reinterpret_cast<R*>(large + i * row + w * kRun * kBytes);
+#pragma GCC unroll 16
+      for (int k = 0; k < kRun; ++k) {
+        if constexpr (kShuffle) {
+          r[k] = p[(k % 3 * kBlock + i) * kBlock + k / 3];
+        } else {
+          p[(k % 3 * kBlock + i) * kBlock + k / 3] = r[k];
+        }
       }
     }
   }

@@ -1,0 +1,193 @@
+"""Times the sub-pixel shuffle on the CPU against every stock way to do the same.
+
+    python tools/bench/subpixel.py [--rounds=15] [--only=TEXT]
+
+Each contender runs as a chain of equal ops in a session of its own graph, input in a variable, so
+that neither feeding nor fetching is part of the time. The contenders take turns, and each figure
+is the best of its rounds: what the machine does when nothing else disturbs it.
+
+    ours     the compiled op
+    d2s      tf.nn.depth_to_space, where it can do the case (DCR, NHWC)
+    rtr      reshape, transpose, reshape
+    torch    torch.nn.functional.pixel_shuffle, where it can (CRD, NCHW) and is installed
+    map      tf.negative, or its like for integers: reads and writes as many bytes, moves nothing
+"""
+
+import argparse
+import importlib.util
+import math
+import os
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from tfae import op_library, subpixel
+
+
+class Case(NamedTuple):
+    """One line of the table; `shape` is that of the input, N H W C or N C H W."""
+
+    shape: tuple[int, ...]
+    block: int
+    mode: str = 'DCR'
+    data_format: str = 'NHWC'
+    dtype: str = 'float32'
+
+
+CASES = [
+    Case((64, 14, 14, 4), 2),
+    Case((64, 7, 7, 64), 2),
+    Case((64, 14, 14, 128), 2),
+    Case((64, 14, 14, 32), 2),
+    Case((256, 14, 14, 4), 2),
+    Case((16, 32, 32, 12), 2),
+    Case((16, 96, 80, 12), 2),
+    Case((16, 96, 80, 64), 2),
+    Case((16, 96, 80, 256), 2),
+    Case((1, 270, 480, 4), 2),
+    Case((1, 270, 480, 12), 2),
+    Case((1, 270, 480, 27), 3),
+    Case((1, 270, 480, 48), 4),
+    Case((8, 64, 64, 16), 4),
+    Case((8, 64, 64, 9), 3),
+    Case((4, 128, 128, 1024), 2),
+    Case((16, 96, 80, 12), 2, dtype='uint8'),
+    Case((1, 540, 960, 12), 2, dtype='uint8'),
+    Case((16, 96, 80, 64), 2, dtype='float16'),
+    Case((1, 270, 480, 12), 2, dtype='float16'),
+    Case((16, 96, 80, 12), 2, dtype='float64'),
+    Case((64, 14, 14, 128), 2, 'CRD'),
+    Case((16, 96, 80, 12), 2, 'CRD'),
+    Case((16, 96, 80, 64), 2, 'CRD'),
+    Case((1, 270, 480, 27), 3, 'CRD'),
+    Case((1, 270, 480, 48), 4, 'CRD'),
+    Case((16, 12, 96, 80), 2, 'CRD', 'NCHW'),
+    Case((64, 128, 14, 14), 2, 'CRD', 'NCHW'),
+    Case((16, 256, 96, 80), 2, 'CRD', 'NCHW'),
+    Case((1, 27, 270, 480), 3, 'CRD', 'NCHW'),
+    Case((1, 48, 270, 480), 4, 'CRD', 'NCHW'),
+    Case((16, 12, 96, 80), 2, 'DCR', 'NCHW'),
+    Case((1, 48, 270, 480), 4, 'DCR', 'NCHW'),
+    Case((1, 12, 540, 960), 2, 'CRD', 'NCHW', 'uint8'),
+]
+CONTENDERS = ('ours', 'd2s', 'rtr', 'torch', 'map')
+
+
+def graph_ops(case: Case) -> dict[str, Callable[[tf.Tensor], tf.Tensor]]:
+    """The contenders of `case` that are TensorFlow graphs."""
+    arguments = (case.block, case.mode, case.data_format)
+
+    def stock(x: tf.Tensor) -> tf.Tensor:
+        layout = subpixel.check_arguments('bench', *arguments)
+        return subpixel.stock(x, layout, True)
+
+    integer = not tf.as_dtype(case.dtype).is_floating
+    ops = {'ours': lambda x: subpixel.shuffle(x, *arguments), 'rtr': stock}
+    if case.mode == 'DCR' and case.data_format == 'NHWC':
+        ops['d2s'] = lambda x: tf.nn.depth_to_space(x, case.block)
+    ops['map'] = tf.bitwise.invert if integer else tf.negative
+    return ops
+
+
+def graph_runner(case: Case, op: Callable[[tf.Tensor], tf.Tensor], length: int) -> Callable:
+    """A function that runs `op` `length` times, one after the other."""
+    graph = tf.Graph()
+    with graph.as_default():
+        value = np.random.RandomState(0).uniform(0, 100, case.shape).astype(case.dtype)
+        with tf.device('/cpu:0'):
+            start = tf.placeholder(case.dtype, case.shape)
+            x = tf.get_variable('x', initializer=start, use_resource=True)
+            x = x.read_value()
+            last = None
+            for _ in range(length):
+                # The order also keeps the optimiser from merging the equal ops into one.
+                with tf.control_dependencies([] if last is None else [last]):
+                    last = op(x).op
+        session = tf.Session()
+        session.run(tf.global_variables_initializer(), {start: value})
+        return session.make_callable(last)
+
+
+def torch_runner(case: Case, length: int) -> Callable | None:
+    """The same in PyTorch, or None."""
+    wanted = case.mode == 'CRD' and case.data_format == 'NCHW'
+    if not wanted or importlib.util.find_spec('torch') is None:
+        return None
+    import torch
+
+    x = torch.from_numpy(np.random.RandomState(0).uniform(0, 100, case.shape).astype(case.dtype))
+
+    def run() -> None:
+        for _ in range(length):
+            torch.nn.functional.pixel_shuffle(x, case.block)
+
+    return run
+
+
+def measure(case: Case, rounds: int) -> dict[str, float]:
+    """Microseconds for one op of each contender."""
+    size = np.dtype(case.dtype).itemsize * math.prod(case.shape)
+    length = max(1, min(40, (8 << 20) // size))
+    runners = {name: graph_runner(case, op, length) for name, op in graph_ops(case).items()}
+    torch = torch_runner(case, length)
+    if torch:
+        runners['torch'] = torch
+    best = dict.fromkeys(runners, math.inf)
+    for turn in range(rounds + 2):
+        for name, run in runners.items():
+            start = time.perf_counter()
+            run()
+            taken = time.perf_counter() - start
+            if turn >= 2:  # The first rounds fill caches and memory pools.
+                best[name] = min(best[name], taken / length * 1e6)
+    return best
+
+
+def geometric_mean(values: list[float]) -> float:
+    """The geometric mean; not a number where there are no values."""
+    return math.exp(sum(map(math.log, values)) / len(values)) if values else math.nan
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--rounds', type=int, default=15)
+    parser.add_argument('--only', default='', help='cases whose line contains this text')
+    arguments = parser.parse_args()
+    tf.disable_eager_execution()
+    os.environ.setdefault(op_library.CHOICE, 'compiled')
+    print(f'{subpixel.status().why}; TensorFlow {tf.__version__}; {os.cpu_count()} cores')
+    print(f'microseconds, best of {arguments.rounds} rounds')
+    head = ''.join(f'{name:>9}' for name in CONTENDERS)
+    print(f'{"input":<34}{"MB":>6}{head}{"d2s/ours":>10}{"stock/ours":>11}{"ours/map":>9}')
+    over_d2s, over_stock = [], []
+    for case in CASES:
+        label = f'{"x".join(map(str, case.shape))} r{case.block} {case.mode} {case.data_format}'
+        label += '' if case.dtype == 'float32' else f' {case.dtype}'
+        if arguments.only not in label:
+            continue
+        times = measure(case, arguments.rounds)
+        stock = min(times[name] for name in ('d2s', 'rtr') if name in times)
+        over_stock.append(stock / times['ours'])
+        if 'd2s' in times:
+            over_d2s.append(times['d2s'] / times['ours'])
+        figures = ''.join(f'{times.get(name, math.nan):>9.0f}' for name in CONTENDERS)
+        d2s = times.get('d2s', math.nan) / times['ours']
+        megabytes = np.dtype(case.dtype).itemsize * math.prod(case.shape) / 1e6
+        print(
+            f'{label:<34}{megabytes:>6.1f}{figures}{d2s:>10.2f}{over_stock[-1]:>11.2f}'
+            f'{times["ours"] / times["map"]:>9.2f}',
+            flush=True,
+        )
+    print(f'geometric mean over tf.nn.depth_to_space: {geometric_mean(over_d2s):.2f}')
+    print(f'geometric mean over the fastest stock way: {geometric_mean(over_stock):.2f}')
+    print(f'the slowest case against the fastest stock way: {min(over_stock):.2f}')
+
+
+if __name__ == '__main__':
+    main()
