@@ -5,6 +5,7 @@ exit code: `UsageError` gives 2, `InputError` gives 1. Both print as one line, w
 """
 
 import difflib
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -53,6 +54,7 @@ def same_shape(who: str, **tensors: Any) -> None:
 
 
 def in_range(who: str, value: float, low: float, high: float) -> None:
-    """Refuses a number outside [low, high]."""
-    if not low <= value <= high:
-        raise UsageError(f'{who} is {value}; it must lie in [{low}, {high}]')
+    """Refuses a number outside [low, high], and an infinite one in any case."""
+    if not low <= value <= high or math.isinf(value):
+        end = ')' if math.isinf(high) else ']'
+        raise UsageError(f'{who} is {value}; it must lie in [{low}, {high}{end}')

@@ -5,6 +5,7 @@ same run always corrupts the same pixels, and each example of a batch has noise 
 A corruption is written `kind:level` on the command line, for example `masking:0.3`.
 """
 
+import math
 from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
@@ -36,9 +37,11 @@ def parse(text: str) -> Corruption:
         raise checks.UsageError(
             f'--corruption is {text!r}; it must be none or kind:level, as in masking:0.3'
         ) from None
-    limit = 0.0 if kind == 'none' else float('inf') if kind == 'gaussian' else 1.0
-    if not 0 <= value <= limit or (kind == 'dropout' and value == 1):
-        raise checks.UsageError(f'--corruption is {text!r}; the level must lie in [0, {limit}]')
+    high = {'none': 0, 'gaussian': math.inf}.get(kind, 1)
+    below = kind in ('gaussian', 'dropout')  # what reaches the end leaves nothing of the input
+    if not (0 <= value < high or (value == high and not below)):
+        range_ = f'[0, {high}{")" if below else "]"}'
+        raise checks.UsageError(f'--corruption is {text!r}; the level must lie in {range_}')
     return Corruption(kind, value)
 
 
