@@ -65,16 +65,16 @@ def epoch_summary(
 
     `images` and `reconstruction` are `[B, H, W, C]` in [0, 1] with static shape.
     """
-    made = [tf.summary.histogram(v.op.name, v.read_value()) for v in variables]
-    made += [tf.summary.histogram(_tag(a), a) for a in activations]
+    # The raw operations take a tag as it is; those of tf.summary put the name scope before it.
+    made = [tf.raw_ops.HistogramSummary(tag=v.op.name, values=v.read_value()) for v in variables]
+    made += [tf.raw_ops.HistogramSummary(tag=_tag(a), values=a) for a in activations]
     if images.shape[-1] in (1, 3):
-        pairs = tf.concat([images, reconstruction], 2)
-        columns = max(1, math.isqrt(int(images.shape[0])) // 2)
-        made.append(tf.summary.image(names.RECONSTRUCTION, grid(pairs, columns)))
+        pairs = grid(tf.concat([images, reconstruction], 2), columns=8)
+        made.append(_image(names.RECONSTRUCTION, pairs))
     pictures = filters(variables[0].read_value(), images.shape.as_list()[1:]) if variables else None
     if pictures is not None:
         columns = math.ceil(math.sqrt(int(pictures.shape[0])))
-        made.append(tf.summary.image(names.FILTERS, grid(pictures, columns)))
+        made.append(_image(names.FILTERS, grid(pictures, columns)))
     return tf.summary.merge(made)
 
 
@@ -117,6 +117,11 @@ def write_projector(
     projector.visualize_embeddings(str(folder), settings)
 
 
+def has_projector(folder: pathlib.Path) -> bool:
+    """Whether `write_projector` came to its end there."""
+    return (folder / 'projector_config.pbtxt').is_file()
+
+
 def projector_limit(image_shape: Sequence[int]) -> int:
     """The most examples whose thumbnails fit into one sprite; at most 10 000."""
     return min(10_000, (_SPRITE_SIDE // max(image_shape[:2])) ** 2)
@@ -133,5 +138,13 @@ def _sprite(images: np.ndarray) -> Image.Image:
     return Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
 
 
+def _image(tag: str, picture: tf.Tensor) -> tf.Tensor:
+    """A summary of one picture `[1, H, W, C]` in [0, 1]; as uint8 it is not stretched in range."""
+    pixels = tf.image.convert_image_dtype(picture, tf.uint8, saturate=True)
+    return tf.raw_ops.ImageSummary(tag=tag, tensor=pixels, max_images=1)
+
+
 def _tag(activation: tf.Tensor) -> str:
-    return activation.op.name.replace(':', '_')
+    """`activations/encoder/layer_1/Relu` for the tensor of that name."""
+    name = activation.op.name.removeprefix(f'{names.SUMMARIES}/')
+    return f'{tf.GraphKeys.ACTIVATIONS}/{name}'

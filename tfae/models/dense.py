@@ -15,7 +15,8 @@ B batch, H W C picture, D = H * W * C, Z code.
 import dataclasses
 import functools
 import math
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
@@ -88,10 +89,7 @@ class Model:
     def encode(self, images: tf.Tensor) -> tf.Tensor:
         """`[B, H, W, C]` -> `[B, Z]`."""
         checks.rank('images', images, 4)
-        x = images
-        for i in range(1, len(self.sizes)):
-            x = self._encode_layer(i, x)
-        return x
+        return self._encode(range(1, len(self.sizes)), images)
 
     def decode(self, code: tf.Tensor) -> tf.Tensor:
         """`[B, Z]` -> `[B, H, W, C]` in [0, 1]."""
@@ -100,9 +98,7 @@ class Model:
     def layerwise(self) -> list[Layer]:
         """One `Layer` per encoder layer, input side first."""
         return [
-            Layer(
-                functools.partial(self._greedy, i), functools.partial(self._encode_layer, i), size
-            )
+            Layer(functools.partial(self._greedy, i), functools.partial(self._encode, [i]), size)
             for i, size in enumerate(self.sizes[1:], 1)
         ]
 
@@ -124,7 +120,7 @@ class Model:
         noisy = clean
         if batch.seed is not None:
             noisy = corruption.corrupt(clean, self.corruption[i - 1], batch.seed)
-        logits = self._decode_layer(i, self._encode_layer(i, noisy))
+        logits = self._decode([i], self._encode([i], noisy))
         # Codes are probabilities, as pixels are, where the activation is a sigmoid.
         if self.config.likelihood == 'bernoulli' and self._activation(i - 1) == 'sigmoid':
             nats = losses.bernoulli(clean, logits)
@@ -136,11 +132,8 @@ class Model:
         return Objective(names.layer(i), loss, trainable(*scopes), {})
 
     def _logits(self, code: tf.Tensor) -> tf.Tensor:
-        x = code
-        for i in range(len(self.sizes) - 1, 0, -1):
-            x = self._decode_layer(i, x)
-            x = x if i == 1 else activations.get(self._activation(i - 1))(x)
-        return tf.reshape(x, [-1, *self.image_shape])
+        logits = self._decode(range(len(self.sizes) - 1, 0, -1), code)
+        return tf.reshape(logits, [-1, *self.image_shape])
 
     def _activation(self, i: int) -> str:
         """Name of the activation of h_i and g_i; h_0 is the picture."""
@@ -148,38 +141,49 @@ class Model:
             return 'sigmoid'
         return self.config.code_activation if i == len(self.sizes) - 1 else self.config.activation
 
-    def _encode_layer(self, i: int, x: tf.Tensor) -> tf.Tensor:
+    def _encode(self, indices: Sequence[int], x: tf.Tensor) -> tf.Tensor:
+        """Through these layers of the encoder, in this order; pictures are flattened."""
+        x = tf.reshape(x, [-1, self.sizes[indices[0] - 1]])
         with tf.variable_scope(names.ENCODER, reuse=tf.AUTO_REUSE):
-            h = layers.dense(
-                tf.reshape(x, [-1, self.sizes[i - 1]]),  # pictures come here too, to layer 1
-                self.sizes[i],
-                activations.get(self._activation(i)),
-                kernel_initializer=self._initializer(),
-                name=names.layer(i),
-            )
-        tf.add_to_collection(tf.GraphKeys.ACTIVATIONS, h)
-        return h
+            for i in indices:
+                x = self._dense(i, x, self.sizes[i], activations.get(self._activation(i)))
+                tf.add_to_collection(tf.GraphKeys.ACTIVATIONS, x)
+        return x
 
-    def _decode_layer(self, i: int, x: tf.Tensor) -> tf.Tensor:
-        """g_i -> g_{i-1} before its activation."""
-        if not self.config.tied:
-            with tf.variable_scope(names.DECODER, reuse=tf.AUTO_REUSE):
-                return layers.dense(
-                    x,
-                    self.sizes[i - 1],
-                    kernel_initializer=self._initializer(),
-                    name=names.layer(i),
-                )
-        shape = [self.sizes[i - 1], self.sizes[i]]
-        with tf.variable_scope(f'{names.ENCODER}/{names.layer(i)}', reuse=tf.AUTO_REUSE):
-            kernel = tf.get_variable(
-                names.KERNEL, shape, initializer=self._initializer(), use_resource=True
-            )
-        with tf.variable_scope(f'{names.DECODER}/{names.layer(i)}', reuse=tf.AUTO_REUSE):
+    def _decode(self, indices: Sequence[int], x: tf.Tensor) -> tf.Tensor:
+        """Through these layers of the decoder, in this order, without the last activation."""
+        kernels = {i: self._encoder_kernel(i) for i in indices} if self.config.tied else {}
+        with tf.variable_scope(names.DECODER, reuse=tf.AUTO_REUSE):
+            for i in indices:
+                x = x if i == indices[0] else activations.get(self._activation(i))(x)
+                if self.config.tied:
+                    x = self._transposed_dense(i, x, kernels[i])
+                else:
+                    x = self._dense(i, x, self.sizes[i - 1], None)
+        return x
+
+    def _dense(self, i: int, x: tf.Tensor, units: int, activation: Any) -> tf.Tensor:
+        initializer = self._initializer()
+        name = names.layer(i)
+        return layers.dense(x, units, activation, kernel_initializer=initializer, name=name)
+
+    def _transposed_dense(self, i: int, x: tf.Tensor, kernel: tf.Variable) -> tf.Tensor:
+        with tf.variable_scope(names.layer(i)):
+            zeros = tf.zeros_initializer()
             bias = tf.get_variable(
-                names.BIAS, shape[:1], initializer=tf.zeros_initializer(), use_resource=True
+                names.BIAS, [self.sizes[i - 1]], initializer=zeros, use_resource=True
             )
             return tf.nn.bias_add(tf.matmul(x, kernel, transpose_b=True), bias)
+
+    def _encoder_kernel(self, i: int) -> tf.Variable:
+        scope = f'{names.ENCODER}/{names.layer(i)}'
+        with tf.variable_scope(scope, reuse=tf.AUTO_REUSE, auxiliary_name_scope=False):
+            return tf.get_variable(
+                names.KERNEL,
+                [self.sizes[i - 1], self.sizes[i]],
+                initializer=self._initializer(),
+                use_resource=True,
+            )
 
     def _initializer(self) -> tf.keras.initializers.Initializer:
         return _INITIALIZERS[self.config.kernel_initializer]()
