@@ -26,12 +26,17 @@ class Progress:
         self._waited = self._waited_before = 0.0
         self._examples_per_second = 0.0
         self._bar = tqdm.tqdm(
-            total=steps, initial=step, unit='step', disable=not sys.stderr.isatty(), leave=False
+            total=steps * batch_size,
+            initial=step * batch_size,
+            unit=' examples',
+            unit_scale=True,
+            disable=not sys.stderr.isatty(),
+            leave=False,
         )
 
     def advance(self, step: int) -> None:
         """Training has reached `step`."""
-        self._bar.update(step - self._bar.n)
+        self._bar.update(step * self._batch_size - self._bar.n)
 
     def waited(self, seconds: float) -> None:
         """Training stood still that long because its input was not ready."""
@@ -44,6 +49,7 @@ class Progress:
         rate = (step - self._last) * self._batch_size / elapsed
         share = (self._waited - self._waited_before) / elapsed
         self._marked, self._last, self._waited_before = now, step, self._waited
+        self._bar.set_postfix_str(f'step {step:,}, input {share:.0%}', refresh=False)
         return Pace(rate, share, elapsed)
 
     def line(self, step: int, text: str, pace: Pace) -> None:

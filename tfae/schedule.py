@@ -82,12 +82,23 @@ def phases(
 ) -> list[Phase]:
     """The phases of a run, in order.
 
-    Raises: UsageError if the model has no layers to pretrain or a batch exceeds the set.
+    Raises: UsageError if the model has no layers to pretrain, a batch exceeds the set, or training
+      must stop early without a validation part.
     """
     if training_config.batch_size > source.count:
         raise checks.UsageError(
             f'--batch_size is {training_config.batch_size}; the training set has only '
             f'{source.count} examples'
+        )
+    if training_config.early_stopping_epochs and not validation.count:
+        raise checks.UsageError(
+            f'--early_stopping_epochs is {training_config.early_stopping_epochs}, but there are no '
+            f'validation examples; --validation_fraction must leave some'
+        )
+    if training_config.early_stopping_epochs and not validation.count:
+        raise checks.UsageError(
+            f'--early_stopping_epochs is {training_config.early_stopping_epochs}; it needs a '
+            f'validation part, and --validation_fraction leaves it none'
         )
     found: list[Phase] = []
 
