@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 LIBRARY := tfae/_subpixel.so
+CPP = $(wildcard ops/*.cc ops/*.h ops/*.cu tests/*.cc tests/*.h tools/bench/*.cu)
 DEMO := runs/demo
 
 .DEFAULT_GOAL := install
@@ -47,11 +48,11 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/clang-format --dry-run --Werror $(wildcard ops/*.cc ops/*.h)
+	$(BIN)/clang-format --dry-run --Werror $(CPP)
 
 format: install
 	$(BIN)/ruff format .
-	$(BIN)/clang-format -i $(wildcard ops/*.cc ops/*.h)
+	$(BIN)/clang-format -i $(CPP)
 
 bench: install
 	$(BIN)/python tools/bench/training.py
