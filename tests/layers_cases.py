@@ -1,12 +1,14 @@
 """Graphs written once and built both ways: with tfae's layers, and with the layers that TF1 had.
 
-`observe` builds a case and reports everything that the two must agree in. Run as a program, this
-file writes the reports of one side: `legacy` needs TF_USE_LEGACY_KERAS=1 and also writes the
-checkpoints that the other side restores.
+`observe` builds a case and reports everything that the two must agree in. Run as a program with
+TF_USE_LEGACY_KERAS=1, this file writes the old layers' reports, and the checkpoints that ours
+restore, into a folder. It writes our reports of the channels_first cases too: run with
+TF_ENABLE_ONEDNN_OPTS=0, they tell what happens where the CPU kernels know channels_last only.
 """
 
 import dataclasses
 import functools
+import inspect
 import itertools
 import json
 import pathlib
@@ -17,6 +19,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow.compat.v1 as tf
+
+from tfae import layers as our_layers
 
 FIRST, LAST = 'channels_first', 'channels_last'
 
@@ -355,8 +359,9 @@ def observe(case: Case, layers: Any, folder: pathlib.Path, write: bool) -> tuple
     The variables' values come from the checkpoint in `folder`; with `write` that is made first.
     """
     checkpoint = str(folder / f'{zlib.crc32(case.name.encode()):08x}')
-    graph = Built(case, layers, case.data_format)
-    if not write or case.data_format == LAST:
+    runs = not write or case.data_format == LAST
+    graph = Built(case, layers, case.data_format, runs)
+    if runs:
         return graph.names, (graph.make(checkpoint) if write else {}) | graph.run(checkpoint)
     # TF1's channels_first ran on GPUs only: what it should give is the channels_last result.
     last = Built(case, layers, LAST)
@@ -370,7 +375,7 @@ def observe(case: Case, layers: Any, folder: pathlib.Path, write: bool) -> tuple
 class Built:
     """A case's graph, with everything that will be asked of it: a session then adds nothing."""
 
-    def __init__(self, case: Case, layers: Any, data_format: str) -> None:
+    def __init__(self, case: Case, layers: Any, data_format: str, runs: bool = True) -> None:
         self.case, self.data_format = case, data_format
         with tf.Graph().as_default() as self.graph:
             tf.set_random_seed(7)
@@ -380,6 +385,8 @@ class Built:
             self.phase = tf.placeholder(tf.bool, [], 'phase')
             outputs = case.build(layers, self.x, self.phase, data_format)
             self.names = _names(outputs)
+            if not runs:
+                return
             self.fetch = _fetch(self.x, outputs)
             self.updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
             self.variables = {v.op.name: v for v in tf.global_variables()}
@@ -428,8 +435,8 @@ def _telling(name, initial):
 
 def _fetch(x, outputs):
     over = [x, *tf.trainable_variables()]
-    loss = tf.add_n([tf.reduce_mean(tf.square(tf.cast(y, tf.float32))) for y in outputs.values()])
-    gradients = tf.gradients(loss, over)
+    # The gradient of the outputs' squares, times 0.005; asked this way it costs the least time.
+    gradients = tf.gradients(list(outputs.values()), over, [0.01 * y for y in outputs.values()])
     words = ['the inputs', *(v.op.name for v in over[1:])]
     losses = tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES)
     return (
@@ -456,9 +463,23 @@ def _names(outputs):
     }
 
 
+def signatures(layers: Any) -> dict[str, list[list[str]]]:
+    """The arguments of every function and class, in order, with their defaults."""
+    found = {}
+    for name in dir(layers):
+        value = getattr(layers, name)
+        if callable(value) and not name.startswith('_'):
+            found[name] = [
+                [p.name, words({'default': p.default})]
+                for p in inspect.signature(value).parameters.values()
+                if p.kind == p.POSITIONAL_OR_KEYWORD
+            ]
+    return found
+
+
 def write_reports(layers: Any, folder: pathlib.Path, side: str, wanted: Callable[[Case], bool]):
     """Writes `<side>.json` and `<side>.npz` over the wanted cases; an error is reported too."""
-    reports, arrays = {}, {}
+    reports, arrays = {'signatures': signatures(layers)}, {}
     for case in filter(wanted, CASES.values()):
         try:
             reports[case.name], numbers = observe(case, layers, folder, write=side == 'legacy')
@@ -472,10 +493,6 @@ def write_reports(layers: Any, folder: pathlib.Path, side: str, wanted: Callable
 
 if __name__ == '__main__':
     tf.disable_v2_behavior()
-    if sys.argv[1] == 'legacy':
-        write_reports(tf.layers, pathlib.Path(sys.argv[2]), 'legacy', lambda case: True)
-    else:  # channels first, where the CPU kernels know channels last only
-        from tfae import layers as ours
-
-        folder, first = pathlib.Path(sys.argv[2]), lambda case: case.data_format == FIRST
-        write_reports(ours, folder, 'ours', first)
+    folder = pathlib.Path(sys.argv[1])
+    write_reports(tf.layers, folder, 'legacy', lambda case: True)
+    write_reports(our_layers, folder, 'ours', lambda case: case.data_format == FIRST)

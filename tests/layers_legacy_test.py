@@ -13,6 +13,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from tfae import layers
 
@@ -32,32 +33,39 @@ def load_cases():
 layers_cases = load_cases()
 
 
-def run_side(side, folder, **environment):
-    root = pathlib.Path(__file__).parents[1]
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """The folder of reports and checkpoints, made by the process of the old layers."""
+    path = tmp_path_factory.mktemp('layers')
+    environment = {
+        'PYTHONPATH': str(pathlib.Path(__file__).parents[1]),
+        'CUDA_VISIBLE_DEVICES': '',
+        'TF_USE_LEGACY_KERAS': '1',
+        # With oneDNN, the gradient of a strided 1x1 convolution ends the process (TensorFlow 2.21).
+        'TF_ENABLE_ONEDNN_OPTS': '0',
+    }
     subprocess.run(
-        [sys.executable, '-W', 'ignore', layers_cases.__file__, side, str(folder)],
-        env=os.environ | {'PYTHONPATH': str(root), 'CUDA_VISIBLE_DEVICES': ''} | environment,
+        [sys.executable, '-W', 'ignore', layers_cases.__file__, str(path)],
+        env=os.environ | environment,
         check=True,
         capture_output=True,
         timeout=300,
     )
+    return path
+
+
+def reports(folder, side):
     with np.load(folder / f'{side}.npz') as arrays:
         return json.loads((folder / f'{side}.json').read_text()), dict(arrays)
 
 
 @pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp('layers')
-
-
-@pytest.fixture(scope='module')
 def legacy(folder):
-    # With oneDNN, the gradient of a strided 1x1 convolution ends the process (TensorFlow 2.21).
-    return run_side('legacy', folder, TF_USE_LEGACY_KERAS='1', TF_ENABLE_ONEDNN_OPTS='0')
+    return reports(folder, 'legacy')
 
 
 @pytest.fixture(scope='module')
-def ours(folder, legacy):
+def ours(folder):
     """Our reports of the cases asked for so far; a case is built once."""
     built = {}
 
@@ -110,3 +118,46 @@ def test_the_graph_is_the_same_built_both_ways(name, legacy, ours):
         # Two updates of one variable run in either order.
         if not ('twice' in name and key.startswith('updated')):
             assert difference(value, want) <= tolerance(key, value), key
+
+
+def test_the_signatures_are_the_same(legacy):
+    theirs = legacy[0]['signatures']
+    ours = layers_cases.signatures(layers)
+    for name in set(layers.__all__) - {'InputSpec', 'Layer'}:
+        assert ours[name] == theirs[name], name
+
+
+def test_what_tf1_had_beside_is_of_one_or_three_dimensions(legacy):
+    missing = set(legacy[0]['signatures']) - set(layers.__all__)
+    assert {
+        name for name in missing if '1d' not in name.lower() and '3d' not in name.lower()
+    } == set()
+
+
+def test_variables_start_from_the_same_distributions(legacy, tmp_path):
+    case = layers_cases.CASES['initial values']
+    ours = layers_cases.Built(case, layers, layers_cases.LAST).make(str(tmp_path / 'c'))
+    theirs = numbers_of('initial values', legacy[1])
+    assert len(ours) == 20
+    for key, value in ours.items():
+        want = theirs[key]
+        seeded = key == 'initial dense_1/kernel'
+        if seeded or np.ptp(want) == 0:
+            np.testing.assert_array_equal(value, want)
+        else:
+            assert stats.ks_2samp(value.ravel(), want.ravel()).pvalue > 1e-3, key
+            np.testing.assert_allclose(np.ptp(value), np.ptp(want), rtol=1e-2, err_msg=key)
+            np.testing.assert_allclose(value.std(), want.std(), rtol=2e-2, err_msg=key)
+
+
+def test_channels_first_runs_where_the_cpu_knows_channels_last_only(legacy, folder):
+    made, arrays = reports(folder, 'ours')
+    names = [
+        name for name, case in layers_cases.CASES.items() if case.data_format != 'channels_last'
+    ]
+    assert len(names) == 5
+    for name in names:
+        assert 'error' not in made[name], made[name]
+        wanted = numbers_of(name, legacy[1])
+        for key, value in numbers_of(name, arrays).items():
+            assert difference(value, wanted[key]) <= tolerance(key, value), f'{name} {key}'

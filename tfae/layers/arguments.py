@@ -89,18 +89,19 @@ def pair(who: str, value: Any) -> tuple[int, int]:
 
 
 def padding(who: str, value: str) -> str:
-    """`'valid'` or `'same'`; the case of the letters is free.
+    """`'valid'` or `'same'`, in any case of letters.
 
     Raises: ValueError.
     """
     return _lowercase(f'{who}: padding', value, ('valid', 'same'))
 
 
-def data_format(who: str, value: str) -> str:
-    """`'channels_last'` or `'channels_first'`; the case of the letters is free.
+def data_format(who: str, value: str | None) -> str:
+    """`'channels_last'`, which None stands for, or `'channels_first'`, in any case of letters.
 
     Raises: ValueError.
     """
+    value = 'channels_last' if value is None else value
     return _lowercase(f'{who}: data_format', value, ('channels_last', 'channels_first'))
 
 

@@ -95,7 +95,7 @@ class Dropout(Configured):
 class Flatten(Configured):
     """All axes after the first as one; see `flatten`."""
 
-    def __init__(self, data_format='channels_last', **kwargs):
+    def __init__(self, data_format=None, **kwargs):
         super().__init__(**arguments.named(locals()))
         self.data_format = arguments.data_format(self.name, data_format)
         self.input_spec = InputSpec(min_ndim=1)
