@@ -137,8 +137,10 @@ def training_step(
         if config.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, config.clip_norm, use_norm=norm)
         optimizer = make_optimizer(config, rate)
-        # Slots take their names from the variable scope, `beta1_power` from the name scope.
+        # Slots take their names from the variable scope, `beta1_power` from the name scope. What is
+        # watched is computed first: no gradient may wait for it.
         with (
+            tf.control_dependencies([objective.loss, *objective.terms.values()]),
             tf.variable_scope(scope or tf.get_variable_scope(), auxiliary_name_scope=False),
             tf.name_scope(f'{scope}/' if scope else ''),
         ):
