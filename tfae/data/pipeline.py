@@ -123,12 +123,21 @@ def shuffled(step: tf.Tensor, batch_size: int, count: int, seeds: Sequence[int])
       seeds: run seed and number of the stream.
     """
     position = step * batch_size + tf.range(batch_size, dtype=tf.int64)
-    epoch = position // count
-    seed = tf.stack([tf.fill([batch_size], tf.constant(s, tf.int64)) for s in seeds] + [epoch], 1)
+    first = step * batch_size // count  # a batch ends in this epoch or in the next
+    keys = tf.stack([_key(first, seeds), _key(first + 1, seeds)])
     # The raw op: the wrapper of this name pads a seed of rank 2 wrongly (TensorFlow 2.21).
     return tf.raw_ops.RandomIndexShuffle(
-        index=position % count, seed=seed, max_index=tf.constant(count - 1, tf.int64), rounds=4
+        index=position % count,
+        seed=tf.gather(keys, position // count - first),
+        max_index=tf.constant(count - 1, tf.int64),
+        rounds=8,  # at 4, neighbours stay neighbours too often
     )
+
+
+def _key(epoch: tf.Tensor, seeds: Sequence[int]) -> tf.Tensor:
+    """Key `[3]` of an epoch's order: mixed, since the shuffle reads 8 bits of each number."""
+    seed = noise_seed(epoch, seeds)
+    return tf.random.stateless_uniform([3], seed, None, None, tf.int32)
 
 
 def noise_seed(step: tf.Tensor, seeds: Sequence[int]) -> tf.Tensor:
