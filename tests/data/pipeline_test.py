@@ -1,0 +1,211 @@
+"""Order, noise seeds, and the arrays in the graph."""
+
+import numpy as np
+import pytest
+import scipy.stats
+import tensorflow.compat.v1 as tf
+
+from tfae import data, names
+from tfae.data import pipeline
+
+
+def stream(count, batch_size, steps, seeds=(3, 0)):
+    """Indices `[steps, batch_size]` that these steps see."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        step = tf.placeholder(tf.int64, [])
+        indices = pipeline.shuffled(step, batch_size, count, seeds)
+        assert indices.dtype == tf.int64
+        assert indices.shape.as_list() == [batch_size]
+        see = session.make_callable(indices, [step])
+        return np.array([see(s) for s in steps])
+
+
+@pytest.mark.parametrize(
+    'count, batch_size',
+    [(1, 1), (7, 1), (7, 3), (7, 7), (10, 5), (100, 64), (1437, 64), (999, 998)],
+)
+def test_every_epoch_sees_each_example_once(count, batch_size):
+    epochs = 4
+    seen = stream(count, batch_size, range(-(-epochs * count // batch_size))).ravel()
+    for epoch in seen[: epochs * count].reshape(epochs, count):
+        assert np.array_equal(np.sort(epoch), np.arange(count))
+
+
+def test_orders_differ_by_epoch_seed_and_stream():
+    orders = [
+        order.tobytes()
+        for seeds in ([0, 0], [0, 1], [1, 0], [1, 1], [2**40, 0])
+        for order in stream(50, 50, range(3), seeds)
+    ]
+    assert len(set(orders)) == 15
+
+
+def test_a_step_sees_the_same_whatever_ran_before_it():
+    whole = stream(30, 7, range(20))
+    assert np.array_equal(stream(30, 7, range(12, 20)), whole[12:])
+    assert np.array_equal(stream(30, 7, reversed(range(20))), whole[::-1])
+
+
+@pytest.mark.parametrize('count', [3, 20, 100])
+def test_orders_look_as_if_they_were_drawn(count):
+    """Places of an example are equally likely, neighbours are as rare, no order comes again."""
+    epochs = 1500
+    seen = stream(count, count, range(epochs))
+    for place in (0, count // 2, count - 1):
+        found = np.bincount(seen[:, place], minlength=count)
+        assert scipy.stats.chisquare(found).pvalue > 1e-6
+    neighbours = (np.abs(np.diff(seen, axis=1)) == 1).sum()
+    expected = epochs * (count - 1) * 2 / count
+    assert abs(neighbours - expected) < 6 * np.sqrt(expected)
+    if count > 3:
+        assert len(np.unique(seen, axis=0)) > epochs - 5
+
+
+def test_noise_seeds_differ_by_step_seed_and_stream():
+    step = tf.placeholder(tf.int64, [])
+    made = [pipeline.noise_seed(step, seeds) for seeds in ([0, 0], [0, 1], [1, 0], [1, 1])]
+    with tf.Session() as session:
+        found = [session.run(made, {step: s}) for s in (0, 1, 2, 10**10)]
+    assert len({seed.tobytes() for row in found for seed in row}) == 16
+    assert all(seed.shape == (2,) for row in found for seed in row)
+
+
+def recording(session, runs):
+    """The session's `run`, which also notes what it ran."""
+
+    def run(fetches, feed_dict=None):
+        runs.append(fetches)
+        return session.run(fetches, feed_dict)
+
+    return run
+
+
+def pictures(count, dtype=np.uint8, shape=(3, 2, 1)):
+    random = np.random.RandomState(0)
+    if dtype == np.uint8:
+        return random.randint(0, 256, [count, *shape]).astype(np.uint8)
+    return random.uniform(size=[count, *shape]).astype(np.float32)
+
+
+def opened():
+    session = tf.Session()
+    session.run(tf.local_variables_initializer())
+    return session
+
+
+def test_bytes_become_the_pixels_of_the_data_set_bit_for_bit():
+    images = np.arange(256, dtype=np.uint8).reshape(-1, 1, 1, 1)
+    source = pipeline.Examples(images, None, 'all')
+    gathered, labels = source.gather(tf.range(256))
+    assert labels is None
+    with opened() as session:
+        source.load(session.run)
+        got = session.run(gathered)
+    assert got.dtype == np.float32
+    assert got.tobytes() == data.pixels(images).tobytes()
+
+
+@pytest.mark.parametrize('dtype', [np.uint8, np.float32])
+def test_examples_and_labels_are_gathered_in_the_order_asked_for(dtype):
+    images, labels = pictures(20, dtype), np.arange(20) ** 2
+    source = pipeline.Examples(images, labels, 'all')
+    order = [5, 3, 19, 3, 0]
+    with opened() as session:
+        source.load(session.run)
+        got, classes = session.run(source.gather(tf.constant(order)))
+    assert np.array_equal(got, data.pixels(images)[order])
+    assert np.array_equal(classes, labels[order])
+    assert source.count == 20
+
+
+def test_examples_are_copied_once_and_lie_in_no_checkpoint_and_no_graph():
+    images = pictures(5000)
+    source = pipeline.Examples(images, None, 'all')
+    runs = []
+    with opened() as session:
+        for _ in range(3):
+            source.load(recording(session, runs))
+            source.release(recording(session, runs))
+        assert np.array_equal(session.run(source.gather([4999])[0]), data.pixels(images[4999:]))
+    assert len(runs) == 1
+    assert tf.global_variables() == []
+    assert all(v.op.name.startswith(f'{names.EXAMPLES}/all/') for v in tf.local_variables())
+    assert len(tf.get_default_graph().as_graph_def().SerializeToString()) < images.nbytes / 2
+
+
+def test_an_empty_part_has_no_example():
+    source = pipeline.Examples(pictures(0), np.zeros(0, np.int64), 'none')
+    with opened() as session:
+        source.load(session.run)
+        got, labels = session.run(source.gather(tf.zeros([0], tf.int64)))
+    assert got.shape == (0, 3, 2, 1)
+    assert labels.shape == (0,)
+
+
+class Encoder:
+    """A fixed map of two columns that counts the examples that go through it."""
+
+    def __init__(self, size):
+        self.size = size
+        self.seen = 0
+        self.weights = np.random.RandomState(size).normal(size=[6, 6]).astype(np.float32)
+
+    def __call__(self, x):
+        x = tf.reshape(x, [tf.shape(x)[0], -1])
+        made = tf.py_func(self.of, [x], tf.float32)
+        made.set_shape([None, self.size])
+        return made
+
+    def of(self, x):
+        self.seen += len(x)
+        return np.tanh(x @ self.weights[: x.shape[1], : self.size])
+
+
+@pytest.mark.parametrize('count', [1, 2047, 2048, 2049, 5000])
+def test_codes_are_those_of_the_encoder_made_once_for_all_examples(count):
+    images = pictures(count)
+    encoder = Encoder(4)
+    source = pipeline.Examples(images, np.arange(count), 'all')
+    codes = pipeline.Codes(source, encoder, 4, 'all')
+    gathered, labels = codes.gather(tf.range(count))
+    assert labels is None
+    assert codes.count == count
+    with opened() as session:
+        for _ in range(3):
+            codes.load(session.run)
+            got = session.run(gathered)
+    assert encoder.seen == count
+    want = encoder.of(data.pixels(images).reshape(count, -1))
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+
+
+def test_codes_of_codes_release_those_below():
+    images = pictures(3000)
+    lower, upper = Encoder(5), Encoder(2)
+    first = pipeline.Codes(pipeline.Examples(images, None, 'all'), lower, 5, 'first')
+    second = pipeline.Codes(first, upper, 2, 'second')
+    gathered = second.gather(tf.range(3000))[0]
+    with opened() as session:
+        first.load(session.run)
+        second.load(session.run)
+        got = session.run(gathered)
+        held = {v.op.name: session.run(tf.shape(v.read_value()))[0] for v in tf.local_variables()}
+    assert (lower.seen, upper.seen) == (3000, 3000)
+    want = upper.of(lower.of(data.pixels(images).reshape(3000, -1)))
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+    sizes = {name.split('/')[1]: size for name, size in held.items()}
+    assert sizes == {'all': 3000, 'first': 0, 'second': 3000}
+
+
+def test_released_codes_can_be_made_again():
+    encoder = Encoder(4)
+    codes = pipeline.Codes(pipeline.Examples(pictures(10), None, 'all'), encoder, 4, 'all')
+    gathered = codes.gather([9, 0])[0]
+    with opened() as session:
+        codes.load(session.run)
+        before = session.run(gathered)
+        codes.release(session.run)
+        codes.load(session.run)
+        assert np.array_equal(session.run(gathered), before)
+    assert encoder.seen == 20
+    assert tf.global_variables() == []
