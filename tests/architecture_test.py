@@ -25,7 +25,7 @@ PICTURE = """
     training analysis
     models compat
     layers data.pipeline
-    subpixel_fused subpixel_nd
+    subpixel_fused subpixel_nd events
     subpixel corruption losses activations summaries figures checkpoints
     data op_library watch
     config

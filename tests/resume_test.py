@@ -117,6 +117,17 @@ def test_what_a_run_showed_before_its_checkpoint_outlives_a_kill(tmp_path):
     assert {step for step, _ in shown} >= set(range(newest))
 
 
+def test_a_run_resumed_at_the_end_of_an_epoch_still_shows_that_epoch(tmp_path):
+    # 720 examples: ten steps an epoch, a checkpoint at the end of each and nowhere else.
+    argv = ('train', '--units=8,4', '--dataset=synthetic', '--batch_size=72', '--epochs=30')
+    argv = (*argv, '--checkpoint_steps=10', '--summary_steps=5')
+    logdir = tmp_path / 'run'
+    assert kill_many_times(argv, logdir, [2, 9], seed=0)
+    assert tfae_program.run(*argv, f'--logdir={logdir}', cwd=tmp_path).code == 0
+    assert tfae_program.run(*argv, '--logdir=whole', cwd=tmp_path).code == 0
+    assert scalars(logdir) == scalars(tmp_path / 'whole')
+
+
 def scalars(logdir):
     """Tag -> set of (step, value), as TensorBoard reads them."""
     events = event_accumulator.EventAccumulator(str(logdir), {'scalars': 0})

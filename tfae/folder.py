@@ -104,7 +104,7 @@ class Folder:
         """The lines of metrics.jsonl; one that a kill cut short is left out."""
         path = self.path / METRICS
         records = []
-        for line in path.read_text().splitlines() if path.exists() else []:
+        for line in path.read_text(errors='replace').splitlines() if path.exists() else []:
             with contextlib.suppress(ValueError):
                 records.append(json.loads(line))
         return [r for r in records if isinstance(r, dict) and isinstance(r.get('step'), int)]
@@ -112,5 +112,8 @@ class Folder:
     def rewind_metrics(self, step: int) -> list[dict[str, Any]]:
         """Drops what was recorded after `step`, which a resumed run will record again."""
         records = [record for record in self.metrics() if record['step'] <= step]
-        write_text(self.path / METRICS, ''.join(json.dumps(r) + '\n' for r in records))
+        text = ''.join(json.dumps(record) + '\n' for record in records)
+        path = self.path / METRICS
+        if not path.exists() or path.read_bytes() != text.encode():
+            write_text(path, text)
         return records

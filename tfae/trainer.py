@@ -12,6 +12,7 @@ import tensorflow.compat.v1 as tf
 
 from tfae import checkpoints, checks, config, data, graph, names, schedule, summaries
 from tfae.data import pipeline
+from tfae.events import EventFile
 from tfae.experiment import Experiment
 from tfae.folder import BEST, Folder
 from tfae.progress import Progress
@@ -59,10 +60,11 @@ class Trainer:
         """See `running.fit`."""
         self._session.run(self._initialize)
         self._begin()
-        self._writer = tf.summary.FileWriter(str(self._folder.path), self._built.graph)
-        started = tf.SessionLog(status=tf.SessionLog.START)
-        self._writer.add_session_log(started, self._step)
-        self._writer.add_summary(summaries.hparams(self._hparams()), self._step)
+        if self._over() and (self._folder.path / 'projector_config.pbtxt').exists():
+            self._say_finished()
+            return 0
+        self._events = EventFile(self._folder.path, self._built.graph, self._step)
+        self._events.add(summaries.hparams(self._hparams()), self._step)
         self._progress = Progress(self._step, self._phases[-1].stop, self._batch_size)
         try:
             with self._signals():
@@ -71,7 +73,7 @@ class Trainer:
                 self._finish(loaded)
         finally:
             self._progress.close()
-            self._writer.close()
+            self._events.close()
         return 0 if finished else 128 + self._signal
 
     def _begin(self) -> None:
@@ -100,9 +102,8 @@ class Trainer:
     def _all_phases(self) -> bool:
         """Whether training came to its end."""
         done: list[pipeline.Source] = []
-        while (i := schedule.locate(self._phases, self._step)) < len(self._phases):
-            if self._stopped_early():
-                break
+        while not self._over():
+            i = schedule.locate(self._phases, self._step)
             phase = self._phases[i]
             started = time.monotonic()
             for source in (phase.source, phase.validation):
@@ -136,6 +137,7 @@ class Trainer:
             if self._step == epoch_end:
                 self._epoch(program)
             if self._signal or self._checkpoint_due():
+                self._events.flush()  # a run resumed from this checkpoint adds no earlier event
                 self._save()
             if self._signal:
                 print(f'stopped by signal {self._signal} at step {self._step:,}; saved')
@@ -153,7 +155,7 @@ class Trainer:
     def _scalars(self, program: schedule.Program) -> None:
         """Losses, gradient norms and learning rate of the step to come, which moves nothing."""
         values = self._session.run(program.scalars)
-        self._writer.add_summary(summaries.scalars(values, program.phase.name), self._step)
+        self._events.add(summaries.scalars(values, program.phase.name), self._step)
 
     def _epoch(self, program: schedule.Program) -> None:
         """Records an epoch, and the best model so far where it is one."""
@@ -172,9 +174,9 @@ class Trainer:
         self._records.append(record)
         watched = {k: v for k, v in record.items() if isinstance(v, float)}
         watched |= {f'epoch_{name}': watched.pop(name) for name in means}
-        self._writer.add_summary(summaries.scalars(watched, phase.name), self._step)
-        self._writer.add_summary(self._session.run(self._built.summary), self._step)
-        self._writer.flush()
+        self._events.add(summaries.scalars(watched, phase.name), self._step)
+        self._events.add(self._session.run(self._built.summary), self._step)
+        self._events.flush()
         losses = '  '.join(f'{k} {record[k]:.5f}' for k in record if k.endswith(names.LOSS))
         text = f'{phase.name} {record["epoch"]}/{phase.epochs}  step {self._step:,}  {losses}'
         self._progress.line(self._step, text, pace)
@@ -205,6 +207,9 @@ class Trainer:
             path = self._folder.path / BEST
             path.mkdir(exist_ok=True)
             self._write(self._best_saver, path)
+
+    def _over(self) -> bool:
+        return self._step >= self._phases[-1].stop or self._stopped_early()
 
     def _stopped_early(self) -> bool:
         """A function of the records alone, so that a resumed run decides as it would have."""
@@ -248,8 +253,7 @@ class Trainer:
 
     def _finish(self, loaded: data.DataSet) -> None:
         """Codes for the projector, and where to look."""
-        shape = loaded.image_shape
-        count = min(len(loaded.test.images), summaries.projector_limit(shape))
+        count = min(len(loaded.test.images), summaries.projector_limit(loaded.image_shape))
         images = data.pixels(loaded.test.images[:count])
         labels = None if loaded.test.labels is None else loaded.test.labels[:count]
         inference = self._built.inference
@@ -260,6 +264,9 @@ class Trainer:
             ]
         )
         summaries.write_projector(self._folder.path, codes, labels, images)
+        self._say_finished()
+
+    def _say_finished(self) -> None:
         stop = self._phases[-1].stop
         early = f', early: no lower {_VALIDATION_LOSS}' if self._step < stop else ''
         print(f'finished at step {self._step:,} of {stop:,}{early}; run in {self._folder.path}')

@@ -1,0 +1,63 @@
+"""The event file that one program writes for TensorBoard.
+
+Not `tf.summary.FileWriter`: that one writes from a thread, whose errors (a full disk) reach no
+caller, and two programs that begin in the same second would share its file.
+"""
+
+import contextlib
+import os
+import pathlib
+import socket
+import time
+
+import tensorflow.compat.v1 as tf
+
+from tfae import checkpoints, checks
+
+
+class EventFile:
+    """Events in the order in which they are added; what is written is in the file after `flush`."""
+
+    def __init__(self, folder: pathlib.Path, graph: tf.Graph, step: int):
+        """Begins a file in `folder`; TensorBoard forgets what older files tell of after `step`."""
+        now = int(time.time())
+        self._path = folder / f'events.out.tfevents.{now}.{socket.gethostname()}.{os.getpid()}'
+        with self._refusing():
+            self._file = tf.io.TFRecordWriter(str(self._path))
+        self._add(tf.Event(file_version='brain.Event:2'))
+        definition = graph.as_graph_def(add_shapes=True).SerializeToString()
+        self._add(tf.Event(graph_def=definition))
+        started = tf.SessionLog(status=tf.SessionLog.START)
+        self._add(tf.Event(session_log=started, step=step + 1))
+
+    def add(self, summary: tf.Summary | bytes, step: int) -> None:
+        """Adds a summary, serialised or not.
+
+        Raises: InputError if the disk does not take it, as every method but `close` does.
+        """
+        if isinstance(summary, bytes):
+            summary = tf.Summary.FromString(summary)
+        self._add(tf.Event(summary=summary, step=step))
+
+    def flush(self) -> None:
+        """Hands what was added to the system, where a kill of this program does not reach it."""
+        with self._refusing():
+            self._file.flush()
+
+    def close(self) -> None:
+        """Ends the file; raises nothing, since it also runs while an error is on its way."""
+        with contextlib.suppress(tf.errors.OpError):
+            self._file.close()
+
+    def _add(self, event: tf.Event) -> None:
+        event.wall_time = time.time()
+        with self._refusing():
+            self._file.write(event.SerializeToString())
+
+    @contextlib.contextmanager
+    def _refusing(self):
+        try:
+            yield
+        except tf.errors.OpError as error:
+            reason = checkpoints.reason(error)
+            raise checks.InputError(f'{self._path} cannot be written: {reason}') from None
