@@ -56,18 +56,22 @@ def restore_newest(
 
 
 def reason(error: Exception) -> str:
-    """The first line of an error's own words."""
-    text = getattr(error, 'message', None) or str(error)
-    return text.strip().splitlines()[0][:200] if text.strip() else type(error).__name__
+    """The one line of an error's words that says what is wrong."""
+    text = (getattr(error, 'message', None) or str(error)).strip()
+    if not text:
+        return type(error).__name__
+    # A session tells first where the operation was defined, last which node it is.
+    lines = text.partition('[[')[0].strip().splitlines() if '[[' in text else text.splitlines()[:1]
+    return lines[-1].strip()[:200]
 
 
 def transfer(
-    session: Any, variables: Sequence[tf.Variable], path: str, scope_map: Sequence[str]
+    session: Any | None, variables: Sequence[tf.Variable], path: str, scope_map: Sequence[str]
 ) -> Restored:
     """Gives `variables` the values that `path` holds under their names.
 
     Args:
-      session: in which the variables live.
+      session: in which the variables live; None only looks what would become of them.
       variables: of the graph.
       path: a checkpoint, the folder of a run, or an .npz of arrays by variable name.
       scope_map: `old_scope:new_scope` pairs; an empty old or new scope is the root.
@@ -79,7 +83,8 @@ def transfer(
     for variable in variables:
         value = values.get(variable.op.name)
         if value is not None and variable.shape.is_compatible_with(value.shape):
-            variable.load(value.astype(variable.dtype.base_dtype.as_numpy_dtype), session)
+            if session:
+                variable.load(value.astype(variable.dtype.base_dtype.as_numpy_dtype), session)
             restored.append(variable.op.name)
         else:
             new.append(variable.op.name)
@@ -96,7 +101,7 @@ def _read(path: str) -> Iterator[tuple[str, np.ndarray]]:
         try:
             with np.load(path, allow_pickle=False) as file:
                 yield from [(name, file[name]) for name in file.files]
-        except (OSError, ValueError) as error:
+        except Exception as error:  # damaged bytes draw nearly anything from zipfile and numpy
             raise checks.InputError(f'--restore_from {path} cannot be read: {error}') from None
         return
     folder = pathlib.Path(path)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.metadata
+import math
 import platform
 from typing import Any
 
@@ -23,6 +24,15 @@ class Signature:
     validation: int = 0
     labelled: bool = False
     class_names: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        checks.one_of('dtype', self.dtype, ('uint8', 'float32'))
+        for name in ('train', 'validation'):
+            checks.in_range(name, getattr(self, name), 0, math.inf)
+        if len(self.image_shape) not in (0, 3) or min(self.image_shape, default=1) < 1:
+            raise checks.UsageError(
+                f'image_shape is {self.image_shape}; it must be three lengths of 1 or more'
+            )
 
     @classmethod
     def of(cls, loaded: data.DataSet) -> 'Signature':

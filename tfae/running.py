@@ -12,7 +12,7 @@ import tensorflow.compat.v1 as tf
 
 from tfae import checkpoints, checks, data, graph
 from tfae.experiment import Experiment, Signature
-from tfae.folder import BEST, Folder
+from tfae.folder import BEST, CONFIG, Folder
 from tfae.run import Run
 from tfae.trainer import Trainer
 from tfae.watch import Config as Config
@@ -36,7 +36,13 @@ def fit(experiment: Experiment, logdir: str | os.PathLike[str], watch: Config | 
     experiment = dataclasses.replace(experiment, signature=Signature.of(loaded))
     # Before any op is built: order and noise are functions of (seed, step), so must results be.
     tf2.config.experimental.enable_op_determinism()
-    built = graph.build(experiment, loaded.train, loaded.validation)
+    with _blaming(folder if known else None):
+        built = graph.build(experiment, loaded.train, loaded.validation)
+    settings = experiment.training
+    if known is None and settings.restore_from:
+        # What cannot be restored must not leave a run behind.
+        variables, scopes = built.model_variables, settings.restore_map
+        checkpoints.transfer(None, variables, settings.restore_from, scopes)
     folder.create()
     with folder.locked(), _session(built, watch or Config()) as session:
         if known is None:
@@ -54,7 +60,8 @@ def open_run(logdir: str | os.PathLike[str], checkpoint: str = 'any') -> Run:
     """
     folder = Folder(logdir)
     experiment = folder.read_config()
-    built = graph.build(experiment, *experiment.signature.stand_ins())
+    with _blaming(folder):
+        built = graph.build(experiment, *experiment.signature.stand_ins())
     session = tf.Session(graph=built.graph)
     places = {'best': [folder.path / BEST], 'last': [folder.path]}
     with built.graph.as_default():
@@ -65,6 +72,17 @@ def open_run(logdir: str | os.PathLike[str], checkpoint: str = 'any') -> Run:
                 found = checkpoints.path(path, step)
                 return Run(folder, experiment, built, session, found, step)
     raise checks.InputError(f'--logdir {folder.path} has no checkpoint yet')
+
+
+@contextlib.contextmanager
+def _blaming(folder: Folder | None) -> Iterator[None]:
+    """A configuration read from a folder that cannot be built was edited: no fault of a flag."""
+    try:
+        yield
+    except checks.UsageError as error:
+        if folder is None:
+            raise
+        raise checks.InputError(f'{folder.path / CONFIG}: {error}') from None
 
 
 def refuse_other_examples(path: pathlib.Path, known: Experiment, loaded: data.DataSet) -> None:

@@ -92,6 +92,9 @@ class Config:
         1000, 'For synthetic alone: training and test pictures together.'
     )
 
+    def __post_init__(self):
+        checks.one_of('--dataset', self.dataset, names())
+
 
 def names() -> list[str]:
     """Names of the data sets, sorted."""
