@@ -42,7 +42,9 @@ def define(values: flags.FlagValues, kind: type) -> None:
         help = field.metadata['help']
         if wanted is bool:
             default = bool(field.default)
-            flags.DEFINE_bool(field.name, default, help, values, module_name=kind.__module__)
+            flag = flags.BooleanFlag(field.name, default, help)
+            flag.parser = _Parser(field.name, wanted)
+            flags.DEFINE_flag(flag, values, module_name=kind.__module__)
             continue
         if config.choices(wanted):
             help = f'{help} One of {", ".join(config.choices(wanted))}.'
