@@ -310,6 +310,13 @@ def test_a_partitioner_leaves_moving_averages_whole():
     assert 's/batch_normalization/moving_mean' in variable_names()
 
 
+def test_sizes_may_be_numbers_of_numpy_and_of_tensorflow():
+    x = tf.ones([2, 4, 4, 3])
+    size = tf.Dimension(2)
+    y = layers.conv2d(x, np.int64(5), size, strides=np.array([1, 2]), padding='SAME')
+    assert layers.dense(y, size).shape == (2, 4, 2, 2)
+
+
 # Collections.
 
 

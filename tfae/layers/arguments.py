@@ -1,8 +1,7 @@
 """Arguments of layers, checked and brought to one form."""
 
-import numbers
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import tensorflow.compat.v1 as tf
@@ -79,7 +78,7 @@ def pair(who: str, value: Any) -> tuple[int, int]:
     Raises: ValueError.
     """
     try:
-        first, second = (value, value) if isinstance(value, numbers.Integral) else value
+        first, second = value if isinstance(value, Iterable) else (value, value)
         sizes = operator.index(first), operator.index(second)
     except (TypeError, ValueError):
         sizes = (0, 0)
