@@ -37,6 +37,11 @@ class Config:
         (), 'Learning rate of each layer; one value serves all, none takes --learning_rate.'
     )
 
+    def __post_init__(self):
+        for name in ('pretraining_epochs', 'pretraining_learning_rate'):
+            for value in getattr(self, name):
+                checks.in_range(f'--{name}', value, 0, math.inf)
+
 
 class Phase(NamedTuple):
     """Objectives, run in turn at every step from `start` up to `stop`."""
@@ -89,11 +94,6 @@ def phases(
         raise checks.UsageError(
             f'--batch_size is {training_config.batch_size}; the training set has only '
             f'{source.count} examples'
-        )
-    if training_config.early_stopping_epochs and not validation.count:
-        raise checks.UsageError(
-            f'--early_stopping_epochs is {training_config.early_stopping_epochs}, but there are no '
-            f'validation examples; --validation_fraction must leave some'
         )
     if training_config.early_stopping_epochs and not validation.count:
         raise checks.UsageError(
