@@ -203,7 +203,8 @@ def _checked_when_run(x: tf.Tensor, layout: Layout, forward: bool) -> tf.Tensor:
     for axis, factor, grows, what in _changes(layout, forward):
         if x.shape[axis] is None and not grows:
             wanted = [f'{layout.who}: {what} is', sizes[axis], 'it must be a multiple of', factor]
-            asserts.append(tf.debugging.Assert(tf.equal(sizes[axis] % factor, 0), wanted))
+            divides = tf.equal(sizes[axis] % factor, 0)
+            asserts.append(tf.raw_ops.Assert(condition=divides, data=wanted, summarize=9))
     with tf.control_dependencies(asserts):
         return tf.identity(x)
 

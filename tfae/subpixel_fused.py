@@ -64,7 +64,7 @@ def shuffle_bias_activation(
     module, _ = op_library.load()
     if module is None:
         with tf.name_scope(name, names.SHUFFLE_BIAS_ACTIVATION):
-            y = _stock(x, bias, activation, layout)
+            y = stock(x, bias, activation, layout)
     else:
         op = module.subpixel_shuffle_bias_activation
         block = [layout.rh, layout.rw]
@@ -87,17 +87,27 @@ def _along_channels(bias: tf.Tensor, data_format: str) -> tf.Tensor:
     return bias if data_format == 'NHWC' else tf.reshape(bias, [-1, 1, 1])
 
 
-def _stock(x: tf.Tensor, bias: tf.Tensor, activation: str, layout: subpixel.Layout) -> tf.Tensor:
-    """The definition in stock TensorFlow: three ops."""
+def stock(x: tf.Tensor, bias: tf.Tensor, activation: str, layout: subpixel.Layout) -> tf.Tensor:
+    """The definition in stock TensorFlow: sum, activation, shuffle."""
     x = tf.ensure_shape(x, [None] * 4)
     channels = tf.shape(x)[layout.axes[2]]
     wanted = [f'{layout.who}: bias has shape', tf.shape(bias), 'and x has channels', channels]
     same = tf.reduce_all(tf.equal(tf.shape(bias), channels))
     if None in (bias.shape.num_elements(), x.shape[layout.axes[2]]):
-        with tf.control_dependencies([tf.debugging.Assert(same, wanted)]):
+        check = tf.raw_ops.Assert(condition=same, data=wanted, summarize=9)
+        with tf.control_dependencies([check]):
             bias = tf.identity(bias)
     y = ACTIVATIONS[activation](x + _along_channels(bias, layout.data_format))
-    return subpixel.shuffle(y, [layout.rh, layout.rw], layout.mode, layout.data_format)
+    return subpixel.stock(y, layout, True)
+
+
+def stock_gradient(
+    y: tf.Tensor, dy: tf.Tensor, activation: str, layout: subpixel.Layout
+) -> list[tf.Tensor]:
+    """`[dx, dbias]` in stock TensorFlow, from the output and its gradient."""
+    dx = subpixel.stock(dy * _derivatives(activation, y)[0], layout, False)
+    others = [axis for axis in range(4) if axis != layout.axes[2]]
+    return [dx, tf.reduce_sum(dx, others)]
 
 
 def _attributes(op: tf.Operation) -> tuple[list[int], str, str, str]:
@@ -110,8 +120,10 @@ def _attributes(op: tf.Operation) -> tuple[list[int], str, str, str]:
 def _gradient(op: tf.Operation, gradient: tf.Tensor) -> list[tf.Tensor]:
     """One fused op gives both gradients, from the output alone."""
     module, _ = op_library.load()
-    if module is None:  # A graph that was imported: its node is compiled, the library has gone.
-        raise LookupError(f'{op.name}: its gradient needs the compiled op, which is not in use.')
+    if module is None:  # The graph was imported; this process has no library.
+        block, activation, mode, data_format = _attributes(op)
+        layout = subpixel.check_arguments(op.name, block, mode, data_format)
+        return stock_gradient(op.outputs[0], gradient, activation, layout)
     attributes = _attributes(op)
     return list(module.subpixel_shuffle_bias_activation_grad(op.outputs[0], gradient, *attributes))
 
