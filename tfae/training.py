@@ -62,10 +62,25 @@ class Config:
             ('seed', 0),
         ):
             checks.in_range(f'--{name}', getattr(self, name), low, math.inf)
+        self._refuse_unread('momentum', 'optimizer', ('momentum', 'nesterov', 'rmsprop'))
+        self._refuse_unread(
+            'learning_rate_end', 'learning_rate_decay', ('linear', 'exponential', 'cosine')
+        )
+        if self.restore_map and not self.restore_from:
+            raise checks.UsageError('--restore_map needs --restore_from')
         if self.batch_size % self.accumulation_steps:
             raise checks.UsageError(
                 f'--accumulation_steps is {self.accumulation_steps}; it must divide '
                 f'--batch_size, {self.batch_size}'
+            )
+
+    def _refuse_unread(self, name: str, by: str, readers: Sequence[str]) -> None:
+        """Refuses a value of `name` where the choice of `by` is none that reads it."""
+        default = next(f.default for f in dataclasses.fields(self) if f.name == name)
+        if getattr(self, name) != default and getattr(self, by) not in readers:
+            raise checks.UsageError(
+                f'--{name} needs --{by}={", ".join(readers[:-1])} or {readers[-1]}; it is '
+                f'{getattr(self, by)}'
             )
 
 
