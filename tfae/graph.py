@@ -6,12 +6,14 @@ name everywhere.
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae import data, models, names, schedule, summaries
 from tfae.data import pipeline
 from tfae.experiment import Experiment
 
+_BATCH = 1000  # examples a call outside training
 _SHOWN = 32  # pictures in TensorBoard's grid
 
 
@@ -69,6 +71,17 @@ def build(experiment: Experiment, train: data.Split, validation: data.Split) -> 
         ]
         summary = _summary(model, held_out if held_out.count else source)
     return Graph(graph, model, inference, model_variables, source, held_out, programs, summary)
+
+
+def in_batches(
+    run: pipeline.Run, tensor: tf.Tensor | str, placeholder: tf.Tensor, values: np.ndarray
+) -> np.ndarray:
+    """`tensor` `[N, ...]` for `values` `[N, ...]` fed to `placeholder` a part at a time.
+
+    `run` is a session's. An empty input gives an empty output of the right shape.
+    """
+    starts = range(0, max(len(values), 1), _BATCH)
+    return np.concatenate([run(tensor, {placeholder: values[s : s + _BATCH]}) for s in starts])
 
 
 def _inference(model: Any, image_shape: tuple[int, ...]) -> Inference:

@@ -9,8 +9,6 @@ from tfae import checkpoints, data, graph
 from tfae.experiment import Experiment
 from tfae.folder import Folder
 
-_BATCH = 1000  # examples a call
-
 
 class Run:
     """What `tfae.open` gives. A context manager; `close` ends its session."""
@@ -57,7 +55,7 @@ class Run:
         codes = np.asarray(codes, np.float32)
         if codes.ndim != 2 or codes.shape[1] != size:
             raise ValueError(f'decode: codes are {codes.shape}; they must be [N, {size}]')
-        return self._batches(inference.decoded, inference.code, codes)
+        return graph.in_batches(self.session.run, inference.decoded, inference.code, codes)
 
     def fetch(self, tensor: tf.Tensor | str, images: np.ndarray) -> np.ndarray:
         """Any tensor `[B, ...]` of the graph that depends on the pictures, by itself or by name."""
@@ -66,7 +64,7 @@ class Run:
         if images.ndim != 4 or images.shape[1:] != tuple(placeholder.shape[1:]):
             wanted = ', '.join(map(str, placeholder.shape[1:]))
             raise ValueError(f'images are {images.shape}; they must be [N, {wanted}]')
-        return self._batches(tensor, placeholder, data.pixels(images))
+        return graph.in_batches(self.session.run, tensor, placeholder, data.pixels(images))
 
     def variables(self, collection: str = '', scope: str = '') -> dict[str, np.ndarray]:
         """Name -> value of `tf.get_collection(collection, scope)`; all global variables if empty.
@@ -84,9 +82,3 @@ class Run:
             for v in found
             if v.op.name in model or reader.has_tensor(v.op.name)
         }
-
-    def _batches(self, tensor: Any, placeholder: tf.Tensor, values: np.ndarray) -> np.ndarray:
-        # At least one call, so that an empty input gives an empty output of the right shape.
-        starts = range(0, max(len(values), 1), _BATCH)
-        parts = [self.session.run(tensor, {placeholder: values[s : s + _BATCH]}) for s in starts]
-        return np.concatenate(parts)

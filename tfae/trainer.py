@@ -47,6 +47,9 @@ class Trainer:
         with built.graph.as_default():
             self._saver = tf.train.Saver(max_to_keep=watch.keep_checkpoints)
             self._best_saver = tf.train.Saver(built.model_variables, max_to_keep=1)
+            trained = tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
+            finite = [tf.reduce_all(tf.math.is_finite(v)) for v in trained]
+            self._all_finite = tf.reduce_all(tf.stack(finite))
             self._initialize = [tf.global_variables_initializer(), tf.local_variables_initializer()]
         self._phases = [program.phase for program in built.programs]
         self._batch_size = experiment.training.batch_size
@@ -132,7 +135,9 @@ class Trainer:
                 if self._signal:
                     break
             self._progress.advance(self._step)
-            if not np.all(np.isfinite(seen())):
+            due = self._signal or self._checkpoint_due() or self._step == epoch_end
+            # Before anything is kept, the variables too: the losses are those before the update.
+            if not np.all(np.isfinite(seen())) or (due and not self._session.run(self._all_finite)):
                 self._refuse_not_finite(program)
             if self._step == epoch_end:
                 self._epoch(program)
@@ -246,7 +251,7 @@ class Trainer:
         broken = [name for name, value in values.items() if not np.all(np.isfinite(value))]
         raise checks.InputError(
             f'training stopped at step {self._step} of phase {program.phase.name}: '
-            f'{", ".join(losses)}; variables that are not finite: {", ".join(broken) or "none"}; '
+            f'{", ".join(losses) or "the losses are finite"}; variables that are not finite: {", ".join(broken) or "none"}; '
             f'the last good checkpoint is of step {self._saved_step}; a smaller --learning_rate '
             f'or a --clip_norm may help'
         )
@@ -257,11 +262,8 @@ class Trainer:
         images = data.pixels(loaded.test.images[:count])
         labels = None if loaded.test.labels is None else loaded.test.labels[:count]
         inference = self._built.inference
-        codes = np.concatenate(
-            [
-                self._session.run(inference.outputs.code, {inference.images: images[s : s + 1000]})
-                for s in range(0, count, 1000)
-            ]
+        codes = graph.in_batches(
+            self._session.run, inference.outputs.code, inference.images, images
         )
         summaries.write_projector(self._folder.path, codes, labels, images)
         self._say_finished()
