@@ -25,11 +25,11 @@ PICTURE = """
     training analysis
     models compat
     layers data.pipeline
-    subpixel_fused subpixel_nd events
+    subpixel_fused subpixel_nd events export
     subpixel corruption losses activations summaries figures checkpoints
     data op_library watch
     config
-    names checks files progress
+    names checks files progress interrupt
 """
 LINES = [line.split() for line in reversed(PICTURE.strip().splitlines())]
 RANK = {name: rank for rank, line in enumerate(LINES) for name in line}

@@ -1,10 +1,7 @@
 """One program's turn at a run: steps, and what is due between them."""
 
-import contextlib
 import pathlib
-import signal
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +12,7 @@ from tfae.data import pipeline
 from tfae.events import EventFile
 from tfae.experiment import Experiment
 from tfae.folder import BEST, Folder
+from tfae.interrupt import Interrupt
 from tfae.progress import Progress
 from tfae.watch import Config
 
@@ -56,7 +54,7 @@ class Trainer:
         self._records: list[dict[str, Any]] = []
         self._step = 0
         self._saved_at = time.monotonic()
-        self._signal = 0  # of the one that asked for an end
+        self._interrupt = Interrupt()
         self._saved_step = -1
 
     def train(self, loaded: data.DataSet) -> int:
@@ -70,14 +68,14 @@ class Trainer:
         self._events.add(summaries.hparams(self._hparams()), self._step)
         self._progress = Progress(self._step, self._phases[-1].stop, self._batch_size)
         try:
-            with self._signals():
+            with self._interrupt:
                 finished = self._all_phases()
             if finished:
                 self._finish(loaded)
         finally:
             self._progress.close()
             self._events.close()
-        return 0 if finished else 128 + self._signal
+        return 0 if finished else 128 + self._interrupt.number
 
     def _begin(self) -> None:
         """Restores the newest checkpoint, or begins at step 0."""
@@ -132,20 +130,20 @@ class Trainer:
             for _ in range(self._next_event(phase, epoch_end) - self._step):
                 step_once()
                 self._step += 1
-                if self._signal:
+                if self._interrupt.number:
                     break
             self._progress.advance(self._step)
-            due = self._signal or self._checkpoint_due() or self._step == epoch_end
+            due = self._interrupt.number or self._checkpoint_due() or self._step == epoch_end
             # Before anything is kept, the variables too: the losses are those before the update.
             if not np.all(np.isfinite(seen())) or (due and not self._session.run(self._all_finite)):
                 self._refuse_not_finite(program)
             if self._step == epoch_end:
                 self._epoch(program)
-            if self._signal or self._checkpoint_due():
+            if self._interrupt.number or self._checkpoint_due():
                 self._events.flush()  # a run resumed from this checkpoint adds no earlier event
                 self._save()
-            if self._signal:
-                print(f'stopped by signal {self._signal} at step {self._step:,}; saved')
+            if self._interrupt.number:
+                print(f'stopped by signal {self._interrupt.number} at step {self._step:,}; saved')
                 return False
         return True
 
@@ -251,7 +249,8 @@ class Trainer:
         broken = [name for name, value in values.items() if not np.all(np.isfinite(value))]
         raise checks.InputError(
             f'training stopped at step {self._step} of phase {program.phase.name}: '
-            f'{", ".join(losses) or "the losses are finite"}; variables that are not finite: {", ".join(broken) or "none"}; '
+            f'{", ".join(losses) or "the losses are finite"}; '
+            f'variables that are not finite: {", ".join(broken) or "none"}; '
             f'the last good checkpoint is of step {self._saved_step}; a smaller --learning_rate '
             f'or a --clip_norm may help'
         )
@@ -281,22 +280,3 @@ class Trainer:
             for part in parts
             for name, value in config.to_dict(part).items()
         }
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM ask for an end after this step; a second one is not caught."""
-
-        def stop(number: int, _: Any) -> None:
-            self._signal = number
-            signal.signal(number, signal.SIG_DFL)
-
-        try:
-            before = {n: signal.signal(n, stop) for n in (signal.SIGINT, signal.SIGTERM)}
-        except ValueError:  # not the main thread: whoever owns it decides what signals do
-            yield
-            return
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
