@@ -24,8 +24,8 @@ PICTURE = """
     schedule
     training analysis
     models compat
-    layers data.pipeline
-    subpixel_fused subpixel_nd events export
+    layers data.pipeline export
+    subpixel_fused subpixel_nd events
     subpixel corruption losses activations summaries figures checkpoints
     data op_library watch
     config
