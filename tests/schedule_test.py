@@ -348,3 +348,9 @@ def test_the_families_that_can_be_pretrained_are_scheduled():
                 source = pipeline.Examples(np.zeros([20, 8, 8, 1], np.uint8), None, name)
                 found = schedule.phases(model, GREEDY, STEPS, source, source)
                 assert len(found) == len(model.layerwise()) + 1
+
+
+def test_early_stopping_without_a_validation_part_is_refused():
+    settings = dataclasses.replace(STEPS, early_stopping_epochs=3)
+    with pytest.raises(checks.UsageError, match='--early_stopping_epochs is 3; it needs a valid'):
+        build(schedule.Config(), settings, held_out=0)
