@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+import sklearn.datasets
+import sklearn.decomposition
+
+from tfae.analysis import pca, reconstruction
+
+
+def digits():
+    return (sklearn.datasets.load_digits().images / 16).astype(np.float32)[..., None]
+
+
+@pytest.mark.parametrize('components', [1, 5, 30])
+def test_the_error_is_that_of_the_singular_values_left_out(components):
+    images = digits()
+    baseline = pca.Baseline(images, components)
+    flat = images.reshape(len(images), -1).astype(np.float64)
+    spectrum = np.linalg.svd(flat - flat.mean(0), compute_uv=False)
+    want = np.sum(spectrum[components:] ** 2) / images.size
+    got = reconstruction.mse(images, baseline.reconstruct(images))
+    np.testing.assert_allclose(got, want, rtol=1e-4)
+
+
+def test_new_pictures_are_projected_as_scikit_learn_projects_them():
+    train, test = digits()[:1000], digits()[1000:]
+    baseline = pca.Baseline(train, 7)
+    flat = train.reshape(1000, -1).astype(np.float64)
+    theirs = sklearn.decomposition.PCA(7, svd_solver='full').fit(flat)
+    rest = test.reshape(len(test), -1).astype(np.float64)
+    want = theirs.inverse_transform(theirs.transform(rest)).reshape(test.shape)
+    np.testing.assert_allclose(baseline.reconstruct(test), want, atol=1e-4)
+    np.testing.assert_allclose(
+        np.abs(baseline.encode(test)), np.abs(theirs.transform(rest)), atol=1e-3
+    )
+
+
+def test_bytes_count_as_their_pixels():
+    images = np.random.RandomState(0).randint(0, 256, [50, 4, 3, 2]).astype(np.uint8)
+    as_bytes = pca.Baseline(images, 3).reconstruct(images)
+    as_floats = pca.Baseline(images / np.float32(255), 3).reconstruct(images / np.float32(255))
+    assert as_bytes.shape == images.shape
+    np.testing.assert_allclose(as_bytes, as_floats, atol=1e-5)
+
+
+@pytest.mark.parametrize('count, kept', [(5, 5), (40, 24)])
+def test_more_components_than_there_can_be_are_not_kept(count, kept):
+    images = np.random.RandomState(0).uniform(size=[count, 4, 3, 2]).astype(np.float32)
+    baseline = pca.Baseline(images, 1000)
+    assert baseline.components == kept
+    np.testing.assert_allclose(baseline.reconstruct(images), images, atol=1e-5)
+
+
+def test_the_same_pictures_give_the_same_baseline():
+    images = digits()[:300]
+    a, b = (pca.Baseline(images, 5).reconstruct(images).tobytes() for _ in range(2))
+    assert a == b
