@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 import os
 import pathlib
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from tfae.folder import BEST, CONFIG, Folder
 from tfae.run import Run
 from tfae.trainer import Trainer
 from tfae.watch import Config as Config
+
+_LARGE_PRODUCT = 32e6  # multiplications from which two cores beat one
 
 
 def fit(experiment: Experiment, logdir: str | os.PathLike[str], watch: Config | None = None) -> int:
@@ -97,21 +100,35 @@ def refuse_other_examples(path: pathlib.Path, known: Experiment, loaded: data.Da
 
 @contextlib.contextmanager
 def _session(built: graph.Graph, watch: Config) -> Iterator[Any]:
-    """A session whose thread pools suit the graph.
-
-    Measured by tools/bench/training.py: matrix products of a few hundred rows run fastest when each
-    keeps to one thread and independent ones run side by side; convolutions use every core by
-    themselves.
-    """
-    cores = os.cpu_count() or 1
-    convolutional = any('Conv2D' in op.type for op in built.graph.get_operations())
-    inter, intra = (0, 0) if convolutional else (2, max(1, cores // 2))
+    """A session whose thread pools suit the graph."""
+    inter, intra = _threads(built.graph)
     settings = tf.ConfigProto(
         inter_op_parallelism_threads=watch.inter_op_threads or inter,
         intra_op_parallelism_threads=watch.intra_op_threads or intra,
     )
     with tf.Session(graph=built.graph, config=settings) as session:
         yield session
+
+
+def _threads(graph: tf.Graph) -> tuple[int, int]:
+    """Operations run at once and threads that each may take; 0 leaves the choice to TensorFlow.
+
+    Measured by tools/bench/training.py: small matrix products run fastest when each keeps to its
+    own cores and independent ones run side by side; large ones are worth splitting, since those of
+    the forward pass wait for each other; convolutions use every core by themselves.
+    """
+    cores = os.cpu_count() or 1
+    operations = graph.get_operations()
+    if any('Conv2D' in op.type for op in operations):
+        return 0, 0
+    largest = max((_multiplications(op) for op in operations if op.type == 'MatMul'), default=0)
+    return 2, cores if largest >= _LARGE_PRODUCT else max(1, cores // 2)
+
+
+def _multiplications(product: tf.Operation) -> float:
+    """mkn of the product of [m, k] and [k, n], either transposed; 0 if one of them is unknown."""
+    tensors = (*product.inputs, *product.outputs)
+    return math.sqrt(math.prod(tensor.shape.num_elements() or 0 for tensor in tensors))
 
 
 def _refuse_differences(known: Experiment | None, wanted: Experiment, path: pathlib.Path) -> None:
