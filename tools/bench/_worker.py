@@ -1,0 +1,48 @@
+"""The driver's side of a process of _peers.py."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import time
+from typing import IO, Any
+
+_PROGRAM = pathlib.Path(__file__).with_name('_peers.py')
+_PAUSE = 0.1  # seconds in which the last worker's threads fall asleep
+
+
+class Worker:
+    """A process that works when it is asked to and sleeps otherwise."""
+
+    def __init__(self, log: IO[str], **job: Any):
+        """Starts it; what it prints goes to `log`."""
+        command = [sys.executable, str(_PROGRAM), json.dumps(job)]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+        )
+
+    def ready(self) -> str:
+        """What it has to say of itself, once it is ready.
+
+        Raises: RuntimeError if it ended before.
+        """
+        return self._answer()['ready']
+
+    def round(self, seconds: float) -> float:
+        """Work done a second, in a round of at least so many seconds."""
+        time.sleep(_PAUSE)
+        print(seconds, file=self._process.stdin, flush=True)
+        answer = self._answer()
+        return answer['done'] / answer['seconds']
+
+    def close(self) -> None:
+        """Ends it."""
+        self._process.kill()
+        self._process.communicate()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f'{self._process.args[2]} ended without an answer')
+        return json.loads(line)

@@ -1,0 +1,137 @@
+r"""Times training steps beside Keras 3 `fit` and PyTorch, eager and compiled, in one run.
+
+    python tools/bench/training.py [--rounds=9] [--seconds=1] [--cases=deep-256] \
+        [--skip=torch.compile] [--json=PATH]
+
+Each contender is a process of its own that trains the same model on the same pictures. They take
+turns in rounds of about a second while the others sleep; each figure is the median of its rounds.
+A matrix product takes part too, in the library that multiplies fastest here: what a step achieves
+is printed as a share of it. `--threads=2/1,1/2` times tfae with those inter-op/intra-op threads too.
+Needs the extra `peers` for PyTorch; without it those columns are left out. A machine where nothing
+else runs is needed for figures worth quoting.
+"""
+
+import importlib.util
+import json
+import os
+import pathlib
+import platform
+import sys
+import tempfile
+from typing import IO, Any
+
+import _report
+import _worker
+from absl import app, flags
+
+CASES = {
+    'dense-32': ([100, 30], 32),
+    'dense-64': ([100, 30], 64),
+    'dense-256': ([100, 30], 256),
+    'deep-256': ([1000, 500, 250, 30], 256),
+}
+CONTENDERS = ('tfae', 'keras', 'torch', 'torch.compile')
+LIBRARIES = ('numpy', 'tensorflow', 'torch')
+
+_CASES = flags.DEFINE_list('cases', list(CASES), f'Some of {", ".join(CASES)}.')
+_SKIP = flags.DEFINE_list('skip', [], f'Some of {", ".join(CONTENDERS[1:])}.')
+_THREADS = flags.DEFINE_list('threads', [], 'Further inter/intra thread pools to time tfae with.')
+_ROUNDS = flags.DEFINE_integer('rounds', 9, 'Rounds of each contender.', lower_bound=1)
+_SECONDS = flags.DEFINE_float('seconds', 1.0, 'Least length of a round.', lower_bound=0.0)
+_WARM_UP = flags.DEFINE_float('warm_up', 3.0, 'Seconds before the first round.', lower_bound=0.0)
+_EXAMPLES = flags.DEFINE_integer('examples', 60_000, 'Pictures in the set.', lower_bound=256)
+_SIDE = flags.DEFINE_integer('side', 3000, 'Side of the matrices multiplied.', lower_bound=1)
+_JSON = flags.DEFINE_string('json', '', 'File for every figure.')
+
+
+def main(argv: list[str]) -> None:
+    """Measures and prints."""
+    if len(argv) > 1:
+        raise app.UsageError(f'unexpected arguments: {" ".join(argv[1:])}')
+    for flag, known in ((_CASES, CASES), (_SKIP, CONTENDERS[1:])):
+        if unknown := set(flag.value) - set(known):
+            raise app.UsageError(f'--{flag.name}: {", ".join(unknown)} is none of {tuple(known)}')
+    contenders, libraries = present()
+    contenders += [f'tfae {threads}' for threads in _THREADS.value]
+    machine = f'{os.cpu_count()} cores, {cpu()}, Python {platform.python_version()}'
+    command = f'python {" ".join(sys.argv)}'
+    print(f'`{command}`\n\n{machine}', flush=True)
+    with tempfile.NamedTemporaryFile('w+', suffix='.log') as log:
+        try:
+            library = fastest_product(libraries, log)
+            print(f'matrix product: {library}', flush=True)
+            cases = [measure(name, contenders, library, log) for name in _CASES.value]
+        except RuntimeError as error:
+            last = pathlib.Path(log.name).read_text()[-2000:]
+            raise SystemExit(f'{error}; the last it printed:\n{last}') from None
+    summary = _report.summarize(cases)
+    print(f'\n{_report.markdown(summary)}')
+    if _JSON.value:
+        content = {'command': command, 'machine': machine, 'load': os.getloadavg(), **summary}
+        pathlib.Path(_JSON.value).write_text(json.dumps(content, indent=1) + '\n')
+
+
+def present() -> tuple[list[str], list[str]]:
+    """Contenders and libraries that are wanted and installed."""
+    contenders = [name for name in CONTENDERS if name not in _SKIP.value]
+    libraries = list(LIBRARIES)
+    if importlib.util.find_spec('torch') is None:
+        print("PyTorch is not installed (pip install -e '.[peers]'): left out\n")
+        contenders = [name for name in contenders if not name.startswith('torch')]
+        libraries.remove('torch')
+    return contenders, libraries
+
+
+def fastest_product(libraries: list[str], log: IO[str]) -> str:
+    """The library that multiplies fastest, by the best of three rounds."""
+    rates = {}
+    for name in libraries:
+        worker = _worker.Worker(log, contender=f'product/{name}', side=_SIDE.value)
+        try:
+            worker.ready()
+            rates[name] = max(worker.round(_SECONDS.value) for _ in range(3))
+        finally:
+            worker.close()
+    return max(rates, key=rates.__getitem__)
+
+
+def measure(name: str, contenders: list[str], library: str, log: IO[str]) -> dict[str, Any]:
+    """All rounds of a case."""
+    units, batch = CASES[name]
+    job = {'units': units, 'batch': batch, 'count': _EXAMPLES.value, 'side': _SIDE.value}
+    workers: dict[str, _worker.Worker] = {}
+    try:
+        # One after the other, since some choose their threads by a trial before they are ready.
+        for contender in [*contenders, 'product']:
+            workers[contender] = _worker.Worker(log, **job, **process(contender, library))
+            print(f'{name}: {workers[contender].ready()}', file=sys.stderr, flush=True)
+        for worker in workers.values():
+            worker.round(_WARM_UP.value)
+        rounds: dict[str, list[float]] = {contender: [] for contender in workers}
+        for _ in range(_ROUNDS.value):
+            for contender, worker in workers.items():
+                rounds[contender].append(worker.round(_SECONDS.value))
+    finally:
+        for worker in workers.values():
+            worker.close()
+    return {'case': name, 'units': units, 'batch': batch, 'rounds': rounds}
+
+
+def process(contender: str, library: str) -> dict[str, Any]:
+    """What its process is told beside the model."""
+    if contender == 'product':
+        return {'contender': f'product/{library}'}
+    kind, _, threads = contender.partition(' ')
+    return {'contender': kind, 'threads': [int(n) for n in (threads or '0/0').split('/')]}
+
+
+def cpu() -> str:
+    """Name of the processor."""
+    path = pathlib.Path('/proc/cpuinfo')
+    lines = path.read_text().splitlines() if path.exists() else []
+    names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+if __name__ == '__main__':
+    app.run(main)
