@@ -6,7 +6,7 @@ r"""Times training steps beside Keras 3 `fit` and PyTorch, eager and compiled, i
 Each contender is a process of its own that trains the same model on the same pictures. They take
 turns in rounds of about a second while the others sleep; each figure is the median of its rounds.
 A matrix product takes part too, in the library that multiplies fastest here: what a step achieves
-is printed as a share of it. `--threads=2/1,1/2` times tfae with those inter-op/intra-op threads too.
+is printed as a share of it. `--threads=2/1,1/2` times tfae with those inter/intra-op threads too.
 Needs the extra `peers` for PyTorch; without it those columns are left out. A machine where nothing
 else runs is needed for figures worth quoting.
 """
