@@ -21,6 +21,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from typing import NamedTuple
 
 SOURCES = pathlib.Path(__file__).resolve().parent
 LIBRARY = '_subpixel.so'
@@ -102,29 +103,83 @@ def _run(command: list[str]) -> None:
         raise RuntimeError(f'{shlex.join(command)}\n{done.stdout}{done.stderr}')
 
 
+class Cuda(NamedTuple):
+    """What CUDA adds to a build: one more command, and what its object needs to be linked."""
+
+    command: list[str]
+    link: list[str]
+
+
+def cuda(folder: str) -> Cuda | None:
+    """How the CUDA kernels are compiled into `folder`; None where there is no nvcc.
+
+    The runtime is linked before TensorFlow's library and its symbols are hidden: the linker would
+    otherwise take CUDA's entry points from TensorFlow's stub, which is for another version.
+    """
+    nvcc = os.environ.get('NVCC') or shutil.which('nvcc')
+    if not nvcc:
+        return None
+    # nvcc may be a script or a link; it says itself where its libraries are.
+    said = subprocess.run(
+        [nvcc, '--dryrun', '-E', '-x', 'cu', os.devnull], capture_output=True, text=True
+    ).stderr
+    folders = [word[2:] for word in shlex.split(said, comments=False) if word.startswith('-L')]
+    runtime = [p for lib in folders for p in pathlib.Path(lib).glob('libcudart_static.a')]
+    if not runtime:
+        return None
+    output = str(pathlib.Path(folder, 'subpixel_gpu.o'))
+    command = [nvcc, '-std=c++17', '-O3', '-x', 'cu', '-Xcompiler', '-fPIC,-fvisibility=hidden']
+    for real in (75, 80, 90):
+        command += ['-gencode', f'arch=compute_{real},code=sm_{real}']
+    command += ['-gencode', 'arch=compute_90,code=compute_90']  # for what comes after
+    command += [f'-I{SOURCES}', '-c', str(SOURCES / 'subpixel_gpu.cu.cc'), '-o', output]
+    hidden = ['-Wl,--exclude-libs,ALL', '-ldl', '-lrt', '-lpthread']
+    return Cuda(command, [output, str(runtime[0]), *hidden])
+
+
 def build(output: pathlib.Path, python: str = sys.executable) -> str:
     """Compiles the op into `output` and returns the version of TensorFlow it is for.
+
+    The CUDA kernels are part of it where nvcc is found and can compile them.
 
     Raises: CannotBuild if there is no compiler or no TensorFlow; RuntimeError with the
       compiler's words if the sources do not compile.
     """
     cxx = shlex.split(compiler())
     tensorflow = ask_tensorflow(python)
+    with tempfile.TemporaryDirectory() as folder:
+        extra = cuda(folder)
+        if extra:
+            try:
+                _compile(output, cxx, tensorflow, folder, extra)
+                return tensorflow['version']
+            except RuntimeError as error:
+                print(f'warning: the sub-pixel op is built without CUDA: {error}', file=sys.stderr)
+        _compile(output, cxx, tensorflow, folder, None)
+    return tensorflow['version']
+
+
+def _compile(
+    output: pathlib.Path, cxx: list[str], tensorflow: dict, folder: str, extra: Cuda | None
+) -> None:
+    """Compiles every source in a process of its own and links them."""
     built_for = f'{tensorflow["version"]}/{digest()}'
     flags = ['-O3', '-fPIC', '-fvisibility=hidden', '-Wno-deprecated-declarations']
     flags += [f'-I{SOURCES}', f'-DTFAE_BUILT_FOR="{built_for}"', *tensorflow['compile']]
-    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor() as pool:
-        units = {p: str(pathlib.Path(folder, p.stem + '.o')) for p in SOURCES.glob('*.cc')}
-        commands = [[*cxx, *flags, '-c', str(source), '-o', o] for source, o in units.items()]
-        list(pool.map(_run, commands))
-        # Built beside its place and moved there: a process that has the old library open keeps it.
-        made = output.with_name(f'{output.name}.{os.getpid()}')
-        try:
-            _run([*cxx, '-shared', '-o', str(made), *units.values(), *tensorflow['link']])
-            made.replace(output)
-        finally:
-            made.unlink(missing_ok=True)
-    return tensorflow['version']
+    flags += ['-DGOOGLE_CUDA=1'] if extra else []
+    sources = [p for p in SOURCES.glob('*.cc') if not p.name.endswith('.cu.cc')]
+    units = {p: str(pathlib.Path(folder, p.stem + '.o')) for p in sources}
+    commands = [[*cxx, *flags, '-c', str(source), '-o', o] for source, o in units.items()]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(_run, commands + ([extra.command] if extra else [])))
+    # Built beside its place and moved there: a process that has the old library open keeps it.
+    made = output.with_name(f'{output.name}.{os.getpid()}')
+    link = [*units.values(), *(extra.link if extra else []), *tensorflow['link']]
+    try:
+        _run([*cxx, '-shared', '-o', str(made), *link])
+        made.replace(output)
+    finally:
+        made.unlink(missing_ok=True)
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-// Shuffle and unshuffle on the CPU.
+// The OpKernels of shuffle and unshuffle.
 
 #include "subpixel_kernels.h"
 
@@ -6,6 +6,11 @@
 #include "subpixel_cpu.h"
 #include "tensorflow/core/framework/op_kernel.h"
 #include "tensorflow/core/framework/tensor_shape.h"
+
+#if GOOGLE_CUDA
+#include "subpixel_gpu.h"
+#include "tensorflow/core/platform/stream_executor.h"
+#endif
 
 #ifndef TFAE_BUILT_FOR
 #define TFAE_BUILT_FOR "unknown"
@@ -26,7 +31,34 @@ using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
 using tensorflow::TensorShape;
 
+// Moves `input` into `output` on the device of `context`.
 template <bool kShuffle>
+void MoveOnCpu(OpKernelContext* context, const Tensor& input, const Geometry& g, Tensor* output) {
+  const int64_t size = tensorflow::DataTypeSize(input.dtype());
+  const Bands bands(g, size, g.height);
+  const char* from = static_cast<const char*>(input.data());
+  char* to = static_cast<char*>(output->data());
+  InParallel(context, bands.count, bands.bytes, [=](int64_t begin, int64_t end) {
+    if constexpr (kShuffle) {
+      MoveBands<true>(from, to, size, g, bands, begin, end);
+    } else {
+      MoveBands<false>(to, from, size, g, bands, begin, end);
+    }
+  });
+}
+
+#if GOOGLE_CUDA
+template <bool kShuffle>
+void MoveOnGpu(OpKernelContext* context, const Tensor& input, const Geometry& g, Tensor* output) {
+  void* stream = context->op_device_context()->stream()->platform_specific_handle().stream;
+  const char* error = LaunchSubpixel(stream, input.data(), output->data(),
+                                     tensorflow::DataTypeSize(input.dtype()), g, kShuffle);
+  OP_REQUIRES(context, error == nullptr,
+              tensorflow::errors::Internal(context->op_kernel().type_string(), ": ", error));
+}
+#endif
+
+template <bool kShuffle, bool kGpu>
 class SubpixelOp : public OpKernel {
  public:
   explicit SubpixelOp(OpKernelConstruction* context) : OpKernel(context) {
@@ -47,29 +79,26 @@ class SubpixelOp : public OpKernel {
     }
     Tensor* output = nullptr;
     OP_REQUIRES_OK(context, context->allocate_output(0, shape, &output));
-    Move(context, input, g, output);
+#if GOOGLE_CUDA
+    if constexpr (kGpu) return MoveOnGpu<kShuffle>(context, input, g, output);
+#endif
+    MoveOnCpu<kShuffle>(context, input, g, output);
   }
 
  private:
-  void Move(OpKernelContext* context, const Tensor& input, const Geometry& g, Tensor* output) {
-    const int64_t size = tensorflow::DataTypeSize(input.dtype());
-    const Bands bands(g, size, g.height);
-    const char* from = static_cast<const char*>(input.data());
-    char* to = static_cast<char*>(output->data());
-    InParallel(context, bands.count, bands.bytes, [=](int64_t begin, int64_t end) {
-      if constexpr (kShuffle) {
-        MoveBands<true>(from, to, size, g, bands, begin, end);
-      } else {
-        MoveBands<false>(to, from, size, g, bands, begin, end);
-      }
-    });
-  }
-
   Geometry attributes_;
 };
 
-REGISTER_KERNEL_BUILDER(Name("SubpixelShuffle").Device(DEVICE_CPU), SubpixelOp<true>);
-REGISTER_KERNEL_BUILDER(Name("SubpixelUnshuffle").Device(DEVICE_CPU), SubpixelOp<false>);
+using CpuShuffle = SubpixelOp<true, false>;
+using CpuUnshuffle = SubpixelOp<false, false>;
+REGISTER_KERNEL_BUILDER(Name("SubpixelShuffle").Device(DEVICE_CPU), CpuShuffle);
+REGISTER_KERNEL_BUILDER(Name("SubpixelUnshuffle").Device(DEVICE_CPU), CpuUnshuffle);
+#if GOOGLE_CUDA
+using GpuShuffle = SubpixelOp<true, true>;
+using GpuUnshuffle = SubpixelOp<false, true>;
+REGISTER_KERNEL_BUILDER(Name("SubpixelShuffle").Device(tensorflow::DEVICE_GPU), GpuShuffle);
+REGISTER_KERNEL_BUILDER(Name("SubpixelUnshuffle").Device(tensorflow::DEVICE_GPU), GpuUnshuffle);
+#endif
 
 }  // namespace
 }  // namespace tfae
