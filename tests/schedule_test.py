@@ -69,7 +69,7 @@ def images(count=70, seed=0):
 
 def build(config=GREEDY, settings=STEPS, model=None, count=70, held_out=40):
     """Phases of a small stack on random pictures."""
-    model = model or dense.Model(dense.Config(units=(6, 5, 2)), SHAPE)
+    model = model or dense.Model(dense.Config(units=(6, 5, 2), activation='tanh'), SHAPE)
     source = pipeline.Examples(images(count), None, names.TRAINING)
     validation = pipeline.Examples(images(held_out, 1), None, names.VALIDATION)
     return schedule.phases(model, config, settings, source, validation)
@@ -207,7 +207,7 @@ class Counting(dense.Model):
 
 @pytest.mark.parametrize('epochs', [1, 5])
 def test_pretraining_costs_one_pass_of_each_layer_and_not_one_a_step(epochs):
-    model = Counting(dense.Config(units=(6, 5, 2)), SHAPE)
+    model = Counting(dense.Config(units=(6, 5, 2), activation='tanh'), SHAPE)
     config = dataclasses.replace(GREEDY, pretraining_epochs=(epochs,))
     programs, session = start(build(config, model=model))
     for program in programs:
@@ -221,7 +221,7 @@ def test_a_phase_learns_the_codes_of_the_layers_below_as_they_were_left():
     finish(programs[0], session)
     source = programs[1].phase.source
     source.load(session.run)
-    model = dense.Model(dense.Config(units=(6, 5, 2)), SHAPE)
+    model = dense.Model(dense.Config(units=(6, 5, 2), activation='tanh'), SHAPE)
     x = tf.constant(images(), tf.float32) / 255
     want, got = session.run([model.layerwise()[0].encode(x), source.gather(tf.range(70))[0]])
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
@@ -332,7 +332,7 @@ def test_phases_see_orders_and_noise_of_their_own():
 
             return note
 
-    _, session = start(build(model=Noting(dense.Config(units=(6, 5, 2)), SHAPE)))
+    _, session = start(build(model=Noting(dense.Config(units=(6, 5, 2), activation='tanh'), SHAPE)))
     found = []
     for i, seed in enumerate(seeds):
         session.run(tf.train.get_global_step().assign(9 * i))  # the first step of phase i

@@ -49,7 +49,7 @@ def test_a_step_sees_the_same_whatever_ran_before_it():
 @pytest.mark.parametrize('count', [3, 20, 100])
 def test_orders_look_as_if_they_were_drawn(count):
     """Places of an example are equally likely, neighbours are as rare, no order comes again."""
-    epochs = 1500
+    epochs = 600
     seen = stream(count, count, range(epochs))
     for place in (0, count // 2, count - 1):
         found = np.bincount(seen[:, place], minlength=count)

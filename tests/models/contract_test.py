@@ -55,8 +55,12 @@ def variables():
     return [v.op.name for v in tf.global_variables()]
 
 
-def opened():
+@pytest.fixture(autouse=True)
+def _seeded():
     tf.set_random_seed(0)
+
+
+def opened():
     session = tf.Session()
     session.run(tf.global_variables_initializer())
     return session

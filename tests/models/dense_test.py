@@ -260,23 +260,21 @@ def test_pictures_of_the_wrong_rank_are_refused():
 
 def test_a_linear_code_comes_close_to_pca():
     """Pictures near grey of rank 2: there the sigmoid is nearly a straight line."""
+    tf.set_random_seed(0)
     random = np.random.RandomState(0)
     flat = random.normal(size=[256, 2]) @ random.normal(size=[2, 12])
-    flat = 0.5 + 0.1 * flat / np.abs(flat).max() + 0.002 * random.normal(size=[256, 12])
-    x = flat.reshape(-1, *SHAPE).astype(np.float32)
-    made = dense.Model(dense.Config(units=(2,)), SHAPE)
-    settings = training.Config(batch_size=256)
-    step = training.training_step(
-        made.objectives, Batch(tf.constant(x), None, None), tf.constant(0.02), settings
-    )
-    tf.set_random_seed(0)
+    flat = 0.5 + 0.1 * flat / np.abs(flat).max() + 0.01 * random.normal(size=[256, 12])
     pca = sklearn.decomposition.PCA(2).fit(flat)
     floor = np.mean(np.square(pca.inverse_transform(pca.transform(flat)) - flat))
+    made = dense.Model(dense.Config(units=(2,)), SHAPE)
+    batch = Batch(tf.constant(flat.reshape(-1, *SHAPE), tf.float32), None, None)
+    settings = training.Config(batch_size=256)
+    step = training.training_step(made.objectives, batch, tf.constant(0.02), settings)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         before = session.run(step.scalars[names.LOSS])
         for _ in range(1500):
             session.run(step.op)
         after = session.run(step.scalars[names.LOSS])
-    assert before > 50 * floor
-    assert 0.9 * floor < after < 1.3 * floor
+    assert before > 10 * floor
+    assert 0.95 * floor < after < 1.1 * floor
