@@ -64,7 +64,13 @@ class Run:
         if images.ndim != 4 or images.shape[1:] != tuple(placeholder.shape[1:]):
             wanted = ', '.join(map(str, placeholder.shape[1:]))
             raise ValueError(f'images are {images.shape}; they must be [N, {wanted}]')
-        return graph.in_batches(self.session.run, tensor, placeholder, data.pixels(images))
+        values = data.pixels(images)
+        low, high = values.min(initial=0), values.max(initial=0)
+        if not (low >= 0 and high <= 1):  # false if any is NaN
+            raise ValueError(
+                f'images are {images.dtype} from {low} to {high}; they must be uint8 or in [0, 1]'
+            )
+        return graph.in_batches(self.session.run, tensor, placeholder, values)
 
     def variables(self, collection: str = '', scope: str = '') -> dict[str, np.ndarray]:
         """Name -> value of `tf.get_collection(collection, scope)`; all global variables if empty.

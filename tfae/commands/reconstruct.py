@@ -25,6 +25,8 @@ def main(argv: list[str]) -> int:
     """
     flags = _flags.read('reconstruct', __doc__, Config, argv)
     checks.in_range('--count', flags.count, 1, 100)
+    if flags.output and not flags.output.endswith('.png'):
+        raise checks.UsageError(f'--output is {flags.output!r}; it must end in .png')
     with flags.open() as run:
         loaded, part = flags.load(run)
         images = data.pixels(part.images[: flags.count])
