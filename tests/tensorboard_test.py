@@ -1,0 +1,302 @@
+"""What TensorBoard finds in a run: in its event files, and through its own HTTP server."""
+
+import contextlib
+import io
+import json
+import math
+import pathlib
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import numpy as np
+import pytest
+import tfae_program
+from google.protobuf import text_format
+from PIL import Image
+from tensorboard.backend.event_processing import event_file_loader
+from tensorboard.plugins import projector
+from tensorboard.plugins.hparams import plugin_data_pb2
+from tensorboard.util import tensor_util
+
+ARGV = (
+    'train',
+    '--units=12,4',
+    '--pretraining=greedy',
+    '--pretraining_epochs=1',
+    '--epochs=4',
+    '--likelihood=bernoulli',
+    '--learning_rate_decay=cosine',
+    '--warmup_epochs=1',
+    '--summary_steps=5',
+    '--checkpoint_steps=20',
+)
+PHASES = ('pretraining/layer_1', 'pretraining/layer_2', 'fine_tuning')
+BATCH, EXAMPLES = 64, 1293
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory):
+    """A run in two turns, so that it has two event files."""
+    folder = tmp_path_factory.mktemp('tensorboard')
+    program = tfae_program.start(*ARGV, '--logdir=run', cwd=folder)
+    tfae_program.wait_for(lambda: len(tfae_program.metrics(folder / 'run')) > 2, program)
+    program.kill()
+    assert tfae_program.run(*ARGV, '--logdir=run', cwd=folder).code == 0
+    return folder / 'run'
+
+
+@pytest.fixture(scope='module')
+def events(run):
+    """Events of every file, in order."""
+    files = sorted(run.glob('events.*'))
+    assert len(files) == 2
+    return [
+        event for path in files for event in event_file_loader.EventFileLoader(str(path)).Load()
+    ]
+
+
+@pytest.fixture(scope='module')
+def scalars(events):
+    """Tag -> {step: value}, the last value of a step."""
+    found = {}
+    for event in events:
+        for value in event.summary.value:
+            array = tensor_util.make_ndarray(value.tensor)
+            if array.shape == () and value.metadata.plugin_data.plugin_name != 'hparams':
+                found.setdefault(value.tag, {})[event.step] = float(array)
+    return found
+
+
+def tags(events, plugin):
+    """Tags of the values that belong to a plugin; only the first of a tag must say so."""
+    return {
+        value.tag
+        for event in events
+        for value in event.summary.value
+        if value.metadata.plugin_data.plugin_name == plugin
+    }
+
+
+def trainable():
+    return [
+        f'{side}/layer_{i}/{name}'
+        for side in ('encoder', 'decoder')
+        for i in (1, 2)
+        for name in ('kernel', 'bias')
+    ]
+
+
+def test_each_file_has_the_graph_with_readable_scopes(run):
+    import tensorflow.compat.v1 as tf
+
+    for path in run.glob('events.*'):
+        loader = event_file_loader.EventFileLoader(str(path))
+        (content,) = [event.graph_def for event in loader.Load() if event.graph_def]
+        names = {node.name for node in tf.GraphDef.FromString(content).node}
+        assert {name.split('/')[0] for name in names} >= {
+            'encoder',
+            'decoder',
+            'inference',
+            'fine_tuning',
+            'pretraining',
+            'validation',
+        }
+        assert {'inference/images', 'inference/code', 'inference/reconstruction'} <= names
+        assert set(trainable()) <= names
+
+
+@pytest.mark.parametrize('phase', PHASES)
+def test_there_are_the_scalars_of_each_phase(scalars, phase):
+    wanted = {'loss', 'epoch_loss', 'validation_loss', 'learning_rate', 'gradient_norm'}
+    wanted |= {'examples_per_second'}
+    if phase == 'fine_tuning':
+        wanted |= {'mse', 'epoch_mse', 'validation_mse'}  # beside the likelihood
+    assert wanted <= {
+        tag.removeprefix(f'{phase}/') for tag in scalars if tag.startswith(f'{phase}/')
+    }
+
+
+def test_scalars_of_an_epoch_are_those_of_the_metrics(run, scalars):
+    for record in tfae_program.metrics(run):
+        for name in ('loss', 'mse', 'validation_loss', 'validation_mse'):
+            if name in record:
+                tag = f'{record["phase"]}/{"" if name.startswith("val") else "epoch_"}{name}'
+                assert scalars[tag][record['step']] == np.float32(record[name])
+
+
+def test_scalars_of_steps_come_as_often_as_asked(scalars):
+    for phase, (start, stop) in zip(PHASES, ((0, 21), (21, 42), (42, 123)), strict=True):
+        assert sorted(scalars[f'{phase}/loss']) == list(range(start, stop, 5))
+
+
+def test_the_learning_rate_is_the_one_computed(scalars):
+    steps = math.ceil(4 * EXAMPLES / BATCH)
+    warmup = math.ceil(EXAMPLES / BATCH)
+    for step, rate in scalars['fine_tuning/learning_rate'].items():
+        done = (step - 42) / steps
+        cosine = 0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2
+        wanted = 1e-3 * cosine * min((step - 42 + 1) / warmup, 1)
+        assert rate == pytest.approx(wanted, rel=1e-5)
+
+
+def test_there_is_a_histogram_of_each_variable_and_activation(events):
+    found = tags(events, 'histograms')
+    assert set(trainable()) <= found
+    activations = {tag for tag in found if tag not in trainable()}
+    assert len(activations) >= 2
+    assert all('layer_' in tag for tag in activations), activations
+
+
+def pictures(events, tag):
+    found = [
+        tensor_util.make_ndarray(value.tensor)
+        for event in events
+        for value in event.summary.value
+        if value.tag.startswith(tag)
+    ]
+    return [np.asarray(Image.open(io.BytesIO(content[2]))) for content in found]
+
+
+def test_there_are_pictures_beside_their_reconstructions(events):
+    assert len(tags(events, 'images')) == 2
+    grids = pictures(events, 'reconstruction')
+    assert len(grids) >= 6  # one an epoch
+    height, width = grids[0].shape[:2]
+    assert height % 8 == width % 16 == 0
+    left, right = (
+        np.concatenate([grids[-1][:, x : x + 8] for x in range(start, width, 16)])
+        for start in (0, 8)
+    )
+    assert left.std() > 50  # digits
+    assert right.std() > 5  # what an autoencoder of four units makes of them
+    assert np.array_equal(  # the pictures stay, their reconstructions change
+        np.concatenate([grids[0][:, x : x + 8] for x in range(0, width, 16)]), left
+    )
+    assert not np.array_equal(grids[0], grids[-1])
+
+
+def test_there_are_the_filters_of_the_first_layer(run, events):
+    (*_, grid) = pictures(events, 'filters')
+    assert grid.shape[:2] == (3 * 8, 4 * 8)  # twelve units, one filter each
+    kernel = tfae_program.checkpoint(run)['encoder/layer_1/kernel']
+    first = kernel[:, 0].reshape(8, 8)
+    wanted = 255 * (first - first.min()) / (first.max() - first.min())
+    assert np.abs(grid[:8, :8] - wanted).max() <= 1
+
+
+def test_there_are_the_hyper_parameters(events):
+    found = {}
+    for event in events:
+        for value in event.summary.value:
+            if value.metadata.plugin_data.plugin_name == 'hparams':
+                data = plugin_data_pb2.HParamsPluginData.FromString(
+                    value.metadata.plugin_data.content
+                )
+                for name, entry in data.session_start_info.hparams.items():
+                    found[name] = getattr(entry, entry.WhichOneof('kind'))
+    assert found['units'] == '12,4'
+    assert found['learning_rate'] == 1e-3
+    assert found['likelihood'] == 'bernoulli'
+    assert found['model'] == 'dense'
+    assert found['tied'] is False
+
+
+def test_the_projector_has_codes_labels_and_a_sprite_by_relative_paths(run):
+    settings = projector.ProjectorConfig()
+    text_format.Parse((run / 'projector_config.pbtxt').read_text(), settings)
+    (embedding,) = settings.embeddings
+    for path in (embedding.tensor_path, embedding.metadata_path, embedding.sprite.image_path):
+        assert not pathlib.Path(path).is_absolute()
+    codes = np.loadtxt(run / embedding.tensor_path, delimiter='\t')
+    labels = (run / embedding.metadata_path).read_text().split()
+    assert codes.shape == (360, 4)
+    assert len(labels) == 360
+    assert set(labels) == set('0123456789')
+    sprite = np.asarray(Image.open(run / embedding.sprite.image_path))
+    assert list(embedding.sprite.single_image_dim) == [8, 8]
+    assert sprite.shape == (19 * 8, 19 * 8)  # 19 = ceil(sqrt(360))
+
+
+@contextlib.contextmanager
+def serving(logdir):
+    """The address of a TensorBoard that serves `logdir`."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, '-m', 'tensorboard.main', '--logdir', str(logdir)]
+    command += ['--host', '127.0.0.1', '--port', str(port), '--load_fast', 'false']
+    log = logdir.parent / 'tensorboard.log'
+    with log.open('w') as file:
+        server = subprocess.Popen(command, stdout=file, stderr=file)
+    try:
+        yield f'http://127.0.0.1:{port}', lambda: server.poll() is None or log.read_text()
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def ask(url):
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=30) as answer:
+        return answer.read()
+
+
+def wait_until_loaded(address, alive):
+    ended = time.monotonic() + 90
+    while time.monotonic() < ended:
+        assert alive() is True, alive()
+        with contextlib.suppress(OSError):
+            found = json.loads(ask(f'{address}/data/plugin/scalars/tags'))
+            if 'fine_tuning/validation_loss' in found.get('run', {}):
+                return
+        time.sleep(0.2)
+    raise AssertionError('TensorBoard does not load the run')
+
+
+def test_tensorboard_serves_all_of_it(run):
+    with serving(run.parent) as (address, alive):
+        wait_until_loaded(address, alive)
+        get = f'{address}/data/plugin'
+
+        tag = 'fine_tuning/validation_loss'
+        series = json.loads(ask(f'{get}/scalars/scalars?run=run&tag={tag}'))
+        records = [r for r in tfae_program.metrics(run) if r['phase'] == 'fine_tuning']
+        wanted = [(r['step'], np.float32(r['validation_loss'])) for r in records]
+        assert [(step, np.float32(value)) for _, step, value in series] == wanted
+
+        images = json.loads(ask(f'{get}/images/tags'))['run']
+        for tag in images:
+            (first, *_) = json.loads(ask(f'{get}/images/images?run=run&tag={tag}&sample=0'))
+            content = ask(f'{get}/images/individualImage?{first["query"]}')
+            assert Image.open(io.BytesIO(content)).size[0] > 8
+        assert {tag.split('/')[0] for tag in images} == {'reconstruction', 'filters'}
+
+        histograms = json.loads(ask(f'{get}/histograms/tags'))['run']
+        assert set(trainable()) <= histograms.keys()
+        tag = 'encoder/layer_1/kernel'
+        assert len(json.loads(ask(f'{get}/histograms/histograms?run=run&tag={tag}'))) == 6
+
+        graph = ask(f'{get}/graphs/graph?run=run&conceptual=false').decode()
+        assert 'name: "encoder/layer_1/kernel"' in graph
+
+        request = urllib.request.Request(
+            f'{get}/hparams/experiment',
+            json.dumps({'experimentName': ''}).encode(),
+            {'Content-Type': 'application/json'},
+        )
+        names = {info['name'] for info in json.loads(ask(request))['hparamInfos']}
+        assert {'units', 'learning_rate', 'dataset'} <= names
+
+        query = 'run=run&name=code'
+        info = json.loads(ask(f'{get}/projector/info?run=run'))
+        # The variables of the checkpoint stand beside the codes.
+        (embedding,) = [e for e in info['embeddings'] if e['tensorName'] == 'code']
+        assert embedding['tensorShape'] == [360, 4]
+        codes = np.frombuffer(ask(f'{get}/projector/tensor?{query}'), np.float32).reshape(360, 4)
+        assert np.isfinite(codes).all()
+        assert len(ask(f'{get}/projector/metadata?{query}').split()) == 360
+        sprite = Image.open(io.BytesIO(ask(f'{get}/projector/sprite_image?{query}')))
+        assert sprite.size == (152, 152)
