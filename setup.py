@@ -33,11 +33,12 @@ class BuildPackage(build_py):
         builder = op_builder()
         folder = HERE if self.editable_mode else pathlib.Path(self.build_lib)
         library = folder / 'tfae' / builder.LIBRARY
-        library.unlink(missing_ok=True)  # An earlier build may have left one that no longer fits.
         try:
-            builder.build(library)
+            builder.ensure(library)
             self.library = str(library)
         except (builder.CannotBuild, RuntimeError) as reason:
+            if not self.editable_mode:
+                library.unlink(missing_ok=True)  # An earlier build may have left one in `build/`.
             print(
                 f'warning: the compiled sub-pixel op is left out: {reason}. Stock TensorFlow ops '
                 f'serve instead, slower.',

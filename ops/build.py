@@ -159,6 +159,16 @@ def build(output: pathlib.Path, python: str = sys.executable) -> str:
     return tensorflow['version']
 
 
+def ensure(output: pathlib.Path, python: str = sys.executable) -> str:
+    """`build`, unless `output` is already what it would make."""
+    have = stamp(output)
+    if have:
+        version = ask_tensorflow(python)['version']
+        if have == (version, digest()):
+            return version
+    return build(output, python)
+
+
 def _compile(
     output: pathlib.Path, cxx: list[str], tensorflow: dict, folder: str, extra: Cuda | None
 ) -> None:
@@ -189,11 +199,13 @@ def main() -> int:
     force = parser.parse_args().force
     library = package() / LIBRARY
     try:
+        if force:
+            library.unlink(missing_ok=True)
         have = stamp(library)
-        if have and not force and have == (ask_tensorflow(sys.executable)['version'], digest()):
+        version = ensure(library)
+        if have == stamp(library):
             print(f'{library} is up to date.')
             return 0
-        version = build(library)
     except CannotBuild as reason:
         print(f'The sub-pixel op is not built: {reason}. Stock TensorFlow ops serve instead.')
         return 0
