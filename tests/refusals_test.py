@@ -80,7 +80,10 @@ def refuse(folder, code, text, *argv, **more):
         ('train --logdir=run --dataset=npz', '--data_dir is empty; data set npz needs'),
         ('train --logdir=run --dataset=synthetic --synthetic_shape=16', 'height x width x channel'),
         ('train --logdir=run --dataset=synthetic --synthetic_examples=1', '--synthetic_examples'),
-        ('train --logdir=run --restore_from=b --restore_map=a', 'each pair must be old_scope:new_scope'),
+        (
+            'train --logdir=run --restore_from=b --restore_map=a',
+            'each pair must be old_scope:new_scope',
+        ),
         ('train --logdir=run --restore_map=a:b', '--restore_map needs --restore_from'),
         ('train --logdir=run --momentum=0.5', '--momentum needs'),
         ('train --logdir=run --learning_rate_end=0.5', '--learning_rate_end needs'),
@@ -431,7 +434,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpo
         assert all(np.isfinite(value).all() for value in values)
 
 
-@pytest.mark.parametrize('size', ['300k', '380k', '500k', '700k'])
+@pytest.mark.parametrize('size', ['300k', '500k'])
 def test_a_full_disk_stops_the_run_which_goes_on_when_there_is_room(tmp_path, size):
     argv = ('train', '--units=64,16', '--epochs=20', '--checkpoint_steps=5', '--summary_steps=3')
     whole = tmp_path / 'whole'
