@@ -13,7 +13,7 @@ CPP = $(wildcard ops/*.cc ops/*.h ops/*.cu tests/*.cc tests/*.h tools/bench/*.cu
 DEMO := runs/demo
 
 .DEFAULT_GOAL := install
-.PHONY: install demo test test-slow check format bench recipes tensorboard clean
+.PHONY: install demo test test-slow bazel-test check format bench recipes tensorboard clean
 
 install: $(INSTALLED) $(LIBRARY)
 
@@ -44,6 +44,18 @@ test: install
 test-slow: install
 	$(BIN)/python -m pytest -m slow
 
+# Debian's bazel-bootstrap without a network: what it would fetch comes from Debian's packages
+# (bazel-platforms, bazel-rules-java, bazel-rules-proto) and from a stub.
+BAZEL_OFFLINE = --override_repository=rules_cc=$(CURDIR)/tools/bazel/rules_cc \
+    --override_repository=remote_coverage_tools=$(CURDIR)/tools/bazel/remote_coverage_tools \
+    --override_repository=platforms=/usr/share/bazel/platforms \
+    --override_repository=rules_java=/usr/share/bazel/rules/java \
+    --override_repository=rules_proto=/usr/share/bazel/rules/proto
+
+bazel-test: $(INSTALLED)
+	TFAE_PYTHON=$(CURDIR)/$(BIN)/python bazel --batch test $(BAZEL_OFFLINE) --test_output=errors \
+	    //:cpp //:tests/subpixel_nd_test
+
 check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -65,4 +77,5 @@ tensorboard: install
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info $(LIBRARY)
+	rm -f bazel-*
 	find tfae tests tools ops -name __pycache__ -prune -exec rm -rf {} +
