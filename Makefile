@@ -31,7 +31,8 @@ $(LIBRARY): $(INSTALLED) $(wildcard ops/*.cc ops/*.h) ops/build.py
 	@touch -c $@
 
 demo: install
-	$(BIN)/tfae train --dataset=digits --model=dense --units=128,64,16 --pretraining=greedy --logdir=$(DEMO)
+	$(BIN)/tfae train --dataset=digits --model=dense --units=128,64,16 --activation=elu \
+	    --pretraining=greedy --pretraining_epochs=30 --epochs=100 --logdir=$(DEMO)
 	$(BIN)/tfae evaluate --logdir=$(DEMO)
 	$(BIN)/tfae reconstruct --logdir=$(DEMO)
 	@echo
@@ -39,7 +40,7 @@ demo: install
 	@echo "    make tensorboard        then open http://localhost:6006"
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow
@@ -67,6 +68,7 @@ format: install
 	$(BIN)/clang-format -i $(CPP)
 
 bench: install
+	$(BIN)/python -m pip install --quiet --editable '.[peers]'
 	$(BIN)/python tools/bench/training.py
 
 recipes: install

@@ -49,6 +49,11 @@ def fit(experiment: Experiment, logdir: str | os.PathLike[str], watch: Config | 
     folder.create()
     with folder.locked(), _session(built, watch or Config()) as session:
         if known is None:
+            if folder.exists():
+                raise checks.InputError(
+                    f'--logdir {folder.path}: another program has just begun a run there; '
+                    f'name another folder, or give the command again to go on with that run'
+                )
             folder.write_config(experiment)
         return Trainer(experiment, folder, built, session, watch or Config()).train(loaded)
 
