@@ -61,7 +61,7 @@ class Trainer:
         """See `running.fit`."""
         self._session.run(self._initialize)
         self._begin()
-        if self._over() and (self._folder.path / 'projector_config.pbtxt').exists():
+        if self._over() and summaries.has_projector(self._folder.path):
             self._say_finished()
             return 0
         self._events = EventFile(self._folder.path, self._built.graph, self._step)
