@@ -87,9 +87,9 @@ struct Strides {
         row(g.width * g.rw * (g.nchw ? 1 : g.channels)) {}
 };
 
-// Outputs above this go past the caches: larger than the last level's share of most machines, so
-// that whoever reads them next would not find them there anyway.
-constexpr int64_t kStreamBytes = 24 << 20;
+// Outputs above this go past the caches: with their input they would push everything else out of
+// the share of the last level that a program has, and be gone before they are read.
+constexpr int64_t kStreamBytes = 4 << 20;
 
 // Moves one row of a band between `small` and `large`, elements of kSize bytes.
 template <int kSize, bool kShuffle>

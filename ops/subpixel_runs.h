@@ -79,8 +79,8 @@ TFAE_VECTOR_CLONES void MoveLongRuns(Side<kShuffle>* small, Side<!kShuffle>* lar
 }
 
 #ifdef __SSE2__
-// Runs of whole cache lines into an output larger than the caches: the stores go past the caches,
-// which saves reading each line before it is overwritten.
+// Runs of whole vectors into an output larger than the caches: the stores go past the caches, which
+// saves reading each line before it is overwritten. Runs of a row follow each other, so lines fill.
 template <bool kShuffle, int kRows>
 void StreamRuns(Side<kShuffle>* small, Side<!kShuffle>* large, const Runs& r) {
   ForRuns<kShuffle, kRows>(small, large, r, 0, r.pixels, [&r](const char* from, char* to) {
@@ -100,7 +100,7 @@ bool CanStream(Side<kShuffle>* small, Side<!kShuffle>* large, const Runs& r) {
   } else {
     to = small;
   }
-  return r.run % 64 == 0 && reinterpret_cast<uintptr_t>(to) % 64 == 0 && r.row % 64 == 0;
+  return r.run % 16 == 0 && reinterpret_cast<uintptr_t>(to) % 16 == 0 && r.row % 16 == 0;
 }
 #endif
 

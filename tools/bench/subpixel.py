@@ -1,10 +1,11 @@
 """Times the sub-pixel shuffle on the CPU against every stock way to do the same.
 
-    python tools/bench/subpixel.py [--rounds=15] [--only=TEXT]
+    python tools/bench/subpixel.py [--rounds=15] [--threads=N] [--only=TEXT]
 
 Each contender runs as a chain of equal ops in a session of its own graph, input in a variable, so
 that neither feeding nor fetching is part of the time. The contenders take turns, and each figure
-is the best of its rounds: what the machine does when nothing else disturbs it.
+is the best of its rounds: what the machine does when nothing else disturbs it. With one thread
+the clock is that of the processor's time, which other programs disturb least.
 
     ours     the compiled op
     d2s      tf.nn.depth_to_space, where it can do the case (DCR, NHWC)
@@ -94,7 +95,9 @@ def graph_ops(case: Case) -> dict[str, Callable[[tf.Tensor], tf.Tensor]]:
     return ops
 
 
-def graph_runner(case: Case, op: Callable[[tf.Tensor], tf.Tensor], length: int) -> Callable:
+def graph_runner(
+    case: Case, op: Callable[[tf.Tensor], tf.Tensor], length: int, threads: int
+) -> Callable:
     """A function that runs `op` `length` times, one after the other."""
     graph = tf.Graph()
     with graph.as_default():
@@ -108,18 +111,22 @@ def graph_runner(case: Case, op: Callable[[tf.Tensor], tf.Tensor], length: int) 
                 # The order also keeps the optimiser from merging the equal ops into one.
                 with tf.control_dependencies([] if last is None else [last]):
                     last = op(x).op
-        session = tf.Session()
+        config = tf.ConfigProto(intra_op_parallelism_threads=threads)
+        config.inter_op_parallelism_threads = 1
+        session = tf.Session(config=config)
         session.run(tf.global_variables_initializer(), {start: value})
         return session.make_callable(last)
 
 
-def torch_runner(case: Case, length: int) -> Callable | None:
+def torch_runner(case: Case, length: int, threads: int) -> Callable | None:
     """The same in PyTorch, or None."""
     wanted = case.mode == 'CRD' and case.data_format == 'NCHW'
     if not wanted or importlib.util.find_spec('torch') is None:
         return None
     import torch
 
+    if threads:
+        torch.set_num_threads(threads)
     x = torch.from_numpy(np.random.RandomState(0).uniform(0, 100, case.shape).astype(case.dtype))
 
     def run() -> None:
@@ -129,20 +136,23 @@ def torch_runner(case: Case, length: int) -> Callable | None:
     return run
 
 
-def measure(case: Case, rounds: int) -> dict[str, float]:
+def measure(case: Case, rounds: int, threads: int) -> dict[str, float]:
     """Microseconds for one op of each contender."""
     size = np.dtype(case.dtype).itemsize * math.prod(case.shape)
     length = max(1, min(40, (8 << 20) // size))
-    runners = {name: graph_runner(case, op, length) for name, op in graph_ops(case).items()}
-    torch = torch_runner(case, length)
+    runners = {
+        name: graph_runner(case, op, length, threads) for name, op in graph_ops(case).items()
+    }
+    torch = torch_runner(case, length, threads)
     if torch:
         runners['torch'] = torch
+    clock = time.process_time if threads == 1 else time.perf_counter
     best = dict.fromkeys(runners, math.inf)
     for turn in range(rounds + 2):
         for name, run in runners.items():
-            start = time.perf_counter()
+            start = clock()
             run()
-            taken = time.perf_counter() - start
+            taken = clock() - start
             if turn >= 2:  # The first rounds fill caches and memory pools.
                 best[name] = min(best[name], taken / length * 1e6)
     return best
@@ -157,12 +167,14 @@ def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--rounds', type=int, default=15)
+    parser.add_argument('--threads', type=int, default=0, help='0: as many as there are cores')
     parser.add_argument('--only', default='', help='cases whose line contains this text')
     arguments = parser.parse_args()
     tf.disable_eager_execution()
     os.environ.setdefault(op_library.CHOICE, 'compiled')
     print(f'{subpixel.status().why}; TensorFlow {tf.__version__}; {os.cpu_count()} cores')
-    print(f'microseconds, best of {arguments.rounds} rounds')
+    threads = arguments.threads or 'as many as cores'
+    print(f'microseconds, best of {arguments.rounds} rounds; threads: {threads}')
     head = ''.join(f'{name:>9}' for name in CONTENDERS)
     print(f'{"input":<34}{"MB":>6}{head}{"d2s/ours":>10}{"stock/ours":>11}{"ours/map":>9}')
     over_d2s, over_stock = [], []
@@ -171,7 +183,7 @@ def main() -> None:
         label += '' if case.dtype == 'float32' else f' {case.dtype}'
         if arguments.only not in label:
             continue
-        times = measure(case, arguments.rounds)
+        times = measure(case, arguments.rounds, arguments.threads)
         stock = min(times[name] for name in ('d2s', 'rtr') if name in times)
         over_stock.append(stock / times['ours'])
         if 'd2s' in times:
