@@ -184,7 +184,7 @@ def test_metrics_hold_a_line_an_epoch(tmp_path):
     assert [record['epoch'] for record in records] == [1, 2]
     for record in records:
         assert record['phase'] == 'training'
-        assert {'loss', 'mse', 'validation_loss', 'validation_mse'} <= record.keys()
+        assert {'loss', 'validation_loss', 'validation_mse'} <= record.keys()
         assert record['examples_per_second'] > 0
         assert 0 <= record['input_wait'] <= 1
 

@@ -21,6 +21,7 @@ from tfae import names
 Run = Callable[..., Any]
 
 _CHUNK = 2048
+_PHILOX = 1  # tf.random.Algorithm.PHILOX
 
 
 class Source(Protocol):
@@ -124,7 +125,7 @@ def shuffled(step: tf.Tensor, batch_size: int, count: int, seeds: Sequence[int])
     """
     position = step * batch_size + tf.range(batch_size, dtype=tf.int64)
     first = step * batch_size // count  # a batch ends in this epoch or in the next
-    keys = tf.stack([_key(first, seeds), _key(first + 1, seeds)])
+    keys = _keys(first, seeds)
     # The raw op: the wrapper of this name pads a seed of rank 2 wrongly (TensorFlow 2.21).
     return tf.raw_ops.RandomIndexShuffle(
         index=position % count,
@@ -134,10 +135,21 @@ def shuffled(step: tf.Tensor, batch_size: int, count: int, seeds: Sequence[int])
     )
 
 
-def _key(epoch: tf.Tensor, seeds: Sequence[int]) -> tf.Tensor:
-    """Key `[3]` of an epoch's order: mixed, since the shuffle reads 8 bits of each number."""
-    seed = noise_seed(epoch, seeds)
-    return tf.random.stateless_uniform([3], seed, None, None, tf.int32)
+def _keys(epoch: tf.Tensor, seeds: Sequence[int]) -> tf.Tensor:
+    """Keys `[2, 3]` of the orders of an epoch and of the next.
+
+    Their bits are well mixed, since the shuffle uses 8 of each number. Philox makes four numbers of
+    each value of a counter, which is the epoch; one call makes those of two.
+    """
+    (key,) = np.random.SeedSequence(seeds).generate_state(1, np.uint64)
+    words = tf.raw_ops.StatelessRandomUniformFullIntV2(
+        shape=[8],
+        key=[key],
+        counter=tf.stack([tf.cast(epoch, tf.uint64), tf.constant(0, tf.uint64)]),
+        alg=_PHILOX,
+        dtype=tf.int32,
+    )
+    return tf.reshape(words, [2, 4])[:, :3]
 
 
 def noise_seed(step: tf.Tensor, seeds: Sequence[int]) -> tf.Tensor:
