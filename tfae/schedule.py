@@ -140,20 +140,23 @@ def program(phase: Phase, stream: int, config: training.Config) -> Program:
         rate = training.learning_rate(config, phase.learning_rate, step, steps, warmup)
         made = training.training_step(phase.objectives, batch, rate, config, scope)
         sums = _sums(phase.name, len(made.scalars))
-        seen = [tf.ones([], tf.float64)]
-        seen += [tf.cast(value, tf.float64) for value in made.scalars.values()]
-        with tf.control_dependencies([made.op, sums.assign_add(tf.stack(seen)).op]):
+        added = [tf.ones([], tf.float64)]
+        added += [tf.cast(value, tf.float64) for value in made.scalars.values()]
+        with tf.control_dependencies([made.op, sums.assign_add(tf.stack(added)).op]):
             train = global_step.assign_add(1).op
-        means = tf.cast(sums[1:] / tf.maximum(sums[0], 1), tf.float32)
+        seen = sums.read_value()
+        reset = sums.assign(tf.zeros_like(sums)).op
+        count = len(made.scalars)
+        means = tf.unstack(tf.cast(seen[1:] / tf.maximum(seen[0], 1), tf.float32), count)
     with tf.name_scope(f'{names.VALIDATION}/{phase.name}/'):
         start, validation = _validation(phase)
     return Program(
         phase,
         train,
         {**made.scalars, **made.norms, names.LEARNING_RATE: rate},
-        sums.read_value(),
-        sums.assign(tf.zeros_like(sums)).op,
-        {name: means[i] for i, name in enumerate(made.scalars)},
+        seen,
+        reset,
+        dict(zip(made.scalars, means, strict=True)),
         start,
         validation,
     )

@@ -46,8 +46,9 @@ class Trainer:
             self._saver = tf.train.Saver(max_to_keep=watch.keep_checkpoints)
             self._best_saver = tf.train.Saver(built.model_variables, max_to_keep=1)
             trained = tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
-            finite = [tf.reduce_all(tf.math.is_finite(v)) for v in trained]
-            self._all_finite = tf.reduce_all(tf.stack(finite))
+            with tf.name_scope(names.FINITE):
+                finite = [tf.reduce_all(tf.math.is_finite(v)) for v in trained]
+                self._all_finite = tf.reduce_all(tf.stack(finite))
             self._initialize = [tf.global_variables_initializer(), tf.local_variables_initializer()]
         self._phases = [program.phase for program in built.programs]
         self._batch_size = experiment.training.batch_size
