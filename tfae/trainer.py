@@ -134,17 +134,22 @@ class Trainer:
                 if self._interrupt.number:
                     break
             self._progress.advance(self._step)
-            due = self._interrupt.number or self._checkpoint_due() or self._step == epoch_end
+            # Asked once: what is kept below must be what was found finite here.
+            interrupted = self._interrupt.number
+            save = bool(interrupted) or self._checkpoint_due()
+            keeps = save or self._step == epoch_end
             # Before anything is kept, the variables too: the losses are those before the update.
-            if not np.all(np.isfinite(seen())) or (due and not self._session.run(self._all_finite)):
+            if not np.all(np.isfinite(seen())) or (
+                keeps and not self._session.run(self._all_finite)
+            ):
                 self._refuse_not_finite(program)
             if self._step == epoch_end:
                 self._epoch(program)
-            if self._interrupt.number or self._checkpoint_due():
+            if save:
                 self._events.flush()  # a run resumed from this checkpoint adds no earlier event
                 self._save()
-            if self._interrupt.number:
-                print(f'stopped by signal {self._interrupt.number} at step {self._step:,}; saved')
+            if interrupted:
+                print(f'stopped by signal {interrupted} at step {self._step:,}; saved')
                 return False
         return True
 
