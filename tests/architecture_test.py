@@ -24,7 +24,11 @@ PICTURE = """
     schedule
     training analysis
     models compat
-    layers data.pipeline export
+    autoencoding
+    networks
+    stack
+    enlarging
+    layers data.pipeline export objectives
     subpixel_fused subpixel_nd events
     subpixel corruption losses activations summaries figures checkpoints
     data op_library watch

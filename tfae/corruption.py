@@ -5,14 +5,28 @@ same run always corrupts the same pixels, and each example of a batch has noise 
 A corruption is written `kind:level` on the command line, for example `masking:0.3`.
 """
 
+import dataclasses
 import math
 from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
 from tfae import checks
+from tfae.config import option
 
 KINDS = ('none', 'masking', 'gaussian', 'salt_and_pepper', 'dropout')
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What is done to the input of an autoencoder while it is trained."""
+
+    corruption: tuple[str, ...] = option(
+        ('none',),
+        'Noise on the input of each layer, kind:level with kind masking, gaussian, '
+        'salt_and_pepper or dropout; one value serves all layers. Trained jointly, the first is '
+        'applied to the picture.',
+    )
 
 
 class Corruption(NamedTuple):

@@ -18,11 +18,17 @@ MOVING_VARIANCE = 'moving_variance'
 # Scopes of a model.
 ENCODER = 'encoder'
 DECODER = 'decoder'
+NORMALIZATION = 'normalization'  # within a layer's scope
 
 
 def layer(i: int) -> str:
     """Scope of layer `i` of a stack, counted from 1 at the input side."""
     return f'layer_{i}'
+
+
+def pooling(i: int) -> str:
+    """Name of the pooling behind layer `i`."""
+    return f'{layer(i)}_pooling'
 
 
 # Variables that only batch renormalization has.

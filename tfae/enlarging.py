@@ -1,0 +1,116 @@
+"""Ways to enlarge feature maps: what undoes a convolution that shrank them.
+
+Each maps `[B, h, w, C]` to `[B, H, W, F]` for a given H x W that the factor need not divide:
+
+    deconvolution                 transposed convolution with stride f, cropped to H x W
+                                  (Zeiler et al., CVPR 2010)
+    subpixel                      convolution to F * f * f channels, then shuffle, cropped
+                                  (Shi et al., CVPR 2016)
+    nearest, bilinear, bicubic    interpolation by f, then convolution (Odena et al., Distill 2016)
+
+Where the factor is 1 there is nothing to enlarge: every way but the deconvolution is a convolution,
+padded so that it gives H x W.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import tensorflow.compat.v1 as tf
+
+from tfae import layers
+
+Method = Literal['deconvolution', 'subpixel', 'nearest', 'bilinear', 'bicubic']
+
+
+def enlarge(
+    x: tf.Tensor,
+    target: Sequence[int],
+    kernel_size: int,
+    factor: int,
+    method: Method,
+    name: str,
+    **options: Any,
+) -> tf.Tensor:
+    """Enlarges by about `factor`, to exactly the target.
+
+    Args:
+      x: float tensor `[B, h, w, C]`, h and w known.
+      target: `(H, W, F)`.
+      kernel_size: of the convolution.
+      factor: f.
+      method: how.
+      name: of the layer, whose variables are `<name>/kernel` and `<name>/bias`.
+      options: activation, use_bias, initialisers and regularisers, as `layers.conv2d` takes them.
+    Returns: float tensor `[B, H, W, F]`.
+    """
+    height, width, filters = target
+    sides = [int(side) for side in x.shape[1:3]]
+    if method == 'deconvolution':
+        padding = _padding(sides, (height, width), factor)
+        x = layers.conv2d_transpose(
+            x, filters, kernel_size, factor, padding, **options, name=name
+        )
+    elif method == 'subpixel' and factor > 1:
+        wanted = [-(-side // factor) for side in (height, width)]
+        x, padding = _padded(x, sides, wanted, kernel_size)
+        x = layers.subpixel_conv2d(
+            x, filters, kernel_size, factor, padding, **options, name=name
+        )
+    else:
+        if factor > 1:
+            x = layers.upsample(x, factor, method)
+            sides = [side * factor for side in sides]
+        x, padding = _padded(x, sides, (height, width), kernel_size)
+        x = layers.conv2d(x, filters, kernel_size, 1, padding, **options, name=name)
+    return _fitted(x, height, width)
+
+
+def deconvolution(
+    x: tf.Tensor, kernel: tf.Tensor, target: Sequence[int], factor: int
+) -> tf.Tensor:
+    """Transposed convolution with a kernel `[k, l, F, C]` that is given, cropped to `(H, W, F)`."""
+    sides = [int(side) for side in x.shape[1:3]]
+    padding = _padding(sides, target, factor)
+    made = [side * factor for side in sides]
+    if padding == 'valid':
+        reach = [max(int(size) - factor, 0) for size in kernel.shape[:2]]
+        made = [side + more for side, more in zip(made, reach, strict=True)]
+    shape = tf.stack([tf.shape(x)[0], *made, target[2]])
+    x = tf.nn.conv2d_transpose(x, kernel, shape, factor, padding.upper())
+    x.set_shape([None, *made, target[2]])
+    return _fitted(x, target[0], target[1])
+
+
+def _padding(sides: Sequence[int], target: Sequence[int], factor: int) -> str:
+    """`same` where that gives the target, else `valid`, which gives more."""
+    same = all(side * factor == wanted for side, wanted in zip(sides, target, strict=False))
+    return 'same' if same else 'valid'
+
+
+def _padded(
+    x: tf.Tensor, sides: Sequence[int], wanted: Sequence[int], kernel_size: int
+) -> tuple[tf.Tensor, str]:
+    """`x` and the padding with which a convolution makes of `sides` the wanted ones."""
+    if list(sides) == list(wanted):
+        return x, 'same'
+    margins = [w - s + kernel_size - 1 for s, w in zip(sides, wanted, strict=True)]
+    around = [[max(margin, 0) // 2, max(margin, 0) - max(margin, 0) // 2] for margin in margins]
+    return tf.pad(x, [[0, 0], *around, [0, 0]]), 'valid'
+
+
+def _fitted(x: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """`x` cropped to `height` x `width` about its centre, with zeros around where it is smaller."""
+    for axis, wanted in ((1, height), (2, width)):
+        side = int(x.shape[axis])
+        before = abs(side - wanted) // 2
+        if side > wanted:
+            begin = [0, 0, 0, 0]
+            begin[axis] = before
+            size = [-1, -1, -1, -1]
+            size[axis] = wanted
+            x = tf.slice(x, begin, size)
+        elif side < wanted:
+            margins = [[0, 0]] * 4
+            margins[axis] = [before, wanted - side - before]
+            x = tf.pad(x, margins)
+    return x

@@ -1,0 +1,59 @@
+"""Stacked convolutional autoencoder. Masci, Meier, Ciresan and Schmidhuber, ICANN 2011.
+
+    h_0 = x,  h_i = pool(s(h_{i-1} * W_i + b_i)),  code z = h_L, flattened        encoder/layer_i
+    g_L = z,  g_{i-1} = s(enlarge(g_i) * V_i + c_i),  x' = g_0                    decoder/layer_i
+
+Layer i of the decoder undoes layer i of the encoder and gives pictures of its size, by one of five
+ways to enlarge (`tfae.enlarging`); with tied kernels V_i = W_i, transposed. Dense layers may follow
+the convolutional ones. What is made small, jointly or layer by layer, stands in
+`tfae.autoencoding`.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+from tfae import activations, autoencoding, checks, networks
+from tfae.config import option
+from tfae.enlarging import Method
+from tfae.stack import Pooling, Stack
+
+Outputs = autoencoding.Outputs
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(networks.Config, autoencoding.Config):
+    """The stack."""
+
+    filters: tuple[int, ...] = option(
+        (16, 32, 64), 'Filters of the convolutional layers, the first at the picture.'
+    )
+    pooling: tuple[Pooling, ...] = option(
+        ('max',), 'What follows each of them; one value serves all.'
+    )
+    code_activation: activations.Name = option('linear', 'Activation of the code.')
+    enlarging: Method = option(
+        'subpixel', 'How the decoder undoes strides and pooling.'
+    )
+    tied: bool = option(False, "Decoder kernels are the encoder's, transposed.")
+
+
+class Model(autoencoding.Autoencoder):
+    """See `tfae.models` for the contract."""
+
+    def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
+        if not config.filters:
+            raise checks.UsageError(
+                '--filters is empty; it must name at least one layer (the family dense has none)'
+            )
+        *hidden, last = networks.specifications(config)
+        super().__init__(
+            config,
+            Stack(
+                image_shape,
+                [*hidden, last._replace(activation=config.code_activation)],
+                tied=config.tied,
+                enlarge=config.enlarging,
+                batch_normalization=config.batch_normalization,
+                kernel_initializer=config.kernel_initializer,
+            ),
+        )
