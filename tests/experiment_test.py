@@ -18,7 +18,7 @@ def experiment(**fields):
         data.Config(dataset='synthetic', synthetic_shape='4x4x1'),
         training.Config(learning_rate=0.1, seed=7),
         schedule.Config('greedy', (1, 2)),
-        Signature('0f', (4, 4, 1), 'uint8', 100, 10, True, ('a', 'b')),
+        Signature('0f', (4, 4, 1), 'uint8', 100, 10, True, 2, ('a', 'b')),
     )
     return dataclasses.replace(given, **fields)
 

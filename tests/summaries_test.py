@@ -64,7 +64,9 @@ def test_an_epoch_shows_histograms_and_the_pictures_that_can_be_shown(channels):
     x = tf.constant(pictures(9, channels=channels), tf.float32)
     kernel = tf.get_variable('encoder/layer_1/kernel', [12 * channels, 4], use_resource=True)
     h = tf.nn.relu(tf.reshape(x, [9, -1]) @ kernel)
-    made = summaries.epoch_summary(x, x, [h], [kernel])
+    made = summaries.epoch_summary(
+        x.shape[1:], {'reconstruction': tf.concat([x, x], 2)}, [h], [kernel]
+    )
     found = tf.Summary.FromString(run(made)).value
     histograms = [v.tag for v in found if v.HasField('histo')]
     images = [v for v in found if v.HasField('image')]

@@ -47,15 +47,11 @@ def enlarge(
     sides = [int(side) for side in x.shape[1:3]]
     if method == 'deconvolution':
         padding = _padding(sides, (height, width), factor)
-        x = layers.conv2d_transpose(
-            x, filters, kernel_size, factor, padding, **options, name=name
-        )
+        x = layers.conv2d_transpose(x, filters, kernel_size, factor, padding, **options, name=name)
     elif method == 'subpixel' and factor > 1:
         wanted = [-(-side // factor) for side in (height, width)]
         x, padding = _padded(x, sides, wanted, kernel_size)
-        x = layers.subpixel_conv2d(
-            x, filters, kernel_size, factor, padding, **options, name=name
-        )
+        x = layers.subpixel_conv2d(x, filters, kernel_size, factor, padding, **options, name=name)
     else:
         if factor > 1:
             x = layers.upsample(x, factor, method)
@@ -65,9 +61,7 @@ def enlarge(
     return _fitted(x, height, width)
 
 
-def deconvolution(
-    x: tf.Tensor, kernel: tf.Tensor, target: Sequence[int], factor: int
-) -> tf.Tensor:
+def deconvolution(x: tf.Tensor, kernel: tf.Tensor, target: Sequence[int], factor: int) -> tf.Tensor:
     """Transposed convolution with a kernel `[k, l, F, C]` that is given, cropped to `(H, W, F)`."""
     sides = [int(side) for side in x.shape[1:3]]
     padding = _padding(sides, target, factor)

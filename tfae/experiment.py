@@ -23,11 +23,12 @@ class Signature:
     train: int = 0  # examples
     validation: int = 0
     labelled: bool = False
+    classes: int = 0  # 0 where there are no labels
     class_names: tuple[str, ...] = ()
 
     def __post_init__(self):
         checks.one_of('dtype', self.dtype, ('uint8', 'float32'))
-        for name in ('train', 'validation'):
+        for name in ('train', 'validation', 'classes'):
             checks.in_range(name, getattr(self, name), 0, math.inf)
         if len(self.image_shape) not in (0, 3) or min(self.image_shape, default=1) < 1:
             raise checks.UsageError(
@@ -45,6 +46,7 @@ class Signature:
             len(images),
             len(loaded.validation.images),
             labels is not None,
+            loaded.classes,
             tuple(loaded.class_names),
         )
 

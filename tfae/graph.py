@@ -4,6 +4,7 @@ Training, evaluation and every look inside build the same graph, so each variabl
 name everywhere.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,18 +13,24 @@ import tensorflow.compat.v1 as tf
 from tfae import data, models, names, schedule, summaries
 from tfae.data import pipeline
 from tfae.experiment import Experiment
+from tfae.objectives import Batch
 
 _BATCH = 1000  # examples a call outside training
 _SHOWN = 32  # pictures in TensorBoard's grid
 
 
 class Inference(NamedTuple):
-    """Placeholders and what they become, without noise."""
+    """Placeholders and what they become, without noise; what a family lacks is None or empty."""
 
     images: tf.Tensor  # placeholder [B, H, W, C]
     outputs: Any  # the family's Outputs
-    code: tf.Tensor  # placeholder [B, Z]
-    decoded: tf.Tensor  # [B, H, W, C]
+    code: tf.Tensor | None  # placeholder [B, Z]
+    decoded: tf.Tensor | None  # [B, H, W, C]
+    labels: tf.Tensor  # placeholder [B], for measures alone
+    seed: tf.Tensor  # placeholder [2], for measures and samples alone
+    measures: dict[str, tf.Tensor]  # name -> [B] or [B, K]
+    count: tf.Tensor  # placeholder, for samples alone
+    samples: tf.Tensor | None  # codes [count, Z] from the prior
 
 
 class Graph(NamedTuple):
@@ -57,10 +64,11 @@ def build(experiment: Experiment, train: data.Split, validation: data.Split) -> 
             use_resource=True,
         )
         family = models.load(experiment.model)
-        model = family.Model(experiment.family, train.images.shape[1:])
+        image_shape = train.images.shape[1:]
+        model = family.Model(experiment.family, image_shape, experiment.signature.classes)
         source = pipeline.Examples(*train, names.TRAINING)
         held_out = pipeline.Examples(*validation, names.VALIDATION)
-        inference = _inference(model, train.images.shape[1:])
+        inference = _inference(model, image_shape, experiment.signature.labelled)
         model_variables = [
             v for v in tf.global_variables() if v.op.name != tf.GraphKeys.GLOBAL_STEP
         ]
@@ -74,24 +82,51 @@ def build(experiment: Experiment, train: data.Split, validation: data.Split) -> 
 
 
 def in_batches(
-    run: pipeline.Run, tensor: tf.Tensor | str, placeholder: tf.Tensor, values: np.ndarray
-) -> np.ndarray:
-    """`tensor` `[N, ...]` for `values` `[N, ...]` fed to `placeholder` a part at a time.
+    run: pipeline.Run,
+    fetched: Any,
+    feeds: Mapping[tf.Tensor, np.ndarray],
+    seed: tf.Tensor | None = None,
+) -> Any:
+    """`fetched`, tensors `[N, ...]` in any structure, for values `[N, ...]` fed a part at a time.
 
-    `run` is a session's. An empty input gives an empty output of the right shape.
+    Args:
+      run: a session's.
+      fetched: as `run` takes it.
+      feeds: placeholder -> values. Empty values give empty results of the right shape.
+      seed: placeholder `[2]` that is fed a number of its own with every part.
+    Returns: arrays in the structure of `fetched`.
     """
-    starts = range(0, max(len(values), 1), _BATCH)
-    return np.concatenate([run(tensor, {placeholder: values[s : s + _BATCH]}) for s in starts])
+    count = len(next(iter(feeds.values())))
+    parts = []
+    for start in range(0, max(count, 1), _BATCH):
+        given: dict = {key: values[start : start + _BATCH] for key, values in feeds.items()}
+        if seed is not None:
+            given[seed] = [0, start]
+        parts.append(run(fetched, given))
+    return tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
 
 
-def _inference(model: Any, image_shape: tuple[int, ...]) -> Inference:
+def _inference(model: Any, image_shape: tuple[int, ...], labelled: bool) -> Inference:
+    code = decoded = samples = None
+    measures: dict[str, tf.Tensor] = {}
     with tf.name_scope(f'{names.INFERENCE}/'):
         images = tf.placeholder(tf.float32, [None, *image_shape], names.IMAGES)
+        labels = tf.placeholder(tf.int64, [None], names.LABELS)
+        seed = tf.placeholder(tf.int64, [2], names.SEED)
+        count = tf.placeholder(tf.int32, [], names.COUNT)
         outputs = model(images)
         named = {k: tf.identity(v, k) for k, v in outputs._asdict().items()}
-        code = tf.placeholder(tf.float32, [None, model.code_size], names.CODES)
-        decoded = tf.identity(model.decode(code), names.DECODED)
-    return Inference(images, type(outputs)(**named), code, decoded)
+        if hasattr(model, 'decode'):
+            code = tf.placeholder(tf.float32, [None, model.code_size], names.CODES)
+            decoded = tf.identity(model.decode(code), names.DECODED)
+        if hasattr(model, 'prior'):
+            samples = tf.identity(model.prior(count, seed), names.SAMPLES)
+        if hasattr(model, 'measures'):
+            with tf.name_scope(names.MEASURES):
+                batch = Batch(images, labels if labelled else None, seed)
+                measures = {k: tf.identity(v, k) for k, v in model.measures(batch).items()}
+    outputs = type(outputs)(**named)
+    return Inference(images, outputs, code, decoded, labels, seed, measures, count, samples)
 
 
 def _summary(model: Any, source: pipeline.Examples) -> tf.Tensor:
@@ -100,7 +135,13 @@ def _summary(model: Any, source: pipeline.Examples) -> tf.Tensor:
         count = min(_SHOWN, source.count)
         images = source.gather(tf.range(count))[0]
         images.set_shape([count, *images.shape[1:]])
-        reconstruction = model(images).reconstruction
+        pictures = {}
+        outputs = model(images)
+        if hasattr(outputs, 'reconstruction'):
+            pictures[names.RECONSTRUCTION] = tf.concat([images, outputs.reconstruction], 2)
+        if hasattr(model, 'prior'):
+            samples = model.decode(model.prior(_SHOWN, tf.zeros([2], tf.int64)))
+            pictures[names.SAMPLES] = tf.ensure_shape(samples, [_SHOWN, *images.shape[1:]])
         activations = tf.get_collection(tf.GraphKeys.ACTIVATIONS)[before:]
         variables = tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
-        return summaries.epoch_summary(images, reconstruction, activations, variables)
+        return summaries.epoch_summary(images.shape[1:], pictures, activations, variables)

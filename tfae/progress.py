@@ -64,6 +64,10 @@ class Progress:
         )
         sys.stdout.flush()
 
+    def say(self, text: str) -> None:
+        """Prints a line, above the bar where there is one."""
+        self._bar.write(text, file=sys.stdout)
+
     def close(self) -> None:
         """Removes the bar."""
         self._bar.close()

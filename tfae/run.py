@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae import checkpoints, data, graph
+from tfae import checkpoints, checks, data, graph, names
 from tfae.experiment import Experiment
 from tfae.folder import Folder
 
@@ -42,23 +42,51 @@ class Run:
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Pictures `[N, H, W, C]` (uint8, or float in [0, 1]) -> codes `[N, Z]`."""
-        return self.fetch(self.built.inference.outputs.code, images)
+        return self.fetch(self._output(names.CODE), images)
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """Pictures `[N, H, W, C]` -> their reconstructions `[N, H, W, C]` in [0, 1]."""
-        return self.fetch(self.built.inference.outputs.reconstruction, images)
+        return self.fetch(self._output(names.RECONSTRUCTION), images)
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Codes `[N, Z]` -> pictures `[N, H, W, C]` in [0, 1]."""
         inference = self.built.inference
+        if inference.code is None:
+            raise checks.InputError(f'{self._what()} decodes no codes')
         size = self.built.model.code_size
         codes = np.asarray(codes, np.float32)
         if codes.ndim != 2 or codes.shape[1] != size:
             raise ValueError(f'decode: codes are {codes.shape}; they must be [N, {size}]')
-        return graph.in_batches(self.session.run, inference.decoded, inference.code, codes)
+        return graph.in_batches(self.session.run, inference.decoded, {inference.code: codes})
+
+    def sample(self, count: int, seed: int = 0) -> np.ndarray:
+        """Codes `[count, Z]` from the prior of the family, a function of `seed`."""
+        inference = self.built.inference
+        if inference.samples is None:
+            raise checks.InputError(f'{self._what()} has no distribution of codes to draw from')
+        given = {inference.count: count, inference.seed: [seed, 0]}
+        return self.session.run(inference.samples, given)
+
+    def measure(self, images: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:
+        """What the family measures of each picture `[N, H, W, C]`: name -> `[N]` or `[N, K]`.
+
+        Measures that need noise draw it as a function of a picture's place among the others.
+        """
+        inference = self.built.inference
+        if not inference.measures:
+            return {}
+        feeds = {inference.images: self._pixels(images)}
+        if labels is not None:
+            feeds[inference.labels] = labels
+        return graph.in_batches(self.session.run, inference.measures, feeds, inference.seed)
 
     def fetch(self, tensor: tf.Tensor | str, images: np.ndarray) -> np.ndarray:
         """Any tensor `[B, ...]` of the graph that depends on the pictures, by itself or by name."""
+        feeds = {self.built.inference.images: self._pixels(images)}
+        return graph.in_batches(self.session.run, tensor, feeds)
+
+    def _pixels(self, images: np.ndarray) -> np.ndarray:
+        """Pictures as the graph takes them; ValueError where they are not what it takes."""
         placeholder = self.built.inference.images
         images = np.asarray(images)
         if images.ndim != 4 or images.shape[1:] != tuple(placeholder.shape[1:]):
@@ -70,7 +98,18 @@ class Run:
             raise ValueError(
                 f'images are {images.dtype} from {low} to {high}; they must be uint8 or in [0, 1]'
             )
-        return graph.in_batches(self.session.run, tensor, placeholder, values)
+        return values
+
+    def _output(self, name: str) -> tf.Tensor:
+        outputs = self.built.inference.outputs
+        if not hasattr(outputs, name):
+            raise checks.InputError(
+                f'{self._what()} has no {name}; it has {", ".join(outputs._fields)}'
+            )
+        return getattr(outputs, name)
+
+    def _what(self) -> str:
+        return f'{self.folder.path}, a run of the family {self.experiment.model},'
 
     def variables(self, collection: str = '', scope: str = '') -> dict[str, np.ndarray]:
         """Name -> value of `tf.get_collection(collection, scope)`; all global variables if empty.

@@ -37,7 +37,12 @@ class Config:
         (), 'Learning rate of each layer; one value serves all, none takes --learning_rate.'
     )
 
+    head_epochs: int = option(
+        0, 'Epochs in which only what lies on top of the code is trained, before the rest is too.'
+    )
+
     def __post_init__(self):
+        checks.in_range('--head_epochs', self.head_epochs, 0, math.inf)
         for name in ('pretraining_epochs', 'pretraining_learning_rate'):
             for value in getattr(self, name):
                 checks.in_range(f'--{name}', value, 0, math.inf)
@@ -90,16 +95,7 @@ def phases(
     Raises: UsageError if the model has no layers to pretrain, a batch exceeds the set, or training
       must stop early without a validation part.
     """
-    if training_config.batch_size > source.count:
-        raise checks.UsageError(
-            f'--batch_size is {training_config.batch_size}; the training set has only '
-            f'{source.count} examples'
-        )
-    if training_config.early_stopping_epochs and not validation.count:
-        raise checks.UsageError(
-            f'--early_stopping_epochs is {training_config.early_stopping_epochs}; it needs a '
-            f'validation part, and --validation_fraction leaves it none'
-        )
+    _refuse(model, config, training_config, source, validation)
     found: list[Phase] = []
 
     def add(name, objectives, source, validation, epochs, rate):
@@ -108,16 +104,25 @@ def phases(
         stop = start + steps
         found.append(Phase(name, objectives, source, validation, epochs, rate, start, stop))
 
+    def codes(encode, size, name):
+        held_out_name = f'{names.VALIDATION}_{name}'
+        return (
+            pipeline.Codes(below, encode, size, name),
+            pipeline.Codes(held_out, encode, size, held_out_name),
+        )
+
     below, held_out = source, validation
     for i, (layer, epochs, rate) in enumerate(_layers(model, config, training_config), 1):
         scope = f'{names.PRETRAINING}/{names.layer(i)}'
         add(scope, (layer.objective,), below, held_out, epochs, rate)
-        below = pipeline.Codes(below, layer.encode, layer.size, f'{names.layer(i)}')
-        held_out = pipeline.Codes(
-            held_out, layer.encode, layer.size, f'{names.VALIDATION}_{names.layer(i)}'
-        )
-    last = names.FINE_TUNING if found else names.TRAINING
+        below, held_out = codes(layer.encode, layer.size, names.layer(i))
     rate = training_config.learning_rate
+    if config.head_epochs:
+        below, held_out = source, validation
+        scope = f'{names.PRETRAINING}/{names.HEAD}'
+        on_codes = codes(model.encode, model.code_size, names.HEAD)
+        add(scope, (model.head,), *on_codes, config.head_epochs, rate)
+    last = names.FINE_TUNING if found else names.TRAINING
     add(last, model.objectives, source, validation, training_config.epochs, rate)
     return found
 
@@ -165,6 +170,36 @@ def program(phase: Phase, stream: int, config: training.Config) -> Program:
 def locate(found: Sequence[Phase], step: int) -> int:
     """Index of the phase that makes the step after `step`; `len(found)` when all is done."""
     return next((i for i, phase in enumerate(found) if step < phase.stop), len(found))
+
+
+def _refuse(
+    model: Any,
+    config: Config,
+    training_config: training.Config,
+    source: pipeline.Source,
+    validation: pipeline.Source,
+) -> None:
+    """Refuses what these examples and this model cannot be trained with."""
+    if config.head_epochs and not hasattr(model, names.HEAD):
+        raise checks.UsageError(
+            f'--head_epochs is {config.head_epochs}; this family has nothing on top of its code'
+        )
+    if training_config.batch_size > source.count:
+        raise checks.UsageError(
+            f'--batch_size is {training_config.batch_size}; the training set has only '
+            f'{source.count} examples'
+        )
+    patience = training_config.early_stopping_epochs
+    if patience and not validation.count:
+        raise checks.UsageError(
+            f'--early_stopping_epochs is {patience}; it needs a validation part, and '
+            f'--validation_fraction leaves it none'
+        )
+    if patience and len(model.objectives) > 1:
+        raise checks.UsageError(
+            f'--early_stopping_epochs is {patience}; this family has {len(model.objectives)} '
+            f'losses, none of which alone says when to stop'
+        )
 
 
 def _layers(model: Any, config: Config, training_config: training.Config) -> list[tuple]:

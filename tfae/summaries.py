@@ -56,25 +56,25 @@ def filters(kernel: tf.Tensor, image_shape: Sequence[int], limit: int = 64) -> t
 
 
 def epoch_summary(
-    images: tf.Tensor,
-    reconstruction: tf.Tensor,
+    image_shape: Sequence[int],
+    pictures: Mapping[str, tf.Tensor],
     activations: Sequence[tf.Tensor],
     variables: Sequence[tf.Variable],
 ) -> tf.Tensor:
     """One serialised summary: histograms of variables and activations, pictures and filters.
 
-    `images` and `reconstruction` are `[B, H, W, C]` in [0, 1] with static shape.
+    `image_shape` is `(H, W, C)`; `pictures` are tag -> `[B, H, W', C]` in [0, 1], of static shape.
     """
     # The raw operations take a tag as it is; those of tf.summary put the name scope before it.
     made = [tf.raw_ops.HistogramSummary(tag=v.op.name, values=v.read_value()) for v in variables]
     made += [tf.raw_ops.HistogramSummary(tag=_tag(a), values=a) for a in activations]
-    if images.shape[-1] in (1, 3):
-        pairs = grid(tf.concat([images, reconstruction], 2), columns=8)
-        made.append(_image(names.RECONSTRUCTION, pairs))
-    pictures = filters(variables[0].read_value(), images.shape.as_list()[1:]) if variables else None
-    if pictures is not None:
-        columns = math.ceil(math.sqrt(int(pictures.shape[0])))
-        made.append(_image(names.FILTERS, grid(pictures, columns)))
+    image_shape = [int(side) for side in image_shape]
+    if image_shape[-1] in (1, 3):
+        made += [_image(tag, grid(shown, columns=8)) for tag, shown in pictures.items()]
+    found = filters(variables[0].read_value(), image_shape) if variables else None
+    if found is not None:
+        columns = math.ceil(math.sqrt(int(found.shape[0])))
+        made.append(_image(names.FILTERS, grid(found, columns)))
     return tf.summary.merge(made)
 
 

@@ -62,7 +62,9 @@ class Trainer:
         """See `running.fit`."""
         self._session.run(self._initialize)
         self._begin()
-        if self._over() and summaries.has_projector(self._folder.path):
+        if self._over() and (
+            not self._has_codes() or summaries.has_projector(self._folder.path)
+        ):
             self._say_finished()
             return 0
         self._events = EventFile(self._folder.path, self._built.graph, self._step)
@@ -191,6 +193,10 @@ class Trainer:
         self._progress.line(self._step, text, pace)
         if self._validated() and self._validated()[-1] is record:
             self._keep_if_best()
+        trouble = getattr(self._built.model, 'trouble', lambda means: '')(means)
+        if trouble:
+            record['trouble'] = trouble
+            self._progress.say(f'warning: {trouble}')
         self._folder.append_metrics(record)
         self._session.run(program.reset)
 
@@ -263,15 +269,21 @@ class Trainer:
 
     def _finish(self, loaded: data.DataSet) -> None:
         """Codes for the projector, and where to look."""
+        if self._has_codes():
+            self._project(loaded)
+        self._say_finished()
+
+    def _has_codes(self) -> bool:
+        return hasattr(self._built.inference.outputs, names.CODE)
+
+    def _project(self, loaded: data.DataSet) -> None:
         count = min(len(loaded.test.images), summaries.projector_limit(loaded.image_shape))
         images = data.pixels(loaded.test.images[:count])
         labels = None if loaded.test.labels is None else loaded.test.labels[:count]
         inference = self._built.inference
-        codes = graph.in_batches(
-            self._session.run, inference.outputs.code, inference.images, images
-        )
+        feeds = {inference.images: images}
+        codes = graph.in_batches(self._session.run, inference.outputs.code, feeds)
         summaries.write_projector(self._folder.path, codes, labels, images)
-        self._say_finished()
 
     def _say_finished(self) -> None:
         stop = self._phases[-1].stop

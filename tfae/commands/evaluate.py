@@ -1,16 +1,20 @@
 """Measure a run on a part of its data set, PCA of the same code size beside it.
 
-Prints a table and writes it to evaluation.json in the run: mse is per pixel, bce in nats per pixel.
+Prints a table and writes it to evaluation.json in the run: mse is per pixel, bce in nats per pixel;
+what a family measures of its own is the mean over the examples.
 """
 
 import json
+from typing import Any
 
 import numpy as np
 
-from tfae import data
-from tfae.analysis import pca, reconstruction
+from tfae import data, names, running
+from tfae.analysis import classification, pca, reconstruction
 from tfae.commands import _flags
 from tfae.files import write_text
+
+_ACTIVE = 0.01  # variance of a code unit over the examples (Burda et al., ICLR 2016)
 
 
 def main(argv: list[str]) -> int:
@@ -21,19 +25,47 @@ def main(argv: list[str]) -> int:
     flags = _flags.read('evaluate', __doc__, _flags.LookAtData, argv)
     with flags.open() as run:
         loaded, part = flags.load(run)
-        images = data.pixels(part.images)
         outputs = run.built.inference.outputs
-        mse = reconstruction.mse(images, run.fetch(outputs.reconstruction, images))
-        measured = {'split': flags.split, 'examples': len(images), 'mse': mse}
-        if hasattr(outputs, 'logits'):
-            measured['bce'] = reconstruction.bce(images, run.fetch(outputs.logits, images))
-            measured['bce_floor'] = reconstruction.entropy(images)
-        baseline = pca.Baseline(loaded.train.images, run.built.model.code_size)
-        measured['pca_mse'] = reconstruction.mse(images, baseline.reconstruct(images))
-        measured['code_size'] = run.built.model.code_size
-        measured['dead_code_units'] = int(np.sum(np.ptp(run.encode(images), axis=0) == 0))
+        measured: dict[str, Any] = {'split': flags.split, 'examples': len(part.images)}
+        for name, values in run.measure(part.images, part.labels).items():
+            measured[name] = np.mean(values, axis=0, dtype=np.float64).tolist()
+        if hasattr(outputs, names.RECONSTRUCTION):
+            measured |= _reconstruction(run, loaded, part)
+        if hasattr(outputs, names.CODE):
+            measured |= _code(run.encode(part.images))
+        if hasattr(outputs, names.PROBABILITIES) and part.labels is not None:
+            predicted = run.fetch(outputs.probabilities, part.images).argmax(-1)
+            matrix = classification.confusion(
+                part.labels, predicted, run.experiment.signature.classes
+            )
+            print(classification.table(matrix, loaded.class_names))
+            measured['confusion'] = matrix.tolist()
         measured['step'] = run.step
     for name, value in measured.items():
-        print(f'{name:16} {value:.5f}' if isinstance(value, float) else f'{name:16} {value}')
+        if not isinstance(value, list):
+            print(f'{name:16} {value:.5f}' if isinstance(value, float) else f'{name:16} {value}')
+        elif name != 'confusion':
+            print(f'{name:16} {" ".join(f"{number:.3g}" for number in value)}')
     write_text(run.folder.path / 'evaluation.json', json.dumps(measured, indent=2) + '\n')
     return 0
+
+
+def _reconstruction(run: running.Run, loaded: data.DataSet, part: data.Split) -> dict[str, float]:
+    """How well pictures come back, and how well PCA's do."""
+    images, outputs = data.pixels(part.images), run.built.inference.outputs
+    measured = {'mse': reconstruction.mse(images, run.reconstruct(images))}
+    if hasattr(outputs, names.LOGITS):
+        measured['bce'] = reconstruction.bce(images, run.fetch(outputs.logits, images))
+        measured['bce_floor'] = reconstruction.entropy(images)
+    baseline = pca.Baseline(loaded.train.images, run.built.model.code_size)
+    measured['pca_mse'] = reconstruction.mse(images, baseline.reconstruct(images))
+    return measured
+
+
+def _code(codes: np.ndarray) -> dict[str, int]:
+    """How much of the code says anything."""
+    return {
+        'code_size': codes.shape[1],
+        'dead_code_units': int(np.sum(np.ptp(codes, axis=0) == 0)),
+        'active_units': int(np.sum(np.var(codes, axis=0, dtype=np.float64) > _ACTIVE)),
+    }

@@ -52,6 +52,15 @@ class DataSet(NamedTuple):
         height, width, channels = self.train.images.shape[1:]
         return height, width, channels
 
+    @property
+    def classes(self) -> int:
+        """How many classes the labels tell apart; 0 without labels."""
+        labels = [part.labels for part in (self.train, self.validation, self.test)]
+        largest = max(
+            (int(found.max(initial=-1)) for found in labels if found is not None), default=-1
+        )
+        return max(len(self.class_names), largest + 1) if labels[0] is not None else 0
+
     def fingerprint(self) -> str:
         """Hash of every pixel and label and of the cut into parts, as 32 hexadecimal digits.
 

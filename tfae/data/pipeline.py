@@ -38,6 +38,9 @@ class Source(Protocol):
     def gather(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Examples `[B, ...]` as float32 and labels `[B]` int64 or None."""
 
+    def labels(self, indices: tf.Tensor) -> tf.Tensor | None:
+        """The labels alone."""
+
 
 class Examples:
     """The arrays of a data set's part."""
@@ -66,8 +69,12 @@ class Examples:
 
     def gather(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
         """See `Source`."""
-        images, *labels = (tf.gather(rows, indices) for rows in self._rows)
-        return tf.image.convert_image_dtype(images, tf.float32), labels[0] if labels else None
+        images = tf.gather(self._rows[0], indices)
+        return tf.image.convert_image_dtype(images, tf.float32), self.labels(indices)
+
+    def labels(self, indices: tf.Tensor) -> tf.Tensor | None:
+        """See `Source`."""
+        return tf.gather(self._rows[1], indices) if len(self._rows) > 1 else None
 
 
 class Codes:
@@ -108,8 +115,12 @@ class Codes:
         self._loaded = False
 
     def gather(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """See `Source`; codes carry no labels."""
-        return tf.gather(self._rows, indices), None
+        """See `Source`."""
+        return tf.gather(self._rows, indices), self.labels(indices)
+
+    def labels(self, indices: tf.Tensor) -> tf.Tensor | None:
+        """Those of the source below."""
+        return self._source.labels(indices)
 
 
 def shuffled(step: tf.Tensor, batch_size: int, count: int, seeds: Sequence[int]) -> tf.Tensor:

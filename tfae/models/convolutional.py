@@ -31,9 +31,7 @@ class Config(networks.Config, autoencoding.Config):
         ('max',), 'What follows each of them; one value serves all.'
     )
     code_activation: activations.Name = option('linear', 'Activation of the code.')
-    enlarging: Method = option(
-        'subpixel', 'How the decoder undoes strides and pooling.'
-    )
+    enlarging: Method = option('subpixel', 'How the decoder undoes strides and pooling.')
     tied: bool = option(False, "Decoder kernels are the encoder's, transposed.")
 
 
