@@ -1,6 +1,5 @@
 """`tfae train`: what its flags do, what it keeps, and what it takes over from elsewhere."""
 
-import dataclasses
 import json
 
 import numpy as np
@@ -14,119 +13,6 @@ def trained(folder, *argv, logdir='run'):
     done = tfae_program.run('train', *argv, f'--logdir={logdir}', cwd=folder)
     assert (done.code, done.err) == (0, ''), done
     return done
-
-
-# Every flag, at graph level.
-
-# Flag -> other words than its default that must change the graph of the base, or the data in it.
-# The base is chosen so that each flag has something to decide.
-BASE = {
-    'units': '6,3',
-    'pretraining': 'greedy',
-    'corruption': 'gaussian:0.1',
-    'optimizer': 'momentum',
-    'learning_rate_decay': 'linear',
-    'dataset': 'synthetic',
-    'synthetic_examples': '100',
-    'batch_size': '16',
-}
-CHANGES = {
-    'units': '6,4',
-    'activation': 'tanh',
-    'code_activation': 'tanh',
-    'likelihood': 'bernoulli',
-    'tied': 'true',
-    'corruption': 'gaussian:0.2',
-    'kernel_initializer': 'he_normal',
-    'dataset': 'digits',
-    'validation_fraction': '0.2',
-    'synthetic_kind': 'blobs',
-    'synthetic_shape': '8x8x1',
-    'synthetic_examples': '120',
-    'optimizer': 'nesterov',
-    'learning_rate': '0.01',
-    'learning_rate_decay': 'cosine',
-    'learning_rate_end': '0.1',
-    'warmup_epochs': '1',
-    'momentum': '0.5',
-    'batch_size': '8',
-    'accumulation_steps': '2',
-    'clip_norm': '1',
-    'epochs': '3',
-    'seed': '1',
-    'pretraining': 'none',
-    'pretraining_epochs': '2',
-    'pretraining_learning_rate': '0.01',
-}
-# Flags that decide elsewhere, each with the test that sees it.
-ELSEWHERE = {
-    'logdir': 'every test',
-    'model': 'refusals_test: an unknown one is refused; there is one family',
-    'recipe': 'test_flags_on_the_line_win_over_those_of_a_recipe',
-    'data_dir': 'refusals_test: the IDX files',
-    'early_stopping_epochs': 'resume_test',
-    'restore_from': 'test_a_run_restores_what_matches_by_name',
-    'restore_map': 'test_scopes_are_renamed_on_the_way',
-    'checkpoint_steps': 'test_checkpoints_come_and_stay_as_asked',
-    'checkpoint_secs': 'test_checkpoints_come_and_stay_as_asked',
-    'keep_checkpoints': 'test_checkpoints_come_and_stay_as_asked',
-    'summary_steps': 'tensorboard_test',
-    'inter_op_threads': 'test_thread_pools_are_those_asked_for',
-    'intra_op_threads': 'test_thread_pools_are_those_asked_for',
-}
-
-
-@pytest.fixture(scope='module')
-def kinds():
-    from tfae import data, running, schedule, training
-    from tfae.models import dense
-
-    return {
-        'family': dense.Config,
-        'data': data.Config,
-        'training': training.Config,
-        'schedule': schedule.Config,
-        'watch': running.Config,
-    }
-
-
-def built(kinds, words):
-    """What decides a run of these flags: its graph, its phases, its examples."""
-    from tfae import config, data, experiment, graph
-
-    parts = {}
-    for name, kind in kinds.items():
-        types = config.field_types(kind)
-        given = {k: config.parse(k, types[k], text) for k, text in words.items() if k in types}
-        parts[name] = kind(**given)
-    del parts['watch']
-    wanted = experiment.Experiment('dense', **parts)
-    loaded = data.load(wanted.data)
-    made = graph.build(wanted, loaded.train, loaded.validation)
-    phases = [(p.phase.name, p.phase.start, p.phase.stop) for p in made.programs]
-    definition = made.graph.as_graph_def().SerializeToString(deterministic=True)
-    return loaded.fingerprint(), phases, made.graph.seed, definition
-
-
-def test_every_flag_is_known_to_decide_something(kinds):
-    fields = {field.name for kind in kinds.values() for field in dataclasses.fields(kind)}
-    fields |= {'logdir', 'model', 'recipe'}
-    assert fields == CHANGES.keys() | ELSEWHERE.keys()
-    assert not CHANGES.keys() & ELSEWHERE.keys()
-
-
-@pytest.fixture(scope='module')
-def base(kinds):
-    assert built(kinds, BASE) == (found := built(kinds, BASE))  # the comparison means something
-    return found
-
-
-@pytest.mark.parametrize('name', sorted(CHANGES))
-def test_a_flag_changes_the_graph(kinds, base, name):
-    words = {**BASE, name: CHANGES[name]}
-    if name == 'dataset':
-        del words['synthetic_examples']
-    assert built(kinds, words) != base
 
 
 def test_thread_pools_are_those_asked_for(monkeypatch):
