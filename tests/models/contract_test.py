@@ -22,7 +22,10 @@ def variants(name):
     if isinstance(getattr(config, 'corruption', None), tuple):
         yield 'noisy', dataclasses.replace(config, corruption=NOISE)
     if hasattr(config, 'tied'):
-        yield 'tied', dataclasses.replace(config, tied=True)
+        free = {'enlarging': 'deconvolution'} if hasattr(config, 'enlarging') else {}
+        yield 'tied', dataclasses.replace(config, tied=True, **free)
+    if hasattr(config, 'batch_normalization'):
+        yield 'normalised', dataclasses.replace(config, batch_normalization=True)
 
 
 CASES = [
@@ -35,7 +38,7 @@ every_family = pytest.mark.parametrize('name', models.names())
 
 
 def made(name, config, shape=(8, 8, 1)):
-    return models.load(name).Model(config, shape)
+    return models.load(name).Model(config, shape, CLASSES)
 
 
 def pictures(shape=(8, 8, 1), count=4, seed=0):
@@ -66,6 +69,11 @@ def opened():
     return session
 
 
+def on_codes(model):
+    codes = np.random.RandomState(0).normal(size=[4, model.code_size]).astype(np.float32)
+    return batch()._replace(images=tf.constant(codes))
+
+
 def layers_of(model):
     return model.layerwise() if hasattr(model, 'layerwise') else []
 
@@ -84,7 +92,9 @@ def test_a_family_is_a_page_with_its_paper_and_the_members_of_the_contract(name)
     assert any(char.isdigit() for char in family.__doc__.splitlines()[0] + family.__doc__[:400])
     assert dataclasses.is_dataclass(family.Config)
     assert family.Config.__dataclass_params__.frozen
-    assert family.Outputs._fields[:2] == ('code', 'reconstruction')
+    fields = family.Outputs._fields
+    assert hasattr(family.Model, 'encode') == (fields[0] == 'code')
+    assert ('reconstruction' in fields) <= hasattr(family.Model, 'decode')
     lines = inspect.getsource(family.Outputs)
     assert all(f'{field}: ' in lines and '# [' in lines for field in family.Outputs._fields)
 
@@ -98,7 +108,8 @@ def test_an_unknown_family_is_refused_with_the_nearest_name():
 def test_the_constructor_touches_no_graph(name, config):
     model = made(name, config)
     assert not tf.get_default_graph().get_operations()
-    assert model.code_size >= 1
+    if hasattr(model, 'encode') or hasattr(model, 'decode'):
+        assert model.code_size >= 1
     assert all(callable(build) for build in model.objectives)
     layers_of(model)
     assert not tf.get_default_graph().get_operations()
@@ -112,8 +123,14 @@ def test_later_calls_add_no_variables(name, config):
     known = variables()
     assert known
     model(x, seed())
-    model.encode(x)
-    model.decode(model(x).code)
+    if hasattr(model, 'encode'):
+        model.encode(x)
+    if hasattr(model, 'decode'):
+        model.decode(tf.zeros([2, model.code_size]))
+    if hasattr(model, 'measures'):
+        model.measures(batch())
+    if hasattr(model, 'head'):
+        model.head(on_codes(model))
     for build in model.objectives:
         build(batch())
     for layer, given in layer_batches(model):
@@ -128,7 +145,8 @@ def test_any_call_may_be_the_first(name, config):
     for first in (
         lambda: model(batch().images),
         lambda: model(batch().images, seed()),
-        lambda: [model.encode(batch().images), model.decode(tf.zeros([2, model.code_size]))],
+        lambda: hasattr(model, 'encode') and model.encode(batch().images),
+        lambda: hasattr(model, 'decode') and model.decode(tf.zeros([2, model.code_size])),
         lambda: [build(batch()) for build in model.objectives],
     ):
         with tf.Graph().as_default():
@@ -207,16 +225,19 @@ def test_pictures_of_any_size_come_back_in_their_shape_and_range(name, config, s
     model = made(name, config, shape)
     x = tf.placeholder(tf.float32, [None, *shape])
     outputs = model(x)
-    assert outputs.code.shape.as_list() == [None, model.code_size]
-    assert outputs.reconstruction.shape.as_list() == [None, *shape]
+    wanted = {'code': [model.code_size], 'reconstruction': shape, 'probabilities': [CLASSES]}
+    wanted = {key: wanted[key] for key in outputs._fields if key in wanted}
+    for key, rest in wanted.items():
+        assert getattr(outputs, key).shape.as_list() == [None, *rest], key
     losses = [build(batch(shape)).loss for build in model.objectives]
     assert all(loss.shape.rank == 0 for loss in losses)
     with opened() as session:
         for count in (1, 3):
             found = session.run(outputs, {x: pictures(shape, count)})
-            assert found.code.shape == (count, model.code_size)
-            assert found.reconstruction.shape == (count, *shape)
-            assert 0 <= found.reconstruction.min() <= found.reconstruction.max() <= 1
+            for key, rest in wanted.items():
+                assert getattr(found, key).shape == (count, *rest), key
+                if key != 'code':
+                    assert 0 <= getattr(found, key).min() <= getattr(found, key).max() <= 1
             assert all(np.isfinite(value).all() for value in found)
         assert np.isfinite(session.run(losses)).all()
 
@@ -226,12 +247,14 @@ def test_encode_decode_and_outputs_agree(name, config):
     model = made(name, config)
     x = batch().images
     outputs = model(x)
+    pairs = []
+    if hasattr(outputs, 'code'):
+        pairs.append([outputs.code, model.encode(x)])
+    if hasattr(outputs, 'reconstruction'):
+        pairs.append([outputs.reconstruction, model.decode(outputs.code)])
     with opened() as session:
-        found = session.run(
-            [outputs.code, model.encode(x), outputs.reconstruction, model.decode(outputs.code)]
-        )
-    np.testing.assert_allclose(found[0], found[1], rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(found[2], found[3], rtol=1e-5, atol=1e-6)
+        for one, other in session.run(pairs) if pairs else []:
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
 @every_model
@@ -260,9 +283,9 @@ def test_an_example_is_encoded_alone_as_it_is_among_others(name, config):
 def test_noise_is_a_function_of_the_seed(name, config):
     model = made(name, config)
     x = batch().images
-    found = [model(x, seed(step)).reconstruction for step in (1, 1, 2)]
+    found = [model(x, seed(step)) for step in (1, 1, 2)]
     with opened() as session:
-        first, again, other = session.run(found)
+        first, again, other = (np.concatenate([v.ravel() for v in o]) for o in session.run(found))
     assert np.array_equal(first, again)
     noisy = [corruption.parse(text).level for text in getattr(config, 'corruption', ('none',))]
     if any(noisy):
@@ -298,3 +321,54 @@ def test_the_activations_of_a_pass_are_collected(name, config):
         model(batch().images)
         counts.append(len(tf.get_collection(tf.GraphKeys.ACTIVATIONS)))
     assert counts[1] == 2 * counts[0] > 0
+
+
+@every_model
+def test_losses_are_a_function_of_the_seed(name, config):
+    model = made(name, config)
+    given = [batch()._replace(seed=seed(step)) for step in (1, 1)]
+    found = [[build(each).loss for build in model.objectives] for each in given]
+    with opened() as session:
+        first, again = session.run(found)
+    assert first == again
+
+
+@every_model
+def test_a_head_moves_variables_of_its_own_on_top_of_the_code(name, config):
+    model = made(name, config)
+    if not hasattr(model, 'head'):
+        return
+    model(batch().images)
+    objective = model.head(on_codes(model))
+    assert objective.variables
+    assert None not in tf.gradients(objective.loss, objective.variables)
+    others = set(tf.trainable_variables()) - set(objective.variables)
+    assert tf.gradients(objective.loss, list(others)) == [None] * len(others)
+
+
+@every_model
+def test_the_prior_gives_codes_that_the_seed_alone_decides(name, config):
+    model = made(name, config)
+    if not hasattr(model, 'prior'):
+        return
+    count = tf.placeholder(tf.int32, [])
+    codes = [model.prior(count, seed(step)) for step in (1, 1, 2)]
+    shown = model.decode(codes[0])
+    with opened() as session:
+        (first, again, other), made_of = session.run([codes, shown], {count: 5})
+    assert first.shape == (5, model.code_size)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert made_of.shape == (5, 8, 8, 1)
+
+
+@every_model
+def test_measures_are_finite_and_one_for_each_example(name, config):
+    model = made(name, config)
+    if not hasattr(model, 'measures'):
+        return
+    found = model.measures(batch())
+    with opened() as session:
+        for key, value in session.run(found).items():
+            assert value.shape[0] == 4, key
+            assert np.isfinite(value).all(), key
