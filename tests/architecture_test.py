@@ -25,12 +25,12 @@ PICTURE = """
     training analysis
     models compat
     autoencoding
-    networks
+    networks penalized
     stack
     enlarging
     layers data.pipeline export objectives
     subpixel_fused subpixel_nd events
-    subpixel corruption losses activations summaries figures checkpoints
+    subpixel corruption penalties losses activations summaries figures checkpoints
     data op_library watch
     config
     names checks files progress interrupt

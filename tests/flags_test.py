@@ -85,12 +85,16 @@ AUTOENCODER = {
     'likelihood': 'bernoulli',
     'tied': 'true',
     'corruption': 'gaussian:0.2',
+    'emphasis': '2,1',
+    'penalty': 'l1:0.1',
+    'k_sparse': '2',
+    'weight_decay': '0.1',
 }
 # Family -> its base, and flag -> words that must change its graph.
 CONVOLUTIONS = {'filters': '4,5', 'pooling': 'max', 'activation': 'elu'}
 FAMILIES = {
     'dense': (
-        {'units': '6,3', 'corruption': 'gaussian:0.1'},
+        {'units': '6,3', 'corruption': 'masking:0.1'},
         {
             k: v
             for k, v in {**AUTOENCODER, **NETWORK}.items()
@@ -98,7 +102,7 @@ FAMILIES = {
         },
     ),
     'convolutional': (
-        {**CONVOLUTIONS, 'enlarging': 'deconvolution', 'corruption': 'gaussian:0.1'},
+        {**CONVOLUTIONS, 'enlarging': 'deconvolution', 'corruption': 'masking:0.1'},
         {**AUTOENCODER, **NETWORK, 'enlarging': 'nearest'},
     ),
 }

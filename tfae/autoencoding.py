@@ -1,10 +1,12 @@
 """What autoencoders of every kind share: the loss of a stack, whole or layer by layer.
 
-    joint loss = l(x, x') / D,   greedy loss of layer i = l(h_{i-1}, g_{i-1}(h_i)) / D_{i-1}
+    joint loss = l(x, x') / D + penalty(h_L)
+    greedy loss of layer i = l(h_{i-1}, g_{i-1}(h_i)) / D_{i-1} + penalty(h_i)
 
-l is the squared error or -log p under Bernoulli pixels, D the number of values that it sums over.
-With corruption, what goes in is corrupted and the clean one is the target (Vincent et al., JMLR
-2010): trained jointly the picture, layer by layer the code of the layer below.
+l is the squared error or -log p under Bernoulli pixels, D the number of values that it sums over;
+penalties are those of `tfae.penalties`, weighed, as means over the batch. With corruption, what
+goes in is corrupted and the clean one is the target (Vincent et al., JMLR 2010): trained jointly
+the picture, layer by layer the code of the layer below.
 
 B batch, H W C picture, Z code.
 """
@@ -16,14 +18,17 @@ from typing import Any, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from tfae import activations, checks, corruption, losses, names
+from tfae import activations, checks, corruption, losses, names, penalties
 from tfae.config import broadcast, option
-from tfae.objectives import Batch, Layer, Objective, trainable
+from tfae.objectives import Batch, Layer, Objective, regularization, trainable
+from tfae.penalized import Penalized
 from tfae.stack import Stack
+
+_PROBES = 8  # for the Jacobian's norm in measures
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(corruption.Config):
+class Config(corruption.Config, penalties.Config):
     """What is made small."""
 
     likelihood: losses.Likelihood = option(
@@ -50,12 +55,16 @@ class Autoencoder:
         self.corruption = broadcast(
             'corruption', [corruption.parse(text) for text in config.corruption], len(stack.all)
         )
+        self._penalized = Penalized(config, stack)
         self.objectives = (self._joint,)
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> Outputs:
         """Encodes and decodes `[B, H, W, C]`."""
         checks.rank('images', images, 4)
-        code, logits = self._pass(self.stack.all, images, seed)
+        if seed is not None:
+            images = self.corrupt(images, seed)
+        code = self._encode(self.stack.all, images, seed is not None)
+        logits = self.stack.decode(self.stack.all[::-1], code, seed is not None)
         return Outputs(code, tf.nn.sigmoid(logits), logits)
 
     def encode(self, images: tf.Tensor) -> tf.Tensor:
@@ -66,6 +75,10 @@ class Autoencoder:
     def decode(self, code: tf.Tensor) -> tf.Tensor:
         """`[B, Z]` -> `[B, H, W, C]` in [0, 1]."""
         return tf.nn.sigmoid(self.stack.decode(self.stack.all[::-1], code))
+
+    def corrupt(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Pictures `[B, H, W, C]` as the encoder sees them in training."""
+        return corruption.corrupt(images, self.corruption[0], seed)
 
     def layerwise(self) -> list[Layer]:
         """One `Layer` per encoder layer, input side first."""
@@ -78,9 +91,18 @@ class Autoencoder:
             for i in self.stack.all
         ]
 
+    def measures(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """Per example `[B]`: mean activation of the code, squared norm of its Jacobian."""
+        x = tf.tile(batch.images, [_PROBES, 1, 1, 1])
+        code = self._encode(self.stack.all, x, False)
+        norms = tf.reshape(penalties.contractive(code, x, batch.seed), [_PROBES, -1])
+        return {
+            'mean_activation': tf.reduce_mean(code[: tf.shape(batch.images)[0]], 1),
+            'jacobian_squared_norm': tf.reduce_mean(norms, 0),
+        }
+
     def _joint(self, batch: Batch) -> Objective:
-        loss, mean = self._loss(self.stack.all, batch)
-        terms = {}
+        loss, terms, mean = self._loss(self.stack.all, batch)
         if batch.seed is None and self.config.likelihood == 'bernoulli':
             # No part of the loss: training need not pay for it.
             terms['mse'] = tf.reduce_mean(tf.math.squared_difference(batch.images, mean))
@@ -89,36 +111,43 @@ class Autoencoder:
 
     def _greedy(self, i: int, batch: Batch) -> Objective:
         """Layer `i` as an autoencoder of the codes of the layer below."""
-        loss, _ = self._loss([i], batch)
-        sides = (self.stack.encoder, self.stack.decoder)
-        return Objective(
-            names.layer(i), loss, trainable(*(f'{side}/{names.layer(i)}' for side in sides)), {}
-        )
+        loss, terms, _ = self._loss([i], batch)
+        return Objective(names.layer(i), loss, trainable(*self._scopes([i])), terms)
 
-    def _loss(self, indices: Sequence[int], batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
-        """Mean loss a value, and what the last activation makes of the logits."""
+    def _scopes(self, indices: Sequence[int]) -> list[str]:
+        sides = (self.stack.encoder, self.stack.decoder)
+        return [f'{side}/{names.layer(i)}' for side in sides for i in indices]
+
+    def _loss(
+        self, indices: Sequence[int], batch: Batch
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor], tf.Tensor]:
+        """Loss of these layers, its parts, and what the last activation makes of the logits."""
         below = indices[0] - 1
-        clean = tf.reshape(batch.images, [-1, *self.stack.shapes[below]])
-        _, logits = self._pass(indices, clean, batch.seed)
+        clean = noisy = tf.reshape(batch.images, [-1, *self.stack.shapes[below]])
+        weights, training = None, batch.seed is not None
+        if training:
+            noise = self.corruption[below]
+            noisy = corruption.corrupt(clean, noise, batch.seed)
+            weights = corruption.emphasis(clean, noise, batch.seed, self.config.emphasis)
+        code = self._encode(indices, noisy, training)
+        logits = self.stack.decode(indices[::-1], code, training)
         activation = self.stack.activation(below)
         mean = activations.get(activation)(logits)
         # Codes are probabilities, as pixels are, where the activation is a sigmoid.
         if self.config.likelihood == 'bernoulli' and activation == 'sigmoid':
-            each = losses.bernoulli(clean, logits)
+            each = losses.bernoulli(clean, logits, weights)
         else:
-            each = losses.squared_error(clean, mean)
-        return tf.reduce_mean(each) / self.stack.sizes[below], mean
-
-    def _pass(
-        self, indices: Sequence[int], x: tf.Tensor, seed: tf.Tensor | None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Code `[B, size]` and logits of these layers; with noise where there is a seed."""
-        training = seed is not None
-        if training:
-            x = corruption.corrupt(x, self.corruption[indices[0] - 1], seed)
-        code = self._encode(indices, x, training)
-        return code, self.stack.decode(indices[::-1], code, training)
+            each = losses.squared_error(clean, mean, weights)
+        loss = tf.reduce_mean(each) / self.stack.sizes[below]
+        terms = self._penalized.terms(indices, code, noisy, batch.seed)
+        decay = regularization(*self._scopes(indices))
+        if decay is not None:
+            terms['weight_decay'] = decay
+        if terms:
+            loss, terms = tf.add_n([loss, *terms.values()]), {'reconstruction': loss, **terms}
+        return loss, terms, mean
 
     def _encode(self, indices: Sequence[int], x: tf.Tensor, training: bool) -> tf.Tensor:
         code = self.stack.encode(indices, x, training)
-        return tf.reshape(code, [-1, self.stack.sizes[indices[-1]]])
+        code = tf.reshape(code, [-1, self.stack.sizes[indices[-1]]])
+        return self._penalized.constrained(indices, code)

@@ -18,6 +18,14 @@ T = TypeVar('T')
 _BOOLS = {'true': True, 'false': False, '1': True, '0': False, 'yes': True, 'no': False}
 
 
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A configuration that others are put together from; each part refuses what is wrong in it."""
+
+    def __post_init__(self):
+        """Raises UsageError; a part that overrides it goes on to `super().__post_init__()`."""
+
+
 def option(default: Any, help: str) -> Any:
     """A dataclass field with its default and the line of help that its flag shows."""
     return dataclasses.field(default=default, metadata={'help': help})

@@ -7,18 +7,20 @@ A corruption is written `kind:level` on the command line, for example `masking:0
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
 from tfae import checks
-from tfae.config import option
+from tfae.config import Part, option
 
 KINDS = ('none', 'masking', 'gaussian', 'salt_and_pepper', 'dropout')
+_REPLACING = ('masking', 'salt_and_pepper', 'dropout')
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(Part):
     """What is done to the input of an autoencoder while it is trained."""
 
     corruption: tuple[str, ...] = option(
@@ -27,6 +29,23 @@ class Config:
         'salt_and_pepper or dropout; one value serves all layers. Trained jointly, the first is '
         'applied to the picture.',
     )
+    emphasis: tuple[float, ...] = option(
+        (1.0, 1.0),
+        'Weights of the values that noise has hit and of those it has left, in the loss; for '
+        'noise that replaces values.',
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if len(self.emphasis) != 2 or min(self.emphasis) < 0:
+            came = ','.join(map(str, self.emphasis))
+            raise checks.UsageError(f'--emphasis is {came}; it must be two weights of 0 or more')
+        kinds = {parse(text).kind for text in self.corruption}
+        if self.emphasis != (1, 1) and not kinds & set(_REPLACING):
+            raise checks.UsageError(
+                f'--emphasis needs --corruption={", ".join(_REPLACING[:-1])} or {_REPLACING[-1]}; '
+                f'it is {",".join(self.corruption)}'
+            )
 
 
 class Corruption(NamedTuple):
@@ -83,3 +102,22 @@ def corrupt(x: tf.Tensor, corruption: Corruption, seed: tf.Tensor) -> tf.Tensor:
             return tf.where(uniform < level, salt, x)
         kept = tf.cast(uniform >= level, x.dtype)
         return x * kept / (1 - level) if kind == 'dropout' else x * kept
+
+
+def emphasis(
+    x: tf.Tensor, corruption: Corruption, seed: tf.Tensor, weights: Sequence[float]
+) -> tf.Tensor | None:
+    """Weight of each value of `x` in the loss, by whether `corrupt` hits it with this seed.
+
+    Args:
+      x: float tensor `[B, ...]`.
+      corruption, seed: as in `corrupt`.
+      weights: of the values that are hit and of the others (Vincent et al., JMLR 2010, section
+        4.2).
+    Returns: tensor of the shape of `x`, or None where all weights are 1.
+    """
+    hit, left = weights
+    if (hit, left) == (1, 1) or corruption.kind not in _REPLACING:
+        return None
+    uniform = tf.random.stateless_uniform(tf.shape(x), seed, dtype=x.dtype)
+    return tf.where(uniform < corruption.level, hit * tf.ones_like(x), left * tf.ones_like(x))

@@ -27,8 +27,9 @@ class Inference(NamedTuple):
     code: tf.Tensor | None  # placeholder [B, Z]
     decoded: tf.Tensor | None  # [B, H, W, C]
     labels: tf.Tensor  # placeholder [B], for measures alone
-    seed: tf.Tensor  # placeholder [2], for measures and samples alone
+    seed: tf.Tensor  # placeholder [2], for what is drawn
     measures: dict[str, tf.Tensor]  # name -> [B] or [B, K]
+    corrupted: tf.Tensor | None  # [B, H, W, C]
     count: tf.Tensor  # placeholder, for samples alone
     samples: tf.Tensor | None  # codes [count, Z] from the prior
 
@@ -107,7 +108,7 @@ def in_batches(
 
 
 def _inference(model: Any, image_shape: tuple[int, ...], labelled: bool) -> Inference:
-    code = decoded = samples = None
+    code = decoded = samples = corrupted = None
     measures: dict[str, tf.Tensor] = {}
     with tf.name_scope(f'{names.INFERENCE}/'):
         images = tf.placeholder(tf.float32, [None, *image_shape], names.IMAGES)
@@ -121,12 +122,16 @@ def _inference(model: Any, image_shape: tuple[int, ...], labelled: bool) -> Infe
             decoded = tf.identity(model.decode(code), names.DECODED)
         if hasattr(model, 'prior'):
             samples = tf.identity(model.prior(count, seed), names.SAMPLES)
+        if hasattr(model, 'corrupt'):
+            corrupted = tf.identity(model.corrupt(images, seed), names.CORRUPTED)
         if hasattr(model, 'measures'):
             with tf.name_scope(names.MEASURES):
                 batch = Batch(images, labels if labelled else None, seed)
                 measures = {k: tf.identity(v, k) for k, v in model.measures(batch).items()}
     outputs = type(outputs)(**named)
-    return Inference(images, outputs, code, decoded, labels, seed, measures, count, samples)
+    return Inference(
+        images, outputs, code, decoded, labels, seed, measures, corrupted, count, samples
+    )
 
 
 def _summary(model: Any, source: pipeline.Examples) -> tf.Tensor:

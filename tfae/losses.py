@@ -15,22 +15,34 @@ Likelihood = Literal['squared_error', 'bernoulli']
 _FACTORS = 16
 
 
-def squared_error(targets: tf.Tensor, predictions: tf.Tensor, name: str = 'squared_error'):
+def squared_error(
+    targets: tf.Tensor,
+    predictions: tf.Tensor,
+    weights: tf.Tensor | None = None,
+    name: str = 'squared_error',
+) -> tf.Tensor:
     """Squared distance of each example from its prediction, summed over pixels.
 
     Args:
       targets: float tensor `[B, ...]`.
       predictions: float tensor of the same shape.
+      weights: of the pixels, a tensor of that shape; None weighs all by 1.
       name: of the operation.
     Returns: float tensor `[B]`.
     Raises: ValueError if the static shapes differ.
     """
     checks.same_shape(name, targets=targets, predictions=predictions)
     with tf.name_scope(name):
-        return _sum_pixels(tf.math.squared_difference(targets, predictions))
+        squares = tf.math.squared_difference(targets, predictions)
+        return _sum_pixels(squares if weights is None else weights * squares)
 
 
-def bernoulli(targets: tf.Tensor, logits: tf.Tensor, name: str = 'bernoulli'):
+def bernoulli(
+    targets: tf.Tensor,
+    logits: tf.Tensor,
+    weights: tf.Tensor | None = None,
+    name: str = 'bernoulli',
+) -> tf.Tensor:
     """-log p(target) in nats under independent Bernoulli pixels, summed over pixels.
 
     Grey targets count as probabilities; the sum is then the cross-entropy, whose least value is
@@ -39,13 +51,17 @@ def bernoulli(targets: tf.Tensor, logits: tf.Tensor, name: str = 'bernoulli'):
     Args:
       targets: float tensor `[B, ...]` in [0, 1].
       logits: float tensor of the same shape; sigmoid(logits) are the probabilities.
+      weights: of the pixels, a tensor of that shape; None weighs all by 1.
       name: of the operation.
     Returns: float tensor `[B]`, nats per example.
     Raises: ValueError if the static shapes differ.
     """
     checks.same_shape(name, targets=targets, logits=logits)
     with tf.name_scope(name):
-        return _bernoulli(targets, logits)
+        if weights is None:
+            return _bernoulli(targets, logits)
+        nats = tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=logits)
+        return _sum_pixels(weights * nats)
 
 
 @tf.custom_gradient

@@ -8,14 +8,14 @@ import dataclasses
 from typing import Any
 
 from tfae import activations, checks
-from tfae.config import broadcast, option
+from tfae.config import Part, broadcast, option
 from tfae.stack import Convolution, Dense, Initializer, Padding, Pooling
 
 _OF_CONVOLUTIONS = ('kernel_sizes', 'strides', 'padding', 'pooling')
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(Part):
     """The network."""
 
     filters: tuple[int, ...] = option(
@@ -38,6 +38,7 @@ class Config:
     )
 
     def __post_init__(self):
+        super().__post_init__()
         for name in ('filters', 'kernel_sizes', 'strides', 'pool_sizes', 'units'):
             if min(getattr(self, name), default=1) < 1:
                 value = ','.join(map(str, getattr(self, name)))

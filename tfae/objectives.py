@@ -3,7 +3,7 @@
 B batch, H W C picture, D numbers of a code.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
@@ -36,10 +36,16 @@ class Layer(NamedTuple):
 
 def trainable(*scopes: str) -> list[tf.Variable]:
     """Trainable variables under these scopes of the current variable scope."""
+    return _collected(tf.GraphKeys.TRAINABLE_VARIABLES, scopes)
+
+
+def regularization(*scopes: str) -> tf.Tensor | None:
+    """Sum of the regularization losses of the variables there; None if there are none."""
+    found = _collected(tf.GraphKeys.REGULARIZATION_LOSSES, scopes)
+    return tf.add_n(found) if found else None
+
+
+def _collected(key: str, scopes: Sequence[str]) -> list:
     outer = tf.get_variable_scope().name
     prefixes = [f'{outer}/{scope}/' if outer else f'{scope}/' for scope in scopes]
-    return [
-        variable
-        for prefix in prefixes
-        for variable in tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES, prefix)
-    ]
+    return [item for prefix in prefixes for item in tf.get_collection(key, prefix)]

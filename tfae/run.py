@@ -59,6 +59,19 @@ class Run:
             raise ValueError(f'decode: codes are {codes.shape}; they must be [N, {size}]')
         return graph.in_batches(self.session.run, inference.decoded, {inference.code: codes})
 
+    def restore(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pictures `[N, H, W, C]` as training corrupts them, and what the model makes of those.
+
+        The noise is a function of a picture's place among the others.
+        """
+        inference = self.built.inference
+        if inference.corrupted is None:
+            raise checks.InputError(f'{self._what()} corrupts no pictures')
+        run, feeds = self.session.run, {inference.images: self._pixels(images)}
+        noisy = graph.in_batches(run, inference.corrupted, feeds, inference.seed)
+        restored = self._output(names.RECONSTRUCTION)
+        return noisy, graph.in_batches(run, restored, {inference.images: noisy})
+
     def sample(self, count: int, seed: int = 0) -> np.ndarray:
         """Codes `[count, Z]` from the prior of the family, a function of `seed`."""
         inference = self.built.inference

@@ -62,9 +62,7 @@ class Trainer:
         """See `running.fit`."""
         self._session.run(self._initialize)
         self._begin()
-        if self._over() and (
-            not self._has_codes() or summaries.has_projector(self._folder.path)
-        ):
+        if self._over() and (not self._has_codes() or summaries.has_projector(self._folder.path)):
             self._say_finished()
             return 0
         self._events = EventFile(self._folder.path, self._built.graph, self._step)

@@ -49,3 +49,8 @@ def test_no_bce_goes_below_the_entropy_and_the_pictures_own_logits_reach_it():
 
 def test_black_and_white_pictures_have_no_entropy():
     assert reconstruction.entropy(np.rint(pictures())) == 0
+
+
+def test_psnr_is_twenty_decibels_where_every_pixel_is_off_by_a_tenth():
+    images = np.zeros([3, 2, 2, 1])
+    np.testing.assert_allclose(reconstruction.psnr(images, images + 0.1), 20)

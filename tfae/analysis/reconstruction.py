@@ -3,12 +3,19 @@
 N examples, H x W picture, C channels; pixels in [0, 1].
 """
 
+import math
+
 import numpy as np
 
 
 def mse(images: np.ndarray, reconstructions: np.ndarray) -> float:
     """Mean squared error per pixel of pictures `[N, H, W, C]`."""
     return float(np.mean(np.square(images.astype(np.float64) - reconstructions)))
+
+
+def psnr(images: np.ndarray, restored: np.ndarray) -> float:
+    """Peak signal-to-noise ratio of pictures `[N, H, W, C]` in dB, of their mean squared error."""
+    return -10 * math.log10(mse(images, restored))
 
 
 def bce(images: np.ndarray, logits: np.ndarray) -> float:

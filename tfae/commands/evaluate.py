@@ -59,6 +59,16 @@ def _reconstruction(run: running.Run, loaded: data.DataSet, part: data.Split) ->
         measured['bce_floor'] = reconstruction.entropy(images)
     baseline = pca.Baseline(loaded.train.images, run.built.model.code_size)
     measured['pca_mse'] = reconstruction.mse(images, baseline.reconstruct(images))
+    # A code that says nothing of the pictures alone brings back anything.
+    noise = np.random.RandomState(0).uniform(size=images.shape).astype(np.float32)
+    measured['noise_mse'] = reconstruction.mse(noise, run.reconstruct(noise))
+    if run.built.inference.corrupted is not None:
+        noisy, restored = run.restore(images)
+        if not np.array_equal(noisy, images):
+            measured['corrupted_psnr'] = reconstruction.psnr(images, noisy)
+            measured['restored_psnr'] = reconstruction.psnr(images, restored)
+            projected = baseline.reconstruct(noisy)
+            measured['pca_restored_psnr'] = reconstruction.psnr(images, projected)
     return measured
 
 

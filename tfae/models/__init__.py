@@ -17,6 +17,7 @@ and what of the following it can do:
         model.decode(code)          [B, Z] -> mean pictures [B, H, W, C]
         model.code_size             Z, with either of the two
         model.prior(count, seed)    codes [count, Z] from the distribution that codes should have
+        model.corrupt(images, seed) the pictures as the encoder sees them in training
         model.layerwise()           Layers, input side first, for greedy pretraining
         model.head(batch)           the Objective of what lies on top of the code; `batch.images`
                                     are codes [B, Z], frozen: a phase of its own (--head_epochs)

@@ -53,5 +53,6 @@ class Model(autoencoding.Autoencoder):
                 enlarge=config.enlarging,
                 batch_normalization=config.batch_normalization,
                 kernel_initializer=config.kernel_initializer,
+                weight_decay=config.weight_decay,
             ),
         )

@@ -50,5 +50,6 @@ class Model(autoencoding.Autoencoder):
                 specifications,
                 tied=config.tied,
                 kernel_initializer=config.kernel_initializer,
+                weight_decay=config.weight_decay,
             ),
         )
