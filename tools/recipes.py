@@ -4,7 +4,14 @@
     python tools/recipes.py mlp_mnist ...       these; the others keep the results they have
 
 A recipe that was run before is not run again; one that was stopped goes on where it stood. The
-first lines of a recipe say what it is: `# System:`, `# Target: <measure> <= <number>`, `# Peer:`.
+first lines of a recipe say what it is:
+
+    # System:    in words
+    # Target:    `measure <= number`, `measure / measure >= number` or `measure - measure >= number`
+                 of evaluation.json, where `recipe.measure` is another's; there may be several
+    # Peer:      what it is held against
+    # After:     recipes that are run before it
+    # Evaluate:  flags of `tfae evaluate`
 """
 
 import json
@@ -26,7 +33,10 @@ PAIRS = [
     ('hinton_deep_mnist', 'hinton_deep_joint_mnist'),
 ]
 
+UPSAMPLING = 'upsampling_mnist_'
+
 _COMPARE = {'<=': operator.le, '>=': operator.ge}
+_COMBINE = {'/': operator.truediv, '-': operator.sub}
 
 
 def main(names: list[str]) -> int:
@@ -37,12 +47,14 @@ def main(names: list[str]) -> int:
         print(f'no recipe {", ".join(unknown)}; there are {", ".join(known)}', file=sys.stderr)
         return 2
     for name in names or known:
-        run(name)
+        run(name, [])
     done = [name for name in known if (RUNS / name / 'evaluation.json').is_file()]
     rows = [row(name) for name in done]
     table = '\n'.join([_HEAD, *(line for line, _ in rows)])
     print(table)
     sections = [comparison(a, b) for a, b in PAIRS if a in done and b in done]
+    if any(name.startswith(UPSAMPLING) for name in done):
+        sections.append(enlarging(done))
     parts = [_INTRODUCTION, table, *sections, *(epochs(name) for name in done)]
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text('\n\n'.join(parts) + '\n')
@@ -58,40 +70,77 @@ def main(names: list[str]) -> int:
     return 0 if all(reached for _, reached in rows) else 1
 
 
-def run(name: str) -> None:
-    """Trains and evaluates a recipe, unless its evaluation is there."""
+def header(name: str) -> dict[str, list[str]]:
+    """What a recipe says of itself: word -> its lines."""
+    found: dict[str, list[str]] = {}
+    text = (RECIPES / f'{name}.flags').read_text()
+    for word, line in re.findall(r'^# (\w+): (.*)$', text, re.M):
+        found.setdefault(word, []).append(line)
+    return found
+
+
+def run(name: str, waiting: list[str]) -> None:
+    """Trains and evaluates a recipe, after those that it needs, unless its evaluation is there."""
+    if name in waiting:
+        raise SystemExit(f'recipes wait for each other: {", ".join([*waiting, name])}')
+    said = header(name)
+    for target in said['Target']:
+        for other in re.findall(r'(\w+)\.[a-z_]', target):
+            run(other, [*waiting, name])
+    for other in (word for line in said.get('After', []) for word in line.split()):
+        run(other, [*waiting, name])
     folder = RUNS / name
     if (folder / 'evaluation.json').is_file():
         return
     tfae = [sys.executable, '-m', 'tfae']
-    for words in (
-        ['train', f'--recipe={name}'],
-        ['evaluate', '--checkpoint=last'],
-        ['reconstruct'],
-    ):
+    measuring = [word for line in said.get('Evaluate', []) for word in line.split()]
+    for words in (['train', f'--recipe={name}'], ['evaluate', '--checkpoint=last', *measuring]):
         subprocess.run([*tfae, *words, f'--logdir={folder}'], cwd=ROOT, check=True)
+    if 'mse' in evaluation(name):
+        subprocess.run([*tfae, 'reconstruct', f'--logdir={folder}'], cwd=ROOT, check=True)
+
+
+def evaluation(name: str) -> dict:
+    """What `tfae evaluate` has measured of a recipe."""
+    return json.loads((RUNS / name / 'evaluation.json').read_text())
+
+
+def value(name: str, measure: str) -> float:
+    """A measure of a recipe, or of another that it names."""
+    other, _, key = measure.rpartition('.')
+    return evaluation(other or name)[key]
+
+
+def judge(name: str, target: str) -> tuple[str, bool]:
+    """The figure that a target asks for, in words, and whether it is reached."""
+    *left, sign, bound = target.split()
+    figure = value(name, left[0])
+    if len(left) == 3:
+        figure = _COMBINE[left[1]](figure, value(name, left[2]))
+    reached = _COMPARE[sign](figure, float(bound))
+    return f'**{" ".join(left)} = {figure:.4g}**' + ('' if reached else ' (missed)'), reached
 
 
 def row(name: str) -> tuple[str, bool]:
-    """A line of the table, and whether the target is reached."""
-    header = dict(re.findall(r'^# (\w+): (.*)$', (RECIPES / f'{name}.flags').read_text(), re.M))
-    measured = json.loads((RUNS / name / 'evaluation.json').read_text())
-    measure, sign, bound = header['Target'].split()
-    reached = _COMPARE[sign](measured[measure], float(bound))
-    records = metrics(name)
-    figure = f'**{measure} {measured[measure]:.4f}**' + ('' if reached else ' (missed)')
-    others = ', '.join(f'{k} {measured[k]:.4f}' for k in ('mse', 'bce') if k != measure)
+    """A line of the table, and whether every target is reached."""
+    said, measured, records = header(name), evaluation(name), metrics(name)
+    judged = [judge(name, target) for target in said['Target']]
+    asked = ' '.join(said['Target'])
+    others = [
+        f'{key} {measured[key]:.4f}'
+        for key in ('mse', 'bce', 'pca_mse', 'elbo', 'error')
+        if key in measured and key not in asked.split()
+    ]
     cells = [
         f'`{name}`',
-        header['System'],
-        f'{measure} {sign} {bound}',
-        f'{figure}, {others}',
-        f'{measured["pca_mse"]:.4f}',
-        header['Peer'],
+        said['System'][0],
+        '; '.join(said['Target']),
+        ', '.join([*(text for text, _ in judged), *others]),
+        said['Peer'][0],
         f'{records[-1]["step"]:,}',
         f'{seconds(records):.0f}',
     ]
-    return f'| {" | ".join(cells)} |', reached
+    return f'| {" | ".join(cells)} |', all(reached for _, reached in judged)
 
 
 def metrics(name: str) -> list[dict]:
@@ -151,14 +200,33 @@ def epochs(name: str) -> str:
     lines = [f'### {name}: training loss by epoch', '']
     records = metrics(name)
     for phase in dict.fromkeys(record['phase'] for record in records):
-        found = [f'{r["loss"]:.4f}' for r in records if r['phase'] == phase]
-        lines.append(f'- {phase}: {", ".join(found)}')
+        of_phase = [record for record in records if record['phase'] == phase]
+        for key in of_phase[0]:
+            if key.endswith('loss') and not key.startswith('validation_'):
+                losses = ', '.join(f'{record[key]:.4f}' for record in of_phase)
+                lines.append(f'- {phase}{key.removesuffix("loss").rstrip("/")}: {losses}')
+    return '\n'.join(lines)
+
+
+def enlarging(done: list[str]) -> str:
+    """The ways to enlarge feature maps side by side."""
+    lines = [
+        '## Ways to enlarge',
+        '',
+        '| | test mse | milliseconds a step | parameters |',
+        '| --- | --- | --- | --- |',
+    ]
+    for name in (name for name in done if name.startswith(UPSAMPLING)):
+        measured, records = evaluation(name), metrics(name)
+        pace = 1e3 * seconds(records) / records[-1]['step']
+        way = name.removeprefix(UPSAMPLING)
+        lines.append(f'| {way} | {measured["mse"]:.5f} | {pace:.1f} | {measured["parameters"]:,} |')
     return '\n'.join(lines)
 
 
 _HEAD = (
-    '| recipe | system | target | test set | PCA mse | peer or source | steps | seconds |\n'
-    '| --- | --- | --- | --- | --- | --- | --- | --- |'
+    '| recipe | system | target | test set | peer or source | steps | seconds |\n'
+    '| --- | --- | --- | --- | --- | --- | --- |'
 )
 _INTRODUCTION = """# Results
 

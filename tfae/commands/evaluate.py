@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import numpy as np
+import tensorflow.compat.v1 as tf
 
 from tfae import data, names, running
 from tfae.analysis import classification, pca, reconstruction
@@ -40,6 +41,7 @@ def main(argv: list[str]) -> int:
             )
             print(classification.table(matrix, loaded.class_names))
             measured['confusion'] = matrix.tolist()
+        measured['parameters'] = _parameters(run)
         measured['step'] = run.step
     for name, value in measured.items():
         if not isinstance(value, list):
@@ -70,6 +72,12 @@ def _reconstruction(run: running.Run, loaded: data.DataSet, part: data.Split) ->
             projected = baseline.reconstruct(noisy)
             measured['pca_restored_psnr'] = reconstruction.psnr(images, projected)
     return measured
+
+
+def _parameters(run: running.Run) -> int:
+    """How many numbers training moves."""
+    trained = run.graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
+    return sum(variable.shape.num_elements() for variable in trained)
 
 
 def _code(codes: np.ndarray) -> dict[str, int]:
