@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "subpixel.h"
+
 namespace tfae {
 
 enum class Activation { kIdentity, kRelu, kLeakyRelu, kElu, kSelu, kSigmoid, kTanh };
@@ -21,7 +23,7 @@ constexpr double kSeluScale = 1.0507009873554804934193349852946;
 constexpr double kSeluScaleAlpha = 1.7580993408473768599402175208123;
 
 // exp(x) = scale * (1 + rest), with x cut to what a float can hold. After Cephes' expf.
-inline void SplitExp(float x, float* scale, float* rest) {
+TFAE_HOST_DEVICE inline void SplitExp(float x, float* scale, float* rest) {
   x = x < -87.3f ? -87.3f : x;
   x = x > 88.3f ? 88.3f : x;
   constexpr float kRound = 12582912.f;  // 1.5 * 2^23: adding it rounds to an integer
@@ -42,25 +44,25 @@ inline void SplitExp(float x, float* scale, float* rest) {
   std::memcpy(scale, &bits, sizeof(bits));
 }
 
-inline float Exp(float x) {
+TFAE_HOST_DEVICE inline float Exp(float x) {
   float scale, rest;
   SplitExp(x, &scale, &rest);
   return scale * rest + scale;
 }
 
 // exp(x) - 1, exact to the last bits near 0 too.
-inline float Expm1(float x) {
+TFAE_HOST_DEVICE inline float Expm1(float x) {
   float scale, rest;
   SplitExp(x, &scale, &rest);
   return scale * rest + (scale - 1.f);
 }
 
-inline double Exp(double x) { return std::exp(x); }
-inline double Expm1(double x) { return std::expm1(x); }
+TFAE_HOST_DEVICE inline double Exp(double x) { return std::exp(x); }
+TFAE_HOST_DEVICE inline double Expm1(double x) { return std::expm1(x); }
 
 // F is the type of the computation: double for double, float for all narrower types.
 template <Activation kActivation, typename F>
-inline F Activate(F x) {
+TFAE_HOST_DEVICE inline F Activate(F x) {
   if constexpr (kActivation == Activation::kRelu) {
     return x > F(0) ? x : (x < F(0) ? F(0) : x);  // not-a-number stays
   } else if constexpr (kActivation == Activation::kLeakyRelu) {
@@ -84,7 +86,7 @@ inline F Activate(F x) {
 
 // d activation / d x, at the x whose activation is y.
 template <Activation kActivation, typename F>
-inline F Derivative(F y) {
+TFAE_HOST_DEVICE inline F Derivative(F y) {
   if constexpr (kActivation == Activation::kRelu) {
     return y > F(0) ? F(1) : F(0);
   } else if constexpr (kActivation == Activation::kLeakyRelu) {

@@ -2,67 +2,16 @@
 // bytes out) / bandwidth, so all that counts is that both sides are touched in whole transactions.
 //
 //   direct   DCR, NHWC with runs of at least a sector (32 bytes): one thread moves one unit of up
-//   to
-//            16 bytes, and neighbouring threads neighbouring units, on both sides.
+//            to 16 bytes, and neighbouring threads neighbouring units, on both sides.
 //   tiled    everything else: a block reads a tile in the order of its input, keeps it in shared
 //            memory and writes it in the order of its output.
-//
-// Includes no TensorFlow header: those need TensorFlow's own copy of CUDA's. The same source runs
-// on the CPU under tests/cuda_emulation.h.
 
 #include "subpixel_gpu.h"
 
-#ifdef TFAE_EMULATE_CUDA
-#include "cuda_emulation.h"
-#else
-#include <cuda_runtime.h>
-#define TFAE_LAUNCH(kernel, grid, threads, shared, stream, ...) \
-  kernel<<<grid, threads, shared, static_cast<cudaStream_t>(stream)>>>(__VA_ARGS__)
-#define TFAE_SHARED(name) extern __shared__ __align__(16) char name[]
-#endif
-
-#ifndef TFAE_NARROW_COUNT
-// Below this 32-bit indices do, one step of the grid beyond the end included.
-#define TFAE_NARROW_COUNT (int64_t{2000} << 20)
-#endif
+#include "subpixel_cuda.h"
 
 namespace tfae {
 namespace {
-
-#ifndef TFAE_THREADS
-#define TFAE_THREADS 256
-#endif
-constexpr int kThreads = TFAE_THREADS;
-constexpr int64_t kTileBytes = 16 << 10;  // of shared memory for a block: many blocks stay resident
-constexpr int64_t kMostBlocks = 1 << 16;
-
-__device__ inline uint32_t HighProduct(uint32_t a, uint32_t b) { return __umulhi(a, b); }
-__device__ inline uint64_t HighProduct(uint64_t a, uint64_t b) { return __umul64hi(a, b); }
-
-// Division by a number known at launch: a product and a shift. Exact for dividends below
-// 2^(bits - 1). Granlund and Montgomery 1994, Division by Invariant Integers, section 4.
-template <typename I>
-struct Divisor {
-  I value = 1;
-  I magic = 1;
-  int shift = 0;
-
-  Divisor() = default;
-  explicit Divisor(int64_t divisor) : value(static_cast<I>(divisor)) {
-    while ((static_cast<uint64_t>(1) << shift) < static_cast<uint64_t>(divisor)) ++shift;
-    const unsigned __int128 one = 1;
-    const int bits = 8 * sizeof(I);
-    magic = static_cast<I>((one << bits) * ((one << shift) - value) / value + 1);
-  }
-
-  __device__ I Quotient(I n) const { return (HighProduct(n, magic) + n) >> shift; }
-  // Returns n / value and leaves the rest in n.
-  __device__ I Split(I* n) const {
-    const I quotient = Quotient(*n);
-    *n -= quotient * value;
-    return quotient;
-  }
-};
 
 struct alignas(16) Unit16 {
   uint64_t low, high;
@@ -186,13 +135,6 @@ __global__ void PlainKernel(const U* from, U* to, Geometry g) {
       to[SmallIndex(k, g)] = from[k];
     }
   }
-}
-
-int Blocks(int64_t wanted) { return static_cast<int>(wanted < kMostBlocks ? wanted : kMostBlocks); }
-
-const char* Launched() {
-  const cudaError_t error = cudaGetLastError();
-  return error == cudaSuccess ? nullptr : cudaGetErrorString(error);
 }
 
 template <typename U, bool kShuffle>
