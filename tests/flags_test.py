@@ -1,6 +1,8 @@
 """Every flag decides something: it changes the graph, or what is made elsewhere, or is refused."""
 
 import dataclasses
+import functools
+import re
 
 import pytest
 import tensorflow.compat.v1 as tf
@@ -105,6 +107,31 @@ FAMILIES = {
         {**CONVOLUTIONS, 'enlarging': 'deconvolution', 'corruption': 'masking:0.1'},
         {**AUTOENCODER, **NETWORK, 'enlarging': 'nearest'},
     ),
+    'variational': (
+        {
+            **CONVOLUTIONS,
+            'enlarging': 'deconvolution',
+            'units': '6',
+            'code_size': '3',
+            'likelihood': 'gaussian',
+            'corruption': 'masking:0.1',
+        },
+        {
+            **NETWORK,
+            'enlarging': 'nearest',
+            'code_size': '4',
+            'likelihood': 'bernoulli',
+            'variance': '0.5',
+            'learn_variance': 'true',
+            'beta': '2',
+            'kl_warmup_steps': '10',
+            'free_bits': '0.1',
+            'samples': '2',
+            'evaluation_samples': '7',
+            'corruption': 'gaussian:0.2',
+            'emphasis': '2,1',
+        },
+    ),
 }
 CASES = [
     pytest.param(family, name, id=f'{family}, {name}')
@@ -143,7 +170,15 @@ def model_graph(family, words):
             objective(batch._replace(seed=None))
         if hasattr(model, 'measures'):
             model.measures(batch)
-        return made.as_graph_def().SerializeToString(deterministic=True)
+        # The functions of a loop are numbered through the process.
+        return re.sub(r'(while_(?:body|cond))_\d+', r'\1', str(made.as_graph_def()))
+
+
+@functools.cache
+def base_graph(family):
+    found = model_graph(family, FAMILIES[family][0])
+    assert found == model_graph(family, FAMILIES[family][0])  # the comparison means something
+    return found
 
 
 def test_every_flag_is_known_to_decide_something():
@@ -177,8 +212,7 @@ def test_every_flag_of_a_family_is_known(family):
 @pytest.mark.parametrize('family, name', CASES)
 def test_a_flag_of_a_family_changes_its_graph_or_is_refused(family, name):
     base, changes = FAMILIES[family]
-    found = model_graph(family, base)
-    assert found == model_graph(family, base)
+    found = base_graph(family)
     try:
         assert model_graph(family, {**base, name: changes[name]}) != found
     except checks.UsageError as refusal:

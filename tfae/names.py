@@ -19,6 +19,9 @@ MEAN_ACTIVATION = 'mean_activation'
 # Scopes of a model.
 ENCODER = 'encoder'
 DECODER = 'decoder'
+MEAN = 'mean'  # of a code's distribution
+LOG_VARIANCE = 'log_variance'  # of a code's distribution; of the pixels, in the decoder
+KL_BY_DIMENSION = 'kl_by_dimension'
 NORMALIZATION = 'normalization'  # within a layer's scope
 
 
@@ -51,6 +54,7 @@ SHUFFLE_BIAS_ACTIVATION = 'shuffle_bias_activation'
 
 # Objectives.
 RECONSTRUCTION = 'reconstruction'
+BOUND = 'bound'
 LOSS = 'loss'
 
 # What a run adds to the graph beside its model.
