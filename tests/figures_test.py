@@ -47,3 +47,23 @@ def test_no_window_is_opened_and_no_figure_is_left(tmp_path):
     assert matplotlib.get_backend().lower() == 'agg'
     figures.save_rows(tmp_path / 'a.png', rows(), 'title')
     assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+def test_sheets_stand_beside_one_another(tmp_path, channels):
+    figures.save_sheets(tmp_path / 'a.png', rows(7, channels), 3, 'title')
+    sheet = np.asarray(Image.open(tmp_path / 'a.png').convert('L'))
+    assert sheet.shape[1] > 1.5 * sheet.shape[0]
+    assert sheet.std() > 20
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+def test_a_film_shows_every_picture_and_begins_again(tmp_path, channels):
+    figures.save_film(tmp_path / 'a.gif', rows(4, channels), seconds=0.2)
+    film = Image.open(tmp_path / 'a.gif')
+    assert (film.n_frames, film.info['loop'], film.info['duration']) == (4, 0, 200)
+    frames = []
+    for k in range(4):
+        film.seek(k)
+        frames.append(np.asarray(film.convert('L')).astype(int))
+    assert all(np.abs(a - b).max() > 50 for a, b in zip(frames, frames[1:], strict=False))

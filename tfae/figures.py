@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import matplotlib
 import numpy as np
+from PIL import Image, ImageDraw
 
 from tfae.files import replacing
 
@@ -41,6 +42,70 @@ def save_rows(path: pathlib.Path, rows: Mapping[str, np.ndarray], title: str) ->
     with replacing(path) as temporary:
         figure.savefig(temporary)
     plt.close(figure)
+
+
+def save_sheets(
+    path: pathlib.Path, sheets: Mapping[str, np.ndarray], columns: int, title: str
+) -> None:
+    """Draws sheets of pictures beside one another, each with its label above.
+
+    Args:
+      path: of the PNG.
+      sheets: label -> pictures `[N, H, W, C]`, `columns` a row; values are clipped to [0, 1].
+      columns: of each sheet.
+      title: above all sheets.
+    """
+    side = max(3.0, 0.36 * columns)  # inches
+    figure, axes = plt.subplots(
+        1, len(sheets), figsize=(side * len(sheets), side + 0.7), squeeze=False, dpi=150
+    )
+    for (label, pictures), axis in zip(sheets.items(), axes[0], strict=True):
+        axis.imshow(_sheet(pictures, columns), cmap='gray', vmin=0, vmax=1, interpolation='nearest')
+        axis.set_title(label, fontsize=9)
+        axis.axis('off')
+    figure.suptitle(title, fontsize=10)
+    figure.tight_layout()
+    with replacing(path) as temporary:
+        figure.savefig(temporary)
+    plt.close(figure)
+
+
+def save_film(path: pathlib.Path, films: Mapping[str, np.ndarray], seconds: float = 0.1) -> None:
+    """Writes films beside one another as a GIF that begins again at its end.
+
+    Args:
+      path: of the GIF.
+      films: label -> pictures `[N, H, W, C]`, the same N in each; the label stands below.
+      seconds: that each picture is shown.
+    """
+    frames = []
+    for pictures in zip(*films.values(), strict=True):
+        scale = max(1, 140 // pictures[0].shape[0])
+        shown = [
+            np.kron(_shown(p), np.ones([scale, scale] + [1] * (p.shape[-1] == 3))) for p in pictures
+        ]
+        row = np.concatenate(
+            [np.pad(s, [(0, 16), (0, 4), *[(0, 0)] * (s.ndim - 2)]) for s in shown], 1
+        )
+        frame = Image.fromarray(np.rint(255 * row).astype(np.uint8))
+        draw = ImageDraw.Draw(frame)
+        for i, label in enumerate(films):
+            white = 255 if frame.mode == 'L' else (255, 255, 255)
+            draw.text((i * shown[0].shape[1] + 4 * i + 4, frame.height - 14), label, fill=white)
+        frames.append(frame)
+    first, *others = frames
+    with replacing(path) as temporary:
+        first.save(temporary, save_all=True, append_images=others, duration=1000 * seconds, loop=0)
+
+
+def _sheet(pictures: np.ndarray, columns: int) -> np.ndarray:
+    """Pictures `[N, H, W, C]` as one, `columns` a row, the last row filled up with white."""
+    count, height, width, channels = pictures.shape
+    rows = -(-count // columns)
+    filled = np.ones([rows * columns, height, width, channels])
+    filled[:count] = pictures
+    filled = filled.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
+    return _shown(filled.reshape(rows * height, columns * width, channels))
 
 
 def _shown(picture: np.ndarray) -> np.ndarray:

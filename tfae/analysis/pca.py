@@ -15,6 +15,7 @@ class Baseline:
     def __init__(self, images: np.ndarray, components: int):
         """Fits pictures `[N, H, W, C]`; more components than N or the pixels are not kept."""
         flat = _flat(images)
+        self._shape = images.shape[1:]
         self.components = min(components, *flat.shape)
         # Exact: the randomised solver's error would be counted as PCA's.
         self._pca = PCA(self.components, svd_solver='covariance_eigh').fit(flat)
@@ -25,7 +26,11 @@ class Baseline:
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """Pictures `[N, H, W, C]` -> their projections `[N, H, W, C]`, not clipped to [0, 1]."""
-        return self._pca.inverse_transform(self.encode(images)).reshape(images.shape)
+        return self.decode(self.encode(images))
+
+    def decode(self, scores: np.ndarray) -> np.ndarray:
+        """Scores `[N, Z]` -> pictures `[N, H, W, C]`, not clipped to [0, 1]."""
+        return self._pca.inverse_transform(scores).reshape(-1, *self._shape)
 
 
 def _flat(images: np.ndarray) -> np.ndarray:

@@ -1,0 +1,54 @@
+"""`tfae interpolate`: strips, squares and films between pictures."""
+
+import numpy as np
+import pytest
+import tfae_program
+from PIL import Image
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('interpolate')
+    words = ('train', '--units=8,4', '--epochs=1', '--logdir=run')
+    assert tfae_program.run(*words, cwd=folder).code == 0
+    return folder / 'run'
+
+
+def made(run, *words):
+    done = tfae_program.run('interpolate', '--logdir=run', *words, cwd=run.parent)
+    assert (done.code, done.err) == (0, ''), done
+    return [run.parent / line for line in done.out.splitlines()[1:]]
+
+
+def test_two_pictures_give_a_strip_and_a_looped_film(run):
+    paths = made(run, '--indices=0,1', '--steps=5')
+    figures = run / 'figures'
+    assert paths == [figures / 'interpolation.png', figures / 'interpolation.gif']
+    film = Image.open(paths[1])
+    assert film.n_frames == 8  # there and back, the ends once each
+    assert film.info['loop'] == 0
+    assert np.asarray(Image.open(paths[0]).convert('L')).std() > 20
+
+
+def test_four_classes_give_a_square_too(run):
+    paths = made(run, '--classes=7,2,3,0', '--steps=3', '--output=elsewhere')
+    names = ['interpolation.png', 'interpolation.gif', 'interpolation_square.png']
+    assert paths == [run.parent / 'elsewhere' / name for name in names]
+
+
+@pytest.mark.parametrize(
+    'words, code, want',
+    [
+        ((), 2, '--classes or --indices must name at least two pictures'),
+        (('--indices=3',), 2, '--classes or --indices must name at least two pictures'),
+        (('--indices=0,1', '--classes=1,2'), 2, '--classes and --indices exclude each other'),
+        (('--indices=0,360',), 2, '--indices is 360; it must lie in [0, 359]'),
+        (('--classes=7,x',), 2, "--classes is 'x'; it must be one of 0, 1, 2"),
+        (('--indices=0,1', '--steps=1'), 2, '--steps is 1; it must lie in [2, 100]'),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(run, words, code, want):
+    before = tfae_program.contents(run)
+    done = tfae_program.run('interpolate', '--logdir=run', *words, cwd=run.parent)
+    assert done.refusal(code).startswith(want)
+    assert tfae_program.contents(run) == before

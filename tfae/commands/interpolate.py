@@ -1,0 +1,105 @@
+"""Draw the way from picture to picture through the code, PCA's of the same code size beside it.
+
+Two pictures or more give a strip and a looped film; four give a square too, with them at its
+corners.
+"""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from tfae import checks, data, figures, running
+from tfae.analysis import interpolation, pca
+from tfae.commands import _flags
+from tfae.config import option
+from tfae.folder import FIGURES
+
+_WAYS = {'linear': interpolation.linear, 'spherical': interpolation.spherical}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(_flags.LookAtData):
+    """Between which pictures."""
+
+    classes: tuple[str, ...] = option(
+        (), 'Classes by name or number; the first picture of each is taken.'
+    )
+    indices: tuple[int, ...] = option((), 'Or the places of pictures in the part, from 0.')
+    steps: int = option(9, 'Pictures from one to the next, both among them.')
+    output: str = option('', "Folder for the pictures; empty: the run's figures/.")
+
+
+def main(argv: list[str]) -> int:
+    """Runs `tfae interpolate`; returns the exit code 0.
+
+    Raises: UsageError or InputError as `_flags.LookAtData` does, or where a picture is not there.
+    """
+    flags = _flags.read('interpolate', __doc__, Config, argv)
+    checks.in_range('--steps', flags.steps, 2, 100)
+    with flags.open() as run:
+        loaded, part = flags.load(run)
+        chosen = _chosen(flags, loaded, part)
+        if len(chosen) < 2:
+            raise checks.UsageError('--classes or --indices must name at least two pictures')
+        images = data.pixels(part.images[chosen])
+        baseline = pca.Baseline(loaded.train.images, run.built.model.code_size)
+        folder = pathlib.Path(flags.output or run.folder.path / FIGURES)
+        for path in _drawn(run, baseline, images, flags, folder):
+            print(path)
+    return 0
+
+
+def _drawn(
+    run: running.Run,
+    baseline: pca.Baseline,
+    images: np.ndarray,
+    flags: Config,
+    folder: pathlib.Path,
+) -> list[pathlib.Path]:
+    """Writes strip, film and, of four pictures, square; returns their paths."""
+    family = run.experiment.model
+    keys, scores = run.encode(images), baseline.encode(images)
+    strips, films = {}, {}
+    for name, way in _WAYS.items():
+        strips[f'{family}\n{name}'] = run.decode(interpolation.strip(keys, flags.steps, way))
+        films[name] = run.decode(interpolation.loop(keys, flags.steps, way))
+    straight = interpolation.linear
+    strips['PCA\nlinear'] = baseline.decode(interpolation.strip(scores, flags.steps, straight))
+    films['PCA'] = baseline.decode(interpolation.loop(scores, flags.steps, straight))
+    size = run.built.model.code_size
+    title = f'{run.experiment.data.dataset}, {flags.split}: between {len(images)} pictures'
+    title += f' through a code of {size} numbers'
+    made = [folder / 'interpolation.png', folder / 'interpolation.gif']
+    figures.save_rows(made[0], strips, title)
+    figures.save_film(made[1], films)
+    if len(images) == 4:
+        squares = {}
+        for name, codes, decode in ((family, keys, run.decode), ('PCA', scores, baseline.decode)):
+            plane = interpolation.square(codes, flags.steps, straight)
+            squares[name] = decode(plane.reshape(-1, plane.shape[-1]))
+        made.append(folder / 'interpolation_square.png')
+        figures.save_sheets(made[2], squares, flags.steps, title)
+    return made
+
+
+def _chosen(flags: Config, loaded: data.DataSet, part: data.Split) -> list[int]:
+    """Places of the pictures asked for."""
+    if flags.classes and flags.indices:
+        raise checks.UsageError('--classes and --indices exclude each other')
+    for index in flags.indices:
+        checks.in_range('--indices', index, 0, len(part.images) - 1)
+    if flags.classes and part.labels is None:
+        raise checks.UsageError(f'--classes: {loaded.name} has no labels; --indices names pictures')
+    return [*flags.indices, *(_first(word, loaded, part) for word in flags.classes)]
+
+
+def _first(word: str, loaded: data.DataSet, part: data.Split) -> int:
+    """The place of the first picture of a class."""
+    known = [*loaded.class_names, *map(str, range(loaded.classes))]
+    checks.one_of('--classes', word, known)
+    number = known.index(word) if word in loaded.class_names else int(word)
+    places = np.flatnonzero(part.labels == number)
+    if not len(places):
+        raise checks.InputError(f'--classes: the part holds no picture of class {word}')
+    return int(places[0])
