@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.ndimage
 import scipy.special
 import sklearn.metrics
 
@@ -54,3 +55,31 @@ def test_black_and_white_pictures_have_no_entropy():
 def test_psnr_is_twenty_decibels_where_every_pixel_is_off_by_a_tenth():
     images = np.zeros([3, 2, 2, 1])
     np.testing.assert_allclose(reconstruction.psnr(images, images + 0.1), 20)
+
+
+def test_pictures_are_as_sharp_as_themselves_and_as_their_mirror_images():
+    x = pictures()
+    assert reconstruction.sharpness(x, x) == 1
+    np.testing.assert_allclose(reconstruction.sharpness(x, 1 - x), 1, rtol=1e-6)
+
+
+def test_sharpness_is_the_ratio_of_mean_gradient_magnitudes():
+    images, restored = np.zeros([1, 4, 4, 1]), np.zeros([1, 4, 4, 1])
+    images[:, 2:] = 1  # an edge of height 1 across four columns
+    restored[0, 3, 3] = 0.5  # a slope above it and one to its left
+    np.testing.assert_allclose(reconstruction.sharpness(images, restored), 2 * 0.5 / 4)
+    restored[0, 3, 3], restored[0, 1, 1] = 0, 1  # 1 above, 1 to the left, root of 2 in its place
+    want = (2 + np.sqrt(2)) / 4
+    np.testing.assert_allclose(reconstruction.sharpness(images, restored), want)
+
+
+def test_blurred_pictures_are_less_sharp():
+    x = pictures(count=20)
+    blurred = scipy.ndimage.uniform_filter(x, (0, 2, 2, 0))
+    assert reconstruction.sharpness(x, blurred) < 0.7
+
+
+def test_pictures_without_an_edge_do_not_divide_by_zero():
+    blank = np.full([2, 1, 1, 1], 0.5)
+    assert reconstruction.sharpness(blank, blank) == 0
+    assert np.isfinite(reconstruction.sharpness(np.zeros([1, 2, 2, 1]), np.eye(2)[None, ..., None]))

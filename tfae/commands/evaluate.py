@@ -55,7 +55,11 @@ def main(argv: list[str]) -> int:
 def _reconstruction(run: running.Run, loaded: data.DataSet, part: data.Split) -> dict[str, float]:
     """How well pictures come back, and how well PCA's do."""
     images, outputs = data.pixels(part.images), run.built.inference.outputs
-    measured = {'mse': reconstruction.mse(images, run.reconstruct(images))}
+    restored = run.reconstruct(images)
+    measured = {
+        'mse': reconstruction.mse(images, restored),
+        'sharpness': reconstruction.sharpness(images, restored),
+    }
     if hasattr(outputs, names.LOGITS):
         measured['bce'] = reconstruction.bce(images, run.fetch(outputs.logits, images))
         measured['bce_floor'] = reconstruction.entropy(images)
