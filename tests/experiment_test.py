@@ -53,7 +53,10 @@ def test_every_family_goes_through_json(name):
         (content(training={'seeds': 1}), "here: training has an unknown field 'seeds'; did you"),
         (content(family={'units': 'many'}), "here: family: units is 'many'; it must be a comma"),
         (content(data=3), 'here: data is int; it must be an object'),
-        (content(training={'batch_size': 0}), r'here: --batch_size is 0; it must lie in \[1, inf'),
+        (
+            content(training={'batch_size': -1}),
+            r'here: --batch_size is -1; it must lie in \[0, inf',
+        ),
         (content(signature={'train': '1'}), "here: signature: train is '1'; it must be a whole"),
     ],
     ids=lambda value: value if isinstance(value, str) else '',

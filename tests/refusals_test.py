@@ -64,7 +64,7 @@ def refuse(folder, code, text, *argv, **more):
         ('train --logdir=run --epochs=-1', '--epochs is -1; it must lie in [0, inf)'),
         ('train --logdir=run --learning_rate=nan', '--learning_rate is nan'),
         ('train --logdir=run --learning_rate=fast', 'it must be a number'),
-        ('train --logdir=run --batch_size=0', '--batch_size is 0'),
+        ('train --logdir=run --batch_size=-1', '--batch_size is -1'),
         (
             'train --logdir=run --batch_size=2000',
             '--batch_size is 2000; the training set has only 1293 examples',
@@ -385,7 +385,7 @@ def test_a_run_may_be_looked_into_while_it_trains(tmp_path):
         (lambda c: c['family'].update(units=[]), 'units is '),
         (lambda c: c['family'].update(tied=1), 'family: tied is 1; it must be true or false'),
         (lambda c: c['training'].update(optimizer='adm'), "training: optimizer is 'adm'; it must"),
-        (lambda c: c['training'].update(batch_size=0), 'config.json: --batch_size is 0'),
+        (lambda c: c['training'].update(batch_size=-1), 'config.json: --batch_size is -1'),
         (lambda c: c['training'].update(learning_rate=None), 'learning_rate is None'),
         (lambda c: c['data'].update(dataset='digit'), 'did you mean digits'),
         (lambda c: c.update(model='dens'), "config.json: --model is 'dens'"),

@@ -96,6 +96,27 @@ def test_a_run_killed_while_it_writes_checkpoints_ends_byte_identical(tmp_path, 
     assert_same(logdir, whole(*argv))
 
 
+@pytest.mark.parametrize('order', ['sequential', 'with_replacement'])
+def test_a_killed_run_of_another_order_ends_byte_identical(tmp_path, whole, order):
+    argv = ('train', '--units=8,4', f'--order={order}', '--epochs=9', *OFTEN)
+    logdir = tmp_path / 'run'
+    assert kill_many_times(argv, logdir, [2, 5], seed=0)
+    assert tfae_program.run(*argv, f'--logdir={logdir}', cwd=tmp_path).code == 0
+    assert_same(logdir, whole(*argv))
+
+
+def test_a_killed_run_of_full_batches_ends_byte_identical(tmp_path, whole):
+    argv = ('train', '--units=8,4', '--batch_size=0', '--epochs=60', '--corruption=masking:0.3')
+    argv = (*argv, '--accumulation_steps=3', *OFTEN)
+    logdir = tmp_path / 'run'
+    assert kill_many_times(argv, logdir, [5, 30], seed=0)
+    assert tfae_program.run(*argv, f'--logdir={logdir}', cwd=tmp_path).code == 0
+    assert_same(logdir, whole(*argv))
+    records = tfae_program.metrics(logdir)
+    assert [record['step'] for record in records] == list(range(1, 61))  # a step is an epoch
+    assert [record['epoch'] for record in records] == list(range(1, 61))
+
+
 def test_a_killed_run_shows_in_tensorboard_what_the_whole_one_shows(tmp_path, whole):
     argv = (*GREEDY, *OFTEN)
     logdir = tmp_path / 'run'

@@ -85,6 +85,11 @@ def test_joint_training_is_one_phase():
     assert (found[0].source.count, found[0].validation.count) == (70, 40)
 
 
+def test_a_step_of_a_full_batch_is_an_epoch():
+    found = build(GREEDY, dataclasses.replace(STEPS, batch_size=0))
+    assert [(p.start, p.stop) for p in found] == [(0, 2), (2, 4), (4, 6), (6, 8)]
+
+
 def test_greedy_phases_come_before_fine_tuning():
     config = schedule.Config('greedy', (1, 0, 3), (0.1, 0.2, 0.3))
     found = build(config, dataclasses.replace(STEPS, epochs=0))
@@ -106,6 +111,7 @@ def test_one_value_serves_all_layers_and_no_rate_is_that_of_the_training():
     'config, settings, want',
     [
         (GREEDY, {'batch_size': 71}, '--batch_size is 71; the training set has only 70 examples'),
+        (GREEDY, {'batch_size': 0, 'accumulation_steps': 3}, 'it must divide --batch_size, 70,'),
         (schedule.Config('greedy', (1, 2)), {}, r'--pretraining_epochs has 2 values \(1,2\);'),
         (schedule.Config('greedy', ()), {}, r'--pretraining_epochs has 0 values \(\); '),
         (

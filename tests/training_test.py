@@ -57,8 +57,13 @@ def steps(count, made, **config_fields):
     return found
 
 
-def by_hand(optimizer, count, momentum=0.9, rate=0.1):
-    """TF1's rules, as its kernels define them."""
+def by_hand(optimizer, count, rate=0.1, **numbers):
+    """TF1's rules, as its kernels define them, with TF1's numbers where none are given."""
+    momentum = numbers.get('momentum', 0.9)
+    beta1, beta2 = numbers.get('adam_beta1', 0.9), numbers.get('adam_beta2', 0.999)
+    decay = numbers.get('rmsprop_decay', 0.9)
+    adam_epsilon = numbers.get('adam_epsilon', 1e-8)
+    rmsprop_epsilon = numbers.get('rmsprop_epsilon', 1e-10)
     w = START.copy()
     a, b = np.zeros(3), np.zeros(3)
     if optimizer == 'adagrad':
@@ -79,13 +84,14 @@ def by_hand(optimizer, count, momentum=0.9, rate=0.1):
             a = a + g**2
             w = w - rate * g / np.sqrt(a)
         elif optimizer == 'rmsprop':
-            a = 0.9 * a + 0.1 * g**2
-            b = momentum * b + rate * g / np.sqrt(a + 1e-10)
+            a = decay * a + (1 - decay) * g**2
+            b = momentum * b + rate * g / np.sqrt(a + rmsprop_epsilon)
             w = w - b
         elif optimizer == 'adam':
-            a = 0.9 * a + 0.1 * g
-            b = 0.999 * b + 0.001 * g**2
-            w = w - rate * math.sqrt(1 - 0.999**t) / (1 - 0.9**t) * a / (np.sqrt(b) + 1e-8)
+            a = beta1 * a + (1 - beta1) * g
+            b = beta2 * b + (1 - beta2) * g**2
+            scaled = rate * math.sqrt(1 - beta2**t) / (1 - beta1**t)
+            w = w - scaled * a / (np.sqrt(b) + adam_epsilon)
         yield w
 
 
@@ -96,10 +102,44 @@ def test_updates_are_those_of_tf1(optimizer):
         np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize('optimizer', ['momentum', 'nesterov', 'rmsprop'])
-def test_momentum_is_that_of_the_configuration(optimizer):
-    got = steps(2, [distance], optimizer=optimizer, momentum=0.5)
-    np.testing.assert_allclose(got[1], list(by_hand(optimizer, 2, 0.5))[1], rtol=2e-6)
+@pytest.mark.parametrize(
+    'optimizer, field, value',
+    [
+        ('momentum', 'momentum', 0.5),
+        ('nesterov', 'momentum', 0.5),
+        ('rmsprop', 'momentum', 0.5),
+        ('rmsprop', 'rmsprop_decay', 0.2),
+        ('rmsprop', 'rmsprop_epsilon', 0.3),
+        ('adam', 'adam_beta1', 0.5),
+        ('adam', 'adam_beta1', 0.0),
+        ('adam', 'adam_beta2', 0.5),
+        ('adam', 'adam_epsilon', 0.3),
+    ],
+)
+def test_each_number_of_a_rule_is_that_of_the_configuration(optimizer, field, value):
+    got = steps(3, [distance], optimizer=optimizer, **{field: value})
+    want = list(by_hand(optimizer, 3, **{field: value}))
+    np.testing.assert_allclose(got, want, rtol=2e-6, atol=1e-6)
+    assert np.abs(want[2] - list(by_hand(optimizer, 3))[2]).max() > 1e-3  # it decides something
+
+
+@pytest.mark.parametrize(
+    'optimizer, fields, want',
+    [
+        ('sgd', {'momentum': 0.5}, 'momentum, nesterov or rmsprop'),
+        ('adam', {'momentum': 0.5}, 'momentum, nesterov or rmsprop'),
+        ('rmsprop', {'adam_beta1': 0.5}, 'adam'),
+        ('momentum', {'adam_beta2': 0.5}, 'adam'),
+        ('sgd', {'adam_epsilon': 0.5}, 'adam'),
+        ('adam', {'rmsprop_decay': 0.5}, 'rmsprop'),
+        ('adagrad', {'rmsprop_epsilon': 0.5}, 'rmsprop'),
+    ],
+)
+def test_a_number_that_the_rule_does_not_read_is_refused(optimizer, fields, want):
+    (name,) = fields
+    with pytest.raises(checks.UsageError) as error:
+        training.Config(optimizer=optimizer, **fields)
+    assert str(error.value) == f'--{name} needs --optimizer={want}; it is {optimizer}'
 
 
 @pytest.mark.parametrize(
@@ -342,7 +382,13 @@ def test_a_phase_without_steps_has_a_rate():
         ('learning_rate_end', -1, '[0, inf)'),
         ('warmup_epochs', -1, '[0, inf)'),
         ('momentum', -0.1, '[0, inf)'),
-        ('batch_size', 0, '[1, inf)'),
+        ('adam_beta1', 1.0, '[0, 1)'),
+        ('adam_beta1', -0.1, '[0, 1)'),
+        ('adam_beta2', math.nan, '[0, 1)'),
+        ('adam_epsilon', -1e-8, '[0, inf)'),
+        ('rmsprop_decay', 1.5, '[0, 1)'),
+        ('rmsprop_epsilon', -1, '[0, inf)'),
+        ('batch_size', -1, '[0, inf)'),
         ('accumulation_steps', 0, '[1, inf)'),
         ('clip_norm', -1, '[0, inf)'),
         ('epochs', -1, '[0, inf)'),
@@ -360,3 +406,22 @@ def test_parts_must_divide_the_batch():
     wanted = '--accumulation_steps is 5; it must divide --batch_size, 64'
     with pytest.raises(checks.UsageError, match=wanted):
         training.Config(accumulation_steps=5)
+
+
+def test_a_batch_of_zero_is_the_whole_set():
+    assert training.Config(batch_size=0).batch(70) == 70
+    assert training.Config(batch_size=0, accumulation_steps=7).batch(70) == 70
+    assert training.Config(batch_size=70).batch(70) == 70
+    assert training.Config(batch_size=16).batch(70) == 16
+
+
+def test_a_batch_larger_than_the_set_is_refused():
+    wanted = '--batch_size is 71; the training set has only 70 examples'
+    with pytest.raises(checks.UsageError, match=wanted):
+        training.Config(batch_size=71).batch(70)
+
+
+def test_parts_must_divide_the_whole_set():
+    wanted = '--accumulation_steps is 3; it must divide --batch_size, 70, which is the whole'
+    with pytest.raises(checks.UsageError, match=wanted):
+        training.Config(batch_size=0, accumulation_steps=3).batch(70)

@@ -100,7 +100,7 @@ def phases(
 
     def add(name, objectives, source, validation, epochs, rate):
         start = found[-1].stop if found else 0
-        steps = math.ceil(epochs * source.count / training_config.batch_size)
+        steps = math.ceil(epochs * source.count / training_config.batch(source.count))
         stop = start + steps
         found.append(Phase(name, objectives, source, validation, epochs, rate, start, stop))
 
@@ -134,14 +134,14 @@ def program(phase: Phase, stream: int, config: training.Config) -> Program:
     global_step = tf.train.get_or_create_global_step()
     with tf.name_scope(f'{phase.name}/'):
         step = global_step.read_value() - phase.start
-        indices = pipeline.shuffled(
-            step, config.batch_size, phase.source.count, [config.seed, stream]
-        )
+        examples = phase.source.count
+        size = config.batch(examples)
+        indices = pipeline.indices(config.order, step, size, examples, [config.seed, stream])
         batch = Batch(
             *phase.source.gather(indices), pipeline.noise_seed(step, [config.seed, stream])
         )
         steps = phase.stop - phase.start
-        warmup = math.ceil(config.warmup_epochs * phase.source.count / config.batch_size)
+        warmup = math.ceil(config.warmup_epochs * examples / size)
         rate = training.learning_rate(config, phase.learning_rate, step, steps, warmup)
         made = training.training_step(phase.objectives, batch, rate, config, scope)
         sums = _sums(phase.name, len(made.scalars))
@@ -184,11 +184,7 @@ def _refuse(
         raise checks.UsageError(
             f'--head_epochs is {config.head_epochs}; this family has nothing on top of its code'
         )
-    if training_config.batch_size > source.count:
-        raise checks.UsageError(
-            f'--batch_size is {training_config.batch_size}; the training set has only '
-            f'{source.count} examples'
-        )
+    training_config.batch(source.count)
     patience = training_config.early_stopping_epochs
     if patience and not validation.count:
         raise checks.UsageError(

@@ -51,7 +51,7 @@ class Trainer:
                 self._all_finite = tf.reduce_all(tf.stack(finite))
             self._initialize = [tf.global_variables_initializer(), tf.local_variables_initializer()]
         self._phases = [program.phase for program in built.programs]
-        self._batch_size = experiment.training.batch_size
+        self._batch_size = experiment.training.batch(built.source.count)
         self._records: list[dict[str, Any]] = []
         self._step = 0
         self._saved_at = time.monotonic()

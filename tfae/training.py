@@ -13,6 +13,7 @@ import tensorflow.compat.v1 as tf
 
 from tfae import checks, names
 from tfae.config import option
+from tfae.data.pipeline import Order
 from tfae.models import Batch, Objective
 
 Optimizer = Literal['sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', 'adam']
@@ -31,7 +32,17 @@ class Config:
     )
     warmup_epochs: float = option(0.0, 'Epochs in which the learning rate rises from 0.')
     momentum: float = option(0.9, 'Momentum of momentum, nesterov and rmsprop.')
-    batch_size: int = option(64, 'Examples an update.')
+    adam_beta1: float = option(0.9, "Decay of adam's mean of the gradients; GANs take 0.5.")
+    adam_beta2: float = option(0.999, "Decay of adam's mean of their squares.")
+    adam_epsilon: float = option(1e-8, 'Added to the root that adam divides by.')
+    rmsprop_decay: float = option(0.9, "Decay of rmsprop's mean of the squared gradients.")
+    rmsprop_epsilon: float = option(1e-10, 'Added below the root that rmsprop divides by.')
+    order: Order = option(
+        'shuffled',
+        'Order of the examples: shuffled anew every epoch, sequential as the set has them, or '
+        'drawn with_replacement.',
+    )
+    batch_size: int = option(64, 'Examples an update; 0 takes the whole training set.')
     accumulation_steps: int = option(
         1, 'Equal parts in which a batch goes through the graph, one after another, to save memory.'
     )
@@ -54,7 +65,9 @@ class Config:
             ('learning_rate_end', 0),
             ('warmup_epochs', 0),
             ('momentum', 0),
-            ('batch_size', 1),
+            ('adam_epsilon', 0),
+            ('rmsprop_epsilon', 0),
+            ('batch_size', 0),
             ('accumulation_steps', 1),
             ('clip_norm', 0),
             ('epochs', 0),
@@ -62,26 +75,48 @@ class Config:
             ('seed', 0),
         ):
             checks.in_range(f'--{name}', getattr(self, name), low, math.inf)
+        for name in ('adam_beta1', 'adam_beta2', 'rmsprop_decay'):
+            if not 0 <= getattr(self, name) < 1:
+                raise checks.UsageError(f'--{name} is {getattr(self, name)}; it must lie in [0, 1)')
         self._refuse_unread('momentum', 'optimizer', ('momentum', 'nesterov', 'rmsprop'))
+        for name in ('adam_beta1', 'adam_beta2', 'adam_epsilon'):
+            self._refuse_unread(name, 'optimizer', ('adam',))
+        for name in ('rmsprop_decay', 'rmsprop_epsilon'):
+            self._refuse_unread(name, 'optimizer', ('rmsprop',))
         self._refuse_unread(
             'learning_rate_end', 'learning_rate_decay', ('linear', 'exponential', 'cosine')
         )
         if self.restore_map and not self.restore_from:
             raise checks.UsageError('--restore_map needs --restore_from')
-        if self.batch_size % self.accumulation_steps:
+        self._refuse_unequal_parts(self.batch_size)
+
+    def batch(self, count: int) -> int:
+        """Examples an update where the training set has `count`.
+
+        Raises: UsageError if the set is smaller than a batch or cannot be cut into equal parts.
+        """
+        if self.batch_size > count:
+            raise checks.UsageError(
+                f'--batch_size is {self.batch_size}; the training set has only {count} examples'
+            )
+        self._refuse_unequal_parts(self.batch_size or count)
+        return self.batch_size or count
+
+    def _refuse_unequal_parts(self, size: int) -> None:
+        if size % self.accumulation_steps:
+            whole = '' if self.batch_size else ', which is the whole training set'
             raise checks.UsageError(
                 f'--accumulation_steps is {self.accumulation_steps}; it must divide '
-                f'--batch_size, {self.batch_size}'
+                f'--batch_size, {size}{whole}'
             )
 
     def _refuse_unread(self, name: str, by: str, readers: Sequence[str]) -> None:
         """Refuses a value of `name` where the choice of `by` is none that reads it."""
         default = next(f.default for f in dataclasses.fields(self) if f.name == name)
         if getattr(self, name) != default and getattr(self, by) not in readers:
-            raise checks.UsageError(
-                f'--{name} needs --{by}={", ".join(readers[:-1])} or {readers[-1]}; it is '
-                f'{getattr(self, by)}'
-            )
+            *first, last = readers
+            wanted = f'{", ".join(first)} or {last}' if first else last
+            raise checks.UsageError(f'--{name} needs --{by}={wanted}; it is {getattr(self, by)}')
 
 
 class Step(NamedTuple):
@@ -100,10 +135,14 @@ def make_optimizer(config: Config, learning_rate: tf.Tensor) -> tf.train.Optimiz
         nesterov = config.optimizer == 'nesterov'
         return tf.train.MomentumOptimizer(learning_rate, config.momentum, use_nesterov=nesterov)
     if config.optimizer == 'rmsprop':
-        return tf.train.RMSPropOptimizer(learning_rate, momentum=config.momentum)
+        return tf.train.RMSPropOptimizer(
+            learning_rate, config.rmsprop_decay, config.momentum, config.rmsprop_epsilon
+        )
     if config.optimizer == 'adagrad':
         return tf.train.AdagradOptimizer(learning_rate)
-    return tf.train.AdamOptimizer(learning_rate)
+    return tf.train.AdamOptimizer(
+        learning_rate, config.adam_beta1, config.adam_beta2, config.adam_epsilon
+    )
 
 
 def learning_rate(

@@ -9,11 +9,11 @@ from tfae import data, names
 from tfae.data import pipeline
 
 
-def stream(count, batch_size, steps, seeds=(3, 0)):
+def stream(count, batch_size, steps, seeds=(3, 0), order='shuffled'):
     """Indices `[steps, batch_size]` that these steps see."""
     with tf.Graph().as_default(), tf.Session() as session:
         step = tf.placeholder(tf.int64, [])
-        indices = pipeline.shuffled(step, batch_size, count, seeds)
+        indices = pipeline.indices(order, step, batch_size, count, seeds)
         assert indices.dtype == tf.int64
         assert indices.shape.as_list() == [batch_size]
         see = session.make_callable(indices, [step])
@@ -24,26 +24,72 @@ def stream(count, batch_size, steps, seeds=(3, 0)):
     'count, batch_size',
     [(1, 1), (7, 1), (7, 3), (7, 7), (10, 5), (100, 64), (1437, 64), (999, 998)],
 )
-def test_every_epoch_sees_each_example_once(count, batch_size):
+@pytest.mark.parametrize('order', ['shuffled', 'sequential'])
+def test_every_epoch_sees_each_example_once(count, batch_size, order):
     epochs = 4
-    seen = stream(count, batch_size, range(-(-epochs * count // batch_size))).ravel()
+    steps = range(-(-epochs * count // batch_size))
+    seen = stream(count, batch_size, steps, order=order).ravel()
     for epoch in seen[: epochs * count].reshape(epochs, count):
         assert np.array_equal(np.sort(epoch), np.arange(count))
 
 
-def test_orders_differ_by_epoch_seed_and_stream():
+@pytest.mark.parametrize('count, batch_size', [(7, 3), (7, 7), (100, 64)])
+def test_a_sequence_goes_round_in_the_order_of_the_set(count, batch_size):
+    seen = stream(count, batch_size, range(9), order='sequential', seeds=(5, 2)).ravel()
+    assert np.array_equal(seen, np.arange(9 * batch_size) % count)
+
+
+@pytest.mark.parametrize('batch_size', [1, 6, 10])
+def test_positions_of_a_shuffled_epoch_do_not_depend_on_the_batch_size(batch_size):
+    one_by_one = stream(10, 1, range(60)).ravel()
+    assert np.array_equal(stream(10, batch_size, range(60 // batch_size)).ravel(), one_by_one)
+
+
+@pytest.mark.parametrize('order', ['shuffled', 'with_replacement'])
+def test_orders_differ_by_epoch_seed_and_stream(order):
     orders = [
-        order.tobytes()
+        seen.tobytes()
         for seeds in ([0, 0], [0, 1], [1, 0], [1, 1], [2**40, 0])
-        for order in stream(50, 50, range(3), seeds)
+        for seen in stream(50, 50, range(3), seeds, order)
     ]
     assert len(set(orders)) == 15
 
 
-def test_a_step_sees_the_same_whatever_ran_before_it():
-    whole = stream(30, 7, range(20))
-    assert np.array_equal(stream(30, 7, range(12, 20)), whole[12:])
-    assert np.array_equal(stream(30, 7, reversed(range(20))), whole[::-1])
+@pytest.mark.parametrize('order', ['shuffled', 'sequential', 'with_replacement'])
+def test_a_step_sees_the_same_whatever_ran_before_it(order):
+    whole = stream(30, 7, range(20), order=order)
+    assert np.array_equal(stream(30, 7, range(12, 20), order=order), whole[12:])
+    assert np.array_equal(stream(30, 7, reversed(range(20)), order=order), whole[::-1])
+
+
+@pytest.mark.parametrize('count, batch_size', [(3, 1), (20, 7), (100, 100)])
+def test_draws_with_replacement_are_uniform_and_independent(count, batch_size):
+    """Over all draws, at each place of a batch, and of one draw given the one before it."""
+    seen = stream(count, batch_size, range(20_000 // batch_size), order='with_replacement')
+    assert seen.min() == 0
+    assert seen.max() == count - 1
+    for draws in (seen, seen[:, 0], seen[:, -1]):
+        found = np.bincount(draws.ravel(), minlength=count)
+        assert scipy.stats.chisquare(found).pvalue > 1e-6
+    flat = seen.ravel()
+    repeats = (flat[1:] == flat[:-1]).sum()  # binomial, each with chance 1 / N
+    assert scipy.stats.binomtest(repeats, len(flat) - 1, 1 / count).pvalue > 1e-6
+
+
+def test_an_epoch_with_replacement_misses_as_many_as_chance_does():
+    """Each of N is missed with (1 - 1/N)^N; the mean over 100 epochs is within 6 deviations."""
+    count, epochs = 500, 100
+    seen = stream(count, count, range(epochs), order='with_replacement')
+    missed = np.mean([count - len(np.unique(epoch)) for epoch in seen])
+    once, twice = (1 - 1 / count) ** count, (1 - 2 / count) ** count
+    variance = count * once * (1 - once) + count * (count - 1) * (twice - once**2)
+    assert abs(missed - count * once) < 6 * np.sqrt(variance / epochs)
+
+
+def test_no_two_steps_of_a_large_batch_share_draws():
+    """Draws of a step count up from the step: they must not run into those of the next."""
+    seen = stream(2**40, 4096, range(4), order='with_replacement')
+    assert len(np.unique(seen)) == seen.size
 
 
 @pytest.mark.parametrize('count', [3, 20, 100])
@@ -168,12 +214,12 @@ def test_codes_are_those_of_the_encoder_made_once_for_all_examples(count):
     source = pipeline.Examples(images, np.arange(count), 'all')
     codes = pipeline.Codes(source, encoder, 4, 'all')
     gathered, labels = codes.gather(tf.range(count))
-    assert labels is None
     assert codes.count == count
     with opened() as session:
         for _ in range(3):
             codes.load(session.run)
-            got = session.run(gathered)
+            got, classes = session.run([gathered, labels])
+    assert np.array_equal(classes, np.arange(count))  # those of the examples below
     assert encoder.seen == count
     want = encoder.of(data.pixels(images).reshape(count, -1))
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)

@@ -1,7 +1,8 @@
 """Arrays -> the batch tensors of step s, inside the graph.
 
-Which examples step s sees is a function of (seed, stream, s): the positions s * B ... s * B + B - 1
-of an endless sequence whose every N in a row are one permutation of the N examples. There is no
+Which examples step s sees is a function of (seed, stream, s). Of the orders `shuffled` and
+`sequential` they are the positions s * B ... s * B + B - 1 of an endless sequence whose every N in
+a row are one permutation of the N examples; `with_replacement` draws each anew. There is no
 iterator and no hidden generator, so a run resumed at step s sees what it would have seen.
 
 The arrays lie in local variables: they are in memory once, are gathered by index without leaving
@@ -11,7 +12,7 @@ N examples, B batch.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -19,6 +20,7 @@ import tensorflow.compat.v1 as tf
 from tfae import names
 
 Run = Callable[..., Any]
+Order = Literal['shuffled', 'sequential', 'with_replacement']
 
 _CHUNK = 2048
 _PHILOX = 1  # tf.random.Algorithm.PHILOX
@@ -123,18 +125,24 @@ class Codes:
         return self._source.labels(indices)
 
 
-def shuffled(step: tf.Tensor, batch_size: int, count: int, seeds: Sequence[int]) -> tf.Tensor:
+def indices(
+    order: Order, step: tf.Tensor, batch_size: int, count: int, seeds: Sequence[int]
+) -> tf.Tensor:
     """Indices `[batch_size]` int64 of the examples that step `step` of a stream sees.
 
-    Every `count` positions in a row visit each example once, in an order of their own.
-
     Args:
+      order: shuffled and sequential visit each example once in every `count` positions, in an order
+        of their own or in that of the set; with_replacement draws each independently.
       step: int64 scalar, counted from 0 within the stream.
       batch_size: may not exceed `count`.
       count: number of examples N.
       seeds: run seed and number of the stream.
     """
+    if order == 'with_replacement':
+        return _drawn(step, batch_size, count, seeds)
     position = step * batch_size + tf.range(batch_size, dtype=tf.int64)
+    if order == 'sequential':
+        return position % count
     first = step * batch_size // count  # a batch ends in this epoch or in the next
     keys = _keys(first, seeds)
     # The raw op: the wrapper of this name pads a seed of rank 2 wrongly (TensorFlow 2.21).
@@ -146,21 +154,38 @@ def shuffled(step: tf.Tensor, batch_size: int, count: int, seeds: Sequence[int])
     )
 
 
+def _drawn(step: tf.Tensor, batch_size: int, count: int, seeds: Sequence[int]) -> tf.Tensor:
+    """Independent uniform draws `[batch_size]` from [0, count)."""
+    # A step's draws count up the low half of the counter; the high half is 0 in `_keys` alone.
+    high = tf.cast(step + 1, tf.uint64)
+    return tf.raw_ops.StatelessRandomUniformIntV2(
+        shape=[batch_size],
+        key=[_key(seeds)],
+        counter=tf.stack([tf.constant(0, tf.uint64), high]),
+        alg=_PHILOX,
+        minval=tf.constant(0, tf.int64),
+        maxval=tf.constant(count, tf.int64),
+    )
+
+
 def _keys(epoch: tf.Tensor, seeds: Sequence[int]) -> tf.Tensor:
     """Keys `[2, 3]` of the orders of an epoch and of the next.
 
     Their bits are well mixed, since the shuffle uses 8 of each number. Philox makes four numbers of
     each value of a counter, which is the epoch; one call makes those of two.
     """
-    (key,) = np.random.SeedSequence(seeds).generate_state(1, np.uint64)
     words = tf.raw_ops.StatelessRandomUniformFullIntV2(
         shape=[8],
-        key=[key],
+        key=[_key(seeds)],
         counter=tf.stack([tf.cast(epoch, tf.uint64), tf.constant(0, tf.uint64)]),
         alg=_PHILOX,
         dtype=tf.int32,
     )
     return tf.reshape(words, [2, 4])[:, :3]
+
+
+def _key(seeds: Sequence[int]) -> np.uint64:
+    return np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0]
 
 
 def noise_seed(step: tf.Tensor, seeds: Sequence[int]) -> tf.Tensor:
