@@ -4,7 +4,7 @@ N pictures, H x W picture, C channels; pixels in [0, 1].
 """
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -14,7 +14,22 @@ from tfae.files import replacing
 
 matplotlib.use('Agg')
 
-from matplotlib import pyplot as plt  # noqa: E402  (the backend is chosen first)
+from matplotlib import patheffects  # noqa: E402  (the backend is chosen first)
+from matplotlib import pyplot as plt  # noqa: E402
+
+# Tol's muted colours, which colour-blind readers tell apart.
+_PALETTE = [
+    '#CC6677',
+    '#332288',
+    '#DDCC77',
+    '#117733',
+    '#88CCEE',
+    '#882255',
+    '#44AA99',
+    '#999933',
+    '#AA4499',
+    '#777777',
+]
 
 
 def save_rows(path: pathlib.Path, rows: Mapping[str, np.ndarray], title: str) -> None:
@@ -64,6 +79,43 @@ def save_sheets(
         axis.set_title(label, fontsize=9)
         axis.axis('off')
     figure.suptitle(title, fontsize=10)
+    figure.tight_layout()
+    with replacing(path) as temporary:
+        figure.savefig(temporary)
+    plt.close(figure)
+
+
+def save_points(
+    path: pathlib.Path,
+    points: np.ndarray,
+    labels: np.ndarray | None,
+    class_names: Sequence[str],
+    axes_names: tuple[str, str],
+    title: str,
+) -> None:
+    """Draws points of a plane, coloured by class, the class written at the median of its points.
+
+    Args:
+      path: of the PNG.
+      points: `[N, 2]`.
+      labels: `[N]` or None.
+      class_names: of the labels; where there are none their numbers stand.
+      axes_names: below and beside.
+      title: above.
+    """
+    figure, axis = plt.subplots(figsize=(7, 6.4), dpi=150)
+    groups = np.zeros(len(points), int) if labels is None else labels
+    for k in np.unique(groups):
+        group = points[groups == k]
+        colour = _PALETTE[int(k) % len(_PALETTE)]
+        axis.scatter(*group.T, s=5, color=colour, alpha=0.6, linewidths=0)
+        if labels is not None:
+            word = class_names[int(k)] if len(class_names) else str(k)
+            text = axis.text(*np.median(group, axis=0), word, fontsize=11, weight='bold')
+            text.set_path_effects([patheffects.withStroke(linewidth=3, foreground='white')])
+    axis.set_xlabel(axes_names[0])
+    axis.set_ylabel(axes_names[1])
+    axis.set_title(title, fontsize=10, wrap=True)
     figure.tight_layout()
     with replacing(path) as temporary:
         figure.savefig(temporary)

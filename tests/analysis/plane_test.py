@@ -1,0 +1,45 @@
+"""Planes of codes against their definition."""
+
+import numpy as np
+import pytest
+
+from tfae.analysis import plane
+
+RANDOM = np.random.RandomState(0)
+CODES = RANDOM.normal(size=[60, 5]) * [5, 3, 0.1, 0.1, 0.1] + [1, 2, 3, 4, 5]
+
+
+def test_a_code_of_two_numbers_is_its_own_plane():
+    seen = plane.through(CODES[:, :2])
+    np.testing.assert_array_equal(seen.flatten(CODES[:, :2]), CODES[:, :2])
+    np.testing.assert_array_equal(seen.lift(CODES[:, :2]), CODES[:, :2])
+    assert seen.explained == 1
+
+
+def test_the_plane_of_longer_codes_lies_where_they_spread_most():
+    seen = plane.through(CODES)
+    centred = CODES - CODES.mean(0)
+    values, vectors = np.linalg.eigh(centred.T @ centred)
+    assert seen.explained == pytest.approx(values[-2:].sum() / values.sum())
+    np.testing.assert_allclose(np.abs(seen.axes @ vectors[:, [-1, -2]]), np.eye(2), atol=1e-8)
+
+
+def test_what_is_lifted_lies_where_it_was():
+    seen, points = plane.through(CODES), RANDOM.normal(size=[7, 2])
+    assert seen.lift(points).shape == (7, 5)
+    np.testing.assert_allclose(seen.flatten(seen.lift(points)), points, atol=1e-12)
+
+
+def test_a_lattice_spans_most_of_the_points_from_the_upper_left():
+    points = np.stack(np.meshgrid(np.arange(101), np.arange(51)), -1).reshape(-1, 2)
+    made = plane.lattice(points, 3)
+    assert made.shape == (9, 2)
+    np.testing.assert_allclose(made[[0, 2, -1]], [[1, 49.5], [99, 49.5], [99, 0.5]], atol=0.51)
+
+
+def test_tsne_keeps_neighbours_together():
+    groups = np.repeat([[0.0] * 4, [50.0] * 4], 20, axis=0) + RANDOM.normal(size=[40, 4])
+    made = plane.tsne(groups, 0)
+    left, right = made[:20], made[20:]
+    within = np.linalg.norm(left - left.mean(0), axis=1).max()
+    assert np.linalg.norm(left.mean(0) - right.mean(0)) > 2 * within

@@ -1,0 +1,34 @@
+"""`tfae latent`: the plane of codes as points and as the decoder over it."""
+
+import numpy as np
+import pytest
+import tfae_program
+from PIL import Image
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('latent')
+    for size in (1, 2, 4):
+        words = ('train', f'--units=8,{size}', '--epochs=1', f'--logdir={size}')
+        assert tfae_program.run(*words, cwd=folder).code == 0
+    return folder
+
+
+@pytest.mark.parametrize(
+    'words', [('--logdir=2',), ('--logdir=4',), ('--logdir=4', '--method=tsne')]
+)
+def test_points_and_pictures_are_drawn(folder, words):
+    done = tfae_program.run('latent', *words, '--count=200', '--side=6', cwd=folder)
+    assert (done.code, done.err) == (0, ''), done
+    figures = folder / words[0][-1] / 'figures'
+    paths = [folder / line for line in done.out.splitlines()[1:]]
+    assert paths == [figures / 'latent_points.png', figures / 'latent_grid.png']
+    points = np.asarray(Image.open(paths[0]).convert('RGB')).reshape(-1, 3)
+    assert len(np.unique(points, axis=0)) > 50  # a colour for each class
+    assert np.asarray(Image.open(paths[1]).convert('L')).std() > 20
+
+
+def test_a_code_of_one_number_has_no_plane(folder):
+    done = tfae_program.run('latent', '--logdir=1', cwd=folder)
+    assert done.refusal(1) == '1 has codes of one number: no plane'
