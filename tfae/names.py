@@ -19,6 +19,7 @@ MEAN_ACTIVATION = 'mean_activation'
 # Scopes of a model.
 ENCODER = 'encoder'
 DECODER = 'decoder'
+CLASSIFIER = 'classifier'
 MEAN = 'mean'  # of a code's distribution
 LOG_VARIANCE = 'log_variance'  # of a code's distribution; of the pixels, in the decoder
 KL_BY_DIMENSION = 'kl_by_dimension'
@@ -55,6 +56,8 @@ SHUFFLE_BIAS_ACTIVATION = 'shuffle_bias_activation'
 # Objectives.
 RECONSTRUCTION = 'reconstruction'
 BOUND = 'bound'
+CLASSIFICATION = 'classification'
+DISTANCES = 'distances'
 LOSS = 'loss'
 
 # What a run adds to the graph beside its model.

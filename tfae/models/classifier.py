@@ -1,0 +1,121 @@
+"""Classifier on an encoder. LeCun, Bottou, Bengio and Haffner, Proc. IEEE 86, 1998.
+
+    h_0 = x,  h_i = s_i(layer_i(h_{i-1})),  code z = h_L                          encoder/layer_i
+    p(class | x) = softmax(z W + b)                                                    classifier
+    loss = mean over the batch of -log p(class | x)
+
+The layers have the names that autoencoders give theirs, so that --restore_from takes the encoder of
+any trained one of the same sizes; --head_epochs then trains W and b on its codes, frozen, before
+the rest is trained too (Hinton and Salakhutdinov, Science 313, 2006; Bengio et al., NIPS 2006).
+
+B batch, H W C picture, Z code, K classes.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import tensorflow.compat.v1 as tf
+
+from tfae import activations, checks, corruption, label_losses, layers, names, networks
+from tfae.config import option
+from tfae.objectives import Batch, Objective, trainable
+from tfae.stack import Stack
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(networks.Config):
+    """The network; its last layer gives the code."""
+
+    units: tuple[int, ...] = option((200,), 'Sizes of the dense layers behind them.')
+    code_activation: activations.Name = option(
+        'relu', "Activation of the last layer; that of a restored encoder's code."
+    )
+    dropout: float = option(0.0, 'Share of the code that is dropped in training, in [0, 1).')
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not (self.filters or self.units):
+            raise checks.UsageError(
+                '--filters and --units are both empty; the encoder must have a layer'
+            )
+        if not 0 <= self.dropout < 1:
+            raise checks.UsageError(f'--dropout is {self.dropout}; it must lie in [0, 1)')
+
+
+class Outputs(NamedTuple):
+    """What the classifier makes of a batch."""
+
+    code: tf.Tensor  # [B, Z]
+    probabilities: tf.Tensor  # [B, K], their sum is 1
+    class_logits: tf.Tensor  # [B, K], probabilities = softmax(class_logits)
+
+
+class Model:
+    """See `tfae.models` for the contract."""
+
+    def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
+        if classes < 2:
+            raise checks.UsageError(
+                f'--model is classifier; the data set tells {classes} classes apart, it must have '
+                f'labels of 2 or more'
+            )
+        *hidden, last = networks.specifications(config)
+        self.config = config
+        self.classes = classes
+        self.stack = Stack(
+            image_shape,
+            [*hidden, last._replace(activation=config.code_activation)],
+            batch_normalization=config.batch_normalization,
+            kernel_initializer=config.kernel_initializer,
+        )
+        self.code_size = self.stack.sizes[-1]
+        self.objectives = (self._whole,)
+
+    def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> Outputs:
+        """Encodes and classifies `[B, H, W, C]`."""
+        code = self._encode(images, seed is not None)
+        logits = self._head(code, seed)
+        return Outputs(code, tf.nn.softmax(logits), logits)
+
+    def encode(self, images: tf.Tensor) -> tf.Tensor:
+        """`[B, H, W, C]` -> `[B, Z]`."""
+        return self._encode(images, False)
+
+    def head(self, batch: Batch) -> Objective:
+        """W and b alone, on codes `[B, Z]` in the place of the pictures."""
+        return self._objective(self._head(batch.images, batch.seed), batch, names.CLASSIFIER)
+
+    def measures(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """`[B]`: whether the likeliest class is the wrong one, 0 or 1, and -log p in nats."""
+        logits = self(batch.images).class_logits
+        return {
+            'error': _wrong(batch.labels, logits),
+            'cross_entropy': label_losses.cross_entropy(batch.labels, logits),
+        }
+
+    def _whole(self, batch: Batch) -> Objective:
+        logits = self(batch.images, batch.seed).class_logits
+        return self._objective(logits, batch, names.ENCODER, names.CLASSIFIER)
+
+    def _objective(self, logits: tf.Tensor, batch: Batch, *scopes: str) -> Objective:
+        loss = tf.reduce_mean(label_losses.cross_entropy(batch.labels, logits))
+        error = tf.reduce_mean(_wrong(batch.labels, logits))
+        return Objective(names.CLASSIFICATION, loss, trainable(*scopes), {'error': error})
+
+    def _encode(self, images: tf.Tensor, training: bool) -> tf.Tensor:
+        checks.rank('images', images, 4)
+        code = self.stack.encode(self.stack.all, images, training)
+        return tf.reshape(code, [-1, self.code_size])
+
+    def _head(self, code: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
+        """Codes `[B, Z]` -> logits `[B, K]`."""
+        if seed is not None:
+            dropped = corruption.Corruption('dropout', self.config.dropout)
+            code = corruption.corrupt(code, dropped, seed)
+        return layers.dense(code, self.classes, name=names.CLASSIFIER, reuse=tf.AUTO_REUSE)
+
+
+def _wrong(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """`[B]`, 1 where the largest of the logits is not the label's."""
+    return tf.cast(tf.not_equal(tf.argmax(logits, 1), labels), tf.float32)

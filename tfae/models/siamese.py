@@ -1,0 +1,117 @@
+"""Siamese network: one network on two inputs. Bromley et al., NIPS 1993; Hadsell et al., CVPR 2006.
+
+    z = network(x)                        encoder/layer_i, its variables shared by both sides
+    D(a, b) = |z_a - z_b|,  a from the one half of a batch, b from the other
+    contrastive   mean over a of (mean of D^2 over b of its class
+                                  + mean of max(0, margin - D)^2 over the other b) / 2
+    triplet       mean over a of max(0, margin + max of D over b of its class
+                                        - min of D over the other b)
+
+(triplets after Schroff et al., CVPR 2015, and Hermans et al., 2017). Every picture of the one half
+is paired with every one of the other: each of the two sides sees half of the batch, and pairs of
+every kind come without being looked for.
+
+B batch, H W C picture, Z code.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import tensorflow.compat.v1 as tf
+
+from tfae import checks, label_losses, names, networks
+from tfae.config import option
+from tfae.objectives import Batch, Objective, trainable
+from tfae.stack import Dense, Stack
+
+_LOSSES = {'contrastive': label_losses.contrastive, 'triplet': label_losses.triplet}
+_DIAMETER = 2.0  # of the unit sphere
+_APART = 1.05  # ratio of the mean distances below which classes are not told apart
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(networks.Config):
+    """The network and what its distances should be."""
+
+    units: tuple[int, ...] = option((200,), 'Sizes of the dense layers behind them.')
+    code_size: int = option(16, 'Numbers of the code, a dense layer of its own.')
+    loss: Literal['contrastive', 'triplet'] = option('contrastive', 'Of pairs or of triplets.')
+    margin: float = option(1.0, 'By which pictures of different classes should lie apart.')
+    normalize: bool = option(False, 'Put codes on the unit sphere.')
+
+    def __post_init__(self):
+        super().__post_init__()
+        checks.in_range('--code_size', self.code_size, 1, math.inf)
+        if not 0 < self.margin < math.inf:
+            raise checks.UsageError(f'--margin is {self.margin}; it must lie in (0, inf)')
+        if self.normalize and self.margin >= _DIAMETER:
+            raise checks.UsageError(
+                f'--margin is {self.margin}; with --normalize it must be below {_DIAMETER}, the '
+                f'largest distance on the unit sphere'
+            )
+
+
+class Outputs(NamedTuple):
+    """What the network makes of a batch."""
+
+    code: tf.Tensor  # [B, Z]
+
+
+class Model:
+    """See `tfae.models` for the contract."""
+
+    def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
+        if classes < 2:
+            raise checks.UsageError(
+                f'--model is siamese; the data set tells {classes} classes apart, it must have '
+                f'labels of 2 or more'
+            )
+        self.config = config
+        self.code_size = config.code_size
+        self.stack = Stack(
+            image_shape,
+            [*networks.specifications(config), Dense(config.code_size, 'linear')],
+            batch_normalization=config.batch_normalization,
+            kernel_initializer=config.kernel_initializer,
+        )
+        self.objectives = (self._distances,)
+
+    def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> Outputs:
+        """Encodes `[B, H, W, C]`."""
+        checks.rank('images', images, 4)
+        code = self.stack.encode(self.stack.all, images, seed is not None)
+        code = tf.reshape(code, [-1, self.code_size])
+        return Outputs(tf.math.l2_normalize(code, 1) if self.config.normalize else code)
+
+    def encode(self, images: tf.Tensor) -> tf.Tensor:
+        """`[B, H, W, C]` -> `[B, Z]`."""
+        return self(images).code
+
+    def trouble(self, means: Mapping[str, float]) -> str:
+        """Says that codes have collapsed, where two classes are no farther apart than one is."""
+        if means['distance_apart'] > _APART * means['distance_together']:
+            return ''
+        return (
+            'collapse: pictures of different classes lie as close as those of one; a smaller '
+            '--learning_rate, a larger --batch_size or another --loss may help'
+        )
+
+    def _distances(self, batch: Batch) -> Objective:
+        # Every other one: a set that is sorted by class would have no two of one in two halves.
+        left, right = (self(batch.images[i::2], batch.seed).code for i in (0, 1))
+        same = tf.equal(batch.labels[0::2, tf.newaxis], batch.labels[tf.newaxis, 1::2])
+        distance = label_losses.distances(left, right)
+        loss = tf.reduce_mean(_LOSSES[self.config.loss](distance, same, self.config.margin))
+        terms = {
+            'distance_together': _mean(distance, same),
+            'distance_apart': _mean(distance, ~same),
+        }
+        return Objective(names.DISTANCES, loss, trainable(names.ENCODER), terms)
+
+
+def _mean(values: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
+    """Mean of the chosen values, 0 where there are none."""
+    weights = tf.cast(chosen, values.dtype)
+    return tf.math.divide_no_nan(tf.reduce_sum(weights * values), tf.reduce_sum(weights))
