@@ -45,6 +45,7 @@ RENORM_STDDEV = 'renorm_stddev'
 REGULARIZER = 'Regularizer'
 ACTIVITY_REGULARIZER = 'ActivityRegularizer'
 CONVOLUTION_2D = 'Conv2D'
+UPSAMPLE = 'upsample'
 MOVING_AVERAGE = 'AssignMovingAvg'
 NEW_VALUE = 'AssignNewValue'
 

@@ -7,6 +7,8 @@ are TF1's, so that a TF1 program and a TF1 checkpoint know no difference. Build 
     conv1 = tfae.layers.conv2d(data, 64, 5, padding='same', activation=tf.nn.relu, name='truc')
     kernel = tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES, 'truc/kernel')[0]
 
+`subpixel_conv2d`, its initializer `ICNR`, and `upsample` are tfae's own, in the same form.
+
 `tfae.compat.install()` puts this module where TF1 programs look for it.
 
 What differs from TF1: variables are always resource variables; `channels_first` runs on every
@@ -18,10 +20,13 @@ from tfae.layers.base import Layer
 from tfae.layers.convolution import Conv2D, Conv2DTranspose, SeparableConv2D
 from tfae.layers.convolution_functions import conv2d, conv2d_transpose, separable_conv2d
 from tfae.layers.core import Dense, Dropout, Flatten, dense, dropout, flatten
+from tfae.layers.icnr import ICNR
 from tfae.layers.input_spec import InputSpec
 from tfae.layers.normalization import BatchNormalization
 from tfae.layers.normalization_function import batch_normalization
 from tfae.layers.pooling import AveragePooling2D, MaxPooling2D, average_pooling2d, max_pooling2d
+from tfae.layers.subpixel_convolution import SubpixelConv2D, subpixel_conv2d
+from tfae.layers.upsampling import upsample
 
 __all__ = [
     'AveragePooling2D',
@@ -31,10 +36,12 @@ __all__ = [
     'Dense',
     'Dropout',
     'Flatten',
+    'ICNR',
     'InputSpec',
     'Layer',
     'MaxPooling2D',
     'SeparableConv2D',
+    'SubpixelConv2D',
     'average_pooling2d',
     'batch_normalization',
     'conv2d',
@@ -44,6 +51,8 @@ __all__ = [
     'flatten',
     'max_pooling2d',
     'separable_conv2d',
+    'subpixel_conv2d',
+    'upsample',
 ]
 
 

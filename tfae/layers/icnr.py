@@ -1,0 +1,75 @@
+"""ICNR: kernels that make a sub-pixel convolution start as a nearest-neighbour enlargement.
+
+The r*r output pixels of a block come from r*r kernels. Where these start as independent random
+numbers, so do the pixels of a block: a checkerboard that training must first remove. Where they
+start equal, the layer starts as a convolution whose result is enlarged by repetition.
+
+Source: Aitken, Ledig, Theis, Caballero, Wang and Shi, Checkerboard artifact free sub-pixel
+convolution, https://arxiv.org/abs/1707.02937, section 3.2.
+"""
+
+from types import SimpleNamespace
+from typing import Any
+
+import tensorflow.compat.v1 as tf
+
+from tfae import checks, subpixel
+from tfae.layers import arguments
+
+
+class ICNR:
+    """Initializer of a sub-pixel convolution's kernel: one sub-kernel for all pixels of a block.
+
+    Args:
+      block_size: `[rh, rw]`, or one number for both.
+      initializer: of the sub-kernel [..., F], whose fans are those of the convolution before the
+        enlargement: an initializer, or its name in `tf.initializers`; None is Glorot's uniform.
+      mode: the order of the channels, 'DCR' or 'CRD', as in `tfae.subpixel`.
+
+    Raises: ValueError for a block below 1, an unknown mode or an unknown initializer.
+    """
+
+    def __init__(self, block_size: Any, initializer: Any = None, mode: str = 'DCR') -> None:
+        who = type(self).__name__
+        self.block_size = arguments.pair(f'{who}: block_size', block_size)
+        self.mode = checks.one_of(f'{who}: mode', mode, subpixel.MODES)
+        initializer = arguments.initializer(who, initializer)
+        if initializer is None:
+            initializer = tf.glorot_uniform_initializer
+        self.initializer = initializer() if isinstance(initializer, type) else initializer
+
+    def __call__(self, shape: Any, dtype: Any = tf.float32, partition_info: Any = None) -> Any:
+        """The first value of a kernel of this shape [..., F*rh*rw].
+
+        `partition_info` is what `get_variable` tells of a part of a partitioned variable.
+
+        Raises: ValueError if rh*rw does not divide the channels, or if a partition splits them.
+        """
+        shape = tf.TensorShape(shape).as_list()
+        options = {}
+        if partition_info is not None:
+            full = tf.TensorShape(partition_info.full_shape).as_list()
+            if full[-1] != shape[-1]:
+                raise ValueError(
+                    f'ICNR: a part has {shape[-1]} of {full[-1]} channels; a partition must leave '
+                    'the last axis whole, for the kernels of one block are equal.'
+                )
+            options['partition_info'] = SimpleNamespace(
+                full_shape=self._before(full), var_offset=partition_info.var_offset
+            )
+        kernel = self.initializer(self._before(shape), dtype=dtype, **options)
+        pixels = self.block_size[0] * self.block_size[1]
+        copies = [kernel] * pixels
+        if self.mode == 'DCR':
+            return tf.concat(copies, -1)
+        return tf.reshape(tf.stack(copies, -1), shape)
+
+    def _before(self, shape: list[int]) -> list[int]:
+        """The shape of the sub-kernel."""
+        pixels = self.block_size[0] * self.block_size[1]
+        if shape[-1] % pixels:
+            raise ValueError(
+                f'ICNR: shape is {shape}; its last axis must be a multiple of {pixels}, the pixels '
+                'of a block.'
+            )
+        return [*shape[:-1], shape[-1] // pixels]
