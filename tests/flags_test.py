@@ -33,6 +33,7 @@ BASE = {
 CHANGES = {
     'dataset': 'digits',
     'validation_fraction': '0.2',
+    'labelled_examples': '50',
     'synthetic_kind': 'blobs',
     'synthetic_shape': '8x8x1',
     'synthetic_examples': '120',
@@ -59,6 +60,7 @@ ELSEWHERE = {
     'recipe': 'train_test: test_flags_on_the_line_win_over_those_of_a_recipe',
     'head_epochs': 'schedule_test',
     'data_dir': 'refusals_test: the IDX files',
+    'labelled_seed': 'data_test: test_the_seed_decides_which_examples_have_labels',
     'early_stopping_epochs': 'resume_test',
     'adam_beta1': 'training_test: test_each_number_of_a_rule_is_that_of_the_configuration',
     'adam_beta2': 'training_test: test_each_number_of_a_rule_is_that_of_the_configuration',
@@ -137,6 +139,14 @@ FAMILIES = {
             'corruption': 'gaussian:0.2',
             'emphasis': '2,1',
         },
+    ),
+    'classifier': (
+        {**CONVOLUTIONS, 'units': '6'},
+        {**NETWORK, 'code_activation': 'tanh', 'dropout': '0.5'},
+    ),
+    'siamese': (
+        {**CONVOLUTIONS, 'units': '6'},
+        {**NETWORK, 'code_size': '4', 'loss': 'triplet', 'margin': '0.5', 'normalize': 'true'},
     ),
 }
 CASES = [

@@ -146,6 +146,73 @@ def test_a_cut_takes_the_same_examples_for_good():
     assert list(data.cut(whole(20), 6, seed=1)[1].labels) == [2, 3, 6, 10, 14, 16]
 
 
+def classes(*counts):
+    """So many examples of class 0, 1 ..., in a mixed order; a picture is its own number."""
+    labels = np.repeat(np.arange(len(counts)), counts)
+    labels = labels[np.random.RandomState(3).permutation(len(labels))]
+    images = np.arange(len(labels), dtype=np.uint8).reshape(-1, 1, 1, 1)
+    return data.Split(images, labels)
+
+
+@pytest.mark.parametrize(
+    'count, want', [(1, 1), (3, 3), (9, [3, 3, 3]), (12, [4, 5, 3]), (40, [4, 33, 3])]
+)
+def test_few_examples_are_shared_out_among_the_classes(count, want):
+    found = np.bincount(data.few(classes(4, 50, 3), count, 0, 'x').labels, minlength=3)
+    assert found.sum() == count
+    if isinstance(want, list):
+        assert list(found) == want
+    else:
+        assert sum(found > 0) == want
+
+
+def test_few_examples_keep_their_order_and_more_hold_the_fewer():
+    split = classes(30, 20, 40)
+    whole = dict(zip(split.images.ravel(), split.labels, strict=True))
+    before = set()
+    for count in (1, 7, 30, 70, 90):
+        found = data.few(split, count, 5, 'x')
+        kept = list(found.images.ravel())
+        assert kept == sorted(kept)
+        assert [whole[i] for i in kept] == list(found.labels)
+        assert before < set(kept)
+        before = set(kept)
+
+
+def test_few_examples_are_the_same_for_good():
+    assert list(data.few(classes(8, 8), 6, 0, 'x').images.ravel()) == [1, 4, 6, 8, 9, 13]
+
+
+def test_the_seed_decides_which_examples_have_labels():
+    kept = [data.load(data.Config(labelled_examples=20, labelled_seed=s)) for s in (0, 0, 1)]
+    assert [k.fingerprint() == kept[0].fingerprint() for k in kept] == [True, True, False]
+    whole = data.load(data.Config())
+    for found in kept:
+        assert list(np.bincount(found.train.labels)) == [2] * 10
+        assert found.classes == 10
+        assert same(found.validation, whole.validation)
+        assert same(found.test, whole.test)
+
+
+@pytest.mark.parametrize(
+    'fields, text',
+    [
+        ({'labelled_examples': -1}, r'--labelled_examples is -1; it must lie in \[0, inf\)'),
+        ({'labelled_seed': -1}, r'--labelled_seed is -1; it must lie in \[0, inf\)'),
+        ({'labelled_seed': 1}, '--labelled_seed needs --labelled_examples'),
+        ({'labelled_examples': 1294}, '--labelled_examples is 1294; digits has 1293 for training'),
+    ],
+)
+def test_labelled_examples_that_cannot_be_had_are_refused(fields, text):
+    with pytest.raises(checks.UsageError, match=text):
+        data.load(data.Config(**fields))
+
+
+def test_labelled_examples_of_a_set_without_labels_are_refused():
+    with pytest.raises(checks.UsageError, match='--labelled_examples is 2; data set x has no lab'):
+        data.few(whole(5, labelled=False), 2, 0, 'x')
+
+
 @pytest.mark.parametrize('count, tested', [(2, 1), (5, 1), (6, 2), (1797, 360)])
 def test_the_test_part_of_a_whole_set_is_a_fifth_rounded_up(count, tested):
     split = data.Split(np.zeros((count, 1, 1, 1), np.uint8), None)

@@ -14,6 +14,7 @@ Modules that are no sets start with an underscore, save for `pipeline`.
 import dataclasses
 import hashlib
 import importlib
+import math
 import os
 import pathlib
 import pkgutil
@@ -25,7 +26,7 @@ import numpy as np
 from tfae import checks
 from tfae.config import option
 
-_COMMON_FIELDS = ('dataset', 'validation_fraction')
+_COMMON_FIELDS = ('dataset', 'validation_fraction', 'labelled_examples', 'labelled_seed')
 _VALIDATION_SEED = 1
 _TEST_SEED = 2
 
@@ -93,6 +94,12 @@ class Config:
         'Part of the training set kept for validation, in [0, 1). The same fraction always gives '
         'the same examples, and a larger one holds the smaller.',
     )
+    labelled_examples: int = option(
+        0,
+        'Training examples that are kept, equally many of each class as far as they go; a larger '
+        'number keeps those of a smaller one. 0 keeps all.',
+    )
+    labelled_seed: int = option(0, 'Decides with --labelled_examples which are kept.')
     synthetic_kind: Literal['bars', 'blobs', 'linear'] = option(
         'bars', 'For synthetic alone: what its pictures show.'
     )
@@ -103,6 +110,10 @@ class Config:
 
     def __post_init__(self):
         checks.one_of('--dataset', self.dataset, names())
+        for name in ('labelled_examples', 'labelled_seed'):
+            checks.in_range(f'--{name}', getattr(self, name), 0, math.inf)
+        if self.labelled_seed and not self.labelled_examples:
+            raise checks.UsageError('--labelled_seed needs --labelled_examples')
 
 
 def names() -> list[str]:
@@ -123,8 +134,8 @@ def load(config: Config) -> DataSet:
     """The data set that `config` names, with its validation part cut from its training part.
 
     Raises:
-      UsageError: an unknown set, a field that this set does not read, or a fraction that leaves
-        no training example.
+      UsageError: an unknown set, a field that this set does not read, a fraction that leaves no
+        training example, or more labelled examples than there are.
       InputError: files that are missing or are not what they should be.
     """
     checks.in_range('--validation_fraction', config.validation_fraction, 0, 1)
@@ -138,6 +149,8 @@ def load(config: Config) -> DataSet:
             f'{len(train.images)} training examples of {config.dataset}; it must be smaller'
         )
     train, validation = cut(train, wanted, _VALIDATION_SEED)
+    if config.labelled_examples:
+        train = few(train, config.labelled_examples, config.labelled_seed, config.dataset)
     return DataSet(config.dataset, train, validation, test, tuple(class_names))
 
 
@@ -162,6 +175,29 @@ def cut(split: Split, count: int, seed: int) -> tuple[Split, Split]:
     taken = np.zeros(len(order), bool)
     taken[order[:count]] = True
     return _select(split, ~taken), _select(split, taken)
+
+
+def few(split: Split, count: int, seed: int, who: str) -> Split:
+    """`count` examples of `split`, in its order, equally many of each class as far as they go.
+
+    Which are taken is a function of `seed`, the labels and `count`; a smaller count takes a subset.
+
+    Raises: UsageError that names `who` if there are no labels or fewer examples.
+    """
+    if split.labels is None:
+        raise checks.UsageError(f'--labelled_examples is {count}; data set {who} has no labels')
+    if count > len(split.labels):
+        raise checks.UsageError(
+            f'--labelled_examples is {count}; {who} has {len(split.labels)} for training'
+        )
+    order = np.random.RandomState(seed).permutation(len(split.labels))
+    labels = split.labels[order]
+    rank = np.zeros(len(order), np.int64)  # of an example among those of its class, in that order
+    for label in np.unique(labels):
+        rank[labels == label] = np.arange(np.sum(labels == label))
+    taken = np.zeros(len(order), bool)
+    taken[order[np.argsort(rank, kind='stable')[:count]]] = True
+    return _select(split, taken)
 
 
 def with_test(split: Split, who: str) -> tuple[Split, Split]:
