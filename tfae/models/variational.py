@@ -180,11 +180,12 @@ class Model:
         mean, log_variance = self._posterior(noisy, training)
         by_unit = divergences.kl_to_standard_normal(mean, log_variance)
         many = Batch(tf.tile(clean, [k, 1, 1, 1]), None, seed)
-        drawn = self._drawn(many, *(tf.tile(t, [k, 1]) for t in (mean, log_variance)), training)
-        nats = tf.reduce_mean(drawn[0])
+        means, log_variances = (tf.tile(t, [k, 1]) for t in (mean, log_variance))
+        each, ratio = self._drawn(many, means, log_variances, training)
+        nats = tf.reduce_mean(each)
         kl = tf.reduce_mean(tf.reduce_sum(by_unit, 1))
         if k > 1:
-            log_weights = tf.reshape(-drawn[0] - drawn[1], [k, -1])
+            log_weights = tf.reshape(-each - ratio, [k, -1])
             loss = -tf.reduce_mean(divergences.importance_bound(log_weights))
         else:
             least = self.config.free_bits
