@@ -104,9 +104,9 @@ def _run(command: list[str]) -> None:
 
 
 class Cuda(NamedTuple):
-    """What CUDA adds to a build: one more command, and what its object needs to be linked."""
+    """What CUDA adds to a build: more commands, and what their objects need to be linked."""
 
-    command: list[str]
+    commands: list[list[str]]
     link: list[str]
 
 
@@ -127,14 +127,15 @@ def cuda(folder: str) -> Cuda | None:
     runtime = [p for lib in folders for p in pathlib.Path(lib).glob('libcudart_static.a')]
     if not runtime:
         return None
-    output = str(pathlib.Path(folder, 'subpixel_gpu.o'))
     command = [nvcc, '-std=c++17', '-O3', '-x', 'cu', '-Xcompiler', '-fPIC,-fvisibility=hidden']
     for real in (75, 80, 90):
         command += ['-gencode', f'arch=compute_{real},code=sm_{real}']
     command += ['-gencode', 'arch=compute_90,code=compute_90']  # for what comes after
-    command += [f'-I{SOURCES}', '-c', str(SOURCES / 'subpixel_gpu.cu.cc'), '-o', output]
+    command += [f'-I{SOURCES}', '--threads', '0']  # the architectures side by side
+    units = {str(p): str(pathlib.Path(folder, f'{p.stem}.o')) for p in SOURCES.glob('*.cu.cc')}
+    commands = [[*command, '-c', source, '-o', output] for source, output in units.items()]
     hidden = ['-Wl,--exclude-libs,ALL', '-ldl', '-lrt', '-lpthread']
-    return Cuda(command, [output, str(runtime[0]), *hidden])
+    return Cuda(commands, [*units.values(), str(runtime[0]), *hidden])
 
 
 def build(output: pathlib.Path, python: str = sys.executable) -> str:
@@ -181,7 +182,7 @@ def _compile(
     units = {p: str(pathlib.Path(folder, p.stem + '.o')) for p in sources}
     commands = [[*cxx, *flags, '-c', str(source), '-o', o] for source, o in units.items()]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(_run, commands + ([extra.command] if extra else [])))
+        list(pool.map(_run, (extra.commands if extra else []) + commands))
     # Built beside its place and moved there: a process that has the old library open keeps it.
     made = output.with_name(f'{output.name}.{os.getpid()}')
     link = [*units.values(), *(extra.link if extra else []), *tensorflow['link']]

@@ -8,15 +8,18 @@
 
 #include <ucontext.h>
 
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <vector>
 
 #define __global__
 #define __device__
 #define __host__
+#define __launch_bounds__(threads, blocks)
 
 struct EmulatedIndex {
   unsigned x = 0;
@@ -33,6 +36,44 @@ inline uint32_t __umulhi(uint32_t a, uint32_t b) {
 }
 inline uint64_t __umul64hi(uint64_t a, uint64_t b) {
   return static_cast<uint64_t>((static_cast<unsigned __int128>(a) * b) >> 64);
+}
+
+struct __half {
+  uint16_t bits;
+};
+struct __nv_bfloat16 {
+  uint16_t bits;
+};
+inline float __half2float(__half x) {
+  const int exponent = x.bits >> 10 & 31;
+  const int digits = x.bits & 1023;
+  const float sign = x.bits >> 15 ? -1.f : 1.f;
+  if (exponent == 31) return sign * (digits ? NAN : INFINITY);
+  return sign * std::ldexp(static_cast<float>(exponent ? digits + 1024 : digits),
+                           (exponent ? exponent : 1) - 25);
+}
+// To the nearest, halves to even, as std::nearbyint does.
+inline __half __float2half_rn(float x) {
+  const unsigned sign = std::signbit(x) ? 0x8000 : 0;
+  if (std::isnan(x)) return {static_cast<uint16_t>(sign | 0x7e00)};
+  const float size = std::fabs(x);
+  if (size >= 65520.f) return {static_cast<uint16_t>(sign | 0x7c00)};
+  int exponent = -14;  // of the smallest normal number: below it the digits' unit stays
+  if (size >= 0x1p-14f) exponent = std::ilogb(size);
+  const int digits = static_cast<int>(std::nearbyint(std::ldexp(size, 10 - exponent)));
+  return {static_cast<uint16_t>(sign + ((exponent + 14) << 10) + digits)};
+}
+inline float __bfloat162float(__nv_bfloat16 x) {
+  const uint32_t bits = static_cast<uint32_t>(x.bits) << 16;
+  float value;
+  std::memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+inline __nv_bfloat16 __float2bfloat16_rn(float x) {
+  if (std::isnan(x)) return {0x7fff};
+  uint32_t bits;
+  std::memcpy(&bits, &x, sizeof(bits));
+  return {static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16)};
 }
 
 namespace emulated {
