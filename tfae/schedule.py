@@ -120,8 +120,8 @@ def phases(
     if config.head_epochs:
         below, held_out = source, validation
         scope = f'{names.PRETRAINING}/{names.HEAD}'
-        on_codes = codes(model.encode, model.code_size, names.HEAD)
-        add(scope, (model.head,), *on_codes, config.head_epochs, rate)
+        below, held_out = codes(model.encode, model.code_size, names.HEAD)
+        add(scope, (model.head,), below, held_out, config.head_epochs, rate)
     last = names.FINE_TUNING if found else names.TRAINING
     add(last, model.objectives, source, validation, training_config.epochs, rate)
     return found
