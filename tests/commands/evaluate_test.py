@@ -87,3 +87,37 @@ def test_a_part_without_examples_is_refused(tmp_path):
     argv = ('evaluate', '--logdir=run', '--split=validation')
     line = tfae_program.run(*argv, cwd=tmp_path).refusal(1)
     assert line.startswith('--split validation of digits holds no example')
+
+
+def test_the_error_of_neighbours_is_that_of_numpy(run):
+    _, measured = evaluated(run, '--neighbours=1')
+    loaded = data.load(data.Config())
+    weights = tfae_program.checkpoint(run / 'best')
+    parts = [loaded.train, loaded.test]
+    pixels = [part.images.reshape(len(part.images), 64).astype(float) for part in parts]
+    codes = [
+        dense(np.tanh(dense(x, weights, 'encoder/layer_1')), weights, 'encoder/layer_2')
+        for x in pixels
+    ]
+    pca = decomposition.PCA(6, svd_solver='full').fit(pixels[0])
+    for name, (known, queries) in {
+        'neighbour_error': codes,
+        'pca_neighbour_error': [pca.transform(x) for x in pixels],
+        'pixel_neighbour_error': pixels,
+    }.items():
+        gaps = np.square(queries[:, None] - known).sum(2)
+        wrong = loaded.train.labels[gaps.argmin(1)] != loaded.test.labels
+        assert measured[name] == pytest.approx(wrong.mean(), abs=1.5 / 360)
+
+
+@pytest.mark.parametrize(
+    'words, code, text',
+    [
+        (('--neighbours=1', '--split=train'), 2, 'each example would be a neighbour of its own'),
+        (('--neighbours=-1',), 2, '--neighbours is -1; it must lie in [0, inf)'),
+        (('--neighbours=1294',), 2, '--neighbours is 1294; there are only 1293 training examples'),
+    ],
+)
+def test_neighbours_that_cannot_be_asked_are_refused(run, words, code, text):
+    done = tfae_program.run('evaluate', '--logdir=run', *words, cwd=run.parent)
+    assert text in done.refusal(code)

@@ -1,12 +1,12 @@
 """How well classes are told apart.
 
-N examples, K classes.
+N examples, K classes, Z code.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn import metrics
+from sklearn import metrics, neighbors
 
 
 def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
@@ -15,14 +15,35 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.nda
 
 
 def table(matrix: np.ndarray, class_names: Sequence[str]) -> str:
-    """A confusion matrix as lines of text, with the error of each class at the right."""
-    words = list(class_names) or [str(k) for k in range(len(matrix))]
+    """A confusion matrix as lines of text, with the error of each class at the right.
+
+    A class without a name has its number, one without an example no error.
+    """
+    words = [*class_names, *map(str, range(len(class_names), len(matrix)))]
     width = max(map(len, words))
     columns = max(5, len(str(matrix.max())) + 1)
     head = ' ' * width + ''.join(f'{word[: columns - 1]:>{columns}}' for word in words)
     lines = [f'{head}    error']
-    for word, row in zip(words, matrix, strict=True):
-        wrong = 1 - row[words.index(word)] / max(row.sum(), 1)
+    for k, (word, row) in enumerate(zip(words, matrix, strict=True)):
         cells = ''.join(f'{count:>{columns}}' for count in row)
-        lines.append(f'{word:>{width}}{cells}{100 * wrong:>7.2f} %')
+        error = f'{100 * (1 - row[k] / row.sum()):7.2f} %' if row.any() else f'{"-":>7}'
+        lines.append(f'{word:>{width}}{cells}{error}')
     return '\n'.join(lines)
+
+
+def neighbour_error(
+    codes: np.ndarray,
+    labels: np.ndarray,
+    queries: np.ndarray,
+    wanted: np.ndarray,
+    neighbours: int = 1,
+) -> float:
+    """Share of `queries` that a vote of the nearest codes gives another class than is wanted.
+
+    Args:
+      codes: `[N, Z]`, of training examples, which `labels` `[N]` belong to.
+      queries: `[M, Z]`, of other examples, which `wanted` `[M]` belong to.
+      neighbours: that vote, nearest in Euclidean distance.
+    """
+    known = neighbors.KNeighborsClassifier(neighbours).fit(codes, labels)
+    return float(np.mean(known.predict(queries) != wanted))

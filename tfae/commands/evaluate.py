@@ -4,26 +4,47 @@ Prints a table and writes it to evaluation.json in the run: mse is per pixel, bc
 what a family measures of its own is the mean over the examples.
 """
 
+import dataclasses
 import json
+import math
 from typing import Any
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae import data, names, running
+from tfae import checks, data, names, running
 from tfae.analysis import classification, pca, reconstruction
 from tfae.commands import _flags
+from tfae.config import option
 from tfae.files import write_text
 
 _ACTIVE = 0.01  # variance of a code unit over the examples (Burda et al., ICLR 2016)
 
 
+@dataclasses.dataclass(frozen=True)
+class Config(_flags.LookAtData):
+    """What is measured."""
+
+    neighbours: int = option(
+        0,
+        'Neighbours among the training examples by whose vote the classes of examples are told, '
+        "from codes, PCA's and pixels; 0 measures no such error.",
+    )
+
+    def __post_init__(self):
+        checks.in_range('--neighbours', self.neighbours, 0, math.inf)
+        if self.neighbours and self.split == 'train':
+            raise checks.UsageError(
+                '--neighbours with --split=train: each example would be a neighbour of its own'
+            )
+
+
 def main(argv: list[str]) -> int:
     """Runs `tfae evaluate`; returns the exit code 0.
 
-    Raises: UsageError or InputError as `_flags.LookAtData` does.
+    Raises: UsageError or InputError as `Config` does.
     """
-    flags = _flags.read('evaluate', __doc__, _flags.LookAtData, argv)
+    flags = _flags.read('evaluate', __doc__, Config, argv)
     with flags.open() as run:
         loaded, part = flags.load(run)
         outputs = run.built.inference.outputs
@@ -41,6 +62,8 @@ def main(argv: list[str]) -> int:
             )
             print(classification.table(matrix, loaded.class_names))
             measured['confusion'] = matrix.tolist()
+        if flags.neighbours:
+            measured |= _neighbours(run, loaded, part, flags.neighbours)
         measured['parameters'] = _parameters(run)
         measured['step'] = run.step
     for name, value in measured.items():
@@ -76,6 +99,31 @@ def _reconstruction(run: running.Run, loaded: data.DataSet, part: data.Split) ->
             projected = baseline.reconstruct(noisy)
             measured['pca_restored_psnr'] = reconstruction.psnr(images, projected)
     return measured
+
+
+def _neighbours(
+    run: running.Run, loaded: data.DataSet, part: data.Split, count: int
+) -> dict[str, float]:
+    """Errors of a vote of the nearest training examples, by what they are compared in."""
+    train = loaded.train
+    if train.labels is None or part.labels is None:
+        raise checks.UsageError(f'--neighbours is {count}; data set {loaded.name} has no labels')
+    if count > len(train.labels):
+        raise checks.UsageError(
+            f'--neighbours is {count}; there are only {len(train.labels)} training examples'
+        )
+    baseline = pca.Baseline(train.images, run.built.model.code_size)
+    encoders = {
+        'neighbour_error': run.encode,
+        'pca_neighbour_error': baseline.encode,
+        'pixel_neighbour_error': lambda images: data.pixels(images).reshape(len(images), -1),
+    }
+    return {
+        name: classification.neighbour_error(
+            encode(train.images), train.labels, encode(part.images), part.labels, count
+        )
+        for name, encode in encoders.items()
+    }
 
 
 def _parameters(run: running.Run) -> int:
