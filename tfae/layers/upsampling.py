@@ -5,8 +5,9 @@ small ones: `tf.image.resize` of TensorFlow 2 agrees. Where a kernel reaches ove
 weights grow so that their sum stays 1.
 
 TensorFlow's own ops for this have no second derivatives, compute in float whatever the type, and
-for bicubic are slow to differentiate. Nearest is a broadcast here, the others two products with
-matrices of weights: that has every derivative, keeps the type and gives the same bits every time.
+for bicubic are slow to differentiate. So nearest is a broadcast here, the others two products with
+matrices of weights, which have every derivative, keep the type and give the same bits every time.
+Bilinear of floats alone is TensorFlow's op, the faster the larger the image.
 
 Source: Keys, Cubic convolution interpolation for digital image processing, IEEE Transactions on
 Acoustics, Speech, and Signal Processing 29 (1981), for bicubic.
@@ -60,6 +61,8 @@ def upsample(
     def enlarge(x: tf.Tensor) -> tf.Tensor:
         if method == 'nearest':
             return _nearest(x, factors)
+        if method == 'bilinear' and x.dtype == tf.float32:
+            return _bilinear(x, factors)
         return _interpolated(x, factors, _KERNELS[method])
 
     with tf.name_scope(name, names.UPSAMPLE, [inputs]):
@@ -103,6 +106,27 @@ def _nearest(x: tf.Tensor, factors: tuple[int, int]) -> tf.Tensor:
         return y, lambda dy: tf.nn.avg_pool(dy, factors, factors, 'VALID') * (rh * rw)
 
     return enlarge(x)
+
+
+def _bilinear(x: tf.Tensor, factors: tuple[int, int]) -> tf.Tensor:
+    (rh, rw), (_, height, width, _) = factors, _sizes(x)
+
+    # Each is linear and the other's adjoint, and so its gradient.
+    @tf.custom_gradient
+    def enlarge(small: tf.Tensor) -> Any:
+        size = tf.stack([height * rh, width * rw])
+        return tf.raw_ops.ResizeBilinear(images=small, size=size, half_pixel_centers=True), shrink
+
+    @tf.custom_gradient
+    def shrink(large: tf.Tensor) -> Any:
+        small = tf.raw_ops.ResizeBilinearGrad(
+            grads=large, original_image=x, half_pixel_centers=True
+        )
+        return small, enlarge
+
+    y = enlarge(x)
+    y.set_shape([None, *(None if tf.is_tensor(n) else n for n in (height * rh, width * rw)), None])
+    return y
 
 
 def _interpolated(x: tf.Tensor, factors: tuple[int, int], kernel: Callable) -> tf.Tensor:
