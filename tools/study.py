@@ -1,7 +1,7 @@
 r"""Draws the loss against examples seen and against time: batch sizes, rules of update, orders.
 
     python tools/study.py --dataset=mnist --batch_sizes=1,16,128,1024,all \
-        --optimizers=sgd,momentum,rmsprop,adam --examples=540000 --output=runs/study \
+        --optimizers=sgd,momentum,rmsprop,adam --examples=162000 --output=runs/study \
         [--orders=shuffled,sequential,with_replacement] [--learning_rates=0.1,1,10] [-- flags]
 
 Each run is one of `tfae train`, in a folder of its own below --output; flags behind `--` go to all
@@ -33,12 +33,12 @@ ALL = 'all'
 # how they were chosen.
 REFERENCE = 128
 RATES = {
-    'sgd': (10.0, 1.0, 30.0),
-    'momentum': (1.0, 1.0, 3.0),
-    'nesterov': (1.0, 1.0, 3.0),
+    'sgd': (30.0, 1.0, 30.0),
+    'momentum': (3.0, 1.0, 3.0),
+    'nesterov': (3.0, 1.0, 3.0),
     'adagrad': (0.1, 0.5, 0.3),
-    'rmsprop': (0.001, 0.5, 0.01),
-    'adam': (0.003, 0.5, 0.03),
+    'rmsprop': (0.001, 0.5, 0.003),
+    'adam': (0.01, 0.5, 0.01),
 }
 MODEL = ('--model=dense', '--units=64,16')
 COLOURS = ('#0072b2', '#d55e00', '#009e73')  # Okabe and Ito's, for orders
@@ -51,7 +51,7 @@ _OPTIMIZERS = flags.DEFINE_list(
 )
 _ORDERS = flags.DEFINE_list('orders', ['shuffled'], f'Some of {", ".join(ORDERS)}.')
 _EXAMPLES = flags.DEFINE_integer(
-    'examples', 540_000, 'Examples a run sees, rounded to whole epochs.', lower_bound=1
+    'examples', 162_000, 'Examples a run sees, rounded to whole epochs.', lower_bound=1
 )
 _LEARNING_RATES = flags.DEFINE_list(
     'learning_rates', [], 'Rates to try, of which the best counts; none: one by the rule in here.'
