@@ -30,7 +30,8 @@ PICTURE = """
     enlarging
     layers data.pipeline export objectives
     subpixel_fused subpixel_nd events label_losses
-    subpixel corruption penalties divergences losses activations summaries figures checkpoints
+    subpixel corruption penalties divergences adversarial losses
+    activations summaries figures checkpoints
     data op_library watch
     config
     names checks files progress interrupt

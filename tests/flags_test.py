@@ -148,6 +148,17 @@ FAMILIES = {
         {**CONVOLUTIONS, 'units': '6'},
         {**NETWORK, 'code_size': '4', 'loss': 'triplet', 'margin': '0.5', 'normalize': 'true'},
     ),
+    'gan': (
+        {**CONVOLUTIONS, 'enlarging': 'deconvolution', 'units': '6', 'loss': 'wasserstein'},
+        {
+            **NETWORK,
+            'generator_activation': 'tanh',
+            'enlarging': 'nearest',
+            'code_size': '4',
+            'loss': 'least_squares',
+            'gradient_penalty': '2',
+        },
+    ),
 }
 CASES = [
     pytest.param(family, name, id=f'{family}, {name}')

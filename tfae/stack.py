@@ -68,13 +68,15 @@ class Stack:
         tied: bool = False,
         enlarge: enlarging.Method = 'subpixel',
         batch_normalization: bool = False,
+        normalize_first: bool = True,
         kernel_initializer: Initializer = 'glorot_uniform',
         weight_decay: float = 0.0,
         encoder: str = names.ENCODER,
         decoder: str = names.DECODER,
     ):
         """Declares `layer_1` ... `layer_L`; kernels add `weight_decay / 2` times their squares to
-        `REGULARIZATION_LOSSES`.
+        `REGULARIZATION_LOSSES`. Batch normalisation leaves out the picture, the code and, without
+        `normalize_first`, what `layer_1` of the encoder gives.
 
         Raises: UsageError if a picture is too small for a layer, a convolution comes after a dense
           layer, or tied kernels would have to enlarge by another way than deconvolution.
@@ -96,6 +98,7 @@ class Stack:
         self._tied = tied
         self._enlarge = enlarge
         self._normalized = batch_normalization
+        self._first_normalized = 1 if normalize_first else 2  # layer of the encoder
         self._initializer = kernel_initializer
         self._regularizer = (lambda w: weight_decay * tf.nn.l2_loss(w)) if weight_decay else None
         self.encoder = encoder
@@ -146,7 +149,8 @@ class Stack:
     def _layer(self, i: int, x: tf.Tensor, training: bool) -> tf.Tensor:
         specification = self.specifications[i - 1]
         function = activations.get(specification.activation)
-        normalized = self._normalized and i < len(self.specifications)
+        reached = self._first_normalized <= i < len(self.specifications)
+        normalized = self._normalized and reached
         options = self._options(None if normalized else function, not normalized)
         if isinstance(specification, Dense):
             x = tf.reshape(x, [-1, self.sizes[i - 1]])

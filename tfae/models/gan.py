@@ -1,0 +1,210 @@
+"""Generative adversarial network. Goodfellow et al., NIPS 2014; Radford, Metz, Chintala, ICLR 2016.
+
+    h = network(x),  score s(x) = h w + b             discriminator/layer_i, discriminator/score
+    z ~ N(0, 1),  x' = G(z) = sigmoid(undone(z))                              generator/layer_i
+
+Two objectives in turn at every step, each on z of its own, each moving its own side:
+
+    discriminator    mean of what tells x from x' (`tfae.adversarial`); with Wasserstein's distance
+                     + weight * (|ds/dx''| - 1)^2 at x'' between x and x'
+    generator        mean of what makes x' pass for real
+
+by the non-saturating loss of the first paper, by least squares (Mao et al., ICCV 2017) or by
+Wasserstein's distance with a gradient penalty (Gulrajani et al., NIPS 2017).
+
+The generator undoes the layers of the discriminator, from a code in the place of its last. Batch
+normalisation is DCGAN's: neither on the picture's side of the discriminator nor on the picture that
+the generator gives; real and generated pictures are normalised apart; a critic that has a gradient
+penalty has none. The discriminator's moving averages are those of real pictures.
+
+B batch, H W C picture, Z code.
+"""
+
+import contextlib
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import tensorflow.compat.v1 as tf
+
+from tfae import activations, adversarial, checks, layers, names, networks
+from tfae.config import option
+from tfae.enlarging import Method
+from tfae.objectives import Batch, Objective, trainable
+from tfae.stack import Dense, Stack
+
+# What is folded into the seed, so that no two draws are alike.
+_OF_DISCRIMINATOR, _OF_GENERATOR, _BETWEEN = 1, 2, 3
+
+# The pictures of one class alone have a diversity of 0.6 to 1 on MNIST and Fashion-MNIST.
+_COLLAPSED = 0.5
+_WON = 0.99  # share of right answers
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(networks.Config):
+    """The two networks and the game that they play."""
+
+    units: tuple[int, ...] = option((150, 100), 'Sizes of the dense layers behind them.')
+    activation: activations.Name = option(
+        'leaky_relu', 'Activation of the hidden layers of the discriminator.'
+    )
+    generator_activation: activations.Name = option(
+        'relu', 'Activation of the hidden layers of the generator.'
+    )
+    enlarging: Method = option('subpixel', 'How the generator undoes strides and pooling.')
+    code_size: int = option(30, 'Numbers of the code that a picture is made from.')
+    loss: adversarial.Loss = option('non_saturating', 'What either side makes small.')
+    gradient_penalty: float = option(10.0, "Weight of the gradient penalty of Wasserstein's loss.")
+
+    def __post_init__(self):
+        super().__post_init__()
+        checks.in_range('--code_size', self.code_size, 1, math.inf)
+        checks.in_range('--gradient_penalty', self.gradient_penalty, 0, math.inf)
+        if not (self.filters or self.units):
+            raise checks.UsageError(
+                '--filters and --units are both empty; either side must have a hidden layer'
+            )
+        if not self.filters:
+            self._refuse_unread('enlarging', '--filters')
+        if self.loss != 'wasserstein':
+            self._refuse_unread('gradient_penalty', '--loss=wasserstein')
+
+    def _refuse_unread(self, name: str, needed: str) -> None:
+        default = next(f.default for f in dataclasses.fields(self) if f.name == name)
+        if getattr(self, name) != default:
+            raise checks.UsageError(f'--{name} needs {needed}')
+
+
+class Outputs(NamedTuple):
+    """What the discriminator makes of a batch."""
+
+    score: tf.Tensor  # [B], the larger the more it takes the picture for real
+
+
+class Model:
+    """See `tfae.models` for the contract."""
+
+    def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
+        self.config = config
+        self.code_size = config.code_size
+        self._seen = self._stack(image_shape, config, config.loss != 'wasserstein')
+        made = dataclasses.replace(config, activation=config.generator_activation)
+        self._made = self._stack(image_shape, made, True)
+        self.objectives = (self._discriminator, self._generator)
+
+    def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> Outputs:
+        """Scores pictures `[B, H, W, C]`."""
+        score = self._score(images, seed is not None)
+        self.decode(tf.zeros([1, self.code_size]))  # whoever comes first makes every variable
+        return Outputs(score)
+
+    def decode(self, code: tf.Tensor) -> tf.Tensor:
+        """`[B, Z]` -> generated pictures `[B, H, W, C]` in [0, 1]."""
+        return self._generated(code, False)
+
+    def prior(self, count: tf.Tensor | int, seed: tf.Tensor) -> tf.Tensor:
+        """Codes `[count, Z]` from N(0, 1)."""
+        return tf.random.stateless_normal([count, self.code_size], seed)
+
+    def measures(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """`[B]`: `diversity`, and share of right `accuracy` of the discriminator, if it answers."""
+        fake = self.decode(self._codes(batch, _OF_GENERATOR))
+        found = {'diversity': adversarial.diversity(fake, batch.images)}
+        scores = self._score(batch.images, False), self._score(fake, False)
+        answers = adversarial.told_apart(self.config.loss, *scores)
+        return found if answers is None else {**found, 'accuracy': answers}
+
+    def trouble(self, means: Mapping[str, float]) -> str:
+        """Says that the generator has collapsed, or that the discriminator leaves it no chance."""
+        diversity = means[f'{names.GENERATOR}/diversity']
+        if diversity < _COLLAPSED:
+            return (
+                f'mode collapse: generated pictures lie {diversity:.2f} times as far apart as real '
+                f'ones, less than {_COLLAPSED}; another --loss, a smaller --learning_rate or '
+                f'--adam_beta1=0.5 may help'
+            )
+        if means.get(f'{names.DISCRIMINATOR}/accuracy', 0) > _WON:
+            return (
+                f'the discriminator tells more than {_WON:.0%} of the pictures apart and teaches '
+                f'the generator little; a smaller one, another --loss or a smaller '
+                f'--learning_rate may help'
+            )
+        return ''
+
+    def _discriminator(self, batch: Batch) -> Objective:
+        loss, training = self.config.loss, batch.seed is not None
+        with _averages_kept():
+            made = self._generated(self._codes(batch, _OF_DISCRIMINATOR), training)
+            fake = tf.stop_gradient(made)
+            fake_score = self._score(fake, training)
+        score = self._score(batch.images, training)
+        total = tf.reduce_mean(adversarial.discriminator(loss, score, fake_score))
+        answers = adversarial.told_apart(loss, score, fake_score)
+        if answers is not None:
+            terms = {'accuracy': tf.reduce_mean(answers)}
+        else:
+            penalty = tf.reduce_mean(self._penalty(batch, fake))
+            terms = {'distance': -total, 'gradient_penalty': penalty}
+            total += self.config.gradient_penalty * penalty
+        return Objective(names.DISCRIMINATOR, total, trainable(names.DISCRIMINATOR), terms)
+
+    def _generator(self, batch: Batch) -> Objective:
+        training = batch.seed is not None
+        fake = self._generated(self._codes(batch, _OF_GENERATOR), training)
+        with _averages_kept():
+            score = self._score(fake, training)
+        loss = tf.reduce_mean(adversarial.generator(self.config.loss, score))
+        terms = {'diversity': tf.reduce_mean(adversarial.diversity(fake, batch.images))}
+        return Objective(names.GENERATOR, loss, trainable(names.GENERATOR), terms)
+
+    def _penalty(self, batch: Batch, fake: tf.Tensor) -> tf.Tensor:
+        """Of the discriminator's slope `[B]`, each at a place of its own between x and x'."""
+        shape = [tf.shape(fake)[0], 1, 1, 1]
+        part = tf.random.stateless_uniform(shape, _seed(batch, _BETWEEN))
+        between = batch.images + part * (fake - batch.images)
+        (slope,) = tf.gradients(self._score(between, False), [between])
+        return adversarial.gradient_penalty(slope)
+
+    def _codes(self, batch: Batch, salt: int) -> tf.Tensor:
+        return self.prior(tf.shape(batch.images)[0], _seed(batch, salt))
+
+    def _score(self, images: tf.Tensor, training: bool) -> tf.Tensor:
+        """`[B, H, W, C]` -> `[B]`."""
+        checks.rank('images', images, 4)
+        hidden = self._seen.encode(self._seen.all[:-1], images, training)
+        hidden = tf.reshape(hidden, [-1, self._seen.sizes[-2]])
+        with tf.variable_scope(names.DISCRIMINATOR, reuse=tf.AUTO_REUSE):
+            return tf.squeeze(layers.dense(hidden, 1, name=names.SCORE), 1)
+
+    def _generated(self, code: tf.Tensor, training: bool) -> tf.Tensor:
+        return tf.nn.sigmoid(self._made.decode(self._made.all[::-1], code, training))
+
+    def _stack(self, image_shape: Sequence[int], config: Config, normalized: bool) -> Stack:
+        """The layers of either side and the code's, which the discriminator leaves out."""
+        return Stack(
+            image_shape,
+            [*networks.specifications(config), Dense(config.code_size, 'linear')],
+            enlarge=config.enlarging,
+            batch_normalization=config.batch_normalization and normalized,
+            normalize_first=False,
+            kernel_initializer=config.kernel_initializer,
+            encoder=names.DISCRIMINATOR,
+            decoder=names.GENERATOR,
+        )
+
+
+def _seed(batch: Batch, salt: int) -> tf.Tensor:
+    """Of one draw; validation draws the same every time."""
+    seed = tf.zeros([2], tf.int64) if batch.seed is None else batch.seed
+    return tf.random.experimental.stateless_fold_in(seed, salt)
+
+
+@contextlib.contextmanager
+def _averages_kept() -> Iterator[None]:
+    """What is built inside moves no moving average: each side's move once a step."""
+    updates = tf.get_collection_ref(tf.GraphKeys.UPDATE_OPS)
+    before = len(updates)
+    yield
+    del updates[before:]
