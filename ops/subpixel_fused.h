@@ -97,7 +97,7 @@ void FusedBands(const T* x, const T* bias, T* y, const Geometry& g, const Bands&
   std::vector<T> biases(at_once * depth);
   for (int64_t k = 0; k < at_once * depth; ++k) biases[k] = bias[k % depth];
   std::vector<T> buffer(bands.bytes / sizeof(T));
-  const BandMover<sizeof(T), true> move(g, false);
+  BandMover<sizeof(T), true> move(g, g.elements() * int64_t{sizeof(T)} > kStreamBytes);
   Strides strides(g);
   const int64_t plane = strides.plane;
   for (int64_t index = begin; index < end; ++index) {
@@ -116,7 +116,8 @@ void FusedBands(const T* x, const T* bias, T* y, const Geometry& g, const Bands&
                                  std::min(at_once, band.pixels - w) * depth);
       }
     }
-    move(Bytes(const_cast<const T*>(buffer.data())), Bytes(y + band.large), band.pixels, strides);
+    move(Bytes(const_cast<const T*>(buffer.data())), Bytes(y + band.large), band.pixels, 1,
+         strides);
   }
 }
 
@@ -128,7 +129,7 @@ void FusedGradientBands(const T* y, const T* dy, T* dx, double* sums, const Geom
   const int64_t at_once = g.nchw ? 1 : PixelsAtOnce(g);
   std::vector<double> sum(at_once * depth, 0.0);
   std::vector<T> buffer(bands.bytes / sizeof(T));
-  const BandMover<sizeof(T), false> move(g, false);
+  BandMover<sizeof(T), false> move(g, false);
   const Strides tensor(g);
   Strides strides(g);
   for (int64_t index = begin; index < end; ++index) {
@@ -139,7 +140,7 @@ void FusedGradientBands(const T* y, const T* dy, T* dx, double* sums, const Geom
                              buffer.data() + i * strides.row, strides.row);
     }
     T* small = dx + band.small;
-    move(Bytes(small), Bytes(const_cast<const T*>(buffer.data())), band.pixels, strides);
+    move(Bytes(small), Bytes(const_cast<const T*>(buffer.data())), band.pixels, 1, strides);
     if (g.nchw) {
       for (int64_t k = 0; k < g.block(); ++k) {
         sum[SmallChannel(band.channel, k / g.rw, k % g.rw, g)] +=

@@ -3,133 +3,100 @@
 #ifndef TFAE_OPS_SUBPIXEL_RUNS_H_
 #define TFAE_OPS_SUBPIXEL_RUNS_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
-
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "subpixel_unit.h"
 
 namespace tfae {
 
-// Where the runs of a band lie: `pixels` * `rows` of them, `run` bytes each.
+// Where runs lie: `lines` of `pixels` of `rows` runs of `run` bytes each.
 struct Runs {
+  int64_t lines;
+  int64_t line;  // small: bytes from one line to the next
   int64_t pixels;
   int64_t rows;
+  int64_t row;  // large: bytes from one row to the next
   int64_t run;
-  int64_t row;  // bytes from one large row to the next
+  bool by_pixel;  // in the order of what is read, else in that of what is written
 };
 
-// Calls copy(from, to) for each run of the pixels [begin, end). kRows is the number of rows where
-// it is known when compiling, else 0: with it the loop over them leaves nothing but the copies.
-template <bool kShuffle, int kRows, typename Copy>
-inline __attribute__((always_inline)) void ForRuns(Side<kShuffle>* small, Side<!kShuffle>* large,
-                                                   const Runs& r, int64_t begin, int64_t end,
-                                                   const Copy& copy) {
-  const int64_t rows = kRows ? kRows : r.rows;
+// Calls copy(from, to) for the runs of the pixels [begin, end) of a line.
+template <bool kShuffle, typename Copy>
+TFAE_PART void ForRuns(Side<kShuffle>* small, Side<!kShuffle>* large, const Runs& r, int64_t begin,
+                       int64_t end, const Copy& copy) {
   const int64_t run = r.run;
   const int64_t row = r.row;
-  Side<kShuffle>* a = small + begin * rows * run;
-  Side<!kShuffle>* b = large + begin * run;
-  for (int64_t w = begin; w < end; ++w) {
-    for (int64_t i = 0; i < rows; ++i) {
-      if constexpr (kShuffle) {
-        copy(a + i * run, b + i * row);
-      } else {
-        copy(b + i * row, a + i * run);
+  const int64_t pixel = r.rows * run;
+  const int64_t rows = r.by_pixel ? r.rows : 1;
+  for (int64_t first = 0; first < r.rows; first += rows) {
+    Side<kShuffle>* s = small + begin * pixel + first * run;
+    Side<!kShuffle>* l = large + begin * run + first * row;
+    for (int64_t w = begin; w < end; ++w) {
+      for (int64_t i = 0; i < rows; ++i) {
+        if constexpr (kShuffle) {
+          copy(s + i * run, l + i * row);
+        } else {
+          copy(l + i * row, s + i * run);
+        }
       }
+      s += pixel;
+      l += run;
     }
-    a += rows * run;
-    b += run;
   }
 }
 
-template <int kBytes>
-inline void CopyUnit(const char* from, char* to) {
-  using In = typename Unit<kBytes, true>::Type;
-  using Out = typename Unit<kBytes, false>::Type;
-  *reinterpret_cast<Out*>(to) = *reinterpret_cast<In*>(from);
-}
-
-// Runs of at most kUnit bytes. A whole unit is copied for each: what it writes beyond its run, the
-// next run overwrites, since runs are written in rising order. The last pixels, where a unit would
-// reach beyond the band, are copied to the byte.
-template <int kUnit, bool kShuffle, int kRows>
+// Runs of kUnit/2 to kUnit bytes, as two halves of a unit that overlap. Where the runs written
+// follow each other, a whole unit is copied instead: what it writes beyond its run, the next run
+// overwrites; the last pixels, where it would reach beyond the row, are copied in halves.
+template <int kUnit, bool kShuffle>
 TFAE_VECTOR_CLONES void MoveShortRuns(Side<kShuffle>* small, Side<!kShuffle>* large,
                                       const Runs& r) {
+  constexpr int kHalf = kUnit / 2;
+  const int64_t last = r.run - kHalf;
   const int64_t tail = (kUnit + r.run - 1) / r.run;
-  const int64_t wide = r.pixels > tail ? r.pixels - tail : 0;
-  ForRuns<kShuffle, kRows>(small, large, r, 0, wide,
-                           [](const char* from, char* to)
-                               __attribute__((always_inline)) { CopyUnit<kUnit>(from, to); });
-  ForRuns<kShuffle, kRows>(small, large, r, wide, r.pixels,
-                           [&](const char* from, char* to) { std::memcpy(to, from, r.run); });
+  const int64_t wide = kShuffle ? std::max<int64_t>(0, r.pixels - tail) : 0;
+  for (int64_t line = 0; line < r.lines; ++line) {
+    Side<kShuffle>* s = small + line * r.line;
+    Side<!kShuffle>* l = large + line * r.rows * r.row;
+    ForRuns<kShuffle>(s, l, r, 0, wide,
+                      [](const char* from, char* to)
+                          __attribute__((always_inline)) { std::memcpy(to, from, kUnit); });
+    ForRuns<kShuffle>(s, l, r, wide, r.pixels,
+                      [last](const char* from, char* to) __attribute__((always_inline)) {
+                        std::memcpy(to, from, kHalf);
+                        std::memcpy(to + last, from + last, kHalf);
+                      });
+  }
 }
 
-// Runs of more than kUnit bytes: whole units, then one that ends where the run does.
-template <int kUnit, bool kShuffle, int kRows>
+// Longer runs: whole units, then one that ends where the run does.
+template <bool kShuffle>
 TFAE_VECTOR_CLONES void MoveLongRuns(Side<kShuffle>* small, Side<!kShuffle>* large, const Runs& r) {
+  constexpr int kUnit = 32;
   const int64_t last = r.run - kUnit;
-  ForRuns<kShuffle, kRows>(small, large, r, 0, r.pixels, [last](const char* from, char* to) {
-    for (int64_t k = 0; k < last; k += kUnit) CopyUnit<kUnit>(from + k, to + k);
-    CopyUnit<kUnit>(from + last, to + last);
-  });
-}
-
-#ifdef __SSE2__
-// Runs of whole vectors into an output larger than the caches: the stores go past the caches, which
-// saves reading each line before it is overwritten. Runs of a row follow each other, so lines fill.
-template <bool kShuffle, int kRows>
-void StreamRuns(Side<kShuffle>* small, Side<!kShuffle>* large, const Runs& r) {
-  ForRuns<kShuffle, kRows>(small, large, r, 0, r.pixels, [&r](const char* from, char* to) {
-    for (int64_t k = 0; k < r.run; k += 16) {
-      _mm_stream_si128(reinterpret_cast<__m128i*>(to + k),
-                       _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + k)));
-    }
-  });
-  _mm_sfence();
+  for (int64_t line = 0; line < r.lines; ++line) {
+    ForRuns<kShuffle>(small + line * r.line, large + line * r.rows * r.row, r, 0, r.pixels,
+                      [last](const char* from, char* to) __attribute__((always_inline)) {
+                        for (int64_t k = 0; k < last; k += kUnit) {
+                          std::memcpy(to + k, from + k, kUnit);
+                        }
+                        std::memcpy(to + last, from + last, kUnit);
+                      });
+  }
 }
 
 template <bool kShuffle>
-bool CanStream(Side<kShuffle>* small, Side<!kShuffle>* large, const Runs& r) {
-  const void* to = nullptr;
-  if constexpr (kShuffle) {
-    to = large;
-  } else {
-    to = small;
-  }
-  return r.run % 16 == 0 && reinterpret_cast<uintptr_t>(to) % 16 == 0 && r.row % 16 == 0;
-}
-#endif
-
-template <bool kShuffle, int kRows>
-void MoveRows(Side<kShuffle>* small, Side<!kShuffle>* large, const Runs& r, bool stream) {
-#ifdef __SSE2__
-  if (stream && CanStream<kShuffle>(small, large, r)) {
-    return StreamRuns<kShuffle, kRows>(small, large, r);
-  }
-#endif
-  if (r.run <= 8) return MoveShortRuns<8, kShuffle, kRows>(small, large, r);
-  if (r.run <= 16) return MoveShortRuns<16, kShuffle, kRows>(small, large, r);
-  if (r.run < 32) return MoveShortRuns<32, kShuffle, kRows>(small, large, r);
-  MoveLongRuns<32, kShuffle, kRows>(small, large, r);
-}
-
-// Run i of each pixel <-> row i. `stream`: the output is larger than the caches.
-template <bool kShuffle>
-void MoveRuns(Side<kShuffle>* small, Side<!kShuffle>* large, const Runs& r, bool stream) {
-  switch (r.rows) {
-    case 2:
-      return MoveRows<kShuffle, 2>(small, large, r, stream);
-    case 3:
-      return MoveRows<kShuffle, 3>(small, large, r, stream);
-    case 4:
-      return MoveRows<kShuffle, 4>(small, large, r, stream);
-    default:
-      return MoveRows<kShuffle, 0>(small, large, r, stream);
-  }
+void MoveRuns(Side<kShuffle>* small, Side<!kShuffle>* large, const Runs& r) {
+  if (r.run <= 2) return MoveShortRuns<2, kShuffle>(small, large, r);
+  if (r.run <= 4) return MoveShortRuns<4, kShuffle>(small, large, r);
+  if (r.run <= 8) return MoveShortRuns<8, kShuffle>(small, large, r);
+  if (r.run <= 16) return MoveShortRuns<16, kShuffle>(small, large, r);
+  if (r.run <= 32) return MoveShortRuns<32, kShuffle>(small, large, r);
+  if (r.run <= 48) return MoveShortRuns<48, kShuffle>(small, large, r);
+  if (r.run <= 64) return MoveShortRuns<64, kShuffle>(small, large, r);
+  MoveLongRuns<kShuffle>(small, large, r);
 }
 
 }  // namespace tfae

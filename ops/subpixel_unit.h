@@ -10,10 +10,13 @@
 // The sanitizers cannot follow that choice.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define TFAE_VECTOR_CLONES __attribute__((target_clones("default", "arch=haswell")))
+#define TFAE_VECTOR_CLONES __attribute__((target_clones("default", "avx2")))
 #else
 #define TFAE_VECTOR_CLONES
 #endif
+
+// For the parts of such a loop: a function that is not inlined into it is not cloned with it.
+#define TFAE_PART inline __attribute__((always_inline))
 
 namespace tfae {
 
@@ -21,29 +24,21 @@ namespace tfae {
 template <bool kRead>
 using Side = std::conditional_t<kRead, const char, char>;
 
-// A unit of kBytes that may lie anywhere: a run of two floats moves as one number of 8 bytes. Two
-// specialisations for each size, since a template argument would lose the attributes.
-template <int kBytes, bool kRead>
+// A unit of kBytes: a run of two floats moves as one number of 8 bytes.
+template <int kBytes>
 struct Unit;
 
-typedef uint64_t Two __attribute__((vector_size(16)));
-typedef uint64_t Four __attribute__((vector_size(32)));
-
-#define TFAE_UNIT(bytes, type)                                      \
-  template <>                                                       \
-  struct Unit<bytes, true> {                                        \
-    typedef const type Type __attribute__((aligned(1), may_alias)); \
-  };                                                                \
-  template <>                                                       \
-  struct Unit<bytes, false> {                                       \
-    typedef type Type __attribute__((aligned(1), may_alias));       \
+#define TFAE_UNIT(bytes, type) \
+  template <>                  \
+  struct Unit<bytes> {         \
+    typedef type Type;         \
   };
+typedef uint64_t Two __attribute__((vector_size(16)));
 TFAE_UNIT(1, uint8_t)
 TFAE_UNIT(2, uint16_t)
 TFAE_UNIT(4, uint32_t)
 TFAE_UNIT(8, uint64_t)
 TFAE_UNIT(16, Two)
-TFAE_UNIT(32, Four)
 #undef TFAE_UNIT
 
 }  // namespace tfae

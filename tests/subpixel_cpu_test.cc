@@ -141,15 +141,24 @@ void TestFused(const Geometry& g, int threads, Random& random) {
   }
 }
 
-// An output large enough for the stores that pass the caches.
+// Outputs large enough for the stores that pass the caches: runs of whole vectors and others, both
+// orders of channels, and fused.
 void TestStreaming(int threads, Random& random) {
   Geometry g;
   g.batch = 1;
   g.height = 3;
-  g.width = 1 << 15;
-  g.channels = 32;
   g.rh = g.rw = 2;
-  TestMoves(g, 4, true, threads, random);
+  for (const int64_t channels : {32, 3, 5}) {
+    g.channels = channels;
+    g.width = (5 << 18) / (channels * 3) + 1;
+    for (g.crd = false;; g.crd = true) {
+      TestMoves(g, 4, true, threads, random);
+      if (g.crd) break;
+    }
+  }
+  g.channels = 3;
+  g.width = (5 << 18) / 9 + 1;
+  TestFused<Activation::kRelu, float>(g, threads, random);
 }
 
 int Run(const std::string& kind, int64_t count, uint64_t seed) {
