@@ -1,4 +1,4 @@
-// The fused op and its gradient on the CPU.
+// The OpKernels of the fused op and of its gradient.
 
 #include <string>
 #include <vector>
@@ -9,10 +9,18 @@
 #include "tensorflow/core/framework/register_types.h"
 #include "tensorflow/core/framework/types.h"
 
+#if GOOGLE_CUDA
+#include "subpixel_gpu.h"
+#include "tensorflow/core/platform/stream_executor.h"
+#endif
+
 namespace tfae {
 namespace {
 
 using tensorflow::DEVICE_CPU;
+#if GOOGLE_CUDA
+using tensorflow::DEVICE_GPU;
+#endif
 using tensorflow::OpKernel;
 using tensorflow::OpKernelConstruction;
 using tensorflow::OpKernelContext;
@@ -55,7 +63,24 @@ absl::Status ReadActivation(OpKernelConstruction* context, Activation* activatio
   return InvalidArgument(context->def().op(), ": activation is ", name, ".");
 }
 
+#if GOOGLE_CUDA
 template <typename T>
+constexpr FloatType kFloatType = std::is_same_v<T, Eigen::half>       ? FloatType::kHalf
+                                 : std::is_same_v<T, Eigen::bfloat16> ? FloatType::kBfloat16
+                                 : std::is_same_v<T, float>           ? FloatType::kFloat
+                                                                      : FloatType::kDouble;
+
+void* StreamOf(OpKernelContext* context) {
+  return context->op_device_context()->stream()->platform_specific_handle().stream;
+}
+
+void CheckLaunch(OpKernelContext* context, const char* error) {
+  OP_REQUIRES(context, error == nullptr,
+              tensorflow::errors::Internal(context->op_kernel().type_string(), ": ", error));
+}
+#endif
+
+template <typename T, bool kGpu>
 class FusedOp : public OpKernel {
  public:
   explicit FusedOp(OpKernelConstruction* context) : OpKernel(context) {
@@ -76,6 +101,12 @@ class FusedOp : public OpKernel {
     Tensor* output = nullptr;
     OP_REQUIRES_OK(context, context->allocate_output(0, shape, &output));
     if (output->NumElements() == 0) return;
+#if GOOGLE_CUDA
+    if constexpr (kGpu) {
+      return CheckLaunch(context, LaunchFused(StreamOf(context), kFloatType<T>, activation_,
+                                              input.data(), bias.data(), output->data(), g));
+    }
+#endif
     const Bands bands = FusedBandsOf(g, sizeof(T));
     const T* x = input.flat<T>().data();
     const T* b = bias.flat<T>().data();
@@ -92,7 +123,7 @@ class FusedOp : public OpKernel {
   Activation activation_;
 };
 
-template <typename T>
+template <typename T, bool kGpu>
 class FusedGradientOp : public OpKernel {
  public:
   explicit FusedGradientOp(OpKernelConstruction* context) : OpKernel(context) {
@@ -115,6 +146,9 @@ class FusedGradientOp : public OpKernel {
     const int64_t depth = g.channels * g.block();
     OP_REQUIRES_OK(context, context->allocate_output(0, shape, &dx));
     OP_REQUIRES_OK(context, context->allocate_output(1, TensorShape({depth}), &dbias));
+#if GOOGLE_CUDA
+    if constexpr (kGpu) return OnGpu(context, g, dx, dbias);
+#endif
     const Bands bands = FusedBandsOf(g, sizeof(T));
     const int64_t parts = output.NumElements() == 0 ? 0 : GradientParts(bands);
     std::vector<double> sums(parts * depth);
@@ -137,22 +171,42 @@ class FusedGradientOp : public OpKernel {
   }
 
  private:
+#if GOOGLE_CUDA
+  void OnGpu(OpKernelContext* context, const Geometry& g, Tensor* dx, Tensor* dbias) {
+    Tensor sums;
+    const TensorShape parts({FusedGradientSums(kFloatType<T>, g)});
+    OP_REQUIRES_OK(context, context->allocate_temp(tensorflow::DT_DOUBLE, parts, &sums));
+    CheckLaunch(context,
+                LaunchFusedGradient(StreamOf(context), kFloatType<T>, activation_,
+                                    context->input(0).data(), context->input(1).data(), dx->data(),
+                                    dbias->data(), static_cast<double*>(sums.data()), g));
+  }
+#endif
+
   Geometry attributes_;
   Activation activation_;
 };
 
-#define TFAE_REGISTER(T)                                                                   \
-  REGISTER_KERNEL_BUILDER(                                                                 \
-      Name("SubpixelShuffleBiasActivation").Device(DEVICE_CPU).TypeConstraint<T>("T"),     \
-      FusedOp<T>);                                                                         \
-  REGISTER_KERNEL_BUILDER(                                                                 \
-      Name("SubpixelShuffleBiasActivationGrad").Device(DEVICE_CPU).TypeConstraint<T>("T"), \
-      FusedGradientOp<T>);
+#define TFAE_REGISTER_ON(T, device, gpu)                                               \
+  REGISTER_KERNEL_BUILDER(                                                             \
+      Name("SubpixelShuffleBiasActivation").Device(device).TypeConstraint<T>("T"),     \
+      FusedOp<T, gpu>);                                                                \
+  REGISTER_KERNEL_BUILDER(                                                             \
+      Name("SubpixelShuffleBiasActivationGrad").Device(device).TypeConstraint<T>("T"), \
+      FusedGradientOp<T, gpu>);
+#if GOOGLE_CUDA
+#define TFAE_REGISTER(T)                 \
+  TFAE_REGISTER_ON(T, DEVICE_CPU, false) \
+  TFAE_REGISTER_ON(T, DEVICE_GPU, true)
+#else
+#define TFAE_REGISTER(T) TFAE_REGISTER_ON(T, DEVICE_CPU, false)
+#endif
 TFAE_REGISTER(Eigen::half);
 TFAE_REGISTER(Eigen::bfloat16);
 TFAE_REGISTER(float);
 TFAE_REGISTER(double);
 #undef TFAE_REGISTER
+#undef TFAE_REGISTER_ON
 
 }  // namespace
 }  // namespace tfae
