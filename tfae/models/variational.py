@@ -214,7 +214,8 @@ class Model:
         checks.rank('images', images, 4)
         hidden = self.stack.encode(self.stack.all[:-1], images, training)
         hidden = tf.reshape(hidden, [-1, self.stack.sizes[-2]])
-        with tf.variable_scope(names.ENCODER, reuse=tf.AUTO_REUSE):
+        # No name scope: beside the stack's it would be `encoder_1`.
+        with tf.variable_scope(names.ENCODER, reuse=tf.AUTO_REUSE, auxiliary_name_scope=False):
             mean, log_variance = (
                 layers.dense(hidden, self.code_size, name=head)
                 for head in (names.MEAN, names.LOG_VARIANCE)
