@@ -1,0 +1,149 @@
+"""`tfae sample`: pictures from a prior or from what is fitted to codes, and their judge."""
+
+import json
+
+import numpy as np
+import pytest
+import tfae_program
+from PIL import Image
+
+from tfae import checks, running
+from tfae.analysis import frechet
+from tfae.commands import sample
+from tfae.data import Config, load
+
+TRAINED = {
+    'gan': ('--model=gan', '--units=8', '--code_size=3'),
+    'vae': ('--model=variational', '--units=8', '--code_size=3', '--evaluation_samples=2'),
+    'dense': ('--units=8,4',),
+    'judge': ('--model=classifier', '--units=16', '--epochs=20'),
+    'bars': ('--model=classifier', '--units=4', '--dataset=synthetic'),
+}
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """A function: trains the run of that name, and returns the folder that holds the runs."""
+    folder = tmp_path_factory.mktemp('sample')
+
+    def get(*runs):
+        for name in runs:
+            if not (folder / name).exists():
+                words = ('train', '--epochs=1', *TRAINED[name], f'--logdir={name}')
+                done = tfae_program.run(*words, cwd=folder)
+                assert done.code == 0, done
+        return folder
+
+    return get
+
+
+def sampled(folder, run, *words):
+    """What `samples.json` and `samples.npz` hold, and what was printed."""
+    done = tfae_program.run('sample', f'--logdir={run}', *words, cwd=folder)
+    assert (done.code, done.err) == (0, ''), done
+    figures = [folder / line for line in done.out.splitlines()[-3:]]
+    assert [path.name for path in figures] == ['samples.png', 'samples.npz', 'samples.json']
+    assert np.asarray(Image.open(figures[0]).convert('L')).std() > 10
+    return json.loads(figures[2].read_text()), np.load(figures[1])['images'], done.out
+
+
+@pytest.mark.parametrize('run', ['gan', 'vae'])
+def test_a_prior_gives_the_pictures_of_its_codes_as_the_seed_decides(trained, run):
+    folder = trained(run)
+    found, images, _ = sampled(folder, run, '--count=20', '--seed=4')
+    assert found == {'kind': 'prior', 'count': 20, 'seed': 4}
+    with running.open_run(folder / run) as opened:
+        want = opened.decode(opened.sample(20, 4))
+    assert (images.shape, images.dtype) == ((20, 8, 8, 1), np.uint8)
+    assert np.array_equal(images, np.rint(255 * want))
+    _, other, _ = sampled(folder, run, '--count=20', '--seed=5', '--output=elsewhere')
+    assert not np.array_equal(images, other)
+    assert (folder / 'elsewhere' / 'samples.png').exists()
+
+
+@pytest.mark.parametrize('kind', ['--kind=gaussian', '--kind=mixture'])
+def test_an_autoencoder_without_a_prior_samples_what_is_fitted_to_its_codes(trained, kind):
+    folder = trained('dense')
+    found, images, _ = sampled(folder, 'dense', kind, '--count=2000')
+    assert found['kind'] == kind.removeprefix('--kind=')
+    with running.open_run(folder / 'dense') as opened:
+        codes = opened.encode(load(Config()).train.images)
+        random = np.random.RandomState(0)
+        drawn = random.multivariate_normal(codes.mean(0), np.cov(codes.T), 2000)
+        want = opened.decode(drawn).mean(0)
+    np.testing.assert_allclose(images.mean(0) / 255, want, atol=0.03)
+
+
+def test_a_mixture_has_as_many_components_as_are_asked_for(trained):
+    folder = trained('dense')
+    made = [
+        sampled(folder, 'dense', '--count=50', *words)[1]
+        for words in (
+            ('--kind=gaussian',),
+            ('--kind=mixture', '--components=1'),
+            ('--kind=mixture', '--components=2'),
+        )
+    ]
+    assert np.array_equal(made[0], made[1])
+    assert not np.array_equal(made[0], made[2])
+
+
+def test_a_classifier_counts_classes_and_measures_the_distance_in_its_code(trained):
+    folder = trained('gan', 'judge')
+    found, images, out = sampled(folder, 'gan', '--count=1200', '--classifier=judge')
+    loaded = load(Config())
+    with running.open_run(folder / 'judge') as judge:
+        real = frechet.moments(judge.encode(loaded.test.images))
+        want = frechet.distance(frechet.moments(judge.encode(images)), real)
+        chosen = np.random.RandomState(0).permutation(len(loaded.train.images))[:1200]
+        floor = frechet.moments(judge.encode(loaded.train.images[chosen]))
+        outputs = judge.built.inference.outputs
+        predicted = judge.fetch(outputs.probabilities, images[:1000]).argmax(1)
+    assert found['frechet'] == pytest.approx(want)
+    assert found['real_frechet'] == pytest.approx(frechet.distance(floor, real))
+    assert found['real_frechet'] < found['frechet']
+    counts = np.bincount(predicted, minlength=10)
+    assert found['classes'] == {str(k): n for k, n in enumerate(counts)}
+    assert sum(found['classes'].values()) == 1000
+    assert found['classes_seen'] == np.count_nonzero(counts)
+    assert f'frechet          {want:.4f}' in out
+
+
+@pytest.mark.parametrize(
+    'run, words, code, want',
+    [
+        ('dense', (), 2, '--kind is prior, which the family dense has none of; --kind=gaussian'),
+        ('gan', ('--kind=gaussian',), 1, 'gan, a run of the family gan, has no code; it has score'),
+        ('judge', (), 1, 'judge, a run of the family classifier, has no distribution of codes'),
+        ('gan', ('--classifier=dense',), 1, '--classifier dense is a run of the family dense; '),
+        (
+            'gan',
+            ('--classifier=bars',),
+            1,
+            '--classifier bars was trained on 16 x 16 x 1 pictures of synthetic; it must judge '
+            '8 x 8 x 1 pictures of digits',
+        ),
+        ('gan', ('--classifier=none',), 1, '--logdir none holds no run'),
+    ],
+)
+def test_what_cannot_be_sampled_is_refused(trained, run, words, code, want):
+    folder = trained(run, *(w.partition('=')[2] for w in words if w[-4:] in ('ense', 'bars')))
+    before = tfae_program.contents(folder)
+    done = tfae_program.run('sample', f'--logdir={run}', *words, cwd=folder)
+    assert done.refusal(code).startswith(want)
+    assert tfae_program.contents(folder) == before
+
+
+@pytest.mark.parametrize(
+    'fields, want',
+    [
+        ({'count': 1}, r'--count is 1; it must lie in \[2, 100000\]'),
+        ({'shown': 0}, '--shown is 0'),
+        ({'seed': -1}, '--seed is -1'),
+        ({'components': 3}, '--components needs --kind=mixture'),
+        ({'kind': 'mixture', 'components': 0}, '--components is 0'),
+    ],
+)
+def test_numbers_out_of_range_are_refused(fields, want):
+    with pytest.raises(checks.UsageError, match=want):
+        sample.Config(**fields)

@@ -1,0 +1,163 @@
+"""Draw new pictures: the decoder's, of codes from the prior or from what is fitted to codes.
+
+Writes samples.png, samples.npz with all of them and samples.json. With --classifier the classes
+that it sees in them are counted, and their Frechet distance is measured in its code: from the
+pictures of the part that --split names, beside that of as many real ones.
+"""
+
+import dataclasses
+import json
+import math
+import pathlib
+from typing import Any, Literal
+
+import numpy as np
+
+from tfae import checks, data, figures, names, running
+from tfae.analysis import density, frechet
+from tfae.commands import _flags
+from tfae.config import option
+from tfae.files import write_npz, write_text
+from tfae.folder import FIGURES
+
+_COUNTED = 1000  # samples whose classes are counted
+_COMPONENTS = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(_flags.LookAtData):
+    """What is drawn, and who judges it."""
+
+    kind: Literal['prior', 'gaussian', 'mixture'] = option(
+        'prior',
+        "Where codes come from: the family's prior, or a Gaussian or a mixture of them, fitted to "
+        'the codes of the training examples.',
+    )
+    components: int = option(_COMPONENTS, 'Gaussians of a mixture.')
+    count: int = option(10_000, 'Pictures to draw.')
+    shown: int = option(100, 'Of these on the sheet, the first.')
+    seed: int = option(0, 'Of the drawing.')
+    classifier: str = option('', 'Run of the family classifier that judges them; empty: none.')
+    output: str = option('', "Folder for what is written; empty: the run's figures/.")
+
+    def __post_init__(self):
+        for name, low, high in (
+            ('components', 1, 1000),
+            ('count', 2, 100_000),
+            ('shown', 1, 10_000),
+        ):
+            checks.in_range(f'--{name}', getattr(self, name), low, high)
+        checks.in_range('--seed', self.seed, 0, 2**32 - 1)
+        if self.components != _COMPONENTS and self.kind != 'mixture':
+            raise checks.UsageError('--components needs --kind=mixture')
+
+
+def main(argv: list[str]) -> int:
+    """Runs `tfae sample`; returns the exit code 0.
+
+    Raises: UsageError or InputError as `_flags.LookAtData` does, or where the run has no codes of
+      that kind or the classifier cannot judge its pictures.
+    """
+    flags = _flags.read('sample', __doc__, Config, argv)
+    with flags.open() as run:
+        judge = _opened_judge(flags, run)
+        codes = _codes(flags, run)
+        # What is measured is what the file holds.
+        images = np.rint(255 * run.decode(codes)).astype(np.uint8)
+        found: dict[str, Any] = {'kind': flags.kind, 'count': len(images), 'seed': flags.seed}
+        if judge:
+            with judge:
+                found |= _judged(flags, run, judge, images)
+        title = f'{run.experiment.data.dataset}, {run.experiment.model}: samples, {flags.kind}'
+        folder = pathlib.Path(flags.output or run.folder.path / FIGURES)
+    _write(folder, images, flags.shown, title, found)
+    return 0
+
+
+def _codes(flags: Config, run: running.Run) -> np.ndarray:
+    """New codes `[count, Z]`."""
+    if flags.kind != 'prior':
+        train = flags.load(run)[0].train
+        codes = run.encode(train.images)
+        components = flags.components if flags.kind == 'mixture' else 1
+        if len(codes) < components:
+            raise checks.UsageError(
+                f'--components is {components}; there are only {len(codes)} training examples'
+            )
+        return density.Density(codes, components, flags.seed).draw(flags.count, flags.seed)
+    if run.built.inference.samples is None and run.built.inference.decoded is not None:
+        raise checks.UsageError(
+            f'--kind is prior, which the family {run.experiment.model} has none of; '
+            f'--kind=gaussian or --kind=mixture fits a distribution to its codes'
+        )
+    return run.sample(flags.count, flags.seed)
+
+
+def _opened_judge(flags: Config, run: running.Run) -> running.Run | None:
+    """The run of `--classifier`, where there is one.
+
+    Raises: InputError if it is no classifier of such pictures.
+    """
+    if not flags.classifier:
+        return None
+    judge = running.open_run(flags.classifier)
+    if not hasattr(judge.built.inference.outputs, names.PROBABILITIES):
+        raise checks.InputError(
+            f'--classifier {flags.classifier} is a run of the family {judge.experiment.model}; '
+            f'it must be one that gives probabilities of classes'
+        )
+    mine, its = (
+        (of.experiment.data.dataset, of.experiment.signature.image_shape) for of in (run, judge)
+    )
+    if mine != its:
+        raise checks.InputError(
+            f'--classifier {flags.classifier} was trained on {_described(*its)}; it must judge '
+            f'{_described(*mine)}'
+        )
+    return judge
+
+
+def _described(dataset: str, shape: tuple[int, ...]) -> str:
+    return f'{" x ".join(map(str, shape))} pictures of {dataset}'
+
+
+def _judged(
+    flags: Config, run: running.Run, judge: running.Run, images: np.ndarray
+) -> dict[str, Any]:
+    """Frechet distances in the classifier's code, and how often it sees each class."""
+    loaded, part = flags.load(run)
+    real = frechet.moments(judge.encode(part.images))
+    # As many real ones, from a part that the samples are not held against.
+    other = loaded.test if flags.split == 'train' else loaded.train
+    chosen = np.random.RandomState(flags.seed).permutation(len(other.images))[: len(images)]
+    predicted = judge.fetch(judge.built.inference.outputs.probabilities, images[:_COUNTED])
+    classes = judge.experiment.signature.classes
+    counts = np.bincount(predicted.argmax(1), minlength=classes)
+    labels = [*loaded.class_names, *map(str, range(len(loaded.class_names), classes))]
+    return {
+        'split': flags.split,
+        'classifier': flags.classifier,
+        'frechet': frechet.distance(frechet.moments(judge.encode(images)), real),
+        'real_frechet': frechet.distance(frechet.moments(judge.encode(other.images[chosen])), real),
+        'classes_seen': int(np.count_nonzero(counts)),
+        'classes': dict(zip(labels, counts.tolist(), strict=True)),
+    }
+
+
+def _write(
+    folder: pathlib.Path, images: np.ndarray, shown: int, title: str, found: dict[str, Any]
+) -> None:
+    """Prints what was found and writes it, the sheet and the pictures."""
+    for name, value in found.items():
+        if isinstance(value, dict):
+            value = '  '.join(f'{label} {count}' for label, count in value.items())
+        print(f'{name:16} {value:.4f}' if isinstance(value, float) else f'{name:16} {value}')
+    paths = [folder / f'samples.{kind}' for kind in ('png', 'npz', 'json')]
+    sheet = data.pixels(images[:shown])
+    columns = math.ceil(math.sqrt(len(sheet)))
+    label = f'{len(sheet):,} of {len(images):,}'
+    figures.save_sheets(paths[0], {label: sheet}, columns, title)
+    write_npz(paths[1], {'images': images})
+    write_text(paths[2], json.dumps(found, indent=2) + '\n')
+    for path in paths:
+        print(path)
