@@ -231,7 +231,7 @@ def panels(
     optimizers = list(dict.fromkeys(curve.cell.optimizer for curve in curves))
     size = (1.5 + 2.6 * len(optimizers), 0.9 + 2.7 * rows)
     figure, axes = plt.subplots(
-        rows, len(optimizers), figsize=size, squeeze=False, sharey=True, sharex='row', dpi=110
+        rows, len(optimizers), figsize=size, squeeze=False, sharey=True, sharex='row', dpi=100
     )
     for column, optimizer in enumerate(optimizers):
         axes[0][column].set_title(optimizer, fontsize=11)
@@ -257,6 +257,8 @@ def draw_losses(path: pathlib.Path, curves: Sequence[Curve], title: str) -> None
     from matplotlib import colormaps
 
     batches = list(dict.fromkeys(curve.cell.batch for curve in curves))
+    ends = [end for curve in curves for end in curve.examples]
+    scale = 'log' if ends and max(ends) > 10 * min(ends) else 'linear'
     shades = colormaps['viridis']([i / max(len(batches), 2) for i in range(len(batches))])
 
     def fill(axes: Any, found: Sequence[Curve], first: bool) -> None:
@@ -264,14 +266,15 @@ def draw_losses(path: pathlib.Path, curves: Sequence[Curve], title: str) -> None
             i = batches.index(curve.cell.batch)
             style = {'color': shades[i], 'marker': MARKERS[i % len(MARKERS)], 'markersize': 4}
             label = 'full batch' if curve.cell.batch == ALL else f'batch of {curve.cell.batch}'
-            axes[0].plot(curve.examples, curve.validation, label=label, **style)
-            axes[0].plot(curve.examples, curve.training, color=shades[i], ls=':', lw=1)
+            seen = [examples / 1000 for examples in curve.examples]
+            axes[0].plot(seen, curve.validation, label=label, **style)
+            axes[0].plot(seen, curve.training, color=shades[i], ls=':', lw=1)
             axes[1].plot(curve.seconds, curve.validation, **style)
         axes[0].plot([], [], color='0.4', ls=':', lw=1, label='training loss\n(mean of the epoch)')
-        for axis, unit in zip(axes, ('examples seen', 'seconds of training'), strict=True):
-            axis.set(xscale='log', yscale='log', xlabel=unit)
-            if first:
-                axis.set_ylabel('validation loss')
+        axes[0].set(xscale=scale, xlabel='thousands of examples seen')
+        axes[1].set(xscale='log', xlabel='seconds of training')
+        for axis in axes:
+            axis.set(yscale='log', ylabel='validation loss' if first else '')
 
     panels(path, curves, title, 2, fill)
 
