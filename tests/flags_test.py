@@ -197,8 +197,10 @@ def model_graph(family, words):
             objective(batch._replace(seed=None))
         if hasattr(model, 'measures'):
             model.measures(batch)
-        # The functions of a loop are numbered through the process.
-        return re.sub(r'(while_(?:body|cond))_\d+', r'\1', str(made.as_graph_def()))
+        definition = made.as_graph_def()
+    # The functions of a loop are numbered through the process, and lie in the order of a hash.
+    parts = [*definition.node, *definition.library.function]
+    return sorted(re.sub(r'(while_(?:body|cond))_\d+', r'\1', str(part)) for part in parts)
 
 
 @functools.cache
