@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import subprocess
@@ -54,16 +55,25 @@ def digest() -> str:
     return text.hexdigest()[:12]
 
 
-def stamp(library: pathlib.Path) -> tuple[str, str] | None:
-    """`(TensorFlow version, digest)` that `library` was built for; None if it does not say.
+class Stamp(NamedTuple):
+    """What a library says of itself."""
+
+    tensorflow: str  # the version that it was built for
+    digest: str  # of the sources; a dash where a build system keeps track of them
+    compiler: str = 'an unknown compiler'
+    cuda: str = 'no'  # the version of nvcc, if its kernels are in it
+
+
+def stamp(library: pathlib.Path) -> Stamp | None:
+    """What `library` says that it was built for and with; None if it does not say.
 
     The file is read, not loaded: a library for another TensorFlow may crash when it is opened.
     """
     if not library.is_file():
         return None
     _, found, rest = library.read_bytes().partition(STAMP)
-    version, _, source = rest.partition(b';')[0].decode('ascii', 'replace').partition('/')
-    return (version, source) if found else None
+    words = rest.partition(b';')[0].decode('ascii', 'replace').split('/')
+    return Stamp(*words[:4]) if found and len(words) > 1 else None
 
 
 def compiler() -> str:
@@ -103,11 +113,19 @@ def _run(command: list[str]) -> None:
         raise RuntimeError(f'{shlex.join(command)}\n{done.stdout}{done.stderr}')
 
 
+def _version(program: list[str]) -> str:
+    """The line of `--version` that holds a number, fit to stand in a stamp."""
+    said = subprocess.run([*program, '--version'], capture_output=True, text=True).stdout
+    line = next((line for line in said.splitlines() if re.search(r'\d+\.\d+', line)), 'unknown')
+    return re.sub(r'[^\w.,:()+ -]', ' ', line).strip()
+
+
 class Cuda(NamedTuple):
     """What CUDA adds to a build: more commands, and what their objects need to be linked."""
 
     commands: list[list[str]]
     link: list[str]
+    version: str
 
 
 def cuda(folder: str) -> Cuda | None:
@@ -135,7 +153,7 @@ def cuda(folder: str) -> Cuda | None:
     units = {str(p): str(pathlib.Path(folder, f'{p.stem}.o')) for p in SOURCES.glob('*.cu.cc')}
     commands = [[*command, '-c', source, '-o', output] for source, output in units.items()]
     hidden = ['-Wl,--exclude-libs,ALL', '-ldl', '-lrt', '-lpthread']
-    return Cuda(commands, [*units.values(), str(runtime[0]), *hidden])
+    return Cuda(commands, [*units.values(), str(runtime[0]), *hidden], _version([nvcc]))
 
 
 def build(output: pathlib.Path, python: str = sys.executable) -> str:
@@ -165,7 +183,7 @@ def ensure(output: pathlib.Path, python: str = sys.executable) -> str:
     have = stamp(output)
     if have:
         version = ask_tensorflow(python)['version']
-        if have == (version, digest()):
+        if have[:2] == (version, digest()):
             return version
     return build(output, python)
 
@@ -174,9 +192,18 @@ def _compile(
     output: pathlib.Path, cxx: list[str], tensorflow: dict, folder: str, extra: Cuda | None
 ) -> None:
     """Compiles every source in a process of its own and links them."""
-    built_for = f'{tensorflow["version"]}/{digest()}'
-    flags = ['-O3', '-fPIC', '-fvisibility=hidden', '-Wno-deprecated-declarations']
-    flags += [f'-I{SOURCES}', f'-DTFAE_BUILT_FOR="{built_for}"', *tensorflow['compile']]
+    built_for = Stamp(
+        tensorflow['version'], digest(), _version(cxx), extra.version if extra else 'no'
+    )
+    # Without traps the compiler may compute both sides of a condition, and so use vectors.
+    flags = [
+        '-O3',
+        '-fno-trapping-math',
+        '-fPIC',
+        '-fvisibility=hidden',
+        '-Wno-deprecated-declarations',
+    ]
+    flags += [f'-I{SOURCES}', f'-DTFAE_BUILT_FOR="{"/".join(built_for)}"', *tensorflow['compile']]
     flags += ['-DGOOGLE_CUDA=1'] if extra else []
     sources = [p for p in SOURCES.glob('*.cc') if not p.name.endswith('.cu.cc')]
     units = {p: str(pathlib.Path(folder, p.stem + '.o')) for p in sources}

@@ -287,7 +287,7 @@ def test_a_library_that_does_not_fit_gives_one_warning_with_the_cure(
     message = str(caught[0].message)
     assert text in message
     assert f'{sys.executable} ' in message
-    assert 'build.py' in message
+    assert '-m tfae build-op' in message
     with pytest.raises(RuntimeError, match='not in use'):
         load_with(monkeypatch, library, 'compiled')
 
@@ -311,6 +311,6 @@ def test_the_environment_chooses_the_definition(choice):
         assert done.returncode != 0
         assert "TFAE_SUBPIXEL is 'fastest'; it must be one of auto, compiled, stock" in done.stderr
     elif choice == 'compiled' and not op_library.library().exists():
-        assert 'build.py' in done.stderr
+        assert 'build-op' in done.stderr
     else:
         assert done.stdout.strip() == str(choice == 'compiled')

@@ -30,7 +30,7 @@ def run(argv: list[str]) -> int:
         checks.one_of('tfae: verb', argv[0], verbs)
         # Here, not above: the verb brings in TensorFlow, which `tfae --help` need not wait for.
         with _native_messages_dropped():
-            verb = importlib.import_module(f'tfae.commands.{argv[0]}')
+            verb = importlib.import_module(f'tfae.commands.{argv[0].replace("-", "_")}')
         logging.getLogger('tensorflow').setLevel(logging.ERROR)
         return verb.main(argv[1:])
     except checks.UsageError as error:
@@ -62,7 +62,10 @@ def _fail(error: Exception, code: int) -> int:
 def _verbs() -> dict[str, str]:
     """Verb -> its one line of help, read without importing it."""
     files = sorted(path for path in _COMMANDS.glob('*.py') if not path.stem.startswith('_'))
-    docs = {path.stem: ast.get_docstring(ast.parse(path.read_text())) or '' for path in files}
+    docs = {
+        path.stem.replace('_', '-'): ast.get_docstring(ast.parse(path.read_text())) or ''
+        for path in files
+    }
     return {name: doc.splitlines()[0] for name, doc in docs.items()}
 
 

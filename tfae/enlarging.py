@@ -51,6 +51,8 @@ def enlarge(
     elif method == 'subpixel' and factor > 1:
         wanted = [-(-side // factor) for side in (height, width)]
         x, padding = _padded(x, sides, wanted, kernel_size)
+        # The pixels of a block start equal, so that no checkerboard is there to be unlearned.
+        options['kernel_initializer'] = layers.ICNR(factor, options.get('kernel_initializer'))
         x = layers.subpixel_conv2d(x, filters, kernel_size, factor, padding, **options, name=name)
     else:
         if factor > 1:

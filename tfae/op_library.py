@@ -44,7 +44,7 @@ def load() -> tuple[ModuleType | None, Status]:
             return tf.load_op_library(str(path)), Status(True, f'compiled op, {path}')
         except tf.errors.OpError as error:
             trouble = f'{path} does not load: {error.message}'
-    command = shlex.join([sys.executable, str(_builder_path())])
+    command = shlex.join([sys.executable, '-m', 'tfae', 'build-op'])
     text = f'The compiled sub-pixel op is not in use: {trouble}. This builds it: {command}'
     if choice == 'compiled':
         raise RuntimeError(text)
@@ -65,7 +65,7 @@ def _trouble(path: pathlib.Path) -> str:
         return f'there is no {path}'
     if not _builder_path().exists():
         return f'the sources of {path} are missing'
-    built_for, source = builder().stamp(path) or ('an unknown version', '')
+    built_for, source = (builder().stamp(path) or ('an unknown version', ''))[:2]
     if built_for != tf.__version__:
         return f'{path} was built for TensorFlow {built_for}, and this is {tf.__version__}'
     # A dash: a build system that keeps track of the sources itself made it.
