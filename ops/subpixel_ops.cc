@@ -56,11 +56,12 @@ absl::Status ReadBlock(InferenceContext* c, int64_t* rh, int64_t* rw) {
   return absl::OkStatus();
 }
 
-// The shape of the other side of input 0, and in `depth` the number of small channels.
+// The shape of the other side of `from`, and in `depth` the number of small channels.
 template <bool kShuffle>
-absl::Status OtherSide(InferenceContext* c, ShapeHandle* out, DimensionHandle* depth) {
+absl::Status OtherSide(InferenceContext* c, ShapeHandle from, ShapeHandle* out,
+                       DimensionHandle* depth) {
   ShapeHandle in;
-  TF_RETURN_IF_ERROR(c->WithRank(c->input(0), 4, &in));
+  TF_RETURN_IF_ERROR(c->WithRank(from, 4, &in));
   int64_t rh, rw;
   TF_RETURN_IF_ERROR(ReadBlock(c, &rh, &rw));
   std::string format;
@@ -92,7 +93,7 @@ template <bool kShuffle>
 absl::Status InferShape(InferenceContext* c) {
   ShapeHandle out;
   DimensionHandle depth;
-  TF_RETURN_IF_ERROR(OtherSide<kShuffle>(c, &out, &depth));
+  TF_RETURN_IF_ERROR(OtherSide<kShuffle>(c, c->input(0), &out, &depth));
   c->set_output(0, out);
   return absl::OkStatus();
 }
@@ -100,7 +101,7 @@ absl::Status InferShape(InferenceContext* c) {
 absl::Status InferFusedShape(InferenceContext* c) {
   ShapeHandle out, bias;
   DimensionHandle depth;
-  TF_RETURN_IF_ERROR(OtherSide<true>(c, &out, &depth));
+  TF_RETURN_IF_ERROR(OtherSide<true>(c, c->input(0), &out, &depth));
   TF_RETURN_IF_ERROR(c->WithRank(c->input(1), 1, &bias));
   DimensionHandle length = c->Dim(bias, 0);
   if (c->ValueKnown(depth) && c->ValueKnown(length) && c->Value(depth) != c->Value(length)) {
@@ -115,7 +116,7 @@ absl::Status InferFusedGradientShapes(InferenceContext* c) {
   ShapeHandle both, out;
   DimensionHandle depth;
   TF_RETURN_IF_ERROR(c->Merge(c->input(0), c->input(1), &both));
-  TF_RETURN_IF_ERROR(OtherSide<false>(c, &out, &depth));
+  TF_RETURN_IF_ERROR(OtherSide<false>(c, both, &out, &depth));
   c->set_output(0, out);
   c->set_output(1, c->Vector(depth));
   return absl::OkStatus();
