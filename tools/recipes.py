@@ -8,10 +8,12 @@ first lines of a recipe say what it is:
 
     # System:    in words
     # Target:    `measure <= number`, `measure / measure >= number` or `measure - measure >= number`
-                 of evaluation.json, where `recipe.measure` is another's; there may be several
+                 of evaluation.json or samples.json, where `recipe.measure` is another's; there
+                 may be several
     # Peer:      what it is held against
     # After:     recipes that are run before it
     # Evaluate:  flags of `tfae evaluate`
+    # Sample:    flags of `tfae sample`, which is run then
 """
 
 import json
@@ -98,11 +100,18 @@ def run(name: str, waiting: list[str]) -> None:
         subprocess.run([*tfae, *words, f'--logdir={folder}'], cwd=ROOT, check=True)
     if 'mse' in evaluation(name):
         subprocess.run([*tfae, 'reconstruct', f'--logdir={folder}'], cwd=ROOT, check=True)
+    for line in said.get('Sample', []):
+        words = ['sample', '--checkpoint=last', *line.split(), f'--logdir={folder}']
+        subprocess.run([*tfae, *words], cwd=ROOT, check=True)
 
 
 def evaluation(name: str) -> dict:
-    """What `tfae evaluate` has measured of a recipe."""
-    return json.loads((RUNS / name / 'evaluation.json').read_text())
+    """What `tfae evaluate` has measured of a recipe, and `tfae sample` where it was run."""
+    paths = [RUNS / name / 'figures' / 'samples.json', RUNS / name / 'evaluation.json']
+    found: dict = {}
+    for path in (path for path in paths if path.is_file()):
+        found |= json.loads(path.read_text())
+    return found
 
 
 def value(name: str, measure: str) -> float:

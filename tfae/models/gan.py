@@ -117,7 +117,11 @@ class Model:
         return found if answers is None else {**found, 'accuracy': answers}
 
     def trouble(self, means: Mapping[str, float]) -> str:
-        """Says that the generator has collapsed, or that the discriminator leaves it no chance."""
+        """Says that the generator has collapsed, or that the discriminator leaves it no chance.
+
+        Pictures that differ enough may still leave out a whole class: `tfae sample --classifier`
+        counts them.
+        """
         diversity = means[f'{names.GENERATOR}/diversity']
         if diversity < _COLLAPSED:
             return (
