@@ -13,7 +13,7 @@ first lines of a recipe say what it is:
     # Peer:      what it is held against
     # After:     recipes that are run before it
     # Evaluate:  flags of `tfae evaluate`
-    # Sample:    flags of `tfae sample`, which is run then
+    # Sample:    flags of `tfae sample`, which is run where there is this line
 """
 
 import json
@@ -96,13 +96,13 @@ def run(name: str, waiting: list[str]) -> None:
         return
     tfae = [sys.executable, '-m', 'tfae']
     measuring = [word for line in said.get('Evaluate', []) for word in line.split()]
-    for words in (['train', f'--recipe={name}'], ['evaluate', '--checkpoint=last', *measuring]):
+    sampling = [['sample', '--checkpoint=last', *line.split()] for line in said.get('Sample', [])]
+    # The evaluation is the last: where it is, all is done.
+    measure = ['evaluate', '--checkpoint=last', *measuring]
+    for words in (['train', f'--recipe={name}'], *sampling, measure):
         subprocess.run([*tfae, *words, f'--logdir={folder}'], cwd=ROOT, check=True)
     if 'mse' in evaluation(name):
         subprocess.run([*tfae, 'reconstruct', f'--logdir={folder}'], cwd=ROOT, check=True)
-    for line in said.get('Sample', []):
-        words = ['sample', '--checkpoint=last', *line.split(), f'--logdir={folder}']
-        subprocess.run([*tfae, *words], cwd=ROOT, check=True)
 
 
 def evaluation(name: str) -> dict:
