@@ -25,6 +25,15 @@ class Part:
     def __post_init__(self):
         """Raises UsageError; a part that overrides it goes on to `super().__post_init__()`."""
 
+    def refuse_unread(self, needed: str, *unread: str) -> None:
+        """Refuses the fields of these names unless they have their defaults: nothing reads them.
+
+        `needed` is the flag, as it would be written, with which something would.
+        """
+        for field in dataclasses.fields(self):
+            if field.name in unread and getattr(self, field.name) != field.default:
+                raise checks.UsageError(f'--{field.name} needs {needed}')
+
 
 def option(default: Any, help: str) -> Any:
     """A dataclass field with its default and the line of help that its flag shows."""

@@ -108,10 +108,11 @@ def save_points(
     for k in np.unique(groups):
         group = points[groups == k]
         colour = _PALETTE[int(k) % len(_PALETTE)]
-        axis.scatter(*group.T, s=5, color=colour, alpha=0.6, linewidths=0)
+        axis.scatter(group[:, 0], group[:, 1], s=5, color=colour, alpha=0.6, linewidths=0)
         if labels is not None:
             word = class_names[int(k)] if len(class_names) else str(k)
-            text = axis.text(*np.median(group, axis=0), word, fontsize=11, weight='bold')
+            x, y = np.median(group, axis=0)
+            text = axis.text(x, y, word, fontsize=11, weight='bold')
             text.set_path_effects([patheffects.withStroke(linewidth=3, foreground='white')])
     axis.set_xlabel(axes_names[0])
     axis.set_ylabel(axes_names[1])

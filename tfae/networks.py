@@ -11,7 +11,7 @@ from tfae import activations, checks
 from tfae.config import Part, broadcast, option
 from tfae.stack import Convolution, Dense, Initializer, Padding, Pooling
 
-_OF_CONVOLUTIONS = ('kernel_sizes', 'strides', 'padding', 'pooling')
+_OF_CONVOLUTIONS = ('kernel_sizes', 'strides', 'padding', 'pooling', 'pool_sizes')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,14 +43,10 @@ class Config(Part):
             if min(getattr(self, name), default=1) < 1:
                 value = ','.join(map(str, getattr(self, name)))
                 raise checks.UsageError(f'--{name} is {value}; each must be 1 or more')
-        unread = [] if self.filters else list(_OF_CONVOLUTIONS)
-        if not self.filters or not set(self.pooling) - {'none'}:
-            unread.append('pool_sizes')
-        for name in unread:
-            default = next(f.default for f in dataclasses.fields(self) if f.name == name)
-            if getattr(self, name) != default:
-                needed = 'pooling' if self.filters else 'filters'
-                raise checks.UsageError(f'--{name} needs --{needed}')
+        if not self.filters:
+            self.refuse_unread('--filters', *_OF_CONVOLUTIONS)
+        elif not set(self.pooling) - {'none'}:
+            self.refuse_unread('--pooling', 'pool_sizes')
 
 
 def specifications(config: Config) -> list[Convolution | Dense]:

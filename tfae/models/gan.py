@@ -67,14 +67,9 @@ class Config(networks.Config):
                 '--filters and --units are both empty; either side must have a hidden layer'
             )
         if not self.filters:
-            self._refuse_unread('enlarging', '--filters')
+            self.refuse_unread('--filters', 'enlarging')
         if self.loss != 'wasserstein':
-            self._refuse_unread('gradient_penalty', '--loss=wasserstein')
-
-    def _refuse_unread(self, name: str, needed: str) -> None:
-        default = next(f.default for f in dataclasses.fields(self) if f.name == name)
-        if getattr(self, name) != default:
-            raise checks.UsageError(f'--{name} needs {needed}')
+            self.refuse_unread('--loss=wasserstein', 'gradient_penalty')
 
 
 class Outputs(NamedTuple):

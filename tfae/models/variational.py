@@ -30,9 +30,8 @@ from tfae.enlarging import Method
 from tfae.objectives import Batch, Objective, trainable
 from tfae.stack import Dense, Stack
 
-_ACTIVE = (
-    0.01  # least variance of an active unit's mean over the pictures (Burda et al., section 5)
-)
+# Least variance of an active unit's mean over the pictures (Burda et al., section 5).
+_ACTIVE = 0.01
 _DRAW = 1  # what is folded into the seed, so that draws and corruption are independent
 
 
@@ -69,16 +68,11 @@ class Config(networks.Config, corruption.Config):
                 '--emphasis weighs pixels; in a likelihood each must weigh 1, leave it out'
             )
         if self.likelihood != 'gaussian':
-            self._refuse_unread('--likelihood=gaussian', 'variance', 'learn_variance')
+            self.refuse_unread('--likelihood=gaussian', 'variance', 'learn_variance')
         if self.samples > 1:  # the divergence is then no term of its own
-            self._refuse_unread('--samples=1', 'beta', 'kl_warmup_steps', 'free_bits')
+            self.refuse_unread('--samples=1', 'beta', 'kl_warmup_steps', 'free_bits')
         if not self.filters:
-            self._refuse_unread('--filters', 'enlarging')
-
-    def _refuse_unread(self, needed: str, *unread: str) -> None:
-        for field in dataclasses.fields(self):
-            if field.name in unread and getattr(self, field.name) != field.default:
-                raise checks.UsageError(f'--{field.name} needs {needed}')
+            self.refuse_unread('--filters', 'enlarging')
 
 
 class Outputs(NamedTuple):
