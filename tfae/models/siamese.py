@@ -101,7 +101,8 @@ class Model:
     def _distances(self, batch: Batch) -> Objective:
         # Every other one: a set that is sorted by class would have no two of one in two halves.
         left, right = (self(batch.images[i::2], batch.seed).code for i in (0, 1))
-        same = tf.equal(batch.labels[0::2, tf.newaxis], batch.labels[tf.newaxis, 1::2])
+        labels = tf.convert_to_tensor(batch.labels)
+        same = tf.equal(labels[0::2, tf.newaxis], labels[tf.newaxis, 1::2])
         distance = label_losses.distances(left, right)
         loss = tf.reduce_mean(_LOSSES[self.config.loss](distance, same, self.config.margin))
         terms = {
