@@ -1,23 +1,31 @@
-"""Times the sub-pixel shuffle on the CPU against every stock way to do the same.
+"""Times the sub-pixel ops on the CPU against every stock way to do the same.
 
-    python tools/bench/subpixel.py [--rounds=15] [--threads=N] [--only=TEXT]
+    python tools/bench/subpixel.py [--rounds=15] [--threads=N] [--only=TEXT] [--table=TABLE]
 
 Each contender runs as a chain of equal ops in a session of its own graph, input in a variable, so
-that neither feeding nor fetching is part of the time. The contenders take turns, and each figure
-is the best of its rounds: what the machine does when nothing else disturbs it. With one thread
-the clock is that of the processor's time, which other programs disturb least.
+that neither feeding nor fetching is part of the time. The contenders take turns in rounds. Figures
+are medians of the rounds, or with --best the best: what the machine does when nothing else
+disturbs it. With one thread the clock is that of the processor's time, which other programs
+disturb least.
+
+Table `shuffle`:
 
     ours     the compiled op
     d2s      tf.nn.depth_to_space, where it can do the case (DCR, NHWC)
     rtr      reshape, transpose, reshape
     torch    torch.nn.functional.pixel_shuffle, where it can (CRD, NCHW) and is installed
+    copy     tf.raw_ops.DeepCopy: one thread copies as many bytes
     map      tf.negative, or its like for integers: reads and writes as many bytes, moves nothing
+
+Table `fused`: bias, activation and shuffle, forward, and forward with the gradients of input and
+bias; against tf.nn.bias_add, the activation and either stock shuffle, whichever is faster.
 """
 
 import argparse
 import importlib.util
 import math
 import os
+import statistics
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -27,7 +35,7 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae import op_library, subpixel
+from tfae import op_library, subpixel, subpixel_fused
 
 
 class Case(NamedTuple):
@@ -76,7 +84,15 @@ CASES = [
     Case((1, 48, 270, 480), 4, 'DCR', 'NCHW'),
     Case((1, 12, 540, 960), 2, 'CRD', 'NCHW', 'uint8'),
 ]
-CONTENDERS = ('ours', 'd2s', 'rtr', 'torch', 'map')
+CONTENDERS = ('ours', 'd2s', 'rtr', 'torch', 'copy', 'map')
+FUSED_CASES = [
+    Case((64, 14, 14, 32), 2),
+    Case((64, 14, 14, 128), 2),
+    Case((16, 96, 80, 12), 2),
+    Case((16, 96, 80, 256), 2),
+    Case((1, 270, 480, 48), 4),
+]
+ACTIVATIONS = ('relu', 'selu', 'sigmoid')
 
 
 def graph_ops(case: Case) -> dict[str, Callable[[tf.Tensor], tf.Tensor]]:
@@ -91,17 +107,48 @@ def graph_ops(case: Case) -> dict[str, Callable[[tf.Tensor], tf.Tensor]]:
     ops = {'ours': lambda x: subpixel.shuffle(x, *arguments), 'rtr': stock}
     if case.mode == 'DCR' and case.data_format == 'NHWC':
         ops['d2s'] = lambda x: tf.nn.depth_to_space(x, case.block)
+    ops['copy'] = lambda x: tf.raw_ops.DeepCopy(x=x)
     ops['map'] = tf.bitwise.invert if integer else tf.negative
     return ops
 
 
-def graph_runner(
-    case: Case, op: Callable[[tf.Tensor], tf.Tensor], length: int, threads: int
-) -> Callable:
+def fused_ops(
+    case: Case, activation: str, backward: bool
+) -> dict[str, Callable[[tf.Tensor], tf.Tensor | tf.Operation]]:
+    """The fused op and the two stock graphs, with the gradients of input and bias or without."""
+    layout = subpixel.check_arguments('bench', case.block, case.mode, case.data_format)
+
+    def shuffled(shuffle: Callable[[tf.Tensor], tf.Tensor]) -> Callable:
+        act = subpixel_fused.ACTIVATIONS[activation]
+        return lambda x, bias: shuffle(act(tf.nn.bias_add(x, bias)))
+
+    ways = {
+        'ours': lambda x, bias: subpixel_fused.shuffle_bias_activation(
+            x, bias, case.block, activation
+        ),
+        'd2s': shuffled(lambda y: tf.nn.depth_to_space(y, case.block)),
+        'rtr': shuffled(lambda y: subpixel.stock(y, layout, True)),
+    }
+
+    def with_gradients(way: Callable) -> Callable[[tf.Tensor], tf.Tensor | tf.Operation]:
+        def op(x: tf.Tensor) -> tf.Tensor | tf.Operation:
+            bias = tf.constant(np.linspace(-1, 1, case.shape[3]), x.dtype)
+            y = way(x, bias)
+            if not backward:
+                return y
+            # Any gradient of the right size serves: here it is the output itself.
+            return tf.group(*tf.gradients(y, [x, bias], y))
+
+        return op
+
+    return {name: with_gradients(way) for name, way in ways.items()}
+
+
+def graph_runner(case: Case, op: Callable, length: int, threads: int, low: float = 0) -> Callable:
     """A function that runs `op` `length` times, one after the other."""
     graph = tf.Graph()
     with graph.as_default():
-        value = np.random.RandomState(0).uniform(0, 100, case.shape).astype(case.dtype)
+        value = np.random.RandomState(0).uniform(low, low + 100, case.shape).astype(case.dtype)
         with tf.device('/cpu:0'):
             start = tf.placeholder(case.dtype, case.shape)
             x = tf.get_variable('x', initializer=start, use_resource=True)
@@ -110,9 +157,12 @@ def graph_runner(
             for _ in range(length):
                 # The order also keeps the optimiser from merging the equal ops into one.
                 with tf.control_dependencies([] if last is None else [last]):
-                    last = op(x).op
+                    made = op(x)
+                    last = made if isinstance(made, tf.Operation) else made.op
         config = tf.ConfigProto(intra_op_parallelism_threads=threads)
         config.inter_op_parallelism_threads = 1
+        # The optimiser would leave out every op of the chain whose value nobody reads: all but one.
+        config.graph_options.rewrite_options.disable_meta_optimizer = True
         session = tf.Session(config=config)
         session.run(tf.global_variables_initializer(), {start: value})
         return session.make_callable(last)
@@ -136,26 +186,31 @@ def torch_runner(case: Case, length: int, threads: int) -> Callable | None:
     return run
 
 
-def measure(case: Case, rounds: int, threads: int) -> dict[str, float]:
-    """Microseconds for one op of each contender."""
-    size = np.dtype(case.dtype).itemsize * math.prod(case.shape)
-    length = max(1, min(40, (8 << 20) // size))
-    runners = {
-        name: graph_runner(case, op, length, threads) for name, op in graph_ops(case).items()
-    }
-    torch = torch_runner(case, length, threads)
-    if torch:
-        runners['torch'] = torch
+def chain_length(case: Case) -> int:
+    """How many ops make a chain: about 8 MB of input."""
+    return max(1, min(40, (8 << 20) // (np.dtype(case.dtype).itemsize * math.prod(case.shape))))
+
+
+def take_turns(
+    runners: dict[str, Callable], length: int, rounds: int, threads: int
+) -> dict[str, list[float]]:
+    """Microseconds for one op of each contender, round by round."""
     clock = time.process_time if threads == 1 else time.perf_counter
-    best = dict.fromkeys(runners, math.inf)
+    times: dict[str, list[float]] = {name: [] for name in runners}
     for turn in range(rounds + 2):
         for name, run in runners.items():
             start = clock()
             run()
             taken = clock() - start
             if turn >= 2:  # The first rounds fill caches and memory pools.
-                best[name] = min(best[name], taken / length * 1e6)
-    return best
+                times[name].append(taken / length * 1e6)
+    return times
+
+
+def label_of(case: Case) -> str:
+    """What the line of a case begins with."""
+    label = f'{"x".join(map(str, case.shape))} r{case.block} {case.mode} {case.data_format}'
+    return label + ('' if case.dtype == 'float32' else f' {case.dtype}')
 
 
 def geometric_mean(values: list[float]) -> float:
@@ -163,42 +218,91 @@ def geometric_mean(values: list[float]) -> float:
     return math.exp(sum(map(math.log, values)) / len(values)) if values else math.nan
 
 
+def shuffle_table(arguments: argparse.Namespace, figure: Callable) -> None:
+    """Prints a line for each of `CASES`, then what they come to."""
+    head = ''.join(f'{name:>9}' for name in CONTENDERS)
+    print(f'{"input":<34}{"MB":>6}{head}{"d2s/ours":>10}{"stock/ours":>11}{"copy/ours":>10}')
+    over_d2s, over_stock = [], []
+    for case in CASES:
+        if arguments.only not in label_of(case):
+            continue
+        length = chain_length(case)
+        threads = arguments.threads
+        ops = graph_ops(case)
+        runners = {name: graph_runner(case, op, length, threads) for name, op in ops.items()}
+        torch = torch_runner(case, length, threads)
+        if torch:
+            runners['torch'] = torch
+        rounds = take_turns(runners, length, arguments.rounds, threads)
+        times = {name: figure(values) for name, values in rounds.items()}
+        stock = min(times[name] for name in ('d2s', 'rtr', 'torch') if name in times)
+        over_stock.append(stock / times['ours'])
+        if 'd2s' in times:
+            over_d2s.append(times['d2s'] / times['ours'])
+        figures = ''.join(f'{times.get(name, math.nan):>9.1f}' for name in CONTENDERS)
+        d2s = times.get('d2s', math.nan) / times['ours']
+        megabytes = np.dtype(case.dtype).itemsize * math.prod(case.shape) / 1e6
+        print(
+            f'{label_of(case):<34}{megabytes:>6.1f}{figures}{d2s:>10.2f}{over_stock[-1]:>11.2f}'
+            f'{times["copy"] / times["ours"]:>10.2f}',
+            flush=True,
+        )
+    print(f'geometric mean over tf.nn.depth_to_space: {geometric_mean(over_d2s):.2f}')
+    print(f'geometric mean over the fastest stock way: {geometric_mean(over_stock):.2f}')
+    print(
+        f'the slowest case against the fastest stock way: {min(over_stock, default=math.nan):.2f}'
+    )
+
+
+def fused_table(arguments: argparse.Namespace, figure: Callable) -> None:
+    """Prints a line for each of `FUSED_CASES` and each activation."""
+    columns = ('ours', 'd2s', 'rtr', 'stock/ours')
+    head = ''.join(f'{name:>11}' for name in columns)
+    print(f'{"bias, activation, shuffle":<46}{head}')
+    ratios = []
+    for case in FUSED_CASES:
+        for activation in ACTIVATIONS:
+            for backward in (False, True):
+                label = f'{label_of(case)} {activation} {"gradients" if backward else "forward"}'
+                if arguments.only not in label:
+                    continue
+                length = chain_length(case)
+                ops = fused_ops(case, activation, backward)
+                runners = {
+                    name: graph_runner(case, op, length, arguments.threads, -50)
+                    for name, op in ops.items()
+                }
+                rounds = take_turns(runners, length, arguments.rounds, arguments.threads)
+                times = {name: figure(values) for name, values in rounds.items()}
+                ratios.append(min(times['d2s'], times['rtr']) / times['ours'])
+                figures = ''.join(f'{times[name]:>11.1f}' for name in columns[:3])
+                print(f'{label:<46}{figures}{ratios[-1]:>11.2f}', flush=True)
+    print(f'geometric mean over the fastest stock way: {geometric_mean(ratios):.2f}')
+    print(f'the slowest case against the fastest stock way: {min(ratios, default=math.nan):.2f}')
+
+
 def main() -> None:
-    """Prints the table."""
+    """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--rounds', type=int, default=15)
     parser.add_argument('--threads', type=int, default=0, help='0: as many as there are cores')
     parser.add_argument('--only', default='', help='cases whose line contains this text')
+    parser.add_argument('--table', choices=['shuffle', 'fused', 'both'], default='both')
+    parser.add_argument(
+        '--best', action='store_true', help='the best of the rounds, not the median'
+    )
     arguments = parser.parse_args()
     tf.disable_eager_execution()
     os.environ.setdefault(op_library.CHOICE, 'compiled')
     print(f'{subpixel.status().why}; TensorFlow {tf.__version__}; {os.cpu_count()} cores')
     threads = arguments.threads or 'as many as cores'
-    print(f'microseconds, best of {arguments.rounds} rounds; threads: {threads}')
-    head = ''.join(f'{name:>9}' for name in CONTENDERS)
-    print(f'{"input":<34}{"MB":>6}{head}{"d2s/ours":>10}{"stock/ours":>11}{"ours/map":>9}')
-    over_d2s, over_stock = [], []
-    for case in CASES:
-        label = f'{"x".join(map(str, case.shape))} r{case.block} {case.mode} {case.data_format}'
-        label += '' if case.dtype == 'float32' else f' {case.dtype}'
-        if arguments.only not in label:
-            continue
-        times = measure(case, arguments.rounds, arguments.threads)
-        stock = min(times[name] for name in ('d2s', 'rtr') if name in times)
-        over_stock.append(stock / times['ours'])
-        if 'd2s' in times:
-            over_d2s.append(times['d2s'] / times['ours'])
-        figures = ''.join(f'{times.get(name, math.nan):>9.0f}' for name in CONTENDERS)
-        d2s = times.get('d2s', math.nan) / times['ours']
-        megabytes = np.dtype(case.dtype).itemsize * math.prod(case.shape) / 1e6
-        print(
-            f'{label:<34}{megabytes:>6.1f}{figures}{d2s:>10.2f}{over_stock[-1]:>11.2f}'
-            f'{times["ours"] / times["map"]:>9.2f}',
-            flush=True,
-        )
-    print(f'geometric mean over tf.nn.depth_to_space: {geometric_mean(over_d2s):.2f}')
-    print(f'geometric mean over the fastest stock way: {geometric_mean(over_stock):.2f}')
-    print(f'the slowest case against the fastest stock way: {min(over_stock):.2f}')
+    what = 'best' if arguments.best else 'median'
+    print(f'microseconds, {what} of {arguments.rounds} rounds; threads: {threads}')
+    figure = min if arguments.best else statistics.median
+    if arguments.table != 'fused':
+        shuffle_table(arguments, figure)
+    if arguments.table != 'shuffle':
+        fused_table(arguments, figure)
 
 
 if __name__ == '__main__':
