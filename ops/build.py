@@ -27,6 +27,15 @@ from typing import NamedTuple
 SOURCES = pathlib.Path(__file__).resolve().parent
 LIBRARY = '_subpixel.so'
 STAMP = b'tfae-subpixel-built-for:'
+# Bazel compiles with the same. Without traps the compiler may compute both sides of a condition,
+# and so use vectors.
+FLAGS = [
+    '-O3',
+    '-fno-trapping-math',
+    '-fPIC',
+    '-fvisibility=hidden',
+    '-Wno-deprecated-declarations',
+]
 _ASK = """
 import json, tensorflow as tf
 print('tfae-answer ' + json.dumps({
@@ -156,10 +165,10 @@ def cuda(folder: str) -> Cuda | None:
     return Cuda(commands, [*units.values(), str(runtime[0]), *hidden], _version([nvcc]))
 
 
-def build(output: pathlib.Path, python: str = sys.executable) -> str:
+def build(output: pathlib.Path, python: str = sys.executable, with_cuda: bool = True) -> str:
     """Compiles the op into `output` and returns the version of TensorFlow it is for.
 
-    The CUDA kernels are part of it where nvcc is found and can compile them.
+    The CUDA kernels are part of it if wanted and where nvcc is found and can compile them.
 
     Raises: CannotBuild if there is no compiler or no TensorFlow; RuntimeError with the
       compiler's words if the sources do not compile.
@@ -167,7 +176,7 @@ def build(output: pathlib.Path, python: str = sys.executable) -> str:
     cxx = shlex.split(compiler())
     tensorflow = ask_tensorflow(python)
     with tempfile.TemporaryDirectory() as folder:
-        extra = cuda(folder)
+        extra = cuda(folder) if with_cuda else None
         if extra:
             try:
                 _compile(output, cxx, tensorflow, folder, extra)
@@ -195,15 +204,8 @@ def _compile(
     built_for = Stamp(
         tensorflow['version'], digest(), _version(cxx), extra.version if extra else 'no'
     )
-    # Without traps the compiler may compute both sides of a condition, and so use vectors.
-    flags = [
-        '-O3',
-        '-fno-trapping-math',
-        '-fPIC',
-        '-fvisibility=hidden',
-        '-Wno-deprecated-declarations',
-    ]
-    flags += [f'-I{SOURCES}', f'-DTFAE_BUILT_FOR="{"/".join(built_for)}"', *tensorflow['compile']]
+    flags = [*FLAGS, f'-I{SOURCES}', f'-DTFAE_BUILT_FOR="{"/".join(built_for)}"']
+    flags += tensorflow['compile']
     flags += ['-DGOOGLE_CUDA=1'] if extra else []
     sources = [p for p in SOURCES.glob('*.cc') if not p.name.endswith('.cu.cc')]
     units = {p: str(pathlib.Path(folder, p.stem + '.o')) for p in sources}

@@ -1,17 +1,20 @@
 """Makes a repository of an installed TensorFlow: its headers, its library, its flags."""
 
 _ASK = """
-import json, tensorflow as tf
+import json, runpy, sys, tensorflow as tf
 print(json.dumps({
     "version": tf.__version__,
     "include": tf.sysconfig.get_include(),
     "lib": tf.sysconfig.get_lib(),
     "library": tf.sysconfig.get_link_flags()[1][3:],
-    "copts": [f for f in tf.sysconfig.get_compile_flags() if not f.startswith("-I")],
+    "copts": runpy.run_path(sys.argv[1])["FLAGS"]
+        + [f for f in tf.sysconfig.get_compile_flags() if not f.startswith("-I")],
 }))
 """
 
 _BUILD = """
+load("@rules_cc//cc:defs.bzl", "cc_library")
+
 cc_library(
     name = "framework",
     srcs = ["{library}"],
@@ -22,9 +25,20 @@ cc_library(
 )
 """
 
+def _python(context):
+    """$TFAE_PYTHON, else that of .venv, else python3."""
+    named = context.os.environ.get("TFAE_PYTHON")
+    if named:
+        return named
+    own = context.path(Label("//:BUILD")).dirname.get_child(".venv").get_child("bin").get_child("python")
+    return own if own.exists else context.which("python3")
+
 def _installed_tensorflow(context):
-    python = context.os.environ.get("TFAE_PYTHON") or context.which("python3")
-    answer = context.execute([python, "-c", _ASK], environment = {"TF_CPP_MIN_LOG_LEVEL": "3"})
+    python = _python(context)
+    answer = context.execute(
+        [python, "-c", _ASK, context.path(Label("//:ops/build.py"))],
+        environment = {"TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
     if answer.return_code:
         fail("{} finds no TensorFlow: {}".format(python, answer.stderr))
     found = json.decode(answer.stdout.strip().split("\n")[-1])
