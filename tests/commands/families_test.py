@@ -37,9 +37,10 @@ def test_a_killed_run_ends_byte_identical(tmp_path, trained, family):
     whole, logdir = trained(family), tmp_path / 'run'
     argv = (*words(family), '--checkpoint_steps=5', f'--logdir={logdir}')
     chance = random.Random(time.time_ns())
-    for records in (0, 1):
+    begun, past_an_epoch = logdir / 'config.json', logdir / 'metrics.jsonl'
+    for sign in (begun, past_an_epoch):
         program = tfae_program.start(*argv, cwd=tmp_path)
-        if tfae_program.wait_for(lambda n=records: len(tfae_program.metrics(logdir)) >= n, program):
+        if tfae_program.wait_for(sign.exists, program):
             time.sleep(chance.uniform(0, 0.1))
         assert program.kill().code in (0, -signal.SIGKILL)
     assert tfae_program.run(*argv, cwd=tmp_path).code == 0
