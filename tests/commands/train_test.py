@@ -195,7 +195,7 @@ def test_a_recipe_runs_in_short(tmp_path, recipe):
     config = json.loads((tmp_path / 'run' / 'config.json').read_text())
     for line in flags.splitlines():
         if line.startswith('--units='):
-            assert config['family']['units'] == [int(n) for n in line[8:].split(',')]
+            assert config['family']['units'] == [int(n) for n in line[8:].split(',') if n]
 
 
 def test_flags_on_the_line_win_over_those_of_a_recipe(tmp_path):
