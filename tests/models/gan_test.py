@@ -8,7 +8,7 @@ import scipy.spatial
 import tensorflow.compat.v1 as tf
 import tfae_program
 
-from tfae import adversarial, checks, training
+from tfae import checks, training
 from tfae.models import Batch, gan
 
 SHAPE = (3, 2, 1)
@@ -269,36 +269,6 @@ def test_the_two_sides_draw_codes_of_their_own():
     with session:
         fooled, seen, mean = session.run([fooled, seen, mean])
     assert abs((mean - seen) + fooled) > 1e-3  # mean scores of the pictures of either draw
-
-
-def test_a_critic_of_slope_one_has_no_penalty_and_a_flat_one_a_penalty_without_direction():
-    slopes = tf.constant(np.array([[0.6, 0.8], [0, 0], [3, 4]], np.float64))
-    penalty = adversarial.gradient_penalty(slopes)
-    (back,) = tf.gradients(penalty, [slopes])
-    with tf.Session() as session:
-        values, directions = session.run([penalty, back])
-        error = tf.test.compute_gradient_error(
-            slopes, [3, 2], penalty, [3], np.array([[0.6, 0.9], [1, 2], [3, 4.0]]), 1e-6
-        )
-    np.testing.assert_allclose(values, [0, 1, 16], atol=1e-12)
-    np.testing.assert_allclose(directions, [[0, 0], [0, 0], [4.8, 6.4]], atol=1e-12)
-    assert error < 1e-7
-
-
-def test_diversity_is_the_mean_distance_over_that_of_real_pictures():
-    random = np.random.RandomState(0)
-    fake, real = random.normal(size=[7, 2, 3, 1]) + 50, 4 * random.normal(size=[4, 2, 3, 1])
-    with tf.Session() as session:
-        found = session.run(adversarial.diversity(tf.constant(fake), tf.constant(real)))
-    between = scipy.spatial.distance.cdist(fake.reshape(7, -1), fake.reshape(7, -1))
-    want = between.sum(1) / 6 / scipy.spatial.distance.pdist(real.reshape(4, -1)).mean()
-    np.testing.assert_allclose(found, want, rtol=1e-6)
-
-
-def test_one_picture_alone_is_as_diverse_as_one_picture_can_be():
-    with tf.Session() as session:
-        found = session.run(adversarial.diversity(tf.ones([1, 4]), tf.zeros([1, 4])))
-    assert found.tolist() == [1]
 
 
 def test_a_generator_that_is_constant_is_reported_as_collapsed():
