@@ -7,6 +7,7 @@ import logging
 import os
 import pathlib
 import sys
+import warnings
 from collections.abc import Iterator
 
 from tfae import checks
@@ -16,6 +17,7 @@ _COMMANDS = pathlib.Path(__file__).parent / 'commands'
 
 def main() -> None:
     """Runs the command line; exits with 2 for a wrong command, 1 for any other failure."""
+    warnings.formatwarning = lambda message, *_, **__: f'tfae: warning: {message}\n'
     sys.exit(run(sys.argv[1:]))
 
 

@@ -45,18 +45,22 @@ def load() -> tuple[ModuleType | None, Status]:
         except tf.errors.OpError as error:
             trouble = f'{path} does not load: {error.message}'
     command = shlex.join([sys.executable, '-m', 'tfae', 'build-op'])
-    text = f'The compiled sub-pixel op is not in use: {trouble}. This builds it: {command}'
+    text = f'the compiled sub-pixel op is not in use: {trouble}; this builds it: {command}'
     if choice == 'compiled':
         raise RuntimeError(text)
-    warnings.warn(
-        f'{text}\nStock TensorFlow ops give the same results, slower.', RuntimeWarning, stacklevel=4
-    )
+    text += '; until then stock TensorFlow ops give the same results, slower'
+    warnings.warn(text, RuntimeWarning, stacklevel=4)
     return None, Status(False, f'stock TensorFlow ops: {trouble}')
 
 
 def library() -> pathlib.Path:
     """Where the library of compiled ops belongs."""
     return pathlib.Path(__file__).with_name('_subpixel.so')
+
+
+def stamp() -> Any:
+    """The `Stamp` of `build.py` that the library carries; None if there is none to read."""
+    return builder().stamp(library()) if _builder_path().exists() else None
 
 
 def _trouble(path: pathlib.Path) -> str:

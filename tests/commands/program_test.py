@@ -10,7 +10,7 @@ import pytest
 import tfae_program
 
 VERBS = [
-    path.stem
+    path.stem.replace('_', '-')
     for path in sorted((tfae_program.ROOT / 'tfae' / 'commands').glob('*.py'))
     if not path.stem.startswith('_')
 ]

@@ -1,7 +1,8 @@
 """Build the sub-pixel op again, for the TensorFlow that is installed now.
 
-The library is written under a temporary name and then put in the place of the old one, which
-programs that have it open keep.
+The compiler is that of $CXX, else c++, g++ or clang++; nvcc is that of $NVCC or of the path. The
+library is written under a temporary name and then put in the place of the old one, which programs
+that have it open keep.
 """
 
 import dataclasses
@@ -9,23 +10,28 @@ import time
 
 from tfae import checks, op_library
 from tfae.commands import _flags
+from tfae.config import option
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Takes no flags."""
+    """What the library holds."""
+
+    cuda: bool = option(True, 'Compile the CUDA kernels too, where there is nvcc.')
 
 
 def main(argv: list[str]) -> int:
     """Runs `tfae build-op`; returns the exit code 0.
 
-    Raises: InputError if there is no compiler, or the sources are not there or do not compile.
+    Raises: InputError if there is no compiler or the sources do not compile; OSError if they are
+      not there or the library cannot be written.
     """
-    _flags.read('build-op', __doc__, Config, argv)
-    builder, library = op_library.builder(), op_library.library()
+    flags = _flags.read('build-op', __doc__, Config, argv)
+    library = op_library.library()
     started = time.monotonic()
+    builder = op_library.builder()
     try:
-        builder.build(library)
+        builder.build(library, with_cuda=flags.cuda)
     except builder.CannotBuild as reason:
         raise checks.InputError(
             f'the sub-pixel op cannot be built: {reason}; stock TensorFlow ops serve, slower'

@@ -7,7 +7,6 @@ import dataclasses
 import importlib.metadata
 import json
 import os
-import pathlib
 import platform
 import warnings
 from typing import Any
@@ -19,17 +18,8 @@ from tfae import data, op_library, subpixel
 from tfae.commands import _flags
 from tfae.config import option
 
-_PACKAGES = (
-    'tfae',
-    'tensorflow',
-    'numpy',
-    'absl-py',
-    'tensorboard',
-    'scikit-learn',
-    'matplotlib',
-    'pillow',
-    'torch',
-)
+_NEEDED = ('numpy', 'absl-py', 'tensorboard', 'scikit-learn', 'matplotlib', 'pillow', 'tqdm')
+_OPTIONAL = ('tfae', 'torch')  # tfae runs from a checkout too
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,18 +32,10 @@ class Config:
 def main(argv: list[str]) -> int:
     """Runs `tfae doctor`; returns 0 if all is well, else 1."""
     flags = _flags.read('doctor', __doc__, Config, argv)
+    installed = _installed()
     op, troubles = _op()
-    found: dict[str, dict[str, Any]] = {
-        'installed': {'python': platform.python_version()}
-        | {name: _version(name) for name in _PACKAGES},
-        'machine': {
-            'processors': os.cpu_count(),
-            'memory': f'{os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30:.1f} GiB',
-            'gpus': [device.name for device in tf2.config.list_physical_devices('GPU')],
-        },
-        'op': op,
-        'data': {name: _place(name) for name in ('mnist', 'fashion_mnist')},
-    }
+    found = {'installed': installed, 'machine': _machine(), 'op': op, 'data': _data()}
+    troubles += [f'{name} is not installed' for name in _NEEDED if installed[name] is None]
     if flags.json:
         print(json.dumps({**found, 'troubles': troubles}, indent=2))
     else:
@@ -65,12 +47,27 @@ def main(argv: list[str]) -> int:
     return 1 if troubles else 0
 
 
+def _installed() -> dict[str, str | None]:
+    """Name -> version, None where it is not there."""
+    # A build of TensorFlow may be installed under another name, such as tensorflow-cpu.
+    found = {'python': platform.python_version(), 'tensorflow': tf2.__version__}
+    return found | {name: _version(name) for name in (*_NEEDED, *_OPTIONAL)}
+
+
+def _machine() -> dict[str, Any]:
+    memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
+    return {
+        'processors': os.cpu_count(),
+        'memory, GiB': round(memory / 2**30, 1),
+        'GPUs': [device.name for device in tf2.config.list_physical_devices('GPU')],
+    }
+
+
 def _op() -> tuple[dict[str, Any], list[str]]:
     """What there is to say of the op, and what is wrong with it."""
     choice = os.environ.get(op_library.CHOICE) or 'auto'
-    library = op_library.library()
-    facts: dict[str, Any] = {op_library.CHOICE: choice, 'library': str(library)}
-    made = op_library.builder().stamp(library)
+    facts: dict[str, Any] = {op_library.CHOICE: choice, 'library': str(op_library.library())}
+    made = op_library.stamp()
     if made:
         facts |= {'built for': f'TensorFlow {made.tensorflow}', 'built by': made.compiler}
         facts['CUDA kernels'] = made.cuda
@@ -81,24 +78,34 @@ def _op() -> tuple[dict[str, Any], list[str]]:
     except RuntimeError as error:
         return {**facts, 'in use': 'none'}, [str(error)]
     facts['in use'] = status.why
-    troubles = [str(warning.message).splitlines()[0] for warning in said]
-    facts['check'] = 'equals the stock definition' if _agrees() else 'DIFFERS from the stock one'
-    if not _agrees():
-        troubles.append(f'{status.why}: it does not do what stock TensorFlow ops do')
-    return facts, troubles
+    troubles = [str(warning.message) for warning in said]
+    wrong = _wrong()
+    facts['check'] = wrong or 'equals the stock definition'
+    return facts, troubles + ([f'{status.why}: {wrong}'] if wrong else [])
 
 
-def _agrees() -> bool:
-    """Whether the definition in use gives what depth_to_space gives."""
+def _wrong() -> str:
+    """In what the definition in use differs from depth_to_space and back; empty if in nothing."""
     x = np.random.RandomState(0).uniform(size=[2, 3, 5, 12]).astype(np.float32)
-    with tf2.device('/cpu:0'):
-        made = subpixel.shuffle(tf2.constant(x), 2)
-        return bool(np.array_equal(made.numpy(), tf2.nn.depth_to_space(x, 2).numpy()))
+    try:
+        with tf2.device('/cpu:0'):
+            made = subpixel.shuffle(tf2.constant(x), 2)
+            back = subpixel.unshuffle(made, 2)
+            right = np.array_equal(made, tf2.nn.depth_to_space(x, 2)) and np.array_equal(back, x)
+    except tf2.errors.OpError as error:
+        return f'FAILS: {error.message}'
+    return '' if right else 'DIFFERS from the stock definition'
 
 
-def _place(name: str) -> str:
-    folder: pathlib.Path = data.folder('', name)
-    return f'{folder}{"" if folder.is_dir() else " (not there; tfae fetch gets it)"}'
+def _data() -> dict[str, Any]:
+    """Where the sets are looked for that come as files, as `--data_dir` left empty has it."""
+    facts: dict[str, Any] = {'TFAE_DATA_DIR': os.environ.get('TFAE_DATA_DIR')}
+    for name in data.names():
+        if hasattr(data.module(name), 'SHA256'):
+            place = data.folder('', name)
+            there = place.is_dir()
+            facts[name] = f'{place}{"" if there else f" (not there; tfae fetch {name} gets it)"}'
+    return facts
 
 
 def _version(package: str) -> str | None:
