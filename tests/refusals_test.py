@@ -32,14 +32,16 @@ def refuse(folder, code, text, *argv, **more):
     [
         (
             'trian',
-            "tfae: verb is 'trian'; it must be one of embed, evaluate, fetch, reconstruct, train, "
-            'variables; did you mean train?',
+            ("tfae: verb is 'trian'; it must be one of build-op, doctor, ", 'did you mean train?'),
         ),
         ('train', '--logdir is empty; it must name the folder of the run'),
         ('train --logdir=run --units=8 extra', "tfae train: 'extra' is no flag; flags are"),
         ('train --logdir=run --unit=8', 'tfae train has no flag --unit; did you mean units'),
         ('train --logdir=run --zzz=8', 'no flag --zzz; tfae train --help lists them'),
-        ('train --logdir=run --model=dens', "--model is 'dens'; it must be one of dense; did you"),
+        (
+            'train --logdir=run --model=dens',
+            ("--model is 'dens'; it must be one of ", 'did you mean dense?'),
+        ),
         ('train --logdir=run --dataset=digit', ('--dataset is', 'did you mean digits?')),
         ('train --logdir=run --recipe=mlp_mnits', ('--recipe is', 'did you mean mlp_mnist')),
         ('train --logdir=run --activation=rleu', ('--activation is', 'did you mean relu')),

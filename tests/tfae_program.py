@@ -72,7 +72,9 @@ class Program:
     def wait(self):
         self._process.join(_PATIENCE)
         assert self._process.exitcode is not None, 'the program does not end'
-        out, err = ((self._folder / name).read_text() for name in ('out', 'err'))
+        # One that was killed at once has printed nothing yet, nowhere.
+        streams = [self._folder / name for name in ('out', 'err')]
+        out, err = (path.read_text() if path.exists() else '' for path in streams)
         shutil.rmtree(self._folder)
         return Done(self._process.exitcode, out, err)
 

@@ -142,7 +142,7 @@ class Stack:
                     x = self._transposed(i, x, kernels[i])
                     x = activations.get(activation)(x)
                 else:
-                    x = self._undo(i, x, activation, training, normalized=not last)
+                    x = self._undo(i, x, activation, training)
                 x = tf.reshape(x, [-1, *self.shapes[i - 1]])
         return x
 
@@ -173,12 +173,10 @@ class Stack:
             x = _POOLS[specification.pooling](x, size, size, name=names.pooling(i))
         return x
 
-    def _undo(
-        self, i: int, x: tf.Tensor, activation: str, training: bool, normalized: bool
-    ) -> tf.Tensor:
+    def _undo(self, i: int, x: tf.Tensor, activation: str, training: bool) -> tf.Tensor:
         specification = self.specifications[i - 1]
         function = activations.get(activation)
-        normalized = normalized and self._normalized
+        normalized = self._normalized and i > 1  # not the picture
         options = self._options(None if normalized else function, not normalized)
         if isinstance(specification, Dense):
             x = layers.dense(x, self.sizes[i - 1], **options, name=names.layer(i))
