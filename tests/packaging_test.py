@@ -15,6 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 LEFT_OUT = (
     '.git',
     '.venv',
+    'bazel-*',
     'runs',
     'build',
     'dist',
@@ -58,6 +59,7 @@ def sdist(tmp_path_factory):
 def test_the_source_archive_holds_what_a_build_and_its_tests_need(sdist):
     unpacked, wanted = sdist
     top = ['LICENSE', 'Makefile', 'CONTRIBUTING.md', 'pyproject.toml', 'setup.py']
+    top += ['BUILD', 'WORKSPACE', 'WORKSPACE.bzlmod', 'MODULE.bazel', '.bazelignore']
     assert [path for path in [*wanted, *top] if not (unpacked / path).exists()] == []
     assert [path for path in unpacked.rglob('*') if path.suffix in ('.so', '.o', '.pyc')] == []
 
