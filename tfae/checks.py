@@ -24,6 +24,15 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f'; did you mean {", ".join(close)}?' if close else ''
 
 
+def classes(model: str, count: int) -> None:
+    """Refuses a set without two classes or more, for a family that needs them."""
+    if count < 2:
+        raise UsageError(
+            f'--model is {model}; the data set tells {count} classes apart, it must have labels of '
+            f'2 or more'
+        )
+
+
 def one_of(who: str, value: str, known: Iterable[str]) -> str:
     """`value`, which must be one of `known`.
 

@@ -14,6 +14,9 @@ import tensorflow.compat.v1 as tf
 
 from tfae import checks
 
+# Least variance of an active unit's mean over the examples (Burda et al., ICLR 2016, section 5).
+ACTIVE = 0.01
+
 
 def normal(
     x: tf.Tensor, mean: tf.Tensor, log_variance: tf.Tensor, name: str = 'normal'

@@ -123,7 +123,8 @@ def _inference(model: Any, image_shape: tuple[int, ...], labelled: bool) -> Infe
         if hasattr(model, 'prior'):
             samples = tf.identity(model.prior(count, seed), names.SAMPLES)
         if hasattr(model, 'corrupt'):
-            corrupted = tf.identity(model.corrupt(images, seed), names.CORRUPTED)
+            noisy = model.corrupt(images, seed)
+            corrupted = None if noisy is images else tf.identity(noisy, names.CORRUPTED)
         if hasattr(model, 'measures'):
             with tf.name_scope(names.MEASURES):
                 batch = Batch(images, labels if labelled else None, seed)

@@ -34,6 +34,11 @@ class Layer(NamedTuple):
     size: int
 
 
+def drawing_seed(seed: tf.Tensor | None) -> tf.Tensor:
+    """`seed`, or a fixed one at inference: validation draws the same every time."""
+    return tf.zeros([2], tf.int64) if seed is None else seed
+
+
 def trainable(*scopes: str) -> list[tf.Variable]:
     """Trainable variables under these scopes of the current variable scope."""
     return _collected(tf.GraphKeys.TRAINABLE_VARIABLES, scopes)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import tensorflow.compat.v1 as tf
 
 from tfae import activations, checks, names, penalties
-from tfae.objectives import trainable
+from tfae.objectives import drawing_seed, trainable
 from tfae.penalties import Penalty
 from tfae.stack import Dense, Stack
 
@@ -69,8 +69,7 @@ class Penalized:
             slope = activations.slope(layer.activation, code)
             (kernel,) = self._kernels(indices)
             return tf.reduce_mean(penalties.contractive_dense(slope, kernel))
-        seed = tf.zeros([2], tf.int64) if seed is None else seed
-        return tf.reduce_mean(penalties.contractive(code, x, seed))
+        return tf.reduce_mean(penalties.contractive(code, x, drawing_seed(seed)))
 
     def _kernels(self, indices: Sequence[int]) -> list[tf.Variable]:
         scopes = [f'{self._stack.encoder}/{names.layer(i)}' for i in indices]

@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae import checks, data, names, running
+from tfae import checks, data, divergences, names, running
 from tfae.analysis import classification, pca, reconstruction
 from tfae.commands import _flags
 from tfae.config import option
 from tfae.files import write_text
-
-_ACTIVE = 0.01  # variance of a code unit over the examples (Burda et al., ICLR 2016)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,11 +91,10 @@ def _reconstruction(run: running.Run, loaded: data.DataSet, part: data.Split) ->
     measured['noise_mse'] = reconstruction.mse(noise, run.reconstruct(noise))
     if run.built.inference.corrupted is not None:
         noisy, restored = run.restore(images)
-        if not np.array_equal(noisy, images):
-            measured['corrupted_psnr'] = reconstruction.psnr(images, noisy)
-            measured['restored_psnr'] = reconstruction.psnr(images, restored)
-            projected = baseline.reconstruct(noisy)
-            measured['pca_restored_psnr'] = reconstruction.psnr(images, projected)
+        measured['corrupted_psnr'] = reconstruction.psnr(images, noisy)
+        measured['restored_psnr'] = reconstruction.psnr(images, restored)
+        projected = baseline.reconstruct(noisy)
+        measured['pca_restored_psnr'] = reconstruction.psnr(images, projected)
     return measured
 
 
@@ -137,5 +134,5 @@ def _code(codes: np.ndarray) -> dict[str, int]:
     return {
         'code_size': codes.shape[1],
         'dead_code_units': int(np.sum(np.ptp(codes, axis=0) == 0)),
-        'active_units': int(np.sum(np.var(codes, axis=0, dtype=np.float64) > _ACTIVE)),
+        'active_units': int(np.sum(np.var(codes, axis=0, dtype=np.float64) > divergences.ACTIVE)),
     }

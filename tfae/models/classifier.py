@@ -55,11 +55,7 @@ class Model:
     """See `tfae.models` for the contract."""
 
     def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
-        if classes < 2:
-            raise checks.UsageError(
-                f'--model is classifier; the data set tells {classes} classes apart, it must have '
-                f'labels of 2 or more'
-            )
+        checks.classes('classifier', classes)
         *hidden, last = networks.specifications(config)
         self.config = config
         self.classes = classes

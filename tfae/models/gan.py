@@ -31,7 +31,7 @@ import tensorflow.compat.v1 as tf
 from tfae import activations, adversarial, checks, layers, names, networks
 from tfae.config import option
 from tfae.enlarging import Method
-from tfae.objectives import Batch, Objective, trainable
+from tfae.objectives import Batch, Objective, drawing_seed, trainable
 from tfae.stack import Dense, Stack
 
 # What is folded into the seed, so that no two draws are alike.
@@ -195,9 +195,8 @@ class Model:
 
 
 def _seed(batch: Batch, salt: int) -> tf.Tensor:
-    """Of one draw; validation draws the same every time."""
-    seed = tf.zeros([2], tf.int64) if batch.seed is None else batch.seed
-    return tf.random.experimental.stateless_fold_in(seed, salt)
+    """Of one draw."""
+    return tf.random.experimental.stateless_fold_in(drawing_seed(batch.seed), salt)
 
 
 @contextlib.contextmanager

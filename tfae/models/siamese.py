@@ -63,11 +63,7 @@ class Model:
     """See `tfae.models` for the contract."""
 
     def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
-        if classes < 2:
-            raise checks.UsageError(
-                f'--model is siamese; the data set tells {classes} classes apart, it must have '
-                f'labels of 2 or more'
-            )
+        checks.classes('siamese', classes)
         self.config = config
         self.code_size = config.code_size
         self.stack = Stack(

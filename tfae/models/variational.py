@@ -27,11 +27,9 @@ import tensorflow.compat.v1 as tf
 from tfae import checks, corruption, divergences, layers, losses, names, networks
 from tfae.config import broadcast, option
 from tfae.enlarging import Method
-from tfae.objectives import Batch, Objective, trainable
+from tfae.objectives import Batch, Objective, drawing_seed, trainable
 from tfae.stack import Dense, Stack
 
-# Least variance of an active unit's mean over the pictures (Burda et al., section 5).
-_ACTIVE = 0.01
 _DRAW = 1  # what is folded into the seed, so that draws and corruption are independent
 
 
@@ -169,11 +167,9 @@ class Model:
         training = batch.seed is not None
         clean, k = batch.images, self.config.samples
         noisy = clean if batch.seed is None else self.corrupt(clean, batch.seed)
-        # Validation draws the same noise every time.
-        seed = tf.zeros([2], tf.int64) if batch.seed is None else batch.seed
         mean, log_variance = self._posterior(noisy, training)
         by_unit = divergences.kl_to_standard_normal(mean, log_variance)
-        many = Batch(tf.tile(clean, [k, 1, 1, 1]), None, seed)
+        many = Batch(tf.tile(clean, [k, 1, 1, 1]), None, drawing_seed(batch.seed))
         means, log_variances = (tf.tile(t, [k, 1]) for t in (mean, log_variance))
         each, ratio = self._drawn(many, means, log_variances, training)
         nats = tf.reduce_mean(each)
@@ -190,7 +186,7 @@ class Model:
             'elbo': -nats - kl,
             'reconstruction_nats': nats,
             'kl': kl,
-            'active_units': tf.reduce_sum(tf.cast(variances > _ACTIVE, tf.float32)),
+            'active_units': tf.reduce_sum(tf.cast(variances > divergences.ACTIVE, tf.float32)),
         }
         if self.config.learn_variance:
             terms['variance'] = tf.exp(self._pixel_log_variance())
