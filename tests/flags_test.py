@@ -33,6 +33,8 @@ BASE = {
 CHANGES = {
     'dataset': 'digits',
     'validation_fraction': '0.2',
+    'only_classes': '0',
+    'without_classes': '0',
     'labelled_examples': '50',
     'synthetic_kind': 'blobs',
     'synthetic_shape': '8x8x1',

@@ -213,6 +213,57 @@ def test_labelled_examples_of_a_set_without_labels_are_refused():
         data.few(whole(5, labelled=False), 2, 0, 'x')
 
 
+def test_classes_are_kept_and_left_out_in_training_alone():
+    whole, only, without = (
+        data.load(data.Config(dataset='digits', **fields))
+        for fields in ({}, {'only_classes': ('3', '7')}, {'without_classes': ('3', '7')})
+    )
+    for part in ('train', 'validation'):
+        assert set(getattr(only, part).labels) == {3, 7}
+        assert set(getattr(without, part).labels) == set(range(10)) - {3, 7}
+    kept = np.isin(np.concatenate([whole.train.labels, whole.validation.labels]), [3, 7])
+    counts = [len(found.train.labels) + len(found.validation.labels) for found in (only, without)]
+    assert counts == [kept.sum(), (~kept).sum()]
+    for found in (only, without):
+        assert same(found.test, whole.test)
+        assert found.classes == 10
+
+
+def test_classes_go_by_name_or_number():
+    split = data.Split(np.arange(4, dtype=np.uint8).reshape(4, 1, 1, 1), np.array([0, 1, 2, 1]))
+    names = ('shirt', 'boot', 'bag')
+    for words, want in ((('boot',), [1, 3]), (('1', 'shirt'), [0, 1, 3])):
+        found = data.of_classes(split, data.Config(only_classes=words), names)
+        assert list(found.images.ravel()) == want
+        found = data.of_classes(split, data.Config(without_classes=words), names)
+        assert sorted([*found.images.ravel(), *want]) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    'fields, text',
+    [
+        ({'only_classes': ('10',)}, "--only_classes is '10'; it must be one of 0, 1, 2"),
+        ({'without_classes': ('-1',)}, "--without_classes is '-1'; it must be one of 0"),
+        (
+            {'without_classes': tuple('0123456789')},
+            '--without_classes=0,1,2,3,4,5,6,7,8,9 leaves no training example of digits',
+        ),
+        (
+            {'without_classes': ('1',), 'only_classes': ('2',)},
+            '--only_classes and --without_classes exclude each other',
+        ),
+    ],
+)
+def test_classes_that_cannot_be_had_are_refused(fields, text):
+    with pytest.raises(checks.UsageError, match=text):
+        data.load(data.Config(**fields))
+
+
+def test_classes_of_a_set_without_labels_are_refused():
+    with pytest.raises(checks.UsageError, match='--only_classes: data set digits has no labels'):
+        data.of_classes(whole(5, labelled=False), data.Config(only_classes=('1',)), ())
+
+
 @pytest.mark.parametrize('count, tested', [(2, 1), (5, 1), (6, 2), (1797, 360)])
 def test_the_test_part_of_a_whole_set_is_a_fifth_rounded_up(count, tested):
     split = data.Split(np.zeros((count, 1, 1, 1), np.uint8), None)

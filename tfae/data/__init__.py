@@ -26,7 +26,14 @@ import numpy as np
 from tfae import checks
 from tfae.config import option
 
-_COMMON_FIELDS = ('dataset', 'validation_fraction', 'labelled_examples', 'labelled_seed')
+_COMMON_FIELDS = (
+    'dataset',
+    'only_classes',
+    'without_classes',
+    'validation_fraction',
+    'labelled_examples',
+    'labelled_seed',
+)
 _VALIDATION_SEED = 1
 _TEST_SEED = 2
 
@@ -94,6 +101,14 @@ class Config:
         'Part of the training set kept for validation, in [0, 1). The same fraction always gives '
         'the same examples, and a larger one holds the smaller.',
     )
+    only_classes: tuple[str, ...] = option(
+        (),
+        'Classes, by name or number, that alone are kept in training and validation; the test part '
+        'keeps all. Empty: all.',
+    )
+    without_classes: tuple[str, ...] = option(
+        (), 'Classes, by name or number, that training and validation do without.'
+    )
     labelled_examples: int = option(
         0,
         'Training examples that are kept, equally many of each class as far as they go; a larger '
@@ -114,6 +129,8 @@ class Config:
             checks.in_range(f'--{name}', getattr(self, name), 0, math.inf)
         if self.labelled_seed and not self.labelled_examples:
             raise checks.UsageError('--labelled_seed needs --labelled_examples')
+        if self.only_classes and self.without_classes:
+            raise checks.UsageError('--only_classes and --without_classes exclude each other')
 
 
 def names() -> list[str]:
@@ -134,14 +151,15 @@ def load(config: Config) -> DataSet:
     """The data set that `config` names, with its validation part cut from its training part.
 
     Raises:
-      UsageError: an unknown set, a field that this set does not read, a fraction that leaves no
-        training example, or more labelled examples than there are.
+      UsageError: an unknown set or class, a field that this set does not read, classes or a
+        fraction that leave no training example, or more labelled examples than there are.
       InputError: files that are missing or are not what they should be.
     """
     checks.in_range('--validation_fraction', config.validation_fraction, 0, 1)
     source = module(config.dataset)
     _refuse_unread_fields(config, source.FIELDS)
     train, test, class_names = source.load(config)
+    train = of_classes(train, config, tuple(class_names))
     wanted = round(config.validation_fraction * len(train.images))
     if wanted >= len(train.images):
         raise checks.UsageError(
@@ -198,6 +216,36 @@ def few(split: Split, count: int, seed: int, who: str) -> Split:
     taken = np.zeros(len(order), bool)
     taken[order[np.argsort(rank, kind='stable')[:count]]] = True
     return _select(split, taken)
+
+
+def of_classes(split: Split, config: Config, class_names: tuple[str, ...]) -> Split:
+    """The examples of the classes that `config` keeps, in their order.
+
+    Raises: UsageError if there are no labels, no such class, or no example of those kept.
+    """
+    for field in ('only_classes', 'without_classes'):
+        words = getattr(config, field)
+        if not words:
+            continue
+        if split.labels is None:
+            raise checks.UsageError(f'--{field}: data set {config.dataset} has no labels')
+        classes = max(len(class_names), int(split.labels.max(initial=-1)) + 1)
+        numbers = [class_number(f'--{field}', word, class_names, classes) for word in words]
+        split = _select(split, np.isin(split.labels, numbers) == (field == 'only_classes'))
+        if not len(split.images):
+            raise checks.UsageError(
+                f'--{field}={",".join(words)} leaves no training example of {config.dataset}'
+            )
+    return split
+
+
+def class_number(who: str, word: str, class_names: tuple[str, ...], classes: int) -> int:
+    """The number of the class that `word` names, or is.
+
+    Raises: UsageError that names `who`, which asked for it, if there is no such class.
+    """
+    checks.one_of(who, word, [*class_names, *map(str, range(classes))])
+    return class_names.index(word) if word in class_names else int(word)
 
 
 def with_test(split: Split, who: str) -> tuple[Split, Split]:
