@@ -18,13 +18,18 @@ from tfae import checkpoints, checks
 class EventFile:
     """Events in the order in which they are added; what is written is in the file after `flush`."""
 
-    def __init__(self, folder: pathlib.Path, graph: tf.Graph, step: int):
-        """Begins a file in `folder`; TensorBoard forgets what older files tell of after `step`."""
+    def __init__(self, folder: pathlib.Path, graph: tf.Graph | None, step: int):
+        """Begins a file in `folder`; TensorBoard forgets what older files tell of after `step`.
+
+        Without a graph it forgets nothing.
+        """
         now = int(time.time())
         self._path = folder / f'events.out.tfevents.{now}.{socket.gethostname()}.{os.getpid()}'
         with self._refusing():
             self._file = tf.io.TFRecordWriter(str(self._path))
         self._add(tf.Event(file_version='brain.Event:2'))
+        if graph is None:
+            return
         definition = graph.as_graph_def(add_shapes=True).SerializeToString()
         self._add(tf.Event(graph_def=definition))
         started = tf.SessionLog(status=tf.SessionLog.START)

@@ -46,7 +46,7 @@ def save_rows(path: pathlib.Path, rows: Mapping[str, np.ndarray], title: str) ->
     figure, axes = plt.subplots(len(rows), count, figsize=size, squeeze=False, dpi=150)
     for (label, pictures), line in zip(rows.items(), axes, strict=True):
         for picture, axis in zip(pictures, line, strict=True):
-            axis.imshow(_shown(picture), cmap='gray', vmin=0, vmax=1, interpolation='nearest')
+            axis.imshow(visible(picture), cmap='gray', vmin=0, vmax=1, interpolation='nearest')
             axis.axis('off')
         line[0].text(
             -0.15, 0.5, label, transform=line[0].transAxes, ha='right', va='center', fontsize=9
@@ -135,7 +135,8 @@ def save_film(path: pathlib.Path, films: Mapping[str, np.ndarray], seconds: floa
     for pictures in zip(*films.values(), strict=True):
         scale = max(1, 140 // pictures[0].shape[0])
         shown = [
-            np.kron(_shown(p), np.ones([scale, scale] + [1] * (p.shape[-1] == 3))) for p in pictures
+            np.kron(visible(p), np.ones([scale, scale] + [1] * (p.shape[-1] == 3)))
+            for p in pictures
         ]
         row = np.concatenate(
             [np.pad(s, [(0, 16), (0, 4), *[(0, 0)] * (s.ndim - 2)]) for s in shown], 1
@@ -158,10 +159,10 @@ def _sheet(pictures: np.ndarray, columns: int) -> np.ndarray:
     filled = np.ones([rows * columns, height, width, channels])
     filled[:count] = pictures
     filled = filled.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
-    return _shown(filled.reshape(rows * height, columns * width, channels))
+    return visible(filled.reshape(rows * height, columns * width, channels))
 
 
-def _shown(picture: np.ndarray) -> np.ndarray:
+def visible(picture: np.ndarray) -> np.ndarray:
     """A picture `[H, W, C]` as imshow takes it; of odd channel counts, their mean."""
     if picture.shape[-1] == 3:
         return np.clip(picture, 0, 1)

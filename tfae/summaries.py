@@ -85,6 +85,16 @@ def scalars(values: Mapping[str, float], prefix: str) -> tf.Summary:
     )
 
 
+def picture(tag: str, path: pathlib.Path) -> tf.Summary:
+    """The PNG at `path`, as matplotlib writes it, under a tag."""
+    with Image.open(path) as opened:
+        width, height = opened.size
+    made = tf.Summary.Image(
+        height=height, width=width, colorspace=4, encoded_image_string=path.read_bytes()
+    )
+    return tf.Summary(value=[tf.Summary.Value(tag=tag, image=made)])
+
+
 def hparams(values: Mapping[str, object]) -> bytes:
     """The configuration as the HParams dashboard reads it; lists become texts."""
     plain = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in values.items()}
