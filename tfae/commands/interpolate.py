@@ -11,7 +11,7 @@ import numpy as np
 
 from tfae import checks, data, figures, running
 from tfae.analysis import interpolation, pca
-from tfae.commands import _flags
+from tfae.commands import _flags, _pictures
 from tfae.config import option
 from tfae.folder import FIGURES
 
@@ -39,7 +39,7 @@ def main(argv: list[str]) -> int:
     checks.in_range('--steps', flags.steps, 2, 100)
     with flags.open() as run:
         loaded, part = flags.load(run)
-        chosen = _chosen(flags, loaded, part)
+        chosen = _pictures.chosen(flags.classes, flags.indices, loaded, part)
         if len(chosen) < 2:
             raise checks.UsageError('--classes or --indices must name at least two pictures')
         images = data.pixels(part.images[chosen])
@@ -81,25 +81,3 @@ def _drawn(
         made.append(folder / 'interpolation_square.png')
         figures.save_sheets(made[2], squares, flags.steps, title)
     return made
-
-
-def _chosen(flags: Config, loaded: data.DataSet, part: data.Split) -> list[int]:
-    """Places of the pictures asked for."""
-    if flags.classes and flags.indices:
-        raise checks.UsageError('--classes and --indices exclude each other')
-    for index in flags.indices:
-        checks.in_range('--indices', index, 0, len(part.images) - 1)
-    if flags.classes and part.labels is None:
-        raise checks.UsageError(f'--classes: {loaded.name} has no labels; --indices names pictures')
-    return [*flags.indices, *(_first(word, loaded, part) for word in flags.classes)]
-
-
-def _first(word: str, loaded: data.DataSet, part: data.Split) -> int:
-    """The place of the first picture of a class."""
-    known = [*loaded.class_names, *map(str, range(loaded.classes))]
-    checks.one_of('--classes', word, known)
-    number = known.index(word) if word in loaded.class_names else int(word)
-    places = np.flatnonzero(part.labels == number)
-    if not len(places):
-        raise checks.InputError(f'--classes: the part holds no picture of class {word}')
-    return int(places[0])

@@ -1,0 +1,67 @@
+"""Pictures that flags name: by class, by place in a part of a data set, or as files."""
+
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from tfae import checks, data
+
+_LONGEST = 30_000  # pixels a side of a file that is read
+_MODES = {1: 'L', 3: 'RGB'}
+
+
+def chosen(
+    classes: Sequence[str], indices: Sequence[int], loaded: data.DataSet, part: data.Split
+) -> list[int]:
+    """Places in `part` of the pictures of `--indices`, or of the first one of each of `--classes`.
+
+    Raises: UsageError if both are given, a place or a class is none of the set's, or it has no
+      labels; InputError if the part has no picture of a class.
+    """
+    if classes and indices:
+        raise checks.UsageError('--classes and --indices exclude each other')
+    for index in indices:
+        checks.in_range('--indices', index, 0, len(part.images) - 1)
+    if classes and part.labels is None:
+        raise checks.UsageError(f'--classes: {loaded.name} has no labels; --indices names pictures')
+    return [*indices, *(_first(word, loaded, part) for word in classes)]
+
+
+def read(path: pathlib.Path, shape: Sequence[int]) -> np.ndarray:
+    """The picture in a file as `[H, W, C]` in [0, 1], scaled to `shape`.
+
+    Raises: InputError that names the file if it is no picture that can be read, or C is neither 1
+      nor 3.
+    """
+    height, width, channels = shape
+    if channels not in _MODES:
+        raise checks.InputError(
+            f'{path}: the run takes pictures of {channels} channels, a file has 1 or 3'
+        )
+    try:
+        with Image.open(path) as opened:
+            if max(opened.size) > _LONGEST:
+                raise checks.InputError(
+                    f'{path} is {opened.width} x {opened.height}; no side may exceed {_LONGEST}'
+                )
+            picture = ImageOps.exif_transpose(opened).convert(_MODES[channels])
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        if isinstance(error, FileNotFoundError | checks.InputError):
+            raise
+        raise checks.InputError(f'{path} cannot be read as a picture: {error}') from None
+    if picture.size != (width, height):
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+    return data.pixels(np.asarray(picture)).reshape(height, width, channels)
+
+
+def _first(word: str, loaded: data.DataSet, part: data.Split) -> int:
+    """The place of the first picture of a class."""
+    known = [*loaded.class_names, *map(str, range(loaded.classes))]
+    checks.one_of('--classes', word, known)
+    number = known.index(word) if word in loaded.class_names else int(word)
+    places = np.flatnonzero(part.labels == number)
+    if not len(places):
+        raise checks.InputError(f'--classes: the part holds no picture of class {word}')
+    return int(places[0])
