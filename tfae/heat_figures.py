@@ -5,6 +5,7 @@ N pictures, H x W picture, C channels; pixels in [0, 1].
 
 import math
 import pathlib
+import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,7 +17,8 @@ from tfae.files import replacing
 
 # Maps that colour-blind readers can follow: of lightness alone, and to either side of white.
 _ONE_SIDED, _TWO_SIDED = 'inferno', 'RdBu_r'
-_PICTURE = 0.35  # part of the picture in a mixture
+# Parts of the picture in a mixture; white stands for nothing where there are two sides.
+_UNDER_ONE, _UNDER_TWO = 0.35, 0.2
 _GAP = 0.06  # between cells, in their width
 _SMALL = 24  # cells from which they are drawn smaller
 
@@ -54,7 +56,8 @@ def over(pictures: np.ndarray, maps: np.ndarray, signed: bool) -> list[np.ndarra
     colours = matplotlib.colormaps[_TWO_SIDED if signed else _ONE_SIDED]
     coloured = colours((scaled + 1) / 2 if signed else scaled)[..., :3]
     grey = np.clip(pictures.mean(-1), 0, 1)[..., None]
-    return list(_PICTURE * grey + (1 - _PICTURE) * coloured)
+    part = _UNDER_TWO if signed else _UNDER_ONE
+    return list(part * grey + (1 - part) * coloured)
 
 
 def save_cells(
@@ -76,7 +79,8 @@ def save_cells(
     words = words * size * 1.35 / 72 / wide  # inches, then widths of a cell
     down = height / width + words + _GAP
     across = max(columns * (1 + _GAP) * wide, 5.5) + 0.3  # inches
-    above, below = 0.55, 0.65 if scale else 0.1
+    lead = [part for line in title.split('\n') for part in textwrap.wrap(line, int(13 * across))]
+    above, below = 0.25 + 0.16 * len(lead), 0.65 if scale else 0.1
     tall = len(lines) * down * wide + above + below
     figure = plt.figure(figsize=(across, tall), dpi=min(150, 20_000 / max(across, tall)))
     axis = figure.add_axes((0, below / tall, 1, 1 - (above + below) / tall))
@@ -90,7 +94,7 @@ def save_cells(
             axis.text(left + 0.5, top - 0.02, cell.caption, ha='center', va='bottom', fontsize=size)
     axis.set(xlim=(-_GAP, columns * (1 + _GAP)), ylim=(len(lines) * down, 0), aspect='equal')
     axis.axis('off')
-    figure.suptitle(title, fontsize=9.5, y=1 - 0.12 / tall, va='top')
+    figure.suptitle('\n'.join(lead), fontsize=9.5, y=1 - 0.12 / tall, va='top')
     if scale:
         _bar(figure, scale, across, tall)
     with replacing(path) as temporary:

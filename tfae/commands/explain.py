@@ -1,0 +1,223 @@
+"""Draw what a unit of the network answers to: where it looks, or the picture that it wants.
+
+Of pictures, gradcam (Selvaraju et al. 2017), saliency (Simonyan et al. 2014) and
+integrated_gradients (Sundararajan et al. 2017) draw a heat map for one unit; without pictures,
+activation_maximisation (Erhan et al. 2009; Olah et al. 2017) makes them by ascent from noise. Any
+tensor that the pictures become may be named, and --list prints them. Prints a table and writes it
+as JSON, with the maps as .npz and a figure, which TensorBoard shows too.
+"""
+
+import dataclasses
+import math
+import pathlib
+from typing import Any, Literal
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from tfae import checks, data, names, running
+from tfae.analysis import activation_maximisation, units
+from tfae.commands import _explaining, _flags, _pictures
+from tfae.config import Part, option
+from tfae.folder import FIGURES
+
+_ASCENT = activation_maximisation.Settings()
+_PARTS = 64  # of the way of integrated gradients
+_MOST = 1024  # units of a sheet
+_SHOWN = 10  # pictures, where none are named
+_COLOURED = 2000  # pictures whose channels tell how colours go together
+_BASES = {'black': 0.0, 'grey': 0.5, 'white': 1.0}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(Part, _flags.LookAtData):
+    """What is explained, and how."""
+
+    method: Literal['gradcam', 'saliency', 'integrated_gradients', 'activation_maximisation'] = (
+        option('gradcam', 'How.')
+    )
+    list: bool = option(False, 'Only print the tensors that may be named, with their shapes.')
+    tensor: str = option(
+        '',
+        "Whose units: a tensor's name or a scope's; empty: the classifier's logits, or the code.",
+    )
+    unit: str = option(
+        '',
+        'Index or class name; all for a sheet of every unit; top for the largest one of each '
+        'picture. Empty: top, and all of activation_maximisation.',
+    )
+    place: tuple[int, ...] = option(
+        (), 'Row and column of a feature map; empty: the mean over all of them.'
+    )
+    layer: str = option('', 'Feature maps of gradcam; empty: those of the last convolution.')
+    classes: tuple[str, ...] = option(
+        (), 'Pictures: the first of each of these classes, by name or number.'
+    )
+    indices: tuple[int, ...] = option((), 'Or the places of pictures in the part, from 0.')
+    pictures: tuple[str, ...] = option((), "Or picture files, scaled to the run's size.")
+    base: Literal['black', 'grey', 'white'] = option(
+        'black', 'The picture that shows nothing, of integrated_gradients.'
+    )
+    steps: int = option(
+        0, f'Of the ascent (0: {_ASCENT.steps}), or of integrated_gradients (0: {_PARTS}).'
+    )
+    rate: float = option(_ASCENT.rate, 'Step size of the ascent.')
+    jitter: int = option(_ASCENT.jitter, 'Pixels that it shifts pictures by at most.')
+    blur: float = option(_ASCENT.blur, 'Pixels that it blurs them by every few steps.')
+    total_variation: float = option(
+        _ASCENT.total_variation, 'Weight of their total variation, beside a slope of 1 a pixel.'
+    )
+    seed: int = option(_ASCENT.seed, 'Of the noise and the shifts of the ascent.')
+    output: str = option('', "Folder for what is written; empty: the run's figures/.")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.ascends:
+            self.refuse_unread('a method that looks at pictures', 'classes', 'indices', 'pictures')
+        else:
+            of_ascent = ('rate', 'jitter', 'blur', 'total_variation', 'seed')
+            self.refuse_unread('--method=activation_maximisation', *of_ascent)
+        if self.method != 'gradcam':
+            self.refuse_unread('--method=gradcam', 'layer')
+        if self.method != 'integrated_gradients':
+            self.refuse_unread('--method=integrated_gradients', 'base')
+            if not self.ascends:
+                self.refuse_unread('a method that goes step by step', 'steps')
+        checks.in_range('--steps', self.steps, 0, 100_000)
+        checks.in_range('--rate', self.rate, 0, 100)
+        checks.in_range('--jitter', self.jitter, 0, 1000)
+        checks.in_range('--seed', self.seed, 0, 2**32 - 1)
+        for name in ('blur', 'total_variation'):
+            checks.in_range(f'--{name}', getattr(self, name), 0, math.inf)
+
+    @property
+    def ascends(self) -> bool:
+        """Whether pictures are made instead of looked at."""
+        return self.method == 'activation_maximisation'
+
+
+def main(argv: list[str]) -> int:
+    """Runs `tfae explain`; returns the exit code 0.
+
+    Raises: UsageError or InputError as `_flags.LookAtData` does, or where there is no such tensor,
+      unit, layer or picture.
+    """
+    flags = _flags.read('explain', __doc__, Config, argv)
+    with flags.open() as run, run.graph.as_default():
+        images, outputs = run.built.inference.images, run.built.inference.outputs
+        ways = units.Ways(images, outputs)
+        if flags.list:
+            for name, found in ways.names.items():
+                print(f'{name:40} {" x ".join(map(str, found.shape[1:])) or 1}')
+            return 0
+        tensor = ways.find('--tensor', flags.tensor) if flags.tensor else _usual(outputs)
+        if flags.ascends:
+            tensor = units.before_rectifier(tensor)
+        known = _class_names(run, tensor)
+        of = _explaining.subject(run.session.run, images, ways, tensor, flags.place, known)
+        explained = _ascents(flags, run, of) if flags.ascends else _maps(flags, run, of)
+        folder = pathlib.Path(flags.output or run.folder.path / FIGURES)
+        what = f'{run.experiment.data.dataset}, {run.experiment.model}'
+        for path in _explaining.write(folder, flags.method, of, run.step, what, explained):
+            print(path)
+    return 0
+
+
+def _usual(outputs: Any) -> tf.Tensor:
+    """The classifier's logits, or the code, or what else comes first."""
+    found = [getattr(outputs, name, None) for name in ('class_logits', names.CODE)]
+    return next(tensor for tensor in [*found, *outputs] if tensor is not None)
+
+
+def _class_names(run: running.Run, tensor: tf.Tensor) -> tuple[str, ...]:
+    """The names of the units, where they are classes."""
+    outputs = run.built.inference.outputs
+    classes = [getattr(outputs, name, None) for name in ('class_logits', names.PROBABILITIES)]
+    return run.experiment.signature.class_names if any(tensor is t for t in classes) else ()
+
+
+def _maps(flags: Config, run: running.Run, of: _explaining.Subject) -> _explaining.Explained:
+    """Heat maps over pictures."""
+    pictures, words = _looked_at(flags, run)
+    if flags.unit == 'all' and len(pictures) > 1:
+        raise checks.UsageError(f'--unit=all takes one picture; {len(pictures)} are named')
+    values = of.run(of.values, {of.images: pictures})
+    chosen = values.argmax(1) if flags.unit in ('', 'top') else _units(flags, of)
+    if flags.method == 'gradcam':
+        explain = _explaining.by_gradcam(of, flags.layer)
+    elif flags.method == 'saliency':
+        explain = _explaining.by_saliency(of)
+    else:
+        steps = flags.steps or _PARTS
+        explain = _explaining.by_integrated_gradients(of, flags.base, _BASES[flags.base], steps)
+    if flags.unit == 'all':
+        pictures, words = np.repeat(pictures, len(chosen), 0), words * len(chosen)
+    elif len(chosen) == 1:
+        chosen = np.repeat(chosen, len(pictures))
+    sheet = flags.unit == 'all'
+    return _explaining.maps(of, explain, pictures, words, chosen, sheet)
+
+
+def _ascents(flags: Config, run: running.Run, of: _explaining.Subject) -> _explaining.Explained:
+    """Pictures made by ascent."""
+    height, width, channels = of.images.shape.as_list()[1:]
+    checks.in_range('--jitter', flags.jitter, 0, (min(height, width) - 1) // 2)
+    if flags.unit == 'top':
+        raise checks.UsageError('--unit=top needs a method that looks at pictures')
+    chosen = _units(flags, of)
+    colours = None
+    if channels > 1:
+        train = flags.load(run)[0].train.images[:_COLOURED]
+        colours = activation_maximisation.colour_root(data.pixels(train))
+    fields = [field.name for field in dataclasses.fields(_ASCENT)]
+    settings = activation_maximisation.Settings(**{name: getattr(flags, name) for name in fields})
+    settings = dataclasses.replace(settings, steps=flags.steps or _ASCENT.steps)
+    return _explaining.ascents(of, chosen, settings, colours)
+
+
+def _units(flags: Config, of: _explaining.Subject) -> np.ndarray:
+    """The units that `--unit` names, all of them where it is empty."""
+    count = int(of.values.shape[1])
+    if flags.unit in of.unit_names:
+        return np.array([of.unit_names.index(flags.unit)])
+    if flags.unit not in ('', 'all'):
+        try:
+            unit = int(flags.unit)
+        except ValueError:
+            words = ['all', 'top', *of.unit_names]
+            raise checks.UsageError(
+                f'--unit is {flags.unit!r}; it must be a whole number or one of {", ".join(words)}'
+                f'{checks.nearest(flags.unit, words)}'
+            ) from None
+        checks.in_range('--unit', unit, 0, count - 1)
+        return np.array([unit])
+    if count > _MOST:
+        raise checks.UsageError(
+            f'{of.tensor.op.name} has {count} units, a sheet takes {_MOST}; --unit must name one'
+        )
+    return np.arange(count)
+
+
+def _looked_at(flags: Config, run: running.Run) -> tuple[np.ndarray, list[dict[str, str]]]:
+    """Pictures `[N, H, W, C]` in [0, 1], and of each where it comes from and its class."""
+    if flags.pictures:
+        if flags.classes or flags.indices:
+            raise checks.UsageError('--pictures excludes --classes and --indices')
+        shape = run.experiment.signature.image_shape
+        read = [_pictures.read(pathlib.Path(path), shape) for path in flags.pictures]
+        return np.stack(read), [{'picture': pathlib.Path(path).name} for path in flags.pictures]
+    loaded, part = flags.load(run)
+    places = _pictures.chosen(flags.classes, flags.indices, loaded, part)
+    places = places or _first_ones(part, 1 if flags.unit == 'all' else _SHOWN)
+    words = [{'picture': f'{flags.split} {place}'} for place in places]
+    if part.labels is not None:
+        for word, label in zip(words, part.labels[places], strict=True):
+            word['class'] = loaded.class_names[label] if loaded.class_names else str(label)
+    return data.pixels(part.images[places]), words
+
+
+def _first_ones(part: data.Split, count: int) -> list[int]:
+    """Places of the first picture of each class, or, without labels, of the first pictures."""
+    if part.labels is None:
+        return list(range(min(count, len(part.images))))
+    return np.unique(part.labels, return_index=True)[1][:count].tolist()
