@@ -75,8 +75,8 @@ def save_cells(
     height, width = lines[0][0].image.shape[:2]
     wide = 1.1 if count < _SMALL else 0.85  # inches of a cell
     size = 7.5 if count < _SMALL else 6  # points of a caption
-    words = max(cell.caption.count('\n') + 1 for line in lines for cell in line)
-    words = words * size * 1.35 / 72 / wide  # inches, then widths of a cell
+    most = max(cell.caption.count('\n') + 1 for line in lines for cell in line)
+    words = most * size * 1.35 / 72 / wide  # widths of a cell
     down = height / width + words + _GAP
     across = max(columns * (1 + _GAP) * wide, 5.5) + 0.3  # inches
     lead = [part for line in title.split('\n') for part in textwrap.wrap(line, int(13 * across))]
@@ -109,7 +109,7 @@ def wrapped(cells: Sequence[Cell], columns: int) -> list[Sequence[Cell]]:
 
 def columns(count: int) -> int:
     """Of a sheet of so many cells: wider than it is high, and readable."""
-    return min(16, max(math.ceil(math.sqrt(1.6 * count)), min(count, 5)))
+    return min(count, 16, max(5, math.ceil(math.sqrt(1.6 * count))))
 
 
 def _bar(figure: plt.Figure, scale: Scale, across: float, tall: float) -> None:

@@ -36,7 +36,7 @@ class Ways:
     def find(self, who: str, name: str) -> tf.Tensor:
         """The tensor of that name, or the last one below the scope of that name.
 
-        Raises: UsageError that names `who` and the nearest names.
+        Raises: UsageError that names `who` and what is like that name.
         """
         known, wanted = self.names, self._short(name)
         below = [tensor for key, tensor in known.items() if key.startswith(f'{wanted}/')]
@@ -44,9 +44,11 @@ class Ways:
             return known[wanted]
         if wanted and below:
             return below[-1]
-        near = checks.nearest(wanted, known) or '; --list prints them'
+        holding = [key for key in known if wanted and wanted in key][-3:]
+        near = f'; did you mean {", ".join(holding)}?' if holding else checks.nearest(wanted, known)
         raise checks.UsageError(
-            f'{who} is {name!r}; it must be a tensor that the pictures become{near}'
+            f'{who} is {name!r}; it must be a tensor that the pictures become'
+            f'{near or "; --list prints them"}'
         )
 
     def _short(self, name: str) -> str:
@@ -97,40 +99,31 @@ def before_rectifier(tensor: tf.Tensor) -> tf.Tensor:
     return found.op.inputs[0] if found.op.type in _RECTIFIERS else tensor
 
 
-def count(tensor: tf.Tensor) -> int:
-    """K of a tensor `[B]`, `[B, K]` or `[B, h, w, K]`.
-
-    Raises: UsageError if it is not known.
-    """
-    size = 1 if tensor.shape.rank == 1 else tensor.shape[-1]
-    if size is None:
-        raise checks.UsageError(
-            f'{tensor.op.name} has shape {tensor.shape}; its last must be known'
-        )
-    return int(size)
-
-
 def values(tensor: tf.Tensor, place: Sequence[int] = ()) -> tf.Tensor:
     """Units `[B, K]` of a tensor `[B]`, `[B, K]` or `[B, h, w, K]`.
 
     Args:
       tensor: of a feature map, the mean over its places is taken: a channel is one unit.
       place: `(row, column)` takes the units at this place instead.
-    Raises: UsageError if there is no such place.
+    Raises: UsageError if there is no such place, or K is not known.
     """
     if tensor.shape.rank == 1:
         tensor = tensor[:, tf.newaxis]
+    if tensor.shape[-1] is None:
+        raise checks.UsageError(f'{tensor.op.name} has shape {tensor.shape}; K must be known')
     sides = tensor.shape.as_list()[1:-1]
     if not place:
         return tf.reduce_mean(tensor, list(range(1, len(sides) + 1)))
-    within = len(place) == len(sides) and all(
+    inside = len(place) == len(sides) and all(
         0 <= at < (side or 0) for at, side in zip(place, sides, strict=True)
     )
-    if not within:
+    if not inside:
         raise checks.UsageError(
-            f'{tensor.op.name} has shape {tensor.shape}: no place {",".join(map(str, place))} in it'
+            f'place is {",".join(map(str, place))}; it must lie in {tensor.op.name}, which has '
+            f'shape {tensor.shape}'
         )
-    return tensor[(slice(None), *place)]
+    at = (slice(None), *place)
+    return tensor[at]
 
 
 def chosen(values: tf.Tensor, units: tf.Tensor) -> tf.Tensor:

@@ -162,7 +162,7 @@ def maps(
         for image, row in zip(mixed, rows, strict=True)
     ]
     plain = [
-        heat_figures.Cell(image, row.get('class', row['picture']))
+        heat_figures.Cell(image, str(row.get('class', row['picture'])))
         for image, row in zip(heat_figures.plain(pictures), rows, strict=True)
     ]
     if sheet:
@@ -183,7 +183,7 @@ def ascents(
     """A picture for each of the units `[N]`, made as if it were alone."""
     parts = [
         activation_maximisation.ascend(
-            _fetch(of, chosen[s]), of.score, of.images, chosen[s], settings, colours
+            _fetch(of, chosen[s]), of.score, of.images, chosen[s].tolist(), settings, colours
         )
         for s in _slices(len(chosen))
     ]
