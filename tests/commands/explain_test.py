@@ -121,7 +121,7 @@ def test_colour_pictures_are_made_and_explained(runs):
 def test_a_pixel_of_the_decoder_is_a_unit(runs):
     words = ('--tensor=reconstruction', '--place=6,5', '--unit=2', '--indices=0')
     _, found, arrays = explained(runs, 'colour', '--method=integrated_gradients', *words)
-    assert found['shape'] == [12, 10, 3]
+    assert (found['shape'], found['place']) == ([12, 10, 3], [6, 5])
     far = np.abs(arrays['maps'][0, 0]).max()
     assert np.abs(arrays['maps'][0, 4:9, 3:8]).max() > far
 

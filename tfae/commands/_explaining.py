@@ -32,6 +32,7 @@ class Subject(NamedTuple):
     values: tf.Tensor  # [B, K], the units of `tensor`
     index: tf.Tensor  # [B], what the unit of each picture is fed as
     score: tf.Tensor  # [B], the value of that unit
+    place: tuple[int, ...]  # of a feature map, or empty
     unit_names: tuple[str, ...]  # K, or empty where units have numbers alone
 
     @property
@@ -76,7 +77,7 @@ def subject(
     values = units.values(tensor, place)
     index = tf.placeholder(tf.int32, [None])
     score = units.chosen(values, index)
-    return Subject(run, images, ways, tensor, values, index, score, unit_names)
+    return Subject(run, images, ways, tensor, values, index, score, place, unit_names)
 
 
 def by_gradcam(of: Subject, layer: str) -> Method:
@@ -209,12 +210,13 @@ def write(
     print(_table(explained.rows))
     name = f'explain_{method}_{of.name.replace("/", "_")}'
     paths = [folder / f'{name}.{kind}' for kind in ('png', 'npz', 'json')]
-    title = f'{explained.title}\n{what}; above each picture its unit and the value'
+    at = f', place {",".join(map(str, of.place))}' if of.place else ''
+    title = f'{explained.title}\n{what}{at}; above each picture its unit and the value'
     heat_figures.save_cells(paths[0], explained.lines, title, explained.scale)
     write_npz(paths[1], explained.arrays)
     shape = of.tensor.shape.as_list()[1:]
-    found = {'method': method, 'tensor': of.name, 'shape': shape, 'step': step}
-    found |= {**explained.settings, 'rows': explained.rows}
+    found = {'method': method, 'tensor': of.name, 'shape': shape, 'place': list(of.place)}
+    found |= {'step': step, **explained.settings, 'rows': explained.rows}
     write_text(paths[2], json.dumps(found, indent=2) + '\n')
     file = EventFile(folder, None, step)
     file.add(summaries.picture(name, paths[0]), step)
