@@ -29,7 +29,7 @@ PICTURE = """
     stack
     enlarging
     layers data.pipeline export objectives
-    subpixel_fused subpixel_nd events label_losses heat_figures
+    subpixel_fused subpixel_nd events label_losses heat_figures charts
     subpixel corruption penalties divergences adversarial losses
     activations summaries figures checkpoints
     data op_library watch

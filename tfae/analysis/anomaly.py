@@ -1,0 +1,210 @@
+"""How unlike the pictures of its training a picture is. After Zong et al., ICLR 2018 (DAGMM).
+
+    e = G_s * (x' - x)            the residual, blurred by a Gaussian of s pixels
+    r_s = mean of e^2             over pixels and channels
+    f = (z / spread, log r_0, log r_s, log r_2s)
+    score = -log p(f) + n / 2 * r_s / mean r_s,   n = H W / (4 pi s^2)            nats
+
+p is a mixture of Gaussians, fitted to the pictures of the training. Blurring forgives a stroke
+that is off by less than its width; n is how many independent numbers a blurred picture holds, so
+the last term is what a Gaussian pixel would cost. In p a residual that is too small counts too: a
+blank picture comes back well and is like none of the training.
+
+N pictures, H x W picture, C channels, Z code, K components, F = Z + 3.
+"""
+
+import dataclasses
+import math
+import pathlib
+from collections.abc import Mapping
+
+import numpy as np
+from scipy import linalg, ndimage, special
+from sklearn import metrics, neighbors
+from sklearn.decomposition import PCA
+from sklearn.mixture import GaussianMixture
+
+from tfae import checks, data
+from tfae.files import write_npz
+
+_FITTED = 20_000  # the most pictures that the mixture is fitted to
+_FLOOR = 1e-3  # of the mean variance of f, added to each
+_SHARE = 2  # pictures for each number of f that a component takes
+_OFTEN = 0.999  # part of the pixels of normal pictures that a map of 1 exceeds
+_RANKS = np.linspace(0, 1, 1001)
+
+
+@dataclasses.dataclass(frozen=True)
+class Detector:
+    """What tells normal pictures from others, fitted; arrays alone, so that a file can hold it."""
+
+    blur: np.ndarray  # [], s in pixels
+    spread: np.ndarray  # [], of the numbers of a code
+    residual: np.ndarray  # [], mean r_s of normal pictures
+    error: np.ndarray  # [], |e| of a pixel that few pixels of normal pictures exceed
+    log_weights: np.ndarray  # [K]
+    means: np.ndarray  # [K, F]
+    factors: np.ndarray  # [K, F, F], lower Cholesky factors of the covariances
+    quantiles: np.ndarray  # [1001] scores of normal pictures, ascending
+    threshold: np.ndarray  # [], score
+    step: np.ndarray  # [], of the checkpoint whose codes these are
+
+    def scores(
+        self, images: np.ndarray, codes: np.ndarray, reconstructions: np.ndarray
+    ) -> np.ndarray:
+        """Scores `[N]` of pictures `[N, H, W, C]`; the larger, the less like the training."""
+        features, residual = _features(
+            images, codes / self.spread, reconstructions, float(self.blur)
+        )
+        logs = []
+        for log_weight, mean, factor in zip(
+            self.log_weights, self.means, self.factors, strict=True
+        ):
+            white = linalg.solve_triangular(factor, (features - mean).T, lower=True)
+            volume = np.log(np.diag(factor)).sum() + len(mean) / 2 * math.log(2 * math.pi)
+            logs.append(log_weight - volume - np.square(white).sum(0) / 2)
+        cells = math.prod(images.shape[1:3]) / (4 * math.pi * float(self.blur) ** 2)
+        return cells / 2 * residual / self.residual - special.logsumexp(logs, axis=0)
+
+    def ranks(self, scores: np.ndarray) -> np.ndarray:
+        """The part of normal pictures whose score is less, for each score `[N]`."""
+        return np.interp(scores, self.quantiles, _RANKS)
+
+    def maps(self, images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
+        """How far off each pixel is `[N, H, W]`: above 1 lies one in 1 000 of normal pictures."""
+        return _errors(images, reconstructions, float(self.blur)) / self.error
+
+    def save(self, path: pathlib.Path) -> None:
+        """Writes all arrays as .npz."""
+        write_npz(path, {f.name: getattr(self, f.name) for f in dataclasses.fields(self)})
+
+
+def load(path: pathlib.Path) -> Detector:
+    """What `Detector.save` wrote.
+
+    Raises: InputError if the file is not that.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return Detector(**{f.name: file[f.name] for f in dataclasses.fields(Detector)})
+    except (OSError, ValueError, KeyError) as error:
+        raise checks.InputError(f'{path} is no detector of tfae anomaly: {error}') from None
+
+
+def fit(
+    train: tuple[np.ndarray, np.ndarray, np.ndarray],
+    normal: tuple[np.ndarray, np.ndarray, np.ndarray],
+    *,
+    blur: float,
+    components: int,
+    false_alarms: float,
+    seed: int,
+    step: int,
+) -> Detector:
+    """A detector of what is unlike pictures, which are given with codes and reconstructions.
+
+    Args:
+      train: pictures `[N, H, W, C]`, codes `[N, Z]`, reconstructions `[N, H, W, C]` to fit.
+      normal: the same of pictures that set the scale and the threshold; best others than those.
+      blur: s in pixels.
+      components: the most Gaussians; fewer where each would have too few pictures.
+      false_alarms: part of the normal pictures that lies above the threshold.
+      seed: of the first guess of the mixture, and of the pictures where there are many.
+      step: of the checkpoint.
+    """
+    images, codes, reconstructions = train
+    spread = max(float(codes.std()), np.finfo(np.float32).tiny)
+    features, _ = _features(images, codes / spread, reconstructions, blur)
+    chosen = np.random.RandomState(seed).permutation(len(features))[:_FITTED]
+    count = max(1, min(components, len(chosen) // (_SHARE * features.shape[1])))
+    floor = _FLOOR * float(features.var(0).mean()) + np.finfo(np.float32).tiny
+    mixture = GaussianMixture(count, reg_covar=floor, random_state=seed).fit(features[chosen])
+    _, residual = _features(normal[0], normal[1], normal[2], blur)
+    errors = _errors(normal[0], normal[2], blur)
+    tiny = np.finfo(np.float32).tiny
+    found = Detector(
+        blur=np.asarray(blur),
+        spread=np.asarray(spread),
+        residual=np.asarray(max(residual.mean(), tiny)),
+        error=np.asarray(max(np.quantile(errors, _OFTEN), tiny)),
+        log_weights=np.log(mixture.weights_),
+        means=mixture.means_,
+        factors=np.linalg.cholesky(mixture.covariances_),
+        quantiles=np.zeros_like(_RANKS),
+        threshold=np.asarray(0.0),
+        step=np.asarray(step),
+    )
+    scores = found.scores(*normal)
+    return dataclasses.replace(
+        found,
+        quantiles=np.quantile(scores, _RANKS),
+        threshold=np.quantile(scores, 1 - false_alarms),
+    )
+
+
+def baselines(train: np.ndarray, images: np.ndarray, components: int) -> dict[str, np.ndarray]:
+    """Scores `[N]` of pictures by what knows no network: name -> the larger, the less normal.
+
+    Args:
+      train: normal pictures `[M, H, W, C]`.
+      images: `[N, H, W, C]`.
+      components: of the PCA by whose error pictures are scored.
+    """
+    known, asked = (data.pixels(x).reshape(len(x), -1) for x in (train, images))
+    pca = PCA(min(components, *known.shape), svd_solver='covariance_eigh').fit(known)
+    restored = pca.inverse_transform(pca.transform(asked))
+    nearest = neighbors.NearestNeighbors(n_neighbors=1).fit(known)
+    return {
+        f'PCA-{components} residual': np.square(restored - asked).mean(1),
+        '1 nearest neighbour': nearest.kneighbors(asked)[0][:, 0],
+        'distance to the mean': np.linalg.norm(asked - known.mean(0), axis=1),
+    }
+
+
+def auroc(scores: np.ndarray, strange: np.ndarray) -> float:
+    """Probability that a strange picture scores higher than a normal one.
+
+    Args:
+      scores: `[N]`.
+      strange: bool `[N]`, of which there are both.
+    """
+    return float(metrics.roc_auc_score(strange, scores))
+
+
+def curve(scores: np.ndarray, strange: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """False alarms and hits, each a part of their kind, for falling thresholds."""
+    alarms, hits, _ = metrics.roc_curve(strange, scores)
+    return alarms, hits
+
+
+def by_class(scores: np.ndarray, labels: np.ndarray, normal: set[int]) -> Mapping[int, float]:
+    """AUROC of each strange class against all that is normal."""
+    usual = np.isin(labels, list(normal))
+    found = {}
+    for k in sorted(set(labels.tolist()) - normal):
+        kept = usual | (labels == k)
+        found[k] = auroc(scores[kept], ~usual[kept])
+    return found
+
+
+def _features(
+    images: np.ndarray, codes: np.ndarray, reconstructions: np.ndarray, blur: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """f `[N, F]` of codes that are scaled already, and r_s `[N]`."""
+    residuals = [_residual(images, reconstructions, s) for s in (0, blur, 2 * blur)]
+    # A picture that comes back exactly has no logarithm; this is less than one part in a million.
+    logs = [np.log(r + 1e-12) for r in residuals]
+    return np.column_stack([codes.reshape(len(codes), -1), *logs]).astype(np.float64), residuals[1]
+
+
+def _residual(images: np.ndarray, reconstructions: np.ndarray, blur: float) -> np.ndarray:
+    """r_s `[N]`."""
+    return np.square(_errors(images, reconstructions, blur), dtype=np.float64).mean((1, 2))
+
+
+def _errors(images: np.ndarray, reconstructions: np.ndarray, blur: float) -> np.ndarray:
+    """|e| `[N, H, W]`, over channels the root of the mean square."""
+    difference = reconstructions.astype(np.float32) - data.pixels(images)
+    # What lies beyond the picture's edge is taken for right: 0.
+    blurred = ndimage.gaussian_filter(difference, (0, blur, blur, 0), mode='constant')
+    return np.sqrt(np.square(blurred).mean(-1))

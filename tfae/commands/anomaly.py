@@ -1,0 +1,271 @@
+"""Tell pictures that are unlike those of the training, with a threshold that is kept in the run.
+
+A run that was trained with --only_classes or --without_classes is measured on the classes that it
+has never seen, beside PCA, the nearest neighbour and the distance to the mean. The detector goes
+into anomaly.npz, what is measured into anomaly.json. With --pictures, files are judged by that
+detector: score, verdict, and how far off each pixel is.
+"""
+
+import dataclasses
+import json
+import math
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from tfae import charts, checks, data, heat_figures, names, running
+from tfae.analysis import anomaly
+from tfae.commands import _figures, _flags, _pictures
+from tfae.config import Part, option
+from tfae.files import write_npz, write_text
+from tfae.folder import FIGURES
+
+_DETECTOR = 'anomaly.npz'
+_MEASURED = 'anomaly.json'
+_SHOWN = 8  # pictures of each kind
+_OWN = 'this run'
+_MEANING = (
+    'picture, reconstruction, what is off: brightest is what 1 pixel in 1,000 of normal ones '
+    'exceeds'
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(Part, _flags.LookAtData):
+    """What is fitted, or which files are judged."""
+
+    pictures: tuple[str, ...] = option(
+        (), "Picture files to judge, scaled to the run's size; empty: fit and measure a detector."
+    )
+    false_alarms: float = option(
+        0.05, 'Part of the validation pictures that the threshold calls strange.'
+    )
+    blur: float = option(1.0, 'Pixels by which a residual is blurred before it is judged.')
+    components: int = option(10, 'The most Gaussians of the mixture over codes and residuals.')
+    baselines: bool = option(True, 'Measure what knows no network too.')
+    pca_components: int = option(32, 'Components of the PCA that is measured.')
+    seed: int = option(0, 'Of the mixture.')
+    output: str = option('', "Folder for figures; empty: the run's figures/.")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.pictures:
+            of_fit = ('split', 'false_alarms', 'blur', 'components', 'pca_components', 'seed')
+            self.refuse_unread('a detector that is fitted: no --pictures', *of_fit)
+        if not 0 < self.false_alarms < 1:
+            raise checks.UsageError(f'--false_alarms is {self.false_alarms}; it must lie in (0, 1)')
+        checks.in_range('--blur', self.blur, 0.1, 100)
+        checks.in_range('--components', self.components, 1, 1000)
+        checks.in_range('--pca_components', self.pca_components, 1, math.inf)
+        checks.in_range('--seed', self.seed, 0, 2**32 - 1)
+
+
+def main(argv: list[str]) -> int:
+    """Runs `tfae anomaly`; returns the exit code 0.
+
+    Raises: UsageError or InputError as `_flags.LookAtData` does, where the run rebuilds no
+      pictures, a file is no picture, or --pictures comes before there is a detector.
+    """
+    flags = _flags.read('anomaly', __doc__, Config, argv)
+    with flags.open() as run:
+        for name in (names.CODE, names.RECONSTRUCTION):
+            if not hasattr(run.built.inference.outputs, name):
+                raise checks.InputError(
+                    f'{run.folder.path}, a run of the family {run.experiment.model}, has no '
+                    f'{name}; a detector needs both code and reconstruction'
+                )
+        folder = pathlib.Path(flags.output or run.folder.path / FIGURES)
+        paths = (_judge if flags.pictures else _fit)(flags, run, folder)
+        _figures.show([path for path in paths if path.suffix == '.png'], run.step)
+    for path in paths:
+        print(path)
+    return 0
+
+
+def _seen(run: running.Run, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pictures `[N, H, W, C]` in [0, 1] with their codes and reconstructions."""
+    return data.pixels(images), run.encode(images), run.reconstruct(images)
+
+
+def _fit(flags: Config, run: running.Run, folder: pathlib.Path) -> list[pathlib.Path]:
+    """Fits the detector, measures it and writes all that is found; returns paths."""
+    loaded, part = flags.load(run)
+    # Scores of pictures that were trained on are too low; others of the same kind set the scale.
+    held_out = loaded.validation if len(loaded.validation.images) else loaded.train
+    detector = anomaly.fit(
+        _seen(run, loaded.train.images),
+        _seen(run, held_out.images),
+        blur=flags.blur,
+        components=flags.components,
+        false_alarms=flags.false_alarms,
+        seed=flags.seed,
+        step=run.step,
+    )
+    judged = _seen(run, part.images)
+    scores = detector.scores(*judged)
+    normal, strange = _kinds(loaded, part)
+    found: dict[str, Any] = {
+        'split': flags.split,
+        'normal': [_word(loaded, k) for k in sorted(normal)],
+        'normal_examples': int(np.sum(~strange)),
+        'strange_examples': int(np.sum(strange)),
+        'threshold': float(detector.threshold),
+        'threshold_from': 'validation' if held_out is loaded.validation else 'training',
+        'components': len(detector.means),
+    }
+    if not strange.all():
+        found['false_alarms'] = float(np.mean(scores[~strange] > detector.threshold))
+    if strange.any():
+        found['hits'] = float(np.mean(scores[strange] > detector.threshold))
+    kinds = {_OWN: scores} if strange.any() and not strange.all() else {}
+    if kinds and flags.baselines:
+        kinds |= anomaly.baselines(loaded.train.images, judged[0], flags.pca_components)
+    if kinds:
+        found['auroc'] = anomaly.auroc(scores, strange)
+        by_class = anomaly.by_class(scores, part.labels, normal)
+        found['auroc_by_class'] = {_word(loaded, k): value for k, value in by_class.items()}
+        found['baselines'] = {k: anomaly.auroc(s, strange) for k, s in kinds.items() if k != _OWN}
+    found |= {**_blank(run, detector), 'step': run.step}
+    _print(found)
+    detector.save(run.folder.path / _DETECTOR)
+    write_text(run.folder.path / _MEASURED, json.dumps(found, indent=2) + '\n')
+    paths = [folder / 'anomaly.png', folder / 'anomaly_maps.png']
+    what = ', '.join(found['normal']) or 'all'
+    title = f'{loaded.name}, {flags.split}: normal is {what}'
+    groups = {'normal': scores[~strange], 'strange': scores[strange]}
+    groups = {f'{k} ({len(v):,})': v for k, v in groups.items() if len(v)}
+    curves = []
+    for kind, values in kinds.items():
+        x, y = anomaly.curve(values, strange)
+        curves.append(charts.Curve(f'{kind}: {anomaly.auroc(values, strange):.3f}', x, y))
+    charts.save_detection(paths[0], groups, float(detector.threshold), curves, title)
+    _draw_maps(paths[1], detector, judged, scores, strange, title)
+    return [run.folder.path / _DETECTOR, run.folder.path / _MEASURED, *paths]
+
+
+def _kinds(loaded: data.DataSet, part: data.Split) -> tuple[set[int], np.ndarray]:
+    """The classes of the training, and which pictures of the part are of none of them."""
+    if loaded.train.labels is None or part.labels is None:
+        return set(), np.zeros(len(part.images), bool)
+    normal = set(np.unique(loaded.train.labels).tolist())
+    return normal, ~np.isin(part.labels, list(normal))
+
+
+def _word(loaded: data.DataSet, k: int) -> str:
+    return loaded.class_names[k] if loaded.class_names else str(k)
+
+
+def _blank(run: running.Run, detector: anomaly.Detector) -> dict[str, Any]:
+    """What the detector says of a black picture, which many a score calls the most normal."""
+    black = np.zeros([1, *run.experiment.signature.image_shape], np.float32)
+    score = detector.scores(*_seen(run, black))
+    return {
+        'blank_score': float(score[0]),
+        'blank_rank': float(detector.ranks(score)[0]),
+        'blank_is_strange': bool(score[0] > detector.threshold),
+    }
+
+
+def _print(found: dict[str, Any]) -> None:
+    for name, value in found.items():
+        if isinstance(value, dict):
+            for key, number in value.items():
+                print(f'{name:18} {key:22} {number:.4f}')
+        elif isinstance(value, list):
+            print(f'{name:18} {", ".join(value)}')
+        else:
+            print(f'{name:18} {value:.4f}' if isinstance(value, float) else f'{name:18} {value}')
+
+
+def _draw_maps(
+    path: pathlib.Path,
+    detector: anomaly.Detector,
+    judged: tuple[np.ndarray, np.ndarray, np.ndarray],
+    scores: np.ndarray,
+    strange: np.ndarray,
+    title: str,
+) -> None:
+    """Pictures of both kinds from the least to the largest score, and what is off in them."""
+    lines = []
+    for kind, of in (('normal', ~strange), ('strange', strange)):
+        places = np.flatnonzero(of)
+        if not len(places):
+            continue
+        order = places[np.argsort(scores[places])]
+        chosen = order[np.linspace(0, len(order) - 1, min(_SHOWN, len(order))).astype(int)]
+        captions = [f'{kind}\nscore {scores[i]:,.0f}' for i in chosen]
+        lines.append(_cells(detector, judged[0][chosen], judged[2][chosen], captions))
+    heat_figures.save_cells(
+        path, lines, f'{title}; threshold {float(detector.threshold):,.0f} nats\n{_MEANING}'
+    )
+
+
+def _cells(
+    detector: anomaly.Detector,
+    images: np.ndarray,
+    reconstructions: np.ndarray,
+    captions: list[str],
+) -> list[heat_figures.Cell]:
+    """Each picture with its reconstruction and its map below it."""
+    shown = [*images, *reconstructions]
+    seen = [np.broadcast_to(_rgb(x), (*x.shape[:2], 3)) for x in heat_figures.plain(shown)]
+    maps = charts.coloured(detector.maps(images, reconstructions))
+    count = len(images)
+    return [
+        heat_figures.Cell(np.concatenate([seen[i], seen[count + i], maps[i]]), captions[i])
+        for i in range(count)
+    ]
+
+
+def _rgb(picture: np.ndarray) -> np.ndarray:
+    return picture if picture.ndim == 3 else picture[..., None]
+
+
+def _judge(flags: Config, run: running.Run, folder: pathlib.Path) -> list[pathlib.Path]:
+    """Judges picture files and writes what is found; returns paths."""
+    path = run.folder.path / _DETECTOR
+    if not path.is_file():
+        raise checks.InputError(
+            f'{path} is not there: tfae anomaly --logdir={run.folder.path} without --pictures '
+            f'makes it'
+        )
+    detector = anomaly.load(path)
+    if int(detector.step) != run.step:
+        raise checks.InputError(
+            f'{path} is of step {int(detector.step):,}, the checkpoint is of step {run.step:,}; '
+            f'tfae anomaly --logdir={run.folder.path} makes it anew'
+        )
+    shape = run.experiment.signature.image_shape
+    images = np.stack([_pictures.read(pathlib.Path(name), shape) for name in flags.pictures])
+    images, codes, reconstructions = _seen(run, images)
+    scores = detector.scores(images, codes, reconstructions)
+    rows = [
+        {
+            'picture': name,
+            'score': float(score),
+            'rank': float(rank),
+            'verdict': 'strange' if score > detector.threshold else 'normal',
+        }
+        for name, score, rank in zip(flags.pictures, scores, detector.ranks(scores), strict=True)
+    ]
+    width = max(map(len, flags.pictures))
+    print(f'{"picture":{width}} {"score":>10}  less strange are    verdict')
+    for row in rows:
+        print(
+            f'{row["picture"]:{width}} {row["score"]:10.1f}  {100 * row["rank"]:13.1f} %     '
+            f'{row["verdict"]}'
+        )
+    found = {'threshold': float(detector.threshold), 'step': run.step, 'pictures': rows}
+    paths = [folder / f'anomaly_pictures.{kind}' for kind in ('png', 'npz', 'json')]
+    captions = [
+        f'{pathlib.Path(row["picture"]).name[:14]}\n{row["score"]:,.0f}: {row["verdict"]}'
+        for row in rows
+    ]
+    title = f'{run.experiment.data.dataset}: threshold {float(detector.threshold):,.0f} nats'
+    cells = _cells(detector, images, reconstructions, captions)
+    lines = heat_figures.wrapped(cells, heat_figures.columns(len(cells)))
+    heat_figures.save_cells(paths[0], lines, f'{title}\n{_MEANING}')
+    write_npz(paths[1], {'maps': detector.maps(images, reconstructions)})
+    write_text(paths[2], json.dumps(found, indent=2) + '\n')
+    return paths
