@@ -3,10 +3,21 @@
 import math
 import statistics
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-TARGETS = {'keras': 2.5, 'torch': 1.3}  # least geometric mean of the ratios to each
-FLOOR = 1.0  # least ratio to each of them
+
+class Goal(NamedTuple):
+    """What the cases of a kind are to reach."""
+
+    title: str
+    means: dict[str, float]  # contender -> least geometric mean of the ratios to it
+    floor: float  # least ratio to each of them in any case
+
+
+GOALS = {
+    'dense': Goal('Dense stacks', {'keras': 2.5, 'torch': 1.3}, 1.0),
+    'families': Goal('Other families', {'keras': 1.5, 'torch': 1.5, 'torch.compile': 1.5}, 0.0),
+}
 _TITLES = {
     'tfae': 'tfae',
     'keras': 'Keras `fit`',
@@ -16,7 +27,7 @@ _TITLES = {
 
 
 def flops_per_example(units: Sequence[int], pixels: int = 784) -> int:
-    """Floating-point operations in the matrix products of one training step, an example.
+    """Floating-point operations in the matrix products of one step of a dense stack, an example.
 
     Each layer takes three products, forward, gradient of the kernel and gradient of the input,
     save the first, whose input needs no gradient.
@@ -27,71 +38,101 @@ def flops_per_example(units: Sequence[int], pixels: int = 784) -> int:
 
 
 def summarize(cases: list[dict[str, Any]]) -> dict[str, Any]:
-    """Medians, shares and ratios, added to each of `cases`; geometric means and verdict.
+    """Medians, shares and ratios, added to each of `cases`; by kind, geometric means and verdict.
 
     Args:
-      cases: each with `units`, `batch` and `rounds`: contender or `product` -> figures a second.
+      cases: each with `label`, `kind`, `batch` and `rounds`: contender or `product` -> figures a
+        second; where shares of the product's rate are wanted, with `flops` an example.
     """
     for case in cases:
         median = {name: statistics.median(found) for name, found in case['rounds'].items()}
-        product = median.pop('product')
-        flops = flops_per_example(case['units'])
+        product = median.pop('product', math.nan)
         case['examples_per_second'] = median
-        case['product_flops'] = product
-        case['share'] = {name: rate * flops / product for name, rate in median.items()}
+        if 'flops' in case:
+            case['product_flops'] = product
+            shares = {name: rate * case['flops'] / product for name, rate in median.items()}
+            case['share'] = shares
         mine = median.get('tfae', math.nan)
         case['ratio'] = {name: mine / rate for name, rate in median.items() if name != 'tfae'}
-    peers = sorted({name for case in cases for name in case['ratio']})
-    ratios = {name: [c['ratio'][name] for c in cases if name in c['ratio']] for name in peers}
-    means = {name: statistics.geometric_mean(found) for name, found in ratios.items()}
-    verdict = {}
-    for name, least in TARGETS.items():
-        if name in means:
-            met = means[name] >= least and min(ratios[name]) >= FLOOR
-            verdict[name] = 'PASS' if met else 'MISSED'
-    return {'cases': cases, 'geometric_mean': means, 'verdict': verdict}
+    means, verdicts = {}, {}
+    for kind, goal in GOALS.items():
+        if ratios := _ratios(cases, kind):
+            means[kind] = {name: statistics.geometric_mean(r) for name, r in ratios.items()}
+        verdicts[kind] = {
+            name: _verdict(ratios[name], least, goal.floor)
+            for name, least in goal.means.items()
+            if name in ratios
+        }
+    return {'cases': cases, 'geometric_mean': means, 'verdict': verdicts}
 
 
 def markdown(summary: dict[str, Any]) -> str:
-    """The tables of what `summarize` gives."""
-    cases, means = summary['cases'], summary['geometric_mean']
+    """The tables of what `summarize` gives, and what they come to."""
+    cases = summary['cases']
     found = {name for case in cases for name in case['examples_per_second']}
     names = [*(n for n in _TITLES if n in found), *sorted(found - set(_TITLES))]
-    peers = names[1:]
-    titles = [_TITLES.get(name, name) for name in names]
-    head = ['model, batch', *titles, *(f'tfae / {title}' for title in titles[1:])]
-    lines = ['Examples a second, median of the rounds:', '', _row(head), _row(['---'] * len(head))]
-    for case in cases:
-        rates = [_number(case['examples_per_second'].get(name), ',.0f') for name in names]
-        ratios = [_number(case['ratio'].get(name), '.2f') for name in peers]
-        lines.append(_row([_label(case), *rates, *ratios]))
-    blank = [''] * len(names)
-    lines.append(_row(['geometric mean', *blank, *(_number(means.get(n), '.2f') for n in peers)]))
-    head = ['model, batch', 'product, GFLOP/s', *titles]
-    lines += ['', 'Share of the sustained float32 matrix-product rate:', '']
-    lines += [_row(head), _row(['---'] * len(head))]
-    for case in cases:
-        shares = [_number(case['share'].get(name), '.1%') for name in names]
-        lines.append(_row([_label(case), f'{case["product_flops"] / 1e9:.0f}', *shares]))
-    lines.append('')
-    for name, least in TARGETS.items():
-        lines.append(_verdict(name, least, summary))
+    kinds = [kind for kind in GOALS if any(case['kind'] == kind for case in cases)]
+    lines = []
+    for kind in kinds:
+        lines += [f'{GOALS[kind].title}, examples a second, median of the rounds:', '']
+        lines += [*_rates(summary, kind, names), '']
+    if any('share' in case for case in cases):
+        lines += ['Share of the sustained float32 matrix-product rate:', '']
+        lines += [*_shares(cases, names), '']
+    lines += [_judged(summary, kind, name) for kind in kinds for name in GOALS[kind].means]
     return '\n'.join(lines)
 
 
-def _verdict(name: str, least: float, summary: dict[str, Any]) -> str:
-    wanted = f'{least} times {_TITLES[name]} on average, {FLOOR} everywhere'
-    if name not in summary['verdict']:
+def _ratios(cases: list[dict[str, Any]], kind: str) -> dict[str, list[float]]:
+    """Contender -> tfae's ratio to it, in each case of that kind that it took part in."""
+    cases = [case for case in cases if case['kind'] == kind]
+    names = sorted({name for case in cases for name in case['ratio']})
+    return {name: [c['ratio'][name] for c in cases if name in c['ratio']] for name in names}
+
+
+def _verdict(ratios: Sequence[float], least: float, floor: float) -> str:
+    met = statistics.geometric_mean(ratios) >= least and min(ratios) >= floor
+    return 'PASS' if met else 'MISSED'
+
+
+def _rates(summary: dict[str, Any], kind: str, names: list[str]) -> list[str]:
+    titles, peers = [_TITLES.get(name, name) for name in names], names[1:]
+    head = ['model, batch', *titles, *(f'tfae / {title}' for title in titles[1:])]
+    lines = [_row(head), _row(['---'] * len(head))]
+    for case in summary['cases']:
+        if case['kind'] == kind:
+            rates = [_number(case['examples_per_second'].get(name), ',.0f') for name in names]
+            ratios = [_number(case['ratio'].get(name), '.2f') for name in peers]
+            lines.append(_row([_label(case), *rates, *ratios]))
+    means = summary['geometric_mean'].get(kind, {})
+    blank = [''] * len(names)
+    cells = [_number(means.get(name), '.2f') for name in peers]
+    return [*lines, _row(['geometric mean', *blank, *cells])]
+
+
+def _shares(cases: list[dict[str, Any]], names: list[str]) -> list[str]:
+    head = ['model, batch', 'product, GFLOP/s', *(_TITLES.get(name, name) for name in names)]
+    lines = [_row(head), _row(['---'] * len(head))]
+    for case in cases:
+        product = case['product_flops'] / 1e9 if 'product_flops' in case else None
+        shares = [_number(case.get('share', {}).get(name), '.1%') for name in names]
+        lines.append(_row([_label(case), _number(product, '.0f'), *shares]))
+    return lines
+
+
+def _judged(summary: dict[str, Any], kind: str, name: str) -> str:
+    goal = GOALS[kind]
+    wanted = f'{goal.title}: {goal.means[name]} times {_TITLES[name]} on average'
+    wanted += f', {goal.floor} everywhere' if goal.floor else ''
+    if name not in summary['verdict'][kind]:
         return f'not measured: {wanted}'
-    lowest = min(case['ratio'][name] for case in summary['cases'] if name in case['ratio'])
-    came = f'{summary["geometric_mean"][name]:.2f} on average, {lowest:.2f} at least'
-    return f'{summary["verdict"][name]}: {wanted}; came {came}'
+    lowest = min(_ratios(summary['cases'], kind)[name])
+    came = f'{summary["geometric_mean"][kind][name]:.2f} on average, {lowest:.2f} at least'
+    return f'{summary["verdict"][kind][name]}: {wanted}; came {came}'
 
 
 def _label(case: dict[str, Any]) -> str:
-    units = case['units']
-    sizes = [784, *units, *(reversed([784, *units[:-1]]) if len(units) < 3 else [])]
-    return f'{"-".join(map(str, sizes))}, {case["batch"]}'
+    return f'{case["label"]}, {case["batch"]}'
 
 
 def _number(value: float | None, form: str) -> str:

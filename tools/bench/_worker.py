@@ -22,11 +22,13 @@ class Worker:
         )
 
     def ready(self) -> str:
-        """What it has to say of itself, once it is ready.
+        """What it has to say of itself, once it is ready; `parameters` is its model's size then.
 
         Raises: RuntimeError if it ended before.
         """
-        return self._answer()['ready']
+        answer = self._answer()
+        self.parameters: int = answer['parameters']
+        return answer['ready']
 
     def round(self, seconds: float) -> float:
         """Work done a second, in a round of at least so many seconds."""

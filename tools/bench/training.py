@@ -5,8 +5,9 @@ r"""Times training steps beside Keras 3 `fit` and PyTorch, eager and compiled, i
 
 Each contender is a process of its own that trains the same model on the same pictures. They take
 turns in rounds of about a second while the others sleep; each figure is the median of its rounds.
-A matrix product takes part too, in the library that multiplies fastest here: what a step achieves
-is printed as a share of it. `--threads=2/1,1/2` times tfae with those inter/intra-op threads too.
+Beside the dense stacks a matrix product takes part too, in the library that multiplies fastest
+here: what a step achieves is printed as a share of it. `--threads=2/1,1/2` times tfae with those
+inter/intra-op threads too.
 Needs the extra `peers` for PyTorch; without it those columns are left out. A machine where nothing
 else runs is needed for figures worth quoting.
 """
@@ -22,14 +23,9 @@ from typing import IO, Any
 
 import _report
 import _worker
+from _cases import CASES
 from absl import app, flags
 
-CASES = {
-    'dense-32': ([100, 30], 32),
-    'dense-64': ([100, 30], 64),
-    'dense-256': ([100, 30], 256),
-    'deep-256': ([1000, 500, 250, 30], 256),
-}
 CONTENDERS = ('tfae', 'keras', 'torch', 'torch.compile')
 LIBRARIES = ('numpy', 'tensorflow', 'torch')
 
@@ -96,15 +92,21 @@ def fastest_product(libraries: list[str], log: IO[str]) -> str:
 
 
 def measure(name: str, contenders: list[str], library: str, log: IO[str]) -> dict[str, Any]:
-    """All rounds of a case."""
-    units, batch = CASES[name]
-    job = {'units': units, 'batch': batch, 'count': _EXAMPLES.value, 'side': _SIDE.value}
+    """All rounds of a case.
+
+    Raises: RuntimeError if the contenders' models are not of one size.
+    """
+    case = CASES[name]
+    job = {'case': name, 'count': _EXAMPLES.value, 'side': _SIDE.value}
     workers: dict[str, _worker.Worker] = {}
     try:
         # One after the other, since some choose their threads by a trial before they are ready.
-        for contender in [*contenders, 'product']:
+        for contender in [*contenders, *(['product'] if case.kind == 'dense' else [])]:
             workers[contender] = _worker.Worker(log, **job, **process(contender, library))
             print(f'{name}: {workers[contender].ready()}', file=sys.stderr, flush=True)
+        sizes = {who: workers[who].parameters for who in contenders}
+        if len(set(sizes.values())) > 1:
+            raise RuntimeError(f'{name}: not one model, by its parameters: {sizes}')
         for worker in workers.values():
             worker.round(_WARM_UP.value)
         rounds: dict[str, list[float]] = {contender: [] for contender in workers}
@@ -114,7 +116,11 @@ def measure(name: str, contenders: list[str], library: str, log: IO[str]) -> dic
     finally:
         for worker in workers.values():
             worker.close()
-    return {'case': name, 'units': units, 'batch': batch, 'rounds': rounds}
+    found = {'label': case.label, 'kind': case.kind, 'batch': case.batch}
+    found |= {'parameters': sizes['tfae'], 'rounds': rounds}
+    if case.kind == 'dense':
+        found['flops'] = _report.flops_per_example(case.config['units'])
+    return {'case': name, **found}
 
 
 def process(contender: str, library: str) -> dict[str, Any]:

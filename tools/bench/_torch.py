@@ -1,0 +1,84 @@
+"""PyTorch as a contender of training.py, eager or compiled."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+
+import _cases
+import _channel
+import _torch_models
+import torch
+
+
+def run(job: _channel.Job, channel: _channel.Channel, compiled: bool) -> None:
+    """The quick loop: data in one tensor, a permutation an epoch, Adam in one call.
+
+    The number of threads is whichever ran fastest here; fused Adam always was.
+    """
+    case = job.trained
+    x = torch.from_numpy(_cases.inputs(case, job.count))
+    if case.family == 'convolutional':
+        x = x.permute(0, 3, 1, 2)  # a view: channels last
+    updates = {n: _torch_models.updates(case) for n in sorted({1, os.cpu_count() or 1})}
+    ways = {f'{n} threads': steps(found, case, x, n, compiled) for n, found in updates.items()}
+    best = _channel.fastest(ways)
+    about = f'PyTorch {torch.__version__}, {best}'
+    _channel.serve(channel, ways[best], about, parameters(updates[1]))
+
+
+def parameters(updates: list[_torch_models.Update]) -> int:
+    """Numbers that training moves."""
+    return sum(p.numel() for update in updates for p in update.moved.parameters())
+
+
+def steps(
+    updates: list[_torch_models.Update],
+    case: _cases.Case,
+    x: torch.Tensor,
+    threads: int,
+    compiled: bool,
+) -> Callable[[], int]:
+    """A function that trains some steps and says how many examples that were."""
+    losses = [torch.compile(u.loss) if compiled else u.loss for u in updates]
+    optimizers = adams(updates, case)
+    feed = batches(x, case.batch)
+
+    def work() -> int:
+        torch.set_num_threads(threads)
+        for _ in range(_channel.STEPS):
+            step(updates, losses, optimizers, next(feed))
+        return _channel.STEPS * case.batch
+
+    return work
+
+
+def adams(updates: list[_torch_models.Update], case: _cases.Case) -> list[torch.optim.Adam]:
+    """An optimiser for each update."""
+    made = [update.moved.parameters() for update in updates]
+    return [torch.optim.Adam(moved, case.rate, case.betas, fused=True) for moved in made]
+
+
+def step(
+    updates: list[_torch_models.Update],
+    losses: Sequence[Callable[[torch.Tensor], torch.Tensor]],
+    optimizers: Sequence[torch.optim.Optimizer],
+    batch: torch.Tensor,
+) -> list[torch.Tensor]:
+    """Runs the updates in turn; gives the loss before each."""
+    found = []
+    for update, loss, optimizer in zip(updates, losses, optimizers, strict=True):
+        if len(updates) > 1:  # no gradients of what this update does not move
+            for other in updates:
+                other.moved.requires_grad_(other is update)
+        optimizer.zero_grad(set_to_none=True)
+        found.append(loss(batch))
+        found[-1].backward()
+        optimizer.step()
+    return found
+
+
+def batches(x: torch.Tensor, size: int) -> Iterator[torch.Tensor]:
+    """Whole batches, in a new order every epoch."""
+    while True:
+        for indices in torch.randperm(len(x)).split(size):
+            if len(indices) == size:
+                yield x[indices]
