@@ -1,0 +1,163 @@
+"""Group pictures without their labels, by code and by pixels, and hold the groups against classes.
+
+k-means and a mixture of Gaussians are fitted to codes of training examples, and for comparison to
+pixels and to PCA of the same code size (a mixture of pixels would be singular). Prints a table of
+accuracy under the best matching, normalised mutual information and adjusted Rand index; writes it
+as JSON with a sheet of pictures of each cluster, which TensorBoard shows too.
+"""
+
+import dataclasses
+import json
+import math
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tfae import charts, checks, data, figures, running
+from tfae.analysis import clustering, pca
+from tfae.commands import _figures, _flags
+from tfae.config import Part, option
+from tfae.files import write_npz, write_text
+from tfae.folder import FIGURES
+
+Encoder = Callable[[np.ndarray], np.ndarray]
+
+_METHODS: dict[str, Any] = {
+    'k-means': clustering.KMeansClusters,
+    'mixture': clustering.MixtureClusters,
+}
+_SHOWN = 12  # pictures a cluster
+_MEASURES = ('accuracy', 'nmi', 'ari')
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(Part, _flags.LookAtData):
+    """How many groups, of what."""
+
+    clusters: int = option(0, 'Groups; 0: as many as there are classes.')
+    examples: int = option(20_000, 'Training examples that they are fitted to, the first.')
+    baselines: bool = option(True, 'Measure pixels and PCA too.')
+    seed: int = option(0, 'Of the first guesses.')
+    output: str = option('', "Folder for what is written; empty: the run's figures/.")
+
+    def __post_init__(self):
+        super().__post_init__()
+        checks.in_range('--clusters', self.clusters, 0, 1000)
+        checks.in_range('--examples', self.examples, 2, math.inf)
+        checks.in_range('--seed', self.seed, 0, 2**32 - 1)
+
+
+def main(argv: list[str]) -> int:
+    """Runs `tfae cluster`; returns the exit code 0.
+
+    Raises: UsageError or InputError as `_flags.LookAtData` does, or where there are no labels and
+      no --clusters, or fewer examples than clusters.
+    """
+    flags = _flags.read('cluster', __doc__, Config, argv)
+    with flags.open() as run:
+        loaded, part = flags.load(run)
+        train = loaded.train.images[: flags.examples]
+        count = flags.clusters or loaded.classes
+        if not count:
+            raise checks.UsageError(
+                f'--clusters is 0 and data set {loaded.name} has no labels; it must say how many'
+            )
+        if count > min(len(train), len(part.images)):
+            raise checks.UsageError(
+                f'--clusters is {count}; there are only {len(train)} examples to fit and '
+                f'{len(part.images)} to judge'
+            )
+        folder = pathlib.Path(flags.output or run.folder.path / FIGURES)
+        paths = _clustered(flags, run, loaded, part, train, count, folder)
+        _figures.show([path for path in paths if path.suffix == '.png'], run.step)
+    for path in paths:
+        print(path)
+    return 0
+
+
+def _clustered(
+    flags: Config,
+    run: running.Run,
+    loaded: data.DataSet,
+    part: data.Split,
+    train: np.ndarray,
+    count: int,
+    folder: pathlib.Path,
+) -> list[pathlib.Path]:
+    """Fits, measures, prints and writes; returns paths."""
+    found: dict[str, Any] = {'split': flags.split, 'clusters': count, 'fitted': len(train)}
+    matrices, clusters, sheets = {}, {}, {}
+    print(f'{"":18}{"":10}{"accuracy":>10}{"NMI":>8}{"ARI":>8}')
+    for space, method, encode in _pairs(flags, run, train):
+        known, asked = encode(train), encode(part.images)
+        fitted = _METHODS[method](known, count, flags.seed)
+        chosen = fitted.predict(asked)
+        name = f'{space}, {method}'
+        clusters[name] = chosen
+        words = [f'cluster {k}' for k in range(count)]
+        if part.labels is not None:
+            matrix = clustering.table(part.labels, chosen, count, loaded.classes)
+            measured = clustering.agreement(part.labels, chosen, matrix)
+            cells = [f'{100 * measured["accuracy"]:8.2f} %']
+            cells += [f'{measured[key]:8.3f}' for key in ('nmi', 'ari')]
+            print(f'{space:18}{method:10}{"".join(cells)}')
+            found |= {f'{_key(space, method)}_{key}': measured[key] for key in _MEASURES}
+            matrices[f'{name}: {100 * measured["accuracy"]:.1f} %'] = matrix
+            words = _words(matrix, loaded)
+        if space == 'code':
+            sheets[method] = _rows(part, chosen, fitted.closeness(asked), words)
+    found['step'] = run.step
+    paths = [folder / 'cluster.json', folder / 'cluster.npz']
+    write_text(paths[0], json.dumps(found, indent=2) + '\n')
+    write_npz(paths[1], {name.replace(', ', '_'): array for name, array in clusters.items()})
+    what = f'{loaded.name}, {flags.split}: {count} clusters of {len(part.images):,} pictures'
+    for method, rows in sheets.items():
+        paths.append(folder / f'cluster_{method.replace("-", "")}.png')
+        figures.save_rows(paths[-1], rows, f'{what} by {method} of codes, the surest of each')
+    if matrices:
+        paths.append(folder / 'cluster.png')
+        names = loaded.class_names or tuple(map(str, range(loaded.classes)))
+        charts.save_matrices(paths[-1], matrices, names, what)
+    return paths
+
+
+def _pairs(flags: Config, run: running.Run, train: np.ndarray) -> list[tuple[str, str, Encoder]]:
+    """What is clustered, how, and how pictures become it."""
+    pairs: list[tuple[str, str, Encoder]] = [('code', name, run.encode) for name in _METHODS]
+    if flags.baselines:
+        baseline = pca.Baseline(train, run.built.model.code_size)
+        pairs.append(('pixels', 'k-means', lambda x: data.pixels(x).reshape(len(x), -1)))
+        pairs += [(f'PCA-{baseline.components}', name, baseline.encode) for name in _METHODS]
+    return pairs
+
+
+def _key(space: str, method: str) -> str:
+    """How JSON names a row: `kmeans_accuracy` of codes, `pixels_kmeans_accuracy`, ..."""
+    prefix = {'code': ''}.get(space, f'{space.partition("-")[0].lower()}_')
+    return f'{prefix}{method.replace("-", "")}'
+
+
+def _words(matrix: np.ndarray, loaded: data.DataSet) -> list[str]:
+    """What each cluster holds most of."""
+    words = []
+    for row in matrix:
+        k, total = int(row.argmax()), int(row.sum())
+        name = loaded.class_names[k] if loaded.class_names else str(k)
+        words.append(f'{100 * row[k] / max(total, 1):.0f} % {name}\nof {total:,}')
+    return words
+
+
+def _rows(
+    part: data.Split, chosen: np.ndarray, closeness: np.ndarray, words: list[str]
+) -> dict[str, np.ndarray]:
+    """Pictures of each cluster, the surest first; white where it has fewer."""
+    rows = {}
+    blank = np.ones([_SHOWN, *part.images.shape[1:]], np.float32)
+    for k, word in enumerate(words):
+        places = np.flatnonzero(chosen == k)
+        places = places[np.argsort(-closeness[places, k], kind='stable')][:_SHOWN]
+        shown = np.concatenate([data.pixels(part.images[places]), blank])[:_SHOWN]
+        rows[f'{k}: {word}'] = shown
+    return rows

@@ -1,0 +1,173 @@
+"""Tell classes apart from codes alone: a linear probe, nearest neighbours, and few labels.
+
+The network stays as it is. Beside codes stand PCA of the same code size and pixels. Prints a table
+of errors on a part of the data set, in %, and writes it as JSON, with a chart that TensorBoard
+shows too.
+"""
+
+import dataclasses
+import json
+import math
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from tfae import charts, checks, data, running
+from tfae.analysis import classification, pca, probe
+from tfae.commands import _figures, _flags
+from tfae.config import Part, option
+from tfae.files import write_text
+from tfae.folder import FIGURES
+
+Space = tuple[np.ndarray, np.ndarray]  # [N, D] of training examples, [M, D] of those to judge
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(Part, _flags.LookAtData):
+    """Which probes."""
+
+    neighbours: tuple[int, ...] = option((1, 5), 'Nearest neighbours that vote, of each probe.')
+    labels: tuple[int, ...] = option(
+        (100, 300, 1000, 3000), 'Training labels that the linear probe is given, one row each.'
+    )
+    draws: int = option(5, 'Draws of these labels.')
+    baselines: bool = option(True, 'Measure PCA and pixels too.')
+    output: str = option('', "Folder for what is written; empty: the run's figures/.")
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ('neighbours', 'labels'):
+            for value in getattr(self, name):
+                checks.in_range(f'--{name}', value, 1, math.inf)
+        checks.in_range('--draws', self.draws, 1, 1000)
+        if self.split == 'train':
+            raise checks.UsageError('--split is train, which the probes are fitted to')
+
+
+def main(argv: list[str]) -> int:
+    """Runs `tfae probe`; returns the exit code 0.
+
+    Raises: UsageError or InputError as `_flags.LookAtData` does, or where there are no labels or
+      fewer than are asked for.
+    """
+    flags = _flags.read('probe', __doc__, Config, argv)
+    with flags.open() as run:
+        loaded, part = flags.load(run)
+        _refuse(flags, loaded, part)
+        folder = pathlib.Path(flags.output or run.folder.path / FIGURES)
+        paths = _probed(flags, run, loaded, part, folder)
+        _figures.show([path for path in paths if path.suffix == '.png'], run.step)
+    for path in paths:
+        print(path)
+    return 0
+
+
+def _refuse(flags: Config, loaded: data.DataSet, part: data.Split) -> None:
+    train = loaded.train
+    if train.labels is None or part.labels is None:
+        raise checks.InputError(f'data set {loaded.name} has no labels; a probe learns them')
+    if len(np.unique(train.labels)) < 2:
+        raise checks.InputError(
+            f'data set {loaded.name} has training examples of one class; a probe tells two apart'
+        )
+    for name in ('neighbours', 'labels'):
+        most = max(getattr(flags, name), default=0)
+        if most > len(train.labels):
+            raise checks.UsageError(
+                f'--{name} is {most}; there are only {len(train.labels)} training examples'
+            )
+
+
+def _probed(
+    flags: Config,
+    run: running.Run,
+    loaded: data.DataSet,
+    part: data.Split,
+    folder: pathlib.Path,
+) -> list[pathlib.Path]:
+    """Measures, prints and writes; returns paths."""
+    bars: dict[str, dict[str, float]] = {}
+    curves: list[charts.Curve] = []
+    found: dict[str, Any] = {'split': flags.split, 'examples': len(part.images)}
+    spaces = _spaces(flags, run, loaded.train.images, part.images)
+    rows = ['linear probe', *(_nearest(k) for k in flags.neighbours)]
+    for name, space in spaces.items():
+        errors = [probe.linear_error(space[0], loaded.train.labels, space[1], part.labels)]
+        errors += [
+            classification.neighbour_error(space[0], loaded.train.labels, space[1], part.labels, k)
+            for k in flags.neighbours
+        ]
+        bars[name] = {row: 100 * error for row, error in zip(rows, errors, strict=True)}
+        means, spreads = _few(flags, loaded, part, space)
+        x = np.array(sorted(flags.labels))
+        if len(x):
+            curves.append(charts.Curve(name, x, 100 * means, 100 * spreads))
+        found |= _keys(name, flags, errors, means, spreads)
+    found['step'] = run.step
+    _print(bars, curves)
+    paths = [folder / 'probe.json', folder / 'probe.png']
+    write_text(paths[0], json.dumps(found, indent=2) + '\n')
+    size = spaces['code'][0].shape[1]
+    title = f'{loaded.name}, {flags.split}: classes told from a code of {size} numbers'
+    charts.save_errors(paths[1], bars, curves, title)
+    return paths
+
+
+def _spaces(
+    flags: Config, run: running.Run, train: np.ndarray, asked: np.ndarray
+) -> dict[str, Space]:
+    """What the probes see."""
+    found = {'code': (run.encode(train), run.encode(asked))}
+    if flags.baselines:
+        baseline = pca.Baseline(train, run.built.model.code_size)
+        found[f'PCA-{baseline.components}'] = (baseline.encode(train), baseline.encode(asked))
+        found['pixels'] = (_flat(train), _flat(asked))
+    return found
+
+
+def _flat(images: np.ndarray) -> np.ndarray:
+    return data.pixels(images).reshape(len(images), -1)
+
+
+def _few(
+    flags: Config, loaded: data.DataSet, part: data.Split, space: Space
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation over the draws of the error with each number of labels."""
+    errors = []
+    for count in sorted(flags.labels):
+        drawn = [
+            data.few(data.Split(space[0], loaded.train.labels), count, seed, loaded.name)
+            for seed in range(flags.draws)
+        ]
+        errors.append([probe.linear_error(*known, space[1], part.labels) for known in drawn])
+    found = np.array(errors).reshape(-1, flags.draws)
+    return found.mean(1), found.std(1)
+
+
+def _keys(
+    name: str, flags: Config, errors: list[float], means: np.ndarray, spreads: np.ndarray
+) -> dict[str, Any]:
+    """How JSON names them: `probe_error` of codes, `pca_probe_error`, `pixels_1_nearest_error`."""
+    prefix = '' if name == 'code' else f'{name.partition("-")[0].lower()}_'
+    words = ['probe', *(f'{k}_nearest' for k in flags.neighbours)]
+    found: dict[str, Any] = {
+        f'{prefix}{word}_error': error for word, error in zip(words, errors, strict=True)
+    }
+    for count, mean, spread in zip(sorted(flags.labels), means, spreads, strict=True):
+        found[f'{prefix}probe_error_{count}_labels'] = [float(mean), float(spread)]
+    return found
+
+
+def _nearest(k: int) -> str:
+    return f'{k} nearest neighbours' if k > 1 else 'nearest neighbour'
+
+
+def _print(bars: dict[str, dict[str, float]], curves: list[charts.Curve]) -> None:
+    print(f'{"error, %":24}' + ''.join(f'{name:>16}' for name in bars))
+    for row in next(iter(bars.values())):
+        print(f'{row:24}' + ''.join(f'{errors[row]:16.2f}' for errors in bars.values()))
+    for i in range(len(curves[0].x) if curves else 0):
+        cells = [f'{c.y[i]:.2f} ± {c.spread[i]:.2f}' for c in curves if c.spread is not None]
+        label = f'probe, {curves[0].x[i]:,} labels'
+        print(f'{label:24}' + ''.join(f'{cell:>16}' for cell in cells))
