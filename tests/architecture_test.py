@@ -17,7 +17,7 @@ TREES = {path: ast.parse(path.read_text()) for path in sorted((ROOT / 'tfae').rg
 PICTURE = """
     __init__ __main__ commands
     running
-    run trainer
+    run trainer reference_run
     graph
     folder
     experiment
@@ -25,14 +25,14 @@ PICTURE = """
     training analysis
     models compat
     autoencoding
-    networks penalized
+    networks penalized reference
     stack
     enlarging
     layers data.pipeline export objectives
     subpixel_fused subpixel_nd events label_losses heat_figures charts
     subpixel corruption penalties divergences adversarial losses
     activations summaries figures checkpoints
-    data op_library watch
+    data op_library watch weights imagenet
     config
     names checks files progress interrupt
 """

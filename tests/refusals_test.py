@@ -32,7 +32,7 @@ def refuse(folder, code, text, *argv, **more):
     [
         (
             'trian',
-            ("tfae: verb is 'trian'; it must be one of build-op, doctor, ", 'did you mean train?'),
+            ("tfae: verb is 'trian'; it must be one of ", ' build-op, ', 'did you mean train?'),
         ),
         ('train', '--logdir is empty; it must name the folder of the run'),
         ('train --logdir=run --units=8 extra', "tfae train: 'extra' is no flag; flags are"),

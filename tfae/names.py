@@ -39,6 +39,31 @@ def pooling(i: int) -> str:
     return f'{layer(i)}_pooling'
 
 
+# Layers of published networks, numbered as the field numbers them, and what they leave.
+END_POINTS = 'end_points'
+OUTPUT = 'output'
+
+
+def convolution(block: int, i: int = 0) -> str:
+    """Scope of a convolution, or of the `i`-th one of a block: `conv1`, `conv1_2`."""
+    return f'conv{block}_{i}' if i else f'conv{block}'
+
+
+def response_normalization(i: int) -> str:
+    """Name of the local response normalization behind convolution `i`."""
+    return f'norm{i}'
+
+
+def pool(i: int) -> str:
+    """Name of the pooling behind convolution or block `i`."""
+    return f'pool{i}'
+
+
+def fully_connected(i: int) -> str:
+    """Scope of a dense layer, numbered on from the convolutions: `fc6`."""
+    return f'fc{i}'
+
+
 # Variables that only batch renormalization has.
 MOVING_STDDEV = 'moving_stddev'
 RENORM_MEAN = 'renorm_mean'

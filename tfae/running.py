@@ -11,9 +11,10 @@ from typing import Any
 import tensorflow as tf2
 import tensorflow.compat.v1 as tf
 
-from tfae import checkpoints, checks, data, graph
+from tfae import checkpoints, checks, data, graph, models, names, weights
 from tfae.experiment import Experiment, Signature
 from tfae.folder import BEST, CONFIG, Folder
+from tfae.reference_run import Reference
 from tfae.run import Run
 from tfae.trainer import Trainer
 from tfae.watch import Config as Config
@@ -80,6 +81,52 @@ def open_run(logdir: str | os.PathLike[str], checkpoint: str = 'any') -> Run:
                 found = checkpoints.path(path, step)
                 return Run(folder, experiment, built, session, found, step)
     raise checks.InputError(f'--logdir {folder.path} has no checkpoint yet')
+
+
+def open_reference(
+    name: str,
+    path: str,
+    *,
+    preprocessing: weights.Preprocessing | None = None,
+    classes: int = 1000,
+    width: float = 1.0,
+) -> Reference:
+    """Opens a published network with the weights in a file.
+
+    Args:
+      name: of the network, one of `models.references()`.
+      path: of the file; see `tfae.weights`.
+      preprocessing: what the network was trained to see; None is what the file's layout says.
+      classes: that it tells apart.
+      width: factor of the size of every layer but the last.
+    Raises: UsageError for an unknown network, or weights that leave the preprocessing open;
+      InputError if the file is not that network's.
+    """
+    known = models.references()
+    page = known[checks.one_of('--model', name, known)]
+    config = dataclasses.replace(page.NETWORKS[name], width=width)
+    found = weights.open_weights(path, name, page.Model(config, classes=classes).parameters)
+    if preprocessing is None and found.preprocessing is None:
+        raise checks.UsageError(
+            f'{path} does not tell what {name} was trained to see; --preprocessing must name it'
+        )
+    config = dataclasses.replace(config, preprocessing=preprocessing or found.preprocessing)
+    built = tf.Graph()
+    with built.as_default():
+        model = page.Model(config, classes=classes)
+        with tf.name_scope(f'{names.INFERENCE}/'):
+            images = tf.placeholder(tf.float32, [None, *model.image_shape], names.IMAGES)
+            outputs = model(images)
+        variables = {v.op.name: v for v in tf.global_variables()}
+    session = tf.Session(graph=built)
+    try:
+        with built.as_default():
+            for variable, value in found:
+                variables[variable].load(value, session)
+    except checks.InputError:
+        session.close()
+        raise
+    return Reference(name, built, session, images, outputs)
 
 
 @contextlib.contextmanager

@@ -66,15 +66,20 @@ def given(values: flags.FlagValues, base: T) -> T:
     return dataclasses.replace(base, **changed)  # type: ignore[type-var]
 
 
-def parse(verb: str, doc: str | None, values: flags.FlagValues, argv: Iterable[str]) -> None:
+def parse(
+    verb: str, doc: str | None, values: flags.FlagValues, argv: Iterable[str], takes: str = ''
+) -> list[str]:
     """Reads the words behind a verb into `values`; `--help` prints all flags and exits.
 
-    Raises: UsageError for an unknown flag (with the nearest names), a wrong value or a stray word.
+    Returns: the words that are no flags, what `takes` says; a verb that takes none has none.
+    Raises: UsageError for an unknown flag (with the nearest names), a wrong value, or words where
+      none are taken or none where some are.
     """
     argv = list(argv)
     if {'--help', '-h', '-help'} & set(argv):
-        print(_help(verb, doc or '', values))
+        print(_help(verb, doc or '', values, takes))
         sys.exit(0)
+    values.set_gnu_getopt(bool(takes))  # flags may stand behind words
     try:
         rest = values([verb, *argv])[1:]
     except flags.UnrecognizedFlagError as error:
@@ -88,8 +93,11 @@ def parse(verb: str, doc: str | None, values: flags.FlagValues, argv: Iterable[s
         raise checks.UsageError(str(error).partition(': ')[2] or str(error)) from None
     except flags.Error as error:
         raise checks.UsageError(f'tfae {verb}: {error}') from None
-    if rest:
+    if rest and not takes:
         raise checks.UsageError(f'tfae {verb}: {rest[0]!r} is no flag; flags are --name=value')
+    if takes and not rest:
+        raise checks.UsageError(f'tfae {verb} needs {takes} behind its flags')
+    return rest
 
 
 def read(verb: str, doc: str | None, kind: type[T], argv: Iterable[str]) -> T:
@@ -97,10 +105,20 @@ def read(verb: str, doc: str | None, kind: type[T], argv: Iterable[str]) -> T:
 
     Raises: UsageError as `parse` does.
     """
+    return read_words(verb, doc, kind, argv)[0]
+
+
+def read_words(
+    verb: str, doc: str | None, kind: type[T], argv: Iterable[str], takes: str = ''
+) -> tuple[T, list[str]]:
+    """As `read`, and the words that are no flags, of a verb that takes some.
+
+    Raises: UsageError as `parse` does.
+    """
     values = flags.FlagValues()
     define(values, kind)
-    parse(verb, doc, values, argv)
-    return given(values, kind())
+    words = parse(verb, doc, values, argv, takes)
+    return given(values, kind()), words
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,8 +196,9 @@ def recipes() -> list[str]:
     return sorted(path.stem for path in _RECIPES.glob('*.flags'))
 
 
-def _help(verb: str, doc: str, values: flags.FlagValues) -> str:
-    lines = [f'tfae {verb}: {doc}'.rstrip(), '', f'usage: tfae {verb} [--flag=value ...]', '']
+def _help(verb: str, doc: str, values: flags.FlagValues, takes: str = '') -> str:
+    usage = f'usage: tfae {verb} [--flag=value ...] {takes}'.rstrip()
+    lines = [f'tfae {verb}: {doc}'.rstrip(), '', usage, '']
     for module, found in values.flags_by_module_dict().items():
         lines += [f'{module}:'] if module.startswith('tfae.') else []
         for flag in found:

@@ -1,6 +1,7 @@
 """Pictures that flags name: by class, by place in a part of a data set, or as files."""
 
 import pathlib
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,8 @@ from PIL import Image, ImageOps
 from tfae import checks, data
 
 _LONGEST = 30_000  # pixels a side of a file that is read
+# Those that pillow decodes by itself: others start programs (EPS) or fetch what they name.
+_FORMATS = ('BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP')
 _MODES = {1: 'L', 3: 'RGB'}
 
 
@@ -40,20 +43,31 @@ def read(path: pathlib.Path, shape: Sequence[int]) -> np.ndarray:
         raise checks.InputError(
             f'{path}: the run takes pictures of {channels} channels, a file has 1 or 3'
         )
+    picture = opened(path, _MODES[channels])
+    if picture.size != (width, height):
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+    return data.pixels(np.asarray(picture)).reshape(height, width, channels)
+
+
+def opened(path: pathlib.Path, mode: str) -> Image.Image:
+    """The picture in a file in a mode of pillow's, upright.
+
+    Raises: InputError that names the file if it is no picture that can be read.
+    """
     try:
-        with Image.open(path) as opened:
-            if max(opened.size) > _LONGEST:
-                raise checks.InputError(
-                    f'{path} is {opened.width} x {opened.height}; no side may exceed {_LONGEST}'
-                )
-            picture = ImageOps.exif_transpose(opened).convert(_MODES[channels])
+        with warnings.catch_warnings():
+            # Between pillow's bound, where it warns, and twice that, where it raises.
+            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+            with Image.open(path, formats=_FORMATS) as found:
+                if max(found.size) > _LONGEST:
+                    raise checks.InputError(
+                        f'{path} is {found.width} x {found.height}; no side may exceed {_LONGEST}'
+                    )
+                return ImageOps.exif_transpose(found).convert(mode)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         if isinstance(error, FileNotFoundError | checks.InputError):
             raise
         raise checks.InputError(f'{path} cannot be read as a picture: {error}') from None
-    if picture.size != (width, height):
-        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
-    return data.pixels(np.asarray(picture)).reshape(height, width, channels)
 
 
 def _first(word: str, loaded: data.DataSet, part: data.Split) -> int:
