@@ -8,12 +8,13 @@ first lines of a recipe say what it is:
 
     # System:    in words
     # Target:    `measure <= number`, `measure / measure >= number` or `measure - measure >= number`
-                 of evaluation.json or samples.json, where `recipe.measure` is another's; there
+                 of what the verbs below write, where `recipe.measure` is another's; there
                  may be several
     # Peer:      what it is held against
     # After:     recipes that are run before it
     # Evaluate:  flags of `tfae evaluate`
-    # Sample:    flags of `tfae sample`, which is run where there is this line
+    # Sample:    flags of `tfae sample`, which is run where there is this line; so are anomaly,
+                 cluster and probe by theirs
 """
 
 import json
@@ -34,6 +35,14 @@ PAIRS = [
     ('stacked_greedy_mnist', 'stacked_joint_mnist'),
     ('hinton_deep_mnist', 'hinton_deep_joint_mnist'),
 ]
+
+# Verb -> what it writes in a run.
+_WRITTEN = {
+    'sample': 'figures/samples.json',
+    'anomaly': 'anomaly.json',
+    'cluster': 'figures/cluster.json',
+    'probe': 'figures/probe.json',
+}
 
 UPSAMPLING = 'upsampling_mnist_'
 
@@ -96,7 +105,11 @@ def run(name: str, waiting: list[str]) -> None:
         return
     tfae = [sys.executable, '-m', 'tfae']
     measuring = [word for line in said.get('Evaluate', []) for word in line.split()]
-    sampling = [['sample', '--checkpoint=last', *line.split()] for line in said.get('Sample', [])]
+    sampling = [
+        [verb, '--checkpoint=last', *line.split()]
+        for verb in _WRITTEN
+        for line in said.get(verb.capitalize(), [])
+    ]
     # The evaluation is the last: where it is, all is done.
     measure = ['evaluate', '--checkpoint=last', *measuring]
     for words in (['train', f'--recipe={name}'], *sampling, measure):
@@ -106,8 +119,8 @@ def run(name: str, waiting: list[str]) -> None:
 
 
 def evaluation(name: str) -> dict:
-    """What `tfae evaluate` has measured of a recipe, and `tfae sample` where it was run."""
-    paths = [RUNS / name / 'figures' / 'samples.json', RUNS / name / 'evaluation.json']
+    """What `tfae evaluate` has measured of a recipe, and the other verbs where they were run."""
+    paths = [RUNS / name / path for path in (*_WRITTEN.values(), 'evaluation.json')]
     found: dict = {}
     for path in (path for path in paths if path.is_file()):
         found |= json.loads(path.read_text())

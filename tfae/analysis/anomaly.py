@@ -143,21 +143,23 @@ def fit(
 
 
 def baselines(train: np.ndarray, images: np.ndarray, components: int) -> dict[str, np.ndarray]:
-    """Scores `[N]` of pictures by what knows no network: name -> the larger, the less normal.
+    """Scores `[N]` of pictures by what knows no network; the larger, the less normal.
 
     Args:
       train: normal pictures `[M, H, W, C]`.
       images: `[N, H, W, C]`.
       components: of the PCA by whose error pictures are scored.
+    Returns: that error as `pca`, the distance to the nearest normal picture as `neighbour`, to the
+      mean of all as `mean`.
     """
     known, asked = (data.pixels(x).reshape(len(x), -1) for x in (train, images))
     pca = PCA(min(components, *known.shape), svd_solver='covariance_eigh').fit(known)
     restored = pca.inverse_transform(pca.transform(asked))
     nearest = neighbors.NearestNeighbors(n_neighbors=1).fit(known)
     return {
-        f'PCA-{components} residual': np.square(restored - asked).mean(1),
-        '1 nearest neighbour': nearest.kneighbors(asked)[0][:, 0],
-        'distance to the mean': np.linalg.norm(asked - known.mean(0), axis=1),
+        'pca': np.square(restored - asked).mean(1),
+        'neighbour': nearest.kneighbors(asked)[0][:, 0],
+        'mean': np.linalg.norm(asked - known.mean(0), axis=1),
     }
 
 

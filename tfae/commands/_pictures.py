@@ -72,9 +72,7 @@ def opened(path: pathlib.Path, mode: str) -> Image.Image:
 
 def _first(word: str, loaded: data.DataSet, part: data.Split) -> int:
     """The place of the first picture of a class."""
-    known = [*loaded.class_names, *map(str, range(loaded.classes))]
-    checks.one_of('--classes', word, known)
-    number = known.index(word) if word in loaded.class_names else int(word)
+    number = data.class_number('--classes', word, loaded.class_names, loaded.classes)
     places = np.flatnonzero(part.labels == number)
     if not len(places):
         raise checks.InputError(f'--classes: the part holds no picture of class {word}')

@@ -25,6 +25,7 @@ _DETECTOR = 'anomaly.npz'
 _MEASURED = 'anomaly.json'
 _SHOWN = 8  # pictures of each kind
 _OWN = 'this run'
+_WORDS = {'neighbour': 'nearest neighbour', 'mean': 'distance to the mean'}
 _MEANING = (
     'picture, reconstruction, what is off: brightest is what 1 pixel in 1,000 of normal ones '
     'exceeds'
@@ -103,45 +104,74 @@ def _fit(flags: Config, run: running.Run, folder: pathlib.Path) -> list[pathlib.
         step=run.step,
     )
     judged = _seen(run, part.images)
-    scores = detector.scores(*judged)
+    kinds = {_OWN: detector.scores(*judged)}
     normal, strange = _kinds(loaded, part)
+    if strange.any() and not strange.all() and flags.baselines:
+        kinds |= anomaly.baselines(loaded.train.images, judged[0], flags.pca_components)
     found: dict[str, Any] = {
         'split': flags.split,
         'normal': [_word(loaded, k) for k in sorted(normal)],
-        'normal_examples': int(np.sum(~strange)),
-        'strange_examples': int(np.sum(strange)),
         'threshold': float(detector.threshold),
         'threshold_from': 'validation' if held_out is loaded.validation else 'training',
         'components': len(detector.means),
+        **_measured(loaded, part, detector, kinds, normal),
+        **_blank(run, detector),
+        'step': run.step,
     }
-    if not strange.all():
-        found['false_alarms'] = float(np.mean(scores[~strange] > detector.threshold))
-    if strange.any():
-        found['hits'] = float(np.mean(scores[strange] > detector.threshold))
-    kinds = {_OWN: scores} if strange.any() and not strange.all() else {}
-    if kinds and flags.baselines:
-        kinds |= anomaly.baselines(loaded.train.images, judged[0], flags.pca_components)
-    if kinds:
-        found['auroc'] = anomaly.auroc(scores, strange)
-        by_class = anomaly.by_class(scores, part.labels, normal)
-        found['auroc_by_class'] = {_word(loaded, k): value for k, value in by_class.items()}
-        found['baselines'] = {k: anomaly.auroc(s, strange) for k, s in kinds.items() if k != _OWN}
-    found |= {**_blank(run, detector), 'step': run.step}
     _print(found)
     detector.save(run.folder.path / _DETECTOR)
     write_text(run.folder.path / _MEASURED, json.dumps(found, indent=2) + '\n')
     paths = [folder / 'anomaly.png', folder / 'anomaly_maps.png']
     what = ', '.join(found['normal']) or 'all'
     title = f'{loaded.name}, {flags.split}: normal is {what}'
-    groups = {'normal': scores[~strange], 'strange': scores[strange]}
-    groups = {f'{k} ({len(v):,})': v for k, v in groups.items() if len(v)}
+    words = {**_WORDS, 'pca': f'PCA-{flags.pca_components} residual'}
+    named = {words.get(kind, kind): values for kind, values in kinds.items()}
+    _draw_scores(paths[0], detector, named, strange, title)
+    _draw_maps(paths[1], detector, judged, kinds[_OWN], strange, title)
+    return [run.folder.path / _DETECTOR, run.folder.path / _MEASURED, *paths]
+
+
+def _measured(
+    loaded: data.DataSet,
+    part: data.Split,
+    detector: anomaly.Detector,
+    kinds: dict[str, np.ndarray],
+    normal: set[int],
+) -> dict[str, Any]:
+    """How often the threshold is right, and how well each kind of score tells strange pictures."""
+    scores = kinds[_OWN]
+    strange = _kinds(loaded, part)[1]
+    found: dict[str, Any] = {
+        'normal_examples': int(np.sum(~strange)),
+        'strange_examples': int(np.sum(strange)),
+    }
+    for name, of in (('false_alarms', ~strange), ('hits', strange)):
+        if of.any():
+            found[name] = float(np.mean(scores[of] > detector.threshold))
+    if strange.any() and not strange.all() and part.labels is not None:
+        found['auroc'] = anomaly.auroc(scores, strange)
+        by_class = anomaly.by_class(scores, part.labels, normal)
+        found['auroc_by_class'] = {_word(loaded, k): value for k, value in by_class.items()}
+        for kind, values in kinds.items():
+            found |= {f'{kind}_auroc': anomaly.auroc(values, strange)} if kind != _OWN else {}
+    return found
+
+
+def _draw_scores(
+    path: pathlib.Path,
+    detector: anomaly.Detector,
+    kinds: dict[str, np.ndarray],
+    strange: np.ndarray,
+    title: str,
+) -> None:
+    """How scores lie, and the curves of all kinds of score where there are strange pictures."""
+    groups = {'normal': kinds[_OWN][~strange], 'strange': kinds[_OWN][strange]}
+    groups = {f'{name} ({len(v):,})': v for name, v in groups.items() if len(v)}
     curves = []
-    for kind, values in kinds.items():
+    for kind, values in kinds.items() if len(groups) == 2 else ():
         x, y = anomaly.curve(values, strange)
         curves.append(charts.Curve(f'{kind}: {anomaly.auroc(values, strange):.3f}', x, y))
-    charts.save_detection(paths[0], groups, float(detector.threshold), curves, title)
-    _draw_maps(paths[1], detector, judged, scores, strange, title)
-    return [run.folder.path / _DETECTOR, run.folder.path / _MEASURED, *paths]
+    charts.save_detection(path, groups, float(detector.threshold), curves, title)
 
 
 def _kinds(loaded: data.DataSet, part: data.Split) -> tuple[set[int], np.ndarray]:
@@ -209,17 +239,13 @@ def _cells(
 ) -> list[heat_figures.Cell]:
     """Each picture with its reconstruction and its map below it."""
     shown = [*images, *reconstructions]
-    seen = [np.broadcast_to(_rgb(x), (*x.shape[:2], 3)) for x in heat_figures.plain(shown)]
+    seen = [np.broadcast_to(np.atleast_3d(x), (*x.shape[:2], 3)) for x in heat_figures.plain(shown)]
     maps = charts.coloured(detector.maps(images, reconstructions))
     count = len(images)
     return [
         heat_figures.Cell(np.concatenate([seen[i], seen[count + i], maps[i]]), captions[i])
         for i in range(count)
     ]
-
-
-def _rgb(picture: np.ndarray) -> np.ndarray:
-    return picture if picture.ndim == 3 else picture[..., None]
 
 
 def _judge(flags: Config, run: running.Run, folder: pathlib.Path) -> list[pathlib.Path]:
