@@ -9,7 +9,7 @@ first lines of a recipe say what it is:
     # System:    in words
     # Target:    `measure <= number`, `measure / measure >= number` or `measure - measure >= number`
                  of what the verbs below write, where `recipe.measure` is another's; there
-                 may be several
+                 another's; there may be several
     # Peer:      what it is held against
     # After:     recipes that are run before it
     # Evaluate:  flags of `tfae evaluate`

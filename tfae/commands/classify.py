@@ -45,6 +45,13 @@ class Config(Part, _flags.Look):
 
     def __post_init__(self):
         super().__post_init__()
+        checks.in_range('--classes', self.classes, 2, 2**20)
+        checks.in_range('--top', self.top, 1, math.inf)
+        if not 0 < self.width <= 8:
+            raise checks.UsageError(f'--width is {self.width}; it must lie in (0, 8]')
+
+    def check(self) -> None:
+        """Raises UsageError for flags that do not go together; the defaults alone do not."""
         if bool(self.logdir) == bool(self.model):
             raise checks.UsageError('tfae classify needs either --logdir or --model with --weights')
         if self.logdir:
@@ -54,10 +61,6 @@ class Config(Part, _flags.Look):
             raise checks.UsageError(f'--model={self.model} needs --weights=FILE')
         else:
             self.refuse_unread('--logdir', 'checkpoint')
-        checks.in_range('--classes', self.classes, 2, 2**20)
-        checks.in_range('--top', self.top, 1, math.inf)
-        if not 0 < self.width <= 8:
-            raise checks.UsageError(f'--width is {self.width}; it must lie in (0, 8]')
 
 
 def main(argv: list[str]) -> int:
@@ -67,6 +70,7 @@ def main(argv: list[str]) -> int:
       read before any is classified.
     """
     flags, pictures = _flags.read_words('classify', __doc__, Config, argv, 'PICTURE ...')
+    flags.check()
     by = _by_run if flags.logdir else _by_network
     probabilities, known = by(flags, [pathlib.Path(picture) for picture in pictures])
     for picture, row in zip(pictures, probabilities, strict=True):

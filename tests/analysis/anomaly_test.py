@@ -1,0 +1,182 @@
+"""Scores of how unlike the training a picture is."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+from scipy import ndimage
+
+from tfae import checks
+from tfae.analysis import anomaly
+
+SETTINGS = {'blur': 1.0, 'components': 1, 'false_alarms': 0.1, 'seed': 0, 'step': 7}
+
+
+def examples(count, seed, shift=0.0, off=0.1):
+    """Pictures `[N, 8, 6, 1]`, codes `[N, 2]`, reconstructions that miss by about `off`."""
+    random = np.random.RandomState(seed)
+    images = random.uniform(0.2, 0.8, [count, 8, 6, 1]).astype(np.float32)
+    codes = random.normal(size=[count, 2]) * [1, 3] + shift
+    return images, codes, images + off * random.normal(size=images.shape).astype(np.float32)
+
+
+@pytest.fixture(scope='module')
+def detector():
+    return anomaly.fit(examples(600, 0), examples(400, 1), **SETTINGS)
+
+
+def residual(images, reconstructions, blur):
+    error = (reconstructions - images)[..., 0]
+    if blur:
+        error = np.stack([ndimage.gaussian_filter(e, blur, mode='constant') for e in error])
+    return np.mean(error.astype(np.float64) ** 2, axis=(1, 2))
+
+
+def features(images, codes, reconstructions, spread):
+    logs = [np.log(residual(images, reconstructions, s) + 1e-12) for s in (0, 1, 2)]
+    return np.column_stack([codes / spread, *logs])
+
+
+def cost(normal, images, reconstructions):
+    cells = 8 * 6 / (4 * math.pi)
+    mean = residual(normal[0], normal[2], 1).mean()
+    return cells / 2 * residual(images, reconstructions, 1) / mean
+
+
+def test_a_score_is_the_likelihood_of_code_and_residual(detector):
+    """Of one Gaussian with the moments of the training, by scipy."""
+    train, normal, asked = examples(600, 0), examples(400, 1), examples(50, 2)
+    f = features(*train, train[1].std())
+    covariance = np.cov(f.T, bias=True) + 1e-3 * f.var(0).mean() * np.eye(5)
+    known = scipy.stats.multivariate_normal(f.mean(0), covariance)
+    want = cost(normal, asked[0], asked[2]) - known.logpdf(features(*asked, train[1].std()))
+    np.testing.assert_allclose(detector.scores(*asked), want, rtol=1e-4, atol=1e-3)
+
+
+def test_a_mixture_is_the_sum_of_its_gaussians():
+    images, codes, restored = examples(600, 0)
+    codes = codes + np.array([[-9.0, 0], [9.0, 0]])[np.arange(600) % 2]
+    normal, asked = examples(9, 1), examples(50, 2)
+    found = anomaly.fit((images, codes, restored), normal, **SETTINGS | {'components': 2})
+    f = features(*asked, codes.std())
+    parts = [
+        np.exp(log_weight) * scipy.stats.multivariate_normal(mean, factor @ factor.T).pdf(f)
+        for log_weight, mean, factor in zip(
+            found.log_weights, found.means, found.factors, strict=True
+        )
+    ]
+    assert len(parts) == 2
+    np.testing.assert_allclose(sorted(found.means[:, 0] * codes.std()), [-9, 9], atol=0.5)
+    want = cost(normal, asked[0], asked[2]) - np.log(sum(parts))
+    np.testing.assert_allclose(found.scores(*asked), want, rtol=1e-4, atol=1e-3)
+
+
+def test_each_component_has_examples_enough_for_its_numbers():
+    few = anomaly.fit(examples(25, 0), examples(25, 1), **SETTINGS | {'components': 10})
+    assert len(few.means) == 2  # 25 // (2 * (2 + 3))
+    one = anomaly.fit(examples(4, 0), examples(4, 1), **SETTINGS | {'components': 10})
+    assert len(one.means) == 1
+
+
+@pytest.mark.parametrize(
+    'changed',
+    [
+        pytest.param({'shift': 30.0}, id='a code far from all'),
+        pytest.param({'off': 0.4}, id='a residual that is too large'),
+        pytest.param({'off': 0.001}, id='a residual that is too small'),
+    ],
+)
+def test_what_is_strange_scores_above_the_threshold(detector, changed):
+    assert (detector.scores(*examples(50, 3, **changed)) > detector.threshold).all()
+    assert (detector.scores(*examples(200, 4)) > detector.threshold).mean() < 0.2
+
+
+def test_the_threshold_and_ranks_are_those_of_the_normal_pictures(detector):
+    scores = detector.scores(*examples(400, 1))
+    assert (scores > detector.threshold).mean() == pytest.approx(0.1, abs=0.005)
+    np.testing.assert_allclose(detector.ranks(np.sort(scores)), np.linspace(0, 1, 400), atol=2e-3)
+    assert list(detector.ranks(np.array([-1e9, 1e9]))) == [0, 1]
+
+
+def test_a_map_shows_where_and_its_scale_is_fixed(detector):
+    images = np.full([2, 8, 6, 1], 0.5, np.float32)
+    restored = images.copy()
+    restored[1, 2, 4] = 1
+    maps = detector.maps(images, restored)
+    assert maps.shape == (2, 8, 6)
+    assert not maps[0].any()
+    assert np.unravel_index(maps[1].argmax(), (8, 6)) == (2, 4)
+    twice = detector.maps(images, images + 2 * (restored - images))
+    np.testing.assert_allclose(twice, 2 * maps, rtol=1e-5)
+    normal = examples(400, 1)
+    assert np.mean(detector.maps(normal[0], normal[2]) > 1) == pytest.approx(1e-3, abs=2e-4)
+
+
+def test_channels_count_together():
+    images, codes, restored = examples(60, 0)
+    grey = anomaly.fit((images, codes, restored), (images, codes, restored), **SETTINGS)
+    images, restored = (np.repeat(x, 3, axis=3) for x in (images, restored))
+    colour = anomaly.fit((images, codes, restored), (images, codes, restored), **SETTINGS)
+    want = grey.scores(images[..., :1], codes, restored[..., :1])
+    np.testing.assert_allclose(colour.scores(images, codes, restored), want, rtol=1e-4)
+
+
+def test_bytes_count_as_their_part_of_255(detector):
+    images, codes, restored = examples(20, 5)
+    coarse = np.rint(255 * images).astype(np.uint8)
+    exact = (coarse / np.float32(255)).astype(np.float32)
+    np.testing.assert_allclose(
+        detector.scores(coarse, codes, restored), detector.scores(exact, codes, restored), rtol=1e-4
+    )
+
+
+def test_a_detector_comes_back_from_its_file(detector, tmp_path):
+    detector.save(tmp_path / 'a.npz')
+    again = anomaly.load(tmp_path / 'a.npz')
+    asked = examples(5, 6)
+    assert np.array_equal(again.scores(*asked), detector.scores(*asked))
+    assert (int(again.step), float(again.threshold)) == (7, float(detector.threshold))
+
+
+def test_a_file_that_is_no_detector_is_refused(tmp_path):
+    np.savez(tmp_path / 'a.npz', means=np.zeros(3))
+    (tmp_path / 'b.npz').write_text('nonsense')
+    np.savez(tmp_path / 'c.npz', blur=np.array([print], object))
+    for name in 'abc':
+        with pytest.raises(checks.InputError, match=f'{name}.npz is no detector of tfae anomaly'):
+            anomaly.load(tmp_path / f'{name}.npz')
+
+
+def test_pictures_that_come_back_exactly_have_scores():
+    images, codes, _ = examples(30, 0)
+    found = anomaly.fit((images, codes, images), (images, codes, images), **SETTINGS)
+    assert np.isfinite(found.scores(images, codes, images)).all()
+
+
+def test_baselines_are_their_definitions():
+    random = np.random.RandomState(0)
+    train, asked = (random.uniform(size=[n, 3, 2, 1]).astype(np.float32) for n in (40, 9))
+    found = anomaly.baselines(train, asked, 2)
+    a, b = train.reshape(40, 6), asked.reshape(9, 6)
+    np.testing.assert_allclose(found['mean'], np.linalg.norm(b - a.mean(0), axis=1), rtol=1e-5)
+    nearest = np.linalg.norm(b[:, None] - a, axis=2).min(1)
+    np.testing.assert_allclose(found['neighbour'], nearest, rtol=1e-4)
+    axes = np.linalg.svd(a - a.mean(0), full_matrices=False)[2][:2]
+    off = (b - a.mean(0)) - (b - a.mean(0)) @ axes.T @ axes
+    np.testing.assert_allclose(found['pca'], np.mean(off**2, 1), rtol=1e-3)
+
+
+def test_the_area_is_how_often_a_strange_picture_scores_higher():
+    scores = np.array([1.0, 2, 3, 3, 5])
+    strange = np.array([False, True, False, True, True])
+    pairs = [(s > n) + 0.5 * (s == n) for s in scores[strange] for n in scores[~strange]]
+    assert anomaly.auroc(scores, strange) == pytest.approx(np.mean(pairs))
+    alarms, hits = anomaly.curve(scores, strange)
+    assert np.trapezoid(hits, alarms) == pytest.approx(np.mean(pairs))
+
+
+def test_each_strange_class_is_held_against_what_is_normal():
+    labels = np.array([3, 3, 5, 5, 8])
+    scores = np.array([1.0, 4, 2, 3, 0])
+    assert anomaly.by_class(scores, labels, {3}) == {5: 0.5, 8: 0.0}

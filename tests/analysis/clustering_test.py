@@ -1,0 +1,76 @@
+"""Clusters, and how well they fit classes."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from tfae.analysis import clustering
+
+MEANS = np.array([[-6.0, 0], [6, 0], [0, 9]])
+KINDS = [clustering.KMeansClusters, clustering.MixtureClusters]
+
+
+def groups(count=300, seed=0):
+    labels = np.arange(count) % 3
+    noise = np.random.RandomState(seed).normal(size=[count, 2])
+    return MEANS[labels] + noise, labels
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_groups_that_lie_apart_are_found_in_other_examples_too(kind):
+    fitted = kind(groups(seed=0)[0], 3, seed=0)
+    examples, labels = groups(seed=1)
+    found = fitted.predict(examples)
+    counts = clustering.table(labels, found, 3, 3)
+    want = {'accuracy': 1.0, 'nmi': 1.0, 'ari': 1.0}
+    assert clustering.agreement(labels, found, counts) == pytest.approx(want)
+    closeness = fitted.closeness(examples)
+    assert closeness.shape == (300, 3)
+    assert np.array_equal(closeness.argmax(1), found)
+
+
+def test_a_mixture_sees_groups_of_unlike_shape():
+    """Two long stripes side by side, which k-means cuts across."""
+    random = np.random.RandomState(0)
+    labels = np.arange(400) % 2
+    examples = random.normal(size=[400, 2]) * [10, 0.5] + np.array([[0.0, -2], [0, 2]])[labels]
+    accuracy = []
+    for kind in KINDS:
+        found = kind(examples, 2, seed=0).predict(examples)
+        counts = clustering.table(labels, found, 2, 2)
+        accuracy.append(clustering.agreement(labels, found, counts)['accuracy'])
+    assert accuracy[0] < 0.7 < 0.98 < accuracy[1]
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_the_seed_decides_and_a_dead_number_does_no_harm(kind):
+    examples = np.column_stack([groups()[0], np.full(300, 4.0)]).astype(np.float32)
+    found = [kind(examples, 3, seed=5).predict(examples) for _ in range(2)]
+    assert np.array_equal(*found)
+    assert len(np.unique(found[0])) == 3
+
+
+@pytest.mark.parametrize('clusters', [3, 5])
+def test_the_matching_is_the_best_of_all(clusters):
+    counts = np.random.RandomState(clusters).randint(0, 50, [clusters, 3])
+    found = clustering.matching(counts)
+    assert len(set(found.values())) == len(found) == 3
+    best = max(
+        sum(counts[row, column] for column, row in enumerate(rows))
+        for rows in itertools.permutations(range(clusters), 3)
+    )
+    assert sum(counts[row, column] for row, column in found.items()) == best
+
+
+def test_agreement_by_hand():
+    labels, found = np.array([0, 0, 1, 1]), np.array([1, 1, 1, 0])
+    counts = clustering.table(labels, found, 2, 2)
+    assert counts.tolist() == [[0, 1], [2, 1]]
+    measured = clustering.agreement(labels, found, counts)
+    assert measured['accuracy'] == 0.75
+    # Pairs: 1 together in both; expected 3 * 2 / 6 of them, at most 2.5.
+    assert measured['ari'] == pytest.approx((1 - 1) / (2.5 - 1))
+    h = {p: -p * np.log(p) for p in (0.25, 0.5, 0.75)}
+    mutual = 2 * h[0.5] + h[0.25] + h[0.75] - (2 * h[0.25] + h[0.5])
+    assert measured['nmi'] == pytest.approx(mutual / ((2 * h[0.5] + h[0.25] + h[0.75]) / 2))
