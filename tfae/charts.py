@@ -162,7 +162,7 @@ def _histogram(axis: plt.Axes, groups: Mapping[str, np.ndarray], threshold: floa
     edges = straight(np.linspace(bent(np.array(low)), bent(np.array(high + 1e-6)), _BINS + 1))
     for (label, scores), colour in zip(groups.items(), [_COLOURS[0], _STRANGE], strict=False):
         weights = np.full(len(scores), 100 / len(scores))
-        axis.hist(scores, edges, weights=weights, color=colour, alpha=0.6, label=label)
+        axis.hist(scores, edges.tolist(), weights=weights, color=colour, alpha=0.6, label=label)
     axis.axvline(threshold, color='black', linestyle='--', label=f'threshold {threshold:.4g}')
     axis.xaxis.set_major_locator(matplotlib.ticker.FixedLocator(_ticks(edges)))
     axis.set_xlabel('score, nats (more is stranger)')

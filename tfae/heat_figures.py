@@ -6,7 +6,7 @@ N pictures, H x W picture, C channels; pixels in [0, 1].
 import math
 import pathlib
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import matplotlib
@@ -37,8 +37,8 @@ class Scale(NamedTuple):
     signed: bool  # from -1 to 1 instead of from 0
 
 
-def plain(pictures: np.ndarray) -> list[np.ndarray]:
-    """Pictures `[N, H, W, C]` as `Cell` takes them."""
+def plain(pictures: Iterable[np.ndarray]) -> list[np.ndarray]:
+    """Pictures `[H, W, C]`, N of them, as `Cell` takes them."""
     return [visible(picture) for picture in pictures]
 
 

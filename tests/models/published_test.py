@@ -195,8 +195,8 @@ def test_the_published_sizes_have_the_published_number_of_parameters():
 def test_end_points_are_every_layer_in_order():
     config = alexnet.Config(streams='two', width=WIDTH)
     outputs = alexnet.Model(config, (227, 227, 3), CLASSES)(tf.zeros([1, 227, 227, 3]))
-    assert list(outputs.end_points) == (
-        'conv1 norm1 pool1 conv2 norm2 pool2 conv3 conv4 conv5 pool5 fc6 fc7 fc8'.split()
+    assert ' '.join(outputs.end_points) == (
+        'conv1 norm1 pool1 conv2 norm2 pool2 conv3 conv4 conv5 pool5 fc6 fc7 fc8'
     )
     assert tf.get_collection(names.END_POINTS) == list(outputs.end_points.values())
     for name, tensor in outputs.end_points.items():

@@ -16,20 +16,15 @@ import numpy as np
 
 from tfae import charts, checks, data, heat_figures, names, running
 from tfae.analysis import anomaly
-from tfae.commands import _figures, _flags, _pictures
+from tfae.commands import _figures, _flags, _judging
 from tfae.config import Part, option
-from tfae.files import write_npz, write_text
+from tfae.files import write_text
 from tfae.folder import FIGURES
 
-_DETECTOR = 'anomaly.npz'
 _MEASURED = 'anomaly.json'
 _SHOWN = 8  # pictures of each kind
 _OWN = 'this run'
 _WORDS = {'neighbour': 'nearest neighbour', 'mean': 'distance to the mean'}
-_MEANING = (
-    'picture, reconstruction, what is off: brightest is what 1 pixel in 1,000 of normal ones '
-    'exceeds'
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,16 +72,14 @@ def main(argv: list[str]) -> int:
                     f'{name}; a detector needs both code and reconstruction'
                 )
         folder = pathlib.Path(flags.output or run.folder.path / FIGURES)
-        paths = (_judge if flags.pictures else _fit)(flags, run, folder)
+        if flags.pictures:
+            paths = _judging.judge(run, flags.pictures, folder)
+        else:
+            paths = _fit(flags, run, folder)
         _figures.show([path for path in paths if path.suffix == '.png'], run.step)
     for path in paths:
         print(path)
     return 0
-
-
-def _seen(run: running.Run, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pictures `[N, H, W, C]` in [0, 1] with their codes and reconstructions."""
-    return data.pixels(images), run.encode(images), run.reconstruct(images)
 
 
 def _fit(flags: Config, run: running.Run, folder: pathlib.Path) -> list[pathlib.Path]:
@@ -95,15 +88,15 @@ def _fit(flags: Config, run: running.Run, folder: pathlib.Path) -> list[pathlib.
     # Scores of pictures that were trained on are too low; others of the same kind set the scale.
     held_out = loaded.validation if len(loaded.validation.images) else loaded.train
     detector = anomaly.fit(
-        _seen(run, loaded.train.images),
-        _seen(run, held_out.images),
+        _judging.seen(run, loaded.train.images),
+        _judging.seen(run, held_out.images),
         blur=flags.blur,
         components=flags.components,
         false_alarms=flags.false_alarms,
         seed=flags.seed,
         step=run.step,
     )
-    judged = _seen(run, part.images)
+    judged = _judging.seen(run, part.images)
     kinds = {_OWN: detector.scores(*judged)}
     normal, strange = _kinds(loaded, part)
     if strange.any() and not strange.all() and flags.baselines:
@@ -119,7 +112,7 @@ def _fit(flags: Config, run: running.Run, folder: pathlib.Path) -> list[pathlib.
         'step': run.step,
     }
     _print(found)
-    detector.save(run.folder.path / _DETECTOR)
+    detector.save(run.folder.path / _judging.DETECTOR)
     write_text(run.folder.path / _MEASURED, json.dumps(found, indent=2) + '\n')
     paths = [folder / 'anomaly.png', folder / 'anomaly_maps.png']
     what = ', '.join(found['normal']) or 'all'
@@ -128,7 +121,7 @@ def _fit(flags: Config, run: running.Run, folder: pathlib.Path) -> list[pathlib.
     named = {words.get(kind, kind): values for kind, values in kinds.items()}
     _draw_scores(paths[0], detector, named, strange, title)
     _draw_maps(paths[1], detector, judged, kinds[_OWN], strange, title)
-    return [run.folder.path / _DETECTOR, run.folder.path / _MEASURED, *paths]
+    return [run.folder.path / _judging.DETECTOR, run.folder.path / _MEASURED, *paths]
 
 
 def _measured(
@@ -189,7 +182,7 @@ def _word(loaded: data.DataSet, k: int) -> str:
 def _blank(run: running.Run, detector: anomaly.Detector) -> dict[str, Any]:
     """What the detector says of a black picture, which many a score calls the most normal."""
     black = np.zeros([1, *run.experiment.signature.image_shape], np.float32)
-    score = detector.scores(*_seen(run, black))
+    score = detector.scores(*_judging.seen(run, black))
     return {
         'blank_score': float(score[0]),
         'blank_rank': float(detector.ranks(score)[0]),
@@ -225,73 +218,7 @@ def _draw_maps(
         order = places[np.argsort(scores[places])]
         chosen = order[np.linspace(0, len(order) - 1, min(_SHOWN, len(order))).astype(int)]
         captions = [f'{kind}\nscore {scores[i]:,.0f}' for i in chosen]
-        lines.append(_cells(detector, judged[0][chosen], judged[2][chosen], captions))
+        lines.append(_judging.cells(detector, judged[0][chosen], judged[2][chosen], captions))
     heat_figures.save_cells(
-        path, lines, f'{title}; threshold {float(detector.threshold):,.0f} nats\n{_MEANING}'
+        path, lines, f'{title}; threshold {float(detector.threshold):,.0f} nats\n{_judging.MEANING}'
     )
-
-
-def _cells(
-    detector: anomaly.Detector,
-    images: np.ndarray,
-    reconstructions: np.ndarray,
-    captions: list[str],
-) -> list[heat_figures.Cell]:
-    """Each picture with its reconstruction and its map below it."""
-    shown = [*images, *reconstructions]
-    seen = [np.broadcast_to(np.atleast_3d(x), (*x.shape[:2], 3)) for x in heat_figures.plain(shown)]
-    maps = charts.coloured(detector.maps(images, reconstructions))
-    count = len(images)
-    return [
-        heat_figures.Cell(np.concatenate([seen[i], seen[count + i], maps[i]]), captions[i])
-        for i in range(count)
-    ]
-
-
-def _judge(flags: Config, run: running.Run, folder: pathlib.Path) -> list[pathlib.Path]:
-    """Judges picture files and writes what is found; returns paths."""
-    path = run.folder.path / _DETECTOR
-    if not path.is_file():
-        raise checks.InputError(
-            f'{path} is not there: tfae anomaly --logdir={run.folder.path} without --pictures '
-            f'makes it'
-        )
-    detector = anomaly.load(path)
-    if int(detector.step) != run.step:
-        raise checks.InputError(
-            f'{path} is of step {int(detector.step):,}, the checkpoint is of step {run.step:,}; '
-            f'tfae anomaly --logdir={run.folder.path} makes it anew'
-        )
-    shape = run.experiment.signature.image_shape
-    images = np.stack([_pictures.read(pathlib.Path(name), shape) for name in flags.pictures])
-    images, codes, reconstructions = _seen(run, images)
-    scores = detector.scores(images, codes, reconstructions)
-    rows = [
-        {
-            'picture': name,
-            'score': float(score),
-            'rank': float(rank),
-            'verdict': 'strange' if score > detector.threshold else 'normal',
-        }
-        for name, score, rank in zip(flags.pictures, scores, detector.ranks(scores), strict=True)
-    ]
-    width = max(map(len, flags.pictures))
-    print(f'{"picture":{width}} {"score":>10}  less strange are    verdict')
-    for row in rows:
-        print(
-            f'{row["picture"]:{width}} {row["score"]:10.1f}  {100 * row["rank"]:13.1f} %     '
-            f'{row["verdict"]}'
-        )
-    found = {'threshold': float(detector.threshold), 'step': run.step, 'pictures': rows}
-    paths = [folder / f'anomaly_pictures.{kind}' for kind in ('png', 'npz', 'json')]
-    captions = [
-        f'{pathlib.Path(row["picture"]).name[:14]}\n{row["score"]:,.0f}: {row["verdict"]}'
-        for row in rows
-    ]
-    title = f'{run.experiment.data.dataset}: threshold {float(detector.threshold):,.0f} nats'
-    cells = _cells(detector, images, reconstructions, captions)
-    lines = heat_figures.wrapped(cells, heat_figures.columns(len(cells)))
-    heat_figures.save_cells(paths[0], lines, f'{title}\n{_MEANING}')
-    write_npz(paths[1], {'maps': detector.maps(images, reconstructions)})
-    write_text(paths[2], json.dumps(found, indent=2) + '\n')
-    return paths

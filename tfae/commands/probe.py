@@ -9,7 +9,7 @@ import dataclasses
 import json
 import math
 import pathlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,14 @@ from tfae.config import Part, option
 from tfae.files import write_text
 from tfae.folder import FIGURES
 
-Space = tuple[np.ndarray, np.ndarray]  # [N, D] of training examples, [M, D] of those to judge
+
+class Space(NamedTuple):
+    """What a probe sees, in the order in which probes take it."""
+
+    codes: np.ndarray  # [N, D], of training examples
+    labels: np.ndarray  # [N]
+    queries: np.ndarray  # [M, D], of those to judge
+    wanted: np.ndarray  # [M]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,16 +97,13 @@ def _probed(
     bars: dict[str, dict[str, float]] = {}
     curves: list[charts.Curve] = []
     found: dict[str, Any] = {'split': flags.split, 'examples': len(part.images)}
-    spaces = _spaces(flags, run, loaded.train.images, part.images)
+    spaces = _spaces(flags, run, loaded.train, part)
     rows = ['linear probe', *(_nearest(k) for k in flags.neighbours)]
     for name, space in spaces.items():
-        errors = [probe.linear_error(space[0], loaded.train.labels, space[1], part.labels)]
-        errors += [
-            classification.neighbour_error(space[0], loaded.train.labels, space[1], part.labels, k)
-            for k in flags.neighbours
-        ]
+        errors = [probe.linear_error(*space)]
+        errors += [classification.neighbour_error(*space, k) for k in flags.neighbours]
         bars[name] = {row: 100 * error for row, error in zip(rows, errors, strict=True)}
-        means, spreads = _few(flags, loaded, part, space)
+        means, spreads = _few(flags, loaded.name, space)
         x = np.array(sorted(flags.labels))
         if len(x):
             curves.append(charts.Curve(name, x, 100 * means, 100 * spreads))
@@ -108,39 +112,43 @@ def _probed(
     _print(bars, curves)
     paths = [folder / 'probe.json', folder / 'probe.png']
     write_text(paths[0], json.dumps(found, indent=2) + '\n')
-    size = spaces['code'][0].shape[1]
+    size = spaces['code'].codes.shape[1]
     title = f'{loaded.name}, {flags.split}: classes told from a code of {size} numbers'
     charts.save_errors(paths[1], bars, curves, title)
     return paths
 
 
 def _spaces(
-    flags: Config, run: running.Run, train: np.ndarray, asked: np.ndarray
+    flags: Config, run: running.Run, train: data.Split, asked: data.Split
 ) -> dict[str, Space]:
     """What the probes see."""
-    found = {'code': (run.encode(train), run.encode(asked))}
+    seen = {'code': (run.encode(train.images), run.encode(asked.images))}
     if flags.baselines:
-        baseline = pca.Baseline(train, run.built.model.code_size)
-        found[f'PCA-{baseline.components}'] = (baseline.encode(train), baseline.encode(asked))
-        found['pixels'] = (_flat(train), _flat(asked))
-    return found
+        baseline = pca.Baseline(train.images, run.built.model.code_size)
+        seen[f'PCA-{baseline.components}'] = (
+            baseline.encode(train.images),
+            baseline.encode(asked.images),
+        )
+        seen['pixels'] = (_flat(train.images), _flat(asked.images))
+    assert train.labels is not None and asked.labels is not None  # else refused
+    labels, wanted = train.labels, asked.labels
+    return {name: Space(known, labels, new, wanted) for name, (known, new) in seen.items()}
 
 
 def _flat(images: np.ndarray) -> np.ndarray:
     return data.pixels(images).reshape(len(images), -1)
 
 
-def _few(
-    flags: Config, loaded: data.DataSet, part: data.Split, space: Space
-) -> tuple[np.ndarray, np.ndarray]:
+def _few(flags: Config, name: str, space: Space) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation over the draws of the error with each number of labels."""
+    labelled = data.Split(space.codes, space.labels)
     errors = []
     for count in sorted(flags.labels):
-        drawn = [
-            data.few(data.Split(space[0], loaded.train.labels), count, seed, loaded.name)
-            for seed in range(flags.draws)
-        ]
-        errors.append([probe.linear_error(*known, space[1], part.labels) for known in drawn])
+        for seed in range(flags.draws):
+            drawn = data.few(labelled, count, seed, name)
+            assert drawn.labels is not None
+            known = Space(drawn.images, drawn.labels, space.queries, space.wanted)
+            errors.append(probe.linear_error(*known))
     found = np.array(errors).reshape(-1, flags.draws)
     return found.mean(1), found.std(1)
 
