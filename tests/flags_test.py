@@ -95,6 +95,7 @@ NETWORK = {
 AUTOENCODER = {
     'code_activation': 'tanh',
     'likelihood': 'bernoulli',
+    'output_activation': 'linear',
     'tied': 'true',
     'corruption': 'gaussian:0.2',
     'emphasis': '2,1',

@@ -14,7 +14,7 @@ B batch, H W C picture, Z code.
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
@@ -31,9 +31,27 @@ _PROBES = 8  # for the Jacobian's norm in measures
 class Config(corruption.Config, penalties.Config):
     """What is made small."""
 
-    likelihood: losses.Likelihood = option(
-        'squared_error', 'Loss of the pictures; both see them through a sigmoid.'
+    likelihood: losses.Likelihood = option('squared_error', 'Loss of the pictures.')
+    output_activation: Literal['sigmoid', 'linear'] = option(
+        'sigmoid',
+        'Through which the loss sees the pictures; linear ones are cut to [0, 1] where they are '
+        'shown. Under squared error a sigmoid may saturate early, and all pictures stay black.',
     )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.likelihood == 'bernoulli' and self.output_activation != 'sigmoid':
+            raise checks.UsageError(
+                f'--likelihood=bernoulli takes --output_activation=sigmoid, not '
+                f'{self.output_activation}: it asks for probabilities'
+            )
+
+
+class LinearOutputs(NamedTuple):
+    """What an autoencoder with a linear output makes of a batch."""
+
+    code: tf.Tensor  # [B, Z]
+    reconstruction: tf.Tensor  # [B, H, W, C] in [0, 1]
 
 
 class Outputs(NamedTuple):
@@ -58,13 +76,15 @@ class Autoencoder:
         self._penalized = Penalized(config, stack)
         self.objectives = (self._joint,)
 
-    def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> Outputs:
+    def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> LinearOutputs | Outputs:
         """Encodes and decodes `[B, H, W, C]`."""
         checks.rank('images', images, 4)
         if seed is not None:
             images = self.corrupt(images, seed)
         code = self._encode(self.stack.all, images, seed is not None)
         logits = self.stack.decode(self.stack.all[::-1], code, seed is not None)
+        if self.config.output_activation == 'linear':
+            return LinearOutputs(code, tf.clip_by_value(logits, 0.0, 1.0))
         return Outputs(code, tf.nn.sigmoid(logits), logits)
 
     def encode(self, images: tf.Tensor) -> tf.Tensor:
@@ -74,7 +94,10 @@ class Autoencoder:
 
     def decode(self, code: tf.Tensor) -> tf.Tensor:
         """`[B, Z]` -> `[B, H, W, C]` in [0, 1]."""
-        return tf.nn.sigmoid(self.stack.decode(self.stack.all[::-1], code))
+        logits = self.stack.decode(self.stack.all[::-1], code)
+        if self.config.output_activation == 'linear':
+            return tf.clip_by_value(logits, 0.0, 1.0)
+        return tf.nn.sigmoid(logits)
 
     def corrupt(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Pictures `[B, H, W, C]` as the encoder sees them in training."""
@@ -131,7 +154,7 @@ class Autoencoder:
             weights = corruption.emphasis(clean, noise, batch.seed, self.config.emphasis)
         code = self._encode(indices, noisy, training)
         logits = self.stack.decode(indices[::-1], code, training)
-        activation = self.stack.activation(below)
+        activation = self.stack.activation(below) if below else self.config.output_activation
         mean = activations.get(activation)(logits)
         # Codes are probabilities, as pixels are, where the activation is a sigmoid.
         if self.config.likelihood == 'bernoulli' and activation == 'sigmoid':

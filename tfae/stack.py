@@ -105,8 +105,8 @@ class Stack:
         self.decoder = decoder
 
     def activation(self, i: int) -> str:
-        """Name of the activation of h_i and g_i; h_0 is a picture, whose pixels lie in [0, 1]."""
-        return self.specifications[i - 1].activation if i else 'sigmoid'
+        """Name of the activation of h_i and g_i, i at least 1."""
+        return self.specifications[i - 1].activation
 
     def encode(self, indices: Sequence[int], x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Through these layers of the encoder, in this order.

@@ -154,6 +154,37 @@ def test_the_joint_loss_is_per_pixel(likelihood):
         np.testing.assert_allclose(value, mse, rtol=1e-5)
 
 
+def test_a_linear_output_is_cut_where_it_is_shown_and_not_where_it_is_trained():
+    """A pixel out of [0, 1] has a gradient that brings it back."""
+    made = model(output_activation='linear')
+    images = batch().images
+    outputs, objective = made(images), made.objectives[0](batch())
+    layer = made.layerwise()[0].objective(batch())
+    with opened() as session:
+        shown, decoded = session.run([outputs.reconstruction, made.decode(outputs.code)])
+        losses = session.run([objective.loss, layer.loss])
+        of = kernels(session)
+    x = pictures()
+    logits = forward(made.config, x, of)[1]
+    assert logits.min() < 0 < 1 < logits.max()
+    np.testing.assert_allclose(shown, np.clip(logits, 0, 1), rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(shown, decoded)
+    first = affine(
+        'decoder',
+        1,
+        ACTIVATIONS[made.config.activation](affine('encoder', 1, x.reshape(6, -1), of)),
+        of,
+    )
+    want = [np.mean(np.square(x - logits)), np.mean(np.square(x.reshape(6, -1) - first))]
+    np.testing.assert_allclose(losses, want, rtol=1e-5)
+    assert not hasattr(outputs, names.LOGITS)
+
+
+def test_probabilities_need_a_sigmoid():
+    with pytest.raises(checks.UsageError, match='--likelihood=bernoulli takes --output_activation'):
+        dense.Config(likelihood='bernoulli', output_activation='linear')
+
+
 @pytest.mark.parametrize('activation', ['sigmoid', 'tanh', 'relu'])
 @pytest.mark.parametrize('likelihood', ['squared_error', 'bernoulli'])
 @pytest.mark.parametrize('i', [1, 2, 3])

@@ -100,17 +100,14 @@ def _clustered(
         if part.labels is not None:
             matrix = clustering.table(part.labels, chosen, count, loaded.classes)
             measured = clustering.agreement(part.labels, chosen, matrix)
-            cells = [f'{100 * measured["accuracy"]:8.2f} %']
-            cells += [f'{measured[key]:8.3f}' for key in ('nmi', 'ari')]
-            print(f'{space:18}{method:10}{"".join(cells)}')
+            _print(space, method, measured)
             found |= {f'{_key(space, method)}_{key}': measured[key] for key in _MEASURES}
             matrices[f'{name}: {100 * measured["accuracy"]:.1f} %'] = matrix
             words = _words(matrix, loaded)
         if space == 'code':
             sheets[method] = _rows(part, chosen, fitted.closeness(asked), words)
-    found['step'] = run.step
     paths = [folder / 'cluster.json', folder / 'cluster.npz']
-    write_text(paths[0], json.dumps(found, indent=2) + '\n')
+    write_text(paths[0], json.dumps(found | {'step': run.step}, indent=2) + '\n')
     write_npz(paths[1], {name.replace(', ', '_'): array for name, array in clusters.items()})
     what = f'{loaded.name}, {flags.split}: {count} clusters of {len(part.images):,} pictures'
     for method, rows in sheets.items():
@@ -121,6 +118,12 @@ def _clustered(
         names = loaded.class_names or tuple(map(str, range(loaded.classes)))
         charts.save_matrices(paths[-1], matrices, names, what)
     return paths
+
+
+def _print(space: str, method: str, measured: dict[str, float]) -> None:
+    cells = [f'{100 * measured["accuracy"]:8.2f} %']
+    cells += [f'{measured[key]:8.3f}' for key in ('nmi', 'ari')]
+    print(f'{space:18}{method:10}{"".join(cells)}')
 
 
 def _pairs(flags: Config, run: running.Run, train: np.ndarray) -> list[tuple[str, str, Encoder]]:
