@@ -33,3 +33,14 @@ def data_dir() -> pathlib.Path:
     if not path.is_dir():
         pytest.skip(f'TFAE_DATA_DIR is {named}, which is not a folder')
     return path
+
+
+@pytest.fixture(scope='module')
+def browser():
+    """A headless Chromium, driven by selenium; skips where the machine has none."""
+    import browser
+
+    if reason := browser.missing():
+        pytest.skip(f'{reason}: pages cannot be looked at')
+    with browser.started() as driver:
+        yield driver
