@@ -1,0 +1,132 @@
+"""What the pictures of a run are, and which command draws them."""
+
+import json
+import pathlib
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from tfae import names
+from tfae.folder import FIGURES
+
+
+class Section(NamedTuple):
+    """A part of the page of a run, which a verb fills."""
+
+    title: str
+    verb: str
+    needs: str = ''  # output of a family without which the verb has nothing to draw
+    more: str = ''  # flags that the verb needs besides --logdir
+
+
+SECTIONS = {
+    'reconstructions': Section('Reconstructions', 'reconstruct', names.RECONSTRUCTION),
+    'latent': Section('The plane of codes', 'latent', names.CODE),
+    'interpolation': Section(
+        'From picture to picture', 'interpolate', names.RECONSTRUCTION, '--indices=0,1,2,3'
+    ),
+    'samples': Section('Samples', 'sample'),
+    'explain': Section('What units answer to', 'explain', names.CODE),
+    'anomaly': Section('What is unlike the training', 'anomaly', names.RECONSTRUCTION),
+    'cluster': Section('Groups', 'cluster', names.CODE),
+    'probe': Section('What codes say of classes', 'probe', names.CODE),
+}
+
+_EXPLAINED = {
+    'gradcam': 'Grad-CAM',
+    'saliency': 'Saliency',
+    'integrated_gradients': 'Integrated gradients',
+    'activation_maximisation': 'Activation maximisation',
+}
+# Names of pictures -> what they show; the first that fits is taken.
+_SHOWN = [
+    (
+        r'reconstructions_(\w+)',
+        'pictures of the {} part, what the model makes of them, and PCA of the same code size',
+    ),
+    (r'latent_points', 'codes of pictures, a point each, coloured by class'),
+    (r'latent_grid', 'what the decoder makes of codes evenly over the plane'),
+    (r'interpolation_square', 'what lies between four pictures, at the corners; PCA beside it'),
+    (r'interpolation', 'the way from picture to picture through the code, and through PCA'),
+    (r'samples', 'new pictures, which the decoder makes of drawn codes'),
+    (r'anomaly', 'how the scores of pictures lie, and how many hits cost how many false alarms'),
+    (r'anomaly_maps', 'pictures from the least to the largest score, and what is off in them'),
+    (r'anomaly_pictures', 'files that were judged, and what is off in them'),
+    (r'cluster_kmeans', 'pictures of each group that k-means finds in the codes, surest first'),
+    (r'cluster_mixture', 'pictures of each group of a mixture of Gaussians, surest first'),
+    (r'cluster', 'which classes lie in which groups'),
+    (r'probe', 'errors of probes on codes, PCA and pixels, and how they fall with labels'),
+]
+
+
+class Caption(NamedTuple):
+    """What stands with a picture."""
+
+    section: str  # key of SECTIONS, or '' where no verb is known to draw it
+    text: str
+    command: str  # '' where none is known
+
+
+def caption(path: pathlib.Path, logdir: str) -> Caption:
+    """What a picture in the figures of a run is, told by its name and by the JSON beside it."""
+    stem = path.stem
+    section = next((key for key in SECTIONS if re.match(rf'{key}(_|$)', stem)), '')
+    beside = read(path.with_suffix('.json'))
+    if section == 'explain':
+        return Caption(section, _explained(stem, beside), _explain(logdir, beside))
+    for pattern, words in _SHOWN:
+        if found := re.fullmatch(pattern, stem):
+            return Caption(section, words.format(*found.groups()), command(section, logdir, beside))
+    words = stem.replace('_', ' ')
+    return Caption(section, words, command(section, logdir) if section else '')
+
+
+def command(section: str, logdir: str, found: Mapping[str, Any] | None = None) -> str:
+    """The command that fills a section, with what the JSON of an earlier one remembers."""
+    _, verb, _, more = SECTIONS[section]
+    known = found or {}
+    flags = [more] if more else []
+    if section == 'samples':
+        flags = [
+            f'--{name}={shlex.quote(str(known[name]))}'
+            for name in ('kind', 'count', 'seed', 'classifier', 'split')
+            if name in known
+        ]
+    return ' '.join(['tfae', verb, f'--logdir={shlex.quote(logdir)}', *flags])
+
+
+def read(path: pathlib.Path) -> dict[str, Any]:
+    """The object in a JSON file; empty where there is none that can be read."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def figures(logdir: pathlib.Path) -> list[pathlib.Path]:
+    """The pictures of a run, those that verbs draw in the order of SECTIONS, then the others."""
+    order = list(SECTIONS)
+
+    def place(path: pathlib.Path) -> tuple[int, str]:
+        section = caption(path, '').section
+        return (order.index(section) if section else len(order)), path.name
+
+    folder = logdir / FIGURES
+    found = [path for path in folder.glob('*') if path.suffix.lower() in ('.png', '.gif')]
+    return sorted((path for path in found if path.name[0] != '.'), key=place)
+
+
+def _explained(stem: str, found: Mapping[str, Any]) -> str:
+    method, tensor = found.get('method'), found.get('tensor')
+    if method is None or tensor is None:
+        return stem.removeprefix('explain_').replace('_', ' ')
+    return f'{_EXPLAINED.get(str(method), method)} of {tensor}'
+
+
+def _explain(logdir: str, found: Mapping[str, Any]) -> str:
+    flags = [
+        f'--{name}={shlex.quote(str(found[name]))}' for name in ('method', 'tensor') if found.get(name)
+    ]
+    return ' '.join(['tfae explain', f'--logdir={shlex.quote(logdir)}', *flags])

@@ -1,0 +1,138 @@
+"""metrics.jsonl as the curves that a page draws."""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tfae import names
+from tfae.report import measures
+
+_NO_CURVE = ('step', 'epoch', 'phase', 'input_wait', 'seconds')
+_LAST = 'examples_per_second'
+_VALIDATION = f'{names.VALIDATION}_'
+
+Records = Sequence[Mapping[str, Any]]
+
+
+def of_run(records: Records) -> list[dict[str, Any]]:
+    """Plots of a run: one for each measure, with that of the validation part where there is one.
+
+    A plot is `title`, `unit`, `bands` (phases: `label`, `from`, `to`, the same over seconds) and
+    `series`, each of `label`, `dashed` and `parts`: a list a phase of
+    [step, seconds, value, epoch]. What is not finite is None.
+    """
+    seconds = _elapsed(records)
+    own = [name for name in _measured(records) if not name.startswith(_VALIDATION)]
+    own += [n for n in _measured(records) if n.startswith(_VALIDATION) and _base(n) not in own]
+    plots = []
+    for name in sorted(own, key=lambda name: (name == _LAST, 'loss' not in name)):
+        told = measures.measure(name)
+        series = [_series('training', name, records, seconds)]
+        if any(_VALIDATION + name in record for record in records):
+            series.append(_series('validation', _VALIDATION + name, records, seconds, True))
+        plots.append(
+            {
+                'title': told.words,
+                'unit': told.unit,
+                'bands': _bands(records, seconds),
+                'series': series,
+            }
+        )
+    return plots
+
+
+def of_runs(runs: Mapping[str, Records]) -> list[dict[str, Any]]:
+    """One plot a measure that two runs or more have, with a curve for each of these runs."""
+    counted: dict[str, int] = {}
+    for records in runs.values():
+        for name in _measured(records):
+            counted[name] = counted.get(name, 0) + 1
+    plots = []
+    for name in sorted(counted, key=lambda name: (name == _LAST, 'loss' not in name)):
+        if counted[name] < min(2, len(runs)):
+            continue
+        told = measures.measure(name)
+        series = [
+            _series(label, name, records, _elapsed(records), colour=i)
+            for i, (label, records) in enumerate(runs.items())
+        ]
+        series = [one for one in series if one['parts']]
+        plots.append({'title': told.words, 'unit': told.unit, 'bands': [], 'series': series})
+    return plots
+
+
+def phases(records: Records) -> list[dict[str, Any]]:
+    """What became of each phase: its name, epochs, steps, seconds and the last losses."""
+    found = []
+    for name, group in itertools.groupby(records, lambda record: str(record.get('phase', ''))):
+        lines = list(group)
+        losses = {
+            key: value
+            for key, value in lines[-1].items()
+            if key.endswith('loss') and _finite(value) is not None
+        }
+        found.append(
+            {
+                'phase': name,
+                'epochs': len(lines),
+                'step': lines[-1]['step'],
+                'seconds': sum(_finite(line.get('seconds')) or 0.0 for line in lines),
+                'losses': losses,
+            }
+        )
+    return found
+
+
+def _measured(records: Records) -> list[str]:
+    """Names of the numbers that records hold, in the order in which they come."""
+    found = dict.fromkeys(key for record in records for key in record if key not in _NO_CURVE)
+    return [key for key in found if any(_finite(record.get(key)) is not None for record in records)]
+
+
+def _base(name: str) -> str:
+    return name.removeprefix(_VALIDATION)
+
+
+def _finite(value: Any) -> float | None:
+    """A number that can be drawn, or None."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if number and math.isfinite(value) else None
+
+
+def _elapsed(records: Records) -> list[float]:
+    """Seconds of training at the end of each record."""
+    return list(itertools.accumulate(_finite(record.get('seconds')) or 0.0 for record in records))
+
+
+def _series(
+    label: str,
+    name: str,
+    records: Records,
+    seconds: Sequence[float],
+    dashed: bool = False,
+    colour: int = 0,
+) -> dict[str, Any]:
+    parts = []
+    rows = zip(records, seconds, strict=True)
+    for _, group in itertools.groupby(rows, lambda row: row[0].get('phase')):
+        points = [
+            [record['step'], round(at, 3), _finite(record[name]), record.get('epoch')]
+            for record, at in group
+            if name in record
+        ]
+        parts += [points] if points else []
+    return {'label': label, 'dashed': dashed, 'colour': colour, 'parts': parts}
+
+
+def _bands(records: Records, seconds: Sequence[float]) -> list[dict[str, Any]]:
+    """Where each phase lies, in steps and in seconds."""
+    found: list[dict[str, Any]] = []
+    start = [0, 0.0]
+    rows = zip(records, seconds, strict=True)
+    for name, group in itertools.groupby(rows, lambda row: str(row[0].get('phase', ''))):
+        record, at = list(group)[-1]
+        stop = [record['step'], at]
+        found.append({'label': name, 'from': start, 'to': stop})
+        start = stop
+    return found

@@ -1,0 +1,91 @@
+"""Templates -> HTML that stands alone: style, script, curves and pictures lie in the file itself.
+
+Whatever a template is given is escaped; a policy in the page forbids all but what it brought.
+"""
+
+import base64
+import functools
+import hashlib
+import pathlib
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jinja2
+from PIL import Image
+
+from tfae.report import measures
+
+_ASSETS = pathlib.Path(__file__).parent / 'assets'
+_KINDS = {'PNG': 'image/png', 'GIF': 'image/gif'}
+
+PICTURE = 4_000_000  # bytes of the largest picture that is put into a page
+PICTURES = 24_000_000  # of all of them
+
+
+class Picture(NamedTuple):
+    """A picture as a page holds it."""
+
+    source: str  # data: URI
+    width: int  # pixels
+    height: int
+
+
+class Pictures:
+    """Takes pictures into a page until it is large enough."""
+
+    def __init__(self, picture: int = PICTURE, pictures: int = PICTURES):
+        self._picture, self._left = picture, pictures
+
+    def take(self, path: pathlib.Path) -> Picture | str:
+        """The picture in a PNG or GIF, or the words that say why it is left out."""
+        try:
+            content = path.read_bytes()
+            with warnings.catch_warnings():
+                warnings.simplefilter('ignore')
+                with Image.open(path, formats=list(_KINDS)) as image:
+                    kind, (width, height) = str(image.format), image.size
+                    image.verify()
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            return 'it cannot be read'
+        if len(content) > min(self._picture, self._left):
+            bound = 'a picture' if len(content) > self._picture else 'all pictures of a page'
+            most = self._picture if bound == 'a picture' else PICTURES
+            return f'it takes {_megabytes(len(content))}, {bound} may take {_megabytes(most)}'
+        self._left -= len(content)
+        text = base64.b64encode(content).decode()
+        return Picture(f'data:{_KINDS[kind]};base64,{text}', width, height)
+
+
+def render(template: str, plots: Sequence[Mapping[str, Any]], **values: Any) -> str:
+    """A page: a template of assets/ with curves and whatever else it names."""
+    script = (_ASSETS / 'curves.js').read_text()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            script=script,
+            script_hash=f'sha256-{digest}',
+            style=(_ASSETS / 'page.css').read_text(),
+            plots=plots,
+            **values,
+        )
+    )
+
+
+def _megabytes(count: int) -> str:
+    return f'{count / 1e6:.1f} MB'
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_ASSETS),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters['number'] = measures.number
+    return environment

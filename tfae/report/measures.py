@@ -1,0 +1,204 @@
+"""What verbs have measured, in words and units, and baselines beside it."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+NOTHING = '–'
+
+# Start of a name -> the column of who was measured.
+BASELINES = {'pca_': 'PCA, same code size', 'pixels_': 'pixels', 'pixel_': 'pixels'}
+OWN = 'this run'
+
+# What says under which conditions was measured, not what came.
+CONDITIONS = ('split', 'examples', 'step')
+
+
+class Measure(NamedTuple):
+    """How a number is told."""
+
+    words: str
+    unit: str = ''
+    factor: float = 1.0  # from the number in the file to that of the unit
+    better: int = 0  # 1 if more is better, -1 if less, 0 if neither
+
+
+class Cell(NamedTuple):
+    """One number of a table, as text."""
+
+    text: str
+    best: bool = False  # of its row
+
+
+class Row(NamedTuple):
+    """A line of a table."""
+
+    words: str
+    unit: str
+    cells: list[Cell]
+
+
+class Table(NamedTuple):
+    """Lines of one measure each, a column for each who was measured."""
+
+    columns: list[str]
+    rows: list[Row]
+
+
+_PICTURE = 'nats a picture'
+_PIXEL = 'nats a pixel'
+_KNOWN = {
+    'mse': Measure('mean squared error', 'per pixel', better=-1),
+    'bce': Measure('binary cross-entropy', _PIXEL, better=-1),
+    'bce_floor': Measure('the least that it could be, of grey pixels', _PIXEL),
+    'sharpness': Measure('steepness of edges', 'that of the pictures = 1'),
+    'noise_mse': Measure('mean squared error of noise, which a code should not hold', 'per pixel'),
+    'corrupted_psnr': Measure('corrupted pictures, signal to noise', 'dB'),
+    'restored_psnr': Measure('restored pictures, signal to noise', 'dB', better=1),
+    'error': Measure('pictures put into a wrong class', '%', 100, -1),
+    'cross_entropy': Measure('cross-entropy of the classes', _PICTURE, better=-1),
+    'neighbour_error': Measure('classes that near neighbours tell wrong', '%', 100, -1),
+    'probe_error': Measure('classes that a linear probe tells wrong', '%', 100, -1),
+    'reconstruction_nats': Measure('reconstruction', _PICTURE),
+    'kl': Measure('divergence of the code from the prior', _PICTURE),
+    'kl_by_dimension': Measure('the same of each number of the code', 'nats'),
+    'elbo': Measure('bound on the log-likelihood', _PICTURE, better=1),
+    'log_likelihood': Measure('log-likelihood, by importance sampling', _PICTURE, better=1),
+    'diversity': Measure('diversity of samples', 'that of the pictures = 1'),
+    'code_size': Measure('size of the code', 'numbers'),
+    'dead_code_units': Measure('numbers of the code that never change', 'numbers'),
+    'active_units': Measure('numbers of the code that say anything', 'numbers'),
+    'parameters': Measure('trained parameters', 'numbers'),
+    'auroc': Measure('strange pictures told from normal ones, area under the curve', '', 1, 1),
+    'false_alarms': Measure('normal pictures called strange', '%', 100, -1),
+    'hits': Measure('strange pictures found', '%', 100, 1),
+    'threshold': Measure('threshold of the score', 'nats'),
+    'blank_score': Measure('score of a black picture', 'nats'),
+    'blank_rank': Measure('normal pictures that are less strange than a black one', '%', 100),
+    'frechet': Measure('Frechet distance of the samples', 'of codes of the classifier', better=-1),
+    'real_frechet': Measure('Frechet distance of as many real pictures', 'of the same codes'),
+    'count': Measure('samples', 'pictures'),
+    'fitted': Measure('pictures that it was fitted to', 'pictures'),
+    'loss': Measure('loss', 'what training makes small'),
+    'validation_loss': Measure('loss of the validation part', 'as the loss'),
+    'examples_per_second': Measure('speed of training', 'pictures a second'),
+    'seconds': Measure('time of training', 's'),
+    'step': Measure('step', 'steps'),
+}
+_FORMS = [
+    (r'kmeans_(.*)', 'k-means: {}'),
+    (r'mixture_(.*)', 'mixture of Gaussians: {}'),
+    (r'(.*)_by_class', '{}, by class'),
+]
+_ENDINGS = {
+    'error': Measure('error', '%', 100, -1),
+    'accuracy': Measure('accuracy', '%', 100, 1),
+    'nmi': Measure('normalised mutual information', '', 1, 1),
+    'ari': Measure('adjusted Rand index', '', 1, 1),
+}
+
+
+def measure(name: str) -> Measure:
+    """How the number of this name is told; one that nobody knows by its name."""
+    if name in _KNOWN:
+        return _KNOWN[name]
+    for pattern, words in _FORMS:
+        if found := re.fullmatch(pattern, name):
+            inner = measure(found[1])
+            return inner._replace(words=words.format(inner.words))
+    if found := re.fullmatch(r'probe_error_(\d+)_labels', name):
+        return _ENDINGS['error']._replace(words=f'linear probe, {int(found[1]):,} labels: error')
+    if found := re.fullmatch(r'(\d+)_nearest_error', name):
+        return _ENDINGS['error']._replace(words=f'vote of {found[1]} nearest: error')
+    ending = name.rpartition('_')[2]
+    words = name.replace('_', ' ').replace('/', ': ')
+    return _ENDINGS.get(ending, Measure(words))._replace(words=words)
+
+
+def number(value: Any, factor: float = 1.0) -> str:
+    """A value as a reader takes it in: four digits, thousands apart."""
+    if isinstance(value, bool):
+        return 'yes' if value else 'no'
+    if isinstance(value, int) and factor == 1:
+        return f'{value:,}'
+    if isinstance(value, int | float):
+        scaled = value * factor
+        if not math.isfinite(scaled):
+            return str(scaled)
+        return f'{scaled:,.0f}' if 10_000 <= abs(scaled) < 1e15 else f'{scaled:#.4g}'.rstrip('.')
+    if isinstance(value, list) and all(isinstance(v, int | float) for v in value):
+        return f'{len(value)} from {number(min(value))} to {number(max(value))}' if value else '0'
+    return ', '.join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def spread(value: Any) -> bool:
+    """Whether a value is a mean and what it spreads by."""
+    return isinstance(value, list) and len(value) == 2 and all(type(v) is float for v in value)
+
+
+def beside(found: Mapping[str, Any], own: str = OWN) -> Table:
+    """A table of what a verb wrote, with a column for each baseline that it measured too.
+
+    A mapping becomes a row for each of its keys; conditions and `confusion` have no row.
+    """
+    flat = dict(_flattened(found))
+    bases = dict.fromkeys(_of_whom(name, flat)[1] for name in flat)
+    present = {_of_whom(name, flat)[0] for name in flat} - {''}
+    columns = [own, *dict.fromkeys(BASELINES[prefix] for prefix in BASELINES if prefix in present)]
+    rows = []
+    for base in bases:
+        values = [flat.get(base)]
+        for column in columns[1:]:
+            prefixes = [prefix for prefix in BASELINES if BASELINES[prefix] == column]
+            values.append(next((flat[p + base] for p in prefixes if p + base in flat), None))
+        rows.append(row(base, values))
+    return Table(columns, rows)
+
+
+def row(name: str, values: list[Any]) -> Row:
+    """Values of one measure, the best of them marked where there is one; None was not measured."""
+    key, _, rest = name.partition('\0')
+    told = measure(key)
+    numbers = [v[0] if spread(v) else v for v in values]
+    usable = [v for v in numbers if isinstance(v, int | float) and math.isfinite(v)]
+    best = None
+    if told.better and len(usable) > 1 and min(usable) < max(usable):
+        best = max(usable) if told.better > 0 else min(usable)
+    cells = [
+        Cell(_text(v, told.factor), best is not None and n == best)
+        for v, n in zip(values, numbers, strict=True)
+    ]
+    numeric = any(isinstance(v, int | float) and not isinstance(v, bool) for v in numbers)
+    unit = told.unit if numeric or any(map(spread, values)) else ''
+    return Row(f'{told.words}: {rest}' if rest else told.words, unit, cells)
+
+
+def _text(value: Any, factor: float) -> str:
+    if value is None:
+        return NOTHING
+    if spread(value):
+        return f'{value[0] * factor:.2f} ± {value[1] * factor:.2f}'
+    return number(value, factor)
+
+
+def _flattened(found: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Names and values, those within a mapping by `name NUL key`."""
+    flat: list[tuple[str, Any]] = []
+    for name, value in found.items():
+        if name in CONDITIONS or name == 'confusion':
+            continue
+        if isinstance(value, Mapping):
+            flat += [(f'{name}\0{key}', inner) for key, inner in value.items()]
+        else:
+            flat.append((name, value))
+    return flat
+
+
+def _of_whom(name: str, known: Mapping[str, Any]) -> tuple[str, str]:
+    """Whom a name speaks of, as its start, and what was measured."""
+    for prefix in BASELINES:
+        # `pixel_size` alone is no measure of pixels; `pca_mse` beside `mse` is one of PCA.
+        if name.startswith(prefix) and name.removeprefix(prefix) in known:
+            return prefix, name.removeprefix(prefix)
+    return '', name

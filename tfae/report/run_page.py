@@ -1,0 +1,176 @@
+"""The page of one run."""
+
+import os
+from collections import defaultdict
+from collections.abc import Container, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from tfae.folder import Folder
+from tfae.report import captions, curves, html, measures, settings
+
+EVALUATION = 'evaluation.json'
+
+# Section -> JSON that its verb writes, from the folder of the run.
+_MEASURED = {
+    'samples': 'figures/samples.json',
+    'anomaly': 'anomaly.json',
+    'cluster': 'figures/cluster.json',
+    'probe': 'figures/probe.json',
+}
+
+
+class Variable(NamedTuple):
+    """A variable of a run."""
+
+    name: str
+    shape: str
+    kind: str  # of its numbers
+    numbers: int  # that it holds
+
+
+class Graph(NamedTuple):
+    """What an open run tells of its graph."""
+
+    step: int
+    checkpoint: str
+    outputs: Container[str]  # what the family gives, as `names` calls it
+    collections: Mapping[str, Sequence[Variable]]
+
+
+class Part(NamedTuple):
+    """A section of the page."""
+
+    key: str
+    title: str
+    verb: str
+    conditions: str
+    table: measures.Table | None
+    figures: list[dict[str, Any]]
+
+
+def page(folder: Folder, graph: Graph | None, trouble: str = '') -> str:
+    """The page of the run in a folder.
+
+    Args:
+      folder: of the run.
+      graph: what the open run says of itself; None where it cannot be opened.
+      trouble: why it cannot.
+    Raises: InputError if config.json cannot be read.
+    """
+    experiment, records = folder.read_config(), folder.metrics()
+    logdir = os.fspath(folder.path)
+    evaluation = captions.read(folder.path / EVALUATION)
+    parts, others = _parts(folder)
+    found = {part.key for part in parts}
+    missing = [
+        captions.command(key, logdir)
+        for key, section in captions.SECTIONS.items()
+        if key not in found and (not graph or not section.needs or section.needs in graph.outputs)
+    ]
+    if not evaluation:
+        missing.insert(0, f'tfae evaluate --logdir={logdir}')
+    changed = settings.changed(experiment)
+    plots = curves.of_run(records)
+    return html.render(
+        'run.html',
+        plots,
+        title=folder.path.resolve().name,
+        logdir=logdir,
+        experiment=experiment,
+        command=settings.command(experiment, logdir),
+        changed=changed,
+        usual=[s for s in settings.settings(experiment) if s not in changed],
+        tiles=_tiles(evaluation, records, graph),
+        phases=curves.phases(records),
+        evaluation=measures.beside(evaluation) if evaluation else None,
+        conditions=conditions(evaluation),
+        confusion=_confusion(evaluation, experiment.signature.class_names),
+        parts=parts,
+        others=others,
+        graph=graph,
+        trouble=trouble,
+        missing=missing,
+    )
+
+
+def conditions(found: Mapping[str, Any]) -> str:
+    """Where and when something was measured: `test part, 10,000 examples, at step 9,375`."""
+    words = []
+    if 'split' in found:
+        words.append(f'{found["split"]} part')
+    if 'examples' in found:
+        words.append(f'{measures.number(found["examples"])} examples')
+    if 'step' in found:
+        words.append(f'at step {measures.number(found["step"])}')
+    return ', '.join(words)
+
+
+def _tiles(
+    evaluation: Mapping[str, Any], records: curves.Records, graph: Graph | None
+) -> list[tuple[str, str, str]]:
+    """The few numbers that stand first: `(what, number, below it)`."""
+    tiles = []
+    if 'mse' in evaluation:
+        ours, theirs = evaluation['mse'], evaluation.get('pca_mse')
+        below = f'PCA, same code size: {measures.number(theirs)}' if theirs else 'per pixel'
+        tiles.append(('mean squared error', measures.number(ours), below))
+    for name in ('error', 'elbo', 'log_likelihood', 'neighbour_error'):
+        if name in evaluation:
+            told = measures.measure(name)
+            value = measures.number(evaluation[name], told.factor)
+            tiles.append((told.words, value, told.unit))
+    size = evaluation.get('code_size')
+    if size:
+        tiles.append(('code', measures.number(size), 'numbers a picture'))
+    parameters = evaluation.get('parameters')
+    if parameters:
+        tiles.append(('parameters', measures.number(parameters), 'trained numbers'))
+    phases = curves.phases(records)
+    if phases:
+        step = measures.number(phases[-1]['step'])
+        seconds = sum(phase['seconds'] for phase in phases)
+        tiles.append(('training', duration(seconds), f'{step} steps'))
+    elif graph:
+        tiles.append(('training', measures.number(graph.step), 'steps'))
+    return tiles
+
+
+def duration(seconds: float) -> str:
+    """A length of time as people say it."""
+    if seconds < 100:
+        return f'{seconds:.3g} s'
+    minutes = seconds / 60
+    return f'{minutes:.0f} min' if minutes < 100 else f'{minutes / 60:.1f} h'
+
+
+def _parts(folder: Folder) -> tuple[list[Part], list[dict[str, Any]]]:
+    """The sections that have something to show, and pictures that belong to none of them."""
+    pictures, taking = defaultdict(list), html.Pictures()
+    for path in captions.figures(folder.path):
+        said = captions.caption(path, os.fspath(folder.path))
+        taken = taking.take(path)
+        pictures[said.section].append(
+            {'name': path.name, 'text': said.text, 'command': said.command, 'taken': taken}
+        )
+    parts = []
+    for key, section in captions.SECTIONS.items():
+        found = captions.read(folder.path / _MEASURED[key]) if key in _MEASURED else {}
+        if found or pictures[key]:
+            table = measures.beside(found) if found else None
+            parts.append(
+                Part(key, section.title, section.verb, conditions(found), table, pictures[key])
+            )
+    return parts, pictures['']
+
+
+def _confusion(evaluation: Mapping[str, Any], class_names: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of true classes: name, counts and the part of the row that each is."""
+    rows = []
+    for i, counts in enumerate(evaluation.get('confusion', [])):
+        total = max(sum(counts), 1)
+        name = class_names[i] if i < len(class_names) else str(i)
+        cells = [
+            {'count': count, 'part': count / total, 'own': i == k} for k, count in enumerate(counts)
+        ]
+        rows.append({'name': name, 'cells': cells})
+    return rows
