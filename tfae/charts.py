@@ -100,6 +100,43 @@ def save_errors(
     _finish(path, figure, title)
 
 
+def save_sizes(path: pathlib.Path, curves: Sequence[Curve], title: str) -> None:
+    """Draws how errors fall with the size of the code, both axes logarithmic.
+
+    Args:
+      path: of the PNG.
+      curves: numbers in the code -> mean squared error per pixel; PCA's the last, drawn dashed.
+      title: above all.
+    """
+    figure, axis = plt.subplots(figsize=(6.4, 4.6), dpi=150)
+    for i, curve in enumerate(curves):
+        last = i == len(curves) - 1
+        colour, line, marker = _COLOURS[i % len(_COLOURS)], '-', 'o'
+        if last:
+            colour, line, marker = '0.35', '--', 's'
+        axis.plot(curve.x, curve.y, line, color=colour, marker=marker, label=curve.label)
+        for x, y in zip(curve.x, curve.y, strict=True):
+            place, side = ((0, 7), 'bottom') if last else ((0, -7), 'top')
+            axis.annotate(
+                f'{y:.4f}', (x, y), place, textcoords='offset points', color='0.25',
+                fontsize=7, ha='center', va=side,
+            )  # fmt: skip
+    axis.set_xscale('log')
+    axis.set_yscale('log')
+    sizes = sorted({float(x) for curve in curves for x in curve.x})
+    axis.set_xticks(sizes, [f'{x:,.0f}' for x in sizes])
+    axis.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+    axis.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter('{x:g}')
+    axis.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+    axis.margins(0.09, 0.12)
+    axis.set_xlabel('numbers in the code')
+    axis.set_ylabel('mean squared error per pixel')
+    axis.legend(fontsize=8)
+    axis.grid(alpha=0.3)
+    _finish(path, figure, title)
+
+
 def save_matrices(
     path: pathlib.Path,
     matrices: Mapping[str, np.ndarray],

@@ -22,15 +22,15 @@ class Section(NamedTuple):
 
 SECTIONS = {
     'reconstructions': Section('Reconstructions', 'reconstruct', names.RECONSTRUCTION),
-    'latent': Section('The plane of codes', 'latent', names.CODE),
+    'latent': Section('Latent plane', 'latent', names.CODE),
     'interpolation': Section(
-        'From picture to picture', 'interpolate', names.RECONSTRUCTION, '--indices=0,1,2,3'
+        'Interpolations', 'interpolate', names.RECONSTRUCTION, '--indices=0,1,2,3'
     ),
     'samples': Section('Samples', 'sample'),
-    'explain': Section('What units answer to', 'explain', names.CODE),
-    'anomaly': Section('What is unlike the training', 'anomaly', names.RECONSTRUCTION),
-    'cluster': Section('Groups', 'cluster', names.CODE),
-    'probe': Section('What codes say of classes', 'probe', names.CODE),
+    'explain': Section('Explanations', 'explain', names.CODE),
+    'anomaly': Section('Anomalies', 'anomaly', names.RECONSTRUCTION),
+    'cluster': Section('Clusters', 'cluster', names.CODE),
+    'probe': Section('Probes', 'probe', names.CODE),
 }
 
 _EXPLAINED = {
@@ -127,6 +127,8 @@ def _explained(stem: str, found: Mapping[str, Any]) -> str:
 
 def _explain(logdir: str, found: Mapping[str, Any]) -> str:
     flags = [
-        f'--{name}={shlex.quote(str(found[name]))}' for name in ('method', 'tensor') if found.get(name)
+        f'--{name}={shlex.quote(str(found[name]))}'
+        for name in ('method', 'tensor')
+        if found.get(name)
     ]
     return ' '.join(['tfae explain', f'--logdir={shlex.quote(logdir)}', *flags])

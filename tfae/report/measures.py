@@ -22,6 +22,7 @@ class Measure(NamedTuple):
     unit: str = ''
     factor: float = 1.0  # from the number in the file to that of the unit
     better: int = 0  # 1 if more is better, -1 if less, 0 if neither
+    spread: bool = False  # a list in the file is a mean and its standard deviation
 
 
 class Cell(NamedTuple):
@@ -51,7 +52,7 @@ _PIXEL = 'nats a pixel'
 _KNOWN = {
     'mse': Measure('mean squared error', 'per pixel', better=-1),
     'bce': Measure('binary cross-entropy', _PIXEL, better=-1),
-    'bce_floor': Measure('the least that it could be, of grey pixels', _PIXEL),
+    'bce_floor': Measure('the least cross-entropy that grey pixels allow', _PIXEL),
     'sharpness': Measure('steepness of edges', 'that of the pictures = 1'),
     'noise_mse': Measure('mean squared error of noise, which a code should not hold', 'per pixel'),
     'corrupted_psnr': Measure('corrupted pictures, signal to noise', 'dB'),
@@ -62,7 +63,7 @@ _KNOWN = {
     'probe_error': Measure('classes that a linear probe tells wrong', '%', 100, -1),
     'reconstruction_nats': Measure('reconstruction', _PICTURE),
     'kl': Measure('divergence of the code from the prior', _PICTURE),
-    'kl_by_dimension': Measure('the same of each number of the code', 'nats'),
+    'kl_by_dimension': Measure('divergence of each number of the code', 'nats'),
     'elbo': Measure('bound on the log-likelihood', _PICTURE, better=1),
     'log_likelihood': Measure('log-likelihood, by importance sampling', _PICTURE, better=1),
     'diversity': Measure('diversity of samples', 'that of the pictures = 1'),
@@ -84,9 +85,14 @@ _KNOWN = {
     'validation_loss': Measure('loss of the validation part', 'as the loss'),
     'examples_per_second': Measure('speed of training', 'pictures a second'),
     'seconds': Measure('time of training', 's'),
-    'step': Measure('step', 'steps'),
+    'step': Measure('steps of training'),
+    'mean_activation': Measure('mean of the code'),
+    'jacobian_squared_norm': Measure('squared norm of the slopes of the code'),
+    'variance': Measure('variance of the pixels'),
 }
 _FORMS = [
+    (r'pca_(.*)', 'PCA of the same code size: {}'),
+    (r'pixels?_(.*)', 'pixels: {}'),
     (r'kmeans_(.*)', 'k-means: {}'),
     (r'mixture_(.*)', 'mixture of Gaussians: {}'),
     (r'(.*)_by_class', '{}, by class'),
@@ -106,9 +112,13 @@ def measure(name: str) -> Measure:
     for pattern, words in _FORMS:
         if found := re.fullmatch(pattern, name):
             inner = measure(found[1])
-            return inner._replace(words=words.format(inner.words))
+            peer = pattern.startswith('p')  # a baseline beside others is held against nothing
+            return inner._replace(
+                words=words.format(inner.words), better=0 if peer else inner.better
+            )
     if found := re.fullmatch(r'probe_error_(\d+)_labels', name):
-        return _ENDINGS['error']._replace(words=f'linear probe, {int(found[1]):,} labels: error')
+        words = f'linear probe, {int(found[1]):,} labels: error'
+        return _ENDINGS['error']._replace(words=words, spread=True)
     if found := re.fullmatch(r'(\d+)_nearest_error', name):
         return _ENDINGS['error']._replace(words=f'vote of {found[1]} nearest: error')
     ending = name.rpartition('_')[2]
@@ -132,17 +142,12 @@ def number(value: Any, factor: float = 1.0) -> str:
     return ', '.join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def spread(value: Any) -> bool:
-    """Whether a value is a mean and what it spreads by."""
-    return isinstance(value, list) and len(value) == 2 and all(type(v) is float for v in value)
-
-
 def beside(found: Mapping[str, Any], own: str = OWN) -> Table:
     """A table of what a verb wrote, with a column for each baseline that it measured too.
 
     A mapping becomes a row for each of its keys; conditions and `confusion` have no row.
     """
-    flat = dict(_flattened(found))
+    flat = flattened(found)
     bases = dict.fromkeys(_of_whom(name, flat)[1] for name in flat)
     present = {_of_whom(name, flat)[0] for name in flat} - {''}
     columns = [own, *dict.fromkeys(BASELINES[prefix] for prefix in BASELINES if prefix in present)]
@@ -160,38 +165,36 @@ def row(name: str, values: list[Any]) -> Row:
     """Values of one measure, the best of them marked where there is one; None was not measured."""
     key, _, rest = name.partition('\0')
     told = measure(key)
-    numbers = [v[0] if spread(v) else v for v in values]
+    numbers = [v[0] if told.spread and isinstance(v, list) and v else v for v in values]
     usable = [v for v in numbers if isinstance(v, int | float) and math.isfinite(v)]
     best = None
     if told.better and len(usable) > 1 and min(usable) < max(usable):
         best = max(usable) if told.better > 0 else min(usable)
     cells = [
-        Cell(_text(v, told.factor), best is not None and n == best)
+        Cell(_text(v, told), best is not None and n == best)
         for v, n in zip(values, numbers, strict=True)
     ]
-    numeric = any(isinstance(v, int | float) and not isinstance(v, bool) for v in numbers)
-    unit = told.unit if numeric or any(map(spread, values)) else ''
-    return Row(f'{told.words}: {rest}' if rest else told.words, unit, cells)
+    return Row(f'{told.words}: {rest}' if rest else told.words, told.unit, cells)
 
 
-def _text(value: Any, factor: float) -> str:
+def _text(value: Any, told: Measure) -> str:
     if value is None:
         return NOTHING
-    if spread(value):
-        return f'{value[0] * factor:.2f} ± {value[1] * factor:.2f}'
-    return number(value, factor)
+    if told.spread and isinstance(value, list) and len(value) == 2:
+        return ' ± '.join(f'{v * told.factor:.2f}' for v in value)
+    return number(value, told.factor)
 
 
-def _flattened(found: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Names and values, those within a mapping by `name NUL key`."""
-    flat: list[tuple[str, Any]] = []
+def flattened(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Names and values but for conditions and `confusion`; within a mapping by `name NUL key`."""
+    flat: dict[str, Any] = {}
     for name, value in found.items():
         if name in CONDITIONS or name == 'confusion':
             continue
         if isinstance(value, Mapping):
-            flat += [(f'{name}\0{key}', inner) for key, inner in value.items()]
+            flat |= {f'{name}\0{key}': inner for key, inner in value.items()}
         else:
-            flat.append((name, value))
+            flat[name] = value
     return flat
 
 

@@ -10,6 +10,8 @@ from tfae.report import captions, curves, html, measures, settings
 
 EVALUATION = 'evaluation.json'
 
+_TILES = 6
+
 # Section -> JSON that its verb writes, from the folder of the run.
 _MEASURED = {
     'samples': 'figures/samples.json',
@@ -114,11 +116,15 @@ def _tiles(
         ours, theirs = evaluation['mse'], evaluation.get('pca_mse')
         below = f'PCA, same code size: {measures.number(theirs)}' if theirs else 'per pixel'
         tiles.append(('mean squared error', measures.number(ours), below))
-    for name in ('error', 'elbo', 'log_likelihood', 'neighbour_error'):
+    chosen = 'elbo' if 'log_likelihood' not in evaluation else 'log_likelihood'
+    for name in ('error', chosen, 'neighbour_error'):
         if name in evaluation:
             told = measures.measure(name)
             value = measures.number(evaluation[name], told.factor)
-            tiles.append((told.words, value, told.unit))
+            percent = told.unit == '%'
+            tiles.append(
+                (told.words, f'{value} %' if percent else value, '' if percent else told.unit)
+            )
     size = evaluation.get('code_size')
     if size:
         tiles.append(('code', measures.number(size), 'numbers a picture'))
@@ -132,7 +138,7 @@ def _tiles(
         tiles.append(('training', duration(seconds), f'{step} steps'))
     elif graph:
         tiles.append(('training', measures.number(graph.step), 'steps'))
-    return tiles
+    return tiles[:_TILES]
 
 
 def duration(seconds: float) -> str:

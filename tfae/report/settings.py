@@ -3,7 +3,7 @@
 import dataclasses
 import shlex
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tfae import config
 from tfae.experiment import Experiment
@@ -42,12 +42,15 @@ def command(experiment: Experiment, logdir: str) -> str:
 def differences(experiments: Sequence[Experiment]) -> dict[str, list[str | None]]:
     """Flag -> its value in each run, of the flags in which they differ; None where it has none.
 
-    Where the files lie is no difference.
+    Where the files lie is no difference, nor is a default of a flag that another family lacks.
     """
-    tables: list[dict[str, str]] = [
-        {setting.flag: setting.value for setting in settings(experiment)}
-        for experiment in experiments
-    ]
+    tables = [{s.flag: s for s in settings(experiment)} for experiment in experiments]
     flags = dict.fromkeys(flag for table in tables for flag in table if flag != '--data_dir')
-    rows: dict[str, Any] = {flag: [table.get(flag) for table in tables] for flag in flags}
-    return {flag: values for flag, values in rows.items() if len(set(values)) > 1}
+    found = {}
+    for flag in flags:
+        there = [table[flag] for table in tables if flag in table]
+        values = {s.value for s in there}
+        if len(values) > 1 or (len(there) < len(tables) and values != {there[0].usual}):
+            rows = [table.get(flag) for table in tables]
+            found[flag] = [None if s is None else s.value or "''" for s in rows]
+    return found

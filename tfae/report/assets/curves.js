@@ -36,10 +36,8 @@
 
     const tick = (value) => {
         const size = Math.abs(value);
-        if (size >= 1e4 && size < 1e15) {
-            return size < 1e6 ? `${Number((value / 1e3).toPrecision(4))}k`
-                : `${Number((value / 1e6).toPrecision(4))}M`;
-        }
+        if (size >= 1e6) return `${Number((value / 1e6).toPrecision(4))}M`;
+        if (size >= 1e3) return Number(value.toPrecision(6)).toLocaleString('en-US');
         return size !== 0 && size < 1e-4 ? value.toExponential(0) : String(Number(value.toPrecision(6)));
     };
 
@@ -75,7 +73,9 @@
             this.at = null; // place on the horizontal axis that is read
             const points = plot.series.flatMap((series) => series.parts.flat());
             this.points = points.filter((point) => point[VALUE] !== null);
-            this.log.parentElement.hidden = !this.points.every((point) => point[VALUE] > 0);
+            const values = this.points.map((point) => point[VALUE]).sort((a, b) => a - b);
+            this.log.parentElement.hidden = !(values[0] > 0);
+            this.log.checked = values[0] > 0 && values[values.length - 1] > 30 * values[0];
             this.time.parentElement.hidden = !this.points.some((point) => point[SECONDS] > 0);
             this.tip = document.createElement('div');
             this.tip.className = 'tip';

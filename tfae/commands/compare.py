@@ -1,0 +1,85 @@
+"""Hold runs side by side, PCA of the same code sizes beside them.
+
+    tfae compare runs/a runs/b ...
+
+Prints a table: the flags in which they differ, what `tfae evaluate` has measured, parameters, steps
+and seconds. Writes it as compare.json and compare.html, with the loss curves of all; of runs that
+rebuild pictures of one data set, compare.png shows the same ones rebuilt by each and by PCA, and
+compare_curve.png how the error falls with the size of the code.
+"""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+
+from tfae import checks
+from tfae.commands import _flags, _rebuilding
+from tfae.config import option
+from tfae.files import write_text
+from tfae.report import comparison, measures
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(_flags.LookAtData):
+    """What is drawn, and where it goes."""
+
+    logdir: str = option('', 'Not read: the runs stand behind the flags.')
+    count: int = option(12, 'Pictures to draw, the first.')
+    pictures: bool = option(
+        True, 'Open the runs and rebuild pictures; without, only files are read.'
+    )
+    output: str = option('comparison', 'Folder for what is written.')
+
+    def __post_init__(self):
+        checks.in_range('--count', self.count, 1, 100)
+        if self.logdir:
+            raise checks.UsageError(
+                f'--logdir is {self.logdir}; tfae compare takes runs behind its flags'
+            )
+
+
+def main(argv: list[str]) -> int:
+    """Runs `tfae compare`; returns the exit code 0.
+
+    Raises: UsageError for fewer than two runs, InputError if one is none.
+    """
+    flags, logdirs = _flags.read_words('compare', __doc__, Config, argv, 'RUN RUN ...')
+    if len(set(logdirs)) < 2:
+        raise checks.UsageError(f'tfae compare needs two runs or more; {logdirs[0]} is one')
+    compared, folder = comparison.sides(logdirs), pathlib.Path(flags.output)
+    pictures: Mapping[pathlib.Path, str] = {}
+    words = []
+    if flags.pictures:
+        look = _flags.LookAtData('', flags.checkpoint, flags.split, flags.data_dir)
+        try:
+            rebuilt, words = _rebuilding.rebuild(compared, look, flags.count)
+        except _rebuilding.NoPicture as reason:
+            words = [str(reason)]
+        else:
+            compared = [
+                side._replace(drawn=rebuilt.measured.get(side.name, {})) for side in compared
+            ]
+            pictures = _rebuilding.draw(rebuilt, compared, flags.split, folder)
+    _print(compared, words)
+    why = '; '.join(words)
+    found, page = folder / 'compare.json', folder / 'compare.html'
+    write_text(found, json.dumps(comparison.content(compared, why), indent=2) + '\n')
+    write_text(page, comparison.page(compared, pictures, why))
+    for path in (found, page, *pictures):
+        print(path)
+    return 0
+
+
+def _print(compared: Sequence[comparison.Side], words: Sequence[str]) -> None:
+    """The table: a column for each run, flags that differ first."""
+    head = measures.Row('', '', [measures.Cell(side.name) for side in compared])
+    rows = [head, *comparison.differences(compared), *comparison.measured(compared)]
+    told = [f'{row.words}, {row.unit}' if row.unit else row.words for row in rows]
+    width = max(map(len, told))
+    widths = [max(len(row.cells[i].text) for row in rows) for i in range(len(compared))]
+    for word, row in zip(told, rows, strict=True):
+        cells = [f'{cell.text:>{w}}' for cell, w in zip(row.cells, widths, strict=True)]
+        print('  '.join([f'{word:{width}}', *cells]).rstrip())
+    for word in words:
+        print(word)
