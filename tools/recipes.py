@@ -66,6 +66,8 @@ def main(names: list[str]) -> int:
     sections = [comparison(a, b) for a, b in PAIRS if a in done and b in done]
     if any(name.startswith(UPSAMPLING) for name in done):
         sections.append(enlarging(done))
+    if sampled := [name for name in done if 'frechet' in evaluation(name)]:
+        sections.append(samplers(sampled))
     parts = [_INTRODUCTION, table, *sections, *(epochs(name) for name in done)]
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text('\n\n'.join(parts) + '\n')
@@ -243,6 +245,30 @@ def enlarging(done: list[str]) -> str:
         pace = 1e3 * seconds(records) / records[-1]['step']
         way = name.removeprefix(UPSAMPLING)
         lines.append(f'| {way} | {measured["mse"]:.5f} | {pace:.1f} | {measured["parameters"]:,} |')
+    return '\n'.join(lines)
+
+
+def samplers(sampled: list[str]) -> str:
+    """Drawn pictures side by side, by the classifier that judges them; real ones below."""
+    lines = [
+        '## Samples',
+        '',
+        'Frechet distance of drawn pictures from those of the test set, in the code of a '
+        'classifier, by `tfae sample`:',
+    ]
+    found = {name: evaluation(name) for name in sampled}
+    for judge in dict.fromkeys(of['classifier'] for of in found.values()):
+        judged = {name: of for name, of in found.items() if of['classifier'] == judge}
+        lines += [
+            '',
+            f'| judged by `{pathlib.Path(judge).name}` | codes from | distance | classes seen |',
+            '| --- | --- | --- | --- |',
+        ]
+        for name, of in sorted(judged.items(), key=lambda pair: pair[1]['frechet']):
+            cells = (f'`{name}`', of['kind'], f'{of["frechet"]:.2f}', f'{of["classes_seen"]}')
+            lines.append(f'| {" | ".join(cells)} |')
+        floor = next(iter(judged.values()))['real_frechet']
+        lines.append(f'| as many real ones of the training set | - | {floor:.2f} | - |')
     return '\n'.join(lines)
 
 
