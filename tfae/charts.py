@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import matplotlib
 import numpy as np
+from matplotlib import patheffects
 
 from tfae.figures import plt
 from tfae.files import replacing
@@ -116,11 +117,16 @@ def save_sizes(path: pathlib.Path, curves: Sequence[Curve], title: str) -> None:
             colour, line, marker = '0.35', '--', 's'
         axis.plot(curve.x, curve.y, line, color=colour, marker=marker, label=curve.label)
         for x, y in zip(curve.x, curve.y, strict=True):
-            place, side = ((0, 7), 'bottom') if last else ((0, -7), 'top')
-            axis.annotate(
-                f'{y:.4f}', (x, y), place, textcoords='offset points', color='0.25',
-                fontsize=7, ha='center', va=side,
-            )  # fmt: skip
+            text = axis.annotate(
+                f'{y:.4f}',
+                (x, y),
+                (0, 7 if last else -7),
+                textcoords='offset points',
+                fontsize=7,
+                ha='center',
+                va='bottom' if last else 'top',
+            )
+            text.set_path_effects([patheffects.withStroke(linewidth=2.5, foreground='white')])
     axis.set_xscale('log')
     axis.set_yscale('log')
     sizes = sorted({float(x) for curve in curves for x in curve.x})

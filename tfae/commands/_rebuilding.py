@@ -102,7 +102,7 @@ def _add(
 def draw(
     rebuilt: Rebuilt, compared: Sequence[comparison.Side], split: str, folder: pathlib.Path
 ) -> Mapping[pathlib.Path, str]:
-    """Writes compare.png, and compare_curve.png of two code sizes or more; path -> what it shows."""
+    """Writes compare.png and, of two code sizes or more, compare_curve.png; path -> its meaning."""
     dataset = compared[0].experiment.data.dataset
     what = f'{dataset}, {split}: mean squared error over {rebuilt.examples:,} pictures'
     path = folder / 'compare.png'
@@ -122,9 +122,9 @@ def _lines(rebuilt: Rebuilt) -> dict[str, np.ndarray]:
         for name, row in rebuilt.rows.items():
             if row.size == size:
                 word = textwrap.fill(name, _LABEL)
-                lines[f'{word}\ncode {size}, MSE {row.mse:.4f}'] = row.made
+                lines[f'{word}\ncode {size}\nMSE {row.mse:.4f}'] = row.made
         baseline = rebuilt.pca[size]
-        lines[f'PCA\ncode {size}, MSE {baseline.mse:.4f}'] = baseline.made
+        lines[f'PCA\ncode {size}\nMSE {baseline.mse:.4f}'] = baseline.made
     return lines
 
 

@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
         raise checks.UsageError(f'tfae compare needs two runs or more; {logdirs[0]} is one')
     compared, folder = comparison.sides(logdirs), pathlib.Path(flags.output)
     pictures: Mapping[pathlib.Path, str] = {}
-    words = []
+    words: list[str] = []
     if flags.pictures:
         look = _flags.LookAtData('', flags.checkpoint, flags.split, flags.data_dir)
         try:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from tfae.experiment import Experiment
 from tfae.folder import Folder
-from tfae.report import captions, curves, html, measures, run_page, settings
+from tfae.report import captions, curves, document, measures, run_page, settings
 
 
 class Side(NamedTuple):
@@ -108,10 +108,10 @@ def page(
       pictures: path -> what it shows.
       why_no_picture: what stands in their place where there are none.
     """
-    taking = html.Pictures()
+    taking = document.Pictures()
     plots = curves.of_runs({side.name: side.records for side in compared})
     sets = dict.fromkeys(side.experiment.data.dataset for side in compared)
-    return html.render(
+    return document.render(
         'comparison.html',
         plots,
         title=f'{len(compared)} runs on {", ".join(sets)}',

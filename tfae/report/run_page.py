@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tfae.folder import Folder
-from tfae.report import captions, curves, html, measures, settings
+from tfae.report import captions, curves, document, measures, settings
 
 EVALUATION = 'evaluation.json'
 
@@ -73,7 +73,7 @@ def page(folder: Folder, graph: Graph | None, trouble: str = '') -> str:
         missing.insert(0, f'tfae evaluate --logdir={logdir}')
     changed = settings.changed(experiment)
     plots = curves.of_run(records)
-    return html.render(
+    return document.render(
         'run.html',
         plots,
         title=folder.path.resolve().name,
@@ -151,7 +151,7 @@ def duration(seconds: float) -> str:
 
 def _parts(folder: Folder) -> tuple[list[Part], list[dict[str, Any]]]:
     """The sections that have something to show, and pictures that belong to none of them."""
-    pictures, taking = defaultdict(list), html.Pictures()
+    pictures, taking = defaultdict(list), document.Pictures()
     for path in captions.figures(folder.path):
         said = captions.caption(path, os.fspath(folder.path))
         taken = taking.take(path)

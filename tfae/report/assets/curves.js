@@ -322,11 +322,12 @@
         enlarge(here) {
             const [x, y, width, height] = this.rectangle(here);
             this.start = null;
-            if (width >= LEAST_DRAG) {
-                const flat = height === this.height - TOP - BOTTOM;
-                const levels = [this.level(y + height), this.level(y)];
-                this.range = { x: [this.value(x), this.value(x + width)], y: flat ? null : levels };
-            }
+            // A click draws nothing anew: the second one of a double click must find what it hits.
+            this.marks.querySelectorAll('.drawn').forEach((node) => node.remove());
+            if (width < LEAST_DRAG) return;
+            const flat = height === this.height - TOP - BOTTOM;
+            const levels = [this.level(y + height), this.level(y)];
+            this.range = { x: [this.value(x), this.value(x + width)], y: flat ? null : levels };
             this.draw();
         }
     }
