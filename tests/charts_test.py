@@ -87,3 +87,18 @@ def test_matrices_show_parts_of_each_class(tmp_path, count):
     pixels = drawn(tmp_path / 'a.png')
     assert share(pixels, '#08306B') > 0.02  # all of the first class in one cluster
     assert share(pixels, '#6AAED6') > 0.04  # half of the second in each of two
+
+
+def test_errors_over_code_sizes_stand_where_they_are(tmp_path):
+    sizes = np.array([2, 8, 32])
+    ours = charts.Curve('dense', sizes, np.array([0.04, 0.01, 0.003]))
+    lengths = []
+    for factor in (1.0, 4.0):
+        theirs = charts.Curve('PCA', sizes, factor * np.array([0.05, 0.02, 0.01]))
+        charts.save_sizes(tmp_path / 'a.png', [ours, theirs], 'title')
+        pixels = drawn(tmp_path / 'a.png')
+        blue = np.abs(pixels - [0x00, 0x72, 0xB2]).max(-1) < 12
+        rows = np.flatnonzero(blue[:, :600].any(1))
+        lengths.append(np.ptp(rows))
+    assert lengths[1] < 0.8 * lengths[0]  # the axis holds the larger errors too
+    assert share(pixels, '#0072B2') > 0.002
