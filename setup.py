@@ -70,7 +70,7 @@ setup(
     # that a later upgrade brings.
     packages=[*find_packages(include=['tfae', 'tfae.*']), 'tfae._ops'],
     package_dir={'tfae._ops': 'ops'},
-    package_data={'tfae': ['recipes/*.flags', 'report/assets/*'], 'tfae._ops': ['*.cc', '*.h']},
+    package_data={'tfae': ['recipes/*.flags', '*/assets/*'], 'tfae._ops': ['*.cc', '*.h']},
     include_package_data=False,
     cmdclass={'build_py': BuildPackage, 'bdist_wheel': PlatformWheel},
 )

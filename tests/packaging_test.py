@@ -48,7 +48,7 @@ def sdist(tmp_path_factory):
     tree = folder / 'tree'
     shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(*LEFT_OUT))
     wanted = [*tree.glob('ops/*.*'), *tree.glob('tests/**/*.py'), *tree.glob('tfae/**/*.py')]
-    wanted += [*tree.glob('tfae/recipes/*.flags'), *tree.glob('tfae/report/assets/*')]
+    wanted += [*tree.glob('tfae/recipes/*.flags'), *tree.glob('tfae/*/assets/*')]
     archive, _ = build('sdist', tree, folder / 'dist')
     with tarfile.open(archive) as tar:
         tar.extractall(folder)

@@ -15,26 +15,30 @@ _KEPT = 0.98  # part of the points that a grid spans in each direction
 
 
 class Plane(NamedTuple):
-    """The plane through codes on which they are spread most, in the coordinates of codes."""
+    """The K directions in which codes are spread most, in the coordinates of codes."""
 
     origin: np.ndarray  # [Z]
-    axes: np.ndarray  # [2, Z], orthonormal
+    axes: np.ndarray  # [K, Z], orthonormal
     explained: float  # part of the variance of the codes that lies in it
 
     def flatten(self, codes: np.ndarray) -> np.ndarray:
-        """Codes `[N, Z]` -> coordinates `[N, 2]`."""
+        """Codes `[N, Z]` -> coordinates `[N, K]`."""
         return (codes - self.origin) @ self.axes.T
 
     def lift(self, points: np.ndarray) -> np.ndarray:
-        """Coordinates `[N, 2]` -> codes `[N, Z]` that lie in the plane."""
+        """Coordinates `[N, K]` -> codes `[N, Z]` that lie in the plane."""
         return self.origin + points @ self.axes
 
 
-def through(codes: np.ndarray) -> Plane:
-    """The plane of codes `[N, Z]`: their own coordinates where Z is 2, else PCA's first two."""
-    if codes.shape[1] == 2:
-        return Plane(np.zeros(2), np.eye(2), 1.0)
-    pca = PCA(2, svd_solver='covariance_eigh').fit(codes)
+def through(codes: np.ndarray, directions: int = 2) -> Plane:
+    """The plane of codes `[N, Z]`: their own coordinates where Z is 1 or 2, else PCA's first.
+
+    Of more than two `directions` it is no plane; K is never more than Z or N.
+    """
+    count, size = codes.shape
+    if size <= 2:
+        return Plane(np.zeros(size), np.eye(size), 1.0)
+    pca = PCA(min(directions, size, count), svd_solver='covariance_eigh').fit(codes)
     return Plane(pca.mean_, pca.components_, float(pca.explained_variance_ratio_.sum()))
 
 

@@ -1,0 +1,85 @@
+"""Serve a page on this machine where the decoder answers at once while the code is moved.
+
+Drag over the plane of codes, move their principal components, slide between two pictures, add the
+direction of a class or of a file that `tfae morph` wrote, and save what is seen as PNG. A GAN has
+no encoder: what it makes of codes from its prior takes the place of pictures.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from tfae import checks, running
+from tfae.commands import _flags
+from tfae.config import option
+from tfae.explorer import server, space
+from tfae.explorer.application import Application
+from tfae.folder import FIGURES
+
+_DIRECTIONS = 'morph.npz'
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(_flags.LookAtData):
+    """Where the page is served."""
+
+    count: int = option(5000, 'Pictures that become points, the first.')
+    port: int = option(0, 'Of the page; 0 takes one that is free.')
+    host: str = option(
+        '127.0.0.1',
+        'Address to serve on; any but this machine lets everybody who reaches it ask the decoder.',
+    )
+
+    def __post_init__(self):
+        checks.in_range('--count', self.count, 2, 100_000)
+        checks.in_range('--port', self.port, 0, 65_535)
+
+
+def main(argv: list[str]) -> int:
+    """Runs `tfae explore` until SIGINT or SIGTERM; returns the exit code 0.
+
+    Raises: UsageError or InputError as `_flags.LookAtData` does, or where the run has no decoder,
+      what `tfae morph` wrote is of other codes, or the port cannot be had.
+    """
+    flags = _flags.read('explore', __doc__, Config, argv)
+    with flags.open() as run, server.listen(flags.host, flags.port) as listening:
+        hosts = server.hosts(flags.host, listening.getsockname()[1])
+        application = _application(flags, run, hosts)
+        server.serve(listening, application, lambda: print(f'http://{hosts[0]}/', flush=True))
+    return 0
+
+
+def _application(flags: Config, run: running.Run, hosts: Sequence[str]) -> Application:
+    """The page of a run.
+
+    Raises: InputError if it has no decoder.
+    """
+    family = run.experiment.model
+    if run.built.inference.decoded is None:
+        raise checks.InputError(
+            f'{run.folder.path} is a run of the family {family}, which decodes no codes: there is '
+            f'nothing to explore'
+        )
+    size = run.built.model.code_size
+    numbers = 'one number' if size == 1 else f'{size} numbers'
+    about: dict[str, Any] = {
+        'title': run.experiment.data.dataset,
+        'model': f'{family}, a code of {numbers}, step {run.step:,}',
+        'classes': [],
+    }
+    labels, attributes = None, {}
+    if hasattr(run.built.inference.outputs, 'code'):
+        loaded, part = flags.load(run)
+        images = part.images[: flags.count]
+        codes = run.encode(images)
+        about |= {'pictures': f'{flags.split} pictures', 'classes': loaded.class_names}
+        if part.labels is not None:
+            labels = part.labels[: flags.count]
+            attributes = space.of_classes(codes, labels, loaded.class_names)
+    else:
+        codes = run.sample(flags.count)
+        images = run.decode(codes)
+        about |= {'pictures': 'pictures of codes from the prior'}
+    attributes |= space.of_file(run.folder.path / FIGURES / _DIRECTIONS, size)
+    known = space.Space(codes, attributes)
+    return Application(about, known, images, labels, run.decode, hosts)

@@ -1,0 +1,210 @@
+"""The page over HTTP: what it is made of, what it knows of a run, and the decoder's answers.
+
+    GET  /, /explorer.css, /*.js, /icon.svg    the page
+    GET  /space                                JSON: what can be moved, and how far
+    GET  /gallery.png                          the pictures to choose from
+    GET  /pictures/<place>                     one of them, as bytes
+    POST /decode                               a move (`moves.py`) -> the decoder's answer, as bytes
+    POST /save                                 a move with a scale -> the same as PNG, to keep
+
+Bytes are rows of pixels, K a pixel; the headers X-Height, X-Width and X-Channels tell how many,
+X-Start and X-Place the components of the code before and after attributes were added. Whatever is
+wrong is answered with one line of text.
+
+Only the page itself is answered: a Host or an Origin of any other name is refused, so that no other
+page that the reader has open reaches this one, not even by a name that it makes point here.
+"""
+
+import json
+import pathlib
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+import numpy as np
+from werkzeug import exceptions, routing
+from werkzeug.wrappers import Request, Response
+
+from tfae.explorer import moves, pictures
+from tfae.explorer.space import WAYS, Space
+
+_ASSETS = pathlib.Path(__file__).parent / 'assets'
+_KINDS = {
+    '.html': 'text/html; charset=utf-8',
+    '.css': 'text/css; charset=utf-8',
+    '.js': 'text/javascript; charset=utf-8',
+    '.svg': 'image/svg+xml',
+}
+_BODY = 16_384  # bytes
+_HEADERS = {
+    'Content-Security-Policy': "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    'X-Content-Type-Options': 'nosniff',
+    'X-Frame-Options': 'DENY',
+    'Referrer-Policy': 'no-referrer',
+    'Cross-Origin-Resource-Policy': 'same-origin',
+    'Cache-Control': 'no-store',  # the next run may have the same port
+}
+
+
+class _Request(Request):
+    max_content_length = _BODY
+
+
+class Application:
+    """A WSGI application over one decoder."""
+
+    def __init__(
+        self,
+        about: dict[str, Any],
+        space: Space,
+        images: np.ndarray,
+        labels: np.ndarray | None,
+        decode: Callable[[np.ndarray], np.ndarray],
+        hosts: Collection[str],
+    ):
+        """Takes what the page is to show.
+
+        Args:
+          about: of the run, in words: `title`, `model`, `pictures`, and the `classes` by number.
+          space: of the codes of the pictures.
+          images: `[N, H, W, C]`, whose codes the space holds.
+          labels: `[N]` or None.
+          decode: codes `[1, Z]` -> pictures `[1, H, W, C]`; called by one thread at a time.
+          hosts: `name:port` by which the page may be asked for.
+        """
+        self._space, self._images, self._decode = space, images, decode
+        self._hosts = {host.lower() for host in hosts}
+        self._lock = threading.Lock()
+        ways = tuple(WAYS)
+        self._limits = moves.Limits(len(space.centre), len(images), len(space.names), ways)
+        chosen = pictures.gallery(labels, len(images))
+        self._gallery = pictures.png(pictures.sheet([pictures.shown(images[i]) for i in chosen]))
+        self._known = json.dumps(about | _described(space, images[0], labels, chosen))
+        self._files = {
+            '/' if path.name == 'index.html' else f'/{path.name}': (
+                path.read_bytes(),
+                _KINDS[path.suffix],
+            )
+            for path in sorted(_ASSETS.iterdir())
+        }
+        self._routes = routing.Map(
+            [
+                *(routing.Rule(path, endpoint=self._file, methods=['GET']) for path in self._files),
+                routing.Rule('/space', endpoint=self._space_known, methods=['GET']),
+                routing.Rule('/gallery.png', endpoint=self._gallery_shown, methods=['GET']),
+                routing.Rule('/pictures/<int:place>', endpoint=self._picture, methods=['GET']),
+                routing.Rule('/decode', endpoint=self._answer, methods=['POST']),
+                routing.Rule('/save', endpoint=self._save, methods=['POST']),
+            ],
+            strict_slashes=False,
+            merge_slashes=False,
+        )
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answers one request, as WSGI has it."""
+        request = _Request(environ)
+        try:
+            self._refuse_strangers(request)
+            endpoint, values = self._routes.bind_to_environ(environ).match()
+            response = endpoint(request, **values)
+        except exceptions.HTTPException as error:
+            text = f'{error.code} {error.name}: {error.description}'
+            response = Response(f'{" ".join(text.split())}\n', error.code, mimetype='text/plain')
+            if isinstance(error, exceptions.MethodNotAllowed) and error.valid_methods:
+                response.allow.update(error.valid_methods)
+        response.headers.update(_HEADERS)
+        return response(environ, start_response)
+
+    def _refuse_strangers(self, request: Request) -> None:
+        host, origin = request.headers.get('Host', ''), request.headers.get('Origin')
+        if host.lower() not in self._hosts:
+            raise exceptions.Forbidden(f'the page is not at {host[:100]!r}')
+        if origin is not None and origin.lower() not in {f'http://{h}' for h in self._hosts}:
+            raise exceptions.Forbidden(f'pages of {origin[:100]!r} may not ask here')
+
+    def _file(self, request: Request) -> Response:
+        content, kind = self._files[request.path]
+        return Response(content, content_type=kind)
+
+    def _space_known(self, _: Request) -> Response:
+        return Response(self._known, mimetype='application/json')
+
+    def _gallery_shown(self, _: Request) -> Response:
+        return Response(self._gallery, mimetype='image/png')
+
+    def _picture(self, _: Request, place: int) -> Response:
+        if place >= len(self._images):
+            raise exceptions.NotFound(f'there are {len(self._images)} pictures')
+        picture = pictures.shown(self._images[place])
+        return _raw(picture)
+
+    def _answer(self, request: Request) -> Response:
+        move = self._move(request)
+        start = self._space.code(move)
+        code = start + self._space.added(move)
+        picture, seconds = self._decoded(code)
+        response = _raw(picture)
+        for name, place in (('X-Start', start), ('X-Place', code)):
+            numbers = self._space.place(place)
+            response.headers[name] = ','.join(f'{number:.6g}' for number in numbers)
+        response.headers['Server-Timing'] = f'decode;dur={1000 * seconds:.3f}'
+        return response
+
+    def _save(self, request: Request) -> Response:
+        move = self._move(request, scaled=True)
+        code = self._space.code(move) + self._space.added(move)
+        words = {'Software': 'tfae explore', 'Code': json.dumps([round(x, 6) for x in code])}
+        content = pictures.png(self._decoded(code)[0], move.scale, words)
+        response = Response(content, mimetype='image/png')
+        response.headers['Content-Disposition'] = 'attachment; filename="decoded.png"'
+        return response
+
+    def _move(self, request: Request, scaled: bool = False) -> moves.Move:
+        if request.mimetype != 'application/json':
+            raise exceptions.UnsupportedMediaType('the body must be application/json')
+        try:
+            return moves.read(request.get_data(), self._limits, scaled)
+        except ValueError as error:
+            raise exceptions.BadRequest(str(error)) from None
+
+    def _decoded(self, code: np.ndarray) -> tuple[np.ndarray, float]:
+        """The decoder's picture, uint8 `[H, W, K]`, and the seconds that it took."""
+        with self._lock:
+            start = time.perf_counter()
+            picture = self._decode(code[None])[0]
+            seconds = time.perf_counter() - start
+        return pictures.shown(picture), seconds
+
+
+def _raw(picture: np.ndarray) -> Response:
+    """A picture `[H, W, K]` as its bytes."""
+    response = Response(picture.tobytes(), mimetype='application/octet-stream')
+    for name, size in zip(('X-Height', 'X-Width', 'X-Channels'), picture.shape, strict=True):
+        response.headers[name] = str(size)
+    return response
+
+
+def _described(
+    space: Space, image: np.ndarray, labels: np.ndarray | None, chosen: list[int]
+) -> dict[str, Any]:
+    """What the page needs to know of the codes."""
+    components = [
+        {'low': low, 'high': high, 'centre': centre, 'share': share}
+        for (low, high), centre, share in zip(space.bounds, space.centre, space.shares, strict=True)
+    ]
+    return {
+        'shape': pictures.shown(image).shape,
+        'size': space.codes.shape[1],
+        'count': len(space.codes),
+        'components': components,
+        'points': space.coordinates[:, :2].round(4).tolist(),
+        'labels': None if labels is None else labels.tolist(),
+        'attributes': space.names,
+        'strength': moves.STRENGTH,
+        'scale': moves.SCALE,
+        'ways': tuple(WAYS),
+        'gallery': chosen,
+    }

@@ -1,0 +1,175 @@
+// The plane of the first two components: codes of pictures as points, and one point that is moved.
+
+const COLOURS = 10, FINE = 100, COARSE = 10;
+const MARGIN = { left: 40, right: 10, top: 10, bottom: 30 };
+
+const middle = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
+
+// Round numbers within [low, high], about `wanted` of them.
+function ticks(low, high, wanted) {
+    const rough = (high - low) / wanted, ten = 10 ** Math.floor(Math.log10(rough));
+    const step = [1, 2, 5, 10].map((k) => k * ten).find((width) => width >= rough);
+    const found = [];
+    for (let k = Math.ceil(low / step); k * step <= high; k++) found.push(Number((k * step).toPrecision(6)));
+    return found;
+}
+
+export class Plane {
+    // `moved([x, y])` is called while the point is dragged.
+    constructor(canvas, space, names, moved) {
+        Object.assign(this, { canvas, space, names, moved });
+        this.x = [space.components[0].low, space.components[0].high];
+        this.y = [space.components[1].low, space.components[1].high];
+        this.wanted = this.answered = null; // where the point was dragged to, where its code is
+        this.path = []; // ends of the way between two pictures
+        canvas.addEventListener('pointerdown', (event) => {
+            if (event.button) return;
+            canvas.setPointerCapture(event.pointerId);
+            this.drag(event);
+        });
+        canvas.addEventListener('pointermove', (event) => {
+            if (canvas.hasPointerCapture(event.pointerId)) this.drag(event);
+        });
+        canvas.addEventListener('keydown', (event) => this.key(event));
+        new ResizeObserver(() => this.redraw()).observe(canvas);
+        matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.redraw());
+    }
+
+    drag(event) {
+        const box = this.canvas.getBoundingClientRect();
+        const part = (value, from, to) => Math.min(1, Math.max(0, (value - from) / (to - from)));
+        const across = part(event.clientX - box.left, MARGIN.left, this.width - MARGIN.right);
+        const down = part(event.clientY - box.top, MARGIN.top, this.height - MARGIN.bottom);
+        this.moved([
+            this.x[0] + across * (this.x[1] - this.x[0]),
+            this.y[1] - down * (this.y[1] - this.y[0]),
+        ]);
+    }
+
+    key(event) {
+        const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+        if (!way || event.ctrlKey || event.metaKey || event.altKey) return;
+        event.preventDefault();
+        const steps = event.shiftKey ? COARSE : FINE, from = this.wanted ?? this.answered;
+        const next = (k, [low, high]) => Math.min(high, Math.max(low, from[k] + way[k] * (high - low) / steps));
+        this.moved([next(0, this.x), next(1, this.y)]);
+    }
+
+    // Shows the point: where it was moved to, if it was moved here, and where its code lies.
+    show(wanted, answered, path) {
+        Object.assign(this, { wanted, answered, path });
+        this.overlay();
+    }
+
+    px(x) { return MARGIN.left + (x - this.x[0]) / (this.x[1] - this.x[0]) * (this.width - MARGIN.left - MARGIN.right); }
+
+    py(y) { return MARGIN.top + (this.y[1] - y) / (this.y[1] - this.y[0]) * (this.height - MARGIN.top - MARGIN.bottom); }
+
+    redraw() {
+        const ratio = devicePixelRatio || 1;
+        [this.width, this.height] = [this.canvas.clientWidth, this.canvas.clientHeight];
+        if (!this.width) return;
+        for (const canvas of [this.canvas, this.ground ??= document.createElement('canvas')]) {
+            canvas.width = Math.round(this.width * ratio);
+            canvas.height = Math.round(this.height * ratio);
+        }
+        const style = getComputedStyle(document.documentElement);
+        this.colour = (name) => style.getPropertyValue(`--${name}`).trim();
+        const context = this.ground.getContext('2d');
+        context.setTransform(ratio, 0, 0, ratio, 0, 0);
+        this.drawAxes(context);
+        this.drawPoints(context);
+        this.overlay();
+    }
+
+    drawAxes(context) {
+        context.font = `12px ${getComputedStyle(document.body).fontFamily}`;
+        context.fillStyle = this.colour('quiet');
+        context.strokeStyle = this.colour('edge');
+        const right = this.width - MARGIN.right, bottom = this.height - MARGIN.bottom;
+        const line = (...ends) => { context.beginPath(); context.moveTo(...ends[0]); context.lineTo(...ends[1]); context.stroke(); };
+        const [across, up] = this.names.map((name) => context.measureText(name).width + 16);
+        context.textAlign = 'center';
+        for (const x of ticks(...this.x, 6)) {
+            line([this.px(x), MARGIN.top], [this.px(x), bottom]);
+            if (this.px(x) < right - across) context.fillText(x, this.px(x), bottom + 15);
+        }
+        context.textAlign = 'right';
+        for (const y of ticks(...this.y, 6)) {
+            line([MARGIN.left, this.py(y)], [right, this.py(y)]);
+            if (this.py(y) > MARGIN.top + up) context.fillText(y, MARGIN.left - 5, this.py(y) + 4);
+        }
+        context.fillText(this.names[0], right, bottom + 15);
+        context.save();
+        context.translate(MARGIN.left - 8, MARGIN.top);
+        context.rotate(-Math.PI / 2);
+        context.fillText(this.names[1], 0, 0);
+        context.restore();
+    }
+
+    drawPoints(context) {
+        const { points, labels, classes } = this.space;
+        const groups = new Map();
+        points.forEach((point, i) => {
+            const group = labels ? labels[i] : -1;
+            if (!groups.has(group)) groups.set(group, []);
+            groups.get(group).push(point);
+        });
+        context.save();
+        context.beginPath();
+        context.rect(MARGIN.left, MARGIN.top, this.width - MARGIN.left - MARGIN.right, this.height - MARGIN.top - MARGIN.bottom);
+        context.clip();
+        const tint = (group) => (group < 0 ? this.colour('accent') : this.colour(`c${group % COLOURS}`));
+        context.globalAlpha = 0.55;
+        // In the order of the pictures: a class drawn last would hide the others.
+        points.forEach(([x, y], i) => {
+            context.fillStyle = tint(labels ? labels[i] : -1);
+            context.beginPath();
+            context.arc(this.px(x), this.py(y), points.length > 1000 ? 1.7 : 2.6, 0, 7);
+            context.fill();
+        });
+        context.globalAlpha = 1;
+        context.font = `700 15px ${getComputedStyle(document.body).fontFamily}`;
+        Object.assign(context, { textAlign: 'center', textBaseline: 'middle', lineJoin: 'round', lineWidth: 4 });
+        context.strokeStyle = this.colour('card');
+        for (const [group, members] of groups) {
+            if (group < 0) continue;
+            const at = [0, 1].map((k) => middle(members.map((point) => point[k])));
+            const word = classes[group] ?? String(group);
+            context.fillStyle = tint(group);
+            context.strokeText(word, this.px(at[0]), this.py(at[1]));
+            context.fillText(word, this.px(at[0]), this.py(at[1]));
+        }
+        context.restore();
+    }
+
+    overlay() {
+        if (!this.ground || !this.width) return;
+        const context = this.canvas.getContext('2d'), ratio = devicePixelRatio || 1;
+        context.setTransform(1, 0, 0, 1, 0, 0);
+        context.clearRect(0, 0, this.canvas.width, this.canvas.height);
+        context.drawImage(this.ground, 0, 0);
+        context.setTransform(ratio, 0, 0, ratio, 0, 0);
+        const at = ([x, y]) => [this.px(x), this.py(y)];
+        const stroke = (width, colour) => { context.lineWidth = width; context.strokeStyle = this.colour(colour); context.stroke(); };
+        const twice = () => { stroke(5, 'card'); stroke(2, 'text'); };
+        const route = this.path.length ? this.path : [this.wanted, this.answered].filter(Boolean);
+        if (route.length > 1) {
+            context.beginPath();
+            route.forEach((point) => context.lineTo(...at(point)));
+            context.setLineDash([4, 3]);
+            stroke(1.5, 'text');
+            context.setLineDash([]);
+        }
+        if (this.wanted && this.answered) {
+            context.beginPath();
+            context.arc(...at(this.wanted), 3, 0, 7);
+            context.fillStyle = this.colour('text');
+            context.fill();
+        }
+        if (!this.answered) return;
+        context.beginPath();
+        context.arc(...at(this.answered), 8, 0, 7);
+        twice();
+    }
+}

@@ -1,0 +1,122 @@
+"""What the page may ask for: JSON -> a move that is checked in every number.
+
+    {"between": {"pictures": [3, 17], "part": 0.4, "way": "linear"}, "components": [...],
+     "strengths": [...]}
+
+The code is that between the pictures, or the mean code if `between` is null; then its components
+become those that are given, unless `components` is null; then the attributes are added.
+
+K components, A attributes.
+"""
+
+import json
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+import numpy as np
+
+STRENGTH = 3.0  # most that an attribute is added, in its own length
+SCALE = 32  # pixels that one pixel becomes in a file, at most
+
+_FARTHEST = 1e6  # of a component
+_SHOWN = 60  # characters of a wrong value
+
+
+class Between(NamedTuple):
+    """A point on the way between two pictures."""
+
+    first: int
+    second: int
+    part: float  # in [0, 1]
+    way: str
+
+
+class Move(NamedTuple):
+    """A point in the space of codes, and how large it is to be drawn."""
+
+    between: Between | None
+    components: np.ndarray | None  # [K]
+    strengths: np.ndarray  # [A]
+    scale: int
+
+
+class Limits(NamedTuple):
+    """What a move must fit."""
+
+    components: int
+    pictures: int
+    attributes: int
+    ways: Collection[str]
+
+
+def read(body: bytes, limits: Limits, scaled: bool = False) -> Move:
+    """The move that a request asks for; `scaled` ones name the `scale` of a file too.
+
+    Raises: ValueError with one line that says what came and what is wanted.
+    """
+    try:
+        found = json.loads(body, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise ValueError('the body is no JSON of finite numbers') from None
+    _has('the body', found, ('between', 'components', 'strengths', *(['scale'] if scaled else [])))
+    between, components = found['between'], found['components']
+    return Move(
+        None if between is None else _between(between, limits),
+        None
+        if components is None
+        else _numbers('components', components, limits.components, _FARTHEST),
+        _numbers('strengths', found['strengths'], limits.attributes, STRENGTH),
+        _whole('scale', found['scale'], 1, SCALE) if scaled else 1,
+    )
+
+
+def _between(value: Any, limits: Limits) -> Between:
+    _has('between', value, ('pictures', 'part', 'way'))
+    last = limits.pictures - 1
+    first, second = (
+        _whole('pictures', x, 0, last) for x in _list('pictures', value['pictures'], 2)
+    )
+    way = value['way']
+    if not isinstance(way, str) or way not in limits.ways:
+        raise _wrong('way', way, f'one of {", ".join(limits.ways)}')
+    return Between(first, second, _number('part', value['part'], 0, 1), way)
+
+
+def _refuse(text: str) -> float:
+    raise ValueError(text)
+
+
+def _wrong(who: str, came: Any, wanted: str) -> ValueError:
+    text = repr(came)
+    if len(text) > _SHOWN:
+        text = f'{text[:_SHOWN]} ...'
+    return ValueError(f'{who} is {text}; it must be {wanted}')
+
+
+def _has(who: str, value: Any, keys: tuple[str, ...]) -> None:
+    if not isinstance(value, dict) or value.keys() != set(keys):
+        raise _wrong(who, value, f'an object of {", ".join(keys)}')
+
+
+def _list(who: str, value: Any, count: int) -> list:
+    if not isinstance(value, list) or len(value) != count:
+        raise _wrong(who, value, f'a list of {count}')
+    return value
+
+
+def _number(who: str, value: Any, low: float, high: float) -> float:
+    # An int may be too large for a float, but is compared with one all the same.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise _wrong(who, value, f'a number in [{low:g}, {high:g}]')
+    return float(value)
+
+
+def _whole(who: str, value: Any, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise _wrong(who, value, f'a whole number in [{low}, {high}]')
+    return value
+
+
+def _numbers(who: str, value: Any, count: int, most: float) -> np.ndarray:
+    values = [_number(who, number, -most, most) for number in _list(who, value, count)]
+    return np.array(values, np.float64)

@@ -1,0 +1,68 @@
+"""Serves the page on one port of this machine until it is told to end."""
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from werkzeug import serving
+
+from tfae import checks
+from tfae.interrupt import Interrupt
+
+_HERE = ('localhost', '127.0.0.1', '[::1]')
+_IDLE = 30  # seconds that a connection may say nothing
+_LOOK = 0.1  # seconds between two looks for a signal
+
+
+class _Handler(serving.WSGIRequestHandler):
+    timeout = _IDLE
+
+    def version_string(self) -> str:
+        return 'tfae'
+
+    def log_request(self, *_: Any) -> None:
+        pass
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 is one that is free.
+
+    Raises: InputError that names host and port if another program has them, or they cannot be had.
+    """
+    if not re.fullmatch(r'[\w.:%-]+', host):
+        raise checks.UsageError(f'--host is {host!r}; it must be a name or an address')
+    family = socket.AF_INET6 if ':' in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise checks.InputError(
+            f'--host {host}, --port {port} cannot be served: {error.strerror}; --port=0 takes one '
+            f'that is free'
+        ) from None
+
+
+def hosts(host: str, port: int) -> list[str]:
+    """What may stand in the header Host of a request to the page, the page's own address first."""
+    found = dict.fromkeys([f'[{host}]' if ':' in host else host, *_HERE])
+    # A browser leaves out the port of http.
+    bare = list(found) if port == 80 else []
+    return [f'{name}:{port}' for name in found] + bare
+
+
+def serve(listening: socket.socket, application: Callable, announce: Callable[[], None]) -> None:
+    """Serves until SIGINT or SIGTERM; calls `announce` once requests are answered."""
+    host, port = listening.getsockname()[:2]
+    server = serving.make_server(
+        host, port, application, threaded=True, request_handler=_Handler, fd=listening.fileno()
+    )
+    thread = threading.Thread(target=server.serve_forever, args=[_LOOK], daemon=True)
+    with Interrupt() as interrupt:
+        thread.start()
+        announce()
+        while not interrupt.number:
+            time.sleep(_LOOK)
+    server.shutdown()
+    thread.join()
