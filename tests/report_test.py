@@ -132,7 +132,7 @@ def test_variables_are_those_of_the_graph_with_their_shapes(run):
         shape = ' × '.join(map(str, value.shape))
         assert f'{name} {shape} float32 {value.size:,}' in page.text
     total = sum(value.size for value in found.values())
-    assert f'trainable_variables : {len(found)} variables, {total:,} numbers' in page.text
+    assert f'trainable_variables : {len(found)} variables, {total:,} in all' in page.text
 
 
 def test_flags_that_differ_come_first_and_make_the_run_again(run):
@@ -239,7 +239,7 @@ def test_a_page_that_cannot_be_written_is_refused_and_leaves_nothing(run):
 
 
 def test_baselines_stand_beside_and_the_better_one_is_marked():
-    found = {'split': 'test', 'mse': 0.5, 'pca_mse': 0.25, 'probe_error': 0.1}
+    found = {'split': 'test', 'kmeans_nmi': 0.5, 'mse': 0.5, 'pca_mse': 0.25, 'probe_error': 0.1}
     found |= {'pca_probe_error': 0.2, 'pixels_probe_error': 0.05, 'pixel_size': 3}
     found |= {
         'probe_error_100_labels': [0.125, 0.01],
@@ -249,6 +249,7 @@ def test_baselines_stand_beside_and_the_better_one_is_marked():
     table = measures.beside(found)
     assert table.columns == ['this run', 'PCA, same code size', 'pixels']
     rows = {row.words: row for row in table.rows}
+    assert next(iter(rows)) == 'mean squared error'
     cells = {words: [cell.text for cell in row.cells] for words, row in rows.items()}
     best = {words: [cell.best for cell in row.cells].index(True) for words, row in rows.items()
             if any(cell.best for cell in row.cells)}  # fmt: skip
@@ -256,6 +257,7 @@ def test_baselines_stand_beside_and_the_better_one_is_marked():
     assert cells['classes that a linear probe tells wrong'] == ['10.00', '20.00', '5.000']
     assert cells['linear probe, 100 labels: error'] == ['12.50 ± 1.00', '–', '–']
     assert cells['pixels: size'] == ['3', '–', '–']
+    assert cells['k-means: normalised mutual information'] == ['0.5000', '–', '–']
     assert cells['kind: a'] == ['1', '–', '–']
     assert cells['divergence of each number of the code'] == ['2 from 2.000 to 3.000', '–', '–']
     assert best == {'mean squared error': 1, 'classes that a linear probe tells wrong': 2}

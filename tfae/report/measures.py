@@ -80,6 +80,8 @@ _KNOWN = {
     'frechet': Measure('Frechet distance of the samples', 'of codes of the classifier', better=-1),
     'real_frechet': Measure('Frechet distance of as many real pictures', 'of the same codes'),
     'count': Measure('samples', 'pictures'),
+    'classes': Measure('samples that the classifier takes for', 'pictures'),
+    'classes_seen': Measure('classes that it sees in samples', 'classes'),
     'fitted': Measure('pictures that it was fitted to', 'pictures'),
     'loss': Measure('loss', 'what training makes small'),
     'validation_loss': Measure('loss of the validation part', 'as the loss'),
@@ -107,8 +109,8 @@ _ENDINGS = {
 
 def measure(name: str) -> Measure:
     """How the number of this name is told; one that nobody knows by its name."""
-    if name in _KNOWN:
-        return _KNOWN[name]
+    if told := _KNOWN.get(name) or _ENDINGS.get(name):
+        return told
     for pattern, words in _FORMS:
         if found := re.fullmatch(pattern, name):
             inner = measure(found[1])
@@ -136,7 +138,7 @@ def number(value: Any, factor: float = 1.0) -> str:
         scaled = value * factor
         if not math.isfinite(scaled):
             return str(scaled)
-        return f'{scaled:,.0f}' if 10_000 <= abs(scaled) < 1e15 else f'{scaled:#.4g}'.rstrip('.')
+        return f'{scaled:,.0f}' if 1000 <= abs(scaled) < 1e15 else f'{scaled:#.4g}'.rstrip('.')
     if isinstance(value, list) and all(isinstance(v, int | float) for v in value):
         return f'{len(value)} from {number(min(value))} to {number(max(value))}' if value else '0'
     return ', '.join(map(str, value)) if isinstance(value, list) else str(value)
@@ -145,7 +147,8 @@ def number(value: Any, factor: float = 1.0) -> str:
 def beside(found: Mapping[str, Any], own: str = OWN) -> Table:
     """A table of what a verb wrote, with a column for each baseline that it measured too.
 
-    A mapping becomes a row for each of its keys; conditions and `confusion` have no row.
+    What a baseline has too comes first. A mapping becomes a row for each of its keys; conditions
+    and `confusion` have no row.
     """
     flat = flattened(found)
     bases = dict.fromkeys(_of_whom(name, flat)[1] for name in flat)
@@ -157,8 +160,8 @@ def beside(found: Mapping[str, Any], own: str = OWN) -> Table:
         for column in columns[1:]:
             prefixes = [prefix for prefix in BASELINES if BASELINES[prefix] == column]
             values.append(next((flat[p + base] for p in prefixes if p + base in flat), None))
-        rows.append(row(base, values))
-    return Table(columns, rows)
+        rows.append((values.count(None) == len(values) - 1, row(base, values)))
+    return Table(columns, [line for _, line in sorted(rows, key=lambda pair: pair[0])])
 
 
 def row(name: str, values: list[Any]) -> Row:

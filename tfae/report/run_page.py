@@ -145,8 +145,8 @@ def duration(seconds: float) -> str:
     """A length of time as people say it."""
     if seconds < 100:
         return f'{seconds:.3g} s'
-    minutes = seconds / 60
-    return f'{minutes:.0f} min' if minutes < 100 else f'{minutes / 60:.1f} h'
+    minutes, rest = divmod(round(seconds), 60)
+    return f'{minutes} min {rest} s' if minutes < 100 else f'{minutes / 60:.1f} h'
 
 
 def _parts(folder: Folder) -> tuple[list[Part], list[dict[str, Any]]]:
