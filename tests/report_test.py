@@ -6,6 +6,7 @@ import hashlib
 import html.parser
 import importlib
 import json
+import os
 import re
 import shutil
 
@@ -202,6 +203,18 @@ def test_what_comes_from_files_stays_text(copy):
     plots = json.loads(page.scripts[0])
     assert [plot['title'] for plot in plots if 'script' in plot['title']]
     assert plots[0]['bands'][-1]['label'] == PLANTED
+
+
+@pytest.mark.parametrize('content', ['', '[1]', '{"mse": null, "confusion": 3}', '\x00\xff'])
+def test_files_that_are_not_as_verbs_write_them_do_no_harm(copy, content):
+    for name in ('evaluation.json', 'metrics.jsonl', 'anomaly.json', 'figures/probe.json'):
+        (copy / name).write_bytes(content.encode('latin-1'))
+    (copy / 'figures' / 'samples.json').write_text('{"kind": "\\ud800"}')
+    (copy / 'figures' / os.fsdecode(b'\xff.png')).write_bytes(b'')
+    page = Reader(run_page.page(Folder(copy), None, 'a reason'))
+    assert 'kind ?' in page.text
+    assert '?.png is left out: it cannot be read' in page.text
+    assert page.text.encode()
 
 
 def test_a_picture_that_is_too_large_or_none_is_left_out_with_a_reason(tmp_path):
