@@ -52,12 +52,18 @@ def hosts(host: str, port: int) -> list[str]:
     return [f'{name}:{port}' for name in found] + bare
 
 
+def bound(listening: socket.socket, application: Callable) -> serving.BaseWSGIServer:
+    """A server of this application on a socket that listens; each request has its own thread."""
+    host, port = listening.getsockname()[:2]
+    fd = listening.fileno()
+    return serving.make_server(
+        host, port, application, threaded=True, request_handler=_Handler, fd=fd
+    )
+
+
 def serve(listening: socket.socket, application: Callable, announce: Callable[[], None]) -> None:
     """Serves until SIGINT or SIGTERM; calls `announce` once requests are answered."""
-    host, port = listening.getsockname()[:2]
-    server = serving.make_server(
-        host, port, application, threaded=True, request_handler=_Handler, fd=listening.fileno()
-    )
+    server = bound(listening, application)
     thread = threading.Thread(target=server.serve_forever, args=[_LOOK], daemon=True)
     with Interrupt() as interrupt:
         thread.start()

@@ -40,7 +40,7 @@ export class Plane {
         const part = (value, from, to) => Math.min(1, Math.max(0, (value - from) / (to - from)));
         const across = part(event.clientX - box.left, MARGIN.left, this.width - MARGIN.right);
         const down = part(event.clientY - box.top, MARGIN.top, this.height - MARGIN.bottom);
-        this.moved([
+        this.go([
             this.x[0] + across * (this.x[1] - this.x[0]),
             this.y[1] - down * (this.y[1] - this.y[0]),
         ]);
@@ -52,7 +52,14 @@ export class Plane {
         event.preventDefault();
         const steps = event.shiftKey ? COARSE : FINE, from = this.wanted ?? this.answered;
         const next = (k, [low, high]) => Math.min(high, Math.max(low, from[k] + way[k] * (high - low) / steps));
-        this.moved([next(0, this.x), next(1, this.y)]);
+        this.go([next(0, this.x), next(1, this.y)]);
+    }
+
+    // The point follows at once; where its code lies comes with the answer.
+    go(point) {
+        this.wanted = point;
+        this.overlay();
+        this.moved(point);
     }
 
     // Shows the point: where it was moved to, if it was moved here, and where its code lies.
