@@ -38,9 +38,10 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
+        # Python adds the address to the words of the system.
+        why = str(error.strerror).partition(' (while ')[0]
         raise checks.InputError(
-            f'--host {host}, --port {port} cannot be served: {error.strerror}; --port=0 takes one '
-            f'that is free'
+            f'--host {host}, --port {port} cannot be served: {why}; --port=0 takes one that is free'
         ) from None
 
 
