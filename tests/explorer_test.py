@@ -504,8 +504,8 @@ def text(driver, name):
     return element(driver, name).text
 
 
-def seen(driver):
-    """What is on the canvas of the answer, `[H, W]`."""
+def seen(driver, channels=1):
+    """What is on the canvas of the answer, `[H, W]` or `[H, W, 3]`."""
     script = """
         const canvas = document.getElementById('answer');
         const copy = new OffscreenCanvas(canvas.width, canvas.height);
@@ -515,7 +515,7 @@ def seen(driver):
         return [canvas.height, canvas.width, Array.from(data)];
     """
     height, width, values = driver.execute_script(script)
-    return np.array(values).reshape(height, width, 4)[..., 0]
+    return np.array(values).reshape(height, width, 4)[..., :channels].squeeze()
 
 
 def slide(driver, name, value):
@@ -639,6 +639,16 @@ def test_the_saved_file_is_what_the_canvas_shows(opened, tmp_path):
     with Image.open(path) as image:
         assert np.array_equal(np.asarray(image), np.kron(seen(opened), np.ones([7, 7], int)))
     assert browsers.complaints(opened) == []
+
+
+def test_a_coloured_answer_has_its_colours(browser):
+    colours = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]], [[9, 8, 7], [255] * 3, [0] * 3]])
+    run = types.SimpleNamespace(decode=lambda codes: colours[None] / 255)
+    codes = np.random.RandomState(0).normal(size=[200, 2])
+    with served(lambda hosts: page(run, codes, hosts)) as address:
+        browser.get(address)
+        waited(browser, lambda: 'ms' in text(browser, 'time'))
+        assert np.array_equal(seen(browser, 3), colours)
 
 
 def test_only_the_newest_of_many_moves_is_asked_for_next(opened, run, codes):

@@ -1,6 +1,7 @@
 """`tfae explore`: it says where the page is, serves it, and ends when it is told to."""
 
 import http.client
+import importlib.util
 import json
 import signal
 import socket
@@ -139,6 +140,18 @@ def test_a_code_of_one_number_has_a_slider_and_no_plane(folder):
 )
 def test_what_cannot_be_explored_is_refused(folder, words, code, text):
     assert text in tfae_program.run('explore', *words.split(), cwd=folder).refusal(code)
+
+
+def test_the_benchmark_times_every_move(folder):
+    path = tfae_program.ROOT / 'tools' / 'bench' / 'explorer.py'
+    spec = importlib.util.spec_from_file_location('bench_explorer', path)
+    bench = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bench)
+    served = Served(folder, '--logdir=run')
+    times = bench.measured(served.host, 7)
+    assert times.shape == (7, 2)
+    assert np.all((times[:, 1] > 0) & (times[:, 1] < times[:, 0]))
+    assert served.end().code == 0
 
 
 def test_a_port_in_use_is_refused(folder):
