@@ -62,7 +62,7 @@ class Page {
             (value) => this.walk({ [k]: value }),
         ));
         const [inside, all] = [components.reduce((sum, { share }) => sum + share, 0), components.length >= size];
-        say('walk-note', `At least ±3 standard deviations${all ? '' : `; together ${(100 * inside).toFixed(0)} %`}`);
+        say('walk-note', `At least ±3 standard deviations${all ? '' : `; ${(100 * inside).toFixed(0)} % of the variance`}`);
         this.showStrength = attributes.map((name, k) => slider(
             at('attributes'), `attribute-${k}`, name, '', [-strength, strength],
             (value) => { this.strengths[k] = Math.abs(value) < strength / 100 ? 0 : value; this.update(); },
