@@ -81,5 +81,6 @@ def _application(flags: Config, run: running.Run, hosts: Sequence[str]) -> Appli
         images = run.decode(codes)
         about |= {'pictures': 'pictures of codes from the prior'}
     attributes |= space.of_file(run.folder.path / FIGURES / _DIRECTIONS, size)
+    run.decode(codes[:1])  # the first call prepares the graph, which takes far longer than it
     known = space.Space(codes, attributes)
     return Application(about, known, images, labels, run.decode, hosts)

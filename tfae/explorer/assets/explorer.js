@@ -143,7 +143,7 @@ class Page {
         this.times = [...this.times.slice(1 - KEPT), milliseconds];
         const median = this.times.toSorted((a, b) => a - b)[this.times.length >> 1];
         say('time', `Answered in ${milliseconds.toFixed(1)} ms, decoder ${picture.decoder.toFixed(1)} ms`);
-        say('median', `Median of ${this.times.length} answers ${median.toFixed(1)} ms`);
+        say('median', `Median of ${this.times.length}: ${median.toFixed(1)} ms`);
         if (this.sliding) {
             this.place = picture.start;
             this.place.forEach((value, k) => this.showPlace[k](value));
