@@ -250,6 +250,17 @@ def test_the_decoder_is_asked_by_one_thread_at_a_time(codes):
     assert most == [1] * 16
 
 
+def test_a_closed_page_asks_no_decoder_any_more(codes):
+    asked = []
+    run = types.SimpleNamespace(decode=lambda given: asked.append(given) or np.zeros([1, 8, 8, 1]))
+    made = page(run, codes, [HOST])
+    assert post(Client(made), '/decode', move([0, 1, 0.5])).status_code == 200
+    made.close()
+    answer = post(Client(made), '/decode', move([0, 1, 0.5]))
+    assert (answer.status_code, answer.text) == (503, '503 Service Unavailable: the program ends\n')
+    assert len(asked) == 1
+
+
 # What is refused.
 
 

@@ -65,8 +65,11 @@ def test_it_serves_until_a_signal_ends_it_with_code_zero(folder, number):
     assert (status, b'<title>tfae explore</title>' in content) == (200, True)
     assert served.decode([0.5, -1.0], [0] * 10).shape == (8, 8, 1)
     assert served.ask('GET', '/', Host='example.com')[0] == 403
-    # A connection that says nothing holds nobody up.
     host, _, port = served.host.rpartition(':')
+    with socket.create_connection((host, int(port))) as stranger:
+        stranger.sendall(b'\x16\x03\x01 no request\r\n\r\n')
+        assert stranger.recv(1000)
+    # A connection that says nothing holds nobody up.
     with socket.create_connection((host, int(port))):
         done = served.end(number)
     assert (done.code, done.err) == (0, '')

@@ -46,6 +46,7 @@ def main(argv: list[str]) -> int:
         hosts = server.hosts(flags.host, listening.getsockname()[1])
         application = _application(flags, run, hosts)
         server.serve(listening, application, lambda: print(f'http://{hosts[0]}/', flush=True))
+        application.close()  # before the session is
     return 0
 
 
