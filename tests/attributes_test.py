@@ -55,6 +55,7 @@ def test_what_is_not_known_has_nothing(tmp_path, asked, having, known):
         ('group', "column group holds 'old, wise', which is neither yes nor no"),
         ('group>3', "--attribute is 'group>3'; could not convert"),
         ('age>', 'a number must follow < or >'),
+        ('age<inf', 'a number must follow < or >'),
         ('=3', "--attribute is '=3'; it must be name"),
     ],
 )
@@ -68,11 +69,17 @@ def test_what_a_table_cannot_answer_is_refused(tmp_path, asked, text):
     [
         ('', 'line 1 is empty'),
         ('file\n', "line 1 is 'file'; it must name at least two columns"),
+        ('a.jpg,31\nb.jpg,7\n', "line 1 is 'a.jpg,31'; it must name .* none by a number"),
+        ('file,a,b\nx,1,2\ny,1,NaN\n', 'line 3 has NaN as b; it must be finite'),
+        ('file,a\nx,-inf\n', 'line 2 has -inf as a'),
+        ('file,a\nx,' + 'y' * 70_000, 'line 2 is too long'),
+        ('3\nA\n1.jpg 1\n', 'line 1 says 3 pictures; it has 1 rows'),
+        ('1\nA 2\n1.jpg 1 1\n', "line 2 is 'name,A,2'"),
         ('file,a,a\n', "line 1 is 'file,a,a'"),
         ('file,a\n', 'has a header and no row'),
         ('file,a\nx,1\ny\n', 'line 3 has 1 cells; the header has 2'),
         ('file,a\nx,1\nx,0\n', 'line 3 names x again'),
-        ('2\nA B\n1.jpg 1\n', 'line 3 has 2 cells; the header has 3'),
+        ('1\nA B\n1.jpg 1\n', 'line 3 has 2 cells; the header has 3'),
         ('file,a\nx,"1\n', 'cannot be read'),
     ],
 )
@@ -100,6 +107,9 @@ def test_classes_are_an_attribute():
     part = data.Split(np.zeros([3, 2, 2, 1]), np.array([1, 0, 1]))
     table = attributes.of_classes(part, ('cat', 'dog'))
     assert table.having('class=dog')[0].tolist() == [True, False, True]
+    assert table.having('class=1|cat')[0].all()
+    with pytest.raises(checks.UsageError, match="'2' stands nowhere .* which holds cat, dog"):
+        table.having('class=2')
     assert attributes.of_classes(part, ()).having('class=0')[0].tolist() == [False, True, False]
     with pytest.raises(checks.UsageError, match='--attributes is empty and the data set has no'):
         attributes.of_classes(data.Split(part.images, None), ())

@@ -350,6 +350,13 @@ def test_every_verb_that_the_page_names_is_one_of_the_program():
             'Grad-CAM of x/y',
             'tfae explain --logdir=r --method=gradcam --tensor=x/y',
         ),
+        (
+            'morph_a_above_3',
+            {'attribute': 'a>3,b', 'attributes': '', 'split': 'train', 'step': 3},
+            'morph',
+            'pictures, and what is made of them',
+            "tfae morph --logdir=r --attribute='a>3,b' --split=train",
+        ),
         ('cluster_new', None, 'cluster', 'cluster new', 'tfae cluster --logdir=r'),
         ('my_own', None, '', 'my own', ''),
     ],
@@ -358,7 +365,8 @@ def test_a_picture_is_told_by_its_name_and_by_what_lies_beside(
     tmp_path, name, beside, section, text, command
 ):
     if beside:
-        (tmp_path / f'{name}.json').write_text(json.dumps(beside))
+        stem = 'morph' if section == 'morph' else name
+        (tmp_path / f'{stem}.json').write_text(json.dumps(beside))
     found = captions.caption(tmp_path / f'{name}.png', 'r')
     assert (found.section, found.command) == (section, command)
     assert found.text.startswith(text)

@@ -7,11 +7,13 @@ set whose pictures have no names, the first column holds their places in the par
 N pictures.
 """
 
+import contextlib
 import csv
 import math
 import pathlib
 import re
 import sys
+import types
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TextIO
 
@@ -20,9 +22,13 @@ import numpy as np
 from tfae import checks, data
 
 _LONGEST = 2**16  # characters of a line
+_COUNT = re.compile(r'\s*([0-9]{1,18})\s*')
 _COMPARISON = re.compile(r'([^=<>]+)(?:([=<>])(.*))?')
 _POSITIVE = ('1', '1.0', 'true', 'yes')
 _NEGATIVE = ('0', '0.0', '-1', '-1.0', 'false', 'no')
+_NOT_FINITE = frozenset(
+    sign + word for sign in ('', '+', '-') for word in ('nan', 'inf', 'infinity')
+)
 
 
 class Table(NamedTuple):
@@ -30,6 +36,7 @@ class Table(NamedTuple):
 
     keys: tuple[str, ...]  # of the N pictures, each once
     columns: Mapping[str, Sequence[str]]  # name -> N cells; an empty one says nothing
+    aliases: Mapping[str, str] = types.MappingProxyType({})  # other words -> words of the cells
 
     def having(self, attribute: str) -> tuple[np.ndarray, np.ndarray]:
         """Which pictures have an attribute `[N]`, and of which it is known `[N]`.
@@ -50,7 +57,7 @@ class Table(NamedTuple):
         cells = self.columns[checks.one_of('--attribute', name, list(self.columns))]
         known = np.array([cell != '' for cell in cells])
         if sign == '=':
-            return self._of_words(attribute, cells, asked.split('|')), known
+            return self._of_words(attribute, cells, [w.strip() for w in asked.split('|')]), known
         if sign:
             numbers = _numbers(attribute, cells, asked)
             values = numbers[:-1] < numbers[-1] if sign == '<' else numbers[:-1] > numbers[-1]
@@ -76,6 +83,7 @@ class Table(NamedTuple):
 
     def _of_words(self, attribute: str, cells: Sequence[str], words: Sequence[str]) -> np.ndarray:
         there = sorted(set(cells) - {''})
+        words = [word if word in there else self.aliases.get(word, word) for word in words]
         for word in words:
             if word not in there:
                 shown = ', '.join(there[:20])
@@ -93,9 +101,7 @@ def read(path: pathlib.Path) -> Table:
     """
     try:
         with path.open(encoding='utf-8-sig', newline='') as file:
-            rows = _rows(path, file)
-            names = next(rows)[1]
-            return _table(path, names, rows)
+            return _table(path, _rows(path, _lines(path, file)))
     except FileNotFoundError:
         raise checks.InputError(f'--attributes {path} is not there') from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -103,7 +109,7 @@ def read(path: pathlib.Path) -> Table:
 
 
 def of_classes(part: data.Split, class_names: Sequence[str]) -> Table:
-    """The classes of a part as its one attribute, `class`; keys are places.
+    """The classes of a part as its one attribute, `class`, by name or number; keys are places.
 
     Raises: UsageError if it has no labels.
     """
@@ -112,32 +118,51 @@ def of_classes(part: data.Split, class_names: Sequence[str]) -> Table:
             '--attributes is empty and the data set has no labels; it must name a table'
         )
     words = [class_names[k] if class_names else str(k) for k in part.labels]
-    return Table(tuple(map(str, range(len(words)))), {'class': words})
+    numbers = {str(k): name for k, name in enumerate(class_names)}
+    return Table(tuple(map(str, range(len(words)))), {'class': words}, numbers)
 
 
-def _rows(path: pathlib.Path, file: TextIO) -> Iterator[tuple[int, list[str]]]:
+def _lines(path: pathlib.Path, file: TextIO) -> Iterator[str]:
+    """Lines of a text, none of which fills the memory."""
+    for line, text in enumerate(iter(lambda: file.readline(_LONGEST), ''), 1):
+        if len(text) == _LONGEST:
+            raise checks.InputError(
+                f'--attributes {path} line {line} is too long; it must be shorter '
+                f'than {_LONGEST} characters'
+            )
+        yield text
+
+
+def _rows(path: pathlib.Path, lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
     """`(line, cells)` of a table in either form, the header first."""
-    first = file.readline(_LONGEST)
-    if first.strip().isdigit():
-        yield 2, ['name', *file.readline(_LONGEST).split()]
-        for line, text in enumerate(file, 3):
+    first = next(lines, '')
+    if counted := _COUNT.fullmatch(first):
+        yield 2, ['name', *next(lines, '').split()]
+        count = 0
+        for line, text in enumerate(lines, 3):
             if text.strip():
+                count += 1
                 yield line, text.split()
+        if count != int(counted[1]):
+            raise checks.InputError(
+                f'--attributes {path} line 1 says {int(counted[1])} pictures; it has {count} rows'
+            )
         return
     if not first.strip():
         raise checks.InputError(f'--attributes {path} line 1 is empty; it must name the columns')
     yield 1, [cell.strip() for cell in next(csv.reader([first]))]
-    reader = csv.reader(file, strict=True)
+    reader = csv.reader(lines, strict=True)
     for row in reader:
         if row:
             yield reader.line_num + 1, [cell.strip() for cell in row]
 
 
-def _table(path: pathlib.Path, names: list[str], rows: Iterator[tuple[int, list[str]]]) -> Table:
-    if len(names) < 2 or len(set(names)) < len(names) or not all(names):
+def _table(path: pathlib.Path, rows: Iterator[tuple[int, list[str]]]) -> Table:
+    where, names = next(rows)
+    if len(names) < 2 or len(set(names)) < len(names) or not all(names) or _row_like(names):
         raise checks.InputError(
-            f'--attributes {path} line 1 is {",".join(names)!r}; it must name at least two '
-            f'columns, each otherwise'
+            f'--attributes {path} line {where} is {",".join(names)[:200]!r}; it must name at least '
+            f'two columns, each otherwise, none by a number'
         )
     keys: dict[str, None] = {}
     columns: list[list[str]] = [[] for _ in names[1:]]
@@ -150,11 +175,25 @@ def _table(path: pathlib.Path, names: list[str], rows: Iterator[tuple[int, list[
         if cells[0] in keys:
             raise checks.InputError(f'--attributes {path} line {line} names {cells[0]} again')
         keys[cells[0]] = None
-        for column, cell in zip(columns, cells[1:], strict=True):
+        for name, column, cell in zip(names[1:], columns, cells[1:], strict=True):
+            if cell.lower() in _NOT_FINITE:
+                raise checks.InputError(
+                    f'--attributes {path} line {line} has {cell} as {name}; it must be finite, or '
+                    f'empty where nothing is known'
+                )
             column.append(sys.intern(cell))  # few words stand in many rows
     if not keys:
         raise checks.InputError(f'--attributes {path} has a header and no row')
     return Table(tuple(keys), dict(zip(names[1:], columns, strict=True)))
+
+
+def _row_like(names: Sequence[str]) -> bool:
+    """Whether a header has a number among its attributes, as only a row has."""
+    for name in names[1:]:
+        with contextlib.suppress(ValueError):
+            float(name)
+            return True
+    return False
 
 
 def _numbers(attribute: str, cells: Sequence[str], asked: str) -> np.ndarray:
@@ -163,6 +202,6 @@ def _numbers(attribute: str, cells: Sequence[str], asked: str) -> np.ndarray:
         numbers = np.array([float(cell) if cell else math.nan for cell in (*cells, asked)])
     except ValueError as error:
         raise checks.UsageError(f'--attribute is {attribute!r}; {error}') from None
-    if math.isnan(numbers[-1]):
+    if not math.isfinite(numbers[-1]):
         raise checks.UsageError(f'--attribute is {attribute!r}; a number must follow < or >')
     return numbers

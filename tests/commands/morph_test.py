@@ -45,12 +45,13 @@ def test_directions_are_differences_of_mean_codes(folder):
         want = codes[having].mean(0) - codes[~having].mean(0)
         np.testing.assert_allclose(directions[name], want, rtol=1e-4, atol=1e-5)
     found = json.loads((folder / 'run' / 'figures' / 'morph.json').read_text())
-    row = found['attributes'][0]
+    row = found['directions'][0]
     assert (row['with'], row['with'] + row['without']) == (np.sum(test.labels == 0), len(codes))
     assert row['auroc'] > 0.9
     assert f'{row["auroc"]:.4f}' in out
-    for i in (1, 2):
-        assert np.asarray(Image.open(folder / 'run' / 'figures' / f'morph_{i}.png')).std() > 20
+    for word in ('class_0', 'class_1_7'):
+        picture = Image.open(folder / 'run' / 'figures' / f'morph_{word}.png')
+        assert np.asarray(picture).std() > 20
 
 
 def test_a_table_is_matched_by_place_and_what_it_lacks_is_said(folder):
@@ -59,16 +60,29 @@ def test_a_table_is_matched_by_place_and_what_it_lacks_is_said(folder):
     test = data.load(data.Config()).test
     count = len(test.labels)
     assert f'rows of {count - 5:,} of {count:,} pictures; 1 rows are of no picture' in out
-    found = json.loads((folder / 'table' / 'morph.json').read_text())['attributes']
+    found = json.loads((folder / 'table' / 'morph.json').read_text())['directions']
     assert found[0]['with'] == np.sum(np.isin(test.labels[:-5], [0, 6, 8]))
     assert found[1]['with'] == np.sum(test.labels[:-5] > 4)
     assert Image.open(folder / 'table' / 'morph.gif').n_frames == 4
+    assert (folder / 'table' / 'morph_ten_above_45.png').is_file()
+
+
+def test_an_attribute_of_one_picture_is_judged_by_nothing(folder):
+    (folder / 'one.csv').write_text('index,a\n0,1\n1,0\n2,0\n')
+    words = ('--attributes=one.csv', '--attribute=a', '--indices=0', '--output=one')
+    assert morphed(folder, *words).splitlines()[3].split()[-1] == 'nan'
+    assert json.loads((folder / 'one' / 'morph.json').read_text())['directions'][0]['auroc'] is None
+
+
+def test_figures_of_attributes_of_like_names_stand_apart(folder):
+    out = morphed(folder, '--attribute=class=1|7,class=1| 7 ,class=7|1', '--indices=0')
+    assert out.count('.png') == 3
 
 
 def test_a_picture_file_is_morphed(folder):
     Image.new('L', (20, 20), 100).save(folder / 'grey.png')
     morphed(folder, '--attribute=class=3', '--pictures=grey.png', '--output=files')
-    assert (folder / 'files' / 'morph.png').is_file()
+    assert (folder / 'files' / 'morph_class_3.png').is_file()
 
 
 @pytest.mark.parametrize(

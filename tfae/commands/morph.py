@@ -13,6 +13,8 @@ import dataclasses
 import json
 import math
 import pathlib
+import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -163,18 +165,25 @@ def _written(
     rows, directions = [], {}
     for word, of in found.items():
         directions[word] = of['direction']
-        rows.append({'attribute': word, **{k: v for k, v in of.items() if k != 'direction'}})
+        row = {'attribute': word, **{k: v for k, v in of.items() if k != 'direction'}}
+        rows.append(row | {'auroc': None if math.isnan(of['auroc']) else of['auroc']})
         print(
             f'{word:{width}} {of["with"]:9,} {of["without"]:9,} {of["length"]:8.3f} '
             f'{of["auroc"]:7.4f}'
         )
     paths = [folder / 'morph.json', folder / 'morph.npz']
-    content = {'split': flags.split, 'step': run.step, 'attributes': rows}
-    write_text(paths[0], json.dumps(content, indent=2) + '\n')
+    content = {
+        'attribute': ','.join(found),
+        'attributes': flags.attributes,
+        'split': flags.split,
+        'step': run.step,
+        'directions': rows,
+    }
+    write_text(paths[0], json.dumps(content, indent=2, allow_nan=False) + '\n')
     write_npz(paths[1], directions)
     codes = run.encode(images)
-    for i, (word, v) in enumerate(directions.items(), 1):
-        paths.append(folder / (f'morph_{i}.png' if len(directions) > 1 else 'morph.png'))
+    for (word, v), name in zip(directions.items(), _file_names(directions), strict=True):
+        paths.append(folder / name)
         title = f'{run.experiment.data.dataset}, {flags.split}: {word} added'
         _draw(paths[-1], run, images, codes, v, flags.strengths, title)
     if flags.film:
@@ -184,6 +193,18 @@ def _written(
         films |= {word: run.decode(way + v) for word, v in directions.items()}
         figures.save_film(paths[-1], films)
     return paths
+
+
+def _file_names(words: Iterable[str]) -> list[str]:
+    """Names for the figures of attributes, as `morph_age_above_40.png` for `age>40`."""
+    taken: list[str] = []
+    for word in words:
+        said = word.replace('>', ' above ').replace('<', ' below ')
+        stem = 'morph_' + re.sub(r'\W+', '_', said).strip('_')[:60]
+        while f'{stem}.png' in taken:
+            stem += '_'
+        taken.append(f'{stem}.png')
+    return taken
 
 
 def _draw(
