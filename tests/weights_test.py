@@ -322,7 +322,7 @@ TRICKS = {
     'bytes of nothing': b'c_codecs\nencode\n)R.',
     'a key that is a list': b'}]K\x01s.',
     # 2^200 ways through it, all of which a hash would go.
-    'a key that holds itself': b'})' + b'2\x86' * 200 + b'K\x01s.',
+    'a key that holds itself': b'})' + b'q\x00h\x00\x86' * 200 + b'K\x01s.',
     'an import': b'cos\nsystem\n.',
     'an object': b'(ios\nsystem\n.',
     'an empty stack': b'0.',
