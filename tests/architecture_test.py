@@ -34,7 +34,7 @@ PICTURE = """
     activations augmentation summaries figures checkpoints
     data op_library watch weights imagenet
     config
-    names checks files progress interrupt
+    names checks files progress interrupt quiet
 """
 LINES = [line.split() for line in reversed(PICTURE.strip().splitlines())]
 RANK = {name: rank for rank, line in enumerate(LINES) for name in line}

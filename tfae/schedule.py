@@ -139,14 +139,7 @@ def program(phase: Phase, stream: int, config: training.Config) -> Program:
         step = global_step.read_value() - phase.start
         examples = phase.source.count
         size = config.batch(examples)
-        seeds = [config.seed, stream]
-
-        def indices(step):
-            return pipeline.indices(config.order, step, size, examples, seeds)
-
-        drawn = phase.source.batch(step, indices)
-        noise = pipeline.noise_seed(step, seeds)
-        batch = Batch(_augmented(drawn.images, config.augment, noise), drawn.labels, noise)
+        batch, drawn = _batch(phase, config, step, [config.seed, stream])
         steps = phase.stop - phase.start
         warmup = math.ceil(config.warmup_epochs * examples / size)
         rate = training.learning_rate(config, phase.learning_rate, step, steps, warmup)
@@ -262,6 +255,21 @@ def _validation(phase: Phase, shape: tf.TensorShape) -> tuple[tf.Tensor, int, di
     for build in phase.objectives:
         scalars |= training.watched(build(batch), len(phase.objectives))
     return start, size, scalars
+
+
+def _batch(
+    phase: Phase, config: training.Config, step: tf.Tensor, seeds: Sequence[int]
+) -> tuple[Batch, pipeline.Drawn]:
+    """What a step of a phase is trained on, and what was drawn for it."""
+    count = phase.source.count
+
+    def indices(step: tf.Tensor) -> tf.Tensor:
+        return pipeline.indices(config.order, step, config.batch(count), count, seeds)
+
+    drawn = phase.source.batch(step, indices)
+    noise = pipeline.noise_seed(step, seeds)
+    images = _augmented(drawn.images, config.augment, noise)
+    return Batch(images, drawn.labels, noise), drawn
 
 
 def _augmented(images: tf.Tensor, words: Sequence[str], seed: tf.Tensor) -> tf.Tensor:

@@ -21,6 +21,8 @@ _SEEN = (*_FORMATS, 'GIF', 'TIFF', 'WEBP')  # told apart, so that a refusal can 
 _LONGEST = 30_000  # pixels a side
 _MOST_PIXELS = 2**26
 _TAIL = 4096  # bytes at the end among which the mark of the end is looked for
+# Modes of pillow's that TensorFlow decodes to the same pixels.
+_PLAIN = {'JPEG': ('L', 'RGB'), 'PNG': ('1', 'L', 'LA', 'P', 'RGB', 'RGBA')}
 _ENDS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND'}
 
 
@@ -106,19 +108,28 @@ def _header(file, who: str) -> Header:
     except (OSError, SyntaxError, ValueError):
         raise checks.InputError(f'{who} is no picture') from None
     _refuse(picture, who)
+    kind = form_of(picture)
+    orientation = _orientation(picture)
     file.seek(max(0, size - _TAIL))
-    if _ENDS.get(picture.format, b'') not in file.read():
-        raise checks.InputError(f'{who} is cut short: the end of its {picture.format} is missing')
-    upright = picture.getexif().get(ExifTags.Base.Orientation, 1) == 1
-    width, height = picture.size if upright else ImageOps.exif_transpose(picture).size
-    known = {'JPEG': ('L', 'RGB'), 'PNG': ('1', 'L', 'LA', 'P', 'RGB', 'RGBA')}
-    return Header(
-        picture.format,
-        height,
-        width,
-        picture.mode.startswith(('1', 'L', 'I')),
-        upright and picture.mode in known.get(picture.format, ()),
-    )
+    if _ENDS.get(kind, b'') not in file.read():
+        raise checks.InputError(f'{who} is cut short: the end of its {kind} is missing')
+    lies = orientation in (5, 6, 7, 8)  # on its side
+    width, height = reversed(picture.size) if lies else picture.size
+    grey = picture.mode.startswith(('1', 'L', 'I'))
+    plain = orientation == 1 and picture.mode in _PLAIN.get(kind, ())
+    return Header(kind, height, width, grey, plain)
+
+
+def form_of(picture: Image.Image) -> str:
+    """The name of a picture's form; a JPEG with small ones behind it (MPO) is a JPEG."""
+    return 'JPEG' if picture.format == 'MPO' else str(picture.format)
+
+
+def _orientation(picture: Image.Image) -> int:
+    """As EXIF numbers it, 1 where it says nothing."""
+    # Asked for what a PNG's head does not hold, pillow would decode the picture.
+    silent = picture.format == 'PNG' and 'exif' not in picture.info
+    return 1 if silent else picture.getexif().get(ExifTags.Base.Orientation, 1)
 
 
 def _refuse(picture: Image.Image, who: str) -> None:
@@ -128,10 +139,10 @@ def _refuse(picture: Image.Image, who: str) -> None:
             f'{who} is {width} x {height}; no side may exceed {_LONGEST:,}, all of it '
             f'{_MOST_PIXELS:,} pixels'
         )
-    frames = getattr(picture, 'n_frames', 1)
+    frames = 1 if form_of(picture) == 'JPEG' else getattr(picture, 'n_frames', 1)
     if frames > 1:
         raise checks.InputError(f'{who} is animated: it holds {frames} pictures')
-    if picture.format not in _FORMATS:
+    if form_of(picture) not in _FORMATS:
         raise checks.InputError(f'{who} is {picture.format}; it must be JPEG, PNG, PGM, PPM or BMP')
     if picture.mode == 'F':
         raise checks.InputError(f'{who} holds floating-point numbers; it must hold whole ones')

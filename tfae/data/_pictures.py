@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from tfae import checks
+from tfae.data import _picture_file
 
 _MOST_BYTES = 2**32  # that one array may take
 _RATIOS = (8, 4, 2)  # at which libjpeg decodes
@@ -143,8 +144,8 @@ def decoded(content: bytes, form: Form, who: str) -> np.ndarray:
     mode = {1: 'L', 3: 'RGB'}[form.channels]
     try:
         with Image.open(io.BytesIO(content), formats=('JPEG', 'PNG')) as picture:
-            ratio = form.ratio if picture.format == 'JPEG' else 1
-            if picture.format == 'JPEG':
+            ratio = form.ratio if _picture_file.form_of(picture) == 'JPEG' else 1
+            if ratio > 1:
                 picture.draft(mode, (picture.width // ratio, picture.height // ratio))
             made = picture.convert(mode)
     except (OSError, SyntaxError, ValueError) as error:
