@@ -124,7 +124,7 @@ def _all_written(plans: list[_writing.Plan], processes: int) -> list[_writing.Wr
         leave=False,
     )
     workers = min(processes or os.cpu_count() or 1, len(plans))
-    with bar, concurrent.futures.ProcessPoolExecutor(workers, context) as pool:
+    with bar, concurrent.futures.ProcessPoolExecutor(workers, context, _writing.end_with_parent) as pool:
         waiting = {pool.submit(_writing.write, plan): plan for plan in plans}
         try:
             for done in concurrent.futures.as_completed(waiting):

@@ -6,7 +6,11 @@ TensorFlow writes the TFRecord; it is brought in where the first shard is writte
 import hashlib
 import io
 import json
+import multiprocessing
+import multiprocessing.connection
+import os
 import pathlib
+import threading
 import zlib
 from typing import Any, NamedTuple
 
@@ -44,6 +48,18 @@ class Written(NamedTuple):
     shard: _shards.Shard
     skipped: list[str]  # what was wrong with each picture that is not in it
     kept: bool  # it was there before
+
+
+def end_with_parent() -> None:
+    """Ends this process as soon as the one that asked for it is gone, killed for example."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def write(plan: Plan) -> Written:
