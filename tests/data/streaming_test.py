@@ -31,6 +31,9 @@ class Counting:
         self.read_places[place] += 1
         return self.files.read(place)
 
+    def where(self, place):
+        return self.files.where(place)
+
     def identity(self, places):
         return self.files.identity(places)
 

@@ -35,10 +35,13 @@ class FolderFiles:
         self._root = root
         self._plain = plain  # [N] bool: TensorFlow decodes it as it is
 
+    def where(self, place: int) -> str:
+        """See `_pictures.Files`."""
+        return shown(self._root / self.names[place])
+
     def read(self, place: int) -> bytes:
         """See `_pictures.Files`."""
-        path = self._root / self.names[place]
-        who = shown(path)
+        path, who = self._root / self.names[place], self.where(place)
         try:
             content = path.read_bytes()
         except OSError as error:
@@ -135,12 +138,8 @@ def splits(listing: Listing, flags: Any) -> tuple[Split, Split]:
         sizes[i] = found.height, found.width
         plain[i], grey[i], jpeg[i] = found.plain, found.grey, found.format == 'JPEG'
     files = FolderFiles(listing.root, listing.names, plain)
-
-    def name_of(place: int) -> str:
-        return shown(listing.root / listing.names[place])
-
     all_jpeg = bool((jpeg & plain).all())
-    form = _pictures.form(sizes, bool(grey.all()), all_jpeg, flags, name_of)
+    form = _pictures.form(sizes, bool(grey.all()), all_jpeg, flags, files.where)
     return parted(files, form, listing.parts, listing.labels, shown(listing.root))
 
 

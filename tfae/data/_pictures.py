@@ -40,6 +40,9 @@ class Files(Protocol):
 
     names: Sequence[str]
 
+    def where(self, place: int) -> str:
+        """A file in words, for an error."""
+
     def read(self, place: int) -> bytes:
         """The content of a file, in a form that TensorFlow decodes.
 
@@ -128,7 +131,7 @@ class Pictures:
 
         def decode(i: int) -> None:
             place = int(places[i])
-            pixels = decoded(self.files.read(place), self.form, self.files.names[place])
+            pixels = decoded(self.files.read(place), self.form, self.files.where(place))
             made[i] = pixels if self.dtype == np.uint8 else pixels * scale
 
         with concurrent.futures.ThreadPoolExecutor() as pool:  # pillow lets go of the lock

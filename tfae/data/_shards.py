@@ -66,15 +66,18 @@ class ShardFiles:
         for descriptor in getattr(self, '_open', ()):
             os.close(descriptor)
 
+    def where(self, place: int) -> str:
+        """See `_pictures.Files`."""
+        path = self._index.folder / self._index.shards[self._shard[place]].file
+        return f'{path}: picture {self.names[place]!r}'
+
     def read(self, place: int) -> bytes:
         """See `_pictures.Files`."""
         shard, length = self._shard[place], int(self._lengths[place])
         content = os.pread(self._open[shard], length, int(self._offsets[place]))
         if len(content) != length or zlib.crc32(content) != self._sums[place]:
-            path = self._index.folder / self._index.shards[shard].file
             raise checks.InputError(
-                f'{path}: picture {self.names[place]!r} is not as it was written; `tfae verify` '
-                f'says what is damaged'
+                f'{self.where(place)} is not as it was written; `tfae verify` says what is damaged'
             )
         return content
 
@@ -176,7 +179,7 @@ def open_pictures(folder: pathlib.Path, flags: Any) -> tuple[_pictures.Files, _p
         bool(column(tables, 'grey', bool).all()),
         bool(column(tables, 'jpeg', bool).all()),
         flags,
-        lambda place: f'{folder}: picture {files.names[place]!r}',
+        files.where,
     )
     labels = column(tables, 'labels', np.int64) if index.class_names else None
     parts = column(tables, 'parts', np.int64)
