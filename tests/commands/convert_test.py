@@ -92,13 +92,13 @@ def test_pictures_are_stored_at_the_size_asked_for(tmp_path):
     (tmp_path / 'in').mkdir()
     for i in range(12):
         (tmp_path / 'in' / f'{i}.png').write_bytes(pictures.encoded(np.uint8(slope + i), 'PNG'))
-    convert(tmp_path, '--size=10x8')
+    convert(tmp_path, '--size=10x8', '--test_fraction=0.5')
     images = load('records', tmp_path / 'out').train.images
     assert images.shape[1:] == (10, 8, 1)
     # The largest part of 10 to 8 in the middle of 40x64 is 40x32.
     means = slope[:, 16:48].reshape(10, 4, 8, 4).mean((1, 3)) + int(images.names[0][:-4])
     assert np.abs(images[0][1:-1, 1:-1, 0] - means[1:-1, 1:-1]).max() <= 1
-    convert(tmp_path, '--size=10x8', '--quality=95')
+    convert(tmp_path, '--size=10x8', '--test_fraction=0.5', '--quality=95')
     assert load('records', tmp_path / 'out').train.images.form.all_jpeg
 
 
