@@ -29,6 +29,7 @@ class Form(NamedTuple):
     crop: tuple[int, int] | None = None  # height and width of the centre that is kept
     ratio: int = 1  # JPEG files are decoded at this part of their sides
     all_jpeg: bool = False
+    scaled: bool = True  # False where each picture has its shape without that
 
     def cropped(self, ratio: int) -> tuple[int, int] | None:
         """What is kept of a picture that was decoded at 1 / `ratio`."""
@@ -197,7 +198,11 @@ def form(
     height, width = size or (int(kept[0]), int(kept[1]))
     fits = [r for r in _RATIOS if kept[0] >= r * height and kept[1] >= r * width]
     channels = {'grey': 1, 'rgb': 3, 'as_is': 1 if grey else 3}[flags.colour]
-    return Form(height, width, channels, crop, fits[0] if fits else 1, all_jpeg)
+    ratio = fits[0] if fits else 1
+    alike = bool(crop) or not (sizes != least).any()
+    left = tuple(-(-int(side) // ratio) for side in kept)
+    scaled = not alike or left != (height, width) or (ratio > 1 and not all_jpeg)
+    return Form(height, width, channels, crop, ratio, all_jpeg, scaled)
 
 
 def sides(who: str, text: str) -> tuple[int, int] | None:

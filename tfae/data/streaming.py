@@ -22,7 +22,6 @@ from tfae import checks, data, names
 from tfae.data import pipeline
 
 _AHEAD = 2  # batches that are ready and wait
-_READERS = 4  # batches whose files are read at a time
 
 
 class Stream:
@@ -56,11 +55,7 @@ class Stream:
 
     def gather(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
         """See `pipeline.Source`; read and decoded when they are asked for."""
-        contents = self._contents(indices)
-        images = tf.map_fn(
-            self._decoded, contents, tf.uint8, parallel_iterations=os.cpu_count() or 1
-        )
-        images.set_shape([indices.shape[0], *self._images.shape[1:]])
+        images = self._pictures(indices)
         return tf.image.convert_image_dtype(images, tf.float32), self.labels(indices)
 
     def batch(
@@ -69,7 +64,7 @@ class Stream:
         """See `pipeline.Source`; read and decoded before they are asked for."""
         with tf.name_scope(f'{self._name}/'):
             size = int(drawn(step).shape[0])
-            iterator = tf.data.make_initializable_iterator(self._ahead(step, drawn, size))
+            iterator = tf.data.make_initializable_iterator(self._ahead(step, drawn))
             held = pipeline.local(tf.zeros([size, *self._images.shape[1:]], tf.uint8))
             held_step = pipeline.local(np.int64(-1))
             waited = pipeline.local(np.float64(0))
@@ -94,23 +89,26 @@ class Stream:
             )
 
     def _ahead(
-        self, start: tf.Tensor, drawn: Callable[[tf.Tensor], tf.Tensor], size: int
+        self, start: tf.Tensor, drawn: Callable[[tf.Tensor], tf.Tensor]
     ) -> tf.data.Dataset:
-        """The pictures `[size, H, W, C]` of step `start` and of all that follow."""
+        """The pictures `[B, H, W, C]` of step `start` and of all that follow."""
         cores = os.cpu_count() or 1
         plainly = tf.autograph.experimental.do_not_convert
         options = tf.data.Options()
-        options.threading.private_threadpool_size = cores + _READERS
+        options.threading.private_threadpool_size = cores
         options.autotune.enabled = False
         return (
             tf.data.Dataset.range(start, np.iinfo(np.int64).max)
-            .map(plainly(lambda step: self._contents(drawn(step))), _READERS, True)
-            .unbatch()
-            .map(plainly(self._decoded), cores, True)
-            .batch(size, drop_remainder=True)
+            .map(plainly(lambda step: self._pictures(drawn(step))), cores, True)
             .prefetch(_AHEAD)
             .with_options(options)
         )
+
+    def _pictures(self, indices: tf.Tensor) -> tf.Tensor:
+        """Pictures `[B, H, W, C]` uint8 at `indices`."""
+        contents, cores = self._contents(indices), os.cpu_count() or 1
+        images = tf.map_fn(self._decoded, contents, tf.uint8, parallel_iterations=cores)
+        return tf.ensure_shape(images, [indices.shape[0], *self._images.shape[1:]])
 
     def _contents(self, indices: tf.Tensor) -> tf.Tensor:
         """Contents `[B]` of the files at `indices`."""
@@ -192,7 +190,7 @@ def _shaped(picture: tf.Tensor, form, ratio: int) -> tf.Tensor:
     if cropped:
         top, left = (tf.shape(picture)[i] - cropped[i] for i in (0, 1))
         picture = tf.slice(picture, [top // 2, left // 2, 0], [*cropped, form.channels])
-    if cropped != (form.height, form.width):
+    if form.scaled:
         # The antialiasing kind, which the v1 function of this name lacks.
         scaled = tf2.image.resize(picture, [form.height, form.width], antialias=True)
         picture = tf.cast(tf.clip_by_value(tf.round(scaled), 0, 255), tf.uint8)
