@@ -82,7 +82,9 @@ def test_a_command_that_is_given_again_keeps_what_is_whole(made, shards, tmp_pat
     (shards / 'index.json').unlink()
     done = convert(tmp_path, '--shard_examples=20')
     assert ' in 3 shards, 2 of which were there; 0 skipped' in done.out
-    assert {path.name: path.read_bytes() for path in shards.iterdir() if path.name in wanted} == wanted
+    assert {
+        path.name: path.read_bytes() for path in shards.iterdir() if path.name in wanted
+    } == wanted
     done = convert(tmp_path, '--shard_examples=20', '--quality=90')
     assert ' in 3 shards, 0 of which were there' in done.out
 
@@ -115,7 +117,10 @@ def test_a_picture_that_cannot_be_read_stops_the_command_or_is_listed(tmp_path):
     assert sorted(text.split()[1] for text in skipped) == sorted(f'in/{n}' for n in pictures.BAD)
     for name, (_, words) in pictures.BAD.items():
         assert any(text.startswith(f'skipped: in/{name} {words}') for text in skipped)
-    assert f'12 pictures, 0.0 MB in 1 shards, 0 of which were there; {len(skipped)} skipped' in done.out
+    assert (
+        f'12 pictures, 0.0 MB in 1 shards, 0 of which were there; {len(skipped)} skipped'
+        in done.out
+    )
     loaded = load('records', tmp_path / 'out')
     assert len(loaded.train.images) + len(loaded.test.images) == 12
 
@@ -146,7 +151,9 @@ def test_a_flipped_bit_is_found_and_the_picture_named(shards):
     loaded = load('records', shards)
     part = loaded.test if table['parts'][7] else loaded.train
     place = part.images.names.index(table['names'][7])
-    with pytest.raises(checks.InputError, match=f'{path.name}: picture .* is not as it was written'):
+    with pytest.raises(
+        checks.InputError, match=f'{path.name}: picture .* is not as it was written'
+    ):
         part.images[place]
 
 
@@ -195,7 +202,10 @@ def test_a_folder_without_an_index_is_refused(tmp_path, content, text):
         ('convert --input=x --output=y --quality=101', '--quality is 101; it must lie in [0, 100]'),
         ('convert --input=x --output=y --size=3', ''),
         ('convert --input=x --output=y --shard_examples=0', '--shard_examples is 0; it must lie'),
-        ('convert --input=x --output=y --test_fraction=1', '--test_fraction is 1.0; it must lie in'),
+        (
+            'convert --input=x --output=y --test_fraction=1',
+            '--test_fraction is 1.0; it must lie in',
+        ),
         ('convert --input=gone --output=y', 'gone cannot be read: No such file or directory'),
         ('verify', '--input is empty; it must name a folder of shards'),
     ],

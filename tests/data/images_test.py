@@ -84,9 +84,7 @@ def test_a_jpeg_is_decoded_at_the_part_of_its_size_that_suffices(tmp_path):
     assert load(tmp_path, size='128x160').train.images.form.ratio == 1
     images = load(tmp_path, crop='128x128', size='32x32').train.images
     exact = [
-        Image.open(tmp_path / name)
-        .crop((16, 0, 144, 128))
-        .resize((32, 32), Image.Resampling.BOX)
+        Image.open(tmp_path / name).crop((16, 0, 144, 128)).resize((32, 32), Image.Resampling.BOX)
         for name in images.names
     ]
     assert np.abs(in_graph(images) - np.stack(exact).astype(float)).mean() < 3
@@ -119,7 +117,9 @@ def test_what_tensorflow_cannot_decode_is_read_all_the_same(tmp_path):
     found = whole(load(tmp_path))
     for name, (_, wanted) in made.items():
         if wanted is not None:
-            assert np.array_equal(found[name], np.broadcast_to(wanted.reshape(16, 16, -1), (16, 16, 3)))
+            assert np.array_equal(
+                found[name], np.broadcast_to(wanted.reshape(16, 16, -1), (16, 16, 3))
+            )
     assert np.abs(found['cmyk.jpg'].astype(int) - pictures.pixels(1)).max() < 12
     assert np.array_equal(found['side.png'], np.rot90(pictures.pixels(1), -1))
     loaded = load(tmp_path)
@@ -184,7 +184,13 @@ def test_a_file_that_changes_after_it_was_listed_is_named(tmp_path):
 
 def test_names_of_any_kind_are_read(tmp_path):
     pictures.fill(tmp_path, 5, 'png')
-    names = ['with space.png', 'Zoë ☃.png', 'two\nlines.png', os.fsdecode(b'\xff\xfe.png'), "q'.png"]
+    names = [
+        'with space.png',
+        'Zoë ☃.png',
+        'two\nlines.png',
+        os.fsdecode(b'\xff\xfe.png'),
+        "q'.png",
+    ]
     for i, name in enumerate(names):
         (tmp_path / name).write_bytes(pictures.encoded(pictures.pixels(50 + i), 'PNG'))
     found = whole(load(tmp_path))

@@ -1,5 +1,4 @@
-"""Runs over pictures in files: they end as they would have, and take no memory for what they pass.
-"""
+"""Runs over pictures in files: they end as they would have, and take memory for none of it."""
 
 import json
 import os
@@ -44,10 +43,9 @@ def same(run, whole):
 def test_a_killed_run_ends_byte_identical(folder, whole, name):
     argv = (*SMALL, f'--dataset={name}', f'--data_dir={name}', '--size=12x12', *OFTEN)
     argv = (*argv, f'--logdir=killed_{name}')
-    killed = 0
+    logdir, killed = folder / f'killed_{name}', 0
     for records in (1, 4):
         program = tfae_program.start(*argv, cwd=folder)
-        logdir = folder / f'killed_{name}'
         tfae_program.wait_for(lambda n=records: len(tfae_program.metrics(logdir)) >= n, program)
         killed += program.kill().code != 0
     assert killed

@@ -35,7 +35,8 @@ class Config:
         'images', 'How the folder is read: as --dataset=images does, or --dataset=celeba.'
     )
     test_fraction: float = config.option(
-        0.2, 'Part of a folder without train/ and test/ in it that becomes the test part, in (0, 1).'
+        0.2,
+        'Part of a folder without train/ and test/ in it that becomes the test part, in (0, 1).',
     )
     size: str = config.option(
         '', "Height x width of what is stored, such as '64x64'; the longer side is cut. Empty: all."
@@ -53,7 +54,9 @@ class Config:
         checks.in_range('--shard_examples', self.shard_examples, 1, math.inf)
         checks.in_range('--processes', self.processes, 0, math.inf)
         if not 0 < self.test_fraction < 1:
-            raise checks.UsageError(f'--test_fraction is {self.test_fraction}; it must lie in (0, 1)')
+            raise checks.UsageError(
+                f'--test_fraction is {self.test_fraction}; it must lie in (0, 1)'
+            )
 
 
 def main(argv: list[str]) -> int:
@@ -83,9 +86,9 @@ def main(argv: list[str]) -> int:
     files.write_text(folder / _shards.INDEX, json.dumps(index, indent=1) + '\n')
     for text in (text for found in written for text in found.skipped):
         print(f'skipped: {text}')
-    total = sum(found.shard.bytes for found in written)
+    megabytes = sum(found.shard.bytes for found in written) / 1e6
     print(
-        f'{folder}: {index["examples"]:,} pictures, {total / 1e6:,.1f} MB in {len(written)} shards, '
+        f'{folder}: {index["examples"]:,} pictures, {megabytes:,.1f} MB in {len(written)} shards, '
         f'{sum(found.kept for found in written)} of which were there; {index["skipped"]} skipped'
     )
     return 0
@@ -124,7 +127,10 @@ def _all_written(plans: list[_writing.Plan], processes: int) -> list[_writing.Wr
         leave=False,
     )
     workers = min(processes or os.cpu_count() or 1, len(plans))
-    with bar, concurrent.futures.ProcessPoolExecutor(workers, context, _writing.end_with_parent) as pool:
+    with (
+        bar,
+        concurrent.futures.ProcessPoolExecutor(workers, context, _writing.end_with_parent) as pool,
+    ):
         waiting = {pool.submit(_writing.write, plan): plan for plan in plans}
         try:
             for done in concurrent.futures.as_completed(waiting):

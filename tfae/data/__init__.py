@@ -133,7 +133,8 @@ class Config:
         "part, in (0, 1): a function of the files' names.",
     )
     crop: str = option(
-        '', "Picture files: height x width of the centre that is kept, such as '160x160'. Empty: all."
+        '',
+        "Picture files: height x width of the centre that is kept, such as '160x160'. Empty: all.",
     )
     size: str = option(
         '', "Picture files: height x width that they are scaled to, such as '64x64'. Empty: none."
@@ -149,7 +150,9 @@ class Config:
         if self.labelled_seed and not self.labelled_examples:
             raise checks.UsageError('--labelled_seed needs --labelled_examples')
         if not 0 < self.test_fraction < 1:
-            raise checks.UsageError(f'--test_fraction is {self.test_fraction}; it must lie in (0, 1)')
+            raise checks.UsageError(
+                f'--test_fraction is {self.test_fraction}; it must lie in (0, 1)'
+            )
         for name in ('crop', 'size'):
             sides(f'--{name}', getattr(self, name))
         if self.only_classes and self.without_classes:
@@ -159,7 +162,9 @@ class Config:
 def names() -> list[str]:
     """Names of the data sets, sorted."""
     modules = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted(name for name in modules if name not in ('pipeline', 'streaming') and name[0] != '_')
+    return sorted(
+        name for name in modules if name not in ('pipeline', 'streaming') and name[0] != '_'
+    )
 
 
 def module(name: str) -> ModuleType:

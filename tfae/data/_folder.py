@@ -1,4 +1,4 @@
-"""A tree of picture files: which there are, what class and part each belongs to, and their bytes."""
+"""A tree of picture files: which there are, the class and part of each, and their bytes."""
 
 import hashlib
 import os
@@ -158,7 +158,9 @@ def parted(
     for name, part in _PARTS.items():
         places = np.flatnonzero(parts == part)
         if not len(places):
-            raise checks.InputError(f'{who}: none of its {len(parts)} pictures is in the {name} part')
+            raise checks.InputError(
+                f'{who}: none of its {len(parts)} pictures is in the {name} part'
+            )
         images = _pictures.Pictures(files, places, form)
         made.append(Split(images, None if labels is None else labels[places]))
     return made[0], made[1]

@@ -60,9 +60,7 @@ class Pictures:
     A slice, a number or an array of numbers decodes what it names; `take` decodes nothing.
     """
 
-    def __init__(
-        self, files: Files, places: np.ndarray, form: Form, dtype: Any = np.uint8
-    ):
+    def __init__(self, files: Files, places: np.ndarray, form: Form, dtype: Any = np.uint8):
         self.files = files
         self.places = np.asarray(places, np.int64)  # [N], in the files
         self.form = form
@@ -97,7 +95,8 @@ class Pictures:
 
     def __getitem__(self, key: Any) -> np.ndarray:
         if isinstance(key, tuple):
-            return self[key[0]][(slice(None), *key[1:])]
+            rows, *rest = key
+            return self[rows][(slice(None),) + tuple(rest)]
         chosen = self.places[key]
         made = self._decoded(np.atleast_1d(chosen))
         return made if np.ndim(chosen) else made[0]

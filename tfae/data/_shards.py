@@ -56,7 +56,7 @@ class ShardFiles:
         self._index = index
         self._open = [os.open(index.folder / shard.file, os.O_RDONLY) for shard in index.shards]
         self._shard = np.repeat(np.arange(len(tables)), [len(t['names']) for t in tables])
-        self.names = [name for table in tables for name in table['names']]
+        self.names: Sequence[str] = [name for table in tables for name in table['names']]
         self._offsets, self._lengths, self._sums = (
             np.concatenate([np.array(table[name], np.int64) for table in tables])
             for name in ('offsets', 'lengths', 'crc32')

@@ -1,11 +1,10 @@
 """A part of a data set, and what is cut from it."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tfae import checks
-from tfae.data._pictures import Pictures
 
 _TEST_SEED = 2
 
@@ -13,7 +12,8 @@ _TEST_SEED = 2
 class Split(NamedTuple):
     """Pictures and their classes."""
 
-    images: np.ndarray | Pictures  # [N, H, W, C]; uint8 counts 1/255, float32 lies in [0, 1]
+    # [N, H, W, C], an array or `Pictures`; uint8 counts 1/255, float32 lies in [0, 1]
+    images: Any
     labels: np.ndarray | None  # [N] int64
 
 

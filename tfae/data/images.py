@@ -1,8 +1,8 @@
 """Any folder of pictures: JPEG, PNG, PGM, PPM or BMP, decoded where they are asked for.
 
-    folder/*.jpg                      no classes; cut by a hash of each name
-    folder/<class>/*.jpg              the folders are the classes; cut by a hash of each name
-    folder/train/..., folder/test/... cut as the folders say, each of them as above
+folder/*.jpg                      no classes; cut by a hash of each name
+folder/<class>/*.jpg              the folders are the classes; cut by a hash of each name
+folder/train/..., folder/test/... cut as the folders say, each of them as above
 """
 
 from tfae import checks, data

@@ -13,6 +13,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf2
@@ -58,9 +59,7 @@ class Stream:
         images = self._pictures(indices)
         return tf.image.convert_image_dtype(images, tf.float32), self.labels(indices)
 
-    def batch(
-        self, step: tf.Tensor, drawn: Callable[[tf.Tensor], tf.Tensor]
-    ) -> pipeline.Drawn:
+    def batch(self, step: tf.Tensor, drawn: Callable[[tf.Tensor], tf.Tensor]) -> pipeline.Drawn:
         """See `pipeline.Source`; read and decoded before they are asked for."""
         with tf.name_scope(f'{self._name}/'):
             size = int(drawn(step).shape[0])
@@ -84,13 +83,9 @@ class Stream:
             with tf.control_dependencies([ready]):
                 images = tf.image.convert_image_dtype(held.read_value(), tf.float32)
             start = tf.group(iterator.initializer, held_step.assign(-1).op)
-            return pipeline.Drawn(
-                images, self.labels(drawn(step)), start, waited.read_value()
-            )
+            return pipeline.Drawn(images, self.labels(drawn(step)), start, waited.read_value())
 
-    def _ahead(
-        self, start: tf.Tensor, drawn: Callable[[tf.Tensor], tf.Tensor]
-    ) -> tf.data.Dataset:
+    def _ahead(self, start: tf.Tensor, drawn: Callable[[tf.Tensor], tf.Tensor]) -> tf.data.Dataset:
         """The pictures `[B, H, W, C]` of step `start` and of all that follow."""
         cores = os.cpu_count() or 1
         plainly = tf.autograph.experimental.do_not_convert
@@ -107,7 +102,9 @@ class Stream:
     def _pictures(self, indices: tf.Tensor) -> tf.Tensor:
         """Pictures `[B, H, W, C]` uint8 at `indices`."""
         contents, cores = self._contents(indices), os.cpu_count() or 1
-        images = tf.map_fn(self._decoded, contents, tf.uint8, parallel_iterations=cores)
+        images = tf.map_fn(
+            self._decoded, contents, parallel_iterations=cores, fn_output_signature=tf.uint8
+        )
         return tf.ensure_shape(images, [indices.shape[0], *self._images.shape[1:]])
 
     def _contents(self, indices: tf.Tensor) -> tf.Tensor:
@@ -136,10 +133,11 @@ class Stream:
                 self._images[place]
 
 
-def source(images: np.ndarray | data.Pictures, labels: np.ndarray | None, name: str):
+def source(images: Any, labels: np.ndarray | None, name: str) -> pipeline.Source:
     """The `pipeline.Source` of a data set's part."""
-    kind = Stream if isinstance(images, data.Pictures) else pipeline.Examples
-    return kind(images, labels, name)
+    if isinstance(images, data.Pictures):
+        return Stream(images, labels, name)
+    return pipeline.Examples(images, labels, name)
 
 
 @contextlib.contextmanager
@@ -154,7 +152,7 @@ def blaming(*sources: pipeline.Source) -> Iterator[None]:
         raise
 
 
-def decoded(content: tf.Tensor, form) -> tf.Tensor:
+def decoded(content: tf.Tensor, form: Any) -> tf.Tensor:
     """`[H, W, C]` uint8 of the content of one file."""
     if form.all_jpeg:
         return _shaped(_jpeg(content, form), form, form.ratio)
@@ -173,18 +171,18 @@ def _now() -> tf.Tensor:
     return now
 
 
-def _jpeg(content: tf.Tensor, form) -> tf.Tensor:
+def _jpeg(content: tf.Tensor, form: Any) -> tf.Tensor:
     # As pillow decodes it, to the bit.
     return tf.io.decode_jpeg(content, form.channels, form.ratio, dct_method='INTEGER_ACCURATE')
 
 
-def _png(content: tf.Tensor, form) -> tf.Tensor:
+def _png(content: tf.Tensor, form: Any) -> tf.Tensor:
     picture = tf.io.decode_png(content, 3)
     # decode_png has weights of its own for grey, those of another standard than JPEG's.
     return picture if form.channels == 3 else tf.image.rgb_to_grayscale(picture)
 
 
-def _shaped(picture: tf.Tensor, form, ratio: int) -> tf.Tensor:
+def _shaped(picture: tf.Tensor, form: Any, ratio: int) -> tf.Tensor:
     """The centre of a decoded picture, at the wanted size."""
     cropped = form.cropped(ratio)
     if cropped:

@@ -226,7 +226,12 @@ def torch_batches(folder):
     def endless():
         workers = os.cpu_count()
         loader = torch.utils.data.DataLoader(
-            Faces(), BATCH, shuffle=True, num_workers=workers, drop_last=True, persistent_workers=True
+            Faces(),
+            BATCH,
+            shuffle=True,
+            num_workers=workers,
+            drop_last=True,
+            persistent_workers=True,
         )
         while True:
             yield from loader
