@@ -98,7 +98,9 @@ def test_the_table_has_means_over_classes(tool, commands, tmp_path, capsys):
     ]
     folder = tmp_path / 'out' / 'anomaly_mnist'
     assert (folder / 'anomaly.md').read_text().splitlines() == lines
-    assert json.loads((folder / 'anomaly.json').read_text())['4'][1]['auroc'] == pytest.approx(0.941)
+    assert json.loads((folder / 'anomaly.json').read_text())['4'][1]['auroc'] == pytest.approx(
+        0.941
+    )
 
 
 @pytest.mark.parametrize(

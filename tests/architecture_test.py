@@ -31,7 +31,7 @@ PICTURE = """
     layers data.pipeline export objectives
     subpixel_fused subpixel_nd events label_losses heat_figures charts
     subpixel corruption penalties divergences adversarial losses
-    activations augmentation summaries figures checkpoints
+    activations augmentation summaries figures checkpoints attributes
     data op_library watch weights imagenet
     config
     names checks files progress interrupt quiet

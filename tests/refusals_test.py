@@ -112,10 +112,21 @@ def test_without_a_verb_the_help_comes_with_2(tmp_path):
     assert done.out == tfae_program.run('--help', cwd=tmp_path).out
 
 
-@pytest.mark.parametrize('verb', ['evaluate', 'variables', 'reconstruct', 'embed', 'report'])
+@pytest.mark.parametrize(
+    'verb',
+    [
+        'evaluate',
+        'variables',
+        'reconstruct',
+        'embed',
+        'report',
+        'explore',
+        'morph --attribute=class=1',
+    ],
+)
 def test_a_look_into_what_is_no_run_is_refused(tmp_path, verb):
     text = '--logdir run holds no run: there is no config.json in it'
-    refuse(tmp_path, 1, text, verb, '--logdir=run')
+    refuse(tmp_path, 1, text, *verb.split(), '--logdir=run')
 
 
 # Data.

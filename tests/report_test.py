@@ -6,6 +6,7 @@ import hashlib
 import html.parser
 import importlib
 import json
+import os
 import re
 import shutil
 
@@ -204,6 +205,18 @@ def test_what_comes_from_files_stays_text(copy):
     assert plots[0]['bands'][-1]['label'] == PLANTED
 
 
+@pytest.mark.parametrize('content', ['', '[1]', '{"mse": null, "confusion": 3}', '\x00\xff'])
+def test_files_that_are_not_as_verbs_write_them_do_no_harm(copy, content):
+    for name in ('evaluation.json', 'metrics.jsonl', 'anomaly.json', 'figures/probe.json'):
+        (copy / name).write_bytes(content.encode('latin-1'))
+    (copy / 'figures' / 'samples.json').write_text('{"kind": "\\ud800"}')
+    (copy / 'figures' / os.fsdecode(b'\xff.png')).write_bytes(b'')
+    page = Reader(run_page.page(Folder(copy), None, 'a reason'))
+    assert 'kind ?' in page.text
+    assert '?.png is left out: it cannot be read' in page.text
+    assert page.text.encode()
+
+
 def test_a_picture_that_is_too_large_or_none_is_left_out_with_a_reason(tmp_path):
     path = tmp_path / 'a.png'
     noise = np.random.RandomState(0).randint(0, 256, (40, 50), np.uint8)
@@ -337,6 +350,13 @@ def test_every_verb_that_the_page_names_is_one_of_the_program():
             'Grad-CAM of x/y',
             'tfae explain --logdir=r --method=gradcam --tensor=x/y',
         ),
+        (
+            'morph_a_above_3',
+            {'attribute': 'a>3,b', 'attributes': '', 'split': 'train', 'step': 3},
+            'morph',
+            'pictures, and what is made of them',
+            "tfae morph --logdir=r --attribute='a>3,b' --split=train",
+        ),
         ('cluster_new', None, 'cluster', 'cluster new', 'tfae cluster --logdir=r'),
         ('my_own', None, '', 'my own', ''),
     ],
@@ -345,7 +365,8 @@ def test_a_picture_is_told_by_its_name_and_by_what_lies_beside(
     tmp_path, name, beside, section, text, command
 ):
     if beside:
-        (tmp_path / f'{name}.json').write_text(json.dumps(beside))
+        stem = 'morph' if section == 'morph' else name
+        (tmp_path / f'{stem}.json').write_text(json.dumps(beside))
     found = captions.caption(tmp_path / f'{name}.png', 'r')
     assert (found.section, found.command) == (section, command)
     assert found.text.startswith(text)

@@ -61,6 +61,11 @@ class Program:
     def running(self):
         return self._process.is_alive()
 
+    def out(self):
+        """What it has printed so far."""
+        path = self._folder / 'out'
+        return path.read_text() if path.exists() else ''
+
     def send(self, number):
         os.kill(self._process.pid, number)
 

@@ -73,7 +73,8 @@ def save_cells(
     """
     columns, count = max(map(len, lines)), sum(map(len, lines))
     height, width = lines[0][0].image.shape[:2]
-    wide = 1.1 if count < _SMALL else 0.85  # inches of a cell
+    # Inches of a cell; few large pictures are shown pixel by pixel.
+    wide = min(max(1.1, width / 150), 1.5) if count < _SMALL else 0.85
     size = 7.5 if count < _SMALL else 6  # points of a caption
     most = max(cell.caption.count('\n') + 1 for line in lines for cell in line)
     words = most * size * 1.35 / 72 / wide  # widths of a cell

@@ -1,4 +1,4 @@
-"""How pictures are cut for networks of ImageNet, and what its classes are called."""
+"""How pictures are cut for networks of ImageNet, how its colours go together, and its classes."""
 
 import json
 import pathlib
@@ -10,6 +10,10 @@ from tfae import checks
 
 _SHORTER = 256  # pixels that the shorter side is scaled to
 _MOST_BYTES = 2**24  # of a list of names
+
+# A root of the covariance of R, G and B over its pictures, a row each, from Lucid, the program of
+# Olah, Mordvintsev and Schubert, Feature visualization, Distill 2017.
+_COLOURS = ((0.26, 0.09, 0.02), (0.27, 0.0, -0.05), (0.27, -0.09, 0.03))
 
 
 def cut(picture: Image.Image, height: int, width: int) -> np.ndarray:
@@ -27,6 +31,12 @@ def cut(picture: Image.Image, height: int, width: int) -> np.ndarray:
     box = (left * x, top * y, (left + width) * x, (top + height) * y)
     kept = picture.resize((width, height), Image.Resampling.BILINEAR, box)
     return np.asarray(kept)
+
+
+def colour_root() -> np.ndarray:
+    """`[3, 3]`, independent numbers -> R, G and B that go together; the longest row is 1 long."""
+    root = np.array(_COLOURS)
+    return root / np.linalg.norm(root, axis=1).max()
 
 
 def class_names(path: str, classes: int) -> tuple[str, ...]:

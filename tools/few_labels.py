@@ -2,10 +2,11 @@
 
     python tools/few_labels.py --seeds=5 semi_supervised_100_mnist semi_supervised_1000_mnist
 
-Each recipe restores an encoder and trains on --labelled_examples. It is run with the labels and
-the initial variables of each seed, and once more with every variable at its initial value; folders
-lie in --output, and runs that were measured are kept. The recipe that it restores from is run
-first. Prints a table of errors on the test set, mean and standard deviation over the seeds.
+Each recipe restores an encoder and trains on --labelled_examples; the first of its targets names
+the recipe of the same network from scratch. Both are run with the labels and the initial variables
+of each seed; folders lie in --output, and runs that were measured are kept. The recipe that is
+restored from is run first. Prints a table of errors on the test set, mean and standard deviation
+over the seeds, and writes it beside the runs.
 """
 
 import json
@@ -20,8 +21,6 @@ from absl import app, flags
 _SEEDS = flags.DEFINE_integer('seeds', 5, 'Draws of the labels.', lower_bound=2)
 _OUTPUT = flags.DEFINE_string('output', 'runs/few_labels', 'Folder for the runs.')
 
-SCRATCH = ('--restore_from=', '--restore_map=', '--head_epochs=0')
-
 
 def main(argv: list[str]) -> None:
     """Runs what is missing and prints the table."""
@@ -30,25 +29,28 @@ def main(argv: list[str]) -> None:
         for before in recipes.header(name).get('After', []):
             recipes.run(before, [])
         cells = []
-        for kind, words in (('pretrained', ()), ('scratch', SCRATCH)):
+        scratch = recipes.header(name)['Target'][0].partition('.')[0]
+        for kind in (name, scratch):
             errors = [
-                error(name, pathlib.Path(_OUTPUT.value, name, f'{kind}_{seed}'), seed, words)
+                error(kind, pathlib.Path(_OUTPUT.value, kind, str(seed)), seed)
                 for seed in range(_SEEDS.value)
             ]
             mean, spread = statistics.mean(errors), statistics.stdev(errors)
             cells.append(f'{100 * mean:.2f} % (± {100 * spread:.2f})')
         lines.append(f'| `{name}` | {" | ".join(cells)} |')
-    print('\n'.join(lines))
+    text = '\n'.join(lines)
+    (recipes.ROOT / _OUTPUT.value / 'few_labels.md').write_text(text + '\n')
+    print(text)
 
 
-def error(name: str, logdir: pathlib.Path, seed: int, words: tuple[str, ...]) -> float:
+def error(name: str, logdir: pathlib.Path, seed: int) -> float:
     """Error on the test set of a recipe with the labels and the variables of a seed."""
     path = recipes.ROOT / logdir / 'evaluation.json'
     if not path.is_file():
         tfae = [sys.executable, '-m', 'tfae']
         seeds = (f'--labelled_seed={seed}', f'--seed={seed}')
         for argv in (
-            ['train', f'--recipe={name}', *seeds, *words],
+            ['train', f'--recipe={name}', *seeds],
             ['evaluate', '--checkpoint=last'],
         ):
             command = [*tfae, *argv, f'--logdir={logdir}']

@@ -46,6 +46,15 @@ _WRITTEN = {
 
 UPSAMPLING = 'upsampling_mnist_'
 
+# What tools that run a recipe many times have written.
+_TOOLS = {
+    'Few labels, by `tools/few_labels.py --seeds=5`: error on the test set': (
+        'runs/few_labels/few_labels.md'
+    ),
+    'Anomalies, by `tools/anomaly.py --seeds=3`': 'runs/anomaly/anomaly_mnist/anomaly.md',
+    'Anomalies, the reverse protocol': 'runs/anomaly/anomaly_reverse_mnist/anomaly.md',
+}
+
 _COMPARE = {'<=': operator.le, '>=': operator.ge}
 _COMBINE = {'/': operator.truediv, '-': operator.sub}
 
@@ -68,6 +77,9 @@ def main(names: list[str]) -> int:
         sections.append(enlarging(done))
     if sampled := [name for name in done if 'frechet' in evaluation(name)]:
         sections.append(samplers(sampled))
+    for title, path in _TOOLS.items():
+        if (ROOT / path).is_file():
+            sections.append(f'## {title}\n\n{(ROOT / path).read_text().strip()}')
     parts = [_INTRODUCTION, table, *sections, *(epochs(name) for name in done)]
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text('\n\n'.join(parts) + '\n')

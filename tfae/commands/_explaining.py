@@ -5,6 +5,7 @@ N pictures, H W C picture, K units.
 
 import dataclasses
 import json
+import math
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,14 +13,34 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae import checks, heat_figures, summaries
+from tfae import checks, heat_figures
 from tfae.analysis import activation_maximisation, gradcam, integrated_gradients, saliency, units
 from tfae.analysis._slope import Fetch
-from tfae.events import EventFile
+from tfae.commands import _figures
 from tfae.files import write_npz, write_text
 
 _COLUMNS = 10  # pictures side by side
-_TOGETHER = 32  # pictures that go through the graph at once
+# What goes through the graph at once: of large pictures, all maps of a VGG take 0.1 GB each.
+_TOGETHER = 32  # pictures
+_PIXELS = 2**18
+
+
+class Opened(NamedTuple):
+    """What is looked into: a run, or a published network with its weights."""
+
+    what: str  # as titles have it
+    origin: dict[str, Any]  # which weights, as the JSON has it
+    step: int | None  # of TensorBoard, None if it is not shown there
+    folder: pathlib.Path  # where files go unless another one is named
+    run: Fetch  # a session's
+    images: tf.Tensor  # [B, H, W, C], what pictures are fed as
+    outputs: Sequence[tf.Tensor]  # what the pictures become in the end
+    usual: tf.Tensor  # whose units are explained where no tensor is named
+    classes: Sequence[tf.Tensor]  # those whose units are classes
+    class_names: Sequence[str]  # or empty where classes have numbers alone
+    # Pictures [N, H, W, C] in [0, 1], and of each what the table says of it.
+    pictures: Callable[[], tuple[np.ndarray, list[dict[str, str]]]]
+    colours: Callable[[], np.ndarray | None]  # [C, C], how channels of pictures go together
 
 
 class Subject(NamedTuple):
@@ -65,19 +86,20 @@ class Explained(NamedTuple):
     settings: dict[str, Any]
 
 
-def subject(
-    run: Fetch,
-    images: tf.Tensor,
-    ways: units.Ways,
-    tensor: tf.Tensor,
-    place: tuple[int, ...],
-    unit_names: tuple[str, ...],
-) -> Subject:
+def subject(opened: Opened, ways: units.Ways, tensor: tf.Tensor, place: tuple[int, ...]) -> Subject:
     """The units of `tensor`, at a place of a feature map or over all of it."""
     values = units.values(tensor, place)
     index = tf.placeholder(tf.int32, [None])
     score = units.chosen(values, index)
-    return Subject(run, images, ways, tensor, values, index, score, place, unit_names)
+    of_classes = any(tensor is found for found in opened.classes)
+    known = tuple(opened.class_names) if of_classes else ()
+    return Subject(opened.run, opened.images, ways, tensor, values, index, score, place, known)
+
+
+def values(of: Subject, pictures: np.ndarray) -> np.ndarray:
+    """Every unit of pictures `[N, H, W, C]`, `[N, K]`."""
+    slices = _slices(of.images, len(pictures))
+    return np.concatenate([of.run(of.values, {of.images: pictures[s]}) for s in slices])
 
 
 def by_gradcam(of: Subject, layer: str) -> Method:
@@ -145,13 +167,11 @@ def maps(
 
     `words` are the table's of each picture; a sheet shows one picture for all units.
     """
-    parts = [method.explain(pictures[s], chosen[s]) for s in _slices(len(pictures))]
+    slices = _slices(of.images, len(pictures))
+    parts = [method.explain(pictures[s], chosen[s]) for s in slices]
     heat = np.concatenate([part[0] for part in parts])
     columns = {key: np.concatenate([part[1][key] for part in parts]) for key in parts[0][1]}
-    values = [
-        of.run(of.score, {of.images: pictures[s], of.index: chosen[s]})
-        for s in _slices(len(pictures))
-    ]
+    values = [of.run(of.score, {of.images: pictures[s], of.index: chosen[s]}) for s in slices]
     columns = {'value': np.concatenate(values), **columns}
     rows = [
         {**words[k], 'unit': of.unit(unit), **{key: float(v[k]) for key, v in columns.items()}}
@@ -186,7 +206,7 @@ def ascents(
         activation_maximisation.ascend(
             _fetch(of, chosen[s]), of.score, of.images, chosen[s].tolist(), settings, colours
         )
-        for s in _slices(len(chosen))
+        for s in _slices(of.images, len(chosen))
     ]
     pictures, start, end = map(np.concatenate, zip(*parts, strict=True))
     rows = [
@@ -204,24 +224,22 @@ def ascents(
 
 
 def write(
-    folder: pathlib.Path, method: str, of: Subject, step: int, what: str, explained: Explained
+    folder: pathlib.Path, method: str, of: Subject, opened: Opened, explained: Explained
 ) -> list[pathlib.Path]:
     """Prints the table; writes it, the arrays, the figure and TensorBoard's; returns the paths."""
     print(_table(explained.rows))
     name = f'explain_{method}_{of.name.replace("/", "_")}'
     paths = [folder / f'{name}.{kind}' for kind in ('png', 'npz', 'json')]
     at = f', place {",".join(map(str, of.place))}' if of.place else ''
-    title = f'{explained.title}\n{what}{at}; above each picture its unit and the value'
+    title = f'{explained.title}\n{opened.what}{at}; above each picture its unit and the value'
     heat_figures.save_cells(paths[0], explained.lines, title, explained.scale)
     write_npz(paths[1], explained.arrays)
     shape = of.tensor.shape.as_list()[1:]
     found = {'method': method, 'tensor': of.name, 'shape': shape, 'place': list(of.place)}
-    found |= {'step': step, **explained.settings, 'rows': explained.rows}
+    found |= {**opened.origin, **explained.settings, 'rows': explained.rows}
     write_text(paths[2], json.dumps(found, indent=2) + '\n')
-    file = EventFile(folder, None, step)
-    file.add(summaries.picture(name, paths[0]), step)
-    file.flush()
-    file.close()
+    if opened.step is not None:
+        _figures.show(paths[:1], opened.step)
     return paths
 
 
@@ -249,5 +267,7 @@ def _fetch(of: Subject, chosen: np.ndarray) -> Fetch:
     return fetch
 
 
-def _slices(count: int) -> list[slice]:
-    return [slice(start, start + _TOGETHER) for start in range(0, count, _TOGETHER)]
+def _slices(images: tf.Tensor, count: int) -> list[slice]:
+    """Of so many pictures, those that go through the graph at once."""
+    together = max(1, min(_TOGETHER, _PIXELS // math.prod(images.shape.as_list()[1:3])))
+    return [slice(start, start + together) for start in range(0, count, together)]

@@ -9,7 +9,8 @@ from typing import Any, Literal, TypeVar
 
 from absl import flags
 
-from tfae import checks, config, data, running
+from tfae import checks, config, data, imagenet, models, running
+from tfae.reference_run import Reference
 
 T = TypeVar('T')
 
@@ -168,6 +169,71 @@ class LookAtData(Look):
                 f'with --validation_fraction={wanted.validation_fraction}'
             )
         return loaded, part
+
+
+@dataclasses.dataclass(frozen=True)
+class Network(config.Part):
+    """A published network with its weights, for a verb that looks into a run or into one of those.
+
+    Stands before `Look` among the bases, since its `logdir` may be empty.
+    """
+
+    logdir: str = config.option('', 'Folder of a run; or --model and --weights.')
+    model: str = config.option('', f'Published network: {", ".join(models.references())}.')
+    weights: str = config.option('', 'File with its weights: .pth, .h5, .npz or .npy.')
+    preprocessing: Literal['auto', 'torchvision', 'bgr', 'rgb'] = config.option(
+        'auto',
+        'What the network was trained to see: torchvision is less the mean, by the deviation; bgr '
+        'and rgb are 0 to 255 less the mean, in this order of channels; auto is what goes with '
+        'the layout of the weights.',
+    )
+    class_count: int = config.option(1000, 'Classes of the network.')
+    width: float = config.option(
+        1.0, 'Factor of the filters and units of every layer but the last.'
+    )
+    class_names: str = config.option(
+        '', 'File of one name a line, or imagenet_class_index.json; empty: numbers.'
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        checks.in_range('--class_count', self.class_count, 2, 2**20)
+        if not 0 < self.width <= 8:
+            raise checks.UsageError(f'--width is {self.width}; it must lie in (0, 8]')
+
+    def choose(self, verb: str, *of_runs: str) -> None:
+        """Refuses flags that do not go together; the defaults alone do not.
+
+        `of_runs` are the fields that only a run reads.
+
+        Raises: UsageError unless exactly one of a run and a network with its weights is named.
+        """
+        if bool(self.logdir) == bool(self.model):
+            raise checks.UsageError(f'tfae {verb} needs either --logdir or --model with --weights')
+        if self.logdir:
+            own = [field.name for field in dataclasses.fields(Network)]
+            self.refuse_unread('--model', *(name for name in own if name != 'logdir'))
+        elif not self.weights:
+            raise checks.UsageError(f'--model={self.model} needs --weights=FILE')
+        else:
+            self.refuse_unread('--logdir', *of_runs)
+
+    def known_classes(self) -> tuple[str, ...]:
+        """The names of the classes; empty where no file says them.
+
+        Raises: InputError as `imagenet.class_names` does.
+        """
+        return imagenet.class_names(self.class_names, self.class_count) if self.class_names else ()
+
+    def open_network(self) -> Reference:
+        """The network. Raises: whatever `running.open_reference` raises."""
+        return running.open_reference(
+            self.model,
+            self.weights,
+            preprocessing=None if self.preprocessing == 'auto' else self.preprocessing,
+            classes=self.class_count,
+            width=self.width,
+        )
 
 
 def peek(argv: Iterable[str], *names: str) -> dict[str, str]:

@@ -12,55 +12,25 @@ import dataclasses
 import math
 import pathlib
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
-from tfae import checks, imagenet, models, names, running
+from tfae import checks, imagenet, names
 from tfae.commands import _flags, _pictures
-from tfae.config import Part, option
+from tfae.config import option
 
 _TOP = 5
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(Part, _flags.Look):
+class Config(_flags.Network, _flags.Look):
     """Which classifier."""
 
-    logdir: str = option('', 'Folder of a run that classifies; or --model and --weights.')
-    model: str = option('', f'Published network: {", ".join(models.references())}.')
-    weights: str = option('', 'File with its weights.')
-    preprocessing: Literal['auto', 'torchvision', 'bgr', 'rgb'] = option(
-        'auto',
-        'What the network was trained to see: torchvision is less the mean, by the deviation; bgr '
-        'and rgb are 0 to 255 less the mean, in this order of channels; auto is what goes with '
-        'the layout of the weights.',
-    )
-    classes: int = option(1000, 'Classes of the network.')
-    width: float = option(1.0, 'Factor of the filters and units of every layer but the last.')
-    class_names: str = option(
-        '', 'File of one name a line, or imagenet_class_index.json; empty: numbers.'
-    )
     top: int = option(_TOP, 'Classes to print; no more than there are.')
 
     def __post_init__(self):
         super().__post_init__()
-        checks.in_range('--classes', self.classes, 2, 2**20)
         checks.in_range('--top', self.top, 1, math.inf)
-        if not 0 < self.width <= 8:
-            raise checks.UsageError(f'--width is {self.width}; it must lie in (0, 8]')
-
-    def check(self) -> None:
-        """Raises UsageError for flags that do not go together; the defaults alone do not."""
-        if bool(self.logdir) == bool(self.model):
-            raise checks.UsageError('tfae classify needs either --logdir or --model with --weights')
-        if self.logdir:
-            of_networks = ('weights', 'preprocessing', 'classes', 'width', 'class_names')
-            self.refuse_unread('--model', *of_networks)
-        elif not self.weights:
-            raise checks.UsageError(f'--model={self.model} needs --weights=FILE')
-        else:
-            self.refuse_unread('--logdir', 'checkpoint')
 
 
 def main(argv: list[str]) -> int:
@@ -70,7 +40,7 @@ def main(argv: list[str]) -> int:
       read before any is classified.
     """
     flags, pictures = _flags.read_words('classify', __doc__, Config, argv, 'PICTURE ...')
-    flags.check()
+    flags.choose('classify', 'checkpoint')
     by = _by_run if flags.logdir else _by_network
     probabilities, known = by(flags, [pathlib.Path(picture) for picture in pictures])
     for picture, row in zip(pictures, probabilities, strict=True):
@@ -96,17 +66,8 @@ def _by_run(flags: Config, paths: Sequence[pathlib.Path]) -> tuple[np.ndarray, S
 
 def _by_network(flags: Config, paths: Sequence[pathlib.Path]) -> tuple[np.ndarray, Sequence[str]]:
     """As `_by_run`."""
-    known: Sequence[str] = ()
-    if flags.class_names:
-        known = imagenet.class_names(flags.class_names, flags.classes)
-    preprocessing = None if flags.preprocessing == 'auto' else flags.preprocessing
-    with running.open_reference(
-        flags.model,
-        flags.weights,
-        preprocessing=preprocessing,
-        classes=flags.classes,
-        width=flags.width,
-    ) as network:
+    known = flags.known_classes()
+    with flags.open_network() as network:
         height, width, _ = network.image_shape
         # One picture at a time: the files may be a hundred times what is cut out of them.
         images = [imagenet.cut(_pictures.opened(path, 'RGB'), height, width) for path in paths]

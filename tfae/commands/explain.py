@@ -3,23 +3,30 @@
 Of pictures, gradcam (Selvaraju et al. 2017), saliency (Simonyan et al. 2014) and
 integrated_gradients (Sundararajan et al. 2017) draw a heat map for one unit; without pictures,
 activation_maximisation (Erhan et al. 2009; Olah et al. 2017) makes them by ascent from noise. Any
-tensor that the pictures become may be named, and --list prints them. Prints a table and writes it
-as JSON, with the maps as .npz and a figure, which TensorBoard shows too.
+tensor that the pictures become may be named, and --list prints them.
+
+    tfae explain --logdir=runs/classifier --method=gradcam
+    tfae explain --model=vgg16 --weights=vgg16.pth --pictures=a.jpg --tensor=conv5_3 --unit=7
+
+Pictures for a published network are cut as `tfae classify` cuts them. Prints a table and writes it
+as JSON, with the maps as .npz and a figure, which TensorBoard shows too where there is a run.
 """
 
+import contextlib
 import dataclasses
 import math
 import pathlib
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from typing import Literal
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
-from tfae import checks, data, names, running
+from tfae import checks, data, imagenet, names, running
 from tfae.analysis import activation_maximisation, units
 from tfae.commands import _explaining, _flags, _pictures
-from tfae.config import Part, option
+from tfae.config import option
 from tfae.folder import FIGURES
+from tfae.reference_run import Reference
 
 _ASCENT = activation_maximisation.Settings()
 _PARTS = 64  # of the way of integrated gradients
@@ -30,7 +37,7 @@ _BASES = {'black': 0.0, 'grey': 0.5, 'white': 1.0}
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(Part, _flags.LookAtData):
+class Config(_flags.Network, _flags.LookAtData):
     """What is explained, and how."""
 
     method: Literal['gradcam', 'saliency', 'integrated_gradients', 'activation_maximisation'] = (
@@ -54,7 +61,9 @@ class Config(Part, _flags.LookAtData):
         (), 'Pictures: the first of each of these classes, by name or number.'
     )
     indices: tuple[int, ...] = option((), 'Or the places of pictures in the part, from 0.')
-    pictures: tuple[str, ...] = option((), "Or picture files, scaled to the run's size.")
+    pictures: tuple[str, ...] = option(
+        (), "Or picture files, scaled to the run's size; of a published network, always."
+    )
     base: Literal['black', 'grey', 'white'] = option(
         'black', 'The picture that shows nothing, of integrated_gradients.'
     )
@@ -68,7 +77,9 @@ class Config(Part, _flags.LookAtData):
         _ASCENT.total_variation, 'Weight of their total variation, beside a slope of 1 a pixel.'
     )
     seed: int = option(_ASCENT.seed, 'Of the noise and the shifts of the ascent.')
-    output: str = option('', "Folder for what is written; empty: the run's figures/.")
+    output: str = option(
+        '', "Folder for what is written; empty: the run's figures/, or figures/ here."
+    )
 
     def __post_init__(self):
         super().__post_init__()
@@ -95,53 +106,101 @@ class Config(Part, _flags.LookAtData):
         """Whether pictures are made instead of looked at."""
         return self.method == 'activation_maximisation'
 
+    def check(self) -> None:
+        """Raises UsageError for flags that do not go together; the defaults alone do not."""
+        self.choose('explain', 'checkpoint', 'split', 'data_dir', 'classes', 'indices')
+        if self.model and not (self.pictures or self.ascends or self.list):
+            raise checks.UsageError(f'--model={self.model} needs --pictures=FILE,...')
+
 
 def main(argv: list[str]) -> int:
     """Runs `tfae explain`; returns the exit code 0.
 
-    Raises: UsageError or InputError as `_flags.LookAtData` does, or where there is no such tensor,
-      unit, layer or picture.
+    Raises: UsageError or InputError as `_flags.LookAtData` and `_flags.Network` do, or where there
+      is no such tensor, unit, layer or picture.
     """
     flags = _flags.read('explain', __doc__, Config, argv)
-    with flags.open() as run, run.graph.as_default():
-        images, outputs = run.built.inference.images, run.built.inference.outputs
-        ways = units.Ways(images, outputs)
+    flags.check()
+    with _opened(flags) as opened:
+        ways = units.Ways(opened.images, opened.outputs)
         if flags.list:
             for name, found in ways.names.items():
                 print(f'{name:40} {" x ".join(map(str, found.shape[1:])) or 1}')
             return 0
-        tensor = ways.find('--tensor', flags.tensor) if flags.tensor else _usual(outputs)
+        tensor = ways.find('--tensor', flags.tensor) if flags.tensor else opened.usual
         if flags.ascends:
             tensor = units.before_rectifier(tensor)
-        known = _class_names(run, tensor)
-        of = _explaining.subject(run.session.run, images, ways, tensor, flags.place, known)
-        explained = _ascents(flags, run, of) if flags.ascends else _maps(flags, run, of)
-        folder = pathlib.Path(flags.output or run.folder.path / FIGURES)
-        what = f'{run.experiment.data.dataset}, {run.experiment.model}'
-        for path in _explaining.write(folder, flags.method, of, run.step, what, explained):
+        of = _explaining.subject(opened, ways, tensor, flags.place)
+        explained = (_ascents if flags.ascends else _maps)(flags, opened, of)
+        folder = pathlib.Path(flags.output) if flags.output else opened.folder
+        for path in _explaining.write(folder, flags.method, of, opened, explained):
             print(path)
     return 0
 
 
-def _usual(outputs: Any) -> tf.Tensor:
-    """The classifier's logits, or the code, or what else comes first."""
-    found = [getattr(outputs, name, None) for name in ('class_logits', names.CODE)]
-    return next(tensor for tensor in [*found, *outputs] if tensor is not None)
+@contextlib.contextmanager
+def _opened(flags: Config) -> Iterator[_explaining.Opened]:
+    """What is looked into, whose graph new tensors go into."""
+    if flags.logdir:
+        with flags.open() as run, run.graph.as_default():
+            yield _of_run(flags, run)
+    else:
+        known = flags.known_classes()
+        with flags.open_network() as network, network.graph.as_default():
+            yield _of_network(flags, network, known)
 
 
-def _class_names(run: running.Run, tensor: tf.Tensor) -> tuple[str, ...]:
-    """The names of the units, where they are classes."""
+def _of_run(flags: Config, run: running.Run) -> _explaining.Opened:
     outputs = run.built.inference.outputs
+    found = [getattr(outputs, name, None) for name in ('class_logits', names.CODE)]
     classes = [getattr(outputs, name, None) for name in ('class_logits', names.PROBABILITIES)]
-    return run.experiment.signature.class_names if any(tensor is t for t in classes) else ()
+    return _explaining.Opened(
+        what=f'{run.experiment.data.dataset}, {run.experiment.model}',
+        origin={'step': run.step},
+        step=run.step,
+        folder=run.folder.path / FIGURES,
+        run=run.session.run,
+        images=run.built.inference.images,
+        outputs=outputs,
+        usual=next(tensor for tensor in [*found, *outputs] if tensor is not None),
+        classes=[tensor for tensor in classes if tensor is not None],
+        class_names=run.experiment.signature.class_names,
+        pictures=lambda: _looked_at(flags, run),
+        colours=lambda: _colours(flags, run),
+    )
 
 
-def _maps(flags: Config, run: running.Run, of: _explaining.Subject) -> _explaining.Explained:
+def _of_network(flags: Config, network: Reference, known: tuple[str, ...]) -> _explaining.Opened:
+    height, width, _ = network.image_shape
+
+    def cut(path: pathlib.Path) -> np.ndarray:
+        return data.pixels(imagenet.cut(_pictures.opened(path, 'RGB'), height, width))
+
+    logits, probabilities = network.outputs.class_logits, network.outputs.probabilities
+    return _explaining.Opened(
+        what=f'{network.name}, {pathlib.Path(flags.weights).name}',
+        origin={'model': network.name, 'weights': flags.weights},
+        step=None,
+        folder=pathlib.Path(FIGURES),
+        run=network.session.run,
+        images=network.images,
+        outputs=[logits, probabilities],
+        usual=logits,
+        classes=[logits, probabilities],
+        class_names=known,
+        pictures=lambda: _files(flags, cut),
+        colours=imagenet.colour_root,
+    )
+
+
+def _maps(
+    flags: Config, opened: _explaining.Opened, of: _explaining.Subject
+) -> _explaining.Explained:
     """Heat maps over pictures."""
-    pictures, words = _looked_at(flags, run)
+    pictures, words = opened.pictures()
     if flags.unit == 'all' and len(pictures) > 1:
         raise checks.UsageError(f'--unit=all takes one picture; {len(pictures)} are named')
-    values = of.run(of.values, {of.images: pictures})
+    values = _explaining.values(of, pictures)
     chosen = values.argmax(1) if flags.unit in ('', 'top') else _units(flags, of)
     if flags.method == 'gradcam':
         explain = _explaining.by_gradcam(of, flags.layer)
@@ -158,21 +217,19 @@ def _maps(flags: Config, run: running.Run, of: _explaining.Subject) -> _explaini
     return _explaining.maps(of, explain, pictures, words, chosen, sheet)
 
 
-def _ascents(flags: Config, run: running.Run, of: _explaining.Subject) -> _explaining.Explained:
+def _ascents(
+    flags: Config, opened: _explaining.Opened, of: _explaining.Subject
+) -> _explaining.Explained:
     """Pictures made by ascent."""
-    height, width, channels = of.images.shape.as_list()[1:]
+    height, width, _ = of.images.shape.as_list()[1:]
     checks.in_range('--jitter', flags.jitter, 0, (min(height, width) - 1) // 2)
     if flags.unit == 'top':
         raise checks.UsageError('--unit=top needs a method that looks at pictures')
     chosen = _units(flags, of)
-    colours = None
-    if channels > 1:
-        train = flags.load(run)[0].train.images[:_COLOURED]
-        colours = activation_maximisation.colour_root(data.pixels(train))
     fields = [field.name for field in dataclasses.fields(_ASCENT)]
     settings = activation_maximisation.Settings(**{name: getattr(flags, name) for name in fields})
     settings = dataclasses.replace(settings, steps=flags.steps or _ASCENT.steps)
-    return _explaining.ascents(of, chosen, settings, colours)
+    return _explaining.ascents(of, chosen, settings, opened.colours())
 
 
 def _units(flags: Config, of: _explaining.Subject) -> np.ndarray:
@@ -199,13 +256,12 @@ def _units(flags: Config, of: _explaining.Subject) -> np.ndarray:
 
 
 def _looked_at(flags: Config, run: running.Run) -> tuple[np.ndarray, list[dict[str, str]]]:
-    """Pictures `[N, H, W, C]` in [0, 1], and of each where it comes from and its class."""
+    """Pictures of a run `[N, H, W, C]` in [0, 1], and of each where it is from and its class."""
     if flags.pictures:
         if flags.classes or flags.indices:
             raise checks.UsageError('--pictures excludes --classes and --indices')
         shape = run.experiment.signature.image_shape
-        read = [_pictures.read(pathlib.Path(path), shape) for path in flags.pictures]
-        return np.stack(read), [{'picture': pathlib.Path(path).name} for path in flags.pictures]
+        return _files(flags, lambda path: _pictures.read(path, shape))
     loaded, part = flags.load(run)
     places = _pictures.chosen(flags.classes, flags.indices, loaded, part)
     places = places or _first_ones(part, 1 if flags.unit == 'all' else _SHOWN)
@@ -214,6 +270,22 @@ def _looked_at(flags: Config, run: running.Run) -> tuple[np.ndarray, list[dict[s
         for word, label in zip(words, part.labels[places], strict=True):
             word['class'] = loaded.class_names[label] if loaded.class_names else str(label)
     return data.pixels(part.images[places]), words
+
+
+def _files(
+    flags: Config, read: Callable[[pathlib.Path], np.ndarray]
+) -> tuple[np.ndarray, list[dict[str, str]]]:
+    """As `_looked_at`, of the files of `--pictures`."""
+    paths = [pathlib.Path(path) for path in flags.pictures]
+    return np.stack([read(path) for path in paths]), [{'picture': path.name} for path in paths]
+
+
+def _colours(flags: Config, run: running.Run) -> np.ndarray | None:
+    """How the channels of the training pictures go together, `[C, C]`; None for a single one."""
+    if run.experiment.signature.image_shape[-1] == 1:
+        return None
+    train = flags.load(run)[0].train.images[:_COLOURED]
+    return activation_maximisation.colour_root(data.pixels(train))
 
 
 def _first_ones(part: data.Split, count: int) -> list[int]:

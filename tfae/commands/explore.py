@@ -46,6 +46,7 @@ def main(argv: list[str]) -> int:
         hosts = server.hosts(flags.host, listening.getsockname()[1])
         application = _application(flags, run, hosts)
         server.serve(listening, application, lambda: print(f'http://{hosts[0]}/', flush=True))
+        application.close()  # before the session is
     return 0
 
 
@@ -81,5 +82,6 @@ def _application(flags: Config, run: running.Run, hosts: Sequence[str]) -> Appli
         images = run.decode(codes)
         about |= {'pictures': 'pictures of codes from the prior'}
     attributes |= space.of_file(run.folder.path / FIGURES / _DIRECTIONS, size)
+    run.decode(codes[:1])  # the first call prepares the graph, which takes far longer than it
     known = space.Space(codes, attributes)
     return Application(about, known, images, labels, run.decode, hosts)

@@ -78,6 +78,7 @@ class Application:
         self._space, self._images, self._decode = space, images, decode
         self._hosts = {host.lower() for host in hosts}
         self._lock = threading.Lock()
+        self._closed = False
         ways = tuple(WAYS)
         self._limits = moves.Limits(len(space.centre), len(images), len(space.names), ways)
         chosen = pictures.gallery(labels, len(images))
@@ -117,6 +118,11 @@ class Application:
                 response.allow.update(error.valid_methods)
         response.headers.update(_HEADERS)
         return response(environ, start_response)
+
+    def close(self) -> None:
+        """Waits until nobody asks the decoder, and lets nobody ask any more."""
+        with self._lock:
+            self._closed = True
 
     def _refuse_strangers(self, request: Request) -> None:
         host, origin = request.headers.get('Host', ''), request.headers.get('Origin')
@@ -173,6 +179,8 @@ class Application:
     def _decoded(self, code: np.ndarray) -> tuple[np.ndarray, float]:
         """The decoder's picture, uint8 `[H, W, K]`, and the seconds that it took."""
         with self._lock:
+            if self._closed:
+                raise exceptions.ServiceUnavailable('the program ends')
             start = time.perf_counter()
             picture = self._decode(code[None])[0]
             seconds = time.perf_counter() - start

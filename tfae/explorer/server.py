@@ -23,7 +23,7 @@ class _Handler(serving.WSGIRequestHandler):
     def version_string(self) -> str:
         return 'tfae'
 
-    def log_request(self, *_: Any) -> None:
+    def log(self, *_: Any) -> None:  # neither requests nor what strangers send that is none
         pass
 
 
@@ -38,9 +38,10 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
+        # Python adds the address to the words of the system.
+        why = str(error.strerror).partition(' (while ')[0]
         raise checks.InputError(
-            f'--host {host}, --port {port} cannot be served: {error.strerror}; --port=0 takes one '
-            f'that is free'
+            f'--host {host}, --port {port} cannot be served: {why}; --port=0 takes one that is free'
         ) from None
 
 
@@ -52,12 +53,18 @@ def hosts(host: str, port: int) -> list[str]:
     return [f'{name}:{port}' for name in found] + bare
 
 
+def bound(listening: socket.socket, application: Callable) -> serving.BaseWSGIServer:
+    """A server of this application on a socket that listens; each request has its own thread."""
+    host, port = listening.getsockname()[:2]
+    fd = listening.fileno()
+    return serving.make_server(
+        host, port, application, threaded=True, request_handler=_Handler, fd=fd
+    )
+
+
 def serve(listening: socket.socket, application: Callable, announce: Callable[[], None]) -> None:
     """Serves until SIGINT or SIGTERM; calls `announce` once requests are answered."""
-    host, port = listening.getsockname()[:2]
-    server = serving.make_server(
-        host, port, application, threaded=True, request_handler=_Handler, fd=listening.fileno()
-    )
+    server = bound(listening, application)
     thread = threading.Thread(target=server.serve_forever, args=[_LOOK], daemon=True)
     with Interrupt() as interrupt:
         thread.start()

@@ -27,6 +27,7 @@ SECTIONS = {
         'Interpolations', 'interpolate', names.RECONSTRUCTION, '--indices=0,1,2,3'
     ),
     'samples': Section('Samples', 'sample'),
+    'morph': Section('Attributes', 'morph', names.RECONSTRUCTION, '--attribute=class=0'),
     'explain': Section('Explanations', 'explain', names.CODE),
     'anomaly': Section('Anomalies', 'anomaly', names.RECONSTRUCTION),
     'cluster': Section('Clusters', 'cluster', names.CODE),
@@ -39,6 +40,11 @@ _EXPLAINED = {
     'integrated_gradients': 'Integrated gradients',
     'activation_maximisation': 'Activation maximisation',
 }
+# Flags that the JSON of a verb has.
+_REMEMBERED = {
+    'samples': ('kind', 'count', 'seed', 'classifier', 'split'),
+    'morph': ('attributes', 'attribute', 'split'),
+}
 # Names of pictures -> what they show; the first that fits is taken.
 _SHOWN = [
     (
@@ -50,6 +56,8 @@ _SHOWN = [
     (r'interpolation_square', 'what lies between four pictures, at the corners; PCA beside it'),
     (r'interpolation', 'the way from picture to picture through the code, and through PCA'),
     (r'samples', 'new pictures, which the decoder makes of drawn codes'),
+    (r'morph', 'the way through pictures, as they are and with attributes added'),
+    (r'morph_.+', 'pictures, and what is made of them as an attribute is taken away or added'),
     (r'anomaly', 'how the scores of pictures lie, and how many hits cost how many false alarms'),
     (r'anomaly_maps', 'pictures from the least to the largest score, and what is off in them'),
     (r'anomaly_pictures', 'files that were judged, and what is off in them'),
@@ -72,7 +80,7 @@ def caption(path: pathlib.Path, logdir: str) -> Caption:
     """What a picture in the figures of a run is, told by its name and by the JSON beside it."""
     stem = path.stem
     section = next((key for key in SECTIONS if re.match(rf'{key}(_|$)', stem)), '')
-    beside = read(path.with_suffix('.json'))
+    beside = read(path.with_name('morph.json' if section == 'morph' else f'{stem}.json'))
     if section == 'explain':
         return Caption(section, _explained(stem, beside), _explain(logdir, beside))
     for pattern, words in _SHOWN:
@@ -87,11 +95,9 @@ def command(section: str, logdir: str, found: Mapping[str, Any] | None = None) -
     _, verb, _, more = SECTIONS[section]
     known = found or {}
     flags = [more] if more else []
-    if section == 'samples':
+    if remembered := [name for name in _REMEMBERED.get(section, ()) if name in known]:
         flags = [
-            f'--{name}={shlex.quote(str(known[name]))}'
-            for name in ('kind', 'count', 'seed', 'classifier', 'split')
-            if name in known
+            f'--{name}={shlex.quote(str(known[name]))}' for name in remembered if known[name] != ''
         ]
     return ' '.join(['tfae', verb, f'--logdir={shlex.quote(logdir)}', *flags])
 

@@ -61,7 +61,7 @@ def render(template: str, plots: Sequence[Mapping[str, Any]], **values: Any) -> 
     """A page: a template of assets/ with curves and whatever else it names."""
     script = (_ASSETS / 'curves.js').read_text()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return (
+    page = (
         _environment()
         .get_template(template)
         .render(
@@ -72,6 +72,8 @@ def render(template: str, plots: Sequence[Mapping[str, Any]], **values: Any) -> 
             **values,
         )
     )
+    # Names of files may hold bytes, and JSON halves of characters, that no text can.
+    return page.encode(errors='replace').decode()
 
 
 def _megabytes(count: int) -> str:

@@ -171,8 +171,12 @@ def _parts(folder: Folder) -> tuple[list[Part], list[dict[str, Any]]]:
 
 def _confusion(evaluation: Mapping[str, Any], class_names: Sequence[str]) -> list[dict[str, Any]]:
     """Rows of true classes: name, counts and the part of the row that each is."""
+    matrix: Any = evaluation.get('confusion')
+    counted = isinstance(matrix, list) and all(isinstance(counts, list) for counts in matrix)
+    if not counted or not all(isinstance(count, int) for counts in matrix for count in counts):
+        return []
     rows = []
-    for i, counts in enumerate(evaluation.get('confusion', [])):
+    for i, counts in enumerate(matrix):
         total = max(sum(counts), 1)
         name = class_names[i] if i < len(class_names) else str(i)
         cells = [

@@ -62,7 +62,7 @@ class Page {
             (value) => this.walk({ [k]: value }),
         ));
         const [inside, all] = [components.reduce((sum, { share }) => sum + share, 0), components.length >= size];
-        say('walk-note', `Each ±3 standard deviations${all ? '' : `, together ${(100 * inside).toFixed(0)} % of the variance`}`);
+        say('walk-note', `At least ±3 standard deviations${all ? '' : `; ${(100 * inside).toFixed(0)} % of the variance`}`);
         this.showStrength = attributes.map((name, k) => slider(
             at('attributes'), `attribute-${k}`, name, '', [-strength, strength],
             (value) => { this.strengths[k] = Math.abs(value) < strength / 100 ? 0 : value; this.update(); },
@@ -143,7 +143,7 @@ class Page {
         this.times = [...this.times.slice(1 - KEPT), milliseconds];
         const median = this.times.toSorted((a, b) => a - b)[this.times.length >> 1];
         say('time', `Answered in ${milliseconds.toFixed(1)} ms, decoder ${picture.decoder.toFixed(1)} ms`);
-        say('median', `Median of ${this.times.length} answers ${median.toFixed(1)} ms`);
+        say('median', `Median of ${this.times.length}: ${median.toFixed(1)} ms`);
         if (this.sliding) {
             this.place = picture.start;
             this.place.forEach((value, k) => this.showPlace[k](value));

@@ -3,6 +3,7 @@
 const COLOURS = 10, FINE = 100, COARSE = 10;
 const MARGIN = { left: 40, right: 10, top: 10, bottom: 30 };
 
+const signed = (value) => String(value).replace('-', '−');
 const middle = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
 
 // Round numbers within [low, high], about `wanted` of them.
@@ -40,7 +41,7 @@ export class Plane {
         const part = (value, from, to) => Math.min(1, Math.max(0, (value - from) / (to - from)));
         const across = part(event.clientX - box.left, MARGIN.left, this.width - MARGIN.right);
         const down = part(event.clientY - box.top, MARGIN.top, this.height - MARGIN.bottom);
-        this.moved([
+        this.go([
             this.x[0] + across * (this.x[1] - this.x[0]),
             this.y[1] - down * (this.y[1] - this.y[0]),
         ]);
@@ -52,7 +53,14 @@ export class Plane {
         event.preventDefault();
         const steps = event.shiftKey ? COARSE : FINE, from = this.wanted ?? this.answered;
         const next = (k, [low, high]) => Math.min(high, Math.max(low, from[k] + way[k] * (high - low) / steps));
-        this.moved([next(0, this.x), next(1, this.y)]);
+        this.go([next(0, this.x), next(1, this.y)]);
+    }
+
+    // The point follows at once; where its code lies comes with the answer.
+    go(point) {
+        this.wanted = point;
+        this.overlay();
+        this.moved(point);
     }
 
     // Shows the point: where it was moved to, if it was moved here, and where its code lies.
@@ -92,12 +100,12 @@ export class Plane {
         context.textAlign = 'center';
         for (const x of ticks(...this.x, 6)) {
             line([this.px(x), MARGIN.top], [this.px(x), bottom]);
-            if (this.px(x) < right - across) context.fillText(x, this.px(x), bottom + 15);
+            if (this.px(x) < right - across) context.fillText(signed(x), this.px(x), bottom + 15);
         }
         context.textAlign = 'right';
         for (const y of ticks(...this.y, 6)) {
             line([MARGIN.left, this.py(y)], [right, this.py(y)]);
-            if (this.py(y) > MARGIN.top + up) context.fillText(y, MARGIN.left - 5, this.py(y) + 4);
+            if (this.py(y) > MARGIN.top + up) context.fillText(signed(y), MARGIN.left - 5, this.py(y) + 4);
         }
         context.fillText(this.names[0], right, bottom + 15);
         context.save();
@@ -108,13 +116,7 @@ export class Plane {
     }
 
     drawPoints(context) {
-        const { points, labels, classes } = this.space;
-        const groups = new Map();
-        points.forEach((point, i) => {
-            const group = labels ? labels[i] : -1;
-            if (!groups.has(group)) groups.set(group, []);
-            groups.get(group).push(point);
-        });
+        const { points, labels } = this.space;
         context.save();
         context.beginPath();
         context.rect(MARGIN.left, MARGIN.top, this.width - MARGIN.left - MARGIN.right, this.height - MARGIN.top - MARGIN.bottom);
@@ -132,15 +134,32 @@ export class Plane {
         context.font = `700 15px ${getComputedStyle(document.body).fontFamily}`;
         Object.assign(context, { textAlign: 'center', textBaseline: 'middle', lineJoin: 'round', lineWidth: 4 });
         context.strokeStyle = this.colour('card');
-        for (const [group, members] of groups) {
-            if (group < 0) continue;
-            const at = [0, 1].map((k) => middle(members.map((point) => point[k])));
-            const word = classes[group] ?? String(group);
+        for (const { group, word, x, y } of this.words(context)) {
             context.fillStyle = tint(group);
-            context.strokeText(word, this.px(at[0]), this.py(at[1]));
-            context.fillText(word, this.px(at[0]), this.py(at[1]));
+            context.strokeText(word, x, y);
+            context.fillText(word, x, y);
         }
         context.restore();
+    }
+
+    // The name of each class at the middle of its points, moved until no two cover each other.
+    words(context) {
+        const { points, labels, classes } = this.space;
+        const found = [...new Set(labels ?? [])].map((group) => {
+            const members = points.filter((_, i) => labels[i] === group);
+            const word = classes[group] ?? String(group);
+            const [x, y] = [this.px(middle(members.map((p) => p[0]))), this.py(middle(members.map((p) => p[1])))];
+            return { group, word, x, y, half: context.measureText(word).width / 2 + 3 };
+        });
+        for (let round = 0; round < 50; round++) {
+            found.forEach((a, i) => found.slice(i + 1).forEach((b) => {
+                if (Math.abs(a.x - b.x) > a.half + b.half || Math.abs(a.y - b.y) > 17) return;
+                const step = a.y <= b.y ? 1 : -1;
+                a.y -= step;
+                b.y += step;
+            }));
+        }
+        return found;
     }
 
     overlay() {

@@ -1,0 +1,113 @@
+"""`tfae morph`: directions of attributes, pictures moved along them, and what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+import tfae_program
+from PIL import Image
+
+import tfae
+from tfae import data
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('morph')
+    for name, words in (
+        ('run', ('--units=32,6', '--epochs=8')),
+        ('classifier', ('--model=classifier', '--units=6', '--epochs=1')),
+    ):
+        done = tfae_program.run('train', *words, f'--logdir={name}', cwd=folder)
+        assert done.code == 0, done.err
+    labels = data.load(data.Config()).test.labels
+    lines = [f'{i},{int(k in (0, 6, 8))},{k * 10}' for i, k in enumerate(labels)][:-5]
+    (folder / 'table.csv').write_text('\n'.join(['index,loop,ten', *lines, '9999,1,3']) + '\n')
+    return folder
+
+
+def morphed(folder, *words):
+    done = tfae_program.run('morph', '--logdir=run', *words, cwd=folder)
+    assert (done.code, done.err) == (0, ''), done
+    return done.out
+
+
+def test_directions_are_differences_of_mean_codes(folder):
+    out = morphed(folder, '--attribute=class=0,class=1|7')
+    with np.load(folder / 'run' / 'figures' / 'morph.npz') as file:
+        directions = dict(file)
+    assert list(directions) == ['class=0', 'class=1|7']
+    test = data.load(data.Config()).test
+    with tfae.open(folder / 'run') as run:
+        codes = run.encode(test.images)
+    for name, wanted in (('class=0', [0]), ('class=1|7', [1, 7])):
+        having = np.isin(test.labels, wanted)
+        want = codes[having].mean(0) - codes[~having].mean(0)
+        np.testing.assert_allclose(directions[name], want, rtol=1e-4, atol=1e-5)
+    found = json.loads((folder / 'run' / 'figures' / 'morph.json').read_text())
+    row = found['directions'][0]
+    assert (row['with'], row['with'] + row['without']) == (np.sum(test.labels == 0), len(codes))
+    assert row['auroc'] > 0.9
+    assert f'{row["auroc"]:.4f}' in out
+    for word in ('class_0', 'class_1_7'):
+        picture = Image.open(folder / 'run' / 'figures' / f'morph_{word}.png')
+        assert np.asarray(picture).std() > 20
+
+
+def test_a_table_is_matched_by_place_and_what_it_lacks_is_said(folder):
+    words = ('--attributes=table.csv', '--attribute=loop,ten>45', '--output=table')
+    out = morphed(folder, *words, '--classes=1,7', '--strengths=-1,0,2', '--film', '--steps=3')
+    test = data.load(data.Config()).test
+    count = len(test.labels)
+    assert f'rows of {count - 5:,} of {count:,} pictures; 1 rows are of no picture' in out
+    found = json.loads((folder / 'table' / 'morph.json').read_text())['directions']
+    assert found[0]['with'] == np.sum(np.isin(test.labels[:-5], [0, 6, 8]))
+    assert found[1]['with'] == np.sum(test.labels[:-5] > 4)
+    assert Image.open(folder / 'table' / 'morph.gif').n_frames == 4
+    assert (folder / 'table' / 'morph_ten_above_45.png').is_file()
+
+
+def test_an_attribute_of_one_picture_is_judged_by_nothing(folder):
+    (folder / 'one.csv').write_text('index,a\n0,1\n1,0\n2,0\n')
+    words = ('--attributes=one.csv', '--attribute=a', '--indices=0', '--output=one')
+    assert morphed(folder, *words).splitlines()[3].split()[-1] == 'nan'
+    assert json.loads((folder / 'one' / 'morph.json').read_text())['directions'][0]['auroc'] is None
+
+
+def test_figures_of_attributes_of_like_names_stand_apart(folder):
+    out = morphed(folder, '--attribute=class=1|7,class=1| 7 ,class=7|1', '--indices=0')
+    assert out.count('.png') == 3
+
+
+def test_a_picture_file_is_morphed(folder):
+    Image.new('L', (20, 20), 100).save(folder / 'grey.png')
+    morphed(folder, '--attribute=class=3', '--pictures=grey.png', '--output=files')
+    assert (folder / 'files' / 'morph_class_3.png').is_file()
+
+
+@pytest.mark.parametrize(
+    'words, code, text',
+    [
+        ((), 2, '--attribute is empty'),
+        (('--attribute=class=x',), 2, "'x' stands nowhere in that column, which holds 0, 1, 2"),
+        (('--attribute=age',), 2, "--attribute is 'age'; it must be one of class"),
+        (('--attribute=class=0', '--attributes=none.csv'), 1, 'none.csv is not there'),
+        (('--attribute=class=0', '--strengths='), 2, '--strengths is empty'),
+        (('--attribute=class=0', '--strengths=nan'), 2, '--strengths is nan'),
+        (('--attribute=class=0', '--steps=5'), 2, '--steps needs --film'),
+        (('--attribute=class=0', '--film', '--indices=3'), 2, '--film needs at least two'),
+        (('--attribute=ten>500', '--attributes=table.csv'), 1, 'no picture has it'),
+        (('--attribute=class=0', '--indices=1', '--classes=2'), 2, 'exclude each other'),
+        (('--attribute=class=0', '--pictures=table.csv'), 1, 'cannot be read as a picture'),
+        (
+            ('--attribute=class=0', '--logdir=classifier'),
+            1,
+            'classifier, has not both code and decoder',
+        ),
+    ],
+)
+def test_what_cannot_be_morphed_is_refused_in_one_line(folder, words, code, text):
+    done = tfae_program.run('morph', '--logdir=run', *words, cwd=folder)
+    assert done.code == code, done
+    assert done.err.startswith('tfae: error: ') and done.err.count('\n') == 1, done
+    assert text in done.err
