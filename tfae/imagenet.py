@@ -19,7 +19,8 @@ _COLOURS = ((0.26, 0.09, 0.02), (0.27, 0.0, -0.05), (0.27, -0.09, 0.03))
 def cut(picture: Image.Image, height: int, width: int) -> np.ndarray:
     """The middle `[height, width, 3]` uint8 of an RGB picture whose shorter side becomes 256.
 
-    As torchvision's Resize(256) and CenterCrop do, to the pixel.
+    As torchvision's Resize(256) and CenterCrop do; where pillow rounds in another order, a value
+    is another by 1.
     Reference: Krizhevsky, Sutskever and Hinton, NIPS 2012, section 2.
     """
     shorter, longer = sorted(picture.size)

@@ -293,7 +293,8 @@ _INTRODUCTION = """# Results
 Written by `make recipes` (`tools/recipes.py`); each recipe is run by
 `tfae train --recipe=NAME --logdir=runs/recipes/NAME` and measured on the whole test set by
 `tfae evaluate --checkpoint=last --logdir=runs/recipes/NAME`. mse is per pixel, bce in nats per
-pixel, PCA has as many components as the code has numbers, seconds are those of training."""
+pixel, PCA has as many components as the code has numbers, seconds are those of training, beside
+whatever else the machine did: tools/bench/training.py measures speed."""
 
 
 if __name__ == '__main__':

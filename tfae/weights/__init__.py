@@ -19,7 +19,7 @@ import numpy as np
 
 from tfae import checks
 from tfae.weights import keras, npy, pytorch
-from tfae.weights._source import Source
+from tfae.weights._source import Source, item
 from tfae.weights.layouts import Layout, Parameters, Preprocessing, layout
 
 __all__ = ['Parameters', 'Preprocessing', 'Weights', 'open_weights']
@@ -60,7 +60,7 @@ def open_weights(path: str, network: str, layers: Sequence[Parameters]) -> Weigh
       network: what errors call the network.
       layers: those that have parameters, input side first.
     Raises: InputError if there is no such file, its format is unknown, or a tensor is missing,
-      superfluous or of another shape.
+      superfluous, of another shape or of no floats.
     """
     # Twice eight bytes a parameter: the most that float64 and what says their names could take.
     numbers = sum(math.prod(layer.kernel) + layer.kernel[-1] for layer in layers)
@@ -75,11 +75,12 @@ def open_weights(path: str, network: str, layers: Sequence[Parameters]) -> Weigh
             f'{" and " if missing and more else ""}{_listed("has beside what is wanted", more)}'
         )
     for tensor in found.tensors:
-        came = source.tensors[tensor.name].shape
-        if came != tensor.shape:
+        came = source.tensors[tensor.name]
+        if came.shape != tensor.shape:
             raise checks.InputError(
-                f'{path}: {tensor.name} is {came}; {network} wants {tensor.shape}'
+                f'{path}: {tensor.name} is {came.shape}; {network} wants {tensor.shape}'
             )
+        item(f'{path}: {tensor.name}', came.dtype)
     return Weights(source, found)
 
 

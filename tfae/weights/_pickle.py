@@ -107,6 +107,9 @@ class _Machine:
         if name.startswith('APPEND') and isinstance(target, list):
             target.extend(items)
         elif name.startswith('SETITEM') and isinstance(target, dict | Call):
+            # A tuple that holds itself many times over would take for ever to be a key.
+            if not all(isinstance(key, str | int) for key in items[0::2]):
+                raise NotData('has a key that is neither a text nor a number')
             kept = target if isinstance(target, dict) else target.items
             kept.update(zip(items[0::2], items[1::2], strict=True))
         else:
@@ -117,9 +120,15 @@ class _Machine:
         if name == 'GLOBAL':
             self.stack.append(Global(*argument.split(' ')))
         elif name == 'STACK_GLOBAL':
-            self.stack.append(Global(*self._top(2)))
+            words = self._top(2)
+            if not all(isinstance(word, str) for word in words):
+                raise NotData('names by no text what is to be imported')
+            self.stack.append(Global(*words))
         elif name == 'REDUCE':
-            self.stack.append(Call(*self._top(2)))
+            function, arguments = self._top(2)
+            if not isinstance(arguments, tuple):
+                raise NotData(f'calls with a {type(arguments).__name__}, which must be a tuple')
+            self.stack.append(Call(function, arguments))
         elif name == 'BINPERSID':
             self.stack.append(Call(PERSISTENT, self.stack.pop()))
         elif name == 'BUILD' and isinstance(self.stack[-2], Call):

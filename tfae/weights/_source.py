@@ -39,20 +39,34 @@ def shape_of(who: str, value: Any) -> tuple[int, ...]:
     return value
 
 
+def item(who: str, dtype: str) -> np.dtype:
+    """The type of a number; that of bfloat16, which numpy has not, as bare bits.
+
+    Raises: InputError if it is none of floats of 2, 4 or 8 bytes.
+    """
+    if dtype == 'bfloat16':
+        return np.dtype(np.uint16)
+    try:
+        found = np.dtype(dtype)
+    except TypeError:  # numpy does not read all of the names that it gives
+        found = np.dtype(object)
+    if found.kind != 'f' or found.itemsize > 8:
+        raise checks.InputError(f'{who}: holds {dtype}; weights must be floats of 2, 4 or 8 bytes')
+    return found
+
+
 def floats(who: str, dtype: str, content: Any, count: int) -> np.ndarray:
     """`count` numbers `[count]` of a type as float32 from their bytes.
 
     Raises: InputError if the type is none of floats, or there are not as many bytes.
     """
-    item = np.dtype(np.uint16 if dtype == 'bfloat16' else dtype)
-    if dtype != 'bfloat16' and (item.kind != 'f' or item.itemsize > 8):
-        raise checks.InputError(f'{who}: holds {dtype}; weights must be floats of 2, 4 or 8 bytes')
-    if len(content) != count * item.itemsize:
+    kind = item(who, dtype)
+    if len(content) != count * kind.itemsize:
         raise checks.InputError(
-            f'{who}: {count} numbers of {dtype} are {count * item.itemsize} bytes, the file holds '
+            f'{who}: {count} numbers of {dtype} are {count * kind.itemsize} bytes, the file holds '
             f'{len(content)}; it is damaged'
         )
-    values = np.frombuffer(content, item)
+    values = np.frombuffer(content, kind)
     if dtype == 'bfloat16':  # the upper half of a float32
         return (values.astype(np.uint32) << 16).view(np.float32)
     return values.astype(np.float32, copy=False)

@@ -14,7 +14,7 @@ import numpy as np
 
 from tfae import checks, names
 from tfae.weights import _pickle
-from tfae.weights._source import Header, array, shape_of, unreadable
+from tfae.weights._source import Header, array, item, shape_of, unreadable
 
 MAGIC = b'\x93NUMPY'
 
@@ -51,7 +51,7 @@ class Arrays:
         who, header = f'{self.path}: {name}', self.tensors[name]
         with self._open(name, f'{name}.npy') as member:
             _header(who, member)
-            size = math.prod(header.shape) * np.dtype(header.dtype).itemsize
+            size = math.prod(header.shape) * item(who, header.dtype).itemsize
             try:
                 content = member.read(size)  # no more, however much the archive would unfold
             except Exception as error:
@@ -139,7 +139,7 @@ def _array(who: str, value: Any) -> tuple[Header, bytes, bool]:
         raise checks.InputError(f'{who}: is no array; the file must be {_LISTS}')
     _, shape, dtype, fortran, content = state
     if isinstance(content, _pickle.Call) and content.function == ('_codecs', 'encode'):
-        content = content.arguments[0]  # bytes as protocols before 3 have them
+        content = (*content.arguments, None)[0]  # bytes as protocols before 3 have them
     if isinstance(content, str):
         content = content.encode('latin-1', 'replace')
     if not isinstance(content, bytes):
@@ -149,7 +149,9 @@ def _array(who: str, value: Any) -> tuple[Header, bytes, bool]:
 
 def _state(value: Any) -> tuple | None:
     """`(version, shape, dtype, fortran, content)` of an array, None for anything else."""
-    if isinstance(value, _pickle.Call) and value.function in _RECONSTRUCT:
+    if not isinstance(value, _pickle.Call) or not isinstance(value.function, _pickle.Global):
+        return None
+    if value.function in _RECONSTRUCT:
         state = value.state
         return state if isinstance(state, tuple) and len(state) == 5 else None
     return None
@@ -158,7 +160,8 @@ def _state(value: Any) -> tuple | None:
 def _dtype(who: str, value: Any) -> str:
     """`'<f4'` of a type as numpy pickles it: `dtype('f4')` with state `(3, '<', ...)`."""
     if isinstance(value, _pickle.Call) and value.function == ('numpy', 'dtype'):
-        kind, order = value.arguments[:1], (value.state or ())[1:2]
+        state = value.state if isinstance(value.state, tuple) else ()
+        kind, order = value.arguments[:1], state[1:2]
         if kind in (('f2',), ('f4',), ('f8',)) and order in (('<',), ('>',)):
             return order[0] + kind[0]
     raise checks.InputError(f'{who}: its numbers are no floats of 2, 4 or 8 bytes')

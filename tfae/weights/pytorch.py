@@ -136,7 +136,8 @@ def open_legacy(path: pathlib.Path, file: BinaryIO) -> StateDict:
     places: dict[str, tuple[int, int]] = {}  # key -> place and number of bytes
     for key in keys if isinstance(keys, list) else []:
         count = int.from_bytes(file.read(8), 'little', signed=True)
-        if order is not True or key not in sizes or count < 0:
+        held = isinstance(key, str) and key in sizes
+        if order is not True or not held or not 0 <= count <= path.stat().st_size:
             raise checks.InputError(f'{path}: its list of storages is false; it is damaged')
         places[key] = file.tell(), count * sizes[key]
         file.seek(count * sizes[key], 1)
@@ -169,7 +170,7 @@ def _tensor(who: str, value: Any) -> _Tensor:
     if name == ('torch._utils', '_rebuild_parameter') and arguments:
         name, arguments = _call(arguments[0])
     if name != ('torch._utils', '_rebuild_tensor_v2') or len(arguments) < 4:
-        came = '.'.join(name) or type(value).__name__
+        came = '.'.join(name) if any(name) else type(value).__name__
         raise checks.InputError(f'{who}: is {came}, no tensor; the file must be {_WANTED}')
     stored, offset, shape, strides = arguments[:4]
     shape, strides = shape_of(who, shape), shape_of(who, strides)
