@@ -27,14 +27,14 @@ PICTURE = """
     autoencoding
     networks penalized reference
     stack
-    enlarging
+    enlarging data.streaming
     layers data.pipeline export objectives
     subpixel_fused subpixel_nd events label_losses heat_figures charts
     subpixel corruption penalties divergences adversarial losses
-    activations summaries figures checkpoints attributes
+    activations augmentation summaries figures checkpoints attributes
     data op_library watch weights imagenet
     config
-    names checks files progress interrupt
+    names checks files progress interrupt quiet
 """
 LINES = [line.split() for line in reversed(PICTURE.strip().splitlines())]
 RANK = {name: rank for rank, line in enumerate(LINES) for name in line}
@@ -69,8 +69,8 @@ MODULES = {module_of(path) for path in TREES}
 def unit(module):
     """The name in the picture that a module belongs to."""
     parts = module.split('.')[1:]
-    if parts[:2] == ['data', 'pipeline']:
-        return 'data.pipeline'
+    if '.'.join(parts[:2]) in RANK:
+        return '.'.join(parts[:2])
     return parts[0] if parts else '__init__'
 
 

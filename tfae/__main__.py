@@ -1,16 +1,14 @@
 """The program `tfae`: finds the verb, runs it, turns errors into one line and an exit code."""
 
 import ast
-import contextlib
 import importlib
 import logging
 import os
 import pathlib
 import sys
 import warnings
-from collections.abc import Iterator
 
-from tfae import checks
+from tfae import checks, quiet
 
 _COMMANDS = pathlib.Path(__file__).parent / 'commands'
 
@@ -31,7 +29,7 @@ def run(argv: list[str]) -> int:
     try:
         checks.one_of('tfae: verb', argv[0], verbs)
         # Here, not above: the verb brings in TensorFlow, which `tfae --help` need not wait for.
-        with _native_messages_dropped():
+        with quiet.native_messages_dropped():
             verb = importlib.import_module(f'tfae.commands.{argv[0].replace("-", "_")}')
         logging.getLogger('tensorflow').setLevel(logging.ERROR)
         return verb.main(argv[1:])
@@ -41,19 +39,6 @@ def run(argv: list[str]) -> int:
         return _fail(error, 1)
     except KeyboardInterrupt:
         return 130
-
-
-@contextlib.contextmanager
-def _native_messages_dropped() -> Iterator[None]:
-    """TensorFlow's library greets on stderr while it is loaded, before it reads its log level."""
-    kept = os.dup(2)
-    with pathlib.Path(os.devnull).open('w') as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _fail(error: Exception, code: int) -> int:

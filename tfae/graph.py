@@ -11,11 +11,10 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae import data, models, names, schedule, summaries
-from tfae.data import pipeline
+from tfae.data import pipeline, streaming
 from tfae.experiment import Experiment
 from tfae.objectives import Batch
 
-_BATCH = 1000  # examples a call outside training
 _SHOWN = 32  # pictures in TensorBoard's grid
 
 
@@ -41,8 +40,8 @@ class Graph(NamedTuple):
     model: Any
     inference: Inference
     model_variables: list[tf.Variable]  # without what training adds
-    source: pipeline.Examples
-    validation: pipeline.Examples
+    source: pipeline.Source
+    validation: pipeline.Source
     programs: list[schedule.Program]
     summary: tf.Tensor  # serialised histograms and pictures of this moment
 
@@ -67,8 +66,8 @@ def build(experiment: Experiment, train: data.Split, validation: data.Split) -> 
         family = models.load(experiment.model)
         image_shape = train.images.shape[1:]
         model = family.Model(experiment.family, image_shape, experiment.signature.classes)
-        source = pipeline.Examples(*train, names.TRAINING)
-        held_out = pipeline.Examples(*validation, names.VALIDATION)
+        source = streaming.source(*train, names.TRAINING)
+        held_out = streaming.source(*validation, names.VALIDATION)
         inference = _inference(model, image_shape, experiment.signature.labelled)
         model_variables = [
             v for v in tf.global_variables() if v.op.name != tf.GraphKeys.GLOBAL_STEP
@@ -98,9 +97,10 @@ def in_batches(
     Returns: arrays in the structure of `fetched`.
     """
     count = len(next(iter(feeds.values())))
+    size = min(pipeline.at_once(values.shape[1:]) for values in feeds.values())
     parts = []
-    for start in range(0, max(count, 1), _BATCH):
-        given: dict = {key: values[start : start + _BATCH] for key, values in feeds.items()}
+    for start in range(0, max(count, 1), size):
+        given: dict = {key: values[start : start + size] for key, values in feeds.items()}
         if seed is not None:
             given[seed] = [0, start]
         parts.append(run(fetched, given))
@@ -135,7 +135,7 @@ def _inference(model: Any, image_shape: tuple[int, ...], labelled: bool) -> Infe
     )
 
 
-def _summary(model: Any, source: pipeline.Examples) -> tf.Tensor:
+def _summary(model: Any, source: pipeline.Source) -> tf.Tensor:
     before = len(tf.get_collection(tf.GraphKeys.ACTIVATIONS))
     with tf.name_scope(f'{names.SUMMARIES}/'):
         count = min(_SHOWN, source.count)

@@ -101,11 +101,13 @@ class Run:
     def _pixels(self, images: np.ndarray) -> np.ndarray:
         """Pictures as the graph takes them; ValueError where they are not what it takes."""
         placeholder = self.built.inference.images
-        images = np.asarray(images)
+        images = images if isinstance(images, data.Pictures) else np.asarray(images)
         if images.ndim != 4 or images.shape[1:] != tuple(placeholder.shape[1:]):
             wanted = ', '.join(map(str, placeholder.shape[1:]))
             raise ValueError(f'images are {images.shape}; they must be [N, {wanted}]')
         values = data.pixels(images)
+        if isinstance(images, data.Pictures):  # they lie in [0, 1], and are decoded part by part
+            return values
         low, high = values.min(initial=0), values.max(initial=0)
         if not (low >= 0 and high <= 1):  # false if any is NaN
             raise ValueError(

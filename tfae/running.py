@@ -12,6 +12,7 @@ import tensorflow as tf2
 import tensorflow.compat.v1 as tf
 
 from tfae import checkpoints, checks, data, graph, models, names, weights
+from tfae.data import streaming
 from tfae.experiment import Experiment, Signature
 from tfae.folder import BEST, CONFIG, Folder
 from tfae.reference_run import Reference
@@ -56,7 +57,9 @@ def fit(experiment: Experiment, logdir: str | os.PathLike[str], watch: Config | 
                     f'name another folder, or give the command again to go on with that run'
                 )
             folder.write_config(experiment)
-        return Trainer(experiment, folder, built, session, watch or Config()).train(loaded)
+        trainer = Trainer(experiment, folder, built, session, watch or Config())
+        with streaming.blaming(built.source, built.validation):
+            return trainer.train(loaded)
 
 
 def open_run(logdir: str | os.PathLike[str], checkpoint: str = 'any') -> Run:

@@ -15,12 +15,12 @@ from typing import Any, Literal, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from tfae import checks, names, training
+from tfae import augmentation, checks, names, training
 from tfae.config import broadcast, option
 from tfae.data import pipeline
 from tfae.models import Batch, Objective
 
-VALIDATION_BATCH = 1000
+_AUGMENTATION = 2**31 - 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +80,10 @@ class Program(NamedTuple):
     reset: tf.Operation  # zeroes the sums
     means: dict[str, tf.Tensor]  # loss or term -> mean since the last reset
     validation_start: tf.Tensor  # int64 placeholder
+    validation_size: int  # of a validation batch
     validation: dict[str, tf.Tensor]  # loss or term on the validation batch that starts there
+    begin: tf.Operation | None  # to be run before the first of a row of steps, if not None
+    waited: tf.Tensor | None  # float64: seconds that steps since then waited for examples
 
 
 def phases(
@@ -136,10 +139,7 @@ def program(phase: Phase, stream: int, config: training.Config) -> Program:
         step = global_step.read_value() - phase.start
         examples = phase.source.count
         size = config.batch(examples)
-        indices = pipeline.indices(config.order, step, size, examples, [config.seed, stream])
-        batch = Batch(
-            *phase.source.gather(indices), pipeline.noise_seed(step, [config.seed, stream])
-        )
+        batch, drawn = _batch(phase, config, step, [config.seed, stream])
         steps = phase.stop - phase.start
         warmup = math.ceil(config.warmup_epochs * examples / size)
         rate = training.learning_rate(config, phase.learning_rate, step, steps, warmup)
@@ -154,7 +154,7 @@ def program(phase: Phase, stream: int, config: training.Config) -> Program:
         count = len(made.scalars)
         means = tf.unstack(tf.cast(seen[1:] / tf.maximum(seen[0], 1), tf.float32), count)
     with tf.name_scope(f'{names.VALIDATION}/{phase.name}/'):
-        start, validation = _validation(phase)
+        start, size, validation = _validation(phase, drawn.images.shape[1:])
     return Program(
         phase,
         train,
@@ -163,8 +163,23 @@ def program(phase: Phase, stream: int, config: training.Config) -> Program:
         reset,
         dict(zip(made.scalars, means, strict=True)),
         start,
+        size,
         validation,
+        drawn.start,
+        drawn.waited,
     )
+
+
+def validate(run: pipeline.Run, program: Program) -> dict[str, float]:
+    """Mean of each loss and term over the validation part, without noise; `run` is a session's."""
+    count = program.phase.validation.count
+    totals: dict[str, float] = {}
+    for start in range(0, count, program.validation_size):
+        size = min(program.validation_size, count - start)
+        found = run(program.validation, {program.validation_start: start})
+        for name, value in found.items():
+            totals[name] = totals.get(name, 0.0) + float(value) * size / count
+    return totals
 
 
 def locate(found: Sequence[Phase], step: int) -> int:
@@ -232,11 +247,35 @@ def _sums(name: str, count: int) -> tf.Variable:
         )
 
 
-def _validation(phase: Phase) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    start = tf.placeholder(tf.int64, [])
-    indices = tf.range(start, tf.minimum(start + VALIDATION_BATCH, phase.validation.count))
+def _validation(phase: Phase, shape: tf.TensorShape) -> tuple[tf.Tensor, int, dict]:
+    start, size = tf.placeholder(tf.int64, []), pipeline.at_once(shape)
+    indices = tf.range(start, tf.minimum(start + size, phase.validation.count))
     batch = Batch(*phase.validation.gather(indices), None)
     scalars: dict[str, tf.Tensor] = {}
     for build in phase.objectives:
         scalars |= training.watched(build(batch), len(phase.objectives))
-    return start, scalars
+    return start, size, scalars
+
+
+def _batch(
+    phase: Phase, config: training.Config, step: tf.Tensor, seeds: Sequence[int]
+) -> tuple[Batch, pipeline.Drawn]:
+    """What a step of a phase is trained on, and what was drawn for it."""
+    count = phase.source.count
+
+    def indices(step: tf.Tensor) -> tf.Tensor:
+        return pipeline.indices(config.order, step, config.batch(count), count, seeds)
+
+    drawn = phase.source.batch(step, indices)
+    noise = pipeline.noise_seed(step, seeds)
+    images = _augmented(drawn.images, config.augment, noise)
+    return Batch(images, drawn.labels, noise), drawn
+
+
+def _augmented(images: tf.Tensor, words: Sequence[str], seed: tf.Tensor) -> tf.Tensor:
+    """Pictures, changed; codes come back as they are."""
+    if not words or images.shape.rank != 4:
+        return images
+    # A salt that no other noise of a step has.
+    own = tf.random.experimental.stateless_fold_in(seed, _AUGMENTATION)
+    return augmentation.augment(images, words, own)

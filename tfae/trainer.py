@@ -124,6 +124,9 @@ class Trainer:
         step_once = self._session.make_callable(program.train)
         seen = self._session.make_callable(program.seen)
         phase = program.phase
+        if program.begin is not None:
+            self._session.run(program.begin)
+        self._waited = 0.0
         while self._step < phase.stop and not self._stopped_early():
             if (self._step - phase.start) % self._watch.summary_steps == 0:
                 self._scalars(program)
@@ -169,9 +172,13 @@ class Trainer:
     def _epoch(self, program: schedule.Program) -> None:
         """Records an epoch, and the best model so far where it is one."""
         phase = program.phase
+        if program.waited is not None:
+            waited = float(self._session.run(program.waited))
+            self._progress.waited(waited - self._waited)
+            self._waited = waited
         pace = self._progress.mark(self._step)
         means = self._session.run(program.means)
-        validation = self._validate(program)
+        validation = schedule.validate(self._session.run, program)
         record = {
             'step': self._step,
             'phase': phase.name,
@@ -197,17 +204,6 @@ class Trainer:
             self._progress.say(f'warning: {trouble}')
         self._folder.append_metrics(record)
         self._session.run(program.reset)
-
-    def _validate(self, program: schedule.Program) -> dict[str, float]:
-        """Mean of each loss and term over the validation part, without noise."""
-        count = program.phase.validation.count
-        totals: dict[str, float] = {}
-        for start in range(0, count, schedule.VALIDATION_BATCH):
-            size = min(schedule.VALIDATION_BATCH, count - start)
-            found = self._session.run(program.validation, {program.validation_start: start})
-            for name, value in found.items():
-                totals[name] = totals.get(name, 0.0) + float(value) * size / count
-        return totals
 
     def _validated(self) -> list[dict[str, Any]]:
         """Records of the last phase that hold a validation loss."""

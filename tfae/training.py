@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from tfae import checks, names
+from tfae import augmentation, checks, names
 from tfae.config import option
 from tfae.data.pipeline import Order
 from tfae.models import Batch, Objective
@@ -45,6 +45,11 @@ class Config:
     batch_size: int = option(64, 'Examples an update; 0 takes the whole training set.')
     accumulation_steps: int = option(
         1, 'Equal parts in which a batch goes through the graph, one after another, to save memory.'
+    )
+    augment: tuple[str, ...] = option(
+        (),
+        'Changes to the pictures of a step, of flip (left to right), crop:pixels (moves them) and '
+        'jitter:part (brightness and contrast); phases on codes do without.',
     )
     clip_norm: float = option(0.0, 'Largest global norm of the gradients; 0 does not clip.')
     epochs: int = option(10, 'Times that the joint or fine-tuning phase sees the training set.')
@@ -86,6 +91,8 @@ class Config:
         self._refuse_unread(
             'learning_rate_end', 'learning_rate_decay', ('linear', 'exponential', 'cosine')
         )
+        for word in self.augment:
+            augmentation.parse(word)
         if self.restore_map and not self.restore_from:
             raise checks.UsageError('--restore_map needs --restore_from')
         self._refuse_unequal_parts(self.batch_size)

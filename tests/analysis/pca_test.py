@@ -54,3 +54,18 @@ def test_the_same_pictures_give_the_same_baseline():
     images = digits()[:300]
     a, b = (pca.Baseline(images, 5).reconstruct(images).tobytes() for _ in range(2))
     assert a == b
+
+
+def test_components_of_large_pictures_are_exact_too():
+    images = np.random.RandomState(0).random_sample([40, 70, 60, 1]).astype(np.float32)
+    flat = images.reshape(40, -1).astype(np.float64)
+    spectrum = np.linalg.svd(flat - flat.mean(0), compute_uv=False)
+    got = reconstruction.mse(images, pca.Baseline(images, 5).reconstruct(images))
+    np.testing.assert_allclose(got, np.sum(spectrum[5:] ** 2) / images.size, rtol=1e-5)
+
+
+def test_of_more_numbers_than_are_fitted_evenly_spaced_pictures_are_taken(monkeypatch):
+    images = digits()
+    monkeypatch.setattr(pca, '_MOST_NUMBERS', images.size // 3)
+    thinned = pca.Baseline(images, 5).reconstruct(images)
+    np.testing.assert_array_equal(thinned, pca.Baseline(images[::3], 5).reconstruct(images))

@@ -188,8 +188,8 @@ def test_a_recipe_runs_in_short(tmp_path, recipe):
     flags = (tfae_program.ROOT / 'tfae' / 'recipes' / f'{recipe}.flags').read_text()
     if '--pretraining=greedy' in flags:
         words += ['--pretraining_epochs=1']
-    # What another recipe's run has made, classes and more labels than there are here.
-    gone = ('restore_from', 'restore_map', 'only_classes', 'without_classes')
+    # What another recipe's run has made, classes, files and more labels than there are here.
+    gone = ('restore_from', 'restore_map', 'only_classes', 'without_classes', 'size')
     words += [f'--{name}=' for name in gone if f'--{name}=' in flags]
     words += ['--labelled_examples=100'] if '--labelled_examples=' in flags else []
     trained(tmp_path, *words)

@@ -3,22 +3,32 @@
 N examples, H x W picture, C channels, Z components.
 """
 
+import math
+
 import numpy as np
 from sklearn.decomposition import PCA
 
 from tfae import data
+
+_MOST_NUMBERS = 2**28  # that are fitted
+_LARGE = 4096  # pixels from which the components are found one by one, to the last place too
 
 
 class Baseline:
     """PCA with as many components as a code has numbers, fitted on training pictures."""
 
     def __init__(self, images: np.ndarray, components: int):
-        """Fits pictures `[N, H, W, C]`; more components than N or the pixels are not kept."""
-        flat = _flat(images)
+        """Fits pictures `[N, H, W, C]`; more components than N or the pixels are not kept.
+
+        Of more than 2^28 numbers as many pictures are taken, evenly spaced, as hold that many.
+        """
+        flat = _flat(images[:: -(-math.prod(images.shape) // _MOST_NUMBERS)])
         self._shape = images.shape[1:]
         self.components = min(components, *flat.shape)
         # Exact: the randomised solver's error would be counted as PCA's.
-        self._pca = PCA(self.components, svd_solver='covariance_eigh').fit(flat)
+        large = flat.shape[1] > _LARGE and self.components < min(flat.shape)
+        solver = 'arpack' if large else 'covariance_eigh'
+        self._pca = PCA(self.components, svd_solver=solver, random_state=0).fit(flat)
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Pictures `[N, H, W, C]` -> scores `[N, Z]`."""

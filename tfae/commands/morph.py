@@ -106,7 +106,8 @@ def _table(flags: Config, loaded: data.DataSet, part: data.Split) -> attributes.
         return attributes.of_classes(part, loaded.class_names)
     path = pathlib.Path(flags.attributes)
     table = attributes.read(path)
-    rows = table.places(None, len(part.images))
+    known = part.images.names if isinstance(part.images, data.Pictures) else None
+    rows = table.places(known, len(part.images))
     there = rows[rows >= 0]
     print(
         f'{path}: rows of {len(there):,} of {len(part.images):,} pictures; '
@@ -115,7 +116,7 @@ def _table(flags: Config, loaded: data.DataSet, part: data.Split) -> attributes.
     if not len(there):
         raise checks.InputError(
             f'--attributes {path} names no picture of {flags.split}; its first column must be '
-            f'their places, 0 to {len(part.images) - 1}'
+            + (f'names such as {known[0]}' if known else f'their places, 0 to {len(rows) - 1}')
         )
     columns = {
         name: [cells[row] if row >= 0 else '' for row in rows]

@@ -1,14 +1,15 @@
 """Data sets as numpy arrays: a set's name is the name of its file in this folder.
 
-N examples, H x W picture, C channels. Nothing here imports TensorFlow; `pipeline.py` carries the
-arrays into a graph.
+N examples, H x W picture, C channels. A set larger than memory is a `Pictures` in place of an
+array: files that are decoded where they are asked for. Nothing here but `pipeline.py` and
+`streaming.py`, which carry both kinds into a graph, and the writer of shards needs TensorFlow.
 
 A set's module has two members:
 
     FIELDS: tuple[str, ...]   # fields of `Config` that this set reads, beyond the common ones
     load(config: Config) -> tuple[Split, Split, tuple[str, ...]]   # train, test, class names
 
-Modules that are no sets start with an underscore, save for `pipeline`.
+Modules that are no sets start with an underscore, save for `pipeline` and `streaming`.
 """
 
 import dataclasses
@@ -19,12 +20,20 @@ import os
 import pathlib
 import pkgutil
 from types import ModuleType
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from tfae import checks
 from tfae.config import option
+from tfae.data._pictures import Pictures as Pictures
+from tfae.data._pictures import sides as sides
+from tfae.data._split import Split as Split
+from tfae.data._split import class_number as class_number
+from tfae.data._split import cut as cut
+from tfae.data._split import few as few
+from tfae.data._split import select
+from tfae.data._split import with_test as with_test
 
 _COMMON_FIELDS = (
     'dataset',
@@ -35,14 +44,6 @@ _COMMON_FIELDS = (
     'labelled_seed',
 )
 _VALIDATION_SEED = 1
-_TEST_SEED = 2
-
-
-class Split(NamedTuple):
-    """Pictures and their classes."""
-
-    images: np.ndarray  # [N, H, W, C]; uint8 counts 1/255, float32 lies in [0, 1]
-    labels: np.ndarray | None  # [N] int64
 
 
 class DataSet(NamedTuple):
@@ -73,13 +74,17 @@ class DataSet(NamedTuple):
         """Hash of every pixel and label and of the cut into parts, as 32 hexadecimal digits.
 
         Two sets of one fingerprint hold the same examples in the same parts, so a run that is
-        measured later is measured on pictures that it was not trained on.
+        measured later is measured on pictures that it was not trained on. Of picture files the
+        names, the lengths and how they are decoded count in place of the pixels; of shards their
+        own sums.
         """
         digest = hashlib.blake2b(digest_size=16)
         for part in (self.train, self.validation, self.test):
             for array in part:
                 if array is None:
                     digest.update(b'none')
+                elif isinstance(array, Pictures):
+                    digest.update(array.identity())
                 else:
                     digest.update(f'{array.dtype} {array.shape}'.encode())
                     digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
@@ -122,6 +127,21 @@ class Config:
     synthetic_examples: int = option(
         1000, 'For synthetic alone: training and test pictures together.'
     )
+    test_fraction: float = option(
+        0.2,
+        'Part of a folder of pictures that has no train/ and test/ in it which becomes the test '
+        "part, in (0, 1): a function of the files' names.",
+    )
+    crop: str = option(
+        '',
+        "Picture files: height x width of the centre that is kept, such as '160x160'. Empty: all.",
+    )
+    size: str = option(
+        '', "Picture files: height x width that they are scaled to, such as '64x64'. Empty: none."
+    )
+    colour: Literal['as_is', 'grey', 'rgb'] = option(
+        'as_is', 'Picture files: how they are decoded; as_is takes grey where every one is.'
+    )
 
     def __post_init__(self):
         checks.one_of('--dataset', self.dataset, names())
@@ -129,6 +149,12 @@ class Config:
             checks.in_range(f'--{name}', getattr(self, name), 0, math.inf)
         if self.labelled_seed and not self.labelled_examples:
             raise checks.UsageError('--labelled_seed needs --labelled_examples')
+        if not 0 < self.test_fraction < 1:
+            raise checks.UsageError(
+                f'--test_fraction is {self.test_fraction}; it must lie in (0, 1)'
+            )
+        for name in ('crop', 'size'):
+            sides(f'--{name}', getattr(self, name))
         if self.only_classes and self.without_classes:
             raise checks.UsageError('--only_classes and --without_classes exclude each other')
 
@@ -136,7 +162,9 @@ class Config:
 def names() -> list[str]:
     """Names of the data sets, sorted."""
     modules = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted(name for name in modules if name != 'pipeline' and not name.startswith('_'))
+    return sorted(
+        name for name in modules if name not in ('pipeline', 'streaming') and name[0] != '_'
+    )
 
 
 def module(name: str) -> ModuleType:
@@ -172,50 +200,19 @@ def load(config: Config) -> DataSet:
     return DataSet(config.dataset, train, validation, test, tuple(class_names))
 
 
-def pixels(images: np.ndarray) -> np.ndarray:
+def pixels(images: Any) -> Any:
     """`images` as float32 in [0, 1]: uint8 is scaled by 1/255, float32 comes back as it is.
+
+    Of `Pictures` this is another `Pictures`, which decodes no more than is asked of it.
 
     Equal to `tf.image.convert_image_dtype(images, tf.float32)` bit for bit: that multiplies by
     the rounded 1/255 too, where a division would differ in the last place.
     """
+    if isinstance(images, Pictures):
+        return images.as_floats()
     if images.dtype == np.uint8:
         return np.multiply(images, np.float32(1 / 255), dtype=np.float32)
     return images.astype(np.float32, copy=False)
-
-
-def cut(split: Split, count: int, seed: int) -> tuple[Split, Split]:
-    """All but `count` examples of `split`, and those `count`; both keep their order.
-
-    Which examples go is a function of `(seed, N)` alone, and a smaller count takes a subset.
-    """
-    # RandomState, whose streams are frozen for good: a Generator's may change between versions.
-    order = np.random.RandomState(seed).permutation(len(split.images))
-    taken = np.zeros(len(order), bool)
-    taken[order[:count]] = True
-    return _select(split, ~taken), _select(split, taken)
-
-
-def few(split: Split, count: int, seed: int, who: str) -> Split:
-    """`count` examples of `split`, in its order, equally many of each class as far as they go.
-
-    Which are taken is a function of `seed`, the labels and `count`; a smaller count takes a subset.
-
-    Raises: UsageError that names `who` if there are no labels or fewer examples.
-    """
-    if split.labels is None:
-        raise checks.UsageError(f'--labelled_examples is {count}; data set {who} has no labels')
-    if count > len(split.labels):
-        raise checks.UsageError(
-            f'--labelled_examples is {count}; {who} has {len(split.labels)} for training'
-        )
-    order = np.random.RandomState(seed).permutation(len(split.labels))
-    labels = split.labels[order]
-    rank = np.zeros(len(order), np.int64)  # of an example among those of its class, in that order
-    for label in np.unique(labels):
-        rank[labels == label] = np.arange(np.sum(labels == label))
-    taken = np.zeros(len(order), bool)
-    taken[order[np.argsort(rank, kind='stable')[:count]]] = True
-    return _select(split, taken)
 
 
 def of_classes(split: Split, config: Config, class_names: tuple[str, ...]) -> Split:
@@ -231,32 +228,12 @@ def of_classes(split: Split, config: Config, class_names: tuple[str, ...]) -> Sp
             raise checks.UsageError(f'--{field}: data set {config.dataset} has no labels')
         classes = max(len(class_names), int(split.labels.max(initial=-1)) + 1)
         numbers = [class_number(f'--{field}', word, class_names, classes) for word in words]
-        split = _select(split, np.isin(split.labels, numbers) == (field == 'only_classes'))
+        split = select(split, np.isin(split.labels, numbers) == (field == 'only_classes'))
         if not len(split.images):
             raise checks.UsageError(
                 f'--{field}={",".join(words)} leaves no training example of {config.dataset}'
             )
     return split
-
-
-def class_number(who: str, word: str, class_names: tuple[str, ...], classes: int) -> int:
-    """The number of the class that `word` names, or is.
-
-    Raises: UsageError that names `who`, which asked for it, if there is no such class.
-    """
-    checks.one_of(who, word, [*class_names, *map(str, range(classes))])
-    return class_names.index(word) if word in class_names else int(word)
-
-
-def with_test(split: Split, who: str) -> tuple[Split, Split]:
-    """Train and test parts of a set published as one: a fixed fifth, rounded up, is the test.
-
-    Raises: InputError that names `who` if there are fewer than two examples.
-    """
-    count = len(split.images)
-    if count < 2:
-        raise checks.InputError(f'{who}: holds {count} example; a train and a test part take two')
-    return cut(split, -(-count // 5), _TEST_SEED)
 
 
 def folder(data_dir: str, name: str) -> pathlib.Path:
@@ -268,10 +245,6 @@ def folder(data_dir: str, name: str) -> pathlib.Path:
     if shared and (pathlib.Path(shared) / name).is_dir():
         return pathlib.Path(shared) / name
     return pathlib.Path('~/.cache/tfae').expanduser() / name
-
-
-def _select(split: Split, mask: np.ndarray) -> Split:
-    return Split(split.images[mask], None if split.labels is None else split.labels[mask])
 
 
 def _refuse_unread_fields(config: Config, read: tuple[str, ...]) -> None:

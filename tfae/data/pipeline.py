@@ -11,8 +11,9 @@ the graph, and are in no checkpoint. A `Source` is filled by `load(run)`, `run` 
 N examples, B batch.
 """
 
+import math
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -23,7 +24,18 @@ Run = Callable[..., Any]
 Order = Literal['shuffled', 'sequential', 'with_replacement']
 
 _CHUNK = 2048
+_AT_ONCE = 2**22  # numbers, of examples that go through a network outside training
+_MOST_AT_ONCE = 1000
 _PHILOX = 1  # tf.random.Algorithm.PHILOX
+
+
+class Drawn(NamedTuple):
+    """The examples of a step."""
+
+    images: tf.Tensor  # float32 [B, ...]
+    labels: tf.Tensor | None  # int64 [B]
+    start: tf.Operation | None = None  # to be run once before the first of a row of steps
+    waited: tf.Tensor | None = None  # float64: seconds that steps waited for examples
 
 
 class Source(Protocol):
@@ -39,6 +51,9 @@ class Source(Protocol):
 
     def gather(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Examples `[B, ...]` as float32 and labels `[B]` int64 or None."""
+
+    def batch(self, step: tf.Tensor, drawn: Callable[[tf.Tensor], tf.Tensor]) -> Drawn:
+        """The examples of `step`, int64, at the indices that `drawn` makes of it."""
 
     def labels(self, indices: tf.Tensor) -> tf.Tensor | None:
         """The labels alone."""
@@ -73,6 +88,10 @@ class Examples:
         """See `Source`."""
         images = tf.gather(self._rows[0], indices)
         return tf.image.convert_image_dtype(images, tf.float32), self.labels(indices)
+
+    def batch(self, step: tf.Tensor, drawn: Callable[[tf.Tensor], tf.Tensor]) -> Drawn:
+        """See `Source`."""
+        return Drawn(*self.gather(drawn(step)))
 
     def labels(self, indices: tf.Tensor) -> tf.Tensor | None:
         """See `Source`."""
@@ -119,6 +138,10 @@ class Codes:
     def gather(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
         """See `Source`."""
         return tf.gather(self._rows, indices), self.labels(indices)
+
+    def batch(self, step: tf.Tensor, drawn: Callable[[tf.Tensor], tf.Tensor]) -> Drawn:
+        """See `Source`."""
+        return Drawn(*self.gather(drawn(step)))
 
     def labels(self, indices: tf.Tensor) -> tf.Tensor | None:
         """Those of the source below."""
@@ -188,6 +211,12 @@ def _key(seeds: Sequence[int]) -> np.uint64:
     return np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0]
 
 
+def at_once(shape: Sequence[int]) -> int:
+    """How many examples of this shape go through a network at once outside training."""
+    numbers = math.prod(int(length) for length in shape)
+    return min(max(_AT_ONCE // max(numbers, 1), 1), _MOST_AT_ONCE)
+
+
 def noise_seed(step: tf.Tensor, seeds: Sequence[int]) -> tf.Tensor:
     """Seed `[2]` int64 for the stateless noise of step `step` of a stream."""
     seed = tf.stack([tf.constant(seeds[0], tf.int64), step])
@@ -198,10 +227,15 @@ def noise_seed(step: tf.Tensor, seeds: Sequence[int]) -> tf.Tensor:
 
 def _rows(shape: Sequence[int], dtype: Any) -> tf.Variable:
     """A local variable `[None, *shape]`, empty until it is assigned."""
+    return local(np.zeros([0, *shape], dtype), tf.TensorShape([None, *shape]))
+
+
+def local(value: Any, shape: tf.TensorShape | None = None) -> tf.Variable:
+    """A variable that is in no checkpoint, of this value at first."""
     return tf.Variable(
-        np.zeros([0, *shape], dtype),
+        value,
         trainable=False,
         collections=[tf.GraphKeys.LOCAL_VARIABLES],
         use_resource=True,
-        shape=tf.TensorShape([None, *shape]),
+        shape=shape,
     )

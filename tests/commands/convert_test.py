@@ -1,0 +1,242 @@
+"""Folders of pictures become shards, and shards are held to what was written."""
+
+import json
+import os
+import pathlib
+
+import numpy as np
+import pictures
+import pytest
+import tensorflow.compat.v1 as tf
+import tfae_program
+
+from tfae import checks, data
+
+
+def convert(folder, *argv, code=0):
+    done = tfae_program.run('convert', '--input=in', '--output=out', *argv, cwd=folder)
+    assert done.code == code, done
+    return done
+
+
+def load(name, folder, **flags):
+    wanted = data.Config(name, str(folder), validation_fraction=0, **flags)
+    return data.load(wanted)
+
+
+@pytest.fixture(scope='module')
+def made(tmp_path_factory):
+    """A folder with pictures `in` two classes and shards `out`."""
+    folder = tmp_path_factory.mktemp('made')
+    pictures.fill(folder / 'in' / 'dog', 25)
+    pictures.fill(folder / 'in' / 'cat', 20, 'png')
+    (folder / 'in' / 'cat' / 'two\nlines ☃.bmp').write_bytes(
+        pictures.encoded(pictures.pixels(77), 'BMP')
+    )
+    convert(folder, '--shard_examples=20')
+    return folder
+
+
+@pytest.fixture
+def shards(made, tmp_path):
+    """A copy of those shards."""
+    for path in (made / 'out').iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    return tmp_path
+
+
+def test_shards_hold_what_the_folder_does(made):
+    folder, records = load('images', made / 'in'), load('records', made / 'out')
+    assert records.class_names == folder.class_names == ('cat', 'dog')
+    for ours, theirs in ((records.train, folder.train), (records.test, folder.test)):
+        assert ours.images.names == theirs.images.names
+        assert np.array_equal(ours.images[:], theirs.images[:])
+        assert np.array_equal(ours.labels, theirs.labels)
+
+
+def test_shards_are_read_by_any_reader_of_tfrecord_files(made):
+    index = json.loads((made / 'out' / 'index.json').read_text())
+    assert index['examples'] == 46
+    assert [shard['examples'] for shard in index['shards']] == [20, 20, 6]
+    found = []
+    for shard in index['shards']:
+        for record in tf.io.tf_record_iterator(str(made / 'out' / shard['file'])):
+            feature = tf.train.Example.FromString(record).features.feature
+            name = feature['image/filename'].bytes_list.value[0].decode()
+            (label,) = feature['image/class/label'].int64_list.value
+            found.append((name, index['classes'][label]))
+            content = feature['image/encoded'].bytes_list.value[0]
+            if not name.endswith('.bmp'):  # which TensorFlow does not decode as pillow does
+                assert content == (made / 'in' / name).read_bytes()
+    assert len(found) == 46
+    assert all(name.split('/')[0] == label for name, label in found)
+
+
+def test_a_command_that_is_given_again_keeps_what_is_whole(made, shards, tmp_path):
+    (tmp_path / 'in').symlink_to(made / 'in')
+    (tmp_path / 'out').symlink_to(shards)
+    wanted = {k: v for k, (v, _) in tfae_program.contents(made / 'out').items()}
+    names = sorted(wanted)
+    broken = shards / next(name for name in names if name.endswith('00001-of-00003.tfrecord'))
+    broken.write_bytes(broken.read_bytes()[:-1])
+    (shards / 'index.json').unlink()
+    done = convert(tmp_path, '--shard_examples=20')
+    assert ' in 3 shards, 2 of which were there; 0 skipped' in done.out
+    assert {
+        path.name: path.read_bytes() for path in shards.iterdir() if path.name in wanted
+    } == wanted
+    done = convert(tmp_path, '--shard_examples=20', '--quality=90')
+    assert ' in 3 shards, 0 of which were there' in done.out
+
+
+def test_pictures_are_stored_at_the_size_asked_for(tmp_path):
+    slope = np.add.outer(np.arange(40), 2 * np.arange(64))
+    (tmp_path / 'in').mkdir()
+    for i in range(12):
+        (tmp_path / 'in' / f'{i}.png').write_bytes(pictures.encoded(np.uint8(slope + i), 'PNG'))
+    convert(tmp_path, '--size=10x8', '--test_fraction=0.5')
+    images = load('records', tmp_path / 'out').train.images
+    assert images.shape[1:] == (10, 8, 1)
+    # The largest part of 10 to 8 in the middle of 40x64 is 40x32.
+    means = slope[:, 16:48].reshape(10, 4, 8, 4).mean((1, 3)) + int(images.names[0][:-4])
+    assert np.abs(images[0][1:-1, 1:-1, 0] - means[1:-1, 1:-1]).max() <= 1
+    convert(tmp_path, '--size=10x8', '--test_fraction=0.5', '--quality=95')
+    assert load('records', tmp_path / 'out').train.images.form.all_jpeg
+
+
+def test_a_picture_that_cannot_be_read_stops_the_command_or_is_listed(tmp_path):
+    pictures.fill(tmp_path / 'in', 12)
+    for name, (content, _) in pictures.BAD.items():
+        (tmp_path / 'in' / name).write_bytes(content)
+    line = convert(tmp_path, code=1).refusal(1)
+    assert line.split()[0] in {f'in/{name}' for name in pictures.BAD}
+    assert not (tmp_path / 'out' / 'index.json').exists()
+    assert not list((tmp_path / 'out').glob('*.tfrecord'))
+    done = convert(tmp_path, '--skip_corrupt')
+    skipped = [text for text in done.out.splitlines() if text.startswith('skipped: ')]
+    assert sorted(text.split()[1] for text in skipped) == sorted(f'in/{n}' for n in pictures.BAD)
+    for name, (_, words) in pictures.BAD.items():
+        assert any(text.startswith(f'skipped: in/{name} {words}') for text in skipped)
+    assert (
+        f'12 pictures, 0.0 MB in 1 shards, 0 of which were there; {len(skipped)} skipped'
+        in done.out
+    )
+    loaded = load('records', tmp_path / 'out')
+    assert len(loaded.train.images) + len(loaded.test.images) == 12
+
+
+def verify(folder, code=0):
+    done = tfae_program.run('verify', '--input=.', cwd=folder)
+    assert done.code == code, done
+    return done
+
+
+def test_whole_shards_verify(shards):
+    assert verify(shards).out == '.: 3 shards with 46 pictures are as they were written.\n'
+
+
+def flip(path, place):
+    content = bytearray(path.read_bytes())
+    content[place] ^= 4
+    path.write_bytes(content)
+
+
+def test_a_flipped_bit_is_found_and_the_picture_named(shards):
+    path = shards / 'pictures-00001-of-00003.tfrecord'
+    table = json.loads(path.with_suffix('.json').read_text())
+    flip(path, table['offsets'][7] + 20)
+    done = verify(shards, 1)
+    assert f'{path.name}: picture {table["names"][7]!r}, ' in done.out
+    assert done.refusal(1) == f'.: 1 of 3 shards are damaged: {path.name}'
+    loaded = load('records', shards)
+    part = loaded.test if table['parts'][7] else loaded.train
+    place = part.images.names.index(table['names'][7])
+    with pytest.raises(
+        checks.InputError, match=f'{path.name}: picture .* is not as it was written'
+    ):
+        part.images[place]
+
+
+@pytest.mark.parametrize('place', [0, 9])
+def test_a_flipped_bit_between_pictures_is_found(shards, place):
+    path = shards / 'pictures-00000-of-00003.tfrecord'
+    flip(path, place)
+    assert f'{path.name} has changed between its pictures' in verify(shards, 1).out
+
+
+def test_shards_that_are_cut_missing_or_without_their_tables_are_named(shards):
+    paths = sorted(shards.glob('*.tfrecord'))
+    paths[0].write_bytes(paths[0].read_bytes()[:-9])
+    with pytest.raises(checks.InputError, match=f'{paths[0].name} is cut short: .* bytes of '):
+        load('records', shards)
+    paths[1].unlink()
+    flip(paths[2].with_suffix('.json'), 10)
+    out = verify(shards, 1).out
+    assert f'{paths[0].name} is cut short: ' in out
+    assert f'{paths[1].name} is missing' in out
+    assert f'{paths[2].with_suffix(".json").name} is not as it was written' in out
+
+
+@pytest.mark.parametrize(
+    'content, text',
+    [
+        (None, 'index.json is missing; `tfae convert` writes it last of all'),
+        ('{', 'index.json is no index of shards: '),
+        ('{"version": 1}', 'index.json is no index of shards: '),
+        ('{"version": 7}', 'index.json is of version 7, not 1'),
+        ('{"version": 1, "shards": [], "classes": []}', 'index.json names no shard'),
+    ],
+)
+def test_a_folder_without_an_index_is_refused(tmp_path, content, text):
+    if content is not None:
+        (tmp_path / 'index.json').write_text(content)
+    with pytest.raises(checks.InputError, match=text):
+        load('records', tmp_path)
+
+
+@pytest.mark.parametrize(
+    'words, text',
+    [
+        ('convert --output=x', '--input is empty; it must name a folder'),
+        ('convert --input=x', '--output is empty; it must name a folder'),
+        ('convert --input=x --output=y --quality=101', '--quality is 101; it must lie in [0, 100]'),
+        ('convert --input=x --output=y --size=3', ''),
+        ('convert --input=x --output=y --shard_examples=0', '--shard_examples is 0; it must lie'),
+        (
+            'convert --input=x --output=y --test_fraction=1',
+            '--test_fraction is 1.0; it must lie in',
+        ),
+        ('convert --input=gone --output=y', 'gone cannot be read: No such file or directory'),
+        ('verify', '--input is empty; it must name a folder of shards'),
+    ],
+)
+def test_a_wrong_command_is_refused(tmp_path, words, text):
+    (tmp_path / 'x').mkdir()
+    done = tfae_program.run(*words.split(), cwd=tmp_path)
+    code = 1 if 'gone' in words or not text else 2
+    assert (text or 'x holds no picture file') in done.refusal(code)
+
+
+def test_a_killed_command_leaves_no_shard_that_is_not_whole(tmp_path):
+    pictures.fill(tmp_path / 'in', 3)
+    for i in range(1500):
+        os.link(tmp_path / 'in' / '00000.jpg', tmp_path / 'in' / f'link_{i}.jpg')
+    argv = ('convert', '--input=in', '--output=out', '--shard_examples=50', '--processes=1')
+    process = tfae_program.cold(*argv, cwd=tmp_path)
+    out = tmp_path / 'out'
+    while len(list(out.glob('*.tfrecord'))) < 3 and process.poll() is None:
+        pass
+    process.kill()
+    process.communicate()
+    for path in out.glob('pictures-*.tfrecord'):
+        list(tf.io.tf_record_iterator(str(path)))  # raises where one is cut
+    done = tfae_program.run(*argv, cwd=tmp_path)
+    assert done.code == 0, done
+    assert ', 0 of which were there' not in done.out
+    assert verify_in(out) == 1503
+
+
+def verify_in(folder: pathlib.Path):
+    index = json.loads((folder / 'index.json').read_text())
+    assert tfae_program.run('verify', f'--input={folder}', cwd=folder.parent).code == 0
+    return index['examples']

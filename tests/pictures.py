@@ -1,0 +1,65 @@
+"""Picture files that tests make: good ones, and one of each kind that is not."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image
+
+
+def pixels(i, height=16, width=16, channels=3):
+    """A smooth picture, another for each `i`."""
+    y, x = np.mgrid[:height, :width]
+    waves = [np.sin(y / (2 + (i + c) % 5) + i) * np.cos(x / (3 + (i * c) % 4)) for c in range(3)]
+    made = np.uint8(np.clip(128 + 100 * np.stack(waves, -1) + i % 20, 0, 255))
+    return made if channels == 3 else made[..., 0]
+
+
+def encoded(array, kind='JPEG', **options):
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def fill(folder, count, suffix='jpg', **shape):
+    """`count` pictures `00000.jpg` ... in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kind = {'jpg': 'JPEG', 'pgm': 'PPM'}.get(suffix, suffix.upper())
+    for i in range(count):
+        (folder / f'{i:05}.{suffix}').write_bytes(encoded(pixels(i, **shape), kind))
+
+
+def png_header(width, height):
+    """A PNG that says it is of this size and holds no pixel."""
+
+    def chunk(kind, content):
+        end = struct.pack('>I', zlib.crc32(kind + content))
+        return struct.pack('>I', len(content)) + kind + content + end
+
+    sizes = struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)
+    return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', sizes) + chunk(b'IDAT', b'') + chunk(b'IEND', b'')
+
+
+def animated(kind):
+    frames = [Image.fromarray(pixels(i)) for i in range(3)]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, kind, save_all=True, append_images=frames[1:])
+    return buffer.getvalue()
+
+
+# Name -> content, and the words with which it is refused behind its name.
+_JPEG = encoded(pixels(1, 64, 64))
+_PNG = encoded(pixels(1, 64, 64), 'PNG')
+BAD = {
+    'zero.jpg': (b'', 'is empty'),
+    'cut.jpg': (_JPEG[: len(_JPEG) // 2], 'is cut short: the end of its JPEG is missing'),
+    'cut.png': (_PNG[: len(_PNG) // 2], 'is cut short: the end of its PNG is missing'),
+    'words.png': (b'no picture at all', 'is no picture'),
+    'animated.gif': (animated('GIF'), 'is animated: it holds 3 pictures'),
+    'animated.png': (animated('PNG'), 'is animated: it holds 3 pictures'),
+    'still.gif': (encoded(pixels(1), 'GIF'), 'is GIF; it must be JPEG, PNG, PGM, PPM or BMP'),
+    'huge.png': (png_header(30_000, 30_000), 'has more than 67,108,864 pixels'),
+    'large.png': (png_header(9000, 9000), 'is 9000 x 9000; no side may exceed 30,000, all of it'),
+    'long.png': (png_header(40_000, 2), 'is 40000 x 2; no side may exceed 30,000'),
+}

@@ -1,0 +1,142 @@
+"""Turn a folder of pictures into shards: `tfae convert --input=pictures --output=shards`.
+
+Shards are TFRecord files that `--dataset=records` reads and `tfae verify` checks. Every picture is
+decoded once on the way; one that cannot be stops the command, or is listed and left out with
+`--skip_corrupt`. A shard gets its name when it is whole, so a command that was stopped is given
+again and keeps what is there.
+"""
+
+import concurrent.futures
+import dataclasses
+import json
+import math
+import multiprocessing
+import os
+import pathlib
+import sys
+from collections.abc import Iterator
+from multiprocessing import forkserver
+from typing import Literal
+
+import tqdm
+
+from tfae import checks, config, data, files, quiet
+from tfae.commands import _flags
+from tfae.data import _folder, _shards, _writing, celeba
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Which pictures, where to, and how they are stored."""
+
+    input: str = config.option('', 'Folder of pictures. Required.')
+    output: str = config.option('', 'Folder for the shards. Required.')
+    layout: Literal['images', 'celeba'] = config.option(
+        'images', 'How the folder is read: as --dataset=images does, or --dataset=celeba.'
+    )
+    test_fraction: float = config.option(
+        0.2,
+        'Part of a folder without train/ and test/ in it that becomes the test part, in (0, 1).',
+    )
+    size: str = config.option(
+        '', "Height x width of what is stored, such as '64x64'; the longer side is cut. Empty: all."
+    )
+    quality: int = config.option(
+        0, 'Every picture is stored as JPEG of this quality, 1 to 100. 0 keeps what it is.'
+    )
+    shard_examples: int = config.option(4096, 'Pictures in a shard.')
+    skip_corrupt: bool = config.option(False, 'Lists and leaves out pictures that cannot be read.')
+    processes: int = config.option(0, 'That work at a time; 0 takes one a core.')
+
+    def __post_init__(self):
+        data.sides('--size', self.size)
+        checks.in_range('--quality', self.quality, 0, 100)
+        checks.in_range('--shard_examples', self.shard_examples, 1, math.inf)
+        checks.in_range('--processes', self.processes, 0, math.inf)
+        if not 0 < self.test_fraction < 1:
+            raise checks.UsageError(
+                f'--test_fraction is {self.test_fraction}; it must lie in (0, 1)'
+            )
+
+
+def main(argv: list[str]) -> int:
+    """Runs `tfae convert` with the words behind it; returns the exit code 0.
+
+    Raises:
+      UsageError: a wrong flag.
+      InputError: a folder without pictures, or a picture that cannot be read.
+    """
+    flags = _flags.read('convert', __doc__, Config, argv)
+    for name in ('input', 'output'):
+        if not getattr(flags, name):
+            raise checks.UsageError(f'--{name} is empty; it must name a folder')
+    source, folder = pathlib.Path(flags.input), pathlib.Path(flags.output)
+    if flags.layout == 'celeba':
+        listing = celeba.listed(source)
+    else:
+        listing = _folder.listed(source, flags.test_fraction)
+    written = _all_written(list(_plans(listing, folder, flags)), flags.processes)
+    index = {
+        'version': _shards.VERSION,
+        'examples': sum(found.shard.examples for found in written),
+        'skipped': sum(len(found.skipped) for found in written),
+        'classes': listing.class_names,
+        'shards': [found.shard._asdict() for found in written],
+    }
+    files.write_text(folder / _shards.INDEX, json.dumps(index, indent=1) + '\n')
+    for text in (text for found in written for text in found.skipped):
+        print(f'skipped: {text}')
+    megabytes = sum(found.shard.bytes for found in written) / 1e6
+    print(
+        f'{folder}: {index["examples"]:,} pictures, {megabytes:,.1f} MB in {len(written)} shards, '
+        f'{sum(found.kept for found in written)} of which were there; {index["skipped"]} skipped'
+    )
+    return 0
+
+
+def _plans(
+    listing: _folder.Listing, folder: pathlib.Path, flags: Config
+) -> Iterator[_writing.Plan]:
+    count = math.ceil(len(listing.names) / flags.shard_examples)
+    for i in range(count):
+        chosen = slice(i * flags.shard_examples, (i + 1) * flags.shard_examples)
+        labels = None if listing.labels is None else listing.labels[chosen].tolist()
+        yield _writing.Plan(
+            folder / f'pictures-{i:05}-of-{count:05}.tfrecord',
+            listing.root,
+            listing.names[chosen],
+            listing.parts[chosen].tolist(),
+            labels,
+            data.sides('--size', flags.size),
+            flags.quality,
+            flags.skip_corrupt,
+        )
+
+
+def _all_written(plans: list[_writing.Plan], processes: int) -> list[_writing.Written]:
+    """Every shard, in order; the first picture that cannot be read ends it all."""
+    # A server that holds TensorFlow and no session: its children begin at once, and share it.
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(['tfae.data._writing', 'tensorflow.compat.v1'])
+    with quiet.native_messages_dropped():
+        forkserver.ensure_running()
+    bar = tqdm.tqdm(
+        total=sum(len(plan.names) for plan in plans),
+        unit=' pictures',
+        disable=not sys.stderr.isatty(),
+        leave=False,
+    )
+    workers = min(processes or os.cpu_count() or 1, len(plans))
+    with (
+        bar,
+        concurrent.futures.ProcessPoolExecutor(workers, context, _writing.end_with_parent) as pool,
+    ):
+        waiting = {pool.submit(_writing.write, plan): plan for plan in plans}
+        try:
+            for done in concurrent.futures.as_completed(waiting):
+                done.result()
+                bar.update(len(waiting[done].names))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+        return [found.result() for found in waiting]

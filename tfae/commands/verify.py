@@ -1,0 +1,48 @@
+"""Check shards against their sums: `tfae verify --input=shards`.
+
+Every byte is read. A shard that is missing, cut short or changed is named, and the picture in it.
+"""
+
+import dataclasses
+import pathlib
+import sys
+
+import tqdm
+
+from tfae import checks, config
+from tfae.commands import _flags
+from tfae.data import _shards
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What is checked."""
+
+    input: str = config.option('', 'Folder of shards, as `tfae convert` writes them. Required.')
+
+
+def main(argv: list[str]) -> int:
+    """Runs `tfae verify` with the words behind it; returns the exit code 0 if all is whole.
+
+    Raises:
+      UsageError: a wrong flag.
+      InputError: a folder without an index, or with a damaged shard; all of those are printed.
+    """
+    flags = _flags.read('verify', __doc__, Config, argv)
+    if not flags.input:
+        raise checks.UsageError('--input is empty; it must name a folder of shards')
+    index = _shards.read_index(pathlib.Path(flags.input))
+    damaged = []
+    bar = tqdm.tqdm(index.shards, unit=' shards', disable=not sys.stderr.isatty(), leave=False)
+    for shard in bar:
+        if problem := _shards.problem(index, shard):
+            bar.write(problem)
+            damaged.append(shard.file)
+    count = len(index.shards)
+    if damaged:
+        raise checks.InputError(
+            f'{index.folder}: {len(damaged)} of {count} shards are damaged: {", ".join(damaged)}'
+        )
+    examples = sum(shard.examples for shard in index.shards)
+    print(f'{index.folder}: {count} shards with {examples:,} pictures are as they were written.')
+    return 0

@@ -1,0 +1,64 @@
+"""CelebA: 202 599 faces of 178x218. Liu, Luo, Wang and Tang, ICCV 2015.
+
+https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html, in its published layout:
+
+    img_align_celeba/000001.jpg ...
+    list_eval_partition.txt           `000001.jpg 0`: 0 to train, 1 to validate, 2 to test
+    list_attr_celeba.txt              forty attributes, for `--attributes` of the verbs that read it
+
+Its training and validation pictures are the training part here, from which
+`--validation_fraction` cuts. The pictures have no classes.
+"""
+
+import pathlib
+
+import numpy as np
+
+from tfae import checks, data
+from tfae.data import _folder
+
+FIELDS = ('data_dir', 'crop', 'size', 'colour')
+
+_PICTURES = 'img_align_celeba'
+_PARTITION = 'list_eval_partition.txt'
+
+
+def load(config: data.Config) -> tuple[data.Split, data.Split, tuple[str, ...]]:
+    """Train and test parts as `data.Pictures`.
+
+    Raises: InputError that names the folder, file or line that is not what it should be.
+    """
+    return *_folder.splits(listed(data.folder(config.data_dir, 'celeba')), config), ()
+
+
+def listed(folder: pathlib.Path) -> _folder.Listing:
+    """The pictures, in the order of their names, and the published cut.
+
+    Raises: InputError that names a picture without a row, a row without a picture, or a line that
+      is none.
+    """
+    part = _partition(folder / _PARTITION)
+    names = sorted(_folder.found(folder / _PICTURES))
+    for lacking, where in (
+        (sorted(set(part) - set(names)), f'{folder / _PICTURES} lacks'),
+        (sorted(set(names) - set(part)), f'{folder / _PARTITION} has no row for'),
+    ):
+        if lacking:
+            more = f' and {len(lacking) - 1:,} more pictures' if len(lacking) > 1 else ''
+            raise checks.InputError(f'{where} {_folder.shown(lacking[0])}{more}')
+    parts = np.array([_folder.TEST if part[name] == 2 else _folder.TRAIN for name in names])
+    return _folder.Listing(folder / _PICTURES, names, parts, None, ())
+
+
+def _partition(path: pathlib.Path) -> dict[str, int]:
+    part: dict[str, int] = {}
+    with path.open(encoding='utf-8-sig') as file:
+        for number, line in enumerate(file, 1):
+            name, _, word = line.strip().rpartition(' ')
+            if word not in ('0', '1', '2') or not name or name.strip() in part:
+                raise checks.InputError(
+                    f'{path}, line {number}: is {line.strip()!r}; it must be the name of a picture '
+                    f'that has no line yet, and 0, 1 or 2'
+                )
+            part[name.strip()] = int(word)
+    return part

@@ -1,0 +1,23 @@
+"""Any folder of pictures: JPEG, PNG, PGM, PPM or BMP, decoded where they are asked for.
+
+folder/*.jpg                      no classes; cut by a hash of each name
+folder/<class>/*.jpg              the folders are the classes; cut by a hash of each name
+folder/train/..., folder/test/... cut as the folders say, each of them as above
+"""
+
+from tfae import checks, data
+from tfae.data import _folder
+
+FIELDS = ('data_dir', 'test_fraction', 'crop', 'size', 'colour')
+
+
+def load(config: data.Config) -> tuple[data.Split, data.Split, tuple[str, ...]]:
+    """Train and test parts as `data.Pictures`.
+
+    Raises: UsageError if `data_dir` is empty; InputError that names the folder or file that is not
+      what it should be.
+    """
+    if not config.data_dir:
+        raise checks.UsageError('--dataset is images; --data_dir must name the folder of pictures')
+    listing = _folder.listed(data.folder(config.data_dir, 'images'), config.test_fraction)
+    return *_folder.splits(listing, config), listing.class_names
