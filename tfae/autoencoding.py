@@ -82,10 +82,10 @@ class Autoencoder:
         if seed is not None:
             images = self.corrupt(images, seed)
         code = self._encode(self.stack.all, images, seed is not None)
-        logits = self.stack.decode(self.stack.all[::-1], code, seed is not None)
+        decoded = self.stack.decode(self.stack.all[::-1], code, seed is not None)
         if self.config.output_activation == 'linear':
-            return LinearOutputs(code, tf.clip_by_value(logits, 0.0, 1.0))
-        return Outputs(code, tf.nn.sigmoid(logits), logits)
+            return LinearOutputs(code, self._pixels(decoded))
+        return Outputs(code, self._pixels(decoded), decoded)
 
     def encode(self, images: tf.Tensor) -> tf.Tensor:
         """`[B, H, W, C]` -> `[B, Z]`."""
@@ -94,10 +94,7 @@ class Autoencoder:
 
     def decode(self, code: tf.Tensor) -> tf.Tensor:
         """`[B, Z]` -> `[B, H, W, C]` in [0, 1]."""
-        logits = self.stack.decode(self.stack.all[::-1], code)
-        if self.config.output_activation == 'linear':
-            return tf.clip_by_value(logits, 0.0, 1.0)
-        return tf.nn.sigmoid(logits)
+        return self._pixels(self.stack.decode(self.stack.all[::-1], code))
 
     def corrupt(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Pictures `[B, H, W, C]` as the encoder sees them in training."""
@@ -123,6 +120,12 @@ class Autoencoder:
             'mean_activation': tf.reduce_mean(code[: tf.shape(batch.images)[0]], 1),
             'jacobian_squared_norm': tf.reduce_mean(norms, 0),
         }
+
+    def _pixels(self, decoded: tf.Tensor) -> tf.Tensor:
+        """What a stack's last step gives as pixels in [0, 1]."""
+        if self.config.output_activation == 'linear':
+            return tf.clip_by_value(decoded, 0.0, 1.0)
+        return tf.nn.sigmoid(decoded)
 
     def _joint(self, batch: Batch) -> Objective:
         loss, terms, mean = self._loss(self.stack.all, batch)

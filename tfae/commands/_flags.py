@@ -236,6 +236,16 @@ class Network(config.Part):
         )
 
 
+@dataclasses.dataclass(frozen=True)
+class ChoosePictures(LookAtData):
+    """Which pictures of that part; see `_pictures.chosen`."""
+
+    classes: tuple[str, ...] = config.option(
+        (), 'Pictures: the first of each of these classes, by name or number.'
+    )
+    indices: tuple[int, ...] = config.option((), 'Or the places of pictures in the part, from 0.')
+
+
 def peek(argv: Iterable[str], *names: str) -> dict[str, str]:
     """The values of these text flags, the last one given of each; other flags are passed over."""
     values = flags.FlagValues()

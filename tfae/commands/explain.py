@@ -37,7 +37,7 @@ _BASES = {'black': 0.0, 'grey': 0.5, 'white': 1.0}
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(_flags.Network, _flags.LookAtData):
+class Config(_flags.Network, _flags.ChoosePictures):
     """What is explained, and how."""
 
     method: Literal['gradcam', 'saliency', 'integrated_gradients', 'activation_maximisation'] = (
@@ -57,10 +57,6 @@ class Config(_flags.Network, _flags.LookAtData):
         (), 'Row and column of a feature map; empty: the mean over all of them.'
     )
     layer: str = option('', 'Feature maps of gradcam; empty: those of the last convolution.')
-    classes: tuple[str, ...] = option(
-        (), 'Pictures: the first of each of these classes, by name or number.'
-    )
-    indices: tuple[int, ...] = option((), 'Or the places of pictures in the part, from 0.')
     pictures: tuple[str, ...] = option(
         (), "Or picture files, scaled to the run's size; of a published network, always."
     )

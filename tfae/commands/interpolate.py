@@ -19,13 +19,9 @@ _WAYS = {'linear': interpolation.linear, 'spherical': interpolation.spherical}
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(_flags.LookAtData):
+class Config(_flags.ChoosePictures):
     """Between which pictures."""
 
-    classes: tuple[str, ...] = option(
-        (), 'Classes by name or number; the first picture of each is taken.'
-    )
-    indices: tuple[int, ...] = option((), 'Or the places of pictures in the part, from 0.')
     steps: int = option(9, 'Pictures from one to the next, both among them.')
     output: str = option('', "Folder for the pictures; empty: the run's figures/.")
 

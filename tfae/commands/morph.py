@@ -30,7 +30,7 @@ _SHOWN = 6  # pictures, where none are named
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(Part, _flags.LookAtData):
+class Config(Part, _flags.ChoosePictures):
     """Which attributes, of which pictures."""
 
     attribute: tuple[str, ...] = option(
@@ -43,10 +43,6 @@ class Config(Part, _flags.LookAtData):
         "Table of the part's pictures: CSV whose first column has their places, or CelebA's "
         'form. Empty: the one attribute is class, as in class=7.',
     )
-    classes: tuple[str, ...] = option(
-        (), 'Pictures: the first of each of these classes, by name or number.'
-    )
-    indices: tuple[int, ...] = option((), 'Or the places of pictures in the part, from 0.')
     pictures: tuple[str, ...] = option((), "Or picture files, scaled to the run's size.")
     strengths: tuple[float, ...] = option(
         (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5), 'Lengths of the way, in directions.'
