@@ -157,7 +157,7 @@ def save_matrices(
       class_names: of the columns.
       title: above all.
     """
-    columns = min(2, len(matrices))
+    columns = min(3 if len(matrices) > 4 else 2, len(matrices))
     rows = math.ceil(len(matrices) / columns)
     figure, axes = plt.subplots(
         rows, columns, figsize=(4.6 * columns, 4.3 * rows), squeeze=False, dpi=150

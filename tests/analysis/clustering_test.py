@@ -8,7 +8,11 @@ import pytest
 from tfae.analysis import clustering
 
 MEANS = np.array([[-6.0, 0], [6, 0], [0, 9]])
-KINDS = [clustering.KMeansClusters, clustering.MixtureClusters]
+KINDS = [
+    clustering.KMeansClusters,
+    clustering.SphericalClusters,
+    clustering.MixtureClusters,
+]
 
 
 def groups(count=300, seed=0):
@@ -37,11 +41,24 @@ def test_a_mixture_sees_groups_of_unlike_shape():
     scale, mean = np.array([[5.0], [0.3]])[labels], np.array([[0.0, 0], [6, 0]])[labels]
     examples = mean + scale * random.normal(size=[400, 2])
     accuracy = []
-    for kind in KINDS:
+    for kind in (clustering.KMeansClusters, clustering.MixtureClusters):
         found = kind(examples, 2, seed=0).predict(examples)
         counts = clustering.table(labels, found, 2, 2)
         accuracy.append(clustering.agreement(labels, found, counts)['accuracy'])
     assert accuracy[0] < 0.9 < 0.97 < accuracy[1], accuracy
+
+
+def test_spherical_groups_are_directions_whatever_the_length():
+    """Three rays from the origin, which k-means cuts across."""
+    random = np.random.RandomState(0)
+    labels = np.arange(300) % 3
+    angles = 2 * labels + 0.1 * random.normal(size=300)
+    lengths = 10 ** random.uniform(-1, 2, 300)
+    examples = lengths[:, None] * np.column_stack([np.cos(angles), np.sin(angles)])
+    found = clustering.SphericalClusters(examples, 3, seed=0).predict(examples)
+    assert clustering.table(labels, found, 3, 3).max(1).sum() == 300
+    found = clustering.KMeansClusters(examples, 3, seed=0).predict(examples)
+    assert clustering.table(labels, found, 3, 3).max(1).sum() < 250
 
 
 @pytest.mark.parametrize('kind', KINDS)

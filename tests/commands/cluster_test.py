@@ -10,6 +10,8 @@ from sklearn import metrics
 
 from tfae import data
 
+_SHEETS = ('cluster_kmeans.png', 'cluster_spherical_kmeans.png', 'cluster_mixture.png')
+
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
@@ -34,21 +36,21 @@ def test_measures_are_those_of_the_clusters_written(folder, done):
         keys = {'code_': '', 'pixels_': 'pixels_', 'PCA-8_': 'pca_'}
         for name in file.files:
             space = next(key for key in keys if name.startswith(key))
-            key = keys[space] + name.removeprefix(space).replace('-', '')
+            key = keys[space] + name.removeprefix(space).replace('-', '').replace(' ', '_')
             got = file[name]
             want = metrics.normalized_mutual_info_score(labels, got)
             assert found[f'{key}_nmi'] == pytest.approx(want)
             assert found[f'{key}_ari'] == pytest.approx(metrics.adjusted_rand_score(labels, got))
             purity = sum(np.bincount(labels[got == k]).max() for k in np.unique(got)) / len(labels)
             assert 0.3 < found[f'{key}_accuracy'] <= purity
-        assert len(file.files) == 5
+        assert len(file.files) == 8
     assert f'{100 * found["pixels_kmeans_accuracy"]:.2f} %' in done.out
 
 
 def test_pictures_are_drawn_and_shown_in_tensorboard(folder, done):
     figures = folder / 'run' / 'figures'
     events = b''.join(p.read_bytes() for p in figures.glob('events.*'))
-    for name in ('cluster_kmeans.png', 'cluster_mixture.png', 'cluster.png'):
+    for name in (*_SHEETS, 'cluster.png'):
         assert f'run/figures/{name}' in done.out
         assert (figures / name).read_bytes() in events
         assert np.asarray(Image.open(figures / name).convert('L')).std() > 20
@@ -65,7 +67,7 @@ def test_without_labels_there_are_pictures_and_no_measures(tmp_path):
     done = tfae_program.run('cluster', *words, cwd=tmp_path)
     assert (done.code, done.err) == (0, ''), done
     names = {path.name for path in (tmp_path / 'out').iterdir() if path.name[0] != 'e'}
-    assert names == {'cluster.json', 'cluster.npz', 'cluster_kmeans.png', 'cluster_mixture.png'}
+    assert names == {'cluster.json', 'cluster.npz', *_SHEETS}
     assert json.loads((tmp_path / 'out' / 'cluster.json').read_text())['clusters'] == 3
 
 

@@ -8,6 +8,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn import metrics
 from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
+from sklearn.preprocessing import normalize
 
 _STARTS = 10  # of k-means; the tightest is kept
 _MIXTURES = 3  # of a mixture; the likeliest is kept
@@ -28,6 +29,22 @@ class KMeansClusters:
     def closeness(self, examples: np.ndarray) -> np.ndarray:
         """How near each of `[N, D]` is to each cluster `[N, K]`; the more, the nearer."""
         return -self._fitted.transform(examples)
+
+
+class SphericalClusters(KMeansClusters):
+    """Clusters about mean directions: k-means by cosine (Dhillon and Modha 2001)."""
+
+    def __init__(self, examples: np.ndarray, count: int, seed: int):
+        """Fits `count` clusters to `[N, D]`."""
+        super().__init__(normalize(examples), count, seed)
+
+    def predict(self, examples: np.ndarray) -> np.ndarray:
+        """The cluster `[N]` of each of `[N, D]`."""
+        return super().predict(normalize(examples))
+
+    def closeness(self, examples: np.ndarray) -> np.ndarray:
+        """How near each of `[N, D]` is to each cluster `[N, K]`; the more, the nearer."""
+        return super().closeness(normalize(examples))
 
 
 class MixtureClusters:

@@ -1,9 +1,10 @@
 """Group pictures without their labels, by code and by pixels, and hold the groups against classes.
 
-k-means and a mixture of Gaussians are fitted to codes of training examples, and for comparison to
-pixels and to PCA of the same code size (a mixture of pixels would be singular). Prints a table of
-accuracy under the best matching, normalised mutual information and adjusted Rand index; writes it
-as JSON with a sheet of pictures of each cluster, which TensorBoard shows too.
+k-means, spherical k-means (by the angle between codes, whatever their length) and a mixture of
+Gaussians are fitted to codes of training examples, and for comparison to pixels and to PCA of the
+same code size (a mixture of pixels would be singular). Prints a table of accuracy under the best
+matching, normalised mutual information and adjusted Rand index; writes it as JSON with a sheet of
+pictures of each cluster, which TensorBoard shows too.
 """
 
 import dataclasses
@@ -26,6 +27,7 @@ Encoder = Callable[[np.ndarray], np.ndarray]
 
 _METHODS: dict[str, Any] = {
     'k-means': clustering.KMeansClusters,
+    'spherical k-means': clustering.SphericalClusters,
     'mixture': clustering.MixtureClusters,
 }
 _SHOWN = 12  # pictures a cluster
@@ -89,7 +91,7 @@ def _clustered(
     """Fits, measures, prints and writes; returns paths."""
     found: dict[str, Any] = {'split': flags.split, 'clusters': count, 'fitted': len(train)}
     matrices, clusters, sheets = {}, {}, {}
-    print(f'{"":18}{"":10}{"accuracy":>10}{"NMI":>8}{"ARI":>8}')
+    print(f'{"":18}{"":18}{"accuracy":>10}{"NMI":>8}{"ARI":>8}')
     for space, method, encode in _pairs(flags, run, train):
         known, asked = encode(train), encode(part.images)
         fitted = _METHODS[method](known, count, flags.seed)
@@ -111,7 +113,7 @@ def _clustered(
     write_npz(paths[1], {name.replace(', ', '_'): array for name, array in clusters.items()})
     what = f'{loaded.name}, {flags.split}: {count} clusters of {len(part.images):,} pictures'
     for method, rows in sheets.items():
-        paths.append(folder / f'cluster_{method.replace("-", "")}.png')
+        paths.append(folder / f'cluster_{_plain(method)}.png')
         figures.save_rows(paths[-1], rows, f'{what} by {method} of codes, the surest of each')
     if matrices:
         paths.append(folder / 'cluster.png')
@@ -123,7 +125,7 @@ def _clustered(
 def _print(space: str, method: str, measured: dict[str, float]) -> None:
     cells = [f'{100 * measured["accuracy"]:8.2f} %']
     cells += [f'{measured[key]:8.3f}' for key in ('nmi', 'ari')]
-    print(f'{space:18}{method:10}{"".join(cells)}')
+    print(f'{space:18}{method:18}{"".join(cells)}')
 
 
 def _pairs(flags: Config, run: running.Run, train: np.ndarray) -> list[tuple[str, str, Encoder]]:
@@ -131,7 +133,8 @@ def _pairs(flags: Config, run: running.Run, train: np.ndarray) -> list[tuple[str
     pairs: list[tuple[str, str, Encoder]] = [('code', name, run.encode) for name in _METHODS]
     if flags.baselines:
         baseline = pca.Baseline(train, run.built.model.code_size)
-        pairs.append(('pixels', 'k-means', lambda x: data.pixels(x).reshape(len(x), -1)))
+        for name in ('k-means', 'spherical k-means'):
+            pairs.append(('pixels', name, lambda x: data.pixels(x).reshape(len(x), -1)))
         pairs += [(f'PCA-{baseline.components}', name, baseline.encode) for name in _METHODS]
     return pairs
 
@@ -139,7 +142,12 @@ def _pairs(flags: Config, run: running.Run, train: np.ndarray) -> list[tuple[str
 def _key(space: str, method: str) -> str:
     """How JSON names a row: `kmeans_accuracy` of codes, `pixels_kmeans_accuracy`, ..."""
     prefix = {'code': ''}.get(space, f'{space.partition("-")[0].lower()}_')
-    return f'{prefix}{method.replace("-", "")}'
+    return f'{prefix}{_plain(method)}'
+
+
+def _plain(method: str) -> str:
+    """How JSON and files name a method."""
+    return method.replace('-', '').replace(' ', '_')
 
 
 def _words(matrix: np.ndarray, loaded: data.DataSet) -> list[str]:

@@ -62,6 +62,7 @@ _SHOWN = [
     (r'anomaly_maps', 'pictures from the least to the largest score, and what is off in them'),
     (r'anomaly_pictures', 'files that were judged, and what is off in them'),
     (r'cluster_kmeans', 'pictures of each group that k-means finds in the codes, surest first'),
+    (r'cluster_spherical_kmeans', 'pictures of each group by the angle of codes, surest first'),
     (r'cluster_mixture', 'pictures of each group of a mixture of Gaussians, surest first'),
     (r'cluster', 'which classes lie in which groups'),
     (r'probe', 'errors of probes on codes, PCA and pixels, and how they fall with labels'),

@@ -96,6 +96,7 @@ _FORMS = [
     (r'pca_(.*)', 'PCA of the same code size: {}'),
     (r'pixels?_(.*)', 'pixels: {}'),
     (r'kmeans_(.*)', 'k-means: {}'),
+    (r'spherical_kmeans_(.*)', 'spherical k-means: {}'),
     (r'mixture_(.*)', 'mixture of Gaussians: {}'),
     (r'(.*)_by_class', '{}, by class'),
 ]
