@@ -42,7 +42,10 @@ def run(argv: list[str]) -> int:
 
 
 def _fail(error: Exception, code: int) -> int:
-    print(f'tfae: error: {" ".join(str(error).split())}', file=sys.stderr)
+    text = str(error)
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        text = f'{error.filename}: {error.strerror}'
+    print(f'tfae: error: {" ".join(text.split())}', file=sys.stderr)
     return code
 
 

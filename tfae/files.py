@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import zipfile
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -16,8 +17,11 @@ def write_text(path: pathlib.Path, text: str) -> None:
 
 def write_npz(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Writes arrays by name, whole or not at all."""
-    with replacing(path) as temporary, temporary.open('wb') as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+    # np.savez takes names as arguments, of which it has some itself, such as `file`.
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, 'w') as archive:
+        for name, array in arrays.items():
+            with archive.open(f'{name}.npy', 'w', force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
 
 @contextlib.contextmanager

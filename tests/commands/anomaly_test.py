@@ -120,7 +120,7 @@ def test_a_run_of_all_classes_has_a_threshold_and_nothing_strange(folder):
         (('--blur=0',), 2, '--blur is 0.0; it must lie in [0.1, 100]'),
         (('--components=0',), 2, '--components is 0; it must lie in [1, 1000]'),
         (('--pictures=0.png', '--blur=2'), 2, '--blur needs a detector that is fitted'),
-        (('--pictures=none.png',), 1, "[Errno 2] No such file or directory: '"),
+        (('--pictures=none.png',), 1, 'none.png: No such file or directory'),
         (('--pictures=one/config.json',), 1, 'one/config.json cannot be read as a picture'),
     ],
 )
@@ -137,7 +137,7 @@ def test_a_detector_of_another_step_is_refused(folder, fitted):
     np.savez(path, **arrays | {'step': np.array(7)})
     done = tfae_program.run('anomaly', '--logdir=one', '--pictures=0.png', cwd=folder)
     path.write_bytes(whole)
-    want = f'one/anomaly.npz is of step 7, the checkpoint is of step {arrays["step"]}; tfae anomaly'
+    want = f'one/anomaly.npz is of step 7, the checkpoint is of step {arrays["step"]}; --checkpoint'
     assert done.refusal(1).startswith(want)
 
 

@@ -74,9 +74,9 @@ def test_gradcam_is_that_of_the_analysis_on_the_pictures_that_classify_cuts(fold
     assert (found['model'], found['weights']) == ('vgg11', 'a.npz')
 
 
-def test_files_go_into_figures_here_and_none_to_tensorboard(folder):
+def test_files_go_into_figures_of_the_network_and_none_to_tensorboard(folder):
     explained(folder, '--method=saliency', '--pictures=wide.png', '--tensor=conv2_1', '--unit=3')
-    names = {path.name for path in (folder / 'figures').glob('explain_saliency_*')}
+    names = {path.name for path in (folder / 'figures' / 'vgg11').glob('explain_saliency_*')}
     assert names == {f'explain_saliency_conv2_1_output.{kind}' for kind in ('png', 'npz', 'json')}
     assert not list(folder.rglob('events.*'))
 
@@ -134,6 +134,7 @@ def test_list_prints_every_layer_without_pictures(folder):
         ((*NETWORK, PICTURES, '--tensor=conv9'), 2, "--tensor is 'conv9'; it must be a tensor"),
         ((*NETWORK, PICTURES, '--layer=fc6'), 2, '--layer inference/fc6/output has shape (None, 2'),
         ((*NETWORK, PICTURES, '--unit=5'), 2, '--unit is 5; it must lie in [0, 4]'),
+        ((*NETWORK, ASCENT, '--tensor=fc6/output'), 2, 'inference/fc6/BiasAdd has 256 units; a s'),
         ((*NETWORK, '--pictures=a.npz'), 1, 'a.npz cannot be read as a picture'),
         ((*NETWORK, PICTURES, '--class_names=none'), 1, '--class_names none cannot be read (File'),
     ],

@@ -164,7 +164,7 @@ ASCENT = '--method=activation_maximisation'
         ('dense', (), 1, '--method=gradcam looks into feature maps, and code is made without a'),
         ('dense', ('--pictures=picture.png',), 1, 'picture.png: the run takes pictures of 2 chan'),
         ('colour', ('--pictures=colour/config.json',), 1, 'colour/config.json cannot be read as'),
-        ('colour', ('--pictures=none.png',), 1, '[Errno 2] No such file or directory'),
+        ('colour', ('--pictures=none.png',), 1, 'none.png: No such file or directory'),
     ],
 )
 def test_what_cannot_be_explained_is_refused(runs, run, words, code, want):

@@ -87,7 +87,8 @@ def _detector(run: running.Run) -> anomaly.Detector:
     if int(detector.step) != run.step:
         raise checks.InputError(
             f'{path} is of step {int(detector.step):,}, the checkpoint is of step {run.step:,}; '
-            f'tfae anomaly --logdir={run.folder.path} makes it anew'
+            f'--checkpoint must name that one, or tfae anomaly --logdir={run.folder.path} without '
+            f'--pictures makes the detector anew'
         )
     return detector
 

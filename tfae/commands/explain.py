@@ -31,6 +31,7 @@ from tfae.reference_run import Reference
 _ASCENT = activation_maximisation.Settings()
 _PARTS = 64  # of the way of integrated gradients
 _MOST = 1024  # units of a sheet
+_MOST_PIXELS = 4_000_000  # that ascent makes in one go, of a sheet
 _SHOWN = 10  # pictures, where none are named
 _COLOURED = 2000  # pictures whose channels tell how colours go together
 _BASES = {'black': 0.0, 'grey': 0.5, 'white': 1.0}
@@ -74,7 +75,7 @@ class Config(_flags.Network, _flags.ChoosePictures):
     )
     seed: int = option(_ASCENT.seed, 'Of the noise and the shifts of the ascent.')
     output: str = option(
-        '', "Folder for what is written; empty: the run's figures/, or figures/ here."
+        '', "Folder for what is written; empty: the run's figures/, or figures/NETWORK/ here."
     )
 
     def __post_init__(self):
@@ -177,7 +178,7 @@ def _of_network(flags: Config, network: Reference, known: tuple[str, ...]) -> _e
         what=f'{network.name}, {pathlib.Path(flags.weights).name}',
         origin={'model': network.name, 'weights': flags.weights},
         step=None,
-        folder=pathlib.Path(FIGURES),
+        folder=pathlib.Path(FIGURES) / network.name,
         run=network.session.run,
         images=network.images,
         outputs=[logits, probabilities],
@@ -222,6 +223,11 @@ def _ascents(
     if flags.unit == 'top':
         raise checks.UsageError('--unit=top needs a method that looks at pictures')
     chosen = _units(flags, of)
+    if len(chosen) * height * width > _MOST_PIXELS:
+        raise checks.UsageError(
+            f'{of.tensor.op.name} has {len(chosen)} units; a sheet of so many pictures of '
+            f'{height} x {width} would take hours, --unit must name one'
+        )
     fields = [field.name for field in dataclasses.fields(_ASCENT)]
     settings = activation_maximisation.Settings(**{name: getattr(flags, name) for name in fields})
     settings = dataclasses.replace(settings, steps=flags.steps or _ASCENT.steps)
