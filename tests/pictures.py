@@ -41,6 +41,18 @@ def png_header(width, height):
     return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', sizes) + chunk(b'IDAT', b'') + chunk(b'IEND', b'')
 
 
+def cmyk():
+    """A JPEG for the press."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels(1)).convert('CMYK').save(buffer, 'JPEG', quality=100)
+    return buffer.getvalue()
+
+
+def sixteen_bits():
+    """A grey PNG of 16 bits a channel."""
+    return encoded((np.arange(256, dtype=np.uint16).reshape(16, 16) * 257) ^ 0x0055, 'PNG')
+
+
 def animated(kind):
     frames = [Image.fromarray(pixels(i)) for i in range(3)]
     buffer = io.BytesIO()

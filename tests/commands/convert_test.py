@@ -104,6 +104,21 @@ def test_pictures_are_stored_at_the_size_asked_for(tmp_path):
     assert load('records', tmp_path / 'out').train.images.form.all_jpeg
 
 
+def test_what_one_would_not_expect_of_a_picture_is_listed_every_time(tmp_path):
+    pictures.fill(tmp_path / 'in', 12)
+    (tmp_path / 'in' / 'a b.jpg').write_bytes(pictures.sixteen_bits())
+    (tmp_path / 'in' / 'press.jpg').write_bytes(pictures.cmyk())
+    for _ in range(2):
+        done = convert(tmp_path)
+        kept = [text for text in done.out.splitlines() if text.startswith('kept: ')]
+        assert kept == [
+            'kept: in/a b.jpg is PNG by its content, and read as that; has 16 bits a channel, of '
+            'which the upper 8 are read',
+            'kept: in/press.jpg is CMYK, and read as RGB',
+        ]
+        assert '14 pictures' in done.out
+
+
 def test_a_picture_that_cannot_be_read_stops_the_command_or_is_listed(tmp_path):
     pictures.fill(tmp_path / 'in', 12)
     for name, (content, _) in pictures.BAD.items():

@@ -11,6 +11,8 @@ from PIL import Image
 from tfae import checks, data
 from tfae.data import _folder, _picture_file, streaming
 
+unexpected = pytest.mark.filterwarnings('ignore::UserWarning')
+
 
 def load(folder, **flags):
     flags = {'test_fraction': 0.5, **flags}  # of few pictures, so that both parts have some
@@ -98,6 +100,7 @@ def test_grey_is_taken_where_every_picture_is(tmp_path):
     assert load(tmp_path).image_shape == (16, 16, 3)
 
 
+@unexpected
 def test_what_tensorflow_cannot_decode_is_read_all_the_same(tmp_path):
     wide = (np.arange(256, dtype=np.uint16).reshape(16, 16) * 257) ^ 0x0055
     made = {
@@ -127,12 +130,14 @@ def test_what_tensorflow_cannot_decode_is_read_all_the_same(tmp_path):
         assert np.abs(in_graph(part.images).astype(int) - part.images[:]).max() <= 1
 
 
+@unexpected
 def test_a_png_named_jpg_is_read_as_what_it_is(tmp_path):
     pictures.fill(tmp_path, 5, 'png')
     (tmp_path / 'really_png.jpg').write_bytes(pictures.encoded(pictures.pixels(9), 'PNG'))
     assert np.array_equal(whole(load(tmp_path))['really_png.jpg'], pictures.pixels(9))
 
 
+@unexpected
 def test_a_picture_of_one_pixel_is_read(tmp_path):
     pictures.fill(tmp_path, 5, 'png', height=1, width=1)
     images = load(tmp_path).train.images
@@ -168,6 +173,35 @@ def test_a_file_that_cannot_be_decoded_behind_its_header_is_named_by_the_graph_t
             streaming.blaming(stream),
         ):
             session.run(fetched[0])
+
+
+UNEXPECTED = {
+    'png.jpg': (pictures.encoded(pictures.pixels(9), 'PNG'), 'is PNG by its content, and'),
+    'jpeg.png': (pictures.encoded(pictures.pixels(9)), 'is JPEG by its content, and read as'),
+    'press.jpg': (pictures.cmyk(), 'is CMYK, and read as RGB'),
+    'deep.png': (pictures.sixteen_bits(), 'has 16 bits a channel, of which the upper 8 are'),
+}
+
+
+def test_what_one_would_not_expect_of_a_file_is_said_once_and_with_its_name(tmp_path):
+    pictures.fill(tmp_path, 5, 'png')
+    for name, (content, _) in UNEXPECTED.items():
+        (tmp_path / name).write_bytes(content)
+    with pytest.warns(UserWarning) as said:
+        load(tmp_path)
+    texts = sorted(str(line.message) for line in said)
+    wanted = sorted(f'{tmp_path / name} {text}' for name, (_, text) in UNEXPECTED.items())
+    for text, want in zip(texts, wanted, strict=True):
+        assert text.startswith(want)
+
+
+def test_no_more_than_ten_such_lines_are_printed(tmp_path):
+    pictures.fill(tmp_path, 13, 'png', height=1, width=1)
+    with pytest.warns(UserWarning) as said:
+        load(tmp_path)
+    texts = [str(line.message) for line in said]
+    assert texts[0] == f'{tmp_path}/00000.png is a single pixel'
+    assert texts[10:] == ['and so are 3 more pictures']
 
 
 def test_a_file_that_changes_after_it_was_listed_is_named(tmp_path):

@@ -84,8 +84,11 @@ def main(argv: list[str]) -> int:
         'shards': [found.shard._asdict() for found in written],
     }
     files.write_text(folder / _shards.INDEX, json.dumps(index, indent=1) + '\n')
-    for text in (text for found in written for text in found.skipped):
-        print(f'skipped: {text}')
+    for found in written:
+        for text in found.remarks:
+            print(f'kept: {text}')
+        for text in found.skipped:
+            print(f'skipped: {text}')
     megabytes = sum(found.shard.bytes for found in written) / 1e6
     print(
         f'{folder}: {index["examples"]:,} pictures, {megabytes:,.1f} MB in {len(written)} shards, '

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pathlib
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from tfae.data._picture_file import shown
 from tfae.data._split import Split
 
 TRAIN, TEST = 0, 1
+_REMARKS = 10  # that are printed of a set
 _PARTS = {'train': TRAIN, 'test': TEST}
 
 
@@ -132,11 +134,17 @@ def splits(listing: Listing, flags: Any) -> tuple[Split, Split]:
     """
     sizes = np.empty([len(listing.names), 2], np.int32)
     plain, grey, jpeg = (np.empty(len(listing.names), bool) for _ in range(3))
+    remarks = []
     for i, name in enumerate(listing.names):
         path = listing.root / name
         found = _picture_file.header(path, shown(path))
         sizes[i] = found.height, found.width
+        remarks += [f'{shown(path)} {found.remark}'] * bool(found.remark)
         plain[i], grey[i], jpeg[i] = found.plain, found.grey, found.format == 'JPEG'
+    for text in remarks[:_REMARKS]:
+        warnings.warn(text, stacklevel=2)
+    if len(remarks) > _REMARKS:
+        warnings.warn(f'and so are {len(remarks) - _REMARKS:,} more pictures', stacklevel=2)
     files = FolderFiles(listing.root, listing.names, plain)
     all_jpeg = bool((jpeg & plain).all())
     form = _pictures.form(sizes, bool(grey.all()), all_jpeg, flags, files.where)

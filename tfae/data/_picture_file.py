@@ -23,6 +23,9 @@ _MOST_PIXELS = 2**26
 _TAIL = 4096  # bytes at the end among which the mark of the end is looked for
 # Modes of pillow's that TensorFlow decodes to the same pixels.
 _PLAIN = {'JPEG': ('L', 'RGB'), 'PNG': ('1', 'L', 'LA', 'P', 'RGB', 'RGBA')}
+_FORMAT_OF = {'.jpg': 'JPEG', '.jpeg': 'JPEG', '.png': 'PNG', '.bmp': 'BMP'}
+_FORMAT_OF |= dict.fromkeys(('.pgm', '.ppm', '.pnm'), 'PPM')
+_DEPTH_AT = 24  # place of the bits a channel in a PNG
 _ENDS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND'}
 
 
@@ -34,6 +37,7 @@ class Header(NamedTuple):
     width: int
     grey: bool
     plain: bool  # TensorFlow decodes it as it is
+    remark: str = ''  # what one would not expect of it, and how it is read
 
 
 def shown(path: object) -> str:
@@ -117,7 +121,21 @@ def _header(file, who: str) -> Header:
     width, height = reversed(picture.size) if lies else picture.size
     grey = picture.mode.startswith(('1', 'L', 'I'))
     plain = orientation == 1 and picture.mode in _PLAIN.get(kind, ())
-    return Header(kind, height, width, grey, plain)
+    file.seek(_DEPTH_AT)
+    deep = picture.mode.startswith('I') or (kind == 'PNG' and file.read(1) == b'\x10')
+    return Header(kind, height, width, grey, plain, _remark(picture, kind, deep, who))
+
+
+def _remark(picture: Image.Image, kind: str, deep: bool, who: str) -> str:
+    """What is unlike other pictures, and how it is read all the same."""
+    named = _FORMAT_OF.get(pathlib.PurePath(who.strip('\'"')).suffix.lower(), kind)
+    found = {
+        f'is {kind} by its content, and read as that': named != kind,
+        f'is {picture.mode}, and read as RGB': picture.mode in ('CMYK', 'YCbCr', 'LAB', 'HSV'),
+        'has 16 bits a channel, of which the upper 8 are read': deep,
+        'is a single pixel': picture.size == (1, 1),
+    }
+    return '; '.join(words for words, true in found.items() if true)
 
 
 def form_of(picture: Image.Image) -> str:

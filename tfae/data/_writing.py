@@ -47,6 +47,7 @@ class Written(NamedTuple):
 
     shard: _shards.Shard
     skipped: list[str]  # what was wrong with each picture that is not in it
+    remarks: list[str]  # what one would not expect of others, which are
     kept: bool  # it was there before
 
 
@@ -69,20 +70,20 @@ def write(plan: Plan) -> Written:
     """
     if there := _there(plan):
         return there
-    table: dict[str, Any] = {name: [] for name in _shards.COLUMNS}
-    skipped: list[str] = []
+    table: dict[str, Any] = {name: [] for name in (*_shards.COLUMNS, 'skipped', 'remarks')}
     with files.replacing(plan.path) as temporary:
-        _write_records(plan, temporary, table, skipped)
+        _write_records(plan, temporary, table)
         _add_offsets(temporary, table)
         sha256 = _shards.sha256(temporary)
     length = plan.path.stat().st_size
     count = len(table['names'])
     made = _shards.Shard(plan.path.name, count, length, sha256, '')
-    table |= {'plan': plan.digest(), 'skipped': skipped, 'shard': made._asdict()}
+    table |= {'plan': plan.digest(), 'shard': made._asdict()}
     content = json.dumps(table)
     files.write_text(_shards.table_of(plan.path), content)
     table_sha256 = hashlib.sha256(content.encode()).hexdigest()
-    return Written(made._replace(table_sha256=table_sha256), skipped, False)
+    shard = made._replace(table_sha256=table_sha256)
+    return Written(shard, table['skipped'], table['remarks'], False)
 
 
 def _there(plan: Plan) -> Written | None:
@@ -93,38 +94,30 @@ def _there(plan: Plan) -> Written | None:
     try:
         table = json.loads(beside.read_bytes())
         shard = _shards.Shard(**table['shard'])
+        said = table['skipped'], table['remarks']
         same = table['plan'] == plan.digest() and _shards.sha256(plan.path) == shard.sha256
     except (ValueError, KeyError, TypeError):
         return None
     if not same:
         return None
-    return Written(shard._replace(table_sha256=_shards.sha256(beside)), table['skipped'], True)
+    return Written(shard._replace(table_sha256=_shards.sha256(beside)), *said, True)
 
 
-def _write_records(
-    plan: Plan, path: pathlib.Path, table: dict[str, Any], skipped: list[str]
-) -> None:
+def _write_records(plan: Plan, path: pathlib.Path, table: dict[str, Any]) -> None:
     # Here, because it takes seconds, and a shard that is there needs none.
     import tensorflow.compat.v1 as tf
 
     with tf.io.TFRecordWriter(str(path)) as writer:
         for i, name in enumerate(plan.names):
             try:
-                content, found = converted(plan, name)
+                content, found, remark = converted(plan, name)
             except checks.InputError as error:
                 if not plan.skip_corrupt:
                     raise
-                skipped.append(str(error))
+                table['skipped'].append(str(error))
                 continue
-            features = {
-                'image/encoded': _bytes(tf, content),
-                'image/filename': _bytes(tf, name.encode('utf-8', 'surrogateescape')),
-            }
-            if plan.labels is not None:
-                whole = tf.train.Int64List(value=[plan.labels[i]])
-                features['image/class/label'] = tf.train.Feature(int64_list=whole)
-            example = tf.train.Example(features=tf.train.Features(feature=features))
-            record = example.SerializeToString(deterministic=True)
+            table['remarks'] += [remark] * bool(remark)
+            record = _record(tf, name, content, None if plan.labels is None else plan.labels[i])
             writer.write(record)
             row = {
                 'names': name,
@@ -141,6 +134,19 @@ def _write_records(
                 table[key].append(value)
 
 
+def _record(tf: Any, name: str, content: bytes, label: int | None) -> bytes:
+    """A tf.train.Example."""
+    features = {
+        'image/encoded': _bytes(tf, content),
+        'image/filename': _bytes(tf, name.encode('utf-8', 'surrogateescape')),
+    }
+    if label is not None:
+        whole = tf.train.Int64List(value=[label])
+        features['image/class/label'] = tf.train.Feature(int64_list=whole)
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    return example.SerializeToString(deterministic=True)
+
+
 def _add_offsets(path: pathlib.Path, table: dict[str, Any]) -> None:
     """Offsets within the records become offsets within the file."""
     place = 0
@@ -152,8 +158,8 @@ def _add_offsets(path: pathlib.Path, table: dict[str, Any]) -> None:
             place += _FRAME + length + 4  # the sum of the record
 
 
-def converted(plan: Plan, name: str) -> tuple[bytes, _picture_file.Header]:
-    """What is stored of a picture, every pixel of which was decoded once, and what it is.
+def converted(plan: Plan, name: str) -> tuple[bytes, _picture_file.Header, str]:
+    """What is stored of a picture, every pixel of which was decoded once, what it is, a remark.
 
     Raises: InputError that names the file.
     """
@@ -164,16 +170,17 @@ def converted(plan: Plan, name: str) -> tuple[bytes, _picture_file.Header]:
     except OSError as error:
         raise checks.InputError(f'{who} cannot be read: {error.strerror or error}') from None
     found = _picture_file.header(content, who)
+    remark = f'{who} {found.remark}' if found.remark else ''
     picture = _picture_file.eight_bits(content, who)
     if plan.size:
         picture = _scaled(picture, plan.size)
     if found.plain and not plan.size and not plan.quality:
-        return content, found
+        return content, found, remark
     kind = 'JPEG' if plan.quality or found.format == 'JPEG' else 'PNG'
     buffer = io.BytesIO()
     picture.save(buffer, kind, **({'quality': plan.quality or 95} if kind == 'JPEG' else {}))
     stored = buffer.getvalue()
-    return stored, _picture_file.header(stored, who)
+    return stored, _picture_file.header(stored, who), remark
 
 
 def _scaled(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
