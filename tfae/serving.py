@@ -129,7 +129,7 @@ def graph_def(served: Served) -> tf.GraphDef:
 
 
 def variable_graph(served: Served) -> tuple[tf.Graph, dict[str, np.ndarray]]:
-    """The same as a graph that has variables, and their values by name."""
+    """What the signatures need on variables of its own, and the values of those by name."""
     definition = graph_def(served)
     values = _values(served, definition)
     return export.with_variables(definition, values), values
@@ -143,8 +143,6 @@ def _values(served: Served, definition: tf.GraphDef) -> dict[str, np.ndarray]:
 
 def write_saved_model(folder: pathlib.Path, session: Any, served: Served) -> None:
     """Writes a SavedModel of a session whose graph has the tensors of `served`, by name."""
-    # A builder makes its folder itself.
-    folder.rmdir()
     builder = tf.saved_model.Builder(str(folder))
 
     def info(tensors: Mapping[str, tf.Tensor]) -> dict[str, Any]:
@@ -176,8 +174,7 @@ def frozen(served: Served) -> tf.GraphDef:
 
 
 def onnx(served: Served) -> dict[str, bytes]:
-    """A model of ONNX for each signature of pictures or codes; their inputs and outputs keep
-    their keys as names.
+    """Signature -> a model of ONNX, whose inputs and outputs have their keys as names.
 
     Raises: InputError if there is no converter, or it knows no such operation in ONNX.
     """

@@ -300,7 +300,7 @@ def test_a_detector_of_another_step_gives_no_score(folder, tmp_path):
     out = export(
         f'--logdir={path.parent}', f'--output={tmp_path / "frozen"}', '--format=frozen_graph'
     )
-    assert f'score is left out: {path} is of step 7, the checkpoint is of step' in out
+    assert f'score is left out: {path} is of step 7, the checkpoint of step' in out
     assert 'score' not in described(tmp_path / 'frozen')['signatures']
 
 
@@ -401,8 +401,8 @@ def test_the_python_of_the_documentation_does_what_it_says(folder, frozen, tmp_p
     after = "np.savez('found.npz', **kept)\n"
     code = before + eager + variables + graph + keep
     if has_onnx():
-        words = (f'--output={tmp_path / "onnx"}', '--format=onnx')
-        export(f'--logdir={folder / "dense"}', *words)
+        words = ('--logdir=dense', f'--output={tmp_path / "onnx"}', '--format=onnx')
+        run_tfae('export', *words, cwd=folder)
         code += onnx + "kept['codes_of_onnx'] = codes_of_onnx\n"
     alone(tmp_path, code + after)
     with tfae.open(folder / 'dense') as run, np.load(tmp_path / 'found.npz') as found:

@@ -1,7 +1,7 @@
 """Write a run, or a published network, for other programs: TensorFlow 2, TensorFlow Serving, ONNX.
 
     tfae export --logdir=runs/a --output=served/a/1
-    tfae export --model=vgg16 --weights=vgg16.pth --output=served/vgg16/1 --format=onnx
+    tfae export --model=vgg16 --weights=vgg16.pth --output=vgg16 --format=onnx
 
 What it can do are signatures: encode, decode, reconstruct, classify, score and sample, as many as
 the model has; score is that of the detector of `tfae anomaly`, where the run keeps one of this
@@ -65,8 +65,9 @@ def _served(flags: Config, opened: Any) -> serving.Served:
     detector = anomaly.load(path) if path.is_file() else None
     if detector is not None and int(detector.step) != opened.step:
         print(
-            f'score is left out: {path} is of step {int(detector.step):,}, the checkpoint is of '
-            f'step {opened.step:,}; tfae anomaly --logdir={opened.folder.path} makes it anew'
+            f'score is left out: {path} is of step {int(detector.step):,}, the checkpoint of step '
+            f'{opened.step:,}; choose another --checkpoint, or tfae anomaly '
+            f'--logdir={opened.folder.path} makes it anew'
         )
         detector = None
     return serving.of_run(opened, detector)
