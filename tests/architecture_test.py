@@ -17,8 +17,9 @@ TREES = {path: ast.parse(path.read_text()) for path in sorted((ROOT / 'tfae').rg
 PICTURE = """
     __init__ __main__ commands
     running
+    serving
     run trainer reference_run
-    graph report explorer
+    graph report explorer scoring
     folder
     experiment
     schedule

@@ -121,6 +121,7 @@ def test_without_a_verb_the_help_comes_with_2(tmp_path):
         'embed',
         'report',
         'explore',
+        'export --output=out',
         'morph --attribute=class=1',
     ],
 )

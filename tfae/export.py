@@ -2,15 +2,19 @@
 
 A graph that holds a compiled op loads only where that op's library is. `portable` writes the same
 graph with the stock definition in its place, under the same names, so that TensorFlow Serving, TF
-Lite or a plain `tf.import_graph_def` can read it.
+Lite or a plain `tf.import_graph_def` can read it. `extracted` leaves the rest of a run's graph out,
+`frozen` makes constants of its variables, `with_variables` gives a graph them anew.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae import subpixel, subpixel_fused
+
+_VARIABLE, _READING = 'VarHandleOp', 'ReadVariableOp'
 
 
 def portable(graph_def: tf.GraphDef) -> tf.GraphDef:
@@ -33,6 +37,66 @@ def portable(graph_def: tf.GraphDef) -> tf.GraphDef:
         for key, name in function.ret.items():
             function.ret[key] = renamed.get(name, name)
     return result
+
+
+def extracted(graph: tf.Graph, tensors: Iterable[tf.Tensor]) -> tf.GraphDef:
+    """What of `graph` these tensors need, with the functions of the graph if it calls one."""
+    needed: dict[str, tf.Operation] = {}
+    left = [tensor.op for tensor in tensors]
+    while left:
+        op = left.pop()
+        if op.name not in needed:
+            needed[op.name] = op
+            left += [*(x.op for x in op.inputs), *op.control_inputs]
+    whole = graph.as_graph_def()
+    result = tf.GraphDef(versions=whole.versions)
+    result.node.extend(node for node in whole.node if node.name in needed)
+    if any(value.func.name or value.list.func for n in result.node for value in n.attr.values()):
+        result.library.CopyFrom(whole.library)
+    return result
+
+
+def variables(graph_def: tf.GraphDef) -> list[str]:
+    """Names of the variables that `graph_def` reads, in its order."""
+    return [node.name for node in graph_def.node if node.op == _VARIABLE]
+
+
+def frozen(graph_def: tf.GraphDef, values: Mapping[str, np.ndarray]) -> tf.GraphDef:
+    """A copy of `graph_def` with constants of these values, by name, in place of its variables."""
+    result = tf.GraphDef()
+    result.CopyFrom(graph_def)
+    for node in result.node:
+        if node.op == _VARIABLE:
+            kind = node.attr['dtype']
+            node.CopyFrom(tf.NodeDef(op='Const', name=node.name, attr={'dtype': kind}))
+            node.attr['value'].tensor.CopyFrom(tf.make_tensor_proto(values[node.name]))
+        elif node.op == _READING:
+            kind = node.attr['dtype']
+            node.CopyFrom(
+                tf.NodeDef(op='Identity', name=node.name, input=node.input, attr={'T': kind})
+            )
+    return result
+
+
+def with_variables(graph_def: tf.GraphDef, values: Mapping[str, np.ndarray]) -> tf.Graph:
+    """A graph of the nodes of `graph_def` on new variables, of the names, shapes and types of old.
+
+    Unlike what `tf.import_graph_def` makes of old ones, they can be saved, and draw no first value.
+    """
+    known = variables(graph_def)
+    graph = tf.Graph()
+    with graph.as_default():
+        given = {}
+        for name in known:
+            zeros = np.zeros_like(values[name])
+            variable = tf.get_variable(name, initializer=zeros, use_resource=True)
+            given[f'{name}:0'] = variable.handle
+        rest = tf.GraphDef()
+        rest.CopyFrom(graph_def)
+        del rest.node[:]
+        rest.node.extend(node for node in graph_def.node if node.op != _VARIABLE)
+        tf.import_graph_def(rest, given, name='')
+    return graph
 
 
 def _shuffle(inputs: list[tf.Tensor], _: str, layout: subpixel.Layout) -> list[tf.Tensor]:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
 
@@ -34,3 +35,20 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def new_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A folder under a temporary name, renamed to `path` if the block ends well, else removed.
+
+    Raises: OSError if there is anything at `path` by then but an empty folder.
+    """
+    path = path.resolve()  # neither '.' nor a link is renamed
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    try:
+        temporary.mkdir()
+        yield temporary
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

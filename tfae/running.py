@@ -5,9 +5,10 @@ import dataclasses
 import math
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf2
 import tensorflow.compat.v1 as tf
 
@@ -130,6 +131,15 @@ def open_reference(
         session.close()
         raise
     return Reference(name, built, session, images, outputs)
+
+
+@contextlib.contextmanager
+def holding(graph: tf.Graph, values: Mapping[str, np.ndarray]) -> Iterator[Any]:
+    """A session on a graph whose variables take these values, given by their names."""
+    with graph.as_default(), tf.Session(graph=graph) as session:
+        for variable in tf.global_variables():
+            variable.load(values[variable.op.name], session)
+        yield session
 
 
 @contextlib.contextmanager

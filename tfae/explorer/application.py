@@ -12,13 +12,15 @@ X-Start and X-Place the components of the code before and after attributes were 
 wrong is answered with one line of text.
 
 Only the page itself is answered: a Host or an Origin of any other name is refused, so that no other
-page that the reader has open reaches this one, not even by a name that it makes point here.
+page that the reader has open reaches this one, not even by a name that it makes point here. The
+address that a request came to, in numbers, is no such name, and always the page's.
 """
 
 import json
 import pathlib
 import threading
 import time
+import traceback
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
@@ -26,7 +28,7 @@ import numpy as np
 from werkzeug import exceptions, routing
 from werkzeug.wrappers import Request, Response
 
-from tfae.explorer import moves, pictures
+from tfae.explorer import moves, pictures, server
 from tfae.explorer.space import WAYS, Space
 
 _ASSETS = pathlib.Path(__file__).parent / 'assets'
@@ -37,16 +39,6 @@ _KINDS = {
     '.svg': 'image/svg+xml',
 }
 _BODY = 16_384  # bytes
-_HEADERS = {
-    'Content-Security-Policy': "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'",
-    'X-Content-Type-Options': 'nosniff',
-    'X-Frame-Options': 'DENY',
-    'Referrer-Policy': 'no-referrer',
-    'Cross-Origin-Resource-Policy': 'same-origin',
-    'Cache-Control': 'no-store',  # the next run may have the same port
-}
 
 
 class _Request(Request):
@@ -100,7 +92,6 @@ class Application:
                 routing.Rule('/decode', endpoint=self._answer, methods=['POST']),
                 routing.Rule('/save', endpoint=self._save, methods=['POST']),
             ],
-            strict_slashes=False,
             merge_slashes=False,
         )
 
@@ -112,11 +103,11 @@ class Application:
             endpoint, values = self._routes.bind_to_environ(environ).match()
             response = endpoint(request, **values)
         except exceptions.HTTPException as error:
-            text = f'{error.code} {error.name}: {error.description}'
-            response = Response(f'{" ".join(text.split())}\n', error.code, mimetype='text/plain')
-            if isinstance(error, exceptions.MethodNotAllowed) and error.valid_methods:
-                response.allow.update(error.valid_methods)
-        response.headers.update(_HEADERS)
+            response = _refusal(error)
+        except Exception:
+            traceback.print_exc()  # for the terminal; a page is told nothing of the machine
+            response = _refusal(exceptions.InternalServerError('the program failed'))
+        response.headers.update(server.HEADERS)
         return response(environ, start_response)
 
     def close(self) -> None:
@@ -126,9 +117,10 @@ class Application:
 
     def _refuse_strangers(self, request: Request) -> None:
         host, origin = request.headers.get('Host', ''), request.headers.get('Origin')
-        if host.lower() not in self._hosts:
+        hosts = self._hosts | server.reached(request.environ)
+        if host.lower() not in hosts:
             raise exceptions.Forbidden(f'the page is not at {host[:100]!r}')
-        if origin is not None and origin.lower() not in {f'http://{h}' for h in self._hosts}:
+        if origin is not None and origin.lower() not in {f'http://{h}' for h in hosts}:
             raise exceptions.Forbidden(f'pages of {origin[:100]!r} may not ask here')
 
     def _file(self, request: Request) -> Response:
@@ -185,6 +177,15 @@ class Application:
             picture = self._decode(code[None])[0]
             seconds = time.perf_counter() - start
         return pictures.shown(picture), seconds
+
+
+def _refusal(error: exceptions.HTTPException) -> Response:
+    """One line of text."""
+    text = f'{error.code} {error.name}: {error.description}'
+    response = Response(f'{" ".join(text.split())}\n', error.code, mimetype='text/plain')
+    if isinstance(error, exceptions.MethodNotAllowed) and error.valid_methods:
+        response.allow.update(error.valid_methods)
+    return response
 
 
 def _raw(picture: np.ndarray) -> Response:

@@ -1,10 +1,14 @@
 """Serves the page on one port of this machine until it is told to end."""
 
+import contextlib
+import email.message
+import http
 import re
 import socket
 import threading
 import time
-from collections.abc import Callable
+import urllib.parse
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from werkzeug import serving
@@ -13,8 +17,23 @@ from tfae import checks
 from tfae.interrupt import Interrupt
 
 _HERE = ('localhost', '127.0.0.1', '[::1]')
+_EVERYWHERE = {'0.0.0.0': '127.0.0.1', '::': '[::1]'}  # no addresses to ask for the page by
 _IDLE = 30  # seconds that a connection may say nothing
 _LOOK = 0.1  # seconds between two looks for a signal
+_LEFT = 2**20  # bytes that are read of what is refused, so that its sender gets to the answer
+_REACHED = 'tfae.reached'  # in the environment of a request: where its connection came to
+
+# Of every answer.
+HEADERS = {
+    'Content-Security-Policy': "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    'X-Content-Type-Options': 'nosniff',
+    'X-Frame-Options': 'DENY',
+    'Referrer-Policy': 'no-referrer',
+    'Cross-Origin-Resource-Policy': 'same-origin',
+    'Cache-Control': 'no-store',  # the next run may have the same port
+}
 
 
 class _Handler(serving.WSGIRequestHandler):
@@ -25,6 +44,61 @@ class _Handler(serving.WSGIRequestHandler):
 
     def log(self, *_: Any) -> None:  # neither requests nor what strangers send that is none
         pass
+
+    def log_request(self, *_: Any, **__: Any) -> None:  # its own cannot tell every line
+        pass
+
+    def parse_request(self) -> bool:
+        if not super().parse_request():
+            return False
+        wrong = _wrong(self.request_version, self.path, self.headers)
+        if wrong:
+            self.send_error(wrong)
+        return not wrong
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answers what no application sees, in one line that repeats nothing of it."""
+        status = http.HTTPStatus(code)
+        self.request_version = self.protocol_version  # unknown as yet, or one of no status
+        body = f'{code} {status.phrase}: {status.description or "it is no request"}\n'.encode()
+        self.send_response(code, status.phrase)
+        for name, value in HEADERS.items():
+            self.send_header(name, value)
+        self.send_header('Content-Type', 'text/plain; charset=utf-8')
+        self.send_header('Content-Length', str(len(body)))
+        self.send_header('Connection', 'close')
+        self.end_headers()
+        if self.command != 'HEAD':
+            self.wfile.write(body)
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            self.connection.settimeout(_LOOK)
+            self.rfile.read(_LEFT)
+
+    def make_environ(self) -> dict[str, Any]:
+        address, port = self.connection.getsockname()[:2]
+        here = _bracketed(address.partition('%')[0])  # without the interface
+        return {**super().make_environ(), _REACHED: frozenset(_at([here], port))}
+
+
+def _wrong(version: str, path: str, headers: email.message.Message) -> int:
+    """The status of a request whose place or end cannot be told for sure; 0 for all others."""
+    if version == 'HTTP/0.9':  # has no headers, nor has its answer
+        return http.HTTPStatus.HTTP_VERSION_NOT_SUPPORTED
+    try:
+        urllib.parse.urlsplit(path)
+    except ValueError:
+        return http.HTTPStatus.BAD_REQUEST
+    if 'Transfer-Encoding' in headers:
+        return http.HTTPStatus.LENGTH_REQUIRED
+    lengths = headers.get_all('Content-Length', [])
+    whole = all(re.fullmatch('[0-9]+', length) for length in lengths)
+    return 0 if whole and len(lengths) < 2 else http.HTTPStatus.BAD_REQUEST
+
+
+def reached(environ: Mapping[str, Any]) -> frozenset[str]:
+    """The address that a request came to, in numbers and as Host tells it."""
+    return environ.get(_REACHED, frozenset())
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -47,10 +121,19 @@ def listen(host: str, port: int) -> socket.socket:
 
 def hosts(host: str, port: int) -> list[str]:
     """What may stand in the header Host of a request to the page, the page's own address first."""
-    found = dict.fromkeys([f'[{host}]' if ':' in host else host, *_HERE])
-    # A browser leaves out the port of http.
-    bare = list(found) if port == 80 else []
-    return [f'{name}:{port}' for name in found] + bare
+    first = _EVERYWHERE.get(host) or _bracketed(host)
+    return _at(dict.fromkeys([first, *_HERE]), port)
+
+
+def _bracketed(host: str) -> str:
+    """As an address of a page has it: colons of numbers are told from that before the port."""
+    return f'[{host}]' if ':' in host else host
+
+
+def _at(names: Iterable[str], port: int) -> list[str]:
+    """These names with the port; a browser leaves out that of http."""
+    names = list(names)
+    return [f'{name}:{port}' for name in names] + (names if port == 80 else [])
 
 
 def bound(listening: socket.socket, application: Callable) -> serving.BaseWSGIServer:

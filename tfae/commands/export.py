@@ -1,0 +1,112 @@
+"""Write a run, or a published network, for other programs: TensorFlow 2, TensorFlow Serving, ONNX.
+
+    tfae export --logdir=runs/a --output=served/a/1
+    tfae export --model=vgg16 --weights=vgg16.pth --output=vgg16 --format=onnx
+
+What it can do are signatures: encode, decode, reconstruct, classify, score and sample, as many as
+the model has; score is that of the detector of `tfae anomaly`, where the run keeps one of this
+checkpoint. signatures.json lists their inputs and outputs. No operation is of this package.
+"""
+
+import dataclasses
+import json
+import pathlib
+from typing import Any, Literal
+
+from tfae import checks, files, running, serving
+from tfae.analysis import anomaly
+from tfae.commands import _flags, _judging
+from tfae.config import option
+
+_DESCRIPTION = 'signatures.json'
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(_flags.Network, _flags.Look):
+    """What is written, and where to."""
+
+    output: str = option('', 'Folder to write; it must be new or empty. Required.')
+    format: Literal['saved_model', 'frozen_graph', 'onnx'] = option(
+        'saved_model',
+        'saved_model, whose variables are files of their own; frozen_graph, one GraphDef; onnx, a '
+        "file for each signature, which takes pip install 'tfae[onnx]'.",
+    )
+
+
+def main(argv: list[str]) -> int:
+    """Runs `tfae export`; returns the exit code 0.
+
+    Raises: UsageError or InputError for a wrong flag, run, network or folder, or a format that
+      cannot be had; nothing is left then.
+    """
+    flags = _flags.read('export', __doc__, Config, argv)
+    flags.choose('export', 'checkpoint')
+    if not flags.output:
+        raise checks.UsageError('--output is empty; it must name a folder to write')
+    path = pathlib.Path(flags.output)
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise checks.InputError(
+            f'--output {path} is there already; it must be new, or an empty folder'
+        )
+    with flags.open() if flags.logdir else flags.open_network() as opened:
+        served = _served(flags, opened)
+        with files.new_folder(path) as folder:
+            found = _WRITERS[flags.format](folder, served)
+            files.write_text(folder / _DESCRIPTION, json.dumps(found, indent=2) + '\n')
+    _print(found)
+    print(path)
+    return 0
+
+
+def _served(flags: Config, opened: Any) -> serving.Served:
+    if not flags.logdir:
+        return serving.of_network(opened, flags.known_classes())
+    path = opened.folder.path / _judging.DETECTOR
+    detector = anomaly.load(path) if path.is_file() else None
+    if detector is not None and int(detector.step) != opened.step:
+        print(
+            f'score is left out: {path} is of step {int(detector.step):,}, the checkpoint of step '
+            f'{opened.step:,}; choose another --checkpoint, or tfae anomaly '
+            f'--logdir={opened.folder.path} makes it anew'
+        )
+        detector = None
+    return serving.of_run(opened, detector)
+
+
+def _saved_model(folder: pathlib.Path, served: serving.Served) -> dict[str, Any]:
+    graph, values = serving.variable_graph(served)
+    with running.holding(graph, values) as session:
+        serving.write_saved_model(folder, session, served)
+    return serving.description(served, 'saved_model')
+
+
+def _frozen_graph(folder: pathlib.Path, served: serving.Served) -> dict[str, Any]:
+    content = serving.frozen(served).SerializeToString(deterministic=True)
+    (folder / serving.FROZEN).write_bytes(content)
+    return serving.description(served, 'frozen_graph') | {'file': serving.FROZEN}
+
+
+def _onnx(folder: pathlib.Path, served: serving.Served) -> dict[str, Any]:
+    kept = serving.without_draws(served)
+    for name in served.signatures.keys() - kept.signatures.keys():
+        print(f'{name} is left out: ONNX draws no numbers that are a function of a seed')
+    for name, content in serving.onnx(kept).items():
+        (folder / f'{name}.onnx').write_bytes(content)
+    return serving.description(kept, 'onnx', onnx_names=True)
+
+
+_WRITERS = {'saved_model': _saved_model, 'frozen_graph': _frozen_graph, 'onnx': _onnx}
+
+
+def _print(found: dict[str, Any]) -> None:
+    """A line for each signature: `encode  images [?, 8, 8, 1] -> code [?, 4]`."""
+    for name, signature in found['signatures'].items():
+        sides = [
+            ', '.join(f'{key} {_shape(tensor["shape"])}' for key, tensor in signature[side].items())
+            for side in ('inputs', 'outputs')
+        ]
+        print(f'{name:12} {" -> ".join(sides)}')
+
+
+def _shape(lengths: list[int | None]) -> str:
+    return f'[{", ".join("?" if n is None else str(n) for n in lengths)}]'
