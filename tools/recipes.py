@@ -53,6 +53,7 @@ _TOOLS = {
     ),
     'Anomalies, by `tools/anomaly.py --seeds=3`': 'runs/anomaly/anomaly_mnist/anomaly.md',
     'Anomalies, the reverse protocol': 'runs/anomaly/anomaly_reverse_mnist/anomaly.md',
+    'Published networks, by `tools/published.py`': 'runs/published/published.md',
 }
 
 _COMPARE = {'<=': operator.le, '>=': operator.ge}

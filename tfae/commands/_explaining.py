@@ -121,7 +121,7 @@ def by_gradcam(of: Subject, layer: str) -> Method:
         maps = of.run(heat, {of.images: pictures, of.index: chosen})
         return maps, {'peak': maps.max((1, 2))}
 
-    name, sides = of.ways.name(found), ' x '.join(map(str, found.shape[1:3]))
+    name, sides = of.ways.name(found), 'x'.join(map(str, found.shape[1:3]))
     scale = heat_figures.Scale('what speaks for the unit, part of the largest', False)
     title = f'Where the units of {of.name} find what speaks for them: Grad-CAM in {name}, {sides}'
     return Method(explain, title, scale, {'layer': name})
