@@ -105,15 +105,17 @@ class Members(NamedTuple):
         missing = set(range(len(self.addresses)))
         while True:
             missing = {i for i in missing if not _listens(self.addresses[i])}
-            if not missing:
+            late = time.monotonic() - float(os.environ[_SINCE]) > self.timeout
+            if not missing and not late:
                 return
-            names = ', '.join(f'worker {i} ({self.addresses[i]})' for i in sorted(missing))
-            if time.monotonic() - _since() > self.timeout:
+            who = ', '.join(f'worker {i} ({self.addresses[i]})' for i in sorted(missing))
+            if late:
                 raise checks.InputError(
-                    f'{self} waited --cluster_timeout_secs={self.timeout:g} in vain for {names}'
+                    f'{self} waited --cluster_timeout_secs={self.timeout:g} in vain for '
+                    f'{who or "the others to train with it"}'
                 )
             if not said and time.monotonic() - started > _SAY_AFTER:
-                print(f'{self} waits for {names}', flush=True)
+                print(f'{self} waits for {who}', flush=True)
                 said = True
             time.sleep(0.2)
 
@@ -123,24 +125,18 @@ def together() -> None:
     os.environ.pop(_SINCE, None)
 
 
-def _begin_waiting() -> None:
-    """What is waited for from here on counts towards the limit, after a new start too."""
-    os.environ.setdefault(_SINCE, str(time.monotonic()))
+def end(code: int) -> NoReturn:
+    """Ends this process at once: a session that has lost a worker may not let itself be closed."""
+    sys.stdout.flush()
+    os._exit(code)
 
 
-def restart(members: Members, words: Sequence[str]) -> NoReturn:
+def restart(words: Sequence[str]) -> NoReturn:
     """Becomes a new program `tfae` with these words, in the same process.
 
     A TensorFlow server cannot be ended otherwise, and it remembers those who are gone.
-
-    Raises: InputError if the others have been waited for long enough.
     """
     _begin_waiting()
-    if time.monotonic() - _since() > members.timeout:
-        raise checks.InputError(
-            f'{members} waited --cluster_timeout_secs={members.timeout:g} in vain for the others '
-            f'to train with it'
-        )
     time.sleep(_PAUSE)
     for file in pathlib.Path('/proc/self/fd').iterdir():
         # The sockets of the server would stay open, and take the calls meant for the next one.
@@ -154,8 +150,9 @@ def restart(members: Members, words: Sequence[str]) -> NoReturn:
     os.execv(sys.executable, [sys.executable, '-m', 'tfae', *words])
 
 
-def _since() -> float:
-    return float(os.environ[_SINCE])
+def _begin_waiting() -> None:
+    """What is waited for from here on counts towards the limit, after a new start too."""
+    os.environ.setdefault(_SINCE, str(time.monotonic()))
 
 
 def _listens(address: str) -> bool:

@@ -234,8 +234,17 @@ def _session(built: graph.Graph, watch: Config, members: cluster.Members | None)
     )
     server = _server(settings, members) if members else None
     target = server.target if server else ''
-    with tf.Session(target, graph=built.graph, config=settings) as session:
-        yield session
+    session = tf.Session(target, graph=built.graph, config=settings)
+    lost = False
+    try:
+        with session.as_default(), built.graph.as_default():
+            yield session
+    except cluster.Lost:
+        lost = True  # it may not let itself be closed
+        raise
+    finally:
+        if not lost:
+            session.close()
 
 
 def _server(settings: tf.ConfigProto, members: cluster.Members) -> tf.train.Server:

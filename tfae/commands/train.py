@@ -63,6 +63,6 @@ def main(argv: list[str]) -> int:
     except cluster.Lost as lost:
         if lost.interrupt:
             print(f'{members}: {lost}, stopped by signal {lost.interrupt}')
-            return 128 + lost.interrupt
+            cluster.end(128 + lost.interrupt)
         print(f'{members}: {lost}; starting anew', flush=True)
-        cluster.restart(members, ['train', *argv])
+        cluster.restart(['train', *argv])
