@@ -225,7 +225,9 @@ def refuse_other_examples(path: pathlib.Path, known: Experiment, loaded: data.Da
 
 
 @contextlib.contextmanager
-def _session(built: graph.Graph, watch: Config, members: cluster.Members | None) -> Iterator[Any]:
+def _session(
+    built: graph.Graph, watch: Config, members: cluster.Members | None = None
+) -> Iterator[Any]:
     """A session whose thread pools suit the graph; with several members, once all have come."""
     inter, intra = _threads(built.graph)
     settings = tf.ConfigProto(
