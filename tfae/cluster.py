@@ -16,7 +16,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from tfae import checks
 from tfae.config import Part, option
@@ -70,7 +70,8 @@ class Lost(Exception):
         self.interrupt = interrupt  # number of the signal that came meanwhile
 
 
-class Members(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Members:
     """The workers of a run."""
 
     addresses: tuple[str, ...]  # host:port of each, the chief's first

@@ -8,15 +8,16 @@ B examples of the whole batch, b of a share.
 """
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
 _AT_ONCE = 4  # float32 numbers of a value of Philox's counter
 
 
-class Share(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Share:
     """Number `index` of `count` equal shares of a batch.
 
     A batch that goes through the graph in `parts` is shared part by part.
@@ -35,10 +36,6 @@ class Share(NamedTuple):
         mine = tf.gather(tf.reshape(whole, split), self.index, axis=axis + 1)
         length = shape[axis] // self.count
         return tf.reshape(mine, [*shape[:axis], length, *shape[axis + 1 :]])
-
-    def within(self, index: int, count: int) -> 'Share':
-        """Share `index` of `count` of this one's examples."""
-        return Share(self.index * count + index, self.count * count, self.parts)
 
 
 _shares = [Share()]

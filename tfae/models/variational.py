@@ -251,7 +251,7 @@ class Model:
             ).read_value()
 
 
-def _draw(mean: tf.Tensor, log_variance: tf.Tensor, seed: tf.Tensor, copies: int) -> tf.Tensor:
+def _draw(mean: tf.Tensor, log_variance: tf.Tensor, seed: tf.Tensor, copies: int = 1) -> tf.Tensor:
     """One z for each row `[copies * B, Z]`, through which gradients reach both."""
     seed = tf.random.experimental.stateless_fold_in(seed, _DRAW)
     drawn = draws.normal(tf.shape(mean), seed, copies=copies)
