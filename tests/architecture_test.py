@@ -18,7 +18,7 @@ PICTURE = """
     __init__ __main__ commands
     running
     serving
-    run trainer reference_run
+    run trainer follower reference_run
     graph report explorer scoring
     folder
     experiment
@@ -33,9 +33,9 @@ PICTURE = """
     subpixel_fused subpixel_nd events label_losses heat_figures charts
     subpixel corruption penalties divergences adversarial losses
     activations augmentation summaries figures checkpoints attributes
-    data op_library watch weights imagenet
+    data op_library watch weights imagenet cluster collective
     config
-    names checks files progress interrupt quiet
+    names checks files progress interrupt quiet draws
 """
 LINES = [line.split() for line in reversed(PICTURE.strip().splitlines())]
 RANK = {name: rank for rank, line in enumerate(LINES) for name in line}
@@ -263,7 +263,14 @@ def test_every_public_name_is_documented():
 
 def configurations():
     """Every dataclass whose fields become flags, as pytest parameters."""
-    found = ['training', 'schedule', 'watch', 'data', *(f'models.{n}' for n in models.names())]
+    found = [
+        'training',
+        'schedule',
+        'watch',
+        'cluster',
+        'data',
+        *(f'models.{n}' for n in models.names()),
+    ]
     verbs = sorted(path.stem for path in (ROOT / 'tfae' / 'commands').glob('[!_]*.py'))
     kinds = {
         name: getattr(importlib.import_module(f'tfae.{name}'), 'Config', None)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from tfae import checks
+from tfae import checks, draws
 
 KINDS = ('flip', 'crop', 'jitter')
 
@@ -71,7 +71,7 @@ def augment(images: tf.Tensor, words: Sequence[str], seed: tf.Tensor) -> tf.Tens
 
 
 def _flipped(images: tf.Tensor, _: float, seed: tf.Tensor) -> tf.Tensor:
-    mirrored = tf.random.stateless_uniform([images.shape[0], 1, 1, 1], seed) < 0.5
+    mirrored = draws.uniform([images.shape[0], 1, 1, 1], seed) < 0.5
     return tf.where_v2(mirrored, tf.reverse(images, [2]), images)
 
 
@@ -83,14 +83,14 @@ def _moved(images: tf.Tensor, level: float, seed: tf.Tensor) -> tf.Tensor:
             f'--augment is crop:{pixels}; the pictures are {height}x{width}, it must be smaller'
         )
     padded = tf.pad(images, [[0, 0], [pixels] * 2, [pixels] * 2, [0, 0]], 'REFLECT')
-    start = tf.random.stateless_uniform([2, count, 1], seed, 0, 2 * pixels + 1, tf.int32)
+    start = draws.uniform([2, count, 1], seed, 0, 2 * pixels + 1, tf.int32, axis=1)
     rows = tf.gather(padded, start[0] + tf.range(height), axis=1, batch_dims=1)
     return tf.gather(rows, start[1] + tf.range(width), axis=2, batch_dims=1)
 
 
 def _jittered(images: tf.Tensor, level: float, seed: tf.Tensor) -> tf.Tensor:
     contrast, brightness = tf.unstack(
-        tf.random.stateless_uniform([2, images.shape[0], 1, 1, 1], seed, 1 - level, 1 + level)
+        draws.uniform([2, images.shape[0], 1, 1, 1], seed, 1 - level, 1 + level, axis=1)
     )
     mean = tf.reduce_mean(images, [1, 2, 3], keepdims=True)
     return tf.clip_by_value((mean + contrast * (images - mean)) * brightness, 0, 1)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from tfae import checks
+from tfae import checks, draws
 from tfae.config import Part, option
 
 KINDS = ('none', 'masking', 'gaussian', 'salt_and_pepper', 'dropout')
@@ -95,8 +95,8 @@ def corrupt(x: tf.Tensor, corruption: Corruption, seed: tf.Tensor) -> tf.Tensor:
     with tf.name_scope(kind):
         shape = tf.shape(x)
         if kind == 'gaussian':
-            return x + level * tf.random.stateless_normal(shape, seed, dtype=x.dtype)
-        uniform = tf.random.stateless_uniform(shape, seed, dtype=x.dtype)
+            return x + level * draws.normal(shape, seed, dtype=x.dtype)
+        uniform = draws.uniform(shape, seed, dtype=x.dtype)
         if kind == 'salt_and_pepper':
             salt = tf.cast(uniform < level / 2, x.dtype)
             return tf.where(uniform < level, salt, x)
@@ -119,5 +119,5 @@ def emphasis(
     hit, left = weights
     if (hit, left) == (1, 1) or corruption.kind not in _REPLACING:
         return None
-    uniform = tf.random.stateless_uniform(tf.shape(x), seed, dtype=x.dtype)
+    uniform = draws.uniform(tf.shape(x), seed, dtype=x.dtype)
     return tf.where(uniform < corruption.level, hit * tf.ones_like(x), left * tf.ones_like(x))

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae import data, models, names, schedule, summaries
+from tfae.collective import Team
 from tfae.data import pipeline, streaming
 from tfae.experiment import Experiment
 from tfae.objectives import Batch
@@ -46,14 +47,19 @@ class Graph(NamedTuple):
     summary: tf.Tensor  # serialised histograms and pictures of this moment
 
 
-def build(experiment: Experiment, train: data.Split, validation: data.Split) -> Graph:
-    """Builds the graph of a run on these examples.
+def build(
+    experiment: Experiment, train: data.Split, validation: data.Split, team: Team | None = None
+) -> Graph:
+    """Builds the graph of a run on these examples, as one of a team has it.
 
-    Raises: UsageError if the configuration does not fit the examples.
+    Raises: UsageError if the configuration does not fit the examples, or the team.
     """
+    team = team or Team()
+    settings = experiment.training
+    team.refuse_uneven(settings.batch(len(train.images)), settings.accumulation_steps)
     graph = tf.Graph()
     with graph.as_default():
-        tf.set_random_seed(experiment.training.seed)
+        tf.set_random_seed(settings.seed)
         tf.get_variable(
             tf.GraphKeys.GLOBAL_STEP,
             [],
@@ -72,12 +78,12 @@ def build(experiment: Experiment, train: data.Split, validation: data.Split) -> 
         model_variables = [
             v for v in tf.global_variables() if v.op.name != tf.GraphKeys.GLOBAL_STEP
         ]
-        phases = schedule.phases(model, experiment.schedule, experiment.training, source, held_out)
+        phases = schedule.phases(model, experiment.schedule, settings, source, held_out)
         programs = [
-            schedule.program(phase, stream, experiment.training)
-            for stream, phase in enumerate(phases)
+            schedule.program(phase, stream, settings, team) for stream, phase in enumerate(phases)
         ]
         summary = _summary(model, held_out if held_out.count else source)
+        team.connect(tf.global_variables())
     return Graph(graph, model, inference, model_variables, source, held_out, programs, summary)
 
 

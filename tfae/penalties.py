@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from tfae import checks
+from tfae import checks, draws
 from tfae.config import Part, option
 
 KINDS = ('l1', 'kl_sparsity', 'contractive', 'orthogonality')
@@ -125,7 +125,7 @@ def contractive(code: tf.Tensor, x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
       seed: int tensor `[2]`, from (run seed, step).
     Returns: `[B]`.
     """
-    uniform = tf.random.stateless_uniform(tf.shape(code), seed, dtype=code.dtype)
+    uniform = draws.uniform(tf.shape(code), seed, dtype=code.dtype)
     signs = tf.where(uniform < 0.5, -tf.ones_like(code), tf.ones_like(code))
     (product,) = tf.gradients(tf.reduce_sum(code * signs), [x])
     return tf.reduce_sum(tf.square(product), list(range(1, x.shape.rank)))

@@ -12,10 +12,13 @@ import numpy as np
 import tensorflow as tf2
 import tensorflow.compat.v1 as tf
 
-from tfae import checkpoints, checks, data, graph, models, names, weights
+from tfae import checkpoints, checks, cluster, collective, data, graph, models, names, weights
+from tfae.collective import Team
 from tfae.data import streaming
 from tfae.experiment import Experiment, Signature
 from tfae.folder import BEST, CONFIG, Folder
+from tfae.follower import Follower
+from tfae.interrupt import Interrupt
 from tfae.reference_run import Reference
 from tfae.run import Run
 from tfae.trainer import Trainer
@@ -24,15 +27,27 @@ from tfae.watch import Config as Config
 _LARGE_PRODUCT = 32e6  # multiplications from which two cores beat one
 
 
-def fit(experiment: Experiment, logdir: str | os.PathLike[str], watch: Config | None = None) -> int:
+def fit(
+    experiment: Experiment,
+    logdir: str | os.PathLike[str],
+    watch: Config | None = None,
+    members: cluster.Members | None = None,
+) -> int:
     """Trains a run in `logdir`, from where it stands, to its end.
+
+    Of several `members` the chief alone reads and writes `logdir`; the others follow it.
 
     Returns: 0 at the end; 128 + the signal's number if SIGINT or SIGTERM stopped it, after a
       checkpoint.
     Raises:
       UsageError: the configuration cannot be built, or differs from that of the run in `logdir`.
-      InputError: the data or the folder are not what they should be, or a loss is not finite.
+      InputError: the data or the folder are not what they should be, a loss is not finite, or a
+        member does not come.
+      Lost: another of the members is gone.
     """
+    team = Team(members.index, len(members.addresses)) if members else Team()
+    if members and team.index:
+        return _follow(experiment, watch or Config(), members, team)
     folder = Folder(logdir)
     known = folder.read_config() if folder.exists() else None
     _refuse_differences(known, experiment, folder.path)
@@ -40,17 +55,15 @@ def fit(experiment: Experiment, logdir: str | os.PathLike[str], watch: Config | 
     if known:
         refuse_other_examples(folder.path, known, loaded)
     experiment = dataclasses.replace(experiment, signature=Signature.of(loaded))
-    # Before any op is built: order and noise are functions of (seed, step), so must results be.
-    tf2.config.experimental.enable_op_determinism()
     with _blaming(folder if known else None):
-        built = graph.build(experiment, loaded.train, loaded.validation)
+        built = _built(experiment, loaded, team)
     settings = experiment.training
     if known is None and settings.restore_from:
         # What cannot be restored must not leave a run behind.
         variables, scopes = built.model_variables, settings.restore_map
         checkpoints.transfer(None, variables, settings.restore_from, scopes)
     folder.create()
-    with folder.locked(), _session(built, watch or Config()) as session:
+    with folder.locked(), _session(built, watch or Config(), members) as session:
         if known is None:
             if folder.exists():
                 raise checks.InputError(
@@ -58,9 +71,67 @@ def fit(experiment: Experiment, logdir: str | os.PathLike[str], watch: Config | 
                     f'name another folder, or give the command again to go on with that run'
                 )
             folder.write_config(experiment)
-        trainer = Trainer(experiment, folder, built, session, watch or Config())
-        with streaming.blaming(built.source, built.validation):
-            return trainer.train(loaded)
+        trainer = Trainer(experiment, folder, built, session, watch or Config(), team)
+        with _losing(team, trainer.interrupt), streaming.blaming(built.source, built.validation):
+            return _lead(team, trainer, session, loaded)
+
+
+def _lead(team: Team, trainer: Trainer, session: Any, loaded: data.DataSet) -> int:
+    """Trains, and tells those who follow how it ended."""
+    try:
+        code = trainer.train(loaded)
+    except Exception as error:
+        if not collective.lost(error):
+            team.end(session.run, collective.FAILED)
+        raise
+    team.end(session.run, code)
+    return code
+
+
+def _follow(experiment: Experiment, watch: Config, members: cluster.Members, team: Team) -> int:
+    """Trains beside the chief. See `fit`."""
+    loaded = data.load(experiment.data)
+    experiment = dataclasses.replace(experiment, signature=Signature.of(loaded))
+    built = _built(experiment, loaded, team)
+    with _session(built, watch, members) as session:
+        follower = Follower(built, session, team)
+        with _losing(team, follower.interrupt), streaming.blaming(built.source):
+            known = Experiment.from_dict(follower.begin(), 'the configuration of the chief')
+            differences = known.differences(experiment)
+            if differences:
+                raise checks.UsageError(
+                    f'{members} has other flags than the chief: {"; ".join(differences)}'
+                )
+            if known.signature.fingerprint != experiment.signature.fingerprint:
+                raise checks.InputError(
+                    f'{members} has other examples than the chief: data set {loaded.name} has '
+                    f'fingerprint {experiment.signature.fingerprint} here, '
+                    f'{known.signature.fingerprint} there'
+                )
+            print(f'{members} follows {members.addresses[0]}', flush=True)
+            code = follower.follow()
+    print(f'{members} ends with the chief')
+    return code
+
+
+@contextlib.contextmanager
+def _losing(team: Team, interrupt: Interrupt) -> Iterator[None]:
+    """Tells that another worker is gone from everything else that can go wrong."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if team.size == 1 or not collective.lost(error):
+            raise
+        if team.begun:
+            cluster.together()
+        reason = type(error).__name__.removesuffix('Error')
+        raise cluster.Lost(f'another worker is gone ({reason})', interrupt.number) from None
+
+
+def _built(experiment: Experiment, loaded: data.DataSet, team: Team) -> graph.Graph:
+    # Before any op is built: order and noise are functions of (seed, step), so must results be.
+    tf2.config.experimental.enable_op_determinism()
+    return graph.build(experiment, loaded.train, loaded.validation, team)
 
 
 def open_run(logdir: str | os.PathLike[str], checkpoint: str = 'any') -> Run:
@@ -164,15 +235,40 @@ def refuse_other_examples(path: pathlib.Path, known: Experiment, loaded: data.Da
 
 
 @contextlib.contextmanager
-def _session(built: graph.Graph, watch: Config) -> Iterator[Any]:
-    """A session whose thread pools suit the graph."""
+def _session(
+    built: graph.Graph, watch: Config, members: cluster.Members | None = None
+) -> Iterator[Any]:
+    """A session whose thread pools suit the graph; with several members, once all have come."""
     inter, intra = _threads(built.graph)
     settings = tf.ConfigProto(
         inter_op_parallelism_threads=watch.inter_op_threads or inter,
         intra_op_parallelism_threads=watch.intra_op_threads or intra,
     )
-    with tf.Session(graph=built.graph, config=settings) as session:
-        yield session
+    server = _server(settings, members) if members else None
+    target = server.target if server else ''
+    session = tf.Session(target, graph=built.graph, config=settings)
+    lost = False
+    try:
+        with session.as_default(), built.graph.as_default():
+            yield session
+    except cluster.Lost:
+        lost = True  # it may not let itself be closed
+        raise
+    finally:
+        if not lost:
+            session.close()
+
+
+def _server(settings: tf.ConfigProto, members: cluster.Members) -> tf.train.Server:
+    """TensorFlow's own server, which listens until the process ends; waits for those of others."""
+    members.refuse_taken_port()
+    settings.experimental.collective_group_leader = '/job:worker/replica:0/task:0'
+    settings.device_filters.append(f'/job:worker/task:{members.index}')
+    settings.operation_timeout_in_ms = round(members.timeout * 1000)
+    jobs = {'worker': list(members.addresses)}
+    server = tf.train.Server(jobs, job_name='worker', task_index=members.index, config=settings)
+    members.wait()
+    return server
 
 
 def _threads(graph: tf.Graph) -> tuple[int, int]:
@@ -182,7 +278,7 @@ def _threads(graph: tf.Graph) -> tuple[int, int]:
     own cores and independent ones run side by side; large ones are worth splitting, since those of
     the forward pass wait for each other; convolutions use every core by themselves.
     """
-    cores = os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0))
     operations = graph.get_operations()
     if any('Conv2D' in op.type for op in operations):
         return 0, 0

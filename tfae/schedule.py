@@ -15,7 +15,8 @@ from typing import Any, Literal, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from tfae import augmentation, checks, names, training
+from tfae import augmentation, checks, draws, names, training
+from tfae.collective import Team
 from tfae.config import broadcast, option
 from tfae.data import pipeline
 from tfae.models import Batch, Objective
@@ -130,8 +131,14 @@ def phases(
     return found
 
 
-def program(phase: Phase, stream: int, config: training.Config) -> Program:
-    """Builds the graph of `phase`, whose examples and noise are stream number `stream`."""
+def program(
+    phase: Phase, stream: int, config: training.Config, team: Team | None = None
+) -> Program:
+    """Builds the graph of `phase`, whose examples and noise are stream number `stream`.
+
+    Where a team trains, each worker takes its share of a batch.
+    """
+    team = team or Team()
     # The joint phase's optimiser has TF1's slot names; those before it live under their own scope.
     scope = phase.name if phase.name.startswith(names.PRETRAINING) else ''
     global_step = tf.train.get_or_create_global_step()
@@ -139,11 +146,11 @@ def program(phase: Phase, stream: int, config: training.Config) -> Program:
         step = global_step.read_value() - phase.start
         examples = phase.source.count
         size = config.batch(examples)
-        batch, drawn = _batch(phase, config, step, [config.seed, stream])
+        batch, drawn = _batch(phase, config, step, [config.seed, stream], team)
         steps = phase.stop - phase.start
         warmup = math.ceil(config.warmup_epochs * examples / size)
         rate = training.learning_rate(config, phase.learning_rate, step, steps, warmup)
-        made = training.training_step(phase.objectives, batch, rate, config, scope)
+        made = training.training_step(phase.objectives, batch, rate, config, scope, team)
         sums = _sums(phase.name, len(made.scalars))
         added = [tf.ones([], tf.float64)]
         added += [tf.cast(value, tf.float64) for value in made.scalars.values()]
@@ -258,17 +265,20 @@ def _validation(phase: Phase, shape: tf.TensorShape) -> tuple[tf.Tensor, int, di
 
 
 def _batch(
-    phase: Phase, config: training.Config, step: tf.Tensor, seeds: Sequence[int]
+    phase: Phase, config: training.Config, step: tf.Tensor, seeds: Sequence[int], team: Team
 ) -> tuple[Batch, pipeline.Drawn]:
     """What a step of a phase is trained on, and what was drawn for it."""
     count = phase.source.count
+    share = draws.Share(team.index, team.size, config.accumulation_steps)
 
     def indices(step: tf.Tensor) -> tf.Tensor:
-        return pipeline.indices(config.order, step, config.batch(count), count, seeds)
+        size = config.batch(count)
+        return share.rows(pipeline.indices(config.order, step, size, count, seeds))
 
     drawn = phase.source.batch(step, indices)
     noise = pipeline.noise_seed(step, seeds)
-    images = _augmented(drawn.images, config.augment, noise)
+    with draws.sharing(share):
+        images = _augmented(drawn.images, config.augment, noise)
     return Batch(images, drawn.labels, noise), drawn
 
 

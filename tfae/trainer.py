@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae import checkpoints, checks, config, data, graph, names, schedule, summaries
+from tfae import checkpoints, checks, collective, config, data, graph, names, schedule, summaries
 from tfae.data import pipeline
 from tfae.events import EventFile
 from tfae.experiment import Experiment
@@ -36,12 +36,14 @@ class Trainer:
         built: graph.Graph,
         session: Any,
         watch: Config,
+        team: collective.Team,
     ):
         self._experiment = experiment
         self._folder = folder
         self._built = built
         self._session = session
         self._watch = watch
+        self._team = team
         with built.graph.as_default():
             self._saver = tf.train.Saver(max_to_keep=watch.keep_checkpoints)
             self._best_saver = tf.train.Saver(built.model_variables, max_to_keep=1)
@@ -55,13 +57,14 @@ class Trainer:
         self._records: list[dict[str, Any]] = []
         self._step = 0
         self._saved_at = time.monotonic()
-        self._interrupt = Interrupt()
+        self.interrupt = Interrupt()
         self._saved_step = -1
 
     def train(self, loaded: data.DataSet) -> int:
         """See `running.fit`."""
         self._session.run(self._initialize)
         self._begin()
+        self._team.begin(self._session.run, self._experiment.to_dict())
         if self._over() and (not self._has_codes() or summaries.has_projector(self._folder.path)):
             self._say_finished()
             return 0
@@ -69,14 +72,14 @@ class Trainer:
         self._events.add(summaries.hparams(self._hparams()), self._step)
         self._progress = Progress(self._step, self._phases[-1].stop, self._batch_size)
         try:
-            with self._interrupt:
+            with self.interrupt:
                 finished = self._all_phases()
             if finished:
                 self._finish(loaded)
         finally:
             self._progress.close()
             self._events.close()
-        return 0 if finished else 128 + self._interrupt.number
+        return 0 if finished else 128 + self.interrupt.number
 
     def _begin(self) -> None:
         """Restores the newest checkpoint, or begins at step 0."""
@@ -114,31 +117,34 @@ class Trainer:
                 source.release(self._session.run)
             done = [phase.source, phase.validation]
             self._progress.waited(time.monotonic() - started)
-            if not self._phase(self._built.programs[i]):
+            if not self._phase(i):
                 return False
         self._save()
         return True
 
-    def _phase(self, program: schedule.Program) -> bool:
-        """Runs a phase to its end; False if a signal came."""
-        step_once = self._session.make_callable(program.train)
-        seen = self._session.make_callable(program.seen)
+    def _phase(self, i: int) -> bool:
+        """Runs phase `i` to its end; False if a signal came."""
+        program = self._built.programs[i]
+        step_once, seen = map(self._session.make_callable, (program.train, program.seen))
         phase = program.phase
         if program.begin is not None:
             self._session.run(program.begin)
         self._waited = 0.0
         while self._step < phase.stop and not self._stopped_early():
-            if (self._step - phase.start) % self._watch.summary_steps == 0:
-                self._scalars(program)
+            look = (self._step - phase.start) % self._watch.summary_steps == 0
             epoch_end = phase.epoch_end(self._step, self._batch_size)
-            for _ in range(self._next_event(phase, epoch_end) - self._step):
+            steps = self._next_event(phase, epoch_end) - self._step
+            steps = self._team.lead(self._session.run, self.interrupt, i, look, steps)
+            if look and steps:
+                self._scalars(program)
+            for _ in range(steps):
                 step_once()
                 self._step += 1
-                if self._interrupt.number:
+                if self.interrupt.number and self._team.size == 1:
                     break
             self._progress.advance(self._step)
             # Asked once: what is kept below must be what was found finite here.
-            interrupted = self._interrupt.number
+            interrupted = self.interrupt.number
             save = bool(interrupted) or self._checkpoint_due()
             keeps = save or self._step == epoch_end
             # Before anything is kept, the variables too: the losses are those before the update.

@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from tfae import augmentation, checks, names
+from tfae import augmentation, checks, draws, names
+from tfae.collective import Team
 from tfae.config import option
 from tfae.data.pipeline import Order
 from tfae.models import Batch, Objective
@@ -178,20 +179,25 @@ def training_step(
     rate: tf.Tensor,
     config: Config,
     scope: str = '',
+    team: Team | None = None,
 ) -> Step:
     """Runs `objectives` in turn on `batch`.
 
     The optimiser's slots lie under variable scope `scope`; each objective has its own optimiser.
+    Where a team trains, `batch` is this worker's share, and all make the same update.
 
     Raises: ValueError if a variable of an objective gets no gradient from it.
     """
     scalars: dict[str, tf.Tensor] = {}
     norms: dict[str, tf.Tensor] = {}
     done: list[tf.Operation] = []
+    team = team or Team()
     for build in objectives:
         # The dependency makes this objective read the variables after the last one's update.
         with tf.control_dependencies(done):
-            objective, gradients, updates = _accumulate(build, batch, config.accumulation_steps)
+            with draws.sharing(draws.Share(team.index, team.size)):
+                found = _accumulate(build, batch, config.accumulation_steps)
+            objective, gradients, updates = _joined(team, *found)
         scalars |= watched(objective, len(objectives))
         norm = tf.linalg.global_norm(gradients)
         norms[_tag(objective, len(objectives), names.GRADIENT_NORM)] = norm
@@ -242,6 +248,28 @@ def _accumulate(
         )
     updates = [op for op in tf.get_collection(tf.GraphKeys.UPDATE_OPS) if op not in before]
     return objective, gradients, updates
+
+
+def _joined(
+    team: Team,
+    objective: Objective,
+    gradients: list[tf.Tensor],
+    updates: list[tf.Operation],
+) -> tuple[Objective, list[tf.Tensor], list[tf.Operation]]:
+    """Means over a team of what each worker found on its share of a batch."""
+    if team.size == 1:
+        return objective, gradients, updates
+    terms = objective.terms
+    loss, *means = team.mean([objective.loss, *terms.values(), *gradients])
+    objective = objective._replace(loss=loss, terms=dict(zip(terms, means, strict=False)))
+    # Apart from the gradients: a look at the losses moves no average.
+    handles = {update.inputs[0].name for update in updates}
+    moved = [v for v in tf.global_variables() if v.handle.name in handles]
+    with tf.control_dependencies([loss, *updates]):
+        values = [variable.read_value() for variable in moved]
+    averages = team.mean(values)
+    assigned = [v.assign(mean).op for v, mean in zip(moved, averages, strict=True)]
+    return objective, means[len(terms) :], assigned
 
 
 def _gradients(

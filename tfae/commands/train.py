@@ -9,7 +9,7 @@ import dataclasses
 
 from absl import flags
 
-from tfae import checks, data, models, running, schedule, training
+from tfae import checks, cluster, data, models, running, schedule, training
 from tfae.commands import _flags
 from tfae.config import option
 from tfae.experiment import Experiment
@@ -43,8 +43,8 @@ def main(argv: list[str]) -> int:
     family = models.load(name)
 
     values = flags.FlagValues()
-    kinds = (family.Config, data.Config, training.Config, schedule.Config, running.Config)
-    for kind in (Config, *kinds):
+    kinds = (family.Config, data.Config, training.Config, schedule.Config)
+    for kind in (Config, *kinds, running.Config, cluster.Config):
         _flags.define(values, kind)
     _flags.parse('train', __doc__, values, words)
     if not first['logdir']:
@@ -56,4 +56,13 @@ def main(argv: list[str]) -> int:
         base = dataclasses.replace(base, model=name, family=family.Config())
     parts = {name: _flags.given(values, part) for name, part in base.parts().items()}
     watch = _flags.given(values, running.Config())
-    return running.fit(dataclasses.replace(base, **parts), first['logdir'], watch)
+    members = _flags.given(values, cluster.Config()).members()
+    experiment = dataclasses.replace(base, **parts)
+    try:
+        return running.fit(experiment, first['logdir'], watch, members)
+    except cluster.Lost as lost:
+        if lost.interrupt:
+            print(f'{members}: {lost}, stopped by signal {lost.interrupt}')
+            cluster.end(128 + lost.interrupt)
+        print(f'{members}: {lost}; starting anew', flush=True)
+        cluster.restart(['train', *argv])

@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from tfae import activations, adversarial, checks, layers, names, networks
+from tfae import activations, adversarial, checks, draws, layers, names, networks
 from tfae.config import option
 from tfae.enlarging import Method
 from tfae.objectives import Batch, Objective, drawing_seed, trainable
@@ -101,7 +101,7 @@ class Model:
 
     def prior(self, count: tf.Tensor | int, seed: tf.Tensor) -> tf.Tensor:
         """Codes `[count, Z]` from N(0, 1)."""
-        return tf.random.stateless_normal([count, self.code_size], seed)
+        return draws.normal([count, self.code_size], seed)
 
     def measures(self, batch: Batch) -> dict[str, tf.Tensor]:
         """`[B]`: `diversity`, and share of right `accuracy` of the discriminator, if it answers."""
@@ -161,7 +161,7 @@ class Model:
     def _penalty(self, batch: Batch, fake: tf.Tensor) -> tf.Tensor:
         """Of the discriminator's slope `[B]`, each at a place of its own between x and x'."""
         shape = [tf.shape(fake)[0], 1, 1, 1]
-        part = tf.random.stateless_uniform(shape, _seed(batch, _BETWEEN))
+        part = draws.uniform(shape, _seed(batch, _BETWEEN))
         between = batch.images + part * (fake - batch.images)
         (slope,) = tf.gradients(self._score(between, False), [between])
         return adversarial.gradient_penalty(slope)

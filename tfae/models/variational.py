@@ -24,7 +24,7 @@ from typing import Literal, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from tfae import checks, corruption, divergences, layers, losses, names, networks
+from tfae import checks, corruption, divergences, draws, layers, losses, names, networks
 from tfae.config import broadcast, option
 from tfae.enlarging import Method
 from tfae.objectives import Batch, Objective, drawing_seed, trainable
@@ -121,7 +121,7 @@ class Model:
 
     def prior(self, count: tf.Tensor | int, seed: tf.Tensor) -> tf.Tensor:
         """Codes `[count, Z]` from N(0, 1)."""
-        return tf.random.stateless_normal([count, self.code_size], seed)
+        return draws.normal([count, self.code_size], seed)
 
     def corrupt(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Pictures `[B, H, W, C]` as the encoder sees them in training."""
@@ -226,7 +226,7 @@ class Model:
         self, batch: Batch, mean: tf.Tensor, log_variance: tf.Tensor, training: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Of one draw z for each picture: -log p(x | z) and log q(z | x) - log p(z), `[B]` both."""
-        code = _draw(mean, log_variance, batch.seed)
+        code = _draw(mean, log_variance, batch.seed, self.config.samples)
         logits = self._logits(code, training)
         if self.config.likelihood == 'bernoulli':
             nats = losses.bernoulli(batch.images, logits)
@@ -251,7 +251,8 @@ class Model:
             ).read_value()
 
 
-def _draw(mean: tf.Tensor, log_variance: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """One z for each row `[B, Z]`, through which gradients reach both."""
+def _draw(mean: tf.Tensor, log_variance: tf.Tensor, seed: tf.Tensor, copies: int = 1) -> tf.Tensor:
+    """One z for each row `[copies * B, Z]`, through which gradients reach both."""
     seed = tf.random.experimental.stateless_fold_in(seed, _DRAW)
-    return mean + tf.exp(log_variance / 2) * tf.random.stateless_normal(tf.shape(mean), seed)
+    drawn = draws.normal(tf.shape(mean), seed, copies=copies)
+    return mean + tf.exp(log_variance / 2) * drawn
