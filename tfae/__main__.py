@@ -10,6 +10,7 @@ import warnings
 
 from tfae import checks, quiet
 
+_LONGEST = 4000  # characters of an error
 _COMMANDS = pathlib.Path(__file__).parent / 'commands'
 
 
@@ -42,7 +43,10 @@ def run(argv: list[str]) -> int:
 
 
 def _fail(error: Exception, code: int) -> int:
-    print(f'tfae: error: {" ".join(str(error).split())}', file=sys.stderr)
+    text = ' '.join(str(error).split())
+    if len(text) > _LONGEST:  # a file or a flag may hold a word of any length
+        text = f'{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}'
+    print(f'tfae: error: {text}', file=sys.stderr)
     return code
 
 

@@ -91,7 +91,7 @@ class Folder:
             raise checks.InputError(
                 f'--logdir {self.path} holds no run: there is no {CONFIG} in it'
             ) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise checks.InputError(f'{path} cannot be read: {error}') from None
         return Experiment.from_dict(content, str(path))
 
@@ -105,7 +105,7 @@ class Folder:
         path = self.path / METRICS
         records = []
         for line in path.read_text(errors='replace').splitlines() if path.exists() else []:
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 records.append(json.loads(line))
         return [r for r in records if isinstance(r, dict) and isinstance(r.get('step'), int)]
 

@@ -92,7 +92,7 @@ def parse(
     except flags.IllegalFlagValueError as error:
         # absl puts its own `flag --name=value: ` before a message that names them already.
         raise checks.UsageError(str(error).partition(': ')[2] or str(error)) from None
-    except flags.Error as error:
+    except (flags.Error, UnicodeDecodeError) as error:
         raise checks.UsageError(f'tfae {verb}: {error}') from None
     if rest and not takes:
         raise checks.UsageError(f'tfae {verb}: {rest[0]!r} is no flag; flags are --name=value')
@@ -253,7 +253,7 @@ def peek(argv: Iterable[str], *names: str) -> dict[str, str]:
         flags.DEFINE_string(name, '', '', values)
     try:
         values(['tfae', *argv], known_only=True)
-    except flags.Error as error:
+    except (flags.Error, UnicodeDecodeError) as error:
         raise checks.UsageError(str(error)) from None
     return {name: str(values[name].value) for name in names}
 
