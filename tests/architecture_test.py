@@ -18,7 +18,7 @@ PICTURE = """
     __init__ __main__ commands
     running
     run trainer reference_run
-    graph report explorer
+    graph report explorer resuming
     folder
     experiment
     schedule

@@ -1,6 +1,7 @@
 """Checkpoints of a run: found, restored, passed over when broken, carried into another graph."""
 
 import contextlib
+import math
 import pathlib
 import re
 import warnings
@@ -38,14 +39,18 @@ def newest_first(folder: pathlib.Path) -> list[tuple[int, str]]:
 
 
 def restore_newest(
-    saver: tf.train.Saver, session: Any, folder: pathlib.Path, say: Callable[[str], None]
+    saver: tf.train.Saver,
+    session: Any,
+    folder: pathlib.Path,
+    say: Callable[[str], None],
+    most: float = math.inf,
 ) -> int | None:
-    """Restores the newest checkpoint that can be read; `say` names each that cannot.
+    """Restores the newest checkpoint, up to step `most`, that can be read; `say` names the others.
 
     Returns: its step, or None if there is no checkpoint at all.
     Raises: InputError if there are some and none can be read.
     """
-    found = newest_first(folder)
+    found = [(step, place) for step, place in newest_first(folder) if step <= most]
     for step, place in found:
         try:
             saver.restore(session, place)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae import checkpoints, checks, config, data, graph, names, schedule, summaries
+from tfae import checkpoints, checks, config, data, graph, names, resuming, schedule, summaries
 from tfae.data import pipeline
 from tfae.events import EventFile
 from tfae.experiment import Experiment
@@ -81,7 +81,8 @@ class Trainer:
     def _begin(self) -> None:
         """Restores the newest checkpoint, or begins at step 0."""
         path = self._folder.path
-        step = checkpoints.restore_newest(self._saver, self._session, path, print)
+        ours = (self._saver, self._session, self._folder)
+        step = resuming.restore(*ours, self._phases, self._batch_size)
         self._step = step or 0
         self._records = self._folder.rewind_metrics(self._step)
         if step is not None:
@@ -208,7 +209,7 @@ class Trainer:
     def _validated(self) -> list[dict[str, Any]]:
         """Records of the last phase that hold a validation loss."""
         last = self._phases[-1].name
-        return [r for r in self._records if r['phase'] == last and _VALIDATION_LOSS in r]
+        return [r for r in self._records if r.get('phase') == last and _VALIDATION_LOSS in r]
 
     def _keep_if_best(self) -> None:
         found = [record[_VALIDATION_LOSS] for record in self._validated()]
