@@ -107,38 +107,47 @@ def _write_records(
     # Here, because it takes seconds, and a shard that is there needs none.
     import tensorflow.compat.v1 as tf
 
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for i, name in enumerate(plan.names):
-            try:
-                content, found = converted(plan, name)
-            except checks.InputError as error:
-                if not plan.skip_corrupt:
-                    raise
-                skipped.append(str(error))
-                continue
-            features = {
-                'image/encoded': _bytes(tf, content),
-                'image/filename': _bytes(tf, name.encode('utf-8', 'surrogateescape')),
-            }
-            if plan.labels is not None:
-                whole = tf.train.Int64List(value=[plan.labels[i]])
-                features['image/class/label'] = tf.train.Feature(int64_list=whole)
-            example = tf.train.Example(features=tf.train.Features(feature=features))
-            record = example.SerializeToString(deterministic=True)
-            writer.write(record)
-            row = {
-                'names': name,
-                'parts': plan.parts[i],
-                'labels': -1 if plan.labels is None else plan.labels[i],
-                'offsets': record.index(content),  # within the record, for now
-                'lengths': len(content),
-                'crc32': zlib.crc32(content),
-                'sizes': [found.height, found.width],
-                'grey': found.grey,
-                'jpeg': found.format == 'JPEG',
-            }
-            for key, value in row.items():
-                table[key].append(value)
+    try:
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            _add_records(tf, writer, plan, table, skipped)
+    except tf.errors.OpError as error:  # the disk is full
+        raise checks.InputError(f'{plan.path} cannot be written: {error.message}') from None
+
+
+def _add_records(
+    tf: Any, writer: Any, plan: Plan, table: dict[str, Any], skipped: list[str]
+) -> None:
+    for i, name in enumerate(plan.names):
+        try:
+            content, found = converted(plan, name)
+        except checks.InputError as error:
+            if not plan.skip_corrupt:
+                raise
+            skipped.append(str(error))
+            continue
+        features = {
+            'image/encoded': _bytes(tf, content),
+            'image/filename': _bytes(tf, name.encode('utf-8', 'surrogateescape')),
+        }
+        if plan.labels is not None:
+            whole = tf.train.Int64List(value=[plan.labels[i]])
+            features['image/class/label'] = tf.train.Feature(int64_list=whole)
+        example = tf.train.Example(features=tf.train.Features(feature=features))
+        record = example.SerializeToString(deterministic=True)
+        writer.write(record)
+        row = {
+            'names': name,
+            'parts': plan.parts[i],
+            'labels': -1 if plan.labels is None else plan.labels[i],
+            'offsets': record.index(content),  # within the record, for now
+            'lengths': len(content),
+            'crc32': zlib.crc32(content),
+            'sizes': [found.height, found.width],
+            'grey': found.grey,
+            'jpeg': found.format == 'JPEG',
+        }
+        for key, value in row.items():
+            table[key].append(value)
 
 
 def _add_offsets(path: pathlib.Path, table: dict[str, Any]) -> None:
