@@ -441,6 +441,9 @@ def test_a_word_of_any_length_is_refused_in_a_line_of_four_thousand_characters(t
     line = refuse(tmp_path, 2, ("--units is 'xxx", ' ... ', 'whole number'), *SMALL,
                   '--logdir=run', f'--units={word}')  # fmt: skip
     assert len(line) < 4100
+    (tmp_path / 'my.flags').write_text(f'--{word}=3')
+    for flag in (f'--{word}', '--flagfile=my.flags'):
+        refuse(tmp_path, 2, ('tfae train has no flag --xxx',), *SMALL, '--logdir=run', flag)
 
 
 # While it runs.

@@ -14,6 +14,7 @@ from tfae.reference_run import Reference
 
 T = TypeVar('T')
 
+_LONGEST_NAME = 100  # of a flag
 _RECIPES = pathlib.Path(__file__).parents[1] / 'recipes'
 
 
@@ -82,6 +83,8 @@ def parse(
         sys.exit(0)
     values.set_gnu_getopt(bool(takes))  # flags may stand behind words
     try:
+        argv = values.read_flags_from_files(argv, force_gnu=bool(takes))
+        _refuse_long_names(verb, argv)
         rest = values([verb, *argv])[1:]
     except flags.UnrecognizedFlagError as error:
         near = checks.nearest(error.flagname, values)
@@ -99,6 +102,13 @@ def parse(
     if takes and not rest:
         raise checks.UsageError(f'tfae {verb} needs {takes} behind its flags')
     return rest
+
+
+def _refuse_long_names(verb: str, argv: Iterable[str]) -> None:
+    """Absl looks for the names nearest to an unknown one, in ever deeper calls if that is long."""
+    for name in (word.partition('=')[0] for word in argv):
+        if name.startswith('-') and len(name) > _LONGEST_NAME:
+            raise checks.UsageError(f'tfae {verb} has no flag {name[:40]}...')
 
 
 def read(verb: str, doc: str | None, kind: type[T], argv: Iterable[str]) -> T:
