@@ -15,6 +15,7 @@ Exits with 1 if anything failed. The seed, the targets and the number of cases d
 
 import contextlib
 import json
+import logging
 import math
 import mmap
 import multiprocessing
@@ -182,7 +183,9 @@ class Watch:
         self._texts = os.memfd_create('texts')
         for stream in (1, 2):
             os.dup2(self._texts, stream)
-        warnings.simplefilter('always')
+        # What Python or a module leaves out for good stays left out.
+        warnings.simplefilter('always', append=True)
+        warnings.filterwarnings('always', category=SyntaxWarning)
         warnings.showwarning = lambda message, *_, **__: self.seen.append(f'warned: {message}')
         sys.addaudithook(self._hook)
 
@@ -190,13 +193,18 @@ class Watch:
         if not self.on or event == 'compile':
             return
         if event == 'open' and isinstance(given[0], str | bytes):
-            path = os.path.normpath(os.path.join('/', os.getcwd(), os.fsdecode(given[0])))
+            path = os.path.normpath(pathlib.Path.cwd() / os.fsdecode(given[0]))
             if not f'{path}/'.startswith(self._folder) and not of_python(path):
                 self.seen.append('opened a file of another folder')
         elif event == 'exec' and of_python(getattr(given[0], 'co_filename', '')):
             return  # a module of Python's is imported
         elif event in self.FORBIDDEN:
             self.seen.append(f'ran {event}')
+
+    def too_long(self, *_: Any) -> None:
+        """Ends a reader that has had its time."""
+        if self.on:
+            raise TooLong
 
     def taken(self) -> list[str]:
         """What was seen since the last time."""
@@ -233,7 +241,7 @@ def judged(target: targets.Target, path: pathlib.Path, watch: Watch) -> tuple[st
         outcome, detail, place = 'refused', ' '.join(str(error).split()), where(error)
         if target.named and str(path.parent) not in detail:
             outcome = 'refused without a word of the file'
-    except (TooLong, Exception) as error:
+    except BaseException as error:  # one that ends the program too
         watch.on = False
         place = where(error)
         outcome = f'{type(error).__name__} at {place[-1] if place else "?"}'
@@ -241,7 +249,7 @@ def judged(target: targets.Target, path: pathlib.Path, watch: Watch) -> tuple[st
     finally:
         watch.on = False
         signal.setitimer(signal.ITIMER_PROF, 0)
-    if seen := watch.taken():
+    if seen := [text for text in watch.taken() if not text.startswith(target.may)]:
         outcome = re.sub(r'0x\w+|\d+', '#', seen[0])[:100]
         detail = '\n'.join(seen)
     return outcome, detail, place
@@ -264,8 +272,9 @@ def chunk(name: str, number: int, cases: int, folder: pathlib.Path, done: Any, p
             target.read(path)
     limit = int(pathlib.Path('/proc/self/statm').read_text().split()[0]) * mmap.PAGESIZE
     resource.setrlimit(resource.RLIMIT_AS, (limit + target.memory, limit + target.memory))
-    signal.signal(signal.SIGPROF, too_long)
+    logging.getLogger('tensorflow').setLevel(logging.ERROR)  # as the program does
     watch, places, first, kept = Watch(folder), set(), len(pool), {}
+    signal.signal(signal.SIGPROF, watch.too_long)
     counts = dict.fromkeys(('read', 'refused', 'failed'), 0)
     for i in range(cases):
         content = damaged(chance, target, pool)
@@ -279,11 +288,6 @@ def chunk(name: str, number: int, cases: int, folder: pathlib.Path, done: Any, p
             pool[first:] = pool[max(first, len(pool) - KEPT) :] + [content]
         struct.pack_into('q', done, 0, i + 1)
     pipe.send((Count(cases, **counts), list(kept.values())))
-
-
-def too_long(*_: Any) -> None:
-    """Ends a reader."""
-    raise TooLong
 
 
 def run_chunk(name: str, number: int, cases: int) -> tuple[Count, list[Failure]]:
