@@ -563,16 +563,15 @@ KINDS = {
 }
 
 
-def table(counts: dict[str, Count]) -> str:
-    """A line for each kind, and all of them."""
-    lines = [
-        '| kind | faults | given again to the end | as if nothing had happened | stopped and said '
-        'why in one line | data lost |',
-        '| --- | ---: | ---: | ---: | ---: | ---: |',
-    ]
-    for kind, count in [*counts.items(), ('**all**', sum(counts.values(), Count()))]:
-        lines.append(f'| {kind} | {" | ".join(f"{n:,}" for n in count)} |')
-    return '\n'.join(lines)
+HEAD = (
+    '| kind | faults | given again to the end | as if nothing had happened | stopped and said why '
+    'in one line | data lost | seconds |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |'
+)
+
+
+def row(kind: str, count: Count, seconds: float) -> str:
+    """A line of the table."""
+    return f'| {kind} | {" | ".join(f"{n:,}" for n in count)} | {seconds:,.0f} |'
 
 
 def main(argv: list[str]) -> int:
@@ -594,7 +593,8 @@ def main(argv: list[str]) -> int:
         import tensorflow  # noqa: F401
 
         tfae_program.warm()
-    counts = {}
+    counts, started = {}, time.monotonic()
+    print(HEAD, flush=True)
     with tempfile.TemporaryDirectory(prefix='tfae_faults_') as folder:
         pathlib.Path(folder).chmod(0o755)
         bench = Bench(pathlib.Path(folder).resolve(), _SEED.value, asked['families'])
@@ -605,9 +605,8 @@ def main(argv: list[str]) -> int:
                 some = (_ROUNDS.value + len(families) - 1 - i) // len(families)
                 if some:
                     counts[kind] += KINDS[kind](bench, family, some)
-            spent = time.monotonic() - began
-            print(f'{kind}: {counts[kind].faults} faults in {spent:.0f} s', flush=True)
-    print(table(counts))
+            print(row(kind, counts[kind], time.monotonic() - began), flush=True)
+    print(row('**all**', sum(counts.values(), Count()), time.monotonic() - started))
     if _JSON.value:
         found = {kind: count._asdict() for kind, count in counts.items()}
         pathlib.Path(_JSON.value).write_text(json.dumps(found, indent=1) + '\n')

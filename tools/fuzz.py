@@ -43,7 +43,7 @@ from tfae import checks, quiet
 with quiet.native_messages_dropped():
     import _fuzz_targets as targets
 
-CHUNK = 4000  # cases a process
+ROUNDS = 25  # chunks, each in a process of its own, of a target
 SECONDS = 2  # of the processor, a case
 STILL = 60  # seconds after which a process that finishes no case is ended
 KEPT = 64  # damaged cases of a chunk that are damaged further
@@ -287,7 +287,7 @@ def chunk(name: str, number: int, cases: int, folder: pathlib.Path, done: Any, p
             places.add(place)
             pool[first:] = pool[max(first, len(pool) - KEPT) :] + [content]
         struct.pack_into('q', done, 0, i + 1)
-    pipe.send((Count(cases, **counts), list(kept.values())))
+    pipe.send(((cases, *counts.values()), [tuple(failure) for failure in kept.values()]))
 
 
 def run_chunk(name: str, number: int, cases: int) -> tuple[Count, list[Failure]]:
@@ -309,7 +309,8 @@ def run_chunk(name: str, number: int, cases: int) -> tuple[Count, list[Failure]]
                 break
             before = now
         try:
-            count, failures = ours.recv()
+            counts, kept = ours.recv()
+            count, failures = Count(*counts), [Failure(*failure) for failure in kept]
         except EOFError:
             process.join()
             what = 'stands still' if process.exitcode == -signal.SIGKILL else 'ends the process'
@@ -341,6 +342,23 @@ def shares(names: list[str], cases: int) -> dict[str, int]:
     return {name: end - start for name, start, end in zip(names, [0, *ends], ends, strict=False)}
 
 
+def chunks(wanted: dict[str, int]) -> Any:
+    """`(target, number of the first case, cases)`, of each target in turn, so that none waits."""
+    for part in range(ROUNDS):
+        for name, cases in wanted.items():
+            first, last = cases * part // ROUNDS, cases * (part + 1) // ROUNDS
+            if last > first:
+                yield name, first, last - first
+
+
+def keep(corpus: pathlib.Path, name: str, failure: Failure) -> None:
+    """Keeps a case that failed, and says what was wrong."""
+    corpus.mkdir(parents=True, exist_ok=True)
+    path = corpus / f'{name}.bin'
+    path.write_bytes(failure.content)
+    print(f'{name}: {failure.what}\n  {path}\n  {failure.detail[-2000:]}', file=sys.stderr)
+
+
 def table(counts: dict[str, Count], seconds: dict[str, float]) -> str:
     """What became of the cases, a line a target."""
     total = sum(counts.values(), Count())
@@ -362,29 +380,24 @@ def main(argv: list[str]) -> int:
         raise app.UsageError(f'unknown {unknown}; targets are {", ".join(targets.TARGETS)}')
     if _REPLAY.value:
         return replay(_TARGETS.value[0], _REPLAY.value)
-    corpus, started = pathlib.Path(_CORPUS.value), time.monotonic()
-    counts: dict[str, Count] = {}
-    seconds: dict[str, float] = {}
-    for name, cases in shares(_TARGETS.value, _CASES.value).items():
-        began, known = time.monotonic(), set()
-        counts[name], number = Count(), 0
-        while counts[name].cases < cases and time.monotonic() - started < _SECONDS.value:
-            some = min(CHUNK, cases - counts[name].cases)
-            count, failures = run_chunk(name, number, some)
+    started = time.monotonic()
+    counts = {name: Count() for name in _TARGETS.value}
+    seconds = dict.fromkeys(counts, 0.0)
+    known: set[tuple[str, str]] = set()
+    for name, number, cases in chunks(shares(_TARGETS.value, _CASES.value)):
+        began = time.monotonic()
+        if began - started > _SECONDS.value:
+            break
+        tried = 0
+        while tried < cases:  # a case that ends its process ends the chunk
+            count, failures = run_chunk(name, number + tried, cases - tried)
+            tried += count.cases
             counts[name] += count
-            number += 1
             for failure in failures:
-                if failure.what in known:
-                    continue
-                known.add(failure.what)
-                corpus.mkdir(parents=True, exist_ok=True)
-                kept = corpus / f'{name}_{len(known)}.bin'
-                kept.write_bytes(failure.content)
-                print(
-                    f'{name}: {failure.what}\n  {kept}\n  {failure.detail[-2000:]}', file=sys.stderr
-                )
-        seconds[name] = time.monotonic() - began
-        print(f'{name}: {counts[name].cases:,} cases, {counts[name].failed} failures', flush=True)
+                if (name, failure.what) not in known:
+                    known.add((name, failure.what))
+                    keep(pathlib.Path(_CORPUS.value), f'{name}_{len(known)}', failure)
+        seconds[name] += time.monotonic() - began
     print(table(counts, seconds))
     if _JSON.value:
         found = {name: count._asdict() for name, count in counts.items()}
