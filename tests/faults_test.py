@@ -28,15 +28,15 @@ def campaign(folder, *argv):
     return json.loads((folder / 'counts.json').read_text())
 
 
-@pytest.mark.parametrize('kind', ['flip', 'cut', 'two'])
-def test_a_small_campaign_loses_nothing(tmp_path, kind):
-    (count,) = campaign(
-        tmp_path, '--families=dense', f'--kinds={kind}', '--rounds=2', f'--seed={time.time_ns()}'
-    ).values()
-    assert count['faults'] == 2
-    assert count['runs'] == 2
-    assert count['identical'] + count['explained'] >= 2
-    assert count['lost'] == 0
+def test_a_small_campaign_loses_nothing(tmp_path):
+    seed = f'--seed={time.time_ns()}'
+    counts = campaign(tmp_path, '--families=dense', '--kinds=kill,flip,cut', '--rounds=2', seed)
+    assert list(counts) == ['kill', 'flip', 'cut']
+    for count in counts.values():
+        assert count['faults'] == 2
+        assert count['runs'] >= 1
+        assert count['identical'] + count['explained'] >= count['runs']
+        assert count['lost'] == 0
 
 
 @pytest.mark.slow

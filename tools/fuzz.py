@@ -43,7 +43,8 @@ from tfae import checks, quiet
 with quiet.native_messages_dropped():
     import _fuzz_targets as targets
 
-ROUNDS = 25  # chunks, each in a process of its own, of a target
+ROUNDS = 25  # chunks of a target at most, each in a process of its own
+LEAST = 40_000  # cases of a round, since a process takes its time to begin
 SECONDS = 2  # of the processor, a case
 STILL = 60  # seconds after which a process that finishes no case is ended
 KEPT = 64  # damaged cases of a chunk that are damaged further
@@ -344,9 +345,10 @@ def shares(names: list[str], cases: int) -> dict[str, int]:
 
 def chunks(wanted: dict[str, int]) -> Any:
     """`(target, number of the first case, cases)`, of each target in turn, so that none waits."""
-    for part in range(ROUNDS):
+    rounds = max(1, min(ROUNDS, sum(wanted.values()) // LEAST))
+    for part in range(rounds):
         for name, cases in wanted.items():
-            first, last = cases * part // ROUNDS, cases * (part + 1) // ROUNDS
+            first, last = cases * part // rounds, cases * (part + 1) // rounds
             if last > first:
                 yield name, first, last - first
 
