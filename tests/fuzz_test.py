@@ -6,6 +6,7 @@ import os
 import pathlib
 import pickle
 import random
+import struct
 import subprocess
 import sys
 import time
@@ -137,3 +138,16 @@ def test_a_kept_case_is_read_again_by_the_program(tmp_path):
     done = run(tmp_path, '--targets=fields', f'--replay={tmp_path / "case"}')
     assert done.returncode == 0 or 'UsageError' in done.stderr
     assert run(tmp_path, '--targets=none').returncode == 1
+
+
+def test_of_a_damaged_picture_pillow_says_nothing_of_its_own(capfd, caplog):
+    import pictures
+
+    from tfae.data import _picture_file
+
+    samples = struct.pack('<HHIH', 277, 3, 1, 3)  # three samples a pixel become twenty
+    content = pictures.encoded(pictures.pixels(1), 'TIFF')
+    assert samples in content
+    with pytest.raises(checks.InputError, match='^it is no picture$'):
+        _picture_file.header(content.replace(samples, struct.pack('<HHIH', 277, 3, 1, 20)), 'it')
+    assert (capfd.readouterr().err, caplog.text) == ('', '')

@@ -6,6 +6,7 @@ their side) become a PNG of their pixels first.
 """
 
 import io
+import logging
 import pathlib
 import warnings
 from typing import NamedTuple
@@ -28,6 +29,7 @@ _ENDS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND'}
 # Pillow warns of tags that it skips and of sizes that are refused here, and names no file. For all
 # threads, since what `warnings.catch_warnings` does in one of them another may undo.
 warnings.filterwarnings('ignore', module=r'PIL\.')
+logging.getLogger('PIL').setLevel(logging.CRITICAL)
 
 
 class Header(NamedTuple):
