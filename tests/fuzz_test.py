@@ -41,7 +41,7 @@ def run(folder, *argv):
 
 def assert_nothing_fails(folder, *argv):
     done = run(folder, *argv, f'--json={folder}/counts.json')
-    assert (done.returncode, done.stderr) == (0, ''), done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return json.loads((folder / 'counts.json').read_text())
 
 
