@@ -179,7 +179,13 @@ def test_shards_that_are_cut_missing_or_without_their_tables_are_named(shards):
 
 
 def hostile(**shard):
-    line = dict(file='a.tfrecord', examples=1, bytes=9, sha256='', table_sha256='') | shard
+    line = {
+        'file': 'a.tfrecord',
+        'examples': 1,
+        'bytes': 9,
+        'sha256': '',
+        'table_sha256': '',
+    } | shard
     return json.dumps({'version': 1, 'classes': [], 'shards': [line]})
 
 
