@@ -179,13 +179,8 @@ def test_shards_that_are_cut_missing_or_without_their_tables_are_named(shards):
 
 
 def hostile(**shard):
-    line = {
-        'file': 'a.tfrecord',
-        'examples': 1,
-        'bytes': 9,
-        'sha256': '',
-        'table_sha256': '',
-    } | shard
+    sums = {'sha256': '', 'table_sha256': ''}
+    line = {'file': 'a.tfrecord', 'examples': 1, 'bytes': 9, **sums, **shard}
     return json.dumps({'version': 1, 'classes': [], 'shards': [line]})
 
 
