@@ -13,7 +13,7 @@ CPP = $(wildcard ops/*.cc ops/*.h ops/*.cu tests/*.cc tests/*.h tools/bench/*.cu
 DEMO := runs/demo
 
 .DEFAULT_GOAL := install
-.PHONY: install demo test test-slow bazel-test check format bench recipes tensorboard clean
+.PHONY: install demo test test-slow bazel-test check format bench recipes faults fuzz tensorboard clean
 
 install: $(INSTALLED) $(LIBRARY)
 
@@ -65,6 +65,13 @@ bench: install
 
 recipes: install
 	$(BIN)/python tools/recipes.py
+
+# What both do stands in docs/RELIABILITY.md.
+faults: install
+	$(BIN)/python tools/faults.py --rounds=100
+
+fuzz: install
+	$(BIN)/python tools/fuzz.py --cases=1000000
 
 tensorboard: install
 	$(BIN)/tensorboard --logdir runs --host localhost

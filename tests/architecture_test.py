@@ -19,7 +19,7 @@ PICTURE = """
     running
     serving
     run trainer follower reference_run
-    graph report explorer scoring
+    graph report explorer scoring resuming
     folder
     experiment
     schedule

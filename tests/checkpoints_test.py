@@ -1,5 +1,7 @@
 """Checkpoints: the newest that can be read, and values carried into another graph by name."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
@@ -57,7 +59,8 @@ def break_(path, how):
 
 def test_checkpoints_are_found_by_their_steps_newest_first(tmp_path):
     save(tmp_path, 9, 100, 20)
-    (tmp_path / 'model-x.index').touch()
+    for name in ('x', '007', '\u0663', '9' * 30, '-1'):
+        (tmp_path / f'model-{name}.index').touch()
     (tmp_path / 'other-300.index').touch()
     found = checkpoints.newest_first(tmp_path)
     assert found == [(s, str(tmp_path / f'model-{s}')) for s in (100, 20, 9)]
@@ -207,3 +210,39 @@ def test_an_npz_of_objects_is_refused(tmp_path, session):
     np.savez(tmp_path / 'arrays.npz', **{KERNEL: np.array([{}], object)})
     with pytest.raises(checks.InputError, match='arrays.npz cannot be read: '):
         checkpoints.transfer(session, declare(KERNEL), str(tmp_path / 'arrays.npz'), [])
+
+
+def test_a_folder_is_read_wherever_its_checkpoint_file_was_written(tmp_path, session):
+    folder = save(tmp_path / 'theirs', 5)
+    for path in folder.glob('model-5.*'):
+        path.rename(folder / path.name.replace('model-5', 'net.ckpt'))
+    for written in ('net.ckpt', '/far/away/net.ckpt', '../../net.ckpt'):
+        (folder / 'checkpoint').write_text(f'model_checkpoint_path: "{written}"\n')
+        found = checkpoints.transfer(session, declare_once(), str(folder), [])
+        assert found.restored == [KERNEL]
+
+
+def declare_once():
+    with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
+        return declare(KERNEL)
+
+
+def test_a_checkpoint_file_leads_to_no_other_folder(tmp_path, session, capfd):
+    save(tmp_path / 'secret', 5)
+    (tmp_path / 'folder').mkdir()
+    (tmp_path / 'folder' / 'checkpoint').write_text('model_checkpoint_path: "../secret/model-5"')
+    with pytest.raises(checks.InputError, match='folder is no checkpoint, run or .npz: '):
+        checkpoints.transfer(session, declare(KERNEL), str(tmp_path / 'folder'), [])
+    assert capfd.readouterr().err == ''
+
+
+def test_of_an_npz_only_what_fits_is_read(tmp_path, session):
+    np.savez_compressed(
+        tmp_path / 'bomb.npz', **{KERNEL: value(1), BIAS: np.zeros(2**27, np.uint8)}
+    )
+    tracemalloc.start()
+    found = checkpoints.transfer(None, declare(KERNEL, BIAS), str(tmp_path / 'bomb.npz'), [])
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found == ([KERNEL], [BIAS], [BIAS])
+    assert most < 2**24

@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -93,7 +94,34 @@ def test_metrics_come_back_in_order(tmp_path):
     for record in records:
         folder.append_metrics(record)
     assert folder.metrics() == records
-    assert [json.loads(line) for line in (tmp_path / METRICS).read_text().splitlines()] == records
+    lines = (tmp_path / METRICS).read_text().splitlines()
+    found = [json.loads(line) for line in lines]
+    for line, record in zip(lines, found, strict=True):
+        text = line.partition(', "crc32"')[0]
+        assert record.pop('crc32') == f'{zlib.crc32(text.encode()):08x}'
+    assert found == records
+
+
+def test_a_line_that_is_not_as_it_was_written_is_left_out(tmp_path):
+    folder = Folder(tmp_path)
+    for s in (1, 2, 3):
+        folder.append_metrics({'step': s, 'loss': 0.125})
+    whole = (tmp_path / METRICS).read_bytes()
+    for place in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1
+        (tmp_path / METRICS).write_bytes(damaged)
+        found = folder.metrics()
+        assert len(found) < 3, place
+        assert all(record in [{'step': s, 'loss': 0.125} for s in (1, 2, 3)] for record in found)
+
+
+def test_lines_of_a_run_from_before_there_were_sums_are_read_and_get_one(tmp_path):
+    (tmp_path / METRICS).write_text('{"step": 1}\n{"step": 2}\n')
+    folder = Folder(tmp_path)
+    assert folder.metrics() == folder.rewind_metrics(2) == [{'step': 1}, {'step': 2}]
+    assert (tmp_path / METRICS).read_text().count('"crc32"') == 2
+    assert folder.metrics() == [{'step': 1}, {'step': 2}]
 
 
 def test_a_line_that_a_kill_cut_short_is_left_out(tmp_path):

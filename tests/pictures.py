@@ -60,6 +60,10 @@ def animated(kind):
     return buffer.getvalue()
 
 
+def damaged(content, place):
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
 # Name -> content, and the words with which it is refused behind its name.
 _JPEG = encoded(pixels(1, 64, 64))
 _PNG = encoded(pixels(1, 64, 64), 'PNG')
@@ -71,6 +75,7 @@ BAD = {
     'animated.gif': (animated('GIF'), 'is animated: it holds 3 pictures'),
     'animated.png': (animated('PNG'), 'is animated: it holds 3 pictures'),
     'still.gif': (encoded(pixels(1), 'GIF'), 'is GIF; it must be JPEG, PNG, PGM, PPM or BMP'),
+    'damaged.tif': (damaged(encoded(pixels(1), 'TIFF'), 8), 'is no picture'),
     'huge.png': (png_header(30_000, 30_000), 'has more than 67,108,864 pixels'),
     'large.png': (png_header(9000, 9000), 'is 9000 x 9000; no side may exceed 30,000, all of it'),
     'long.png': (png_header(40_000, 2), 'is 40000 x 2; no side may exceed 30,000'),

@@ -421,11 +421,30 @@ def test_a_config_edited_by_hand_is_refused(run, verb, edit, text):
     assert text in line, line
 
 
-@pytest.mark.parametrize('content', ['', '{', '[]', '3', 'null', '{"model": "dense"', '\x00\xff'])
+@pytest.mark.parametrize(
+    'content', ['', '{', '[]', '3', 'null', '{"model": "dense"', '\x00\xff', '[' * 10_000]
+)
 def test_a_config_that_is_no_json_object_is_refused(run, content):
     (run / 'config.json').write_text(content, encoding='latin-1')
     for verb in ('train', 'evaluate'):
         refuse(run.parent, 1, ('run/config.json',), verb, '--logdir=run')
+
+
+def test_a_flag_file_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / 'my.flags').write_bytes(b'--units=8,4\n\xff\xfe')
+    for verb in ('train', 'evaluate'):
+        text = "codec can't decode byte 0xff in position 12"
+        refuse(tmp_path, 2, (text,), verb, '--flagfile=my.flags', '--logdir=run')
+
+
+def test_a_word_of_any_length_is_refused_in_a_line_of_four_thousand_characters(tmp_path):
+    word = 'x' * 100_000
+    line = refuse(tmp_path, 2, ("--units is 'xxx", ' ... ', 'whole number'), *SMALL,
+                  '--logdir=run', f'--units={word}')  # fmt: skip
+    assert len(line) < 4100
+    (tmp_path / 'my.flags').write_text(f'--{word}=3')
+    for flag in (f'--{word}', '--flagfile=my.flags'):
+        refuse(tmp_path, 2, ('tfae train has no flag --xxx',), *SMALL, '--logdir=run', flag)
 
 
 # While it runs.

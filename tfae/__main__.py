@@ -10,6 +10,7 @@ import warnings
 
 from tfae import checks, quiet
 
+_LONGEST = 4000  # characters of an error
 _COMMANDS = pathlib.Path(__file__).parent / 'commands'
 
 
@@ -45,7 +46,10 @@ def _fail(error: Exception, code: int) -> int:
     text = str(error)
     if isinstance(error, OSError) and error.filename and error.strerror:
         text = f'{error.filename}: {error.strerror}'
-    print(f'tfae: error: {" ".join(text.split())}', file=sys.stderr)
+    text = ' '.join(text.split())
+    if len(text) > _LONGEST:  # a file or a flag may hold a word of any length
+        text = f'{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}'
+    print(f'tfae: error: {text}', file=sys.stderr)
     return code
 
 

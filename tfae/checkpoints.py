@@ -1,8 +1,12 @@
 """Checkpoints of a run: found, restored, passed over when broken, carried into another graph."""
 
+import contextlib
+import math
 import pathlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +16,7 @@ from tfae import checks
 
 PREFIX = 'model'
 
-_INDEX = re.compile(rf'{PREFIX}-(\d+)\.index')
+_INDEX = re.compile(rf'{PREFIX}-(0|[1-9][0-9]{{0,17}})\.index')
 
 
 class Restored(NamedTuple):
@@ -35,24 +39,42 @@ def newest_first(folder: pathlib.Path) -> list[tuple[int, str]]:
 
 
 def restore_newest(
-    saver: tf.train.Saver, session: Any, folder: pathlib.Path, say: Callable[[str], None]
+    saver: tf.train.Saver,
+    session: Any,
+    folder: pathlib.Path,
+    say: Callable[[str], None],
+    most: float = math.inf,
 ) -> int | None:
-    """Restores the newest checkpoint that can be read; `say` names each that cannot.
+    """Restores the newest checkpoint, up to step `most`, that can be read; `say` names the others.
 
     Returns: its step, or None if there is no checkpoint at all.
     Raises: InputError if there are some and none can be read.
     """
-    found = newest_first(folder)
+    found = [(step, place) for step, place in newest_first(folder) if step <= most]
     for step, place in found:
         try:
             saver.restore(session, place)
-        except (tf.errors.OpError, ValueError) as error:
+        except (tf.errors.OpError, ValueError, LookupError, RuntimeError) as error:
             say(f'checkpoint {place} cannot be read ({reason(error)}); trying the one before')
         else:
             return step
     if found:
         raise checks.InputError(f'none of the {len(found)} checkpoints in {folder} can be read')
     return None
+
+
+def write(saver: tf.train.Saver, session: Any, folder: pathlib.Path, step: int, last: int) -> None:
+    """Writes the checkpoint of a step.
+
+    Raises: InputError if it cannot be, which names the one of step `last` as the last whole one.
+    """
+    try:
+        saver.save(session, str(folder / PREFIX), step, write_meta_graph=False)
+    except (tf.errors.OpError, OSError, ValueError) as error:
+        raise checks.InputError(
+            f'checkpoint of step {step} cannot be written to {folder} ({reason(error)}); '
+            f'the last whole one is of step {last}'
+        ) from None
 
 
 def reason(error: Exception) -> str:
@@ -78,41 +100,80 @@ def transfer(
     Raises: UsageError for a malformed pair, InputError if `path` cannot be read or nothing fits.
     """
     pairs = [_pair(text) for text in scope_map]
-    values = {_renamed(name, pairs): value for name, value in _read(path)}
+    with _refusing(path):
+        held = _arrays(path) if path.endswith('.npz') else _checkpoint(path)
+    found = {_renamed(name, pairs): name for name in held.shapes}
     restored, new = [], []
     for variable in variables:
-        value = values.get(variable.op.name)
-        if value is not None and variable.shape.is_compatible_with(value.shape):
+        name = found.get(variable.op.name)
+        # What does not fit is not read, however large a file says that it is.
+        if name is not None and variable.shape.is_compatible_with(held.shapes[name]):
+            with _refusing(path):
+                value = held.read(name).astype(variable.dtype.base_dtype.as_numpy_dtype)
             if session:
-                variable.load(value.astype(variable.dtype.base_dtype.as_numpy_dtype), session)
+                variable.load(value, session)
             restored.append(variable.op.name)
         else:
             new.append(variable.op.name)
     if not restored:
         raise checks.InputError(
             f'--restore_from {path} has no variable of the name and shape of any of this model; '
-            f'it holds {", ".join(sorted(values)[:8])}'
+            f'it holds {", ".join(sorted(found)[:8])}'
         )
-    return Restored(restored, new, sorted(set(values) - set(restored)))
+    return Restored(restored, new, sorted(set(found) - set(restored)))
 
 
-def _read(path: str) -> Iterator[tuple[str, np.ndarray]]:
-    if path.endswith('.npz'):
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                yield from [(name, file[name]) for name in file.files]
-        except Exception as error:  # damaged bytes draw nearly anything from zipfile and numpy
-            raise checks.InputError(f'--restore_from {path} cannot be read: {error}') from None
-        return
-    folder = pathlib.Path(path)
-    found = newest_first(folder) if folder.is_dir() else []
+class _Held(NamedTuple):
+    """What a file holds."""
+
+    shapes: Mapping[str, Sequence[int]]
+    read: Callable[[str], np.ndarray]
+
+
+@contextlib.contextmanager
+def _refusing(path: str) -> Iterator[None]:
+    what = 'cannot be read' if path.endswith('.npz') else 'is no checkpoint, run or .npz'
     try:
-        reader = tf.train.load_checkpoint(found[0][1] if found else path)
-        yield from [(name, reader.get_tensor(name)) for name in reader.get_variable_to_shape_map()]
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
-        raise checks.InputError(
-            f'--restore_from {path} is no checkpoint, run or .npz: {reason(error)}'
-        ) from None
+        yield
+    except Exception as error:  # damaged bytes draw nearly anything from zipfile and TensorFlow
+        raise checks.InputError(f'--restore_from {path} {what}: {reason(error)}') from None
+
+
+def _arrays(path: str) -> _Held:
+    shapes = {}
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            with archive.open(info) as member, warnings.catch_warnings():
+                warnings.simplefilter('ignore')  # of headers that Python 2 wrote
+                version = np.lib.format.read_magic(member)
+                if version != (1, 0):  # (2, 0) may declare a header of 4 GB
+                    raise ValueError(f'{info.filename} is .npy version {version}, not (1, 0)')
+                shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+            if dtype.kind not in 'biuf':
+                raise ValueError(f'{info.filename} holds {dtype}; it must hold numbers')
+            shapes[info.filename.removesuffix('.npy')] = shape
+
+    def read(name: str) -> np.ndarray:
+        with zipfile.ZipFile(path) as archive, archive.open(f'{name}.npy') as member:
+            return np.lib.format.read_array(member, allow_pickle=False)
+
+    return _Held(shapes, read)
+
+
+def _checkpoint(path: str) -> _Held:
+    folder = pathlib.Path(path)
+    if folder.is_dir():
+        path = newest_first(folder)[0][1] if newest_first(folder) else _named(folder)
+    reader = tf.train.load_checkpoint(path)
+    return _Held(reader.get_variable_to_shape_map(), reader.get_tensor)
+
+
+def _named(folder: pathlib.Path) -> str:
+    """What the file `checkpoint` names, in the same folder wherever that was moved to."""
+    state = tf.train.get_checkpoint_state(str(folder))
+    if state is None or not state.model_checkpoint_path:
+        raise ValueError('its file `checkpoint` names none')
+    return str(folder / pathlib.PurePath(state.model_checkpoint_path).name)
 
 
 def _pair(text: str) -> tuple[str, str]:

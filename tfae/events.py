@@ -7,12 +7,16 @@ caller, and two programs that begin in the same second would share its file.
 import contextlib
 import os
 import pathlib
+import re
 import socket
 import time
 
 import tensorflow.compat.v1 as tf
 
 from tfae import checkpoints, checks
+
+_PREFIX = 'events.out.tfevents.'
+_NAME = re.compile(rf'{re.escape(_PREFIX)}([0-9]{{1,10}})\.')
 
 
 class EventFile:
@@ -23,8 +27,11 @@ class EventFile:
 
         Without a graph it forgets nothing.
         """
-        now = int(time.time())
-        self._path = folder / f'events.out.tfevents.{now}.{socket.gethostname()}.{os.getpid()}'
+        # TensorBoard reads the files in the order of their names: a clock that was set back, or
+        # another program in the same second, must not bring this one before the older ones.
+        begun = [int(m[1]) for m in map(_NAME.match, (path.name for path in folder.iterdir())) if m]
+        now = max(int(time.time()), *(second + 1 for second in begun), 0)
+        self._path = folder / f'{_PREFIX}{now}.{socket.gethostname()}.{os.getpid()}'
         with self._refusing():
             self._file = tf.io.TFRecordWriter(str(self._path))
         self._add(tf.Event(file_version='brain.Event:2'))

@@ -76,6 +76,14 @@ class Experiment:
         names = ('family', 'data', 'training', 'schedule')
         return {name: getattr(self, name) for name in names}
 
+    def hparams(self) -> dict[str, Any]:
+        """Every flag that decides what the run computes."""
+        return {'model': self.model} | {
+            name: config.text(value) if isinstance(value, list) else value
+            for part in self.parts().values()
+            for name, value in config.to_dict(part).items()
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """The content of config.json."""
         parts = {**self.parts(), 'signature': self.signature}

@@ -1,7 +1,8 @@
 """A run is a folder; this file is all that knows what lies in it.
 
     config.json       what was asked for, the versions, what the data set is
-    metrics.jsonl     one JSON object a line: step, phase, epoch and every mean over that epoch
+    metrics.jsonl     one JSON object a line: step, phase, epoch, every mean over that epoch and,
+                      last, the CRC-32 of the line up to the comma before it
     model-<step>.*    TensorFlow checkpoints, the newest few; `checkpoint` names the newest
     best/             the checkpoint of least validation loss
     events.*          TensorBoard
@@ -16,6 +17,7 @@ import fcntl
 import json
 import os
 import pathlib
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +30,8 @@ METRICS = 'metrics.jsonl'
 LOCK = 'lock'
 BEST = 'best'
 FIGURES = 'figures'
+
+_SUM = ', "crc32": "'
 
 
 class Folder:
@@ -91,29 +95,47 @@ class Folder:
             raise checks.InputError(
                 f'--logdir {self.path} holds no run: there is no {CONFIG} in it'
             ) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise checks.InputError(f'{path} cannot be read: {error}') from None
         return Experiment.from_dict(content, str(path))
 
     def append_metrics(self, record: dict[str, Any]) -> None:
         """Adds one line to metrics.jsonl."""
         with (self.path / METRICS).open('a') as file:
-            file.write(json.dumps(record) + '\n')
+            file.write(_line(record))
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl; one that a kill cut short is left out."""
+        """The lines of metrics.jsonl; those that are cut short or not as written are left out."""
         path = self.path / METRICS
-        records = []
-        for line in path.read_text(errors='replace').splitlines() if path.exists() else []:
-            with contextlib.suppress(ValueError):
-                records.append(json.loads(line))
-        return [r for r in records if isinstance(r, dict) and isinstance(r.get('step'), int)]
+        lines = path.read_text(errors='replace').split('\n') if path.exists() else []
+        summed = any(_SUM in line for line in lines)  # older runs have no sums
+        records = [_record(line, summed) for line in lines]
+        return [record for record in records if record is not None]
 
     def rewind_metrics(self, step: int) -> list[dict[str, Any]]:
         """Drops what was recorded after `step`, which a resumed run will record again."""
         records = [record for record in self.metrics() if record['step'] <= step]
-        text = ''.join(json.dumps(record) + '\n' for record in records)
+        text = ''.join(map(_line, records))
         path = self.path / METRICS
         if not path.exists() or path.read_bytes() != text.encode():
             write_text(path, text)
         return records
+
+
+def _line(record: dict[str, Any]) -> str:
+    """A record as a line that ends with the CRC-32 of what stands before it."""
+    text = json.dumps(record)[:-1]
+    return f'{text}{_SUM}{zlib.crc32(text.encode()):08x}"}}\n'
+
+
+def _record(line: str, summed: bool) -> dict[str, Any] | None:
+    """The record of a line, without its sum; None if it is not as it was written."""
+    text, _, end = line.rpartition(_SUM)
+    if summed and end != f'{zlib.crc32(text.encode()):08x}"}}':
+        return None
+    try:
+        record = json.loads(f'{text}}}' if summed else line)
+    except (ValueError, RecursionError):
+        return None
+    sound = isinstance(record, dict) and type(record.get('step')) is int
+    return record if sound and isinstance(record.get('phase', ''), str) else None

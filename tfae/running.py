@@ -60,8 +60,8 @@ def fit(
     settings = experiment.training
     if known is None and settings.restore_from:
         # What cannot be restored must not leave a run behind.
-        variables, scopes = built.model_variables, settings.restore_map
-        checkpoints.transfer(None, variables, settings.restore_from, scopes)
+        what = (settings.restore_from, settings.restore_map)
+        checkpoints.transfer(None, built.model_variables, *what)
     folder.create()
     with folder.locked(), _session(built, watch or Config(), members) as session:
         if known is None:
@@ -97,8 +97,7 @@ def _follow(experiment: Experiment, watch: Config, members: cluster.Members, tea
         follower = Follower(built, session, team)
         with _losing(team, follower.interrupt), streaming.blaming(built.source):
             known = Experiment.from_dict(follower.begin(), 'the configuration of the chief')
-            differences = known.differences(experiment)
-            if differences:
+            if differences := known.differences(experiment):
                 raise checks.UsageError(
                     f'{members} has other flags than the chief: {"; ".join(differences)}'
                 )

@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae import checkpoints, checks, collective, config, data, graph, names, schedule, summaries
+from tfae import (
+    checkpoints,
+    checks,
+    collective,
+    data,
+    graph,
+    names,
+    resuming,
+    schedule,
+    summaries,
+)
 from tfae.data import pipeline
 from tfae.events import EventFile
 from tfae.experiment import Experiment
@@ -69,7 +79,7 @@ class Trainer:
             self._say_finished()
             return 0
         self._events = EventFile(self._folder.path, self._built.graph, self._step)
-        self._events.add(summaries.hparams(self._hparams()), self._step)
+        self._events.add(summaries.hparams(self._experiment.hparams()), self._step)
         self._progress = Progress(self._step, self._phases[-1].stop, self._batch_size)
         try:
             with self.interrupt:
@@ -84,7 +94,8 @@ class Trainer:
     def _begin(self) -> None:
         """Restores the newest checkpoint, or begins at step 0."""
         path = self._folder.path
-        step = checkpoints.restore_newest(self._saver, self._session, path, print)
+        ours = (self._saver, self._session, self._folder)
+        step = resuming.restore(*ours, self._phases, self._batch_size)
         self._step = step or 0
         self._records = self._folder.rewind_metrics(self._step)
         if step is not None:
@@ -214,7 +225,7 @@ class Trainer:
     def _validated(self) -> list[dict[str, Any]]:
         """Records of the last phase that hold a validation loss."""
         last = self._phases[-1].name
-        return [r for r in self._records if r['phase'] == last and _VALIDATION_LOSS in r]
+        return [r for r in self._records if r.get('phase') == last and _VALIDATION_LOSS in r]
 
     def _keep_if_best(self) -> None:
         found = [record[_VALIDATION_LOSS] for record in self._validated()]
@@ -242,14 +253,7 @@ class Trainer:
         self._saved_step, self._saved_at = self._step, time.monotonic()
 
     def _write(self, saver: tf.train.Saver, path: pathlib.Path) -> None:
-        prefix = str(path / checkpoints.PREFIX)
-        try:
-            saver.save(self._session, prefix, self._step, write_meta_graph=False)
-        except (tf.errors.OpError, OSError, ValueError) as error:
-            raise checks.InputError(
-                f'checkpoint of step {self._step} cannot be written to {path} '
-                f'({checkpoints.reason(error)}); the last whole one is of step {self._saved_step}'
-            ) from None
+        checkpoints.write(saver, self._session, path, self._step, self._saved_step)
 
     def _refuse_not_finite(self, program: schedule.Program) -> None:
         """Names what is not finite; the checkpoints stay as they are, all of them finite."""
@@ -289,12 +293,3 @@ class Trainer:
         stop = self._phases[-1].stop
         early = f', early: no lower {_VALIDATION_LOSS}' if self._step < stop else ''
         print(f'finished at step {self._step:,} of {stop:,}{early}; run in {self._folder.path}')
-
-    def _hparams(self) -> dict[str, Any]:
-        """Every flag that decides what the run computes."""
-        parts = self._experiment.parts().values()
-        return {'model': self._experiment.model} | {
-            name: config.text(value) if isinstance(value, list) else value
-            for part in parts
-            for name, value in config.to_dict(part).items()
-        }

@@ -1,5 +1,6 @@
 """Folders of pictures become shards, and shards are held to what was written."""
 
+import hashlib
 import json
 import os
 import pathlib
@@ -192,6 +193,40 @@ def test_shards_that_are_cut_missing_or_without_their_tables_are_named(shards):
     assert f'{paths[2].with_suffix(".json").name} is not as it was written' in out
 
 
+def hostile(**shard):
+    sums = {'sha256': '', 'table_sha256': ''}
+    line = {'file': 'a.tfrecord', 'examples': 1, 'bytes': 9, **sums, **shard}
+    return json.dumps({'version': 1, 'classes': [], 'shards': [line]})
+
+
+@pytest.mark.parametrize(
+    'name, value, text',
+    [
+        ('offsets', -1, 'offsets are not as `tfae convert` writes them'),
+        ('offsets', 10**9, 'offsets are not as'),
+        ('lengths', 2**70, 'lengths are not as'),
+        ('lengths', '9', 'lengths are not as'),
+        ('labels', 77, 'labels are not as'),
+        ('sizes', [0, 4], 'sizes are not as'),
+        ('sizes', 4, 'sizes are not as'),
+        ('names', None, 'names are not as'),
+        ('jpeg', 'yes', 'jpeg are not as'),
+        (None, None, 'its columns are no lists of one length'),
+    ],
+)
+def test_a_table_that_was_forged_with_its_sum_is_refused(shards, name, value, text):
+    path = shards / 'pictures-00000-of-00003.json'
+    table = json.loads(path.read_text())
+    for column in [name or 'names']:
+        table[column] = table[column][:-1] + ([value] if name else [])
+    path.write_text(json.dumps(table))
+    index = json.loads((shards / 'index.json').read_text())
+    index['shards'][0]['table_sha256'] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (shards / 'index.json').write_text(json.dumps(index))
+    with pytest.raises(checks.InputError, match=text):
+        load('records', shards)
+
+
 @pytest.mark.parametrize(
     'content, text',
     [
@@ -200,6 +235,12 @@ def test_shards_that_are_cut_missing_or_without_their_tables_are_named(shards):
         ('{"version": 1}', 'index.json is no index of shards: '),
         ('{"version": 7}', 'index.json is of version 7, not 1'),
         ('{"version": 1, "shards": [], "classes": []}', 'index.json names no shard'),
+        ('{"version": 1, "shards": [], "classes": [3]}', 'index.json: its classes are no texts'),
+        ('[' * 10_000, 'index.json is no index of shards: RecursionError'),
+        (hostile(file='../a.tfrecord'), "names the shard '../a.tfrecord'; it must be a .tfrecord"),
+        (hostile(file='/etc/passwd'), "names the shard '/etc/passwd'; it must be a .tfrecord in"),
+        (hostile(file=None), 'names the shard None; it must be a .tfrecord in the same folder'),
+        (hostile(bytes='9'), "shard 'a.tfrecord' lacks lengths or sums"),
     ],
 )
 def test_a_folder_without_an_index_is_refused(tmp_path, content, text):

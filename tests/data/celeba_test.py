@@ -47,6 +47,14 @@ def test_a_line_that_is_none_is_named(celeba, line):
         load(celeba)
 
 
+def test_a_table_that_is_no_text_is_named(celeba):
+    (celeba / 'list_eval_partition.txt').write_bytes(b'00000.jpg 0\n\xff\xfe 1\n')
+    with pytest.raises(
+        checks.InputError, match='list_eval_partition.txt is no text: .utf-8. codec'
+    ):
+        load(celeba)
+
+
 def test_fairface_has_no_classes_and_is_cut_by_names(tmp_path):
     for part in ('train', 'val'):
         pictures.fill(tmp_path / part, 20)

@@ -14,6 +14,7 @@ from tfae.reference_run import Reference
 
 T = TypeVar('T')
 
+_LONGEST_NAME = 100  # of a flag
 _RECIPES = pathlib.Path(__file__).parents[1] / 'recipes'
 
 
@@ -82,6 +83,8 @@ def parse(
         sys.exit(0)
     values.set_gnu_getopt(bool(takes))  # flags may stand behind words
     try:
+        argv = values.read_flags_from_files(argv, force_gnu=bool(takes))
+        _refuse_long_names(verb, argv)
         rest = values([verb, *argv])[1:]
     except flags.UnrecognizedFlagError as error:
         near = checks.nearest(error.flagname, values)
@@ -92,13 +95,20 @@ def parse(
     except flags.IllegalFlagValueError as error:
         # absl puts its own `flag --name=value: ` before a message that names them already.
         raise checks.UsageError(str(error).partition(': ')[2] or str(error)) from None
-    except flags.Error as error:
+    except (flags.Error, UnicodeDecodeError) as error:
         raise checks.UsageError(f'tfae {verb}: {error}') from None
     if rest and not takes:
         raise checks.UsageError(f'tfae {verb}: {rest[0]!r} is no flag; flags are --name=value')
     if takes and not rest:
         raise checks.UsageError(f'tfae {verb} needs {takes} behind its flags')
     return rest
+
+
+def _refuse_long_names(verb: str, argv: Iterable[str]) -> None:
+    """Absl looks for the names nearest to an unknown one, in ever deeper calls if that is long."""
+    for name in (word.partition('=')[0] for word in argv):
+        if name.startswith('-') and len(name) > _LONGEST_NAME:
+            raise checks.UsageError(f'tfae {verb} has no flag {name[:40]}...')
 
 
 def read(verb: str, doc: str | None, kind: type[T], argv: Iterable[str]) -> T:
@@ -253,7 +263,7 @@ def peek(argv: Iterable[str], *names: str) -> dict[str, str]:
         flags.DEFINE_string(name, '', '', values)
     try:
         values(['tfae', *argv], known_only=True)
-    except flags.Error as error:
+    except (flags.Error, UnicodeDecodeError) as error:
         raise checks.UsageError(str(error)) from None
     return {name: str(values[name].value) for name in names}
 

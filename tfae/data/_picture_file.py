@@ -6,6 +6,7 @@ their side) become a PNG of their pixels first.
 """
 
 import io
+import logging
 import pathlib
 import warnings
 from typing import NamedTuple
@@ -27,6 +28,11 @@ _FORMAT_OF = {'.jpg': 'JPEG', '.jpeg': 'JPEG', '.png': 'PNG', '.bmp': 'BMP'}
 _FORMAT_OF |= dict.fromkeys(('.pgm', '.ppm', '.pnm'), 'PPM')
 _DEPTH_AT = 24  # place of the bits a channel in a PNG
 _ENDS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND'}
+
+# Pillow warns of tags that it skips and of sizes that are refused here, and names no file. For all
+# threads, since what `warnings.catch_warnings` does in one of them another may undo.
+warnings.filterwarnings('ignore', module=r'PIL\.')
+logging.getLogger('PIL').setLevel(logging.CRITICAL)
 
 
 class Header(NamedTuple):
@@ -84,7 +90,7 @@ def eight_bits(content: bytes, who: str) -> Image.Image:
             if upright.mode.startswith('I'):  # 16 bits; pillow's own conversion would clip them
                 return Image.fromarray((np.asarray(upright, np.int64) >> 8).astype(np.uint8))
             return upright.convert('L' if found.grey else 'RGB')
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # damaged bytes draw nearly anything from pillow
         raise checks.InputError(f'{who} cannot be decoded: {error}') from None
 
 
@@ -103,17 +109,16 @@ def _header(file, who: str) -> Header:
         raise checks.InputError(f'{who} is empty')
     file.seek(0)
     try:
-        with warnings.catch_warnings():
-            # Between pillow's bound, where it warns, and twice that, where it raises.
-            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-            picture = Image.open(file, formats=_SEEN)
+        picture = Image.open(file, formats=_SEEN)
+        _refuse(picture, who)
+        orientation = _orientation(picture)
+    except checks.InputError:
+        raise
     except Image.DecompressionBombError:
         raise checks.InputError(f'{who} has more than {_MOST_PIXELS:,} pixels') from None
-    except (OSError, SyntaxError, ValueError):
+    except Exception:  # damaged bytes draw nearly anything from pillow
         raise checks.InputError(f'{who} is no picture') from None
-    _refuse(picture, who)
     kind = form_of(picture)
-    orientation = _orientation(picture)
     file.seek(max(0, size - _TAIL))
     if _ENDS.get(kind, b'') not in file.read():
         raise checks.InputError(f'{who} is cut short: the end of its {kind} is missing')

@@ -151,7 +151,7 @@ def decoded(content: bytes, form: Form, who: str) -> np.ndarray:
             if ratio > 1:
                 picture.draft(mode, (picture.width // ratio, picture.height // ratio))
             made = picture.convert(mode)
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # damaged bytes draw nearly anything from pillow
         raise checks.InputError(f'{who} cannot be decoded: {error}') from None
     if form.crop:
         height, width = form.cropped(ratio) or (0, 0)

@@ -15,7 +15,7 @@ import json
 import os
 import pathlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -103,13 +103,18 @@ def read_index(folder: pathlib.Path) -> Index:
     try:
         content = json.loads(path.read_bytes())
         if content['version'] != VERSION:
-            raise checks.InputError(f'{path} is of version {content["version"]}, not {VERSION}')
+            raise checks.InputError(f'{path} is of version {content["version"]!r}, not {VERSION}')
         shards = tuple(Shard(**line) for line in content['shards'])
-        return Index(folder, tuple(content['classes']), shards)
-    except (ValueError, KeyError, TypeError) as error:
-        if isinstance(error, checks.InputError):
-            raise
+        classes = tuple(content['classes'])
+    except checks.InputError:
+        raise
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise checks.InputError(f'{path} is no index of shards: {error!r}') from None
+    if not all(isinstance(name, str) for name in classes):
+        raise checks.InputError(f'{path}: its classes are no texts')
+    for shard in shards:
+        _check_shard(path, shard)
+    return Index(folder, classes, shards)
 
 
 def read_tables(index: Index) -> list[dict[str, list]]:
@@ -125,7 +130,7 @@ def read_tables(index: Index) -> list[dict[str, list]]:
         content = _read(table_of(path))
         if hashlib.sha256(content).hexdigest() != shard.table_sha256:
             raise checks.InputError(f'{table_of(path)} is not as it was written')
-        tables.append(json.loads(content))
+        tables.append(_table(table_of(path), content, shard, len(index.class_names)))
     return tables
 
 
@@ -144,7 +149,7 @@ def problem(index: Index, shard: Shard) -> str:
         return f'{table} is not as it was written'
     if sha256(path) == shard.sha256:
         return ''
-    rows = json.loads(table.read_bytes())
+    rows = _table(table, table.read_bytes(), shard, len(index.class_names))
     with path.open('rb') as file:
         for name, offset, length, crc32 in zip(
             *(rows[key] for key in ('names', 'offsets', 'lengths', 'crc32')), strict=True
@@ -173,6 +178,8 @@ def open_pictures(folder: pathlib.Path, flags: Any) -> tuple[_pictures.Files, _p
     if not index.shards:
         raise checks.InputError(f'{folder / INDEX} names no shard')
     tables = read_tables(index)
+    if not any(table['names'] for table in tables):
+        raise checks.InputError(f'{folder / INDEX}: its shards hold no picture')
     files = ShardFiles(index, tables)
     form = _pictures.form(
         column(tables, 'sizes', np.int32),
@@ -184,6 +191,54 @@ def open_pictures(folder: pathlib.Path, flags: Any) -> tuple[_pictures.Files, _p
     labels = column(tables, 'labels', np.int64) if index.class_names else None
     parts = column(tables, 'parts', np.int64)
     return files, form, {'parts': parts, 'labels': labels, 'classes': index.class_names}
+
+
+def _check_shard(path: pathlib.Path, shard: Shard) -> None:
+    """Refuses a line of the index that names no file of its folder, or no lengths and sums."""
+    name = shard.file
+    if not isinstance(name, str) or pathlib.PurePath(name).name != name or name[-9:] != '.tfrecord':
+        raise checks.InputError(
+            f'{path} names the shard {name!r}; it must be a .tfrecord in the same folder'
+        )
+    sums = (shard.sha256, shard.table_sha256)
+    if not _within((shard.examples, shard.bytes), 0, 2**62) or not _all(str, sums):
+        raise checks.InputError(f'{path}: shard {name!r} lacks lengths or sums')
+
+
+def _table(path: pathlib.Path, content: bytes, shard: Shard, classes: int) -> dict[str, list]:
+    """The table of a shard, a hostile one's too: its rows lie within the shard."""
+    try:
+        rows = json.loads(content)
+        columns = {name: rows[name] for name in COLUMNS}
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise checks.InputError(f'{path} is no table of pictures: {error!r}') from None
+    if not _all(list, columns.values()) or len({len(c) for c in columns.values()}) > 1:
+        raise checks.InputError(f'{path}: its columns are no lists of one length')
+    sizes = columns['sizes']
+    sound = {
+        'names': _all(str, columns['names']),
+        'parts': _within(columns['parts'], 0, 1),
+        'labels': _within(columns['labels'], -1, max(classes, 1) - 1),
+        'offsets': _within(columns['offsets'], 0, shard.bytes),
+        'lengths': _within(columns['lengths'], 0, shard.bytes),
+        'crc32': _within(columns['crc32'], 0, 2**32 - 1),
+        'sizes': _all(list, sizes) and all(len(s) == 2 and _within(s, 1, 2**16) for s in sizes),
+        'grey': _all(bool, columns['grey']),
+        'jpeg': _all(bool, columns['jpeg']),
+    }
+    wrong = [name for name in COLUMNS if not sound[name]]
+    if wrong:
+        raise checks.InputError(f'{path}: {", ".join(wrong)} are not as `tfae convert` writes them')
+    return columns
+
+
+def _all(kind: type, values: Iterable[Any]) -> bool:
+    return all(isinstance(value, kind) for value in values)
+
+
+def _within(values: Iterable[Any], low: int, high: int) -> bool:
+    """Whether these are whole numbers from `low` to `high`."""
+    return all(type(value) is int and low <= value <= high for value in values)
 
 
 def _length_problem(path: pathlib.Path, shard: Shard) -> str:

@@ -107,31 +107,38 @@ def _write_records(plan: Plan, path: pathlib.Path, table: dict[str, Any]) -> Non
     # Here, because it takes seconds, and a shard that is there needs none.
     import tensorflow.compat.v1 as tf
 
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for i, name in enumerate(plan.names):
-            try:
-                content, found, remark = converted(plan, name)
-            except checks.InputError as error:
-                if not plan.skip_corrupt:
-                    raise
-                table['skipped'].append(str(error))
-                continue
-            table['remarks'] += [remark] * bool(remark)
-            record = _record(tf, name, content, None if plan.labels is None else plan.labels[i])
-            writer.write(record)
-            row = {
-                'names': name,
-                'parts': plan.parts[i],
-                'labels': -1 if plan.labels is None else plan.labels[i],
-                'offsets': record.index(content),  # within the record, for now
-                'lengths': len(content),
-                'crc32': zlib.crc32(content),
-                'sizes': [found.height, found.width],
-                'grey': found.grey,
-                'jpeg': found.format == 'JPEG',
-            }
-            for key, value in row.items():
-                table[key].append(value)
+    try:
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            _add_records(tf, writer, plan, table)
+    except tf.errors.OpError as error:  # the disk is full
+        raise checks.InputError(f'{plan.path} cannot be written: {error.message}') from None
+
+
+def _add_records(tf: Any, writer: Any, plan: Plan, table: dict[str, Any]) -> None:
+    for i, name in enumerate(plan.names):
+        try:
+            content, found, remark = converted(plan, name)
+        except checks.InputError as error:
+            if not plan.skip_corrupt:
+                raise
+            table['skipped'].append(str(error))
+            continue
+        table['remarks'] += [remark] * bool(remark)
+        record = _record(tf, name, content, None if plan.labels is None else plan.labels[i])
+        writer.write(record)
+        row = {
+            'names': name,
+            'parts': plan.parts[i],
+            'labels': -1 if plan.labels is None else plan.labels[i],
+            'offsets': record.index(content),  # within the record, for now
+            'lengths': len(content),
+            'crc32': zlib.crc32(content),
+            'sizes': [found.height, found.width],
+            'grey': found.grey,
+            'jpeg': found.format == 'JPEG',
+        }
+        for key, value in row.items():
+            table[key].append(value)
 
 
 def _record(tf: Any, name: str, content: bytes, label: int | None) -> bytes:

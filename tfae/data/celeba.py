@@ -52,13 +52,16 @@ def listed(folder: pathlib.Path) -> _folder.Listing:
 
 def _partition(path: pathlib.Path) -> dict[str, int]:
     part: dict[str, int] = {}
-    with path.open(encoding='utf-8-sig') as file:
-        for number, line in enumerate(file, 1):
-            name, _, word = line.strip().rpartition(' ')
-            if word not in ('0', '1', '2') or not name or name.strip() in part:
-                raise checks.InputError(
-                    f'{path}, line {number}: is {line.strip()!r}; it must be the name of a picture '
-                    f'that has no line yet, and 0, 1 or 2'
-                )
-            part[name.strip()] = int(word)
+    try:
+        lines = path.read_text(encoding='utf-8-sig').splitlines()
+    except UnicodeDecodeError as error:
+        raise checks.InputError(f'{path} is no text: {error}') from None
+    for number, line in enumerate(lines, 1):
+        name, _, word = line.strip().rpartition(' ')
+        if word not in ('0', '1', '2') or not name or name.strip() in part:
+            raise checks.InputError(
+                f'{path}, line {number}: is {line.strip()!r}; it must be the name of a picture '
+                f'that has no line yet, and 0, 1 or 2'
+            )
+        part[name.strip()] = int(word)
     return part

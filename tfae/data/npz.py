@@ -12,6 +12,7 @@ uint8 counts 1/255, and so do wider integers, which must fit into uint8; floats 
 
 import math
 import pathlib
+import warnings
 import zipfile
 
 import numpy as np
@@ -147,18 +148,23 @@ def _read(path: pathlib.Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -
             f'{who}: its header declares {dtype} {shape}, {wanted} bytes, the file holds '
             f'{info.file_size}; it must hold exactly those'
         )
-    with archive.open(info) as member:
+    with archive.open(info) as member, warnings.catch_warnings():
+        warnings.simplefilter('ignore')
         return np.lib.format.read_array(member, allow_pickle=False)
 
 
 def _read_header(who: str, member) -> tuple[tuple[int, ...], np.dtype]:
     version = np.lib.format.read_magic(member)
-    if version == (1, 0):
-        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
-    elif version == (2, 0):
-        shape, _, dtype = np.lib.format.read_array_header_2_0(member)
-    else:  # (3, 0) is for field names outside of Latin-1, and a record is no picture
-        raise checks.InputError(f'{who}: is .npy version {version}; it must be (1, 0) or (2, 0)')
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # of headers that Python 2 wrote, or that are damaged
+        if version == (1, 0):
+            shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+        elif version == (2, 0):
+            shape, _, dtype = np.lib.format.read_array_header_2_0(member)
+        else:  # (3, 0) is for field names outside of Latin-1, and a record is no picture
+            raise checks.InputError(
+                f'{who}: is .npy version {version}; it must be (1, 0) or (2, 0)'
+            )
     return shape, dtype
 
 

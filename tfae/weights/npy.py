@@ -6,6 +6,7 @@
 
 import math
 import pathlib
+import warnings
 import zipfile
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -105,7 +106,9 @@ def _header(who: str, file: BinaryIO) -> tuple[Header, bool]:
         version = np.lib.format.read_magic(file)
         if version != (1, 0):  # (2, 0) may declare a header of 4 GB
             raise checks.InputError(f'{who}: is .npy version {version}; it must be (1, 0)')
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # of headers that Python 2 wrote, or damaged ones
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
     except checks.InputError:
         raise
     except Exception as error:
