@@ -244,8 +244,7 @@ def _session(
         intra_op_parallelism_threads=watch.intra_op_threads or intra,
     )
     server = _server(settings, members) if members else None
-    target = server.target if server else ''
-    session = tf.Session(target, graph=built.graph, config=settings)
+    session = tf.Session(server.target if server else '', graph=built.graph, config=settings)
     lost = False
     try:
         with session.as_default(), built.graph.as_default():
@@ -277,7 +276,8 @@ def _threads(graph: tf.Graph) -> tuple[int, int]:
     own cores and independent ones run side by side; large ones are worth splitting, since those of
     the forward pass wait for each other; convolutions use every core by themselves.
     """
-    cores = len(os.sched_getaffinity(0))
+    mine = getattr(os, 'sched_getaffinity', lambda _: range(os.cpu_count() or 1))  # not on macOS
+    cores = len(mine(0))
     operations = graph.get_operations()
     if any('Conv2D' in op.type for op in operations):
         return 0, 0
