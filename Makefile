@@ -13,7 +13,7 @@ CPP = $(wildcard ops/*.cc ops/*.h ops/*.cu tests/*.cc tests/*.h tools/bench/*.cu
 DEMO := runs/demo
 
 .DEFAULT_GOAL := install
-.PHONY: install demo test test-slow bazel-test check format bench recipes faults fuzz tensorboard clean
+.PHONY: install demo test test-slow bazel-test check format bench recipes faults fuzz matrix tensorboard clean
 
 install: $(INSTALLED) $(LIBRARY)
 
@@ -72,6 +72,10 @@ faults: install
 
 fuzz: install
 	$(BIN)/python tools/fuzz.py --cases=1000000
+
+# Every version of TensorFlow in an environment of its own, which takes an hour.
+matrix: install
+	$(BIN)/python tools/matrix.py
 
 tensorboard: install
 	$(BIN)/tensorboard --logdir runs --host localhost

@@ -1,0 +1,102 @@
+r"""Runs the tests under several versions of TensorFlow and of Python, each in an environment anew.
+
+    python tools/matrix.py [--tensorflow=2.16,2.21] [--python=python3.11] [--tests=tests] \
+        [--output=runs/matrix]
+
+Each environment holds a copy of what is committed, installed from nothing, with the op compiled
+against its TensorFlow; it is removed behind its tests. `--tests` names what is run, by default a
+share that builds, trains, resumes, exports and looks into every family. Prints a table and writes
+it as Markdown; exits with 1 where a test fails. An interpreter that is not there is left out, and
+said so. Needs a package index.
+"""
+
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from absl import app, flags
+
+ROOT = pathlib.Path(__file__).parents[1]
+_TENSORFLOW = flags.DEFINE_list(
+    'tensorflow', ['2.16', '2.17', '2.18', '2.19', '2.20', '2.21'], 'Versions, the oldest first.'
+)
+_PYTHON = flags.DEFINE_list(
+    'python', ['python3.10', 'python3.11', 'python3.12', 'python3.13'], 'Interpreters.'
+)
+_TESTS = flags.DEFINE_list(
+    'tests',
+    [
+        'tests/subpixel_test.py',
+        'tests/op_library_test.py',
+        'tests/layers_test.py',
+        'tests/layers',
+        'tests/models/contract_test.py',
+        'tests/resume_test.py',
+        'tests/export_test.py',
+        'tests/commands/families_test.py',
+    ],
+    'What is run.',
+)
+_OUTPUT = flags.DEFINE_string('output', 'runs/matrix', 'Folder for the table and the logs.')
+
+_VERSIONS = """
+import platform, tensorflow, numpy
+from tfae import op_library
+print(platform.python_version(), tensorflow.__version__, numpy.__version__, 'yes' if op_library.load()[0] else 'no')
+"""
+
+
+def main(_):
+    """Prints the table and writes it; returns 1 if a test failed."""
+    output = ROOT / _OUTPUT.value
+    output.mkdir(parents=True, exist_ok=True)
+    lines = [
+        '| Python | TensorFlow | numpy | compiled op | passed | failed | skipped |',
+        '| --- | --- | --- | --- | --- | --- | --- |',
+    ]
+    failed = False
+    for python in _PYTHON.value:
+        if not shutil.which(python):
+            print(f'{python} is not there: left out')
+            continue
+        for version in _TENSORFLOW.value:
+            cells, well = tried(python, version, output / f'{python}_{version}.log')
+            failed |= not well
+            lines.append(f'| {" | ".join(cells)} |')
+            print(lines[-1], flush=True)
+    (output / 'matrix.md').write_text('\n'.join(lines) + '\n')
+    print('\n'.join(lines))
+    return int(failed)
+
+
+def tried(python, version, log):
+    """The cells of one environment, and whether every test passed."""
+    with tempfile.TemporaryDirectory() as folder, log.open('w') as file:
+
+        def run(*words, **more):
+            return subprocess.run(words, cwd=tree, text=True, stderr=file, **more)
+
+        tree = pathlib.Path(folder, 'tfae')
+        subprocess.run(['git', 'clone', '-q', str(ROOT), str(tree)], check=True)
+        run(python, '-m', 'venv', '.venv', check=True)
+        inside = str(tree / '.venv' / 'bin' / 'python')
+        wanted = f'tensorflow=={version}.*'
+        install = (inside, '-m', 'pip', 'install', '-q', wanted, '-e', '.[test]')
+        if run(*install, stdout=file).returncode:
+            return [python, version, '', '', 'no installation', '', ''], False
+        run(inside, 'ops/build.py', stdout=file)
+        seen = run(inside, '-c', _VERSIONS, stdout=subprocess.PIPE).stdout
+        found = seen.split(maxsplit=3) or [python, version, '', 'cannot be imported']
+        argv = (inside, '-m', 'pytest', '-q', '-n', 'auto', '--dist', 'loadfile', *_TESTS.value)
+        done = run(*argv, stdout=subprocess.PIPE)
+        file.write(done.stdout)
+    last = done.stdout.splitlines()[-1] if done.stdout else ''
+    counts = [re.search(rf'(\d+) {word}', last) for word in ('passed', 'failed', 'skipped')]
+    return [*map(str.strip, found), *(c[1] if c else '0' for c in counts)], done.returncode == 0
+
+
+if __name__ == '__main__':
+    sys.exit(app.run(main))
