@@ -45,7 +45,8 @@ _OUTPUT = flags.DEFINE_string('output', 'runs/matrix', 'Folder for the table and
 _VERSIONS = """
 import platform, tensorflow, numpy
 from tfae import op_library
-print(platform.python_version(), tensorflow.__version__, numpy.__version__, 'yes' if op_library.load()[0] else 'no')
+versions = platform.python_version(), tensorflow.__version__, numpy.__version__
+print(*versions, 'yes' if op_library.load()[0] else 'no')
 """
 
 
