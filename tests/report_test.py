@@ -184,9 +184,8 @@ def plant(folder):
     found = json.loads((folder / 'evaluation.json').read_text())
     found |= {'split': PLANTED, PLANTED: 1.5, 'confusion': [[1, 2], [3, 4]], 'words': [PLANTED]}
     (folder / 'evaluation.json').write_text(json.dumps(found))
-    with (folder / 'metrics.jsonl').open('a') as file:
-        record = {'step': 999, 'phase': PLANTED, 'epoch': PLANTED, 'loss': 1.0, PLANTED: 2.0}
-        file.write(json.dumps(record) + '\n')
+    record = {'step': 999, 'phase': PLANTED, 'epoch': PLANTED, 'loss': 1.0, PLANTED: 2.0}
+    Folder(folder).append_metrics(record)
     (folder / 'figures' / 'samples.json').write_text(json.dumps({'kind': PLANTED}))
     figure = folder / 'figures' / '<b class="planted">.png'
     shutil.copy(folder / 'figures' / 'reconstructions_test.png', figure)

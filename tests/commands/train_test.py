@@ -23,7 +23,7 @@ def test_thread_pools_are_those_asked_for(monkeypatch):
     asked = []
     session = tf.Session
     monkeypatch.setattr(
-        tf, 'Session', lambda graph, config: asked.append(config) or session(graph=graph)
+        tf, 'Session', lambda _, graph, config: asked.append(config) or session(graph=graph)
     )
     built = type('Built', (), {'graph': tf.Graph()})
     with running._session(built, running.Config(inter_op_threads=3, intra_op_threads=5)):
@@ -189,7 +189,7 @@ def test_a_recipe_runs_in_short(tmp_path, recipe):
     if '--pretraining=greedy' in flags:
         words += ['--pretraining_epochs=1']
     # What another recipe's run has made, classes, files and more labels than there are here.
-    gone = ('restore_from', 'restore_map', 'only_classes', 'without_classes', 'size')
+    gone = ('restore_from', 'restore_map', 'only_classes', 'without_classes', 'size', 'crop')
     words += [f'--{name}=' for name in gone if f'--{name}=' in flags]
     words += ['--labelled_examples=100'] if '--labelled_examples=' in flags else []
     trained(tmp_path, *words)
