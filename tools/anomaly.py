@@ -81,7 +81,7 @@ def table(name: str, flag: str, found: dict[str, list[dict]]) -> str:
     """Areas under the curve by class, and their means, as Markdown."""
     seeds = len(next(iter(found.values())))
     lines = [
-        f'`{name}`: area under the ROC curve on the test set, {seeds} seeds',
+        f'`{name}`: area under the ROC curve on the test set, seeds: {seeds}',
         '',
         f'| {_PROTOCOLS[flag]} | this | {" | ".join(_BASELINES.values())} | blank is strange |',
         f'| {" | ".join(["---"] * (len(_BASELINES) + 3))} |',
