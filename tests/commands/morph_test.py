@@ -59,7 +59,8 @@ def test_a_table_is_matched_by_place_and_what_it_lacks_is_said(folder):
     out = morphed(folder, *words, '--classes=1,7', '--strengths=-1,0,2', '--film', '--steps=3')
     test = data.load(data.Config()).test
     count = len(test.labels)
-    assert f'rows of {count - 5:,} of {count:,} pictures; 1 rows are of no picture' in out
+    bare = f'rows of {count - 5:,} of {count:,} pictures, none of {count - 5}; '
+    assert f'{bare}1 rows are of no picture of test, such as that of 9999' in out
     found = json.loads((folder / 'table' / 'morph.json').read_text())['directions']
     assert found[0]['with'] == np.sum(np.isin(test.labels[:-5], [0, 6, 8]))
     assert found[1]['with'] == np.sum(test.labels[:-5] > 4)

@@ -105,9 +105,13 @@ def _table(flags: Config, loaded: data.DataSet, part: data.Split) -> attributes.
     known = part.images.names if isinstance(part.images, data.Pictures) else None
     rows = table.places(known, len(part.images))
     there = rows[rows >= 0]
+    bare = np.flatnonzero(rows < 0)  # without a row
+    other = np.setdiff1d(np.arange(len(table.keys)), there)  # of no picture
     print(
-        f'{path}: rows of {len(there):,} of {len(part.images):,} pictures; '
-        f'{len(table.keys) - len(there):,} rows are of no picture of {flags.split}'
+        f'{path}: rows of {len(there):,} of {len(part.images):,} pictures'
+        + (f', none of {known[bare[0]] if known else bare[0]}' if len(bare) else '')
+        + f'; {len(other):,} rows are of no picture of {flags.split}'
+        + (f', such as that of {table.keys[other[0]]}' if len(other) else '')
     )
     if not len(there):
         raise checks.InputError(
