@@ -7,7 +7,6 @@ import time
 
 import pytest
 import tfae_program
-from tensorboard.backend.event_processing import event_accumulator
 
 LAYERS = 2
 PRETRAINING = 5  # epochs a layer
@@ -123,7 +122,7 @@ def test_a_killed_run_shows_in_tensorboard_what_the_whole_one_shows(tmp_path, wh
     logdir = tmp_path / 'run'
     assert kill_many_times(argv, logdir, [2, 6, 12], seed=time.time_ns())
     assert tfae_program.run(*argv, f'--logdir={logdir}', cwd=tmp_path).code == 0
-    assert scalars(logdir) == scalars(whole(*argv))
+    assert tfae_program.scalars(logdir) == tfae_program.scalars(whole(*argv))
 
 
 def test_what_a_run_showed_before_its_checkpoint_outlives_a_kill(tmp_path):
@@ -135,7 +134,7 @@ def test_what_a_run_showed_before_its_checkpoint_outlives_a_kill(tmp_path):
     program.kill()
     assert not tfae_program.metrics(tmp_path / 'run')
     newest = tfae_program.steps(tmp_path / 'run')[-1]
-    shown = scalars(tmp_path / 'run')['training/loss']
+    shown = tfae_program.scalars(tmp_path / 'run')['training/loss']
     assert {step for step, _ in shown} >= set(range(newest))
 
 
@@ -147,18 +146,7 @@ def test_a_run_resumed_at_the_end_of_an_epoch_still_shows_that_epoch(tmp_path):
     assert kill_many_times(argv, logdir, [2, 9], seed=0)
     assert tfae_program.run(*argv, f'--logdir={logdir}', cwd=tmp_path).code == 0
     assert tfae_program.run(*argv, '--logdir=whole', cwd=tmp_path).code == 0
-    assert scalars(logdir) == scalars(tmp_path / 'whole')
-
-
-def scalars(logdir):
-    """Tag -> set of (step, value), as TensorBoard reads them."""
-    events = event_accumulator.EventAccumulator(str(logdir), {'scalars': 0})
-    events.Reload()
-    return {
-        tag: {(event.step, event.value) for event in events.Scalars(tag)}
-        for tag in events.Tags()['scalars']
-        if not tag.endswith(tfae_program.TIMING)
-    }
+    assert tfae_program.scalars(logdir) == tfae_program.scalars(tmp_path / 'whole')
 
 
 def test_the_real_program_is_killed_and_resumed(tmp_path, whole):

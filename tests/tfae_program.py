@@ -8,6 +8,7 @@ place of five. Both are real processes, which can be killed.
 import dataclasses
 import functools
 import json
+import logging
 import multiprocessing
 import os
 import pathlib
@@ -216,3 +217,17 @@ def _main(argv, cwd, variables, folder, before):
     if before:
         before()
     runpy.run_module('tfae', run_name='__main__', alter_sys=True)
+
+
+def scalars(logdir: pathlib.Path) -> dict[str, set[tuple[int, float]]]:
+    """Tag -> (step, value), as TensorBoard reads them."""
+    from tensorboard.backend.event_processing import event_accumulator
+
+    logging.getLogger('tensorboard').setLevel(logging.ERROR)
+    events = event_accumulator.EventAccumulator(str(logdir), {'scalars': 0})
+    events.Reload()
+    return {
+        tag: {(event.step, event.value) for event in events.Scalars(tag)}
+        for tag in events.Tags()['scalars']
+        if not tag.endswith(TIMING)
+    }

@@ -24,7 +24,6 @@ import contextlib
 import ctypes
 import functools
 import json
-import logging
 import os
 import pathlib
 import random
@@ -153,25 +152,11 @@ def difference(logdir: pathlib.Path, whole: pathlib.Path, curves: bool = True) -
                 return f'{part or "last"} checkpoint has other variables'
         if tfae_program.metrics(logdir) != tfae_program.metrics(whole):
             return 'metrics.jsonl has other lines'
-        if curves and scalars(logdir) != scalars(whole):
+        if curves and tfae_program.scalars(logdir) != tfae_program.scalars(whole):
             return 'TensorBoard shows other curves'
     except Exception as error:  # whatever a damaged file draws
         return f'{type(error).__name__}: {error}'
     return ''
-
-
-def scalars(logdir: pathlib.Path) -> dict[str, set[tuple[int, float]]]:
-    """Tag -> (step, value), as TensorBoard reads them."""
-    from tensorboard.backend.event_processing import event_accumulator
-
-    logging.getLogger('tensorboard').setLevel(logging.ERROR)
-    events = event_accumulator.EventAccumulator(str(logdir), {'scalars': 0})
-    events.Reload()
-    return {
-        tag: {(event.step, event.value) for event in events.Scalars(tag)}
-        for tag in events.Tags()['scalars']
-        if not tag.endswith(tfae_program.TIMING)
-    }
 
 
 def line(done: tfae_program.Done) -> str:
@@ -540,7 +525,7 @@ def tensorboard(bench: Bench, family: str, rounds: int) -> Count:
                 for tag in reader.Tags()['scalars']
                 if not tag.endswith(tfae_program.TIMING)
             }
-            if seen != scalars(bench.whole(family)):
+            if seen != tfae_program.scalars(bench.whole(family)):
                 report(f'{family}: what TensorBoard saw on the way is not what it sees at the end')
                 count += Count(lost=1)
             logdir = bench.new()
