@@ -73,7 +73,7 @@ faults: install
 fuzz: install
 	$(BIN)/python tools/fuzz.py --cases=1000000
 
-# Every version of TensorFlow in an environment of its own, which takes an hour.
+# Every version of TensorFlow in an environment of its own, which takes an hour or two.
 matrix: install
 	$(BIN)/python tools/matrix.py
 

@@ -1,13 +1,14 @@
 r"""Runs the tests under several versions of TensorFlow and of Python, each in an environment anew.
 
-    python tools/matrix.py [--tensorflow=2.16,2.21] [--python=python3.11] [--tests=tests] \
-        [--output=runs/matrix]
+    python tools/matrix.py [--tensorflow=2.16,2.21] [--python=python3.11] [--every] \
+        [--tests=tests] [--output=runs/matrix]
 
-Each environment holds a copy of what is committed, installed from nothing, with the op compiled
-against its TensorFlow; it is removed behind its tests. `--tests` names what is run, by default a
-share that builds, trains, resumes, exports and looks into every family. Prints a table and writes
-it as Markdown; exits with 1 where a test fails. An interpreter that is not there is left out, and
-said so. Needs a package index.
+Every TensorFlow is tried under the Python that runs this, the oldest and the newest under all
+others; --every tries each under each. An environment holds a copy of what is committed, installed
+from nothing, with the op compiled against its TensorFlow; it is removed behind its tests. --tests
+names what is run, by default a share that builds, trains, resumes, exports and looks into every
+family. Prints a table and writes it as Markdown, a row as soon as it is there; exits with 1 where a
+test fails. An interpreter that does not run here is left out, and said so. Needs a package index.
 """
 
 import pathlib
@@ -26,6 +27,7 @@ _TENSORFLOW = flags.DEFINE_list(
 _PYTHON = flags.DEFINE_list(
     'python', ['python3.10', 'python3.11', 'python3.12', 'python3.13'], 'Interpreters.'
 )
+_EVERY = flags.DEFINE_boolean('every', False, 'Every TensorFlow under every Python.')
 _TESTS = flags.DEFINE_list(
     'tests',
     [
@@ -54,28 +56,50 @@ def main(_):
     """Prints the table and writes it; returns 1 if a test failed."""
     output = ROOT / _OUTPUT.value
     output.mkdir(parents=True, exist_ok=True)
+    commit = ('git', 'rev-parse', '--short', 'HEAD')
+    print(f'commit {subprocess.check_output(commit, cwd=ROOT, text=True)}')
+    pythons = [python for python in _PYTHON.value if runs(python)]
+    for python in set(_PYTHON.value) - set(pythons):
+        print(f'{python} does not run here: left out')
     lines = [
         '| Python | TensorFlow | numpy | compiled op | passed | failed | skipped |',
         '| --- | --- | --- | --- | --- | --- | --- |',
     ]
+    print(*lines, sep='\n', flush=True)
     failed = False
-    for python in _PYTHON.value:
-        if not shutil.which(python):
-            print(f'{python} is not there: left out')
-            continue
-        for version in _TENSORFLOW.value:
-            cells, well = tried(python, version, output / f'{python}_{version}.log')
-            failed |= not well
-            lines.append(f'| {" | ".join(cells)} |')
-            print(lines[-1], flush=True)
-    (output / 'matrix.md').write_text('\n'.join(lines) + '\n')
-    print('\n'.join(lines))
+    for python, version in pairs(pythons, _TENSORFLOW.value, _EVERY.value):
+        cells, well = tried(python, version, output / f'{python}_{version}.log')
+        failed |= not well
+        lines.append(f'| {" | ".join(cells)} |')
+        print(lines[-1], flush=True)
+        (output / 'matrix.md').write_text('\n'.join(lines) + '\n')
     return int(failed)
+
+
+def runs(python: str) -> bool:
+    """Whether an interpreter is there and begins."""
+    # A name may stand for one that is not chosen, as pyenv's do.
+    return (
+        bool(shutil.which(python))
+        and not subprocess.run((python, '--version'), capture_output=True).returncode
+    )
+
+
+def pairs(pythons: list[str], versions: list[str], every: bool) -> list[tuple[str, str]]:
+    """Which (interpreter, TensorFlow) are tried; the oldest TensorFlow stands first."""
+    own = 'python' + '.'.join(map(str, sys.version_info[:2]))
+    ends = (versions[0], versions[-1])
+    return [
+        (python, version)
+        for version in versions
+        for python in pythons
+        if every or version in ends or python == own or own not in pythons
+    ]
 
 
 def tried(python, version, log):
     """The cells of one environment, and whether every test passed."""
-    with tempfile.TemporaryDirectory() as folder, log.open('w') as file:
+    with tempfile.TemporaryDirectory() as folder, log.open('w+') as file:
 
         def run(*words, **more):
             return subprocess.run(words, cwd=tree, text=True, stderr=file, **more)
@@ -87,7 +111,17 @@ def tried(python, version, log):
         wanted = f'tensorflow=={version}.*'
         install = (inside, '-m', 'pip', 'install', '-q', wanted, '-e', '.[test]')
         if run(*install, stdout=file).returncode:
-            return [python, version, '', '', 'no installation', '', ''], False
+            file.seek(0)
+            none = 'No matching distribution found for tensorflow==' in file.read()
+            return [
+                python,
+                version,
+                '',
+                '',
+                'no such wheel' if none else 'not installed',
+                '',
+                '',
+            ], none
         run(inside, 'ops/build.py', stdout=file)
         seen = run(inside, '-c', _VERSIONS, stdout=subprocess.PIPE).stdout
         found = seen.split(maxsplit=3) or [python, version, '', 'cannot be imported']
