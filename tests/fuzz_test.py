@@ -39,6 +39,14 @@ def run(folder, *argv):
     return subprocess.run(words, env=variables, capture_output=True, text=True)
 
 
+def test_values_are_exchanged_in_any_json_and_stay_what_they_are(fuzz):
+    before = repr(fuzz.VALUES)
+    for content in (1.5, 'a', None, [], {}, [[1], {'a': [2]}]):
+        for seed in range(200):
+            json.loads(fuzz.exchanged(random.Random(seed), content))
+    assert repr(fuzz.VALUES) == before
+
+
 def assert_nothing_fails(folder, *argv):
     done = run(folder, *argv, f'--json={folder}/counts.json')
     assert done.returncode == 0, done.stdout + done.stderr

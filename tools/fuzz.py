@@ -14,6 +14,7 @@ Exits with 1 if anything failed. The seed, the targets and the number of cases d
 """
 
 import contextlib
+import copy
 import json
 import logging
 import math
@@ -153,14 +154,16 @@ def exchanged(chance: random.Random, content: Any) -> bytes:
             except (LookupError, ValueError):
                 holder[key] = None
         else:
-            holder[key] = chance.choice(VALUES)
+            holder[key] = copy.deepcopy(chance.choice(VALUES))  # others are not to change it
     return json.dumps(content).encode()
 
 
 def inside(content: Any) -> Any:
     """`(holder, key)` of each value inside a JSON value."""
+    if not isinstance(content, dict | list):
+        return
     items = content.items() if isinstance(content, dict) else enumerate(content)
-    for key, value in list(items) if isinstance(content, dict | list) else []:
+    for key, value in list(items):
         yield content, key
         if isinstance(value, dict | list):
             yield from inside(value)
