@@ -19,12 +19,12 @@ PICTURE = """
     running
     serving
     run trainer follower reference_run
-    graph report explorer scoring resuming
+    graph report explorer scoring resuming placement
     folder
     experiment
     schedule
     training analysis
-    models compat
+    models compat gradients
     autoencoding
     networks penalized reference
     stack

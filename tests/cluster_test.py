@@ -13,7 +13,9 @@ import tfae_program
 from tfae import augmentation, checks, cluster, corruption, draws
 
 DENSE = ('train', '--units=12,4', '--epochs=3', '--batch_size=48', '--corruption=gaussian:0.2')
-NO_MEANS = ('active_units', 'trouble')  # of a share of the batch, not over all examples
+NO_MEANS = (  # of a share of the batch, not over all examples
+    *('active_units', 'trouble', 'generator/diversity', 'validation_generator/diversity'),
+)
 LONG = ('train', '--units=12,4', '--epochs=100000', '--batch_size=48', '--checkpoint_steps=20')
 
 
@@ -230,7 +232,7 @@ def test_shares_that_are_not_equal_are_refused(tmp_path):
     words = ('--batch_size=45', '--cluster=worker=127.0.0.1:1,127.0.0.1:2', '--task_index=0')
     done = tfae_program.run('train', *words, '--logdir=run', cwd=tmp_path)
     assert done.refusal(2) == (
-        'a batch has 45 examples; their number must be a multiple of the 2 workers'
+        'a batch has 45 examples; their number must be a multiple of 2 workers'
     )
 
 

@@ -80,6 +80,7 @@ ELSEWHERE = {
     'checkpoint_secs': 'train_test: test_checkpoints_come_and_stay_as_asked',
     'keep_checkpoints': 'train_test: test_checkpoints_come_and_stay_as_asked',
     'summary_steps': 'tensorboard_test',
+    'towers': 'towers_test',
     'inter_op_threads': 'train_test: test_thread_pools_are_those_asked_for',
     'intra_op_threads': 'train_test: test_thread_pools_are_those_asked_for',
 }

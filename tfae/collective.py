@@ -7,6 +7,7 @@ of Parallel and Distributed Computing 69, 2009): all end with the same bits.
 
 import contextlib
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae import checks, names
+from tfae import checks, draws, names
 from tfae.interrupt import Interrupt
 
 _GONE = (
@@ -49,14 +50,20 @@ def lost(error: Exception) -> bool:
 
 
 class Team:
-    """The workers of a run, as one of them sees them."""
+    """The workers of a run, as one of them sees them, and the devices of this one."""
 
-    def __init__(self, index: int = 0, size: int = 1):
+    def __init__(self, index: int = 0, size: int = 1, towers: Sequence[str] = ('',)):
         self.index = index
         self.size = size
+        self.towers = towers
         self._instances = 0
         self._steps, self._met = 1, 0.0
         self.begun = False
+
+    def share(self, tower: int) -> draws.Share:
+        """Which of a batch a tower of this worker works on."""
+        count = len(self.towers)
+        return draws.Share(self.index * count + tower, self.size * count)
 
     def mean(self, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """Mean of each tensor over the workers; one collective for all, which are of one type."""
@@ -134,11 +141,11 @@ class Team:
 
     def refuse_uneven(self, batch_size: int, parts: int) -> None:
         """Raises UsageError if a batch in `parts` has no equal shares."""
-        if batch_size % (self.size * parts):
-            accumulated = f' times --accumulation_steps={parts}' if parts > 1 else ''
+        shared = {'workers': self.size, 'towers': len(self.towers), '--accumulation_steps': parts}
+        if batch_size % math.prod(shared.values()):
+            by = ' times '.join(f'{count} {what}' for what, count in shared.items() if count > 1)
             raise checks.UsageError(
-                f'a batch has {batch_size} examples; their number must be a multiple of the '
-                f'{self.size} workers{accumulated}'
+                f'a batch has {batch_size} examples; their number must be a multiple of {by}'
             )
 
     def _reduce(self, value: tf.Tensor, merge: str, final: str) -> tf.Tensor:

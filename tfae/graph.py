@@ -50,13 +50,12 @@ class Graph(NamedTuple):
 def build(
     experiment: Experiment, train: data.Split, validation: data.Split, team: Team | None = None
 ) -> Graph:
-    """Builds the graph of a run on these examples, as one of a team has it.
+    """Builds the graph of a run on these examples, as one of a team of equal shares has it.
 
-    Raises: UsageError if the configuration does not fit the examples, or the team.
+    Raises: UsageError if the configuration does not fit the examples.
     """
     team = team or Team()
     settings = experiment.training
-    team.refuse_uneven(settings.batch(len(train.images)), settings.accumulation_steps)
     graph = tf.Graph()
     with graph.as_default():
         tf.set_random_seed(settings.seed)

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import math
 import os
 import pathlib
 from collections.abc import Iterator, Mapping
@@ -12,7 +11,18 @@ import numpy as np
 import tensorflow as tf2
 import tensorflow.compat.v1 as tf
 
-from tfae import checkpoints, checks, cluster, collective, data, graph, models, names, weights
+from tfae import (
+    checkpoints,
+    checks,
+    cluster,
+    collective,
+    data,
+    graph,
+    models,
+    names,
+    placement,
+    weights,
+)
 from tfae.collective import Team
 from tfae.data import streaming
 from tfae.experiment import Experiment, Signature
@@ -23,8 +33,6 @@ from tfae.reference_run import Reference
 from tfae.run import Run
 from tfae.trainer import Trainer
 from tfae.watch import Config as Config
-
-_LARGE_PRODUCT = 32e6  # multiplications from which two cores beat one
 
 
 def fit(
@@ -45,9 +53,11 @@ def fit(
         member does not come.
       Lost: another of the members is gone.
     """
-    team = Team(members.index, len(members.addresses)) if members else Team()
+    watch = watch or Config()
+    whole = (members.index, len(members.addresses)) if members else (0, 1)
+    team = Team(*whole, placement.devices(watch.towers))
     if members and team.index:
-        return _follow(experiment, watch or Config(), members, team)
+        return _follow(experiment, watch, members, team)
     folder = Folder(logdir)
     known = folder.read_config() if folder.exists() else None
     _refuse_differences(known, experiment, folder.path)
@@ -55,15 +65,18 @@ def fit(
     if known:
         refuse_other_examples(folder.path, known, loaded)
     experiment = dataclasses.replace(experiment, signature=Signature.of(loaded))
-    with _blaming(folder if known else None):
+    settings, source = experiment.training, folder if known else None
+    with _blaming(source):
+        size = settings.batch(len(loaded.train.images))
+    team.refuse_uneven(size, settings.accumulation_steps)  # a fault of the flags that share
+    with _blaming(source):
         built = _built(experiment, loaded, team)
-    settings = experiment.training
     if known is None and settings.restore_from:
         # What cannot be restored must not leave a run behind.
         what = (settings.restore_from, settings.restore_map)
         checkpoints.transfer(None, built.model_variables, *what)
     folder.create()
-    with folder.locked(), _session(built, watch or Config(), members) as session:
+    with folder.locked(), _session(built, watch, members) as session:
         if known is None:
             if folder.exists():
                 raise checks.InputError(
@@ -71,7 +84,7 @@ def fit(
                     f'name another folder, or give the command again to go on with that run'
                 )
             folder.write_config(experiment)
-        trainer = Trainer(experiment, folder, built, session, watch or Config(), team)
+        trainer = Trainer(experiment, folder, built, session, watch, team)
         with _losing(team, trainer.interrupt), streaming.blaming(built.source, built.validation):
             return _lead(team, trainer, session, loaded)
 
@@ -92,6 +105,8 @@ def _follow(experiment: Experiment, watch: Config, members: cluster.Members, tea
     """Trains beside the chief. See `fit`."""
     loaded = data.load(experiment.data)
     experiment = dataclasses.replace(experiment, signature=Signature.of(loaded))
+    settings = experiment.training
+    team.refuse_uneven(settings.batch(len(loaded.train.images)), settings.accumulation_steps)
     built = _built(experiment, loaded, team)
     with _session(built, watch, members) as session:
         follower = Follower(built, session, team)
@@ -238,11 +253,7 @@ def _session(
     built: graph.Graph, watch: Config, members: cluster.Members | None = None
 ) -> Iterator[Any]:
     """A session whose thread pools suit the graph; with several members, once all have come."""
-    inter, intra = _threads(built.graph)
-    settings = tf.ConfigProto(
-        inter_op_parallelism_threads=watch.inter_op_threads or inter,
-        intra_op_parallelism_threads=watch.intra_op_threads or intra,
-    )
+    settings = placement.settings(built.graph, watch)
     server = _server(settings, members) if members else None
     session = tf.Session(server.target if server else '', graph=built.graph, config=settings)
     lost = False
@@ -267,28 +278,6 @@ def _server(settings: tf.ConfigProto, members: cluster.Members) -> tf.train.Serv
     server = tf.train.Server(jobs, job_name='worker', task_index=members.index, config=settings)
     members.wait()
     return server
-
-
-def _threads(graph: tf.Graph) -> tuple[int, int]:
-    """Operations run at once and threads that each may take; 0 leaves the choice to TensorFlow.
-
-    Measured by tools/bench/training.py: small matrix products run fastest when each keeps to its
-    own cores and independent ones run side by side; large ones are worth splitting, since those of
-    the forward pass wait for each other; convolutions use every core by themselves.
-    """
-    mine = getattr(os, 'sched_getaffinity', lambda _: range(os.cpu_count() or 1))  # not on macOS
-    cores = len(mine(0))
-    operations = graph.get_operations()
-    if any('Conv2D' in op.type for op in operations):
-        return 0, 0
-    largest = max((_multiplications(op) for op in operations if op.type == 'MatMul'), default=0)
-    return 2, cores if largest >= _LARGE_PRODUCT else max(1, cores // 2)
-
-
-def _multiplications(product: tf.Operation) -> float:
-    """mkn of the product of [m, k] and [k, n], either transposed; 0 if one of them is unknown."""
-    tensors = (*product.inputs, *product.outputs)
-    return math.sqrt(math.prod(tensor.shape.num_elements() or 0 for tensor in tensors))
 
 
 def _refuse_differences(known: Experiment | None, wanted: Experiment, path: pathlib.Path) -> None:

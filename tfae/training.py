@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from tfae import augmentation, checks, draws, names
+from tfae import augmentation, checks, gradients, names
 from tfae.collective import Team
 from tfae.config import option
 from tfae.data.pipeline import Order
@@ -191,18 +191,16 @@ def training_step(
     scalars: dict[str, tf.Tensor] = {}
     norms: dict[str, tf.Tensor] = {}
     done: list[tf.Operation] = []
-    team = team or Team()
     for build in objectives:
         # The dependency makes this objective read the variables after the last one's update.
         with tf.control_dependencies(done):
-            with draws.sharing(draws.Share(team.index, team.size)):
-                found = _accumulate(build, batch, config.accumulation_steps)
-            objective, gradients, updates = _joined(team, *found)
+            found = gradients.of_batch(build, batch, config.accumulation_steps, team)
+        objective, slopes, updates = found
         scalars |= watched(objective, len(objectives))
-        norm = tf.linalg.global_norm(gradients)
+        norm = tf.linalg.global_norm(slopes)
         norms[_tag(objective, len(objectives), names.GRADIENT_NORM)] = norm
         if config.clip_norm:
-            gradients, _ = tf.clip_by_global_norm(gradients, config.clip_norm, use_norm=norm)
+            slopes, _ = tf.clip_by_global_norm(slopes, config.clip_norm, use_norm=norm)
         optimizer = make_optimizer(config, rate)
         # Slots take their names from the variable scope, `beta1_power` from the name scope. What is
         # watched is computed first: no gradient may wait for it.
@@ -211,7 +209,7 @@ def training_step(
             tf.variable_scope(scope or tf.get_variable_scope(), auxiliary_name_scope=False),
             tf.name_scope(f'{scope}/' if scope else ''),
         ):
-            apply = optimizer.apply_gradients(zip(gradients, objective.variables, strict=True))
+            apply = optimizer.apply_gradients(zip(slopes, objective.variables, strict=True))
         done = [apply, *updates]
     return Step(tf.group(*done), scalars, norms)
 
@@ -224,73 +222,3 @@ def watched(objective: Objective, count: int) -> dict[str, tf.Tensor]:
 
 def _tag(objective: Objective, count: int, name: str) -> str:
     return f'{objective.name}/{name}' if count > 1 else name
-
-
-def _accumulate(
-    build: Callable[[Batch], Objective], batch: Batch, parts: int
-) -> tuple[Objective, list[tf.Tensor], list[tf.Operation]]:
-    """Objective, mean gradients and moving-average updates over `parts` equal parts of `batch`."""
-    before = set(tf.get_collection(tf.GraphKeys.UPDATE_OPS))
-    objective, gradients = _gradients(build, batch if parts == 1 else _part(batch, 0, parts))
-    for i in range(1, parts):
-        with tf.control_dependencies(gradients):
-            more, added = _gradients(build, _part(batch, i, parts))
-        gradients = [a + b for a, b in zip(gradients, added, strict=True)]
-        objective = objective._replace(
-            loss=objective.loss + more.loss,
-            terms={k: v + more.terms[k] for k, v in objective.terms.items()},
-        )
-    if parts > 1:
-        gradients = [gradient / parts for gradient in gradients]
-        objective = objective._replace(
-            loss=objective.loss / parts,
-            terms={k: v / parts for k, v in objective.terms.items()},
-        )
-    updates = [op for op in tf.get_collection(tf.GraphKeys.UPDATE_OPS) if op not in before]
-    return objective, gradients, updates
-
-
-def _joined(
-    team: Team,
-    objective: Objective,
-    gradients: list[tf.Tensor],
-    updates: list[tf.Operation],
-) -> tuple[Objective, list[tf.Tensor], list[tf.Operation]]:
-    """Means over a team of what each worker found on its share of a batch."""
-    if team.size == 1:
-        return objective, gradients, updates
-    terms = objective.terms
-    loss, *means = team.mean([objective.loss, *terms.values(), *gradients])
-    objective = objective._replace(loss=loss, terms=dict(zip(terms, means, strict=False)))
-    # Apart from the gradients: a look at the losses moves no average.
-    handles = {update.inputs[0].name for update in updates}
-    moved = [v for v in tf.global_variables() if v.handle.name in handles]
-    with tf.control_dependencies([loss, *updates]):
-        values = [variable.read_value() for variable in moved]
-    averages = team.mean(values)
-    assigned = [v.assign(mean).op for v, mean in zip(moved, averages, strict=True)]
-    return objective, means[len(terms) :], assigned
-
-
-def _gradients(
-    build: Callable[[Batch], Objective], batch: Batch
-) -> tuple[Objective, list[tf.Tensor]]:
-    objective = build(batch)
-    gradients = tf.gradients(objective.loss, objective.variables)
-    missing = [v.op.name for v, g in zip(objective.variables, gradients, strict=True) if g is None]
-    if missing:
-        raise ValueError(
-            f'objective {objective.name}: {", ".join(missing)} get no gradient; each of its '
-            f'variables must'
-        )
-    return objective, gradients
-
-
-def _part(batch: Batch, i: int, parts: int) -> Batch:
-    """Part `i` of `parts` equal ones, with noise of its own."""
-    images = tf.split(batch.images, parts)[i]
-    labels = None if batch.labels is None else tf.split(batch.labels, parts)[i]
-    seed = batch.seed
-    if seed is not None:
-        seed = tf.random.experimental.stateless_fold_in(seed, i)
-    return Batch(images, labels, seed)

@@ -1,0 +1,135 @@
+"""Gradients of a loss over a whole batch that is divided.
+
+In time: parts go through the graph one after another, to save memory. Among the towers of a
+process: the same network on several devices. Among processes: the workers of a `Team`. What each
+share gives is numbers, of which the mean is taken, moving averages included: a loss that is a mean
+over examples has the same gradients however its batch is divided, but for rounding.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import tensorflow.compat.v1 as tf
+
+from tfae import draws
+from tfae.collective import Team
+from tfae.objectives import Batch, Objective
+
+Build = Callable[[Batch], Objective]
+
+_ASSIGNMENTS = {
+    'AssignVariableOp': tf.raw_ops.AssignVariableOp,
+    'AssignAddVariableOp': tf.raw_ops.AssignAddVariableOp,
+    'AssignSubVariableOp': tf.raw_ops.AssignSubVariableOp,
+}
+
+
+class Found(NamedTuple):
+    """What a loss says of some examples."""
+
+    objective: Objective
+    gradients: list[tf.Tensor]  # of the objective's variables
+    updates: list[tf.Operation]  # of moving averages
+
+    def numbers(self) -> list[tf.Tensor]:
+        """All of it that a mean is taken of."""
+        objective = self.objective
+        return [
+            objective.loss,
+            *objective.terms.values(),
+            *map(tf.convert_to_tensor, self.gradients),
+            *map(_assigned, self.updates),
+        ]
+
+    def holding(self, numbers: Sequence[tf.Tensor]) -> 'Found':
+        """The same with other numbers."""
+        loss, *rest = numbers
+        terms = dict(zip(self.objective.terms, rest, strict=False))
+        rest = rest[len(terms) :]
+        count = len(self.gradients)
+        moves = zip(self.updates, rest[count:], strict=True)
+        return Found(
+            self.objective._replace(loss=loss, terms=terms),
+            rest[:count],
+            [_ASSIGNMENTS[u.type](resource=u.inputs[0], value=value) for u, value in moves],
+        )
+
+
+def of_batch(build: Build, batch: Batch, parts: int = 1, team: Team | None = None) -> Found:
+    """Loss, gradients and moving averages of an objective over a batch.
+
+    Args:
+      build: makes the objective of some examples.
+      batch: the whole one; where a team trains, this worker's share.
+      parts: equal ones in which it goes through the graph.
+      team: of workers and their towers.
+    Raises: ValueError if a variable of the objective gets no gradient from it, or what moves beside
+      the gradients is not assigned to a resource variable where the batch is divided.
+    """
+    team = team or Team()
+    towers = []
+    for i, device in enumerate(team.towers):
+        mine = draws.Share(i, len(team.towers), parts)
+        with tf.device(device), draws.sharing(team.share(i)):
+            towers.append(_over_parts(build, _rows(batch, mine), parts))
+    found = _mean(towers)
+    return found if team.size == 1 else found.holding(team.mean(found.numbers()))
+
+
+def _over_parts(build: Build, batch: Batch, parts: int) -> Found:
+    """Means over parts, each built once the gradients of the one before are there."""
+    found = [_of_part(build, batch if parts == 1 else _part(batch, 0, parts))]
+    for i in range(1, parts):
+        with tf.control_dependencies(found[-1].gradients):
+            found.append(_of_part(build, _part(batch, i, parts)))
+    return _mean(found)
+
+
+def _mean(found: Sequence[Found]) -> Found:
+    """Of what was found of equal shares."""
+    if len(found) == 1:
+        return found[0]
+    sums = [tf.add_n(each) for each in zip(*(one.numbers() for one in found), strict=True)]
+    return found[0].holding([total / len(found) for total in sums])
+
+
+def _of_part(build: Build, batch: Batch) -> Found:
+    before = set(tf.get_collection(tf.GraphKeys.UPDATE_OPS))
+    objective = build(batch)
+    gradients = tf.gradients(objective.loss, objective.variables)
+    missing = [v.op.name for v, g in zip(objective.variables, gradients, strict=True) if g is None]
+    if missing:
+        raise ValueError(
+            f'objective {objective.name}: {", ".join(missing)} get no gradient; each of its '
+            f'variables must'
+        )
+    updates = [op for op in tf.get_collection(tf.GraphKeys.UPDATE_OPS) if op not in before]
+    return Found(objective, gradients, updates)
+
+
+def _assigned(update: tf.Operation) -> tf.Tensor:
+    """What an update assigns, adds or subtracts. It is not run: all shares read what was before."""
+    if update.type not in _ASSIGNMENTS:
+        raise ValueError(
+            f'update {update.name} is a {update.type}; where a batch is divided it must assign to '
+            f'a resource variable, add to it or subtract from it'
+        )
+    return update.inputs[1]
+
+
+def _rows(batch: Batch, share: draws.Share) -> Batch:
+    """A tower's examples."""
+    if share.count == 1:
+        return batch
+    labels = None if batch.labels is None else share.rows(batch.labels)
+    return Batch(share.rows(batch.images), labels, batch.seed)
+
+
+def _part(batch: Batch, i: int, parts: int) -> Batch:
+    """Part `i` of `parts` equal ones, with noise of its own."""
+    images = tf.split(batch.images, parts)[i]
+    labels = None if batch.labels is None else tf.split(batch.labels, parts)[i]
+    seed = batch.seed
+    if seed is not None:
+        seed = tf.random.experimental.stateless_fold_in(seed, i)
+    return Batch(images, labels, seed)
