@@ -78,7 +78,7 @@ matrix: install
 	$(BIN)/python tools/matrix.py
 
 tensorboard: install
-	$(BIN)/tensorboard --logdir runs --host localhost
+	$(BIN)/python tools/board.py --logdir runs
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info $(LIBRARY)

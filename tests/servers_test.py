@@ -1,10 +1,13 @@
 """What the page's server answers to bytes that no browser sends and to browsers that were lured."""
 
 import contextlib
+import functools
+import http.client
 import re
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 
@@ -396,10 +399,66 @@ def test_a_page_on_a_name_is_at_that_name_and_no_other():
     assert not [host for host in server.hosts('lamp.local', 8000) if 'example' in host]
 
 
-def test_tensorboard_is_started_on_this_machine_alone():
-    done = subprocess.run(
-        ['make', '-n', 'tensorboard'], cwd=tfae_program.ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    (line,) = [line for line in done.stdout.splitlines() if 'bin/tensorboard' in line]
-    assert line.endswith('--logdir runs --host localhost')
+@pytest.fixture(scope='module')
+def board(tmp_path_factory):
+    """A connection to TensorBoard as `make tensorboard` starts it, on a port that is free."""
+    root, folder = tfae_program.ROOT, tmp_path_factory.mktemp('board')
+    words = ['make', '-n', 'tensorboard']
+    line = subprocess.run(words, cwd=root, capture_output=True, text=True).stdout.splitlines()[-1]
+    assert line.endswith('python tools/board.py --logdir runs')
+    (folder / 'runs').mkdir()
+    words = [sys.executable, str(root / 'tools' / 'board.py'), '--logdir=runs', '--port=0']
+    with (folder / 'said').open('w') as said:
+        program = subprocess.Popen(words, cwd=folder, stdout=said, stderr=said)
+    try:
+        ended = time.monotonic() + 60
+        while not (at := re.search(r'http://localhost:(\d+)/', (folder / 'said').read_text())):
+            assert time.monotonic() < ended and program.poll() is None
+            time.sleep(0.1)
+        yield functools.partial(http.client.HTTPConnection, 'localhost', int(at[1]), PATIENCE)
+    finally:
+        program.terminate()
+        program.wait()
+
+
+def board_answers(connection, path, headers):
+    connection.putrequest('GET', path, skip_host='Host' in headers)
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    answer = connection.getresponse()
+    return answer.status, answer.getheader('Content-Security-Policy'), answer.read()
+
+
+def test_tensorboard_is_on_this_machine_alone_and_answers_its_own_page(board):
+    connection = board()
+    own = {'Origin': f'http://localhost:{connection.port}'}
+    status, policy, page = board_answers(connection, '/', own)
+    assert (status, b'TensorBoard' in page) == (200, True)
+    assert policy.startswith("default-src 'self'")
+    assert board_answers(board(), '/data/runs', own)[::2] == (200, b'[]')
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(('127.0.0.2', connection.port), PATIENCE)
+
+
+@pytest.mark.parametrize(
+    'headers',
+    [
+        {'Host': 'example.com'},
+        {'Host': 'localhost'},
+        {'Host': 'localhost.example.com:6006'},
+        {'Origin': 'http://example.com'},
+        {'Origin': 'null'},
+    ],
+)
+def test_tensorboard_answers_no_stranger(board, headers):
+    status, policy, said = board_answers(board(), '/data/runs', headers)
+    assert (status, policy) == (403, server.HEADERS['Content-Security-Policy'])
+    assert b'[' not in said.replace(b'[::1]', b'')
+
+
+@pytest.mark.parametrize('path', ['/../../etc/passwd', '/%2e%2e/%2e%2e/etc/passwd', '//etc/passwd'])
+def test_tensorboard_leads_to_no_other_folder(board, path):
+    status, _, said = board_answers(board(), path, {})
+    assert status in (301, 302, 308, 404)
+    assert b'root:' not in said

@@ -126,6 +126,20 @@ class Team:
         interrupt.number = interrupt.number or turn.wish
         return 0 if turn.wish else turn.steps
 
+    def patient(self, run: Callable[..., Any]) -> Callable[..., Any]:
+        """As the chief: `run`, which also keeps those from giving up who wait for the next turn.
+
+        For what is many runs and no steps, as validation is.
+        """
+
+        def patiently(*given: Any) -> Any:
+            if self.begun and time.monotonic() - self._met > _SHORT:
+                self.turn(run, Turn())  # a wish to stop is uttered again
+                self._met = time.monotonic()
+            return run(*given)
+
+        return patiently
+
     def end(self, run: Callable[..., Any], code: int) -> None:
         """As the chief: tells all that the run is over, with this exit code or `FAILED`."""
         if self.begun:

@@ -31,7 +31,7 @@ class Follower:
                 turn = self._team.turn(run, collective.Turn(wish=self.interrupt.number))
                 if turn.over:
                     break
-                if not turn.wish:
+                if turn.steps and not turn.wish:
                     self._make(turn)
             self._team.leave(run)
         if turn.failed:

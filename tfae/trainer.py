@@ -54,6 +54,7 @@ class Trainer:
         self._session = session
         self._watch = watch
         self._team = team
+        self._patiently = team.patient(session.run)
         with built.graph.as_default():
             self._saver = tf.train.Saver(max_to_keep=watch.keep_checkpoints)
             self._best_saver = tf.train.Saver(built.model_variables, max_to_keep=1)
@@ -123,7 +124,7 @@ class Trainer:
             phase = self._phases[i]
             started = time.monotonic()
             for source in (phase.source, phase.validation):
-                source.load(self._session.run)
+                source.load(self._patiently)
             for source in done:
                 source.release(self._session.run)
             done = [phase.source, phase.validation]
@@ -195,7 +196,7 @@ class Trainer:
             self._waited = waited
         pace = self._progress.mark(self._step)
         means = self._session.run(program.means)
-        validation = schedule.validate(self._session.run, program)
+        validation = schedule.validate(self._patiently, program)
         record = {
             'step': self._step,
             'phase': phase.name,
@@ -286,7 +287,7 @@ class Trainer:
         labels = None if loaded.test.labels is None else loaded.test.labels[:count]
         inference = self._built.inference
         feeds = {inference.images: images}
-        codes = graph.in_batches(self._session.run, inference.outputs.code, feeds)
+        codes = graph.in_batches(self._patiently, inference.outputs.code, feeds)
         summaries.write_projector(self._folder.path, codes, labels, images)
 
     def _say_finished(self) -> None:

@@ -68,7 +68,7 @@ class Application:
           hosts: `name:port` by which the page may be asked for.
         """
         self._space, self._images, self._decode = space, images, decode
-        self._hosts = {host.lower() for host in hosts}
+        self._hosts = hosts
         self._lock = threading.Lock()
         self._closed = False
         ways = tuple(WAYS)
@@ -99,7 +99,8 @@ class Application:
         """Answers one request, as WSGI has it."""
         request = _Request(environ)
         try:
-            self._refuse_strangers(request)
+            if why := server.strange(environ, self._hosts):
+                raise exceptions.Forbidden(why)
             endpoint, values = self._routes.bind_to_environ(environ).match()
             response = endpoint(request, **values)
         except exceptions.HTTPException as error:
@@ -114,14 +115,6 @@ class Application:
         """Waits until nobody asks the decoder, and lets nobody ask any more."""
         with self._lock:
             self._closed = True
-
-    def _refuse_strangers(self, request: Request) -> None:
-        host, origin = request.headers.get('Host', ''), request.headers.get('Origin')
-        hosts = self._hosts | server.reached(request.environ)
-        if host.lower() not in hosts:
-            raise exceptions.Forbidden(f'the page is not at {host[:100]!r}')
-        if origin is not None and origin.lower() not in {f'http://{h}' for h in hosts}:
-            raise exceptions.Forbidden(f'pages of {origin[:100]!r} may not ask here')
 
     def _file(self, request: Request) -> Response:
         content, kind = self._files[request.path]

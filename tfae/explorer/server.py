@@ -101,6 +101,20 @@ def reached(environ: Mapping[str, Any]) -> frozenset[str]:
     return environ.get(_REACHED, frozenset())
 
 
+def strange(environ: Mapping[str, Any], hosts: Iterable[str]) -> str:
+    """Why a request is not one to a page at these hosts; empty where it is.
+
+    Else a stranger's page whose name is made to mean this machine could read all answers.
+    """
+    host, origin = environ.get('HTTP_HOST', ''), environ.get('HTTP_ORIGIN')
+    own = {name.lower() for name in hosts} | reached(environ)
+    if host.lower() not in own:
+        return f'the page is not at {host[:100]!r}'
+    if origin is not None and origin.lower() not in {f'http://{name}' for name in own}:
+        return f'pages of {origin[:100]!r} may not ask here'
+    return ''
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens; port 0 is one that is free.
 
