@@ -6,11 +6,12 @@ import signal
 import socket
 
 import numpy as np
+import pictures
 import pytest
 import tensorflow.compat.v1 as tf
 import tfae_program
 
-from tfae import augmentation, checks, cluster, corruption, draws
+from tfae import augmentation, checks, cluster, collective, corruption, draws, follower
 
 DENSE = ('train', '--units=12,4', '--epochs=3', '--batch_size=48', '--corruption=gaussian:0.2')
 NO_MEANS = (  # of a share of the batch, not over all examples
@@ -78,13 +79,17 @@ CONVOLUTIONAL = (
     *('--batch_size=48', '--optimizer=momentum', '--learning_rate=0.001', '--clip_norm=1'),
     *('--accumulation_steps=2', '--augment=flip,crop:1,jitter:0.1', '--summary_steps=5'),
 )
+GAN = (
+    *('train', '--model=gan', '--units=12', '--epochs=2', '--batch_size=48'),
+    *('--optimizer=momentum', '--learning_rate=0.01'),
+)
 GREEDY = (*DENSE, '--pretraining=greedy', '--pretraining_epochs=2', '--order=with_replacement')
 
 
 @pytest.mark.parametrize(
     'count, argv',
-    [(2, GREEDY), (4, DENSE), (2, CONVOLUTIONAL)],
-    ids=['greedy', 'dense', 'convolutional'],
+    [(2, GREEDY), (4, DENSE), (2, CONVOLUTIONAL), (2, GAN)],
+    ids=['greedy', 'dense', 'convolutional', 'gan'],
 )
 def test_workers_end_where_one_ends_noise_included(tmp_path, count, argv):
     alone = tfae_program.run(*argv, '--logdir=alone', cwd=tmp_path)
@@ -96,6 +101,46 @@ def test_workers_end_where_one_ends_noise_included(tmp_path, count, argv):
         assert [said in line for line in done.out.splitlines()].count(True) == (2 if k else 0)
     assert_equal(workers.logdir, tmp_path / 'alone')
     assert all(not (tmp_path / f'worker_{k}' / 'run').exists() for k in range(1, count))
+
+
+def test_each_worker_reads_its_share_of_picture_files(tmp_path):
+    pictures.fill(tmp_path / 'pictures', 60, height=8, width=8)
+    words = (
+        *('train', '--dataset=images', f'--data_dir={tmp_path / "pictures"}', '--units=6'),
+        *('--batch_size=8', '--epochs=3', '--augment=flip'),
+    )
+    alone = tfae_program.run(*words, '--logdir=alone', cwd=tmp_path)
+    assert alone.code == 0, alone
+    workers = Workers(tmp_path, 2, *words)
+    assert [(done.code, done.err) for done in workers.wait()] == [(0, '')] * 2
+    assert_equal(workers.logdir, tmp_path / 'alone')
+
+
+def test_the_chief_keeps_others_from_giving_up_while_it_does_something_else(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(collective.time, 'monotonic', lambda: now[0])
+    team, done = collective.Team(0, 2), []
+    monkeypatch.setattr(team, 'turn', lambda run, said: done.append(said))
+    run = team.patient(lambda *given: done.append(given))
+    now[0] += 10
+    run('before', {})  # nobody waits yet
+    team.begun = True
+    run('late', {1: 2})
+    run('soon')
+    now[0] += 10
+    run('later')
+    still = collective.Turn()
+    assert done == [('before', {}), still, ('late', {1: 2}), ('soon',), still, ('later',)]
+
+
+def test_a_turn_without_steps_is_waited_out(monkeypatch):
+    turns = [collective.Turn(), collective.Turn(steps=3, wish=15), collective.Turn(over=1, code=7)]
+    team = collective.Team(1, 2)
+    monkeypatch.setattr(team, 'turn', lambda run, said: turns.pop(0))
+    monkeypatch.setattr(team, 'leave', lambda run: None)
+    session = type('Session', (), {'run': None})
+    built = type('Built', (), {'graph': tf.Graph()})  # it has no program to run
+    assert follower.Follower(built, session, team).follow() == 7
 
 
 def test_a_run_goes_on_with_another_number_of_workers(tmp_path):

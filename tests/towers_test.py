@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf2
 import tensorflow.compat.v1 as tf
 import tfae_program
-from cluster_test import CONVOLUTIONAL, DENSE, GREEDY, Workers, assert_equal
+from cluster_test import CONVOLUTIONAL, DENSE, GAN, GREEDY, Workers, assert_equal
 
 from tfae import checks, draws, gradients, placement
 from tfae.collective import Team
@@ -17,10 +17,6 @@ from tfae.objectives import Batch, Objective
 NORMALIZED = (
     *('train', '--model=convolutional', '--filters=4,6', '--epochs=2', '--batch_size=48'),
     *('--batch_normalization', '--optimizer=momentum', '--learning_rate=0.01'),
-)
-GAN = (
-    *('train', '--model=gan', '--units=12', '--epochs=2', '--batch_size=48'),
-    *('--optimizer=momentum', '--learning_rate=0.01'),
 )
 
 
