@@ -72,6 +72,8 @@ faults: install
 
 fuzz: install
 	$(BIN)/python tools/fuzz.py --cases=1000000
+	$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
+	$(BIN)/python tools/guided_fuzz.py
 
 # Every version of TensorFlow in an environment of its own, which takes an hour or two.
 matrix: install

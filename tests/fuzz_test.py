@@ -159,3 +159,46 @@ def test_of_a_damaged_picture_pillow_says_nothing_of_its_own(capfd, caplog):
     with pytest.raises(checks.InputError, match='^it is no picture$'):
         _picture_file.header(content.replace(samples, struct.pack('<HHIH', 277, 3, 1, 20)), 'it')
     assert (capfd.readouterr().err, caplog.text) == ('', '')
+
+
+HIDDEN = """
+import atheris, guided_fuzz
+from absl import app
+
+
+@atheris.instrument_func
+def read(path):
+    content = path.read_bytes()
+    for i, byte in enumerate(b'tf'):
+        if content[i : i + 1] != bytes([byte]):
+            return None
+    return 1 / 0
+
+
+targets = guided_fuzz.fuzz.targets
+targets.TARGETS['hidden'] = targets.Target('it', lambda: [b'sound'], read, lambda _: True, 1)
+if __name__ == '__main__':
+    app.run(guided_fuzz.main)
+"""
+
+
+def guided(script, folder, *argv):
+    pytest.importorskip('atheris')
+    words = [sys.executable, str(script), f'--corpus={folder}', *argv]
+    variables = {**os.environ, 'PYTHONPATH': f'{ROOT}{os.pathsep}{PATH.parent}'}
+    return subprocess.run(words, env=variables, capture_output=True, text=True)
+
+
+def test_a_case_that_coverage_leads_to_is_kept(tmp_path):
+    (tmp_path / 'hidden.py').write_text(HIDDEN)
+    done = guided(tmp_path / 'hidden.py', tmp_path, '--targets=hidden', '--runs=40000')
+    assert done.returncode == 1
+    assert 'hidden_guided_1: ZeroDivisionError at hidden.py:' in done.stderr
+    assert (tmp_path / 'hidden_guided_1.bin').read_bytes().startswith(b'tf')
+
+
+def test_no_reader_fails_where_coverage_leads(tmp_path):
+    script = PATH.with_name('guided_fuzz.py')
+    done = guided(script, tmp_path, '--targets=npz', '--runs=500')
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '| **all** | 500 |' in done.stdout

@@ -52,9 +52,9 @@ KEPT = 64  # damaged cases of a chunk that are damaged further
 
 _CASES = flags.DEFINE_integer('cases', 1_000_000, 'Over all targets together.', lower_bound=1)
 _SECONDS = flags.DEFINE_float('seconds', math.inf, 'After which no new cases are begun.')
-_SEED = flags.DEFINE_integer('seed', 0, 'Decides, with the chunk, the cases.')
+SEED = flags.DEFINE_integer('seed', 0, 'Decides, with the chunk, the cases.')
 _TARGETS = flags.DEFINE_list('targets', list(targets.TARGETS), 'Some of these.')
-_CORPUS = flags.DEFINE_string('corpus', 'runs/fuzz', 'Folder for the cases that fail.')
+CORPUS = flags.DEFINE_string('corpus', 'runs/fuzz', 'Folder for the cases that fail.')
 _REPLAY = flags.DEFINE_string('replay', '', 'A file to read once, by the one target named.')
 _JSON = flags.DEFINE_string('json', '', 'File for the counts.')
 
@@ -265,20 +265,27 @@ def where(error: BaseException) -> tuple[str, ...]:
     return tuple(f'{pathlib.Path(f.filename).name}:{f.lineno}' for f in frames[1:])
 
 
-def chunk(name: str, number: int, cases: int, folder: pathlib.Path, done: Any, pipe: Any) -> None:
-    """Runs the cases of a chunk in this process, and sends what became of them."""
-    target, chance = targets.TARGETS[name], random.Random(f'{_SEED.value}/{name}/{number}')
-    path = folder / target.file
-    pool = list(target.seeds())
-    for content in pool:  # so that what is imported late is there
+def prepared(target: targets.Target, path: pathlib.Path, folder: pathlib.Path) -> Watch:
+    """This process has read sound files, takes no more memory than it may, and is watched."""
+    for content in target.seeds():  # so that what is imported late is there
         path.write_bytes(content)
         with contextlib.suppress(checks.UsageError, checks.InputError):
             target.read(path)
     limit = int(pathlib.Path('/proc/self/statm').read_text().split()[0]) * mmap.PAGESIZE
     resource.setrlimit(resource.RLIMIT_AS, (limit + target.memory, limit + target.memory))
     logging.getLogger('tensorflow').setLevel(logging.ERROR)  # as the program does
-    watch, places, first, kept = Watch(folder), set(), len(pool), {}
+    watch = Watch(folder)
     signal.signal(signal.SIGPROF, watch.too_long)
+    return watch
+
+
+def chunk(name: str, number: int, cases: int, folder: pathlib.Path, done: Any, pipe: Any) -> None:
+    """Runs the cases of a chunk in this process, and sends what became of them."""
+    target, chance = targets.TARGETS[name], random.Random(f'{SEED.value}/{name}/{number}')
+    path = folder / target.file
+    pool = list(target.seeds())
+    watch = prepared(target, path, folder)
+    places, first, kept = set(), len(pool), {}
     counts = dict.fromkeys(('read', 'refused', 'failed'), 0)
     for i in range(cases):
         content = damaged(chance, target, pool)
@@ -378,18 +385,24 @@ def table(counts: dict[str, Count], seconds: dict[str, float]) -> str:
     return '\n'.join(lines)
 
 
-def main(argv: list[str]) -> int:
-    """Runs the cases, prints the table, keeps what failed; returns 1 if anything did."""
+def asked(argv: list[str]) -> list[str]:
+    """The targets of the command line."""
     unknown = [*(set(_TARGETS.value) - set(targets.TARGETS)), *argv[1:]]
     if unknown:
         raise app.UsageError(f'unknown {unknown}; targets are {", ".join(targets.TARGETS)}')
+    return _TARGETS.value
+
+
+def main(argv: list[str]) -> int:
+    """Runs the cases, prints the table, keeps what failed; returns 1 if anything did."""
+    names = asked(argv)
     if _REPLAY.value:
-        return replay(_TARGETS.value[0], _REPLAY.value)
+        return replay(names[0], _REPLAY.value)
     started = time.monotonic()
-    counts = {name: Count() for name in _TARGETS.value}
+    counts = {name: Count() for name in names}
     seconds = dict.fromkeys(counts, 0.0)
     known: set[tuple[str, str]] = set()
-    for name, number, cases in chunks(shares(_TARGETS.value, _CASES.value)):
+    for name, number, cases in chunks(shares(names, _CASES.value)):
         began = time.monotonic()
         if began - started > _SECONDS.value:
             break
@@ -401,7 +414,7 @@ def main(argv: list[str]) -> int:
             for failure in failures:
                 if (name, failure.what) not in known:
                     known.add((name, failure.what))
-                    keep(pathlib.Path(_CORPUS.value), f'{name}_{len(known)}', failure)
+                    keep(pathlib.Path(CORPUS.value), f'{name}_{len(known)}', failure)
         seconds[name] += time.monotonic() - began
     print(table(counts, seconds))
     if _JSON.value:
