@@ -83,13 +83,15 @@ GAN = (
     *('train', '--model=gan', '--units=12', '--epochs=2', '--batch_size=48'),
     *('--optimizer=momentum', '--learning_rate=0.01'),
 )
+# Two kernels of each side go round the ring by themselves.
+LARGE = ('train', '--units=1100,70', '--epochs=1', '--batch_size=48', '--optimizer=momentum')
 GREEDY = (*DENSE, '--pretraining=greedy', '--pretraining_epochs=2', '--order=with_replacement')
 
 
 @pytest.mark.parametrize(
     'count, argv',
-    [(2, GREEDY), (4, DENSE), (2, CONVOLUTIONAL), (2, GAN)],
-    ids=['greedy', 'dense', 'convolutional', 'gan'],
+    [(2, GREEDY), (4, DENSE), (2, CONVOLUTIONAL), (2, GAN), (3, LARGE)],
+    ids=['greedy', 'dense', 'convolutional', 'gan', 'large'],
 )
 def test_workers_end_where_one_ends_noise_included(tmp_path, count, argv):
     alone = tfae_program.run(*argv, '--logdir=alone', cwd=tmp_path)

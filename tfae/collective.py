@@ -28,6 +28,7 @@ FAILED = -1  # the end of a run that the chief could not go on with
 _GROUP = 1
 _SHORT, _LONG = 0.25, 1.0  # seconds between which a turn is to lie
 _MOST = 64  # steps of a turn
+_LARGE = 2**16  # numbers of a tensor that is worth a collective of its own
 
 
 class Turn(NamedTuple):
@@ -66,15 +67,32 @@ class Team:
         return draws.Share(self.index * count + tower, self.size * count)
 
     def mean(self, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """Mean of each tensor over the workers; one collective for all, which are of one type."""
+        """Mean of each tensor, all of one type, over the workers.
+
+        The large ones go by themselves, the last one first: gradients come from a network's end, so
+        these are on their way while others are still computed. The small ones go together.
+        """
         if self.size == 1 or not tensors:
             return list(tensors)
         with tf.name_scope(names.TEAM):
             whole = [tf.convert_to_tensor(tensor) for tensor in tensors]
-            flat = tf.concat([tf.reshape(tensor, [-1]) for tensor in whole], 0)
-            reduced = self._reduce(flat, 'Add', 'Div')
-            parts = tf.split(reduced, [tensor.shape.num_elements() for tensor in whole])
-            return [tf.reshape(p, t.shape) for p, t in zip(parts, whole, strict=True)]
+            large = [i for i, tensor in enumerate(whole) if tensor.shape.num_elements() >= _LARGE]
+            small = [i for i in range(len(whole)) if i not in large]
+            found: dict[int, tf.Tensor] = {}
+            before: list[tf.Tensor] = []
+            for i in reversed(large):
+                # One after another, in an order that is the same for all.
+                with tf.control_dependencies(before):
+                    found[i] = self._reduce(whole[i], 'Add', 'Div')
+                before = [found[i]]
+            if small:
+                flat = tf.concat([tf.reshape(whole[i], [-1]) for i in small], 0)
+                with tf.control_dependencies(before):
+                    reduced = self._reduce(flat, 'Add', 'Div')
+                parts = tf.split(reduced, [whole[i].shape.num_elements() for i in small])
+                shaped = [tf.reshape(p, whole[i].shape) for p, i in zip(parts, small, strict=True)]
+                found |= dict(zip(small, shaped, strict=True))
+            return [found[i] for i in range(len(whole))]
 
     def connect(self, variables: Sequence[tf.Variable]) -> None:
         """Builds what `begin` and `turn` run."""
