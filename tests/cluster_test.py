@@ -10,6 +10,7 @@ import pictures
 import pytest
 import tensorflow.compat.v1 as tf
 import tfae_program
+from workers import Workers, addresses
 
 from tfae import augmentation, checks, cluster, collective, corruption, draws, follower
 
@@ -18,43 +19,6 @@ NO_MEANS = (  # of a share of the batch, not over all examples
     *('active_units', 'trouble', 'generator/diversity', 'validation_generator/diversity'),
 )
 LONG = ('train', '--units=12,4', '--epochs=100000', '--batch_size=48', '--checkpoint_steps=20')
-
-
-def addresses(count):
-    """As many of this machine that are free."""
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(('127.0.0.1', 0))
-    found = [f'127.0.0.1:{each.getsockname()[1]}' for each in sockets]
-    for each in sockets:
-        each.close()
-    return found
-
-
-class Workers:
-    """Real programs of one run, each in a folder of its own."""
-
-    def __init__(self, folder, count, *argv, timeout=100):
-        self.logdir = folder / 'worker_0' / 'run'
-        self._addresses = addresses(count)
-        self._folder, self._argv, self._timeout = folder, argv, timeout
-        self.all = [self.start(k) for k in range(count)]
-
-    def start(self, k):
-        folder = self._folder / f'worker_{k}'
-        folder.mkdir(exist_ok=True)
-        task = {'cluster': {'worker': self._addresses}, 'task': {'type': 'worker', 'index': k}}
-        flags = ('--logdir=run', f'--cluster_timeout_secs={self._timeout}')
-        return tfae_program.start(*self._argv, *flags, cwd=folder, TF_CONFIG=json.dumps(task))
-
-    def wait(self):
-        return [program.wait() for program in self.all]
-
-    def until(self, condition):
-        assert tfae_program.wait_for(condition, self.all[0]), self.all[0].wait()
-
-    def newest(self):
-        return max(tfae_program.steps(self.logdir), default=0)
 
 
 def assert_equal(logdir, alone, tolerance=2e-5):

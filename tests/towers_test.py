@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf2
 import tensorflow.compat.v1 as tf
 import tfae_program
-from cluster_test import CONVOLUTIONAL, DENSE, GAN, GREEDY, Workers, assert_equal
+from cluster_test import CONVOLUTIONAL, DENSE, GAN, GREEDY, assert_equal
+from workers import Workers
 
 from tfae import checks, draws, gradients, placement
 from tfae.collective import Team

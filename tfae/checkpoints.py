@@ -77,6 +77,15 @@ def write(saver: tf.train.Saver, session: Any, folder: pathlib.Path, step: int, 
         ) from None
 
 
+@contextlib.contextmanager
+def writing(what: object) -> Iterator[None]:
+    """Turns TensorFlow's refusal to write, as on a full disk, into an InputError about `what`."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise checks.InputError(f'{what} cannot be written: {reason(error)}') from None
+
+
 def reason(error: Exception) -> str:
     """The one line of an error's words that says what is wrong."""
     text = (getattr(error, 'message', None) or str(error)).strip()

@@ -13,7 +13,7 @@ import time
 
 import tensorflow.compat.v1 as tf
 
-from tfae import checkpoints, checks
+from tfae import checkpoints
 
 _PREFIX = 'events.out.tfevents.'
 _NAME = re.compile(rf'{re.escape(_PREFIX)}([0-9]{{1,10}})\.')
@@ -32,7 +32,7 @@ class EventFile:
         begun = [int(m[1]) for m in map(_NAME.match, (path.name for path in folder.iterdir())) if m]
         now = max(int(time.time()), *(second + 1 for second in begun), 0)
         self._path = folder / f'{_PREFIX}{now}.{socket.gethostname()}.{os.getpid()}'
-        with self._refusing():
+        with checkpoints.writing(self._path):
             self._file = tf.io.TFRecordWriter(str(self._path))
         self._add(tf.Event(file_version='brain.Event:2'))
         if graph is None:
@@ -53,7 +53,7 @@ class EventFile:
 
     def flush(self) -> None:
         """Hands what was added to the system, where a kill of this program does not reach it."""
-        with self._refusing():
+        with checkpoints.writing(self._path):
             self._file.flush()
 
     def close(self) -> None:
@@ -63,13 +63,5 @@ class EventFile:
 
     def _add(self, event: tf.Event) -> None:
         event.wall_time = time.time()
-        with self._refusing():
+        with checkpoints.writing(self._path):
             self._file.write(event.SerializeToString())
-
-    @contextlib.contextmanager
-    def _refusing(self):
-        try:
-            yield
-        except tf.errors.OpError as error:
-            reason = checkpoints.reason(error)
-            raise checks.InputError(f'{self._path} cannot be written: {reason}') from None

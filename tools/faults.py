@@ -12,6 +12,7 @@ r"""Injures runs of tfae and counts what became of them.
     clock        each program starts on a clock that was set back or forth
     two          a second program begins on a folder in which one trains
     tensorboard  TensorBoard's reader reads while training writes and is killed
+    workers      SIGKILL of one of two workers that train a run together, which then comes back
 
 Each run is a small one of the real program, in a process of its own. A run that was injured and
 then given again must end as one that was not: every variable, every line of metrics.jsonl but its
@@ -42,6 +43,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / 'tests'))
 
 import tfae_program  # noqa: E402
+import workers as cluster  # noqa: E402
 
 from tfae import quiet  # noqa: E402
 
@@ -552,6 +554,39 @@ def tensorboard(bench: Bench, family: str, rounds: int) -> Count:
     return count + bench.ended(family, logdir, 'TensorBoard reads')
 
 
+@functools.cache
+def together(bench: Bench, family: str) -> pathlib.Path:
+    """The run of two workers that nothing happened to."""
+    made = cluster.Workers(bench.folder / f'together_{family}', 2, *bench.words(family))
+    for done in made.wait():
+        assert (done.code, done.err) == (0, ''), done
+    return made.logdir
+
+
+def workers(bench: Bench, family: str, rounds: int) -> Count:
+    """One of two workers is killed, at random, and started again, until their run ends."""
+    count, whole = Count(), together(bench, family)
+    while count.faults < rounds:
+        made = cluster.Workers(bench.new(), 2, *bench.words(family), timeout=30)
+        while count.faults < rounds:
+            await_records(made.all[0], made.logdir, bench.chance.randrange(2))
+            time.sleep(bench.chance.uniform(0, 0.3))
+            k = bench.chance.randrange(2)
+            if not all(program.running for program in made.all):
+                break
+            made.all[k].kill()
+            count += Count(faults=1)
+            made.all[k] = made.start(k)
+        for done in made.wait():
+            # One that was killed after the other had heard of the end waits for it in vain.
+            count += stopped(done, f'{family}, workers')
+        what = difference(made.logdir, whole)
+        if what:
+            report(f'{family}, workers: {what}')
+        count += Count(runs=1, identical=int(not what), lost=int(bool(what)))
+    return count
+
+
 KINDS = {
     'kill': kill,
     'verbs': verbs,
@@ -563,6 +598,7 @@ KINDS = {
     'clock': clock,
     'two': two,
     'tensorboard': tensorboard,
+    'workers': workers,
 }
 
 

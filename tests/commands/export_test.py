@@ -69,6 +69,18 @@ def export(*words):
     return out.getvalue()
 
 
+def test_a_full_disk_is_told_in_one_line_and_nothing_is_left(folder, tmp_path, monkeypatch):
+    def refuse(builder):
+        raise tf.errors.ResourceExhaustedError(None, None, 'x.pb; No space left on device')
+
+    monkeypatch.setattr(tf.saved_model.Builder, 'save', refuse)
+    output = tmp_path / 'served'
+    wanted = f'^--output {re.escape(str(output))} cannot be written: x.pb; No space left on device$'
+    with pytest.raises(checks.InputError, match=wanted):
+        command.main([f'--logdir={folder / "dense"}', f'--output={output}'])
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
     """A run of each family, the dense one with a detector, and each as a SavedModel."""

@@ -13,7 +13,7 @@ import json
 import pathlib
 from typing import Any, Literal
 
-from tfae import checks, files, running, serving
+from tfae import checkpoints, checks, files, running, serving
 from tfae.analysis import anomaly
 from tfae.commands import _flags, _judging
 from tfae.config import option
@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
         )
     with flags.open() if flags.logdir else flags.open_network() as opened:
         served = _served(flags, opened)
-        with files.new_folder(path) as folder:
+        with files.new_folder(path) as folder, checkpoints.writing(f'--output {path}'):
             found = _WRITERS[flags.format](folder, served)
             files.write_text(folder / _DESCRIPTION, json.dumps(found, indent=2) + '\n')
     _print(found)
