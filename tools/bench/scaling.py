@@ -8,6 +8,11 @@ examples per second of one. Bytes are those that the loopback device counts betw
 beside them stands the least that an all-reduce can send, 2 (n - 1) / n of the gradients from each
 worker. More workers than cores share them: what they reach says nothing of scaling. A machine where
 nothing else runs is needed for figures worth quoting.
+
+Then it reckons, for --on_paper workers, T = C + 2 (n - 1) / n * 4 P / W + k * 2 (n - 1) L seconds a
+step: C is a worker's own work, P are the parameters, W bytes a second of its network, L is the time
+of a message and k the number of collectives. Nothing is taken to hide behind the work, so C / T is
+the least efficiency.
 """
 
 import json
@@ -22,8 +27,12 @@ import tempfile
 import time
 from typing import Any, NamedTuple
 
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+
 import tensorflow as tf
 from absl import app, flags
+
+from tfae import collective
 
 _WORKERS = flags.DEFINE_list('workers', ['1', '2', '4'], 'Numbers of workers.')
 _BATCH = flags.DEFINE_integer('batch', 256, 'Examples a step of each worker.', lower_bound=1)
@@ -31,6 +40,11 @@ _STEPS = flags.DEFINE_integer('steps', 400, 'Steps that are timed.', lower_bound
 _TRAIN = flags.DEFINE_multi_string(
     'train', ['--units=1000,500,30'], 'Flags of the model, as `tfae train` takes them.'
 )
+
+_PAPER = flags.DEFINE_list('on_paper', ['8', '32', '128'], 'Numbers of workers to reckon.')
+_WORK = flags.DEFINE_float('work', 0.1, 'C, in seconds.')
+_NETWORK = flags.DEFINE_float('network', 1.25e9, 'W, in bytes a second; 1.25e9 are 10 Gbit/s.')
+_MESSAGE = flags.DEFINE_float('message', 1e-4, 'L, in seconds.')
 
 _EPOCHS = 5  # of which the first is not timed
 _BYTES = 4  # of a gradient
@@ -42,7 +56,12 @@ class Figures(NamedTuple):
     workers: int
     examples_per_second: float  # median over the epochs
     sent: float  # bytes a step, of all workers
-    parameters: int
+    sizes: list[int]  # of the tensors that training moves
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that training moves."""
+        return sum(self.sizes)
 
 
 def main(argv: list[str]) -> None:
@@ -59,6 +78,22 @@ def main(argv: list[str]) -> None:
         found = measure(count, cores)
         first = first or found
         print(line(found, first, len(cores)), flush=True)
+    if first and _PAPER.value:
+        print(f'\nP = {first.parameters:,}, C = {_WORK.value * 1000:g} ms, W = ', end='')
+        print(f'{_NETWORK.value / 1e9:g} GB/s, L = {_MESSAGE.value * 1000:g} ms\n')
+        print('| n | k | bytes term, ms | message term, ms | C / T |\n|--|--|--|--|--|')
+        for count in map(int, _PAPER.value):
+            print(reckoned(count, first.sizes))
+
+
+def reckoned(n: int, sizes: list[int]) -> str:
+    """A row of the table on paper."""
+    alone = sum(size >= collective.ALONE * n for size in sizes)
+    k = alone + (alone < len(sizes) or not sizes)
+    sent = 2 * (n - 1) / n * _BYTES * sum(sizes) / _NETWORK.value
+    told = k * 2 * (n - 1) * _MESSAGE.value
+    efficiency = _WORK.value / (_WORK.value + sent + told)
+    return f'| {n} | {k} | {sent * 1000:.1f} | {told * 1000:.1f} | {efficiency:.2f} |'
 
 
 def line(found: Figures, first: Figures, cores: int) -> str:
@@ -91,7 +126,7 @@ def measure(count: int, cores: list[int]) -> Figures:
         speeds = [record['examples_per_second'] for record in timed]
         steps = timed[-1]['step'] - metrics(folder)[0]['step']
         sent = (marks[_EPOCHS - 1] - marks[0]) / steps
-        return Figures(count, statistics.median(speeds), sent, parameters(folder))
+        return Figures(count, statistics.median(speeds), sent, sizes(folder))
 
 
 def start(folder: pathlib.Path, k: int, addresses: list[str], core: int) -> subprocess.Popen:
@@ -145,11 +180,11 @@ def loopback() -> int:
     return int(row.partition(':')[2].split()[8])
 
 
-def parameters(folder: pathlib.Path) -> int:
-    """Numbers that training moves."""
+def sizes(folder: pathlib.Path) -> list[int]:
+    """Numbers of each tensor that training moves."""
     shapes = dict(tf.train.list_variables(str(folder / 'run')))
     kept = [shape for name, shape in shapes.items() if name.endswith(('/kernel', '/bias'))]
-    return sum(int(tf.TensorShape(shape).num_elements() or 0) for shape in kept)
+    return [int(tf.TensorShape(shape).num_elements() or 0) for shape in kept]
 
 
 if __name__ == '__main__':
