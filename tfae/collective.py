@@ -28,8 +28,8 @@ FAILED = -1  # the end of a run that the chief could not go on with
 _GROUP = 1
 _SHORT, _LONG = 0.25, 1.0  # seconds between which a turn is to lie
 _MOST = 64  # steps of a turn
-# A tensor of so many numbers a worker is worth a collective of its own: at 1.25 GB/s it is as long on
-# its way as the ring's messages, of 0.1 ms each.
+# Numbers of a tensor, for each worker, from which on it goes alone: at 1.25 GB/s it takes as long
+# as the ring's messages, of 0.1 ms each.
 ALONE = 2**15
 
 
