@@ -1,5 +1,6 @@
 """What TensorBoard is given, read back as TensorBoard reads it."""
 
+import errno
 import io
 
 import numpy as np
@@ -8,7 +9,7 @@ import tensorflow.compat.v1 as tf
 from PIL import Image
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from tfae import summaries
+from tfae import files, summaries
 
 
 def run(fetches):
@@ -120,6 +121,28 @@ def test_the_projector_gets_codes_labels_and_thumbnails(tmp_path, channels):
 def test_the_projector_does_without_labels_and_thumbnails(tmp_path):
     summaries.write_projector(tmp_path, np.zeros([3, 2]), None, pictures(3, channels=2))
     assert [p.name for p in (tmp_path / 'projector').iterdir()] == ['codes.tsv']
+
+
+@pytest.mark.parametrize('write', ['write_text', 'replacing'])
+def test_a_disk_that_is_full_midway_leaves_no_file_of_the_projector_by_half(
+    tmp_path, monkeypatch, write
+):
+    given = (tmp_path, np.zeros([3, 2]), None, pictures(3))
+    real, kept = getattr(files, write), []
+
+    def refuse(path, *text):
+        if path.name == 'codes.tsv' or kept:
+            return real(path, *text)
+        raise OSError(errno.ENOSPC, 'No space left on device', str(path))
+
+    monkeypatch.setattr(files, write, refuse)
+    with pytest.raises(OSError, match='No space left'):
+        summaries.write_projector(*given)
+    assert not summaries.has_projector(tmp_path)
+    assert not list(tmp_path.rglob('.*'))
+    kept.append('enough')
+    summaries.write_projector(*given)
+    assert summaries.has_projector(tmp_path)
 
 
 @pytest.mark.parametrize('shape', [(8, 8, 1), (28, 28, 1), (218, 178, 3), (8192, 1, 1), (1, 99, 1)])

@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow.compat.v1 as tf
+from google.protobuf import text_format
 from PIL import Image
 from tensorboard.plugins import projector
 from tensorboard.plugins.hparams import api as hparams_api
 
-from tfae import names
+from tfae import files, names
 
+_PROJECTOR = 'projector_config.pbtxt'
 _SPRITE_SIDE = 8192  # the projector refuses a larger sprite
 
 
@@ -113,23 +115,25 @@ def write_projector(
       images: `[N, H, W, C]` float in [0, 1], C 1 or 3 (other pictures get no thumbnails).
     """
     target = folder / 'projector'
-    target.mkdir(parents=True, exist_ok=True)
-    np.savetxt(target / 'codes.tsv', codes, fmt='%.6g', delimiter='\t')
+    with files.replacing(target / 'codes.tsv') as temporary:
+        np.savetxt(temporary, codes, fmt='%.6g', delimiter='\t')
     settings = projector.ProjectorConfig()
     embedding = settings.embeddings.add(tensor_name=names.CODE, tensor_path='projector/codes.tsv')
     if labels is not None:
-        (target / 'labels.tsv').write_text('\n'.join(str(label) for label in labels) + '\n')
+        files.write_text(target / 'labels.tsv', '\n'.join(map(str, labels)) + '\n')
         embedding.metadata_path = 'projector/labels.tsv'
     if images.shape[-1] in (1, 3):
-        _sprite(images).save(target / 'sprite.png')
+        with files.replacing(target / 'sprite.png') as temporary:
+            _sprite(images).save(temporary)
         embedding.sprite.image_path = 'projector/sprite.png'
         embedding.sprite.single_image_dim.extend([images.shape[2], images.shape[1]])
-    projector.visualize_embeddings(str(folder), settings)
+    # The plugin's own way of writing it leaves half of it where the disk is full.
+    files.write_text(folder / _PROJECTOR, text_format.MessageToString(settings))
 
 
 def has_projector(folder: pathlib.Path) -> bool:
     """Whether `write_projector` came to its end there."""
-    return (folder / 'projector_config.pbtxt').is_file()
+    return (folder / _PROJECTOR).is_file()
 
 
 def projector_limit(image_shape: Sequence[int]) -> int:
