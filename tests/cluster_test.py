@@ -163,7 +163,7 @@ def test_a_worker_that_does_not_come_is_named(tmp_path):
 
 def test_a_stopped_worker_is_waited_for_no_longer_than_the_limit(tmp_path):
     """A process that hangs, or a machine that is gone, resets no connection."""
-    workers = Workers(tmp_path, 2, *LONG, timeout=4)
+    workers = Workers(tmp_path, 2, *LONG, timeout=8)
     workers.until(lambda: workers.newest() >= 20)
     workers.all[1].send(signal.SIGSTOP)
     chief = workers.all[0]

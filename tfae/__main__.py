@@ -32,7 +32,8 @@ def run(argv: list[str]) -> int:
         # Here, not above: the verb brings in TensorFlow, which `tfae --help` need not wait for.
         with quiet.native_messages_dropped():
             verb = importlib.import_module(f'tfae.commands.{argv[0].replace("-", "_")}')
-            quiet.greetings_used_up()
+            if running := sys.modules.get('tfae.running'):
+                running.open_first()
         logging.getLogger('tensorflow').setLevel(logging.ERROR)
         return verb.main(argv[1:])
     except checks.UsageError as error:

@@ -38,7 +38,7 @@ class Config(Part):
     job_name: str = option('worker', 'Job of this process in --cluster, worker or chief.')
     task_index: int = option(-1, 'Number of this process in its job, from 0. Needed by --cluster.')
     cluster_timeout_secs: float = option(
-        300.0, 'Seconds that workers wait for each other: to come, and between two steps.'
+        300.0, 'Seconds that workers wait for each other to come; half of it in a step.'
     )
 
     def __post_init__(self):

@@ -35,6 +35,16 @@ from tfae.trainer import Trainer
 from tfae.watch import Config as Config
 
 
+def open_first() -> None:
+    """Opens a session where what TensorFlow says on stderr is dropped.
+
+    2.18 to 2.20 tell there, once and whatever the log level, which pass the first one leaves out.
+    """
+    if tf2.__version__.startswith(('2.18.', '2.19.', '2.20.')):
+        with tf.Graph().as_default(), tf.Session() as session:
+            session.run(tf.constant(0))
+
+
 def fit(
     experiment: Experiment,
     logdir: str | os.PathLike[str],
@@ -273,7 +283,8 @@ def _server(settings: tf.ConfigProto, members: cluster.Members) -> tf.train.Serv
     members.refuse_taken_port()
     settings.experimental.collective_group_leader = '/job:worker/replica:0/task:0'
     settings.device_filters.append(f'/job:worker/task:{members.index}')
-    settings.operation_timeout_in_ms = round(members.timeout * 1000)
+    # Who finds out so late that another has begun anew still meets it before that gives up.
+    settings.operation_timeout_in_ms = round(members.timeout / 2 * 1000)
     jobs = {'worker': list(members.addresses)}
     server = tf.train.Server(jobs, job_name='worker', task_index=members.index, config=settings)
     members.wait()

@@ -17,7 +17,7 @@ class Config:
     summary_steps: int = option(100, 'Steps between two scalars in TensorBoard.')
     towers: int = option(
         1,
-        'Devices that share each batch, this process: GPUs, or parts of the CPU where there is '
+        'Devices of this process that share each batch: GPUs, or parts of the CPU where there is '
         'none; 0 takes every GPU.',
     )
     inter_op_threads: int = option(0, 'Operations run at once; 0 chooses for the model.')
