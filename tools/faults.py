@@ -577,9 +577,12 @@ def workers(bench: Bench, family: str, rounds: int) -> Count:
             made.all[k].kill()
             count += Count(faults=1)
             made.all[k] = made.start(k)
-        for done in made.wait():
+        ended = [stopped(done, f'{family}, workers') for done in made.wait()]
+        count += sum(ended, Count())
+        if any(end.explained for end in ended):
             # One that was killed after the other had heard of the end waits for it in vain.
-            count += stopped(done, f'{family}, workers')
+            made.all = [made.start(k) for k in range(2)]
+            count += sum((stopped(done, f'{family}, again') for done in made.wait()), Count())
         what = difference(made.logdir, whole)
         if what:
             report(f'{family}, workers: {what}')
