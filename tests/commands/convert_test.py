@@ -105,6 +105,30 @@ def test_pictures_are_stored_at_the_size_asked_for(tmp_path):
     assert load('records', tmp_path / 'out').train.images.form.all_jpeg
 
 
+@pytest.mark.parametrize(
+    'damage',
+    [
+        lambda text: text.replace('"labels": [0', '"labels": [1'),
+        lambda text: text.replace('"labels": [0', '"labels":  [0'),
+        lambda text: '[' * 100_000,
+        lambda text: '[]',
+        lambda text: text[:-1],
+    ],
+    ids=['a label', 'a space', 'deep', 'no object', 'cut'],
+)
+def test_a_table_that_was_damaged_is_made_again(tmp_path, damage):
+    for name in ('cat', 'dog'):
+        pictures.fill(tmp_path / 'in' / name, 4)
+    convert(tmp_path)
+    (table,) = (tmp_path / 'out').glob('*-of-*.json')
+    sound = table.read_bytes()
+    table.write_text(damage(sound.decode()))
+    assert table.read_bytes() != sound
+    assert '1 shards, 0 of which were there' in convert(tmp_path).out
+    assert table.read_bytes() == sound
+    assert '1 shards, 1 of which were there' in convert(tmp_path).out
+
+
 def test_what_one_would_not_expect_of_a_picture_is_listed_every_time(tmp_path):
     pictures.fill(tmp_path / 'in', 12)
     (tmp_path / 'in' / 'a b.jpg').write_bytes(pictures.sixteen_bits())

@@ -20,6 +20,7 @@ from PIL import Image
 from tfae import checks, files
 from tfae.data import _picture_file, _shards
 
+_SUM = 'sum'  # of a table, in it
 _FRAME = 12  # bytes before a record: its length and the sum of that
 
 
@@ -78,8 +79,7 @@ def write(plan: Plan) -> Written:
     length = plan.path.stat().st_size
     count = len(table['names'])
     made = _shards.Shard(plan.path.name, count, length, sha256, '')
-    table |= {'plan': plan.digest(), 'shard': made._asdict()}
-    content = json.dumps(table)
+    content = _summed(table | {'plan': plan.digest(), 'shard': made._asdict()})
     files.write_text(_shards.table_of(plan.path), content)
     table_sha256 = hashlib.sha256(content.encode()).hexdigest()
     shard = made._replace(table_sha256=table_sha256)
@@ -92,15 +92,24 @@ def _there(plan: Plan) -> Written | None:
     if not (plan.path.is_file() and beside.is_file()):
         return None
     try:
-        table = json.loads(beside.read_bytes())
+        content = beside.read_text()
+        table = json.loads(content)
+        del table[_SUM]
+        if _summed(table) != content:  # a label may be another
+            return None
         shard = _shards.Shard(**table['shard'])
         said = table['skipped'], table['remarks']
         same = table['plan'] == plan.digest() and _shards.sha256(plan.path) == shard.sha256
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     if not same:
         return None
     return Written(shard._replace(table_sha256=_shards.sha256(beside)), *said, True)
+
+
+def _summed(table: dict[str, Any]) -> str:
+    """A table as JSON that holds the sum of the rest of it."""
+    return json.dumps(table | {_SUM: hashlib.sha256(json.dumps(table).encode()).hexdigest()})
 
 
 def _write_records(plan: Plan, path: pathlib.Path, table: dict[str, Any]) -> None:
