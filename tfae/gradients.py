@@ -77,20 +77,24 @@ def of_batch(build: Build, batch: Batch, parts: int = 1, team: Team | None = Non
 
 
 def _over_parts(build: Build, batch: Batch, parts: int) -> Found:
-    """Means over parts, each built once the gradients of the one before are there."""
-    found = [_of_part(build, batch if parts == 1 else _part(batch, 0, parts))]
+    """Means over parts, each computed once the sums over those before are there."""
+    if parts == 1:
+        return _of_part(build, batch)
+    first = _of_part(build, _part(batch, 0, parts))
+    sums = first.numbers()
     for i in range(1, parts):
-        with tf.control_dependencies(found[-1].gradients):
-            found.append(_of_part(build, _part(batch, i, parts)))
-    return _mean(found)
+        with tf.control_dependencies(sums):
+            more = _of_part(build, _part(batch, i, parts))
+        sums = [a + b for a, b in zip(sums, more.numbers(), strict=True)]
+    return first.holding([total / parts for total in sums])
 
 
-def _mean(found: Sequence[Found]) -> Found:
-    """Of what was found of equal shares."""
-    if len(found) == 1:
-        return found[0]
-    sums = [tf.add_n(each) for each in zip(*(one.numbers() for one in found), strict=True)]
-    return found[0].holding([total / len(found) for total in sums])
+def _mean(towers: Sequence[Found]) -> Found:
+    """Means over towers."""
+    if len(towers) == 1:
+        return towers[0]
+    sums = [tf.add_n(each) for each in zip(*(tower.numbers() for tower in towers), strict=True)]
+    return towers[0].holding([total / len(towers) for total in sums])
 
 
 def _of_part(build: Build, batch: Batch) -> Found:

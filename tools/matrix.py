@@ -7,9 +7,8 @@ Every TensorFlow is tried under the Python that runs this, the oldest and the ne
 others; --every tries each under each. An environment holds a copy of what is committed, installed
 from nothing, with the op compiled against its TensorFlow; it is removed behind its tests. --tests
 names what is run, by default a share that builds, trains, resumes, exports and looks into every
-family, on one device, on several and on several workers. Prints a table and writes it as Markdown,
-a row as soon as it is there; exits with 1 where a test fails. An interpreter that does not run here
-is left out, and said so. Needs a package index.
+family. Prints a table and writes it as Markdown, a row as soon as it is there; exits with 1 where a
+test fails. An interpreter that does not run here is left out, and said so. Needs a package index.
 """
 
 import pathlib
@@ -40,8 +39,6 @@ _TESTS = flags.DEFINE_list(
         'tests/resume_test.py',
         'tests/export_test.py',
         'tests/commands/families_test.py',
-        'tests/towers_test.py',
-        'tests/cluster_test.py',
     ],
     'What is run.',
 )
