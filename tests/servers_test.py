@@ -404,7 +404,8 @@ def board(tmp_path_factory):
     """A connection to TensorBoard as `make tensorboard` starts it, on a port that is free."""
     root, folder = tfae_program.ROOT, tmp_path_factory.mktemp('board')
     words = ['make', '-n', 'tensorboard']
-    line = subprocess.run(words, cwd=root, capture_output=True, text=True).stdout.splitlines()[-1]
+    said = subprocess.run(words, cwd=root, capture_output=True, text=True).stdout.splitlines()
+    (line,) = [line for line in said if 'board' in line]
     assert line.endswith('python tools/board.py --logdir runs')
     (folder / 'runs').mkdir()
     words = [sys.executable, str(root / 'tools' / 'board.py'), '--logdir=runs', '--port=0']
