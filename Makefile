@@ -8,8 +8,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-LIBRARY := tfae/_subpixel.so
-CPP = $(wildcard ops/*.cc ops/*.h ops/*.cu tests/*.cc tests/*.h tools/bench/*.cu)
+LIBRARY := tfae/ops/_subpixel.so
+CPP = $(wildcard ops/*.cc ops/*.h ops/*.cu tests/ops/*.cc tests/ops/*.h tools/bench/*.cu)
 DEMO := runs/demo
 
 .DEFAULT_GOAL := install
@@ -64,20 +64,20 @@ bench: install
 	$(BIN)/python tools/bench/training.py
 
 recipes: install
-	$(BIN)/python tools/recipes.py
+	$(BIN)/python tools/experiments/recipes.py
 
 # What both do stands in docs/RELIABILITY.md.
 faults: install
-	$(BIN)/python tools/faults.py --rounds=100
+	$(BIN)/python tests/campaigns/faults.py --rounds=100
 
 fuzz: install
-	$(BIN)/python tools/fuzz.py --cases=1000000
+	$(BIN)/python tests/campaigns/fuzz.py --cases=1000000
 	$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
-	$(BIN)/python tools/guided_fuzz.py
+	$(BIN)/python tests/campaigns/guided_fuzz.py
 
 # Every version of TensorFlow in an environment of its own, which takes an hour or two.
 matrix: install
-	$(BIN)/python tools/matrix.py
+	$(BIN)/python tools/release/matrix.py
 
 tensorboard: install
 	$(BIN)/python tools/board.py --logdir runs

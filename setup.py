@@ -32,7 +32,7 @@ class BuildPackage(build_py):
         super().run()
         builder = op_builder()
         folder = HERE if self.editable_mode else pathlib.Path(self.build_lib)
-        library = folder / 'tfae' / builder.LIBRARY
+        library = folder / 'tfae' / 'ops' / builder.LIBRARY
         try:
             builder.ensure(library)
             self.library = str(library)

@@ -51,9 +51,9 @@ class CannotBuild(Exception):
 
 
 def package() -> pathlib.Path:
-    """The folder of the package that these sources belong to."""
-    installed = SOURCES.parent / 'subpixel.py'
-    return installed.parent if installed.exists() else SOURCES.parent / 'tfae'
+    """The folder whose Python files load the library."""
+    installed = SOURCES.parent / 'ops' / 'subpixel.py'
+    return installed.parent if installed.exists() else SOURCES.parent / 'tfae' / 'ops'
 
 
 def digest() -> str:

@@ -1,7 +1,7 @@
 // What the CUDA kernels of the op are written with: launches, shared memory, division.
 //
 // Includes no TensorFlow header: those need TensorFlow's own copy of CUDA's. The kernels' source
-// also runs on the CPU, under tests/cuda_emulation.h.
+// also runs on the CPU, under tests/ops/cuda_emulation.h.
 
 #ifndef TFAE_OPS_SUBPIXEL_CUDA_H_
 #define TFAE_OPS_SUBPIXEL_CUDA_H_

@@ -10,16 +10,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tfae.running import open_run as open
+    from tfae.runs.fit import open_run as open
 
 __version__ = '0.1.0'
 
-_SUBMODULES = ('compat', 'data', 'layers', 'losses', 'models', 'running', 'subpixel')
+_SUBMODULES = ('compat', 'data', 'layers', 'losses', 'models', 'ops')
 
 
 def __getattr__(name: str) -> Any:
     if name == 'open':
-        return importlib.import_module('tfae.running').open_run
+        return importlib.import_module('tfae.runs.fit').open_run
     if name in _SUBMODULES:
         return importlib.import_module(f'tfae.{name}')
     raise AttributeError(f'module tfae has no attribute {name!r}')

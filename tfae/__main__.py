@@ -8,7 +8,7 @@ import pathlib
 import sys
 import warnings
 
-from tfae import checks, quiet
+from tfae.core import errors, stderr
 
 _LONGEST = 4000  # characters of an error
 _COMMANDS = pathlib.Path(__file__).parent / 'commands'
@@ -28,17 +28,17 @@ def run(argv: list[str]) -> int:
         print(_help(verbs))
         return 0 if argv else 2
     try:
-        checks.one_of('tfae: verb', argv[0], verbs)
+        errors.one_of('tfae: verb', argv[0], verbs)
         # Here, not above: the verb brings in TensorFlow, which `tfae --help` need not wait for.
-        with quiet.native_messages_dropped():
+        with stderr.native_messages_dropped():
             verb = importlib.import_module(f'tfae.commands.{argv[0].replace("-", "_")}')
-            if running := sys.modules.get('tfae.running'):
+            if running := sys.modules.get('tfae.runs.fit'):
                 running.open_first()
         logging.getLogger('tensorflow').setLevel(logging.ERROR)
         return verb.main(argv[1:])
-    except checks.UsageError as error:
+    except errors.UsageError as error:
         return _fail(error, 2)
-    except (checks.InputError, OSError) as error:
+    except (errors.InputError, OSError) as error:
         return _fail(error, 1)
     except KeyboardInterrupt:
         return 130

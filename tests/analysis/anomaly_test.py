@@ -7,8 +7,8 @@ import pytest
 import scipy.stats
 from scipy import ndimage
 
-from tfae import checks
 from tfae.analysis import anomaly
+from tfae.core import errors
 
 SETTINGS = {'blur': 1.0, 'components': 1, 'false_alarms': 0.1, 'seed': 0, 'step': 7}
 
@@ -144,7 +144,7 @@ def test_a_file_that_is_no_detector_is_refused(tmp_path):
     (tmp_path / 'b.npz').write_text('nonsense')
     np.savez(tmp_path / 'c.npz', blur=np.array([print], object))
     for name in 'abc':
-        with pytest.raises(checks.InputError, match=f'{name}.npz is no detector of tfae anomaly'):
+        with pytest.raises(errors.InputError, match=f'{name}.npz is no detector of tfae anomaly'):
             anomaly.load(tmp_path / f'{name}.npz')
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from tfae import checks
 from tfae.analysis import units
+from tfae.core import errors
 
 RANDOM = np.random.RandomState(0)
 
@@ -70,7 +70,7 @@ def test_a_tensor_is_found_by_its_name_or_by_its_scope(scope):
 )
 def test_what_is_not_on_the_way_is_refused_with_what_is_like_it(name, near):
     ways = units.Ways(*network())
-    with pytest.raises(checks.UsageError, match=f"--tensor is '{name}'; it must be .*{near}"):
+    with pytest.raises(errors.UsageError, match=f"--tensor is '{name}'; it must be .*{near}"):
         ways.find('--tensor', name)
 
 
@@ -103,14 +103,14 @@ def test_layers_that_show_nothing_are_refused(layer, tensor, text):
     images, outputs = network()
     ways = units.Ways(images, outputs)
     found = [ways.find('', name) for name in (layer, tensor)]
-    with pytest.raises(checks.UsageError, match=text):
+    with pytest.raises(errors.UsageError, match=text):
         units.refuse_no_maps('--layer', images, *found)
 
 
 def test_a_layer_of_one_place_is_refused():
     images = tf.placeholder(tf.float32, [None, 2, 2, 1])
     pooled = tf.nn.max_pool2d(images, 2, 2, 'SAME')
-    with pytest.raises(checks.UsageError, match='is 1 x 1: it tells no places of a picture apart'):
+    with pytest.raises(errors.UsageError, match='is 1 x 1: it tells no places of a picture apart'):
         units.refuse_no_maps('--layer', images, pooled, tf.reshape(pooled, [-1, 1]))
 
 
@@ -142,13 +142,13 @@ def test_codes_and_scores_are_units_as_they_are():
 @pytest.mark.parametrize('place', [(0,), (4, 0), (0, 5), (-1, 0), (0, 0, 0)])
 def test_a_place_outside_is_refused(place):
     tensor = tf.zeros([1, 4, 5, 6])
-    with pytest.raises(checks.UsageError, match=r'place is .*; it must lie in .* \(1, 4, 5, 6\)'):
+    with pytest.raises(errors.UsageError, match=r'place is .*; it must lie in .* \(1, 4, 5, 6\)'):
         units.values(tensor, place)
-    with pytest.raises(checks.UsageError, match='place is'):
+    with pytest.raises(errors.UsageError, match='place is'):
         units.values(tf.zeros([1, 4]), place)
 
 
 def test_units_without_a_known_number_are_refused():
     tensor = tf.placeholder(tf.float32, [None, None])
-    with pytest.raises(checks.UsageError, match='K must be known'):
+    with pytest.raises(errors.UsageError, match='K must be known'):
         units.values(tensor)

@@ -61,12 +61,13 @@ def printed(folder, *words):
 @pytest.fixture(scope='module')
 def said(folder):
     """Probabilities `[2, 5]` of wide.png and high.jpg, as open_reference gives them."""
-    from tfae import imagenet, running
+    from tfae.pretrained import imagenet
+    from tfae.runs import fit
 
     options = {'classes': narrow_network.CLASSES, 'width': narrow_network.WIDTH}
     names = ('wide.png', 'high.jpg')
     images = [imagenet.cut(Image.open(folder / name), 224, 224) for name in names]
-    with running.open_reference(
+    with fit.open_reference(
         narrow_network.NAME, str(folder / 'a.npz'), preprocessing='rgb', **options
     ) as network:
         return network.classify(np.stack(images))
@@ -101,10 +102,10 @@ def test_classes_have_the_names_of_a_list_or_of_the_public_index(folder, said):
 
 
 def test_a_run_classifies_pictures_scaled_to_its_size(folder):
-    from tfae import running
+    from tfae.runs import fit
 
     (lines,) = printed(folder, '--logdir=classifier', '--top=99', 'grey.png').values()
-    with running.open_run(folder / 'classifier') as run:
+    with fit.open_run(folder / 'classifier') as run:
         image = np.asarray(Image.open(folder / 'grey.png'))[None, ..., None]
         row = run.fetch(run.built.inference.outputs.probabilities, image)[0]
     assert len(lines) == 10

@@ -11,8 +11,8 @@ from PIL import Image
 import tfae
 from tfae import data
 from tfae.analysis import pca, reconstruction
-from tfae.experiment import Experiment
 from tfae.report import comparison, settings
+from tfae.training.experiment import Experiment
 
 
 def run_tfae(*words, cwd):

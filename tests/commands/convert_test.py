@@ -11,7 +11,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 import tfae_program
 
-from tfae import checks, data
+from tfae import data
+from tfae.core import errors
 
 
 def convert(folder, *argv, code=0):
@@ -192,7 +193,7 @@ def test_a_flipped_bit_is_found_and_the_picture_named(shards):
     part = loaded.test if table['parts'][7] else loaded.train
     place = part.images.names.index(table['names'][7])
     with pytest.raises(
-        checks.InputError, match=f'{path.name}: picture .* is not as it was written'
+        errors.InputError, match=f'{path.name}: picture .* is not as it was written'
     ):
         part.images[place]
 
@@ -207,7 +208,7 @@ def test_a_flipped_bit_between_pictures_is_found(shards, place):
 def test_shards_that_are_cut_missing_or_without_their_tables_are_named(shards):
     paths = sorted(shards.glob('*.tfrecord'))
     paths[0].write_bytes(paths[0].read_bytes()[:-9])
-    with pytest.raises(checks.InputError, match=f'{paths[0].name} is cut short: .* bytes of '):
+    with pytest.raises(errors.InputError, match=f'{paths[0].name} is cut short: .* bytes of '):
         load('records', shards)
     paths[1].unlink()
     flip(paths[2].with_suffix('.json'), 10)
@@ -247,7 +248,7 @@ def test_a_table_that_was_forged_with_its_sum_is_refused(shards, name, value, te
     index = json.loads((shards / 'index.json').read_text())
     index['shards'][0]['table_sha256'] = hashlib.sha256(path.read_bytes()).hexdigest()
     (shards / 'index.json').write_text(json.dumps(index))
-    with pytest.raises(checks.InputError, match=text):
+    with pytest.raises(errors.InputError, match=text):
         load('records', shards)
 
 
@@ -270,7 +271,7 @@ def test_a_table_that_was_forged_with_its_sum_is_refused(shards, name, value, te
 def test_a_folder_without_an_index_is_refused(tmp_path, content, text):
     if content is not None:
         (tmp_path / 'index.json').write_text(content)
-    with pytest.raises(checks.InputError, match=text):
+    with pytest.raises(errors.InputError, match=text):
         load('records', tmp_path)
 
 

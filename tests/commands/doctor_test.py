@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf2
 import tfae_program
 
-from tfae import op_library
+from tfae.ops import op_library
 
 
 def doctor(tmp_path, *words, **environment):

@@ -9,8 +9,10 @@ import tensorflow.compat.v1 as tf
 import tfae_program
 from PIL import Image
 
-from tfae import data, imagenet, running
+from tfae import data
 from tfae.analysis import gradcam
+from tfae.pretrained import imagenet
+from tfae.runs import fit
 
 NETWORK = (*narrow_network.WORDS, '--weights=a.npz', '--preprocessing=rgb')
 PICTURES = '--pictures=wide.png,high.jpg'
@@ -37,7 +39,7 @@ def cut(folder):
 
 
 def opened(folder):
-    return running.open_reference(
+    return fit.open_reference(
         narrow_network.NAME,
         str(folder / 'a.npz'),
         preprocessing='rgb',

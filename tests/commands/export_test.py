@@ -18,9 +18,11 @@ import tensorflow.compat.v1 as tf
 import tfae_program
 
 import tfae
-from tfae import checks, running, serving
 from tfae.analysis import anomaly
 from tfae.commands import export as command
+from tfae.core import errors
+from tfae.export import signatures
+from tfae.runs import fit
 
 ROOT = pathlib.Path(__file__).parents[2]
 CONVOLUTIONS = ('--filters=3,4', '--pooling=max')
@@ -76,7 +78,7 @@ def test_a_full_disk_is_told_in_one_line_and_nothing_is_left(folder, tmp_path, m
     monkeypatch.setattr(tf.saved_model.Builder, 'save', refuse)
     output = tmp_path / 'served'
     wanted = f'^--output {re.escape(str(output))} cannot be written: x.pb; No space left on device$'
-    with pytest.raises(checks.InputError, match=wanted):
+    with pytest.raises(errors.InputError, match=wanted):
         command.main([f'--logdir={folder / "dense"}', f'--output={output}'])
     assert list(tmp_path.iterdir()) == []
 
@@ -269,7 +271,7 @@ def test_without_a_converter_onnx_is_refused_and_the_cure_named(folder, tmp_path
     text = (
         r"--format=onnx takes tf2onnx and onnx: .*tf2onnx.*; pip install 'tfae\[onnx\]' gets both"
     )
-    with pytest.raises(checks.InputError, match=text):
+    with pytest.raises(errors.InputError, match=text):
         export(*words)
     assert not list(tmp_path.iterdir())
 
@@ -327,9 +329,7 @@ def test_a_published_network_classifies_as_it_does_here(tmp_path):
     images = np.random.RandomState(0).uniform(size=[2, 224, 224, 3]).astype(np.float32)
     options = {'classes': narrow_network.CLASSES, 'width': narrow_network.WIDTH}
     path = str(tmp_path / 'a.npz')
-    with running.open_reference(
-        narrow_network.NAME, path, preprocessing='rgb', **options
-    ) as reference:
+    with fit.open_reference(narrow_network.NAME, path, preprocessing='rgb', **options) as reference:
         want = reference.classify(images)
     graph_def = tf.GraphDef.FromString((tmp_path / 'served' / said['file']).read_bytes())
     classify = said['signatures']['classify']
@@ -386,15 +386,15 @@ def test_an_empty_folder_is_taken(folder, tmp_path, monkeypatch):
 
 
 def test_weights_that_no_single_file_can_hold_are_refused(folder, monkeypatch):
-    monkeypatch.setattr(serving, '_MOST', 100)
+    monkeypatch.setattr(signatures, '_MOST', 100)
     with (
         tfae.open(folder / 'dense') as run,
         pytest.raises(
-            checks.InputError,
+            errors.InputError,
             match=r'the weights take 4,688 bytes, one file may hold 100; --format=',
         ),
     ):
-        serving.frozen(serving.of_run(run))
+        signatures.frozen(signatures.of_run(run))
 
 
 # docs/EXPORT.md.

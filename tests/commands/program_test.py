@@ -53,12 +53,15 @@ def test_each_verb_lists_its_flags_with_help_and_default(tmp_path, verb):
 
 
 def test_train_lists_every_field_of_every_configuration(tmp_path):
-    from tfae import config, data, running, schedule, training
+    from tfae import data
+    from tfae.core import config
     from tfae.models import dense
+    from tfae.runs import fit
+    from tfae.training import phases, step
 
     text = tfae_program.run('train', '--model=dense', '--help', cwd=tmp_path).out
     words = ' '.join(text.split())
-    for kind in (dense.Config, data.Config, training.Config, schedule.Config, running.Config):
+    for kind in (dense.Config, data.Config, step.Config, phases.Config, fit.Config):
         for field in dataclasses.fields(kind):
             assert f'--{field.name}={config.text(field.default)} ' in words
             assert ' '.join(field.metadata['help'].split()) in words

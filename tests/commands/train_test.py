@@ -18,7 +18,7 @@ def trained(folder, *argv, logdir='run'):
 def test_thread_pools_are_those_asked_for(monkeypatch):
     import tensorflow.compat.v1 as tf
 
-    from tfae import running
+    from tfae.runs import fit
 
     asked = []
     session = tf.Session
@@ -26,7 +26,7 @@ def test_thread_pools_are_those_asked_for(monkeypatch):
         tf, 'Session', lambda _, graph, config: asked.append(config) or session(graph=graph)
     )
     built = type('Built', (), {'graph': tf.Graph()})
-    with running._session(built, running.Config(inter_op_threads=3, intra_op_threads=5)):
+    with fit._session(built, fit.Config(inter_op_threads=3, intra_op_threads=5)):
         pass
     (config,) = asked
     assert config.inter_op_parallelism_threads == 3
@@ -200,7 +200,7 @@ def test_a_recipe_runs_in_short(tmp_path, recipe):
 
 
 def test_flags_on_the_line_win_over_those_of_a_recipe(tmp_path):
-    from tfae.config import text
+    from tfae.core.config import text
 
     words = {'dataset': 'digits', 'units': '5,2', 'epochs': '1'}
     trained(tmp_path, '--recipe=mlp_mnist', *(f'--{k}={v}' for k, v in words.items()))

@@ -5,7 +5,8 @@ import pytest
 import scipy.stats
 import tensorflow.compat.v1 as tf
 
-from tfae import data, names
+from tfae import data
+from tfae.core import names
 from tfae.data import pipeline
 
 

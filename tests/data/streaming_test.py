@@ -7,7 +7,8 @@ import pictures
 import pytest
 import tensorflow.compat.v1 as tf
 
-from tfae import checks, data
+from tfae import data
+from tfae.core import errors
 from tfae.data import pipeline, streaming
 
 SEEDS = (3, 0)
@@ -134,12 +135,12 @@ def test_waiting_is_counted(images):
 def test_the_first_file_that_cannot_be_read_is_named(images):
     class Broken(Counting):
         def read(self, place):
-            raise checks.InputError('x.png is empty')
+            raise errors.InputError('x.png is empty')
 
     streamed = Streamed(data.Pictures(Broken(images.files), images.places, images.form))
     streamed.begin(0)
     with (
-        pytest.raises(checks.InputError, match=r'^x\.png is empty$'),
+        pytest.raises(errors.InputError, match=r'^x\.png is empty$'),
         streaming.blaming(streamed.stream),
     ):
         streamed.see()

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from tfae import layers, op_library, subpixel
+from tfae import layers
+from tfae.ops import op_library, subpixel
 
 
 @pytest.fixture(params=['compiled', 'stock'])

@@ -8,7 +8,8 @@ import sklearn.metrics
 import tensorflow.compat.v1 as tf
 import tfae_program
 
-from tfae import checks, models
+from tfae import models
+from tfae.core import errors
 from tfae.models import Batch, classifier
 
 SHAPE = (6, 6, 1)
@@ -110,7 +111,7 @@ def test_dropout_falls_on_the_code_in_training_alone():
 @pytest.mark.parametrize('classes', [0, 1])
 def test_a_set_that_tells_no_classes_apart_is_refused(classes):
     wanted = f'--model is classifier; the data set tells {classes} classes apart, it must have'
-    with pytest.raises(checks.UsageError, match=wanted):
+    with pytest.raises(errors.UsageError, match=wanted):
         model(classes=classes)
 
 
@@ -123,7 +124,7 @@ def test_a_set_that_tells_no_classes_apart_is_refused(classes):
     ],
 )
 def test_what_cannot_be_built_is_refused(fields, text):
-    with pytest.raises(checks.UsageError, match=text):
+    with pytest.raises(errors.UsageError, match=text):
         model(**fields)
 
 

@@ -7,9 +7,10 @@ import pytest
 import tensorflow as tf2
 import tensorflow.compat.v1 as tf
 
-from tfae import checks, enlarging
+from tfae.core import errors
 from tfae.models import Batch, convolutional
-from tfae.stack import Convolution, Dense, Stack
+from tfae.models.base import upsampling
+from tfae.models.base.encoder_decoder import Convolution, Dense, Stack
 
 WAYS = ['deconvolution', 'subpixel', 'nearest', 'bilinear', 'bicubic']
 FASHION = {
@@ -110,7 +111,7 @@ def test_every_layer_of_the_decoder_has_the_shape_of_its_encoders_input(way, pad
 def test_an_enlarged_picture_is_what_its_definition_says(way):
     """5 x 4 to 10 x 8 with a kernel of one pixel, which leaves the way to enlarge alone."""
     x = pictures((5, 4, 3))
-    made = enlarging.enlarge(tf.constant(x), (10, 8, 2), 1, 2, way, name='made')
+    made = upsampling.enlarge(tf.constant(x), (10, 8, 2), 1, 2, way, name='made')
     with session_with_biases() as session:
         got, of = session.run([made, variables()])
     kernel, bias = of['made/kernel'], of['made/bias']
@@ -130,7 +131,7 @@ def test_an_enlarged_picture_is_what_its_definition_says(way):
 
 def test_where_nothing_is_to_be_enlarged_a_valid_convolution_is_undone_by_a_full_one():
     x = pictures((4, 4, 1))
-    made = enlarging.enlarge(tf.constant(x), (6, 6, 1), 3, 1, 'subpixel', name='made')
+    made = upsampling.enlarge(tf.constant(x), (6, 6, 1), 3, 1, 'subpixel', name='made')
     with session_with_biases() as session:
         got, of = session.run([made, variables()])
     padded = np.pad(x[..., 0], [(0, 0), (2, 2), (2, 2)])
@@ -206,10 +207,10 @@ def test_batch_normalisation_uses_the_batch_in_training_and_moving_moments_elsew
     ],
 )
 def test_what_cannot_be_built_is_refused(fields, want):
-    with pytest.raises(checks.UsageError, match=want):
+    with pytest.raises(errors.UsageError, match=want):
         model(**fields)
 
 
 def test_a_convolution_after_a_dense_layer_is_refused():
-    with pytest.raises(checks.UsageError, match='cannot come after a dense one'):
+    with pytest.raises(errors.UsageError, match='cannot come after a dense one'):
         Stack((8, 8, 1), [Dense(4, 'relu'), Convolution(4, 'relu')])

@@ -8,8 +8,9 @@ import scipy.special
 import sklearn.decomposition
 import tensorflow.compat.v1 as tf
 
-from tfae import checks, names, training
+from tfae.core import errors, names
 from tfae.models import Batch, dense
+from tfae.training import step as training
 
 SHAPE = (3, 2, 2)
 UNITS = (7, 5, 2)
@@ -181,7 +182,7 @@ def test_a_linear_output_is_cut_where_it_is_shown_and_not_where_it_is_trained():
 
 
 def test_probabilities_need_a_sigmoid():
-    with pytest.raises(checks.UsageError, match='--likelihood=bernoulli takes --output_activation'):
+    with pytest.raises(errors.UsageError, match='--likelihood=bernoulli takes --output_activation'):
         dense.Config(likelihood='bernoulli', output_activation='linear')
 
 
@@ -280,7 +281,7 @@ def test_initial_kernels_have_the_variance_of_their_name(kind):
     ],
 )
 def test_what_cannot_be_built_is_refused(fields, want):
-    with pytest.raises(checks.UsageError, match=want):
+    with pytest.raises(errors.UsageError, match=want):
         model(**fields)
 
 

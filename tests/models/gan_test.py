@@ -8,8 +8,9 @@ import scipy.spatial
 import tensorflow.compat.v1 as tf
 import tfae_program
 
-from tfae import checks, training
+from tfae.core import errors
 from tfae.models import Batch, gan
+from tfae.training import step as training
 
 SHAPE = (3, 2, 1)
 PICTURES = np.random.RandomState(0).uniform(size=[5, *SHAPE]).astype(np.float32)
@@ -358,7 +359,7 @@ def test_convolutional_networks_train_with_every_loss(loss, enlarging):
     ],
 )
 def test_what_cannot_be_built_is_refused(fields, want):
-    with pytest.raises(checks.UsageError, match=want):
+    with pytest.raises(errors.UsageError, match=want):
         model(**fields)
 
 

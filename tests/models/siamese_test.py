@@ -5,7 +5,7 @@ import pytest
 import scipy.spatial
 import tensorflow.compat.v1 as tf
 
-from tfae import checks
+from tfae.core import errors
 from tfae.models import Batch, siamese
 
 SHAPE = (6, 6, 1)
@@ -142,5 +142,5 @@ def test_a_collapse_is_named():
     ],
 )
 def test_what_cannot_be_built_is_refused(fields, text):
-    with pytest.raises(checks.UsageError, match=text):
+    with pytest.raises(errors.UsageError, match=text):
         model(**fields)

@@ -9,7 +9,7 @@ import scipy.stats
 import tensorflow.compat.v1 as tf
 import tfae_program
 
-from tfae import checks
+from tfae.core import errors
 from tfae.models import Batch, variational
 
 SHAPE = (3, 2, 1)
@@ -319,7 +319,7 @@ def test_a_collapsed_posterior_is_trouble():
     ],
 )
 def test_what_cannot_be_built_is_refused(fields, want):
-    with pytest.raises(checks.UsageError, match=want):
+    with pytest.raises(errors.UsageError, match=want):
         model(**fields)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae import checks
+from tfae.core import errors
 
 # Tensors and what is fed -> arrays, as a session's `run`.
 Fetch = Callable[[Any, dict[tf.Tensor, np.ndarray]], Any]
@@ -19,8 +19,8 @@ def slope(who: str, score: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor:
 
     Raises: ValueError that names `who` if the ranks are others or `score` is not made of `tensor`.
     """
-    checks.rank(f'{who}: score', score, 1)
-    checks.rank(f'{who}: {tensor.op.name}', tensor, 4)
+    errors.rank(f'{who}: score', score, 1)
+    errors.rank(f'{who}: {tensor.op.name}', tensor, 4)
     (found,) = tf.gradients(score, [tensor])
     if found is None:
         raise ValueError(f'{who}: {score.op.name} is not made of {tensor.op.name}')

@@ -24,8 +24,9 @@ from sklearn import metrics, neighbors
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 
-from tfae import checks, data
-from tfae.files import write_npz
+from tfae import data
+from tfae.core import errors as checks
+from tfae.core.atomic_files import write_npz
 
 _FITTED = 20_000  # the most pictures that the mixture is fitted to
 _FLOOR = 1e-3  # of the mean variance of f, added to each

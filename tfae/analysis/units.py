@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import tensorflow.compat.v1 as tf
 
-from tfae import checks
+from tfae.core import errors
 
 _CONVOLUTIONS = ('Conv2D', 'DepthwiseConv2dNative', 'Conv2DBackpropInput')
 _COPIES = ('Identity', 'Reshape')
@@ -45,8 +45,8 @@ class Ways:
         if wanted and below:
             return below[-1]
         holding = [key for key in known if wanted and wanted in key][-3:]
-        near = f'; did you mean {", ".join(holding)}?' if holding else checks.nearest(wanted, known)
-        raise checks.UsageError(
+        near = f'; did you mean {", ".join(holding)}?' if holding else errors.nearest(wanted, known)
+        raise errors.UsageError(
             f'{who} is {name!r}; it must be a tensor that the pictures become'
             f'{near or "; --list prints them"}'
         )
@@ -74,16 +74,16 @@ def refuse_no_maps(who: str, images: tf.Tensor, layer: tf.Tensor, tensor: tf.Ten
     Raises: UsageError that names `who`.
     """
     if layer.shape.rank != 4:
-        raise checks.UsageError(
+        raise errors.UsageError(
             f'{who} {layer.op.name} has shape {layer.shape}; it must be a feature map [B, h, w, K]'
         )
     if tuple(layer.shape[1:3]) == (1, 1):
-        raise checks.UsageError(
+        raise errors.UsageError(
             f'{who} {layer.op.name} is 1 x 1: it tells no places of a picture apart; the picture '
             f'is too small for it, or an earlier layer must be named'
         )
     if not any(found is layer for found in _between(images, [tensor])) or layer is tensor:
-        raise checks.UsageError(
+        raise errors.UsageError(
             f'{who} {layer.op.name} does not lie on the way from the pictures to {tensor.op.name}'
         )
 
@@ -110,7 +110,7 @@ def values(tensor: tf.Tensor, place: Sequence[int] = ()) -> tf.Tensor:
     if tensor.shape.rank == 1:
         tensor = tensor[:, tf.newaxis]
     if tensor.shape[-1] is None:
-        raise checks.UsageError(f'{tensor.op.name} has shape {tensor.shape}; K must be known')
+        raise errors.UsageError(f'{tensor.op.name} has shape {tensor.shape}; K must be known')
     sides = tensor.shape.as_list()[1:-1]
     if not place:
         return tf.reduce_mean(tensor, list(range(1, len(sides) + 1)))
@@ -118,7 +118,7 @@ def values(tensor: tf.Tensor, place: Sequence[int] = ()) -> tf.Tensor:
         0 <= at < (side or 0) for at, side in zip(place, sides, strict=True)
     )
     if not inside:
-        raise checks.UsageError(
+        raise errors.UsageError(
             f'place is {",".join(map(str, place))}; it must lie in {tensor.op.name}, which has '
             f'shape {tensor.shape}'
         )

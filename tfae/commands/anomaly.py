@@ -14,12 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from tfae import charts, checks, data, heat_figures, names, running
+from tfae import data
 from tfae.analysis import anomaly
-from tfae.commands import _figures, _flags, _judging
-from tfae.config import Part, option
-from tfae.files import write_text
-from tfae.folder import FIGURES
+from tfae.commands.shared import command_flags, figures, image_scores
+from tfae.core import errors, names
+from tfae.core.atomic_files import write_text
+from tfae.core.config import Part, option
+from tfae.plots import charts, heatmaps
+from tfae.runs import fit
+from tfae.runs.directory import FIGURES
 
 _MEASURED = 'anomaly.json'
 _SHOWN = 8  # pictures of each kind
@@ -28,7 +31,7 @@ _WORDS = {'neighbour': 'nearest neighbour', 'mean': 'distance to the mean'}
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(Part, _flags.LookAtData):
+class Config(Part, command_flags.LookAtData):
     """What is fitted, or which files are judged."""
 
     pictures: tuple[str, ...] = option(
@@ -50,11 +53,11 @@ class Config(Part, _flags.LookAtData):
             of_fit = ('split', 'false_alarms', 'blur', 'components', 'pca_components', 'seed')
             self.refuse_unread('a detector that is fitted: no --pictures', *of_fit)
         if not 0 < self.false_alarms < 1:
-            raise checks.UsageError(f'--false_alarms is {self.false_alarms}; it must lie in (0, 1)')
-        checks.in_range('--blur', self.blur, 0.1, 100)
-        checks.in_range('--components', self.components, 1, 1000)
-        checks.in_range('--pca_components', self.pca_components, 1, math.inf)
-        checks.in_range('--seed', self.seed, 0, 2**32 - 1)
+            raise errors.UsageError(f'--false_alarms is {self.false_alarms}; it must lie in (0, 1)')
+        errors.in_range('--blur', self.blur, 0.1, 100)
+        errors.in_range('--components', self.components, 1, 1000)
+        errors.in_range('--pca_components', self.pca_components, 1, math.inf)
+        errors.in_range('--seed', self.seed, 0, 2**32 - 1)
 
 
 def main(argv: list[str]) -> int:
@@ -63,40 +66,40 @@ def main(argv: list[str]) -> int:
     Raises: UsageError or InputError as `_flags.LookAtData` does, where the run rebuilds no
       pictures, a file is no picture, or --pictures comes before there is a detector.
     """
-    flags = _flags.read('anomaly', __doc__, Config, argv)
+    flags = command_flags.read('anomaly', __doc__, Config, argv)
     with flags.open() as run:
         for name in (names.CODE, names.RECONSTRUCTION):
             if not hasattr(run.built.inference.outputs, name):
-                raise checks.InputError(
+                raise errors.InputError(
                     f'{run.folder.path}, a run of the family {run.experiment.model}, has no '
                     f'{name}; a detector needs both code and reconstruction'
                 )
         folder = pathlib.Path(flags.output or run.folder.path / FIGURES)
         if flags.pictures:
-            paths = _judging.judge(run, flags.pictures, folder)
+            paths = image_scores.judge(run, flags.pictures, folder)
         else:
             paths = _fit(flags, run, folder)
-        _figures.show([path for path in paths if path.suffix == '.png'], run.step)
+        figures.show([path for path in paths if path.suffix == '.png'], run.step)
     for path in paths:
         print(path)
     return 0
 
 
-def _fit(flags: Config, run: running.Run, folder: pathlib.Path) -> list[pathlib.Path]:
+def _fit(flags: Config, run: fit.Run, folder: pathlib.Path) -> list[pathlib.Path]:
     """Fits the detector, measures it and writes all that is found; returns paths."""
     loaded, part = flags.load(run)
     # Scores of pictures that were trained on are too low; others of the same kind set the scale.
     held_out = loaded.validation if len(loaded.validation.images) else loaded.train
     detector = anomaly.fit(
-        _judging.seen(run, loaded.train.images),
-        _judging.seen(run, held_out.images),
+        image_scores.seen(run, loaded.train.images),
+        image_scores.seen(run, held_out.images),
         blur=flags.blur,
         components=flags.components,
         false_alarms=flags.false_alarms,
         seed=flags.seed,
         step=run.step,
     )
-    judged = _judging.seen(run, part.images)
+    judged = image_scores.seen(run, part.images)
     kinds = {_OWN: detector.scores(*judged)}
     normal, strange = _kinds(loaded, part)
     if strange.any() and not strange.all() and flags.baselines:
@@ -112,7 +115,7 @@ def _fit(flags: Config, run: running.Run, folder: pathlib.Path) -> list[pathlib.
         'step': run.step,
     }
     _print(found)
-    detector.save(run.folder.path / _judging.DETECTOR)
+    detector.save(run.folder.path / image_scores.DETECTOR)
     write_text(run.folder.path / _MEASURED, json.dumps(found, indent=2) + '\n')
     paths = [folder / 'anomaly.png', folder / 'anomaly_maps.png']
     what = ', '.join(found['normal']) or 'all'
@@ -121,7 +124,7 @@ def _fit(flags: Config, run: running.Run, folder: pathlib.Path) -> list[pathlib.
     named = {words.get(kind, kind): values for kind, values in kinds.items()}
     _draw_scores(paths[0], detector, named, strange, title)
     _draw_maps(paths[1], detector, judged, kinds[_OWN], strange, title)
-    return [run.folder.path / _judging.DETECTOR, run.folder.path / _MEASURED, *paths]
+    return [run.folder.path / image_scores.DETECTOR, run.folder.path / _MEASURED, *paths]
 
 
 def _measured(
@@ -179,10 +182,10 @@ def _word(loaded: data.DataSet, k: int) -> str:
     return loaded.class_names[k] if loaded.class_names else str(k)
 
 
-def _blank(run: running.Run, detector: anomaly.Detector) -> dict[str, Any]:
+def _blank(run: fit.Run, detector: anomaly.Detector) -> dict[str, Any]:
     """What the detector says of a black picture, which many a score calls the most normal."""
     black = np.zeros([1, *run.experiment.signature.image_shape], np.float32)
-    score = detector.scores(*_judging.seen(run, black))
+    score = detector.scores(*image_scores.seen(run, black))
     return {
         'blank_score': float(score[0]),
         'blank_rank': float(detector.ranks(score)[0]),
@@ -218,7 +221,9 @@ def _draw_maps(
         order = places[np.argsort(scores[places])]
         chosen = order[np.linspace(0, len(order) - 1, min(_SHOWN, len(order))).astype(int)]
         captions = [f'{kind}\nscore {scores[i]:,.0f}' for i in chosen]
-        lines.append(_judging.cells(detector, judged[0][chosen], judged[2][chosen], captions))
-    heat_figures.save_cells(
-        path, lines, f'{title}; threshold {float(detector.threshold):,.0f} nats\n{_judging.MEANING}'
+        lines.append(image_scores.cells(detector, judged[0][chosen], judged[2][chosen], captions))
+    heatmaps.save_cells(
+        path,
+        lines,
+        f'{title}; threshold {float(detector.threshold):,.0f} nats\n{image_scores.MEANING}',
     )

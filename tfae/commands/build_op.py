@@ -8,9 +8,10 @@ that have it open keep.
 import dataclasses
 import time
 
-from tfae import checks, op_library
-from tfae.commands import _flags
-from tfae.config import option
+from tfae.commands.shared import command_flags
+from tfae.core import errors
+from tfae.core.config import option
+from tfae.ops import op_library
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,18 +27,18 @@ def main(argv: list[str]) -> int:
     Raises: InputError if there is no compiler or the sources do not compile; OSError if they are
       not there or the library cannot be written.
     """
-    flags = _flags.read('build-op', __doc__, Config, argv)
+    flags = command_flags.read('build-op', __doc__, Config, argv)
     library = op_library.library()
     started = time.monotonic()
     builder = op_library.builder()
     try:
         builder.build(library, with_cuda=flags.cuda)
     except builder.CannotBuild as reason:
-        raise checks.InputError(
+        raise errors.InputError(
             f'the sub-pixel op cannot be built: {reason}; stock TensorFlow ops serve, slower'
         ) from None
     except RuntimeError as error:
-        raise checks.InputError(f'the sub-pixel op does not compile: {error}') from None
+        raise errors.InputError(f'the sub-pixel op does not compile: {error}') from None
     made = builder.stamp(library)
     print(
         f'{library}: for TensorFlow {made.tensorflow}, by {made.compiler}, CUDA: {made.cuda}, '

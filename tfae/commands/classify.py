@@ -15,22 +15,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfae import checks, imagenet, names
-from tfae.commands import _flags, _pictures
-from tfae.config import option
+from tfae.commands.shared import chosen_images, command_flags
+from tfae.core import errors, names
+from tfae.core.config import option
+from tfae.pretrained import imagenet
 
 _TOP = 5
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(_flags.Network, _flags.Look):
+class Config(command_flags.Network, command_flags.Look):
     """Which classifier."""
 
     top: int = option(_TOP, 'Classes to print; no more than there are.')
 
     def __post_init__(self):
         super().__post_init__()
-        checks.in_range('--top', self.top, 1, math.inf)
+        errors.in_range('--top', self.top, 1, math.inf)
 
 
 def main(argv: list[str]) -> int:
@@ -39,7 +40,7 @@ def main(argv: list[str]) -> int:
     Raises: UsageError or InputError for a wrong flag, file, network or picture; all pictures are
       read before any is classified.
     """
-    flags, pictures = _flags.read_words('classify', __doc__, Config, argv, 'PICTURE ...')
+    flags, pictures = command_flags.read_words('classify', __doc__, Config, argv, 'PICTURE ...')
     flags.choose('classify', 'checkpoint')
     by = _by_run if flags.logdir else _by_network
     probabilities, known = by(flags, [pathlib.Path(picture) for picture in pictures])
@@ -56,11 +57,11 @@ def _by_run(flags: Config, paths: Sequence[pathlib.Path]) -> tuple[np.ndarray, S
         signature = run.experiment.signature
         outputs = run.built.inference.outputs
         if not hasattr(outputs, names.PROBABILITIES):
-            raise checks.InputError(
+            raise errors.InputError(
                 f'{flags.logdir} is a run of the family {run.experiment.model}, which does not '
                 f'classify'
             )
-        images = [_pictures.read(path, signature.image_shape) for path in paths]
+        images = [chosen_images.read(path, signature.image_shape) for path in paths]
         return run.fetch(outputs.probabilities, np.stack(images)), signature.class_names
 
 
@@ -70,5 +71,5 @@ def _by_network(flags: Config, paths: Sequence[pathlib.Path]) -> tuple[np.ndarra
     with flags.open_network() as network:
         height, width, _ = network.image_shape
         # One picture at a time: the files may be a hundred times what is cut out of them.
-        images = [imagenet.cut(_pictures.opened(path, 'RGB'), height, width) for path in paths]
+        images = [imagenet.cut(chosen_images.opened(path, 'RGB'), height, width) for path in paths]
         return network.classify(np.stack(images)), known

@@ -16,12 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from tfae import charts, checks, data, figures, running
+from tfae import data
 from tfae.analysis import clustering, pca
-from tfae.commands import _figures, _flags
-from tfae.config import Part, option
-from tfae.files import write_npz, write_text
-from tfae.folder import FIGURES
+from tfae.commands.shared import command_flags, figures
+from tfae.core import errors
+from tfae.core.atomic_files import write_npz, write_text
+from tfae.core.config import Part, option
+from tfae.plots import charts, grids
+from tfae.runs import fit
+from tfae.runs.directory import FIGURES
 
 Encoder = Callable[[np.ndarray], np.ndarray]
 
@@ -35,7 +38,7 @@ _MEASURES = ('accuracy', 'nmi', 'ari')
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(Part, _flags.LookAtData):
+class Config(Part, command_flags.LookAtData):
     """How many groups, of what."""
 
     clusters: int = option(0, 'Groups; 0: as many as there are classes.')
@@ -46,9 +49,9 @@ class Config(Part, _flags.LookAtData):
 
     def __post_init__(self):
         super().__post_init__()
-        checks.in_range('--clusters', self.clusters, 0, 1000)
-        checks.in_range('--examples', self.examples, 2, math.inf)
-        checks.in_range('--seed', self.seed, 0, 2**32 - 1)
+        errors.in_range('--clusters', self.clusters, 0, 1000)
+        errors.in_range('--examples', self.examples, 2, math.inf)
+        errors.in_range('--seed', self.seed, 0, 2**32 - 1)
 
 
 def main(argv: list[str]) -> int:
@@ -57,23 +60,23 @@ def main(argv: list[str]) -> int:
     Raises: UsageError or InputError as `_flags.LookAtData` does, or where there are no labels and
       no --clusters, or fewer examples than clusters.
     """
-    flags = _flags.read('cluster', __doc__, Config, argv)
+    flags = command_flags.read('cluster', __doc__, Config, argv)
     with flags.open() as run:
         loaded, part = flags.load(run)
         train = loaded.train.images[: flags.examples]
         count = flags.clusters or loaded.classes
         if not count:
-            raise checks.UsageError(
+            raise errors.UsageError(
                 f'--clusters is 0 and data set {loaded.name} has no labels; it must say how many'
             )
         if count > min(len(train), len(part.images)):
-            raise checks.UsageError(
+            raise errors.UsageError(
                 f'--clusters is {count}; there are only {len(train)} examples to fit and '
                 f'{len(part.images)} to judge'
             )
         folder = pathlib.Path(flags.output or run.folder.path / FIGURES)
         paths = _clustered(flags, run, loaded, part, train, count, folder)
-        _figures.show([path for path in paths if path.suffix == '.png'], run.step)
+        figures.show([path for path in paths if path.suffix == '.png'], run.step)
     for path in paths:
         print(path)
     return 0
@@ -81,7 +84,7 @@ def main(argv: list[str]) -> int:
 
 def _clustered(
     flags: Config,
-    run: running.Run,
+    run: fit.Run,
     loaded: data.DataSet,
     part: data.Split,
     train: np.ndarray,
@@ -114,7 +117,7 @@ def _clustered(
     what = f'{loaded.name}, {flags.split}: {count} clusters of {len(part.images):,} pictures'
     for method, rows in sheets.items():
         paths.append(folder / f'cluster_{_plain(method)}.png')
-        figures.save_rows(paths[-1], rows, f'{what} by {method} of codes, the surest of each')
+        grids.save_rows(paths[-1], rows, f'{what} by {method} of codes, the surest of each')
     if matrices:
         paths.append(folder / 'cluster.png')
         names = loaded.class_names or tuple(map(str, range(loaded.classes)))
@@ -128,7 +131,7 @@ def _print(space: str, method: str, measured: dict[str, float]) -> None:
     print(f'{space:18}{method:18}{"".join(cells)}')
 
 
-def _pairs(flags: Config, run: running.Run, train: np.ndarray) -> list[tuple[str, str, Encoder]]:
+def _pairs(flags: Config, run: fit.Run, train: np.ndarray) -> list[tuple[str, str, Encoder]]:
     """What is clustered, how, and how pictures become it."""
     pairs: list[tuple[str, str, Encoder]] = [('code', name, run.encode) for name in _METHODS]
     if flags.baselines:

@@ -13,15 +13,15 @@ import json
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from tfae import checks
-from tfae.commands import _flags, _rebuilding
-from tfae.config import option
-from tfae.files import write_text
+from tfae.commands.shared import command_flags, reconstructions
+from tfae.core import errors
+from tfae.core.atomic_files import write_text
+from tfae.core.config import option
 from tfae.report import comparison, measures
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(_flags.LookAtData):
+class Config(command_flags.LookAtData):
     """What is drawn, and where it goes."""
 
     logdir: str = option('', 'Not read: the runs stand behind the flags.')
@@ -32,9 +32,9 @@ class Config(_flags.LookAtData):
     output: str = option('comparison', 'Folder for what is written.')
 
     def __post_init__(self):
-        checks.in_range('--count', self.count, 1, 100)
+        errors.in_range('--count', self.count, 1, 100)
         if self.logdir:
-            raise checks.UsageError(
+            raise errors.UsageError(
                 f'--logdir is {self.logdir}; tfae compare takes runs behind its flags'
             )
 
@@ -44,23 +44,23 @@ def main(argv: list[str]) -> int:
 
     Raises: UsageError for fewer than two runs, InputError if one is none.
     """
-    flags, logdirs = _flags.read_words('compare', __doc__, Config, argv, 'RUN RUN ...')
+    flags, logdirs = command_flags.read_words('compare', __doc__, Config, argv, 'RUN RUN ...')
     if len(set(logdirs)) < 2:
-        raise checks.UsageError(f'tfae compare needs two runs or more; {logdirs[0]} is one')
+        raise errors.UsageError(f'tfae compare needs two runs or more; {logdirs[0]} is one')
     compared, folder = comparison.sides(logdirs), pathlib.Path(flags.output)
     pictures: Mapping[pathlib.Path, str] = {}
     words: list[str] = []
     if flags.pictures:
-        look = _flags.LookAtData('', flags.checkpoint, flags.split, flags.data_dir)
+        look = command_flags.LookAtData('', flags.checkpoint, flags.split, flags.data_dir)
         try:
-            rebuilt, words = _rebuilding.rebuild(compared, look, flags.count)
-        except _rebuilding.NoPicture as reason:
+            rebuilt, words = reconstructions.rebuild(compared, look, flags.count)
+        except reconstructions.NoPicture as reason:
             words = [str(reason)]
         else:
             compared = [
                 side._replace(drawn=rebuilt.measured.get(side.name, {})) for side in compared
             ]
-            pictures = _rebuilding.draw(rebuilt, compared, flags.split, folder)
+            pictures = reconstructions.draw(rebuilt, compared, flags.split, folder)
     _print(compared, words)
     why = '; '.join(words)
     found, page = folder / 'compare.json', folder / 'compare.html'

@@ -20,9 +20,11 @@ from typing import Literal
 
 import tqdm
 
-from tfae import checks, config, data, files, quiet
-from tfae.commands import _flags
-from tfae.data import _folder, _shards, _writing, celeba
+from tfae import data
+from tfae.commands.shared import command_flags
+from tfae.core import atomic_files, config, errors, stderr
+from tfae.data.formats import image_folder, shard_writer, shards
+from tfae.data.sets import celeba
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,11 +52,11 @@ class Config:
 
     def __post_init__(self):
         data.sides('--size', self.size)
-        checks.in_range('--quality', self.quality, 0, 100)
-        checks.in_range('--shard_examples', self.shard_examples, 1, math.inf)
-        checks.in_range('--processes', self.processes, 0, math.inf)
+        errors.in_range('--quality', self.quality, 0, 100)
+        errors.in_range('--shard_examples', self.shard_examples, 1, math.inf)
+        errors.in_range('--processes', self.processes, 0, math.inf)
         if not 0 < self.test_fraction < 1:
-            raise checks.UsageError(
+            raise errors.UsageError(
                 f'--test_fraction is {self.test_fraction}; it must lie in (0, 1)'
             )
 
@@ -66,24 +68,24 @@ def main(argv: list[str]) -> int:
       UsageError: a wrong flag.
       InputError: a folder without pictures, or a picture that cannot be read.
     """
-    flags = _flags.read('convert', __doc__, Config, argv)
+    flags = command_flags.read('convert', __doc__, Config, argv)
     for name in ('input', 'output'):
         if not getattr(flags, name):
-            raise checks.UsageError(f'--{name} is empty; it must name a folder')
+            raise errors.UsageError(f'--{name} is empty; it must name a folder')
     source, folder = pathlib.Path(flags.input), pathlib.Path(flags.output)
     if flags.layout == 'celeba':
         listing = celeba.listed(source)
     else:
-        listing = _folder.listed(source, flags.test_fraction)
+        listing = image_folder.listed(source, flags.test_fraction)
     written = _all_written(list(_plans(listing, folder, flags)), flags.processes)
     index = {
-        'version': _shards.VERSION,
+        'version': shards.VERSION,
         'examples': sum(found.shard.examples for found in written),
         'skipped': sum(len(found.skipped) for found in written),
         'classes': listing.class_names,
         'shards': [found.shard._asdict() for found in written],
     }
-    files.write_text(folder / _shards.INDEX, json.dumps(index, indent=1) + '\n')
+    atomic_files.write_text(folder / shards.INDEX, json.dumps(index, indent=1) + '\n')
     for found in written:
         for text in found.remarks:
             print(f'kept: {text}')
@@ -98,13 +100,13 @@ def main(argv: list[str]) -> int:
 
 
 def _plans(
-    listing: _folder.Listing, folder: pathlib.Path, flags: Config
-) -> Iterator[_writing.Plan]:
+    listing: image_folder.Listing, folder: pathlib.Path, flags: Config
+) -> Iterator[shard_writer.Plan]:
     count = math.ceil(len(listing.names) / flags.shard_examples)
     for i in range(count):
         chosen = slice(i * flags.shard_examples, (i + 1) * flags.shard_examples)
         labels = None if listing.labels is None else listing.labels[chosen].tolist()
-        yield _writing.Plan(
+        yield shard_writer.Plan(
             folder / f'pictures-{i:05}-of-{count:05}.tfrecord',
             listing.root,
             listing.names[chosen],
@@ -116,12 +118,12 @@ def _plans(
         )
 
 
-def _all_written(plans: list[_writing.Plan], processes: int) -> list[_writing.Written]:
+def _all_written(plans: list[shard_writer.Plan], processes: int) -> list[shard_writer.Written]:
     """Every shard, in order; the first picture that cannot be read ends it all."""
     # A server that holds TensorFlow and no session: its children begin at once, and share it.
     context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['tfae.data._writing', 'tensorflow.compat.v1'])
-    with quiet.native_messages_dropped():
+    context.set_forkserver_preload(['tfae.data.formats.shard_writer', 'tensorflow.compat.v1'])
+    with stderr.native_messages_dropped():
         forkserver.ensure_running()
     bar = tqdm.tqdm(
         total=sum(len(plan.names) for plan in plans),
@@ -132,9 +134,11 @@ def _all_written(plans: list[_writing.Plan], processes: int) -> list[_writing.Wr
     workers = min(processes or os.cpu_count() or 1, len(plans))
     with (
         bar,
-        concurrent.futures.ProcessPoolExecutor(workers, context, _writing.end_with_parent) as pool,
+        concurrent.futures.ProcessPoolExecutor(
+            workers, context, shard_writer.end_with_parent
+        ) as pool,
     ):
-        waiting = {pool.submit(_writing.write, plan): plan for plan in plans}
+        waiting = {pool.submit(shard_writer.write, plan): plan for plan in plans}
         try:
             for done in concurrent.futures.as_completed(waiting):
                 done.result()

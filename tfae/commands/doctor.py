@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf2
 
-from tfae import data, op_library, subpixel
-from tfae.commands import _flags
-from tfae.config import option
+from tfae import data
+from tfae.commands.shared import command_flags
+from tfae.core.config import option
+from tfae.ops import op_library, subpixel
 
 _NEEDED = ('numpy', 'absl-py', 'tensorboard', 'scikit-learn', 'matplotlib', 'pillow', 'tqdm')
 _OPTIONAL = ('tfae', 'torch')  # tfae runs from a checkout too
@@ -31,7 +32,7 @@ class Config:
 
 def main(argv: list[str]) -> int:
     """Runs `tfae doctor`; returns 0 if all is well, else 1."""
-    flags = _flags.read('doctor', __doc__, Config, argv)
+    flags = command_flags.read('doctor', __doc__, Config, argv)
     installed = _installed()
     op, troubles = _op()
     found = {'installed': installed, 'machine': _machine(), 'op': op, 'data': _data()}

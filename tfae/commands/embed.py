@@ -3,14 +3,15 @@
 import dataclasses
 import pathlib
 
-from tfae import data, summaries
-from tfae.commands import _flags
-from tfae.config import option
-from tfae.files import write_npz
+from tfae import data
+from tfae.commands.shared import command_flags
+from tfae.core.atomic_files import write_npz
+from tfae.core.config import option
+from tfae.training import summaries
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(_flags.LookAtData):
+class Config(command_flags.LookAtData):
     """Where the codes go."""
 
     output: str = option(
@@ -23,7 +24,7 @@ def main(argv: list[str]) -> int:
 
     Raises: UsageError or InputError as `_flags.LookAtData` does.
     """
-    flags = _flags.read('embed', __doc__, Config, argv)
+    flags = command_flags.read('embed', __doc__, Config, argv)
     with flags.open() as run:
         _, part = flags.load(run)
         codes = run.encode(part.images)

@@ -12,15 +12,18 @@ from typing import Any
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae import checks, data, divergences, names, running
+from tfae import data
 from tfae.analysis import classification, pca, reconstruction
-from tfae.commands import _flags
-from tfae.config import option
-from tfae.files import write_text
+from tfae.commands.shared import command_flags
+from tfae.core import errors, names
+from tfae.core.atomic_files import write_text
+from tfae.core.config import option
+from tfae.losses import variational
+from tfae.runs import fit
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(_flags.LookAtData):
+class Config(command_flags.LookAtData):
     """What is measured."""
 
     neighbours: int = option(
@@ -30,9 +33,9 @@ class Config(_flags.LookAtData):
     )
 
     def __post_init__(self):
-        checks.in_range('--neighbours', self.neighbours, 0, math.inf)
+        errors.in_range('--neighbours', self.neighbours, 0, math.inf)
         if self.neighbours and self.split == 'train':
-            raise checks.UsageError(
+            raise errors.UsageError(
                 '--neighbours with --split=train: each example would be a neighbour of its own'
             )
 
@@ -42,7 +45,7 @@ def main(argv: list[str]) -> int:
 
     Raises: UsageError or InputError as `Config` does.
     """
-    flags = _flags.read('evaluate', __doc__, Config, argv)
+    flags = command_flags.read('evaluate', __doc__, Config, argv)
     with flags.open() as run:
         loaded, part = flags.load(run)
         outputs = run.built.inference.outputs
@@ -73,7 +76,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _reconstruction(run: running.Run, loaded: data.DataSet, part: data.Split) -> dict[str, float]:
+def _reconstruction(run: fit.Run, loaded: data.DataSet, part: data.Split) -> dict[str, float]:
     """How well pictures come back, and how well PCA's do."""
     images, outputs = data.pixels(part.images), run.built.inference.outputs
     restored = run.reconstruct(images)
@@ -99,14 +102,14 @@ def _reconstruction(run: running.Run, loaded: data.DataSet, part: data.Split) ->
 
 
 def _neighbours(
-    run: running.Run, loaded: data.DataSet, part: data.Split, count: int
+    run: fit.Run, loaded: data.DataSet, part: data.Split, count: int
 ) -> dict[str, float]:
     """Errors of a vote of the nearest training examples, by what they are compared in."""
     train = loaded.train
     if train.labels is None or part.labels is None:
-        raise checks.UsageError(f'--neighbours is {count}; data set {loaded.name} has no labels')
+        raise errors.UsageError(f'--neighbours is {count}; data set {loaded.name} has no labels')
     if count > len(train.labels):
-        raise checks.UsageError(
+        raise errors.UsageError(
             f'--neighbours is {count}; there are only {len(train.labels)} training examples'
         )
     baseline = pca.Baseline(train.images, run.built.model.code_size)
@@ -123,7 +126,7 @@ def _neighbours(
     }
 
 
-def _parameters(run: running.Run) -> int:
+def _parameters(run: fit.Run) -> int:
     """How many numbers training moves."""
     trained = run.graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
     return sum(variable.shape.num_elements() for variable in trained)
@@ -134,5 +137,5 @@ def _code(codes: np.ndarray) -> dict[str, int]:
     return {
         'code_size': codes.shape[1],
         'dead_code_units': int(np.sum(np.ptp(codes, axis=0) == 0)),
-        'active_units': int(np.sum(np.var(codes, axis=0, dtype=np.float64) > divergences.ACTIVE)),
+        'active_units': int(np.sum(np.var(codes, axis=0, dtype=np.float64) > variational.ACTIVE)),
     }

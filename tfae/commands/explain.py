@@ -21,12 +21,15 @@ from typing import Literal
 
 import numpy as np
 
-from tfae import checks, data, imagenet, names, running
+from tfae import data
 from tfae.analysis import activation_maximisation, units
-from tfae.commands import _explaining, _flags, _pictures
-from tfae.config import option
-from tfae.folder import FIGURES
-from tfae.reference_run import Reference
+from tfae.commands.shared import attributions, chosen_images, command_flags
+from tfae.core import errors, names
+from tfae.core.config import option
+from tfae.pretrained import imagenet
+from tfae.pretrained.classifier import Reference
+from tfae.runs import fit
+from tfae.runs.directory import FIGURES
 
 _ASCENT = activation_maximisation.Settings()
 _PARTS = 64  # of the way of integrated gradients
@@ -38,7 +41,7 @@ _BASES = {'black': 0.0, 'grey': 0.5, 'white': 1.0}
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(_flags.Network, _flags.ChoosePictures):
+class Config(command_flags.Network, command_flags.ChoosePictures):
     """What is explained, and how."""
 
     method: Literal['gradcam', 'saliency', 'integrated_gradients', 'activation_maximisation'] = (
@@ -91,12 +94,12 @@ class Config(_flags.Network, _flags.ChoosePictures):
             self.refuse_unread('--method=integrated_gradients', 'base')
             if not self.ascends:
                 self.refuse_unread('a method that goes step by step', 'steps')
-        checks.in_range('--steps', self.steps, 0, 100_000)
-        checks.in_range('--rate', self.rate, 0, 100)
-        checks.in_range('--jitter', self.jitter, 0, 1000)
-        checks.in_range('--seed', self.seed, 0, 2**32 - 1)
+        errors.in_range('--steps', self.steps, 0, 100_000)
+        errors.in_range('--rate', self.rate, 0, 100)
+        errors.in_range('--jitter', self.jitter, 0, 1000)
+        errors.in_range('--seed', self.seed, 0, 2**32 - 1)
         for name in ('blur', 'total_variation'):
-            checks.in_range(f'--{name}', getattr(self, name), 0, math.inf)
+            errors.in_range(f'--{name}', getattr(self, name), 0, math.inf)
 
     @property
     def ascends(self) -> bool:
@@ -107,7 +110,7 @@ class Config(_flags.Network, _flags.ChoosePictures):
         """Raises UsageError for flags that do not go together; the defaults alone do not."""
         self.choose('explain', 'checkpoint', 'split', 'data_dir', 'classes', 'indices')
         if self.model and not (self.pictures or self.ascends or self.list):
-            raise checks.UsageError(f'--model={self.model} needs --pictures=FILE,...')
+            raise errors.UsageError(f'--model={self.model} needs --pictures=FILE,...')
 
 
 def main(argv: list[str]) -> int:
@@ -116,7 +119,7 @@ def main(argv: list[str]) -> int:
     Raises: UsageError or InputError as `_flags.LookAtData` and `_flags.Network` do, or where there
       is no such tensor, unit, layer or picture.
     """
-    flags = _flags.read('explain', __doc__, Config, argv)
+    flags = command_flags.read('explain', __doc__, Config, argv)
     flags.check()
     with _opened(flags) as opened:
         ways = units.Ways(opened.images, opened.outputs)
@@ -127,16 +130,16 @@ def main(argv: list[str]) -> int:
         tensor = ways.find('--tensor', flags.tensor) if flags.tensor else opened.usual
         if flags.ascends:
             tensor = units.before_rectifier(tensor)
-        of = _explaining.subject(opened, ways, tensor, flags.place)
+        of = attributions.subject(opened, ways, tensor, flags.place)
         explained = (_ascents if flags.ascends else _maps)(flags, opened, of)
         folder = pathlib.Path(flags.output) if flags.output else opened.folder
-        for path in _explaining.write(folder, flags.method, of, opened, explained):
+        for path in attributions.write(folder, flags.method, of, opened, explained):
             print(path)
     return 0
 
 
 @contextlib.contextmanager
-def _opened(flags: Config) -> Iterator[_explaining.Opened]:
+def _opened(flags: Config) -> Iterator[attributions.Opened]:
     """What is looked into, whose graph new tensors go into."""
     if flags.logdir:
         with flags.open() as run, run.graph.as_default():
@@ -147,11 +150,11 @@ def _opened(flags: Config) -> Iterator[_explaining.Opened]:
             yield _of_network(flags, network, known)
 
 
-def _of_run(flags: Config, run: running.Run) -> _explaining.Opened:
+def _of_run(flags: Config, run: fit.Run) -> attributions.Opened:
     outputs = run.built.inference.outputs
     found = [getattr(outputs, name, None) for name in ('class_logits', names.CODE)]
     classes = [getattr(outputs, name, None) for name in ('class_logits', names.PROBABILITIES)]
-    return _explaining.Opened(
+    return attributions.Opened(
         what=f'{run.experiment.data.dataset}, {run.experiment.model}',
         origin={'step': run.step},
         step=run.step,
@@ -167,14 +170,14 @@ def _of_run(flags: Config, run: running.Run) -> _explaining.Opened:
     )
 
 
-def _of_network(flags: Config, network: Reference, known: tuple[str, ...]) -> _explaining.Opened:
+def _of_network(flags: Config, network: Reference, known: tuple[str, ...]) -> attributions.Opened:
     height, width, _ = network.image_shape
 
     def cut(path: pathlib.Path) -> np.ndarray:
-        return data.pixels(imagenet.cut(_pictures.opened(path, 'RGB'), height, width))
+        return data.pixels(imagenet.cut(chosen_images.opened(path, 'RGB'), height, width))
 
     logits, probabilities = network.outputs.class_logits, network.outputs.probabilities
-    return _explaining.Opened(
+    return attributions.Opened(
         what=f'{network.name}, {pathlib.Path(flags.weights).name}',
         origin={'model': network.name, 'weights': flags.weights},
         step=None,
@@ -191,50 +194,50 @@ def _of_network(flags: Config, network: Reference, known: tuple[str, ...]) -> _e
 
 
 def _maps(
-    flags: Config, opened: _explaining.Opened, of: _explaining.Subject
-) -> _explaining.Explained:
+    flags: Config, opened: attributions.Opened, of: attributions.Subject
+) -> attributions.Explained:
     """Heat maps over pictures."""
     pictures, words = opened.pictures()
     if flags.unit == 'all' and len(pictures) > 1:
-        raise checks.UsageError(f'--unit=all takes one picture; {len(pictures)} are named')
-    values = _explaining.values(of, pictures)
+        raise errors.UsageError(f'--unit=all takes one picture; {len(pictures)} are named')
+    values = attributions.values(of, pictures)
     chosen = values.argmax(1) if flags.unit in ('', 'top') else _units(flags, of)
     if flags.method == 'gradcam':
-        explain = _explaining.by_gradcam(of, flags.layer)
+        explain = attributions.by_gradcam(of, flags.layer)
     elif flags.method == 'saliency':
-        explain = _explaining.by_saliency(of)
+        explain = attributions.by_saliency(of)
     else:
         steps = flags.steps or _PARTS
-        explain = _explaining.by_integrated_gradients(of, flags.base, _BASES[flags.base], steps)
+        explain = attributions.by_integrated_gradients(of, flags.base, _BASES[flags.base], steps)
     if flags.unit == 'all':
         pictures, words = np.repeat(pictures, len(chosen), 0), words * len(chosen)
     elif len(chosen) == 1:
         chosen = np.repeat(chosen, len(pictures))
     sheet = flags.unit == 'all'
-    return _explaining.maps(of, explain, pictures, words, chosen, sheet)
+    return attributions.maps(of, explain, pictures, words, chosen, sheet)
 
 
 def _ascents(
-    flags: Config, opened: _explaining.Opened, of: _explaining.Subject
-) -> _explaining.Explained:
+    flags: Config, opened: attributions.Opened, of: attributions.Subject
+) -> attributions.Explained:
     """Pictures made by ascent."""
     height, width, _ = of.images.shape.as_list()[1:]
-    checks.in_range('--jitter', flags.jitter, 0, (min(height, width) - 1) // 2)
+    errors.in_range('--jitter', flags.jitter, 0, (min(height, width) - 1) // 2)
     if flags.unit == 'top':
-        raise checks.UsageError('--unit=top needs a method that looks at pictures')
+        raise errors.UsageError('--unit=top needs a method that looks at pictures')
     chosen = _units(flags, of)
     if len(chosen) * height * width > _MOST_PIXELS:
-        raise checks.UsageError(
+        raise errors.UsageError(
             f'{of.tensor.op.name} has {len(chosen)} units; a sheet of so many pictures of '
             f'{height} x {width} would take hours, --unit must name one'
         )
     fields = [field.name for field in dataclasses.fields(_ASCENT)]
     settings = activation_maximisation.Settings(**{name: getattr(flags, name) for name in fields})
     settings = dataclasses.replace(settings, steps=flags.steps or _ASCENT.steps)
-    return _explaining.ascents(of, chosen, settings, opened.colours())
+    return attributions.ascents(of, chosen, settings, opened.colours())
 
 
-def _units(flags: Config, of: _explaining.Subject) -> np.ndarray:
+def _units(flags: Config, of: attributions.Subject) -> np.ndarray:
     """The units that `--unit` names, all of them where it is empty."""
     count = int(of.values.shape[1])
     if flags.unit in of.unit_names:
@@ -244,28 +247,28 @@ def _units(flags: Config, of: _explaining.Subject) -> np.ndarray:
             unit = int(flags.unit)
         except ValueError:
             words = ['all', 'top', *of.unit_names]
-            raise checks.UsageError(
+            raise errors.UsageError(
                 f'--unit is {flags.unit!r}; it must be a whole number or one of {", ".join(words)}'
-                f'{checks.nearest(flags.unit, words)}'
+                f'{errors.nearest(flags.unit, words)}'
             ) from None
-        checks.in_range('--unit', unit, 0, count - 1)
+        errors.in_range('--unit', unit, 0, count - 1)
         return np.array([unit])
     if count > _MOST:
-        raise checks.UsageError(
+        raise errors.UsageError(
             f'{of.tensor.op.name} has {count} units, a sheet takes {_MOST}; --unit must name one'
         )
     return np.arange(count)
 
 
-def _looked_at(flags: Config, run: running.Run) -> tuple[np.ndarray, list[dict[str, str]]]:
+def _looked_at(flags: Config, run: fit.Run) -> tuple[np.ndarray, list[dict[str, str]]]:
     """Pictures of a run `[N, H, W, C]` in [0, 1], and of each where it is from and its class."""
     if flags.pictures:
         if flags.classes or flags.indices:
-            raise checks.UsageError('--pictures excludes --classes and --indices')
+            raise errors.UsageError('--pictures excludes --classes and --indices')
         shape = run.experiment.signature.image_shape
-        return _files(flags, lambda path: _pictures.read(path, shape))
+        return _files(flags, lambda path: chosen_images.read(path, shape))
     loaded, part = flags.load(run)
-    places = _pictures.chosen(flags.classes, flags.indices, loaded, part)
+    places = chosen_images.chosen(flags.classes, flags.indices, loaded, part)
     places = places or _first_ones(part, 1 if flags.unit == 'all' else _SHOWN)
     words = [{'picture': f'{flags.split} {place}'} for place in places]
     if part.labels is not None:
@@ -282,7 +285,7 @@ def _files(
     return np.stack([read(path) for path in paths]), [{'picture': path.name} for path in paths]
 
 
-def _colours(flags: Config, run: running.Run) -> np.ndarray | None:
+def _colours(flags: Config, run: fit.Run) -> np.ndarray | None:
     """How the channels of the training pictures go together, `[C, C]`; None for a single one."""
     if run.experiment.signature.image_shape[-1] == 1:
         return None

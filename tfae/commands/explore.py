@@ -9,18 +9,19 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from tfae import checks, running
-from tfae.commands import _flags
-from tfae.config import option
+from tfae.commands.shared import command_flags
+from tfae.core import errors
+from tfae.core.config import option
 from tfae.explorer import server, space
 from tfae.explorer.application import Application
-from tfae.folder import FIGURES
+from tfae.runs import fit
+from tfae.runs.directory import FIGURES
 
 _DIRECTIONS = 'morph.npz'
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(_flags.LookAtData):
+class Config(command_flags.LookAtData):
     """Where the page is served."""
 
     count: int = option(5000, 'Pictures that become points, the first.')
@@ -31,8 +32,8 @@ class Config(_flags.LookAtData):
     )
 
     def __post_init__(self):
-        checks.in_range('--count', self.count, 2, 100_000)
-        checks.in_range('--port', self.port, 0, 65_535)
+        errors.in_range('--count', self.count, 2, 100_000)
+        errors.in_range('--port', self.port, 0, 65_535)
 
 
 def main(argv: list[str]) -> int:
@@ -41,7 +42,7 @@ def main(argv: list[str]) -> int:
     Raises: UsageError or InputError as `_flags.LookAtData` does, or where the run has no decoder,
       what `tfae morph` wrote is of other codes, or the port cannot be had.
     """
-    flags = _flags.read('explore', __doc__, Config, argv)
+    flags = command_flags.read('explore', __doc__, Config, argv)
     with flags.open() as run, server.listen(flags.host, flags.port) as listening:
         hosts = server.hosts(flags.host, listening.getsockname()[1])
         application = _application(flags, run, hosts)
@@ -50,14 +51,14 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _application(flags: Config, run: running.Run, hosts: Sequence[str]) -> Application:
+def _application(flags: Config, run: fit.Run, hosts: Sequence[str]) -> Application:
     """The page of a run.
 
     Raises: InputError if it has no decoder.
     """
     family = run.experiment.model
     if run.built.inference.decoded is None:
-        raise checks.InputError(
+        raise errors.InputError(
             f'{run.folder.path} is a run of the family {family}, which decodes no codes: there is '
             f'nothing to explore'
         )

@@ -13,16 +13,18 @@ import json
 import pathlib
 from typing import Any, Literal
 
-from tfae import checkpoints, checks, files, running, serving
 from tfae.analysis import anomaly
-from tfae.commands import _flags, _judging
-from tfae.config import option
+from tfae.commands.shared import command_flags, image_scores
+from tfae.core import atomic_files, errors
+from tfae.core.config import option
+from tfae.export import signatures
+from tfae.runs import checkpoints, fit
 
 _DESCRIPTION = 'signatures.json'
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(_flags.Network, _flags.Look):
+class Config(command_flags.Network, command_flags.Look):
     """What is written, and where to."""
 
     output: str = option('', 'Folder to write; it must be new or empty. Required.')
@@ -39,29 +41,29 @@ def main(argv: list[str]) -> int:
     Raises: UsageError or InputError for a wrong flag, run, network or folder, or a format that
       cannot be had; nothing is left then.
     """
-    flags = _flags.read('export', __doc__, Config, argv)
+    flags = command_flags.read('export', __doc__, Config, argv)
     flags.choose('export', 'checkpoint')
     if not flags.output:
-        raise checks.UsageError('--output is empty; it must name a folder to write')
+        raise errors.UsageError('--output is empty; it must name a folder to write')
     path = pathlib.Path(flags.output)
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-        raise checks.InputError(
+        raise errors.InputError(
             f'--output {path} is there already; it must be new, or an empty folder'
         )
     with flags.open() if flags.logdir else flags.open_network() as opened:
         served = _served(flags, opened)
-        with files.new_folder(path) as folder, checkpoints.writing(f'--output {path}'):
+        with atomic_files.new_folder(path) as folder, checkpoints.writing(f'--output {path}'):
             found = _WRITERS[flags.format](folder, served)
-            files.write_text(folder / _DESCRIPTION, json.dumps(found, indent=2) + '\n')
+            atomic_files.write_text(folder / _DESCRIPTION, json.dumps(found, indent=2) + '\n')
     _print(found)
     print(path)
     return 0
 
 
-def _served(flags: Config, opened: Any) -> serving.Served:
+def _served(flags: Config, opened: Any) -> signatures.Served:
     if not flags.logdir:
-        return serving.of_network(opened, flags.known_classes())
-    path = opened.folder.path / _judging.DETECTOR
+        return signatures.of_network(opened, flags.known_classes())
+    path = opened.folder.path / image_scores.DETECTOR
     detector = anomaly.load(path) if path.is_file() else None
     if detector is not None and int(detector.step) != opened.step:
         print(
@@ -70,29 +72,29 @@ def _served(flags: Config, opened: Any) -> serving.Served:
             f'--logdir={opened.folder.path} makes it anew'
         )
         detector = None
-    return serving.of_run(opened, detector)
+    return signatures.of_run(opened, detector)
 
 
-def _saved_model(folder: pathlib.Path, served: serving.Served) -> dict[str, Any]:
-    graph, values = serving.variable_graph(served)
-    with running.holding(graph, values) as session:
-        serving.write_saved_model(folder, session, served)
-    return serving.description(served, 'saved_model')
+def _saved_model(folder: pathlib.Path, served: signatures.Served) -> dict[str, Any]:
+    graph, values = signatures.variable_graph(served)
+    with fit.holding(graph, values) as session:
+        signatures.write_saved_model(folder, session, served)
+    return signatures.description(served, 'saved_model')
 
 
-def _frozen_graph(folder: pathlib.Path, served: serving.Served) -> dict[str, Any]:
-    content = serving.frozen(served).SerializeToString(deterministic=True)
-    (folder / serving.FROZEN).write_bytes(content)
-    return serving.description(served, 'frozen_graph') | {'file': serving.FROZEN}
+def _frozen_graph(folder: pathlib.Path, served: signatures.Served) -> dict[str, Any]:
+    content = signatures.frozen(served).SerializeToString(deterministic=True)
+    (folder / signatures.FROZEN).write_bytes(content)
+    return signatures.description(served, 'frozen_graph') | {'file': signatures.FROZEN}
 
 
-def _onnx(folder: pathlib.Path, served: serving.Served) -> dict[str, Any]:
-    kept = serving.without_draws(served)
+def _onnx(folder: pathlib.Path, served: signatures.Served) -> dict[str, Any]:
+    kept = signatures.without_draws(served)
     for name in served.signatures.keys() - kept.signatures.keys():
         print(f'{name} is left out: ONNX draws no numbers that are a function of a seed')
-    for name, content in serving.onnx(kept).items():
+    for name, content in signatures.onnx(kept).items():
         (folder / f'{name}.onnx').write_bytes(content)
-    return serving.description(kept, 'onnx', onnx_names=True)
+    return signatures.description(kept, 'onnx', onnx_names=True)
 
 
 _WRITERS = {'saved_model': _saved_model, 'frozen_graph': _frozen_graph, 'onnx': _onnx}

@@ -11,8 +11,9 @@ from types import ModuleType
 
 from absl import flags
 
-from tfae import checks, data
-from tfae.commands import _flags
+from tfae import data
+from tfae.commands.shared import command_flags
+from tfae.core import errors
 
 
 def main(argv: list[str]) -> int:
@@ -41,13 +42,13 @@ def main(argv: list[str]) -> int:
         module_name=module,
     )
     words = [word for word in argv if not word.startswith('-')]
-    _flags.parse('fetch', __doc__, values, [word for word in argv if word.startswith('-')])
+    command_flags.parse('fetch', __doc__, values, [word for word in argv if word.startswith('-')])
     fetchable = [name for name in data.names() if hasattr(data.module(name), 'SHA256')]
     if len(words) != 1:
-        raise checks.UsageError(
+        raise errors.UsageError(
             f'tfae fetch: names {len(words)} sets; it must name one of {", ".join(fetchable)}'
         )
-    name = checks.one_of('tfae fetch: set', words[0], fetchable)
+    name = errors.one_of('tfae fetch: set', words[0], fetchable)
     source = data.module(name)
     fetch(source, data.folder(data_dir.value, name), url.value or source.URL)
     return 0
@@ -66,7 +67,7 @@ def fetch(source: ModuleType, folder: pathlib.Path, url: str) -> None:
     for file in filter(sums.get, wanted):
         print(f'{folder / file}: is not the published file, and will be replaced by it.')
     if not url.startswith(('https://', 'http://', 'file://')):
-        raise checks.UsageError(
+        raise errors.UsageError(
             f'--url is {url!r}; it must begin with https://, http:// or file://'
         )
     made = not folder.exists()
@@ -97,11 +98,11 @@ def _download(url: str, path: pathlib.Path, sha256: str, folder: pathlib.Path) -
     except Exception as error:  # get_file raises bare Exception where an address does not answer
         came = _sum(path)  # get_file keeps a file of another sum, and none that came in part
         if came:
-            raise checks.InputError(
+            raise errors.InputError(
                 f'{url}: SHA-256 is {came}; it must be {sha256}, so the file is not kept'
             ) from error
         reason = ' '.join(str(error.__context__ or error).split())
-        raise checks.InputError(
+        raise errors.InputError(
             f'{url}: cannot be fetched ({reason}); name another address with --url, or copy the '
             f'file to {folder}'
         ) from error

@@ -9,17 +9,20 @@ import pathlib
 
 import numpy as np
 
-from tfae import checks, data, figures, running
+from tfae import data
 from tfae.analysis import interpolation, pca
-from tfae.commands import _flags, _pictures
-from tfae.config import option
-from tfae.folder import FIGURES
+from tfae.commands.shared import chosen_images, command_flags
+from tfae.core import errors
+from tfae.core.config import option
+from tfae.plots import grids
+from tfae.runs import fit
+from tfae.runs.directory import FIGURES
 
 _WAYS = {'linear': interpolation.linear, 'spherical': interpolation.spherical}
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(_flags.ChoosePictures):
+class Config(command_flags.ChoosePictures):
     """Between which pictures."""
 
     steps: int = option(9, 'Pictures from one to the next, both among them.')
@@ -31,13 +34,13 @@ def main(argv: list[str]) -> int:
 
     Raises: UsageError or InputError as `_flags.LookAtData` does, or where a picture is not there.
     """
-    flags = _flags.read('interpolate', __doc__, Config, argv)
-    checks.in_range('--steps', flags.steps, 2, 100)
+    flags = command_flags.read('interpolate', __doc__, Config, argv)
+    errors.in_range('--steps', flags.steps, 2, 100)
     with flags.open() as run:
         loaded, part = flags.load(run)
-        chosen = _pictures.chosen(flags.classes, flags.indices, loaded, part)
+        chosen = chosen_images.chosen(flags.classes, flags.indices, loaded, part)
         if len(chosen) < 2:
-            raise checks.UsageError('--classes or --indices must name at least two pictures')
+            raise errors.UsageError('--classes or --indices must name at least two pictures')
         images = data.pixels(part.images[chosen])
         baseline = pca.Baseline(loaded.train.images, run.built.model.code_size)
         folder = pathlib.Path(flags.output or run.folder.path / FIGURES)
@@ -47,7 +50,7 @@ def main(argv: list[str]) -> int:
 
 
 def _drawn(
-    run: running.Run,
+    run: fit.Run,
     baseline: pca.Baseline,
     images: np.ndarray,
     flags: Config,
@@ -67,13 +70,13 @@ def _drawn(
     title = f'{run.experiment.data.dataset}, {flags.split}: between {len(images)} pictures'
     title += f' through a code of {size} numbers'
     made = [folder / 'interpolation.png', folder / 'interpolation.gif']
-    figures.save_rows(made[0], strips, title)
-    figures.save_film(made[1], films)
+    grids.save_rows(made[0], strips, title)
+    grids.save_film(made[1], films)
     if len(images) == 4:
         squares = {}
         for name, codes, decode in ((family, keys, run.decode), ('PCA', scores, baseline.decode)):
             plane = interpolation.square(codes, flags.steps, straight)
             squares[name] = decode(plane.reshape(-1, plane.shape[-1]))
         made.append(folder / 'interpolation_square.png')
-        figures.save_sheets(made[2], squares, flags.steps, title)
+        grids.save_sheets(made[2], squares, flags.steps, title)
     return made

@@ -9,15 +9,16 @@ import pathlib
 
 import numpy as np
 
-from tfae import checks, figures
 from tfae.analysis import plane
-from tfae.commands import _flags
-from tfae.config import option
-from tfae.folder import FIGURES
+from tfae.commands.shared import command_flags
+from tfae.core import errors
+from tfae.core.config import option
+from tfae.plots import grids
+from tfae.runs.directory import FIGURES
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(_flags.LookAtData):
+class Config(command_flags.LookAtData):
     """How the plane is drawn."""
 
     method: plane.Method = option('auto', 'Of the points; auto is pca, or the code itself.')
@@ -31,9 +32,9 @@ def main(argv: list[str]) -> int:
 
     Raises: UsageError or InputError as `_flags.LookAtData` does.
     """
-    flags = _flags.read('latent', __doc__, Config, argv)
-    checks.in_range('--count', flags.count, 4, 100_000)
-    checks.in_range('--side', flags.side, 2, 100)
+    flags = command_flags.read('latent', __doc__, Config, argv)
+    errors.in_range('--count', flags.count, 4, 100_000)
+    errors.in_range('--side', flags.side, 2, 100)
     with flags.open() as run:
         loaded, part = flags.load(run)
         folder = pathlib.Path(flags.output or run.folder.path / FIGURES)
@@ -41,7 +42,7 @@ def main(argv: list[str]) -> int:
         labels = None if part.labels is None else part.labels[: flags.count]
         title = f'{loaded.name}, {flags.split}: {len(codes):,} codes of {codes.shape[1]} numbers'
         if codes.shape[1] < 2:
-            raise checks.InputError(f'{run.folder.path} has codes of one number: no plane')
+            raise errors.InputError(f'{run.folder.path} has codes of one number: no plane')
         seen = plane.through(codes)
         points = seen.flatten(codes)
         names = ('code 1', 'code 2')
@@ -53,7 +54,7 @@ def main(argv: list[str]) -> int:
             shown, axes = plane.tsne(codes, run.experiment.training.seed), ('t-SNE 1', 't-SNE 2')
             title = title.partition(' numbers')[0] + ' numbers by t-SNE'
         path = folder / 'latent_points.png'
-        figures.save_points(path, shown, labels, loaded.class_names, axes, title)
+        grids.save_points(path, shown, labels, loaded.class_names, axes, title)
         print(path)
         if run.built.inference.decoded is not None:
             grid = plane.lattice(points, flags.side)
@@ -63,6 +64,6 @@ def main(argv: list[str]) -> int:
             label = f'across: {names[0]}, {left:.2g} to {right:.2g}; '
             label += f'up: {names[1]}, {low:.2g} to {high:.2g}'
             title = f'{loaded.name}: what the decoder makes over the plane'
-            figures.save_sheets(path, {label: made}, flags.side, title)
+            grids.save_sheets(path, {label: made}, flags.side, title)
             print(path)
     return 0

@@ -19,18 +19,22 @@ from typing import Any
 
 import numpy as np
 
-from tfae import attributes, checks, data, figures, heat_figures, names, running
+from tfae import data
 from tfae.analysis import interpolation, morphing
-from tfae.commands import _figures, _flags, _pictures
-from tfae.config import Part, option
-from tfae.files import write_npz, write_text
-from tfae.folder import FIGURES
+from tfae.commands.shared import chosen_images, command_flags, figures
+from tfae.core import errors, names
+from tfae.core.atomic_files import write_npz, write_text
+from tfae.core.config import Part, option
+from tfae.data import attributes
+from tfae.plots import grids, heatmaps
+from tfae.runs import fit
+from tfae.runs.directory import FIGURES
 
 _SHOWN = 6  # pictures, where none are named
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(Part, _flags.ChoosePictures):
+class Config(Part, command_flags.ChoosePictures):
     """Which attributes, of which pictures."""
 
     attribute: tuple[str, ...] = option(
@@ -53,13 +57,13 @@ class Config(Part, _flags.ChoosePictures):
 
     def __post_init__(self):
         super().__post_init__()
-        checks.in_range('--steps', self.steps, 2, 1000)
+        errors.in_range('--steps', self.steps, 2, 1000)
         if not self.film:
             self.refuse_unread('--film', 'steps')
         if sum(map(bool, (self.classes, self.indices, self.pictures))) > 1:
-            raise checks.UsageError('--classes, --indices and --pictures exclude each other')
+            raise errors.UsageError('--classes, --indices and --pictures exclude each other')
         if not self.strengths or not all(map(math.isfinite, self.strengths)):
-            raise checks.UsageError(
+            raise errors.UsageError(
                 f'--strengths is {",".join(map(str, self.strengths)) or "empty"}; it must be '
                 f'finite numbers'
             )
@@ -71,13 +75,13 @@ def main(argv: list[str]) -> int:
     Raises: UsageError or InputError as `_flags.LookAtData` does, or where the run has no codes or
       no decoder, or there is no such table, attribute or picture.
     """
-    flags = _flags.read('morph', __doc__, Config, argv)
+    flags = command_flags.read('morph', __doc__, Config, argv)
     if not flags.attribute:
-        raise checks.UsageError('--attribute is empty; it must name at least one attribute')
+        raise errors.UsageError('--attribute is empty; it must name at least one attribute')
     with flags.open() as run:
         built = run.built.inference
         if built.decoded is None or not hasattr(built.outputs, names.CODE):
-            raise checks.InputError(
+            raise errors.InputError(
                 f'{run.folder.path}, a run of the family {run.experiment.model}, has not both '
                 f'code and decoder; pictures are morphed through both'
             )
@@ -86,11 +90,11 @@ def main(argv: list[str]) -> int:
         folder = pathlib.Path(flags.output or run.folder.path / FIGURES)
         images = _keys(flags, run, loaded, part)
         if flags.film and len(images) < 2:
-            raise checks.UsageError('--film needs at least two pictures')
+            raise errors.UsageError('--film needs at least two pictures')
         codes = run.encode(part.images)
         found = {word: _found(table, word, codes) for word in flags.attribute}
         paths = _written(flags, run, folder, images, found)
-        _figures.show([path for path in paths if path.suffix == '.png'], run.step)
+        figures.show([path for path in paths if path.suffix == '.png'], run.step)
     for path in paths:
         print(path)
     return 0
@@ -114,7 +118,7 @@ def _table(flags: Config, loaded: data.DataSet, part: data.Split) -> attributes.
         + (f', such as that of {table.keys[other[0]]}' if len(other) else '')
     )
     if not len(there):
-        raise checks.InputError(
+        raise errors.InputError(
             f'--attributes {path} names no picture of {flags.split}; its first column must be '
             + (f'names such as {known[0]}' if known else f'their places, 0 to {len(rows) - 1}')
         )
@@ -130,7 +134,7 @@ def _found(table: attributes.Table, word: str, codes: np.ndarray) -> dict[str, A
     having, known = table.having(word)
     codes, having = codes[known], having[known]
     if having.all() or not having.any():
-        raise checks.InputError(
+        raise errors.InputError(
             f'--attribute={word}: {"every" if having.any() else "no"} picture has it; there must '
             f'be some with it and some without'
         )
@@ -144,18 +148,18 @@ def _found(table: attributes.Table, word: str, codes: np.ndarray) -> dict[str, A
     }
 
 
-def _keys(flags: Config, run: running.Run, loaded: data.DataSet, part: data.Split) -> np.ndarray:
+def _keys(flags: Config, run: fit.Run, loaded: data.DataSet, part: data.Split) -> np.ndarray:
     """The pictures `[K, H, W, C]` in [0, 1] that are morphed."""
     if flags.pictures:
         shape = run.experiment.signature.image_shape
-        return np.stack([_pictures.read(pathlib.Path(path), shape) for path in flags.pictures])
-    places = _pictures.chosen(flags.classes, flags.indices, loaded, part)
+        return np.stack([chosen_images.read(pathlib.Path(path), shape) for path in flags.pictures])
+    places = chosen_images.chosen(flags.classes, flags.indices, loaded, part)
     return data.pixels(part.images[places or list(range(min(_SHOWN, len(part.images))))])
 
 
 def _written(
     flags: Config,
-    run: running.Run,
+    run: fit.Run,
     folder: pathlib.Path,
     images: np.ndarray,
     found: dict[str, dict[str, Any]],
@@ -192,7 +196,7 @@ def _written(
         way = interpolation.loop(codes, flags.steps, interpolation.linear)
         films = {'as they are': run.decode(way)}
         films |= {word: run.decode(way + v) for word, v in directions.items()}
-        figures.save_film(paths[-1], films)
+        grids.save_film(paths[-1], films)
     return paths
 
 
@@ -210,7 +214,7 @@ def _file_names(words: Iterable[str]) -> list[str]:
 
 def _draw(
     path: pathlib.Path,
-    run: running.Run,
+    run: fit.Run,
     images: np.ndarray,
     codes: np.ndarray,
     v: np.ndarray,
@@ -225,6 +229,6 @@ def _draw(
     lines = []
     for image, row in zip(images, made, strict=True):
         words = ['picture', *(f'{strength:+g}' for strength in strengths)]
-        shown = heat_figures.plain([image, *row])
-        lines.append([heat_figures.Cell(*pair) for pair in zip(shown, words, strict=True)])
-    heat_figures.save_cells(path, lines, f'{title}; strengths in lengths of the direction')
+        shown = heatmaps.plain([image, *row])
+        lines.append([heatmaps.Cell(*pair) for pair in zip(shown, words, strict=True)])
+    heatmaps.save_cells(path, lines, f'{title}; strengths in lengths of the direction')

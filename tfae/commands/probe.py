@@ -13,12 +13,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfae import charts, checks, data, running
+from tfae import data
 from tfae.analysis import classification, pca, probe
-from tfae.commands import _figures, _flags
-from tfae.config import Part, option
-from tfae.files import write_text
-from tfae.folder import FIGURES
+from tfae.commands.shared import command_flags, figures
+from tfae.core import errors as checks
+from tfae.core.atomic_files import write_text
+from tfae.core.config import Part, option
+from tfae.plots import charts
+from tfae.runs import fit
+from tfae.runs.directory import FIGURES
 
 
 class Space(NamedTuple):
@@ -31,7 +34,7 @@ class Space(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(Part, _flags.LookAtData):
+class Config(Part, command_flags.LookAtData):
     """Which probes."""
 
     neighbours: tuple[int, ...] = option((1, 5), 'Nearest neighbours that vote, of each probe.')
@@ -58,13 +61,13 @@ def main(argv: list[str]) -> int:
     Raises: UsageError or InputError as `_flags.LookAtData` does, or where there are no labels or
       fewer than are asked for.
     """
-    flags = _flags.read('probe', __doc__, Config, argv)
+    flags = command_flags.read('probe', __doc__, Config, argv)
     with flags.open() as run:
         loaded, part = flags.load(run)
         _refuse(flags, loaded, part)
         folder = pathlib.Path(flags.output or run.folder.path / FIGURES)
         paths = _probed(flags, run, loaded, part, folder)
-        _figures.show([path for path in paths if path.suffix == '.png'], run.step)
+        figures.show([path for path in paths if path.suffix == '.png'], run.step)
     for path in paths:
         print(path)
     return 0
@@ -88,7 +91,7 @@ def _refuse(flags: Config, loaded: data.DataSet, part: data.Split) -> None:
 
 def _probed(
     flags: Config,
-    run: running.Run,
+    run: fit.Run,
     loaded: data.DataSet,
     part: data.Split,
     folder: pathlib.Path,
@@ -118,9 +121,7 @@ def _probed(
     return paths
 
 
-def _spaces(
-    flags: Config, run: running.Run, train: data.Split, asked: data.Split
-) -> dict[str, Space]:
+def _spaces(flags: Config, run: fit.Run, train: data.Split, asked: data.Split) -> dict[str, Space]:
     """What the probes see."""
     seen = {'code': (run.encode(train.images), run.encode(asked.images))}
     if flags.baselines:

@@ -3,15 +3,17 @@
 import dataclasses
 import pathlib
 
-from tfae import checks, data, figures
+from tfae import data
 from tfae.analysis import pca, reconstruction
-from tfae.commands import _flags
-from tfae.config import option
-from tfae.folder import FIGURES
+from tfae.commands.shared import command_flags
+from tfae.core import errors
+from tfae.core.config import option
+from tfae.plots import grids
+from tfae.runs.directory import FIGURES
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(_flags.LookAtData):
+class Config(command_flags.LookAtData):
     """What to draw."""
 
     count: int = option(12, 'Pictures to draw, the first.')
@@ -23,10 +25,10 @@ def main(argv: list[str]) -> int:
 
     Raises: UsageError or InputError as `_flags.LookAtData` does.
     """
-    flags = _flags.read('reconstruct', __doc__, Config, argv)
-    checks.in_range('--count', flags.count, 1, 100)
+    flags = command_flags.read('reconstruct', __doc__, Config, argv)
+    errors.in_range('--count', flags.count, 1, 100)
     if flags.output and not flags.output.endswith('.png'):
-        raise checks.UsageError(f'--output is {flags.output!r}; it must end in .png')
+        raise errors.UsageError(f'--output is {flags.output!r}; it must end in .png')
     with flags.open() as run:
         loaded, part = flags.load(run)
         images = data.pixels(part.images[: flags.count])
@@ -42,6 +44,6 @@ def main(argv: list[str]) -> int:
         f'PCA\nMSE {reconstruction.mse(images, projected):.4f}': projected,
     }
     title = f'{loaded.name}, {flags.split}: code of {size} numbers'
-    figures.save_rows(path, rows, title)
+    grids.save_rows(path, rows, title)
     print(path)
     return 0

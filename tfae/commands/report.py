@@ -10,18 +10,19 @@ import pathlib
 
 import tensorflow.compat.v1 as tf
 
-from tfae import checks, names, running
-from tfae.commands import _flags
-from tfae.config import option
-from tfae.files import write_text
-from tfae.folder import Folder
+from tfae.commands.shared import command_flags
+from tfae.core import errors, names
+from tfae.core.atomic_files import write_text
+from tfae.core.config import option
 from tfae.report import run_page
+from tfae.runs import fit
+from tfae.runs.directory import Folder
 
 _OUTPUTS = (names.CODE, names.RECONSTRUCTION, names.PROBABILITIES)
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(_flags.Look):
+class Config(command_flags.Look):
     """Where the page goes."""
 
     output: str = option('', 'HTML to write; empty: report.html in the run.')
@@ -33,14 +34,14 @@ def main(argv: list[str]) -> int:
     Raises: UsageError or InputError as `_flags.Look` does, save that a run without a checkpoint is
       shown without its variables.
     """
-    flags = _flags.read('report', __doc__, Config, argv)
+    flags = command_flags.read('report', __doc__, Config, argv)
     if flags.output and not flags.output.endswith('.html'):
-        raise checks.UsageError(f'--output is {flags.output!r}; it must end in .html')
+        raise errors.UsageError(f'--output is {flags.output!r}; it must end in .html')
     graph, trouble = None, ''
     try:
         with flags.open() as run:
             graph = _graph(run)
-    except checks.InputError as error:
+    except errors.InputError as error:
         trouble = str(error)
     folder = Folder(flags.logdir)
     page = run_page.page(folder, graph, trouble)
@@ -50,7 +51,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _graph(run: running.Run) -> run_page.Graph:
+def _graph(run: fit.Run) -> run_page.Graph:
     """What the page tells of the graph, the trained variables first."""
     outputs = run.built.inference.outputs
     first = tf.GraphKeys.TRAINABLE_VARIABLES

@@ -13,19 +13,22 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tfae import checks, data, figures, names, running
+from tfae import data
 from tfae.analysis import density, frechet
-from tfae.commands import _flags
-from tfae.config import option
-from tfae.files import write_npz, write_text
-from tfae.folder import FIGURES
+from tfae.commands.shared import command_flags
+from tfae.core import errors, names
+from tfae.core.atomic_files import write_npz, write_text
+from tfae.core.config import option
+from tfae.plots import grids
+from tfae.runs import fit
+from tfae.runs.directory import FIGURES
 
 _COUNTED = 1000  # samples whose classes are counted
 _COMPONENTS = 10
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(_flags.LookAtData):
+class Config(command_flags.LookAtData):
     """What is drawn, and who judges it."""
 
     kind: Literal['prior', 'gaussian', 'mixture'] = option(
@@ -46,10 +49,10 @@ class Config(_flags.LookAtData):
             ('count', 2, 100_000),
             ('shown', 1, 10_000),
         ):
-            checks.in_range(f'--{name}', getattr(self, name), low, high)
-        checks.in_range('--seed', self.seed, 0, 2**32 - 1)
+            errors.in_range(f'--{name}', getattr(self, name), low, high)
+        errors.in_range('--seed', self.seed, 0, 2**32 - 1)
         if self.components != _COMPONENTS and self.kind != 'mixture':
-            raise checks.UsageError('--components needs --kind=mixture')
+            raise errors.UsageError('--components needs --kind=mixture')
 
 
 def main(argv: list[str]) -> int:
@@ -58,7 +61,7 @@ def main(argv: list[str]) -> int:
     Raises: UsageError or InputError as `_flags.LookAtData` does, or where the run has no codes of
       that kind or the classifier cannot judge its pictures.
     """
-    flags = _flags.read('sample', __doc__, Config, argv)
+    flags = command_flags.read('sample', __doc__, Config, argv)
     with flags.open() as run:
         judge = _opened_judge(flags, run)
         codes = _codes(flags, run)
@@ -74,35 +77,35 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _codes(flags: Config, run: running.Run) -> np.ndarray:
+def _codes(flags: Config, run: fit.Run) -> np.ndarray:
     """New codes `[count, Z]`."""
     if flags.kind != 'prior':
         train = flags.load(run)[0].train
         codes = run.encode(train.images)
         components = flags.components if flags.kind == 'mixture' else 1
         if len(codes) < components:
-            raise checks.UsageError(
+            raise errors.UsageError(
                 f'--components is {components}; there are only {len(codes)} training examples'
             )
         return density.Density(codes, components, flags.seed).draw(flags.count, flags.seed)
     if run.built.inference.samples is None and run.built.inference.decoded is not None:
-        raise checks.UsageError(
+        raise errors.UsageError(
             f'--kind is prior, which the family {run.experiment.model} has none of; '
             f'--kind=gaussian or --kind=mixture fits a distribution to its codes'
         )
     return run.sample(flags.count, flags.seed)
 
 
-def _opened_judge(flags: Config, run: running.Run) -> running.Run | None:
+def _opened_judge(flags: Config, run: fit.Run) -> fit.Run | None:
     """The run of `--classifier`, where there is one.
 
     Raises: InputError if it is no classifier of such pictures.
     """
     if not flags.classifier:
         return None
-    judge = running.open_run(flags.classifier)
+    judge = fit.open_run(flags.classifier)
     if not hasattr(judge.built.inference.outputs, names.PROBABILITIES):
-        raise checks.InputError(
+        raise errors.InputError(
             f'--classifier {flags.classifier} is a run of the family {judge.experiment.model}; '
             f'it must be one that gives probabilities of classes'
         )
@@ -110,7 +113,7 @@ def _opened_judge(flags: Config, run: running.Run) -> running.Run | None:
         (of.experiment.data.dataset, of.experiment.signature.image_shape) for of in (run, judge)
     )
     if mine != its:
-        raise checks.InputError(
+        raise errors.InputError(
             f'--classifier {flags.classifier} was trained on {_described(*its)}; it must judge '
             f'{_described(*mine)}'
         )
@@ -121,9 +124,7 @@ def _described(dataset: str, shape: tuple[int, ...]) -> str:
     return f'{" x ".join(map(str, shape))} pictures of {dataset}'
 
 
-def _judged(
-    flags: Config, run: running.Run, judge: running.Run, images: np.ndarray
-) -> dict[str, Any]:
+def _judged(flags: Config, run: fit.Run, judge: fit.Run, images: np.ndarray) -> dict[str, Any]:
     """Frechet distances in the classifier's code, and how often it sees each class."""
     loaded, part = flags.load(run)
     real = frechet.moments(judge.encode(part.images))
@@ -156,7 +157,7 @@ def _write(
     sheet = data.pixels(images[:shown])
     columns = math.ceil(math.sqrt(len(sheet)))
     label = f'{len(sheet):,} of {len(images):,}'
-    figures.save_sheets(paths[0], {label: sheet}, columns, title)
+    grids.save_sheets(paths[0], {label: sheet}, columns, title)
     write_npz(paths[1], {'images': images})
     write_text(paths[2], json.dumps(found, indent=2) + '\n')
     for path in paths:

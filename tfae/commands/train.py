@@ -9,11 +9,15 @@ import dataclasses
 
 from absl import flags
 
-from tfae import checks, cluster, data, models, running, schedule, training
-from tfae.commands import _flags
-from tfae.config import option
-from tfae.experiment import Experiment
-from tfae.folder import Folder
+from tfae import data, models
+from tfae.commands.shared import command_flags
+from tfae.core import errors
+from tfae.core.config import option
+from tfae.distributed import cluster
+from tfae.runs import fit
+from tfae.runs.directory import Folder
+from tfae.training import phases, step
+from tfae.training.experiment import Experiment
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Config:
     recipe: str = option(
         '',
         'Published system whose flags come before those on the line: '
-        f'{", ".join(_flags.recipes()) or "none"}.',
+        f'{", ".join(command_flags.recipes()) or "none"}.',
     )
 
 
@@ -34,32 +38,30 @@ def main(argv: list[str]) -> int:
 
     Raises: UsageError for a wrong flag; whatever `running.fit` raises.
     """
-    first = _flags.peek(argv, 'recipe', 'model', 'logdir')
-    words = [*(_flags.recipe(first['recipe']) if first['recipe'] else []), *argv]
-    first = _flags.peek(words, 'model', 'logdir')
+    first = command_flags.peek(argv, 'recipe', 'model', 'logdir')
+    words = [*(command_flags.recipe(first['recipe']) if first['recipe'] else []), *argv]
+    first = command_flags.peek(words, 'model', 'logdir')
     folder = Folder(first['logdir'])
     known = folder.read_config() if first['logdir'] and folder.exists() else None
     name = first['model'] or (known.model if known else 'dense')
     family = models.load(name)
 
     values = flags.FlagValues()
-    kinds = (family.Config, data.Config, training.Config, schedule.Config)
-    for kind in (Config, *kinds, running.Config, cluster.Config):
-        _flags.define(values, kind)
-    _flags.parse('train', __doc__, values, words)
+    kinds = (family.Config, data.Config, step.Config, phases.Config)
+    for kind in (Config, *kinds, fit.Config, cluster.Config):
+        command_flags.define(values, kind)
+    command_flags.parse('train', __doc__, values, words)
     if not first['logdir']:
-        raise checks.UsageError('--logdir is empty; it must name the folder of the run')
-    base = known or Experiment(
-        name, family.Config(), data.Config(), training.Config(), schedule.Config()
-    )
+        raise errors.UsageError('--logdir is empty; it must name the folder of the run')
+    base = known or Experiment(name, family.Config(), data.Config(), step.Config(), phases.Config())
     if base.model != name:
         base = dataclasses.replace(base, model=name, family=family.Config())
-    parts = {name: _flags.given(values, part) for name, part in base.parts().items()}
-    watch = _flags.given(values, running.Config())
-    members = _flags.given(values, cluster.Config()).members()
+    parts = {name: command_flags.given(values, part) for name, part in base.parts().items()}
+    watch = command_flags.given(values, fit.Config())
+    members = command_flags.given(values, cluster.Config()).members()
     experiment = dataclasses.replace(base, **parts)
     try:
-        return running.fit(experiment, first['logdir'], watch, members)
+        return fit.fit(experiment, first['logdir'], watch, members)
     except cluster.Lost as lost:
         if lost.interrupt:
             print(f'{members}: {lost}, stopped by signal {lost.interrupt}')

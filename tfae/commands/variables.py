@@ -10,14 +10,14 @@ import pathlib
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae import checks
-from tfae.commands import _flags
-from tfae.config import option
-from tfae.files import write_npz
+from tfae.commands.shared import command_flags
+from tfae.core import errors
+from tfae.core.atomic_files import write_npz
+from tfae.core.config import option
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(_flags.Look):
+class Config(command_flags.Look):
     """Which variables."""
 
     collection: str = option(tf.GraphKeys.GLOBAL_VARIABLES, 'Collection that they are in.')
@@ -30,14 +30,14 @@ def main(argv: list[str]) -> int:
 
     Raises: UsageError or InputError as `_flags.Look` does, and for an unknown collection.
     """
-    flags = _flags.read('variables', __doc__, Config, argv)
+    flags = command_flags.read('variables', __doc__, Config, argv)
     with flags.open() as run:
         known = run.graph.get_all_collection_keys()
-        collection = checks.one_of('--collection', flags.collection, known)
+        collection = errors.one_of('--collection', flags.collection, known)
         found = run.variables(collection, flags.scope)
         collections = {name: _collections(run.graph, name) for name in found}
     if not found:
-        raise checks.InputError(
+        raise errors.InputError(
             f'--scope {flags.scope!r} starts no name in collection {collection}'
         )
     _print_table(found, collections)

@@ -9,9 +9,9 @@ import sys
 
 import tqdm
 
-from tfae import checks, config
-from tfae.commands import _flags
-from tfae.data import _shards
+from tfae.commands.shared import command_flags
+from tfae.core import config, errors
+from tfae.data.formats import shards
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,19 +28,19 @@ def main(argv: list[str]) -> int:
       UsageError: a wrong flag.
       InputError: a folder without an index, or with a damaged shard; all of those are printed.
     """
-    flags = _flags.read('verify', __doc__, Config, argv)
+    flags = command_flags.read('verify', __doc__, Config, argv)
     if not flags.input:
-        raise checks.UsageError('--input is empty; it must name a folder of shards')
-    index = _shards.read_index(pathlib.Path(flags.input))
+        raise errors.UsageError('--input is empty; it must name a folder of shards')
+    index = shards.read_index(pathlib.Path(flags.input))
     damaged = []
     bar = tqdm.tqdm(index.shards, unit=' shards', disable=not sys.stderr.isatty(), leave=False)
     for shard in bar:
-        if problem := _shards.problem(index, shard):
+        if problem := shards.problem(index, shard):
             bar.write(problem)
             damaged.append(shard.file)
     count = len(index.shards)
     if damaged:
-        raise checks.InputError(
+        raise errors.InputError(
             f'{index.folder}: {len(damaged)} of {count} shards are damaged: {", ".join(damaged)}'
         )
     examples = sum(shard.examples for shard in index.shards)

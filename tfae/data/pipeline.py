@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae import names
+from tfae.core import names
 
 Run = Callable[..., Any]
 Order = Literal['shuffled', 'sequential', 'with_replacement']

@@ -19,8 +19,8 @@ import numpy as np
 import tensorflow as tf2
 import tensorflow.compat.v1 as tf
 
-from tfae import checks, data, names
-from tfae.data import pipeline
+from tfae.core import errors, names
+from tfae.data import lazy_images, pipeline
 
 _AHEAD = 2  # batches that are ready and wait
 
@@ -28,10 +28,10 @@ _AHEAD = 2  # batches that are ready and wait
 class Stream:
     """The pictures of a data set's part. See `pipeline.Source`."""
 
-    def __init__(self, images: data.Pictures, labels: np.ndarray | None, name: str):
+    def __init__(self, images: lazy_images.Pictures, labels: np.ndarray | None, name: str):
         """Reads nothing yet; `images` `[N, H, W, C]`, `labels` `[N]`."""
         self.count = len(images)
-        self.trouble: checks.InputError | None = None  # the first file that could not be read
+        self.trouble: errors.InputError | None = None  # the first file that could not be read
         self._images = images
         self._name = f'{names.EXAMPLES}/{name}'
         self._given = labels
@@ -117,7 +117,7 @@ class Stream:
         files, places = self._images.files, self._images.places
         try:
             return np.array([files.read(int(places[i])) for i in indices], object)
-        except checks.InputError as error:
+        except errors.InputError as error:
             self.trouble = self.trouble or error
             raise
 
@@ -135,7 +135,7 @@ class Stream:
 
 def source(images: Any, labels: np.ndarray | None, name: str) -> pipeline.Source:
     """The `pipeline.Source` of a data set's part."""
-    if isinstance(images, data.Pictures):
+    if isinstance(images, lazy_images.Pictures):
         return Stream(images, labels, name)
     return pipeline.Examples(images, labels, name)
 

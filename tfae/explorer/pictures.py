@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from tfae import data, figures
+from tfae import data
+from tfae.plots import grids
 
 _ROW = 10  # pictures of the gallery side by side
 _ROWS = 10
@@ -18,7 +19,7 @@ _ROWS = 10
 
 def shown(picture: np.ndarray) -> np.ndarray:
     """A picture `[H, W, C]`, uint8 or in [0, 1], as uint8 `[H, W, K]`."""
-    values = np.atleast_3d(figures.visible(data.pixels(picture)))
+    values = np.atleast_3d(grids.visible(data.pixels(picture)))
     return np.rint(255 * values).astype(np.uint8)
 
 

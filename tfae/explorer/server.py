@@ -13,8 +13,8 @@ from typing import Any
 
 from werkzeug import serving
 
-from tfae import checks
-from tfae.interrupt import Interrupt
+from tfae.core import errors
+from tfae.core.signals import Interrupt
 
 _HERE = ('localhost', '127.0.0.1', '[::1]')
 _EVERYWHERE = {'0.0.0.0': '127.0.0.1', '::': '[::1]'}  # no addresses to ask for the page by
@@ -121,14 +121,14 @@ def listen(host: str, port: int) -> socket.socket:
     Raises: InputError that names host and port if another program has them, or they cannot be had.
     """
     if not re.fullmatch(r'[\w.:%-]+', host):
-        raise checks.UsageError(f'--host is {host!r}; it must be a name or an address')
+        raise errors.UsageError(f'--host is {host!r}; it must be a name or an address')
     family = socket.AF_INET6 if ':' in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
         # Python adds the address to the words of the system.
         why = str(error.strerror).partition(' (while ')[0]
-        raise checks.InputError(
+        raise errors.InputError(
             f'--host {host}, --port {port} cannot be served: {why}; --port=0 takes one that is free'
         ) from None
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tfae import checks
 from tfae.analysis import interpolation, plane
+from tfae.core import errors
 from tfae.explorer.moves import Move
 
 COMPONENTS = 10  # most that have a slider
@@ -99,13 +99,13 @@ def of_file(path: pathlib.Path, size: int) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as file:
             found = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise checks.InputError(f'{path} cannot be read: {error}') from None
+        raise errors.InputError(f'{path} cannot be read: {error}') from None
     for name, vector in found.items():
         if vector.shape != (size,) or vector.dtype.kind != 'f' or not np.isfinite(vector).all():
-            raise checks.InputError(
+            raise errors.InputError(
                 f'{path}: {name} is {vector.dtype} {vector.shape}; it must be finite numbers '
                 f'({size},), a direction in the codes of the run'
             )
     if len(found) > _MOST:
-        raise checks.InputError(f'{path} holds {len(found)} directions; {_MOST} is the most')
+        raise errors.InputError(f'{path} holds {len(found)} directions; {_MOST} is the most')
     return found

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow.compat.v1 as tf
 
-from tfae import checks
+from tfae.core import errors
 
 _INITIALIZERS = (
     'constant',
@@ -53,7 +53,7 @@ def named(arguments: dict[str, Any]) -> dict[str, Any]:
     unknown = sorted(set(extra) - set(_COMMON))
     if unknown:
         who = type(arguments['self']).__name__
-        close = checks.nearest(unknown[0], [*options, *_COMMON])
+        close = errors.nearest(unknown[0], [*options, *_COMMON])
         raise TypeError(f'{who} got {unknown[0]}, which it does not take{close}')
     return options | extra
 
@@ -113,7 +113,7 @@ def activation(who: str, value: Any) -> Callable[[Any], Any] | None:
         return value
     if value == 'linear':
         return None
-    return getattr(tf.nn, checks.one_of(f'{who}: activation', value, ('linear', *_ACTIVATIONS)))
+    return getattr(tf.nn, errors.one_of(f'{who}: activation', value, ('linear', *_ACTIVATIONS)))
 
 
 def initializer(who: str, value: Any) -> Any:
@@ -123,7 +123,7 @@ def initializer(who: str, value: Any) -> Any:
     """
     if not isinstance(value, str):
         return value
-    return getattr(tf.initializers, checks.one_of(f'{who}: initializer', value, _INITIALIZERS))()
+    return getattr(tf.initializers, errors.one_of(f'{who}: initializer', value, _INITIALIZERS))()
 
 
 def training(value: Any) -> Any:
@@ -137,4 +137,4 @@ def training(value: Any) -> Any:
 def _lowercase(who: str, value: str, known: tuple[str, ...]) -> str:
     if not isinstance(value, str):
         raise ValueError(f'{who} is {value!r}; it must be one of {", ".join(known)}')
-    return checks.one_of(who, value.lower(), known)
+    return errors.one_of(who, value.lower(), known)

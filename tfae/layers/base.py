@@ -18,7 +18,7 @@ from typing import Any
 
 import tensorflow.compat.v1 as tf
 
-from tfae import names
+from tfae.core import names
 from tfae.layers import arguments
 
 _counters: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # graph -> Counter of names

@@ -5,7 +5,7 @@ Letters of shapes: B batch, H W image, C channels in, F filters, M depth multipl
 
 import tensorflow.compat.v1 as tf
 
-from tfae import names
+from tfae.core import names
 from tfae.layers import arguments, formats
 from tfae.layers.configured import ZEROS, Configured, require
 from tfae.layers.input_spec import InputSpec

@@ -8,7 +8,7 @@ import numbers
 
 import tensorflow.compat.v1 as tf
 
-from tfae import names
+from tfae.core import names
 from tfae.layers import arguments
 from tfae.layers.configured import ZEROS, Configured, apply, require
 from tfae.layers.control import branch

@@ -13,8 +13,9 @@ from typing import Any
 
 import tensorflow.compat.v1 as tf
 
-from tfae import checks, subpixel
+from tfae.core import errors
 from tfae.layers import arguments
+from tfae.ops import subpixel
 
 
 class ICNR:
@@ -24,7 +25,7 @@ class ICNR:
       block_size: `[rh, rw]`, or one number for both.
       initializer: of the sub-kernel [..., F], whose fans are those of the convolution before the
         enlargement: an initializer, or its name in `tf.initializers`; None is Glorot's uniform.
-      mode: the order of the channels, 'DCR' or 'CRD', as in `tfae.subpixel`.
+      mode: the order of the channels, 'DCR' or 'CRD', as in `tfae.ops.subpixel`.
 
     Raises: ValueError for a block below 1, an unknown mode or an unknown initializer.
     """
@@ -32,7 +33,7 @@ class ICNR:
     def __init__(self, block_size: Any, initializer: Any = None, mode: str = 'DCR') -> None:
         who = type(self).__name__
         self.block_size = arguments.pair(f'{who}: block_size', block_size)
-        self.mode = checks.one_of(f'{who}: mode', mode, subpixel.MODES)
+        self.mode = errors.one_of(f'{who}: mode', mode, subpixel.MODES)
         initializer = arguments.initializer(who, initializer)
         if initializer is None:
             initializer = tf.glorot_uniform_initializer

@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow.compat.v1 as tf
 
-from tfae import names
+from tfae.core import names
 
 
 def moving_average(variable: Any, value: Any, momentum: Any) -> Any:

@@ -15,7 +15,7 @@ https://arxiv.org/abs/1702.03275.
 
 import tensorflow.compat.v1 as tf
 
-from tfae import checks, names
+from tfae.core import errors, names
 from tfae.layers import arguments
 from tfae.layers.configured import ONES, ZEROS, Configured, require
 from tfae.layers.control import branch
@@ -64,7 +64,7 @@ class BatchNormalization(Configured):
         self.axis = [axis] if isinstance(axis, int) else list(axis)
         self.renorm_clipping = dict(renorm_clipping or {})
         for key in self.renorm_clipping:
-            checks.one_of(f'{self.name}: renorm_clipping', key, ('rmax', 'rmin', 'dmax'))
+            errors.one_of(f'{self.name}: renorm_clipping', key, ('rmax', 'rmin', 'dmax'))
 
     def build(self, input_shape):
         """Makes gamma, beta and the moving averages, all of the shape of `axis`."""

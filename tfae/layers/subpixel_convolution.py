@@ -14,11 +14,12 @@ Letters of shapes: B batch, H W image, C channels in, F filters, K L kernel, rh 
 
 import tensorflow.compat.v1 as tf
 
-from tfae import checks, names, subpixel, subpixel_fused
+from tfae.core import errors, names
 from tfae.layers import arguments, formats
 from tfae.layers.configured import ZEROS, Configured, apply, require
 from tfae.layers.icnr import ICNR
 from tfae.layers.input_spec import InputSpec
+from tfae.ops import subpixel, subpixel_fused
 
 # `(function, name)` of the activations that the op of bias and shuffle does as well. TensorFlow has
 # some of its functions as several objects.
@@ -61,7 +62,7 @@ class SubpixelConv2D(Configured):
         self.padding = arguments.padding(self.name, self.padding)
         self.data_format = arguments.data_format(self.name, self.data_format)
         self.activation = arguments.activation(self.name, self.activation)
-        checks.one_of(f'{self.name}: mode', self.mode, subpixel.MODES)
+        errors.one_of(f'{self.name}: mode', self.mode, subpixel.MODES)
         self.input_spec = InputSpec(ndim=4)
 
     def build(self, input_shape):

@@ -20,7 +20,7 @@ from typing import Any
 
 import tensorflow.compat.v1 as tf
 
-from tfae import checks, names
+from tfae.core import errors, names
 from tfae.layers import arguments, formats
 
 
@@ -48,11 +48,11 @@ def upsample(
     who = name or names.UPSAMPLE
     factors = arguments.pair(f'{who}: size', size)
     data_format = arguments.data_format(who, data_format)
-    checks.one_of(f'{who}: method', method, ['nearest', *_KERNELS])
+    errors.one_of(f'{who}: method', method, ['nearest', *_KERNELS])
     inputs = tf.convert_to_tensor(inputs)
     if inputs.shape.rank is None:
         raise ValueError(f'{who}: input has unknown rank; it must have rank 4.')
-    checks.rank(who, inputs, 4)
+    errors.rank(who, inputs, 4)
     if method != 'nearest' and not inputs.dtype.is_floating:
         raise ValueError(
             f'{who}: type is {inputs.dtype.name}; it must be a float type, or the method nearest.'

@@ -31,40 +31,29 @@ there are both sides, `logits` of the pixels if they are Bernoulli's, and `proba
 
 Every call shares the variables of the first, by name, under the variable scope that is current:
 two models live in one graph under two outer scopes. A family imports no other.
-
-`alexnet` and `vgg` are no families: they are published networks, to be looked into with weights of
-others and not to be trained. Such a file defines Config, Outputs with `probabilities`,
-`class_logits` and `end_points`, and
-
-    NETWORKS                the name of each network -> its Config, with a `width` that scales it
-                            and the `preprocessing` of the weights
-    Model(config, image_shape=None, classes=1000)
-                            with the `image_shape` that it takes and the `parameters` that it wants
-    model(images)           -> Outputs; pictures [B, H, W, 3] in [0, 1], RGB
 """
 
-import importlib
-import pkgutil
 from types import ModuleType
 
-from tfae import checks
-from tfae.objectives import Batch, Layer, Objective, trainable
+from tfae.core import errors
+from tfae.models import classifier, convolutional, dense, gan, siamese, variational
+from tfae.models.base.objective import Batch, Layer, Objective, trainable
 
-__all__ = ['Batch', 'Layer', 'Objective', 'load', 'names', 'references', 'trainable']
+__all__ = ['FAMILIES', 'Batch', 'Layer', 'Objective', 'load', 'names', 'trainable']
 
-_PUBLISHED = ('alexnet', 'vgg')
+FAMILIES: dict[str, ModuleType] = {
+    'classifier': classifier,
+    'convolutional': convolutional,
+    'dense': dense,
+    'gan': gan,
+    'siamese': siamese,
+    'variational': variational,
+}
 
 
 def names() -> list[str]:
     """Names of the families, sorted."""
-    modules = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted(name for name in modules if name not in _PUBLISHED)
-
-
-def references() -> dict[str, ModuleType]:
-    """Name of a published network -> the module that has it among its `NETWORKS`."""
-    modules = [importlib.import_module(f'{__name__}.{name}') for name in _PUBLISHED]
-    return {name: module for module in modules for name in module.NETWORKS}
+    return sorted(FAMILIES)
 
 
 def load(name: str) -> ModuleType:
@@ -72,4 +61,4 @@ def load(name: str) -> ModuleType:
 
     Raises: UsageError with the nearest names if there is none.
     """
-    return importlib.import_module(f'{__name__}.{checks.one_of("--model", name, names())}')
+    return FAMILIES[errors.one_of('--model', name, FAMILIES)]

@@ -17,14 +17,18 @@ from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from tfae import activations, checks, corruption, label_losses, layers, names, networks
-from tfae.config import option
-from tfae.objectives import Batch, Objective, trainable
-from tfae.stack import Stack
+from tfae import layers
+from tfae.core import errors, names
+from tfae.core.config import option
+from tfae.losses import supervised
+from tfae.models.base import network_flags
+from tfae.models.base.encoder_decoder import Stack
+from tfae.models.base.objective import Batch, Objective, trainable
+from tfae.ops import activations, corruption
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(networks.Config):
+class Config(network_flags.Config):
     """The network; its last layer gives the code."""
 
     units: tuple[int, ...] = option((200,), 'Sizes of the dense layers behind them.')
@@ -36,11 +40,11 @@ class Config(networks.Config):
     def __post_init__(self):
         super().__post_init__()
         if not (self.filters or self.units):
-            raise checks.UsageError(
+            raise errors.UsageError(
                 '--filters and --units are both empty; the encoder must have a layer'
             )
         if not 0 <= self.dropout < 1:
-            raise checks.UsageError(f'--dropout is {self.dropout}; it must lie in [0, 1)')
+            raise errors.UsageError(f'--dropout is {self.dropout}; it must lie in [0, 1)')
 
 
 class Outputs(NamedTuple):
@@ -55,8 +59,8 @@ class Model:
     """See `tfae.models` for the contract."""
 
     def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
-        checks.classes('classifier', classes)
-        *hidden, last = networks.specifications(config)
+        errors.classes('classifier', classes)
+        *hidden, last = network_flags.specifications(config)
         self.config = config
         self.classes = classes
         self.stack = Stack(
@@ -87,7 +91,7 @@ class Model:
         logits = self(batch.images).class_logits
         return {
             'error': _wrong(batch.labels, logits),
-            'cross_entropy': label_losses.cross_entropy(batch.labels, logits),
+            'cross_entropy': supervised.cross_entropy(batch.labels, logits),
         }
 
     def _whole(self, batch: Batch) -> Objective:
@@ -95,12 +99,12 @@ class Model:
         return self._objective(logits, batch, names.ENCODER, names.CLASSIFIER)
 
     def _objective(self, logits: tf.Tensor, batch: Batch, *scopes: str) -> Objective:
-        loss = tf.reduce_mean(label_losses.cross_entropy(batch.labels, logits))
+        loss = tf.reduce_mean(supervised.cross_entropy(batch.labels, logits))
         error = tf.reduce_mean(_wrong(batch.labels, logits))
         return Objective(names.CLASSIFICATION, loss, trainable(*scopes), {'error': error})
 
     def _encode(self, images: tf.Tensor, training: bool) -> tf.Tensor:
-        checks.rank('images', images, 4)
+        errors.rank('images', images, 4)
         code = self.stack.encode(self.stack.all, images, training)
         return tf.reshape(code, [-1, self.code_size])
 

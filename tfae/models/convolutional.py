@@ -12,16 +12,18 @@ the convolutional ones. What is made small, jointly or layer by layer, stands in
 import dataclasses
 from collections.abc import Sequence
 
-from tfae import activations, autoencoding, checks, networks
-from tfae.config import option
-from tfae.enlarging import Method
-from tfae.stack import Pooling, Stack
+from tfae.core import errors
+from tfae.core.config import option
+from tfae.models.base import autoencoder, network_flags
+from tfae.models.base.encoder_decoder import Pooling, Stack
+from tfae.models.base.upsampling import Method
+from tfae.ops import activations
 
-Outputs = autoencoding.Outputs
+Outputs = autoencoder.Outputs
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(networks.Config, autoencoding.Config):
+class Config(network_flags.Config, autoencoder.Config):
     """The stack."""
 
     filters: tuple[int, ...] = option(
@@ -35,15 +37,15 @@ class Config(networks.Config, autoencoding.Config):
     tied: bool = option(False, "Decoder kernels are the encoder's, transposed.")
 
 
-class Model(autoencoding.Autoencoder):
+class Model(autoencoder.Autoencoder):
     """See `tfae.models` for the contract."""
 
     def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
         if not config.filters:
-            raise checks.UsageError(
+            raise errors.UsageError(
                 '--filters is empty; it must name at least one layer (the family dense has none)'
             )
-        *hidden, last = networks.specifications(config)
+        *hidden, last = network_flags.specifications(config)
         super().__init__(
             config,
             Stack(

@@ -10,15 +10,17 @@ small, jointly or layer by layer, stands in `tfae.autoencoding`.
 import dataclasses
 from collections.abc import Sequence
 
-from tfae import activations, autoencoding, checks
-from tfae.config import option
-from tfae.stack import Dense, Initializer, Stack
+from tfae.core import errors
+from tfae.core.config import option
+from tfae.models.base import autoencoder
+from tfae.models.base.encoder_decoder import Dense, Initializer, Stack
+from tfae.ops import activations
 
-Outputs = autoencoding.Outputs
+Outputs = autoencoder.Outputs
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(autoencoding.Config):
+class Config(autoencoder.Config):
     """The stack."""
 
     units: tuple[int, ...] = option((100, 30), 'Sizes of the encoder layers, the code last.')
@@ -30,12 +32,12 @@ class Config(autoencoding.Config):
     )
 
 
-class Model(autoencoding.Autoencoder):
+class Model(autoencoder.Autoencoder):
     """See `tfae.models` for the contract."""
 
     def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
         if not config.units or min(config.units) < 1:
-            raise checks.UsageError(
+            raise errors.UsageError(
                 f'--units is {config.units}; it must name at least one layer, each of 1 or more'
             )
         *hidden, last = config.units

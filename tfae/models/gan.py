@@ -28,11 +28,15 @@ from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from tfae import activations, adversarial, checks, draws, layers, names, networks
-from tfae.config import option
-from tfae.enlarging import Method
-from tfae.objectives import Batch, Objective, drawing_seed, trainable
-from tfae.stack import Dense, Stack
+from tfae import layers
+from tfae.core import errors, names
+from tfae.core.config import option
+from tfae.losses import adversarial
+from tfae.models.base import network_flags
+from tfae.models.base.encoder_decoder import Dense, Stack
+from tfae.models.base.objective import Batch, Objective, drawing_seed, trainable
+from tfae.models.base.upsampling import Method
+from tfae.ops import activations, stateless_random
 
 # What is folded into the seed, so that no two draws are alike.
 _OF_DISCRIMINATOR, _OF_GENERATOR, _BETWEEN = 1, 2, 3
@@ -43,7 +47,7 @@ _WON = 0.99  # share of right answers
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(networks.Config):
+class Config(network_flags.Config):
     """The two networks and the game that they play."""
 
     units: tuple[int, ...] = option((150, 100), 'Sizes of the dense layers behind them.')
@@ -60,10 +64,10 @@ class Config(networks.Config):
 
     def __post_init__(self):
         super().__post_init__()
-        checks.in_range('--code_size', self.code_size, 1, math.inf)
-        checks.in_range('--gradient_penalty', self.gradient_penalty, 0, math.inf)
+        errors.in_range('--code_size', self.code_size, 1, math.inf)
+        errors.in_range('--gradient_penalty', self.gradient_penalty, 0, math.inf)
         if not (self.filters or self.units):
-            raise checks.UsageError(
+            raise errors.UsageError(
                 '--filters and --units are both empty; either side must have a hidden layer'
             )
         if not self.filters:
@@ -101,7 +105,7 @@ class Model:
 
     def prior(self, count: tf.Tensor | int, seed: tf.Tensor) -> tf.Tensor:
         """Codes `[count, Z]` from N(0, 1)."""
-        return draws.normal([count, self.code_size], seed)
+        return stateless_random.normal([count, self.code_size], seed)
 
     def measures(self, batch: Batch) -> dict[str, tf.Tensor]:
         """`[B]`: `diversity`, and share of right `accuracy` of the discriminator, if it answers."""
@@ -161,7 +165,7 @@ class Model:
     def _penalty(self, batch: Batch, fake: tf.Tensor) -> tf.Tensor:
         """Of the discriminator's slope `[B]`, each at a place of its own between x and x'."""
         shape = [tf.shape(fake)[0], 1, 1, 1]
-        part = draws.uniform(shape, _seed(batch, _BETWEEN))
+        part = stateless_random.uniform(shape, _seed(batch, _BETWEEN))
         between = batch.images + part * (fake - batch.images)
         (slope,) = tf.gradients(self._score(between, False), [between])
         return adversarial.gradient_penalty(slope)
@@ -171,7 +175,7 @@ class Model:
 
     def _score(self, images: tf.Tensor, training: bool) -> tf.Tensor:
         """`[B, H, W, C]` -> `[B]`."""
-        checks.rank('images', images, 4)
+        errors.rank('images', images, 4)
         hidden = self._seen.encode(self._seen.all[:-1], images, training)
         hidden = tf.reshape(hidden, [-1, self._seen.sizes[-2]])
         with tf.variable_scope(names.DISCRIMINATOR, reuse=tf.AUTO_REUSE):
@@ -184,7 +188,7 @@ class Model:
         """The layers of either side and the code's, which the discriminator leaves out."""
         return Stack(
             image_shape,
-            [*networks.specifications(config), Dense(config.code_size, 'linear')],
+            [*network_flags.specifications(config), Dense(config.code_size, 'linear')],
             enlarge=config.enlarging,
             batch_normalization=config.batch_normalization and normalized,
             normalize_first=False,

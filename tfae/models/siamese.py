@@ -21,18 +21,20 @@ from typing import Literal, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from tfae import checks, label_losses, names, networks
-from tfae.config import option
-from tfae.objectives import Batch, Objective, trainable
-from tfae.stack import Dense, Stack
+from tfae.core import errors, names
+from tfae.core.config import option
+from tfae.losses import supervised
+from tfae.models.base import network_flags
+from tfae.models.base.encoder_decoder import Dense, Stack
+from tfae.models.base.objective import Batch, Objective, trainable
 
-_LOSSES = {'contrastive': label_losses.contrastive, 'triplet': label_losses.triplet}
+_LOSSES = {'contrastive': supervised.contrastive, 'triplet': supervised.triplet}
 _DIAMETER = 2.0  # of the unit sphere
 _APART = 1.05  # ratio of the mean distances below which classes are not told apart
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(networks.Config):
+class Config(network_flags.Config):
     """The network and what its distances should be."""
 
     units: tuple[int, ...] = option((200,), 'Sizes of the dense layers behind them.')
@@ -43,11 +45,11 @@ class Config(networks.Config):
 
     def __post_init__(self):
         super().__post_init__()
-        checks.in_range('--code_size', self.code_size, 1, math.inf)
+        errors.in_range('--code_size', self.code_size, 1, math.inf)
         if not 0 < self.margin < math.inf:
-            raise checks.UsageError(f'--margin is {self.margin}; it must lie in (0, inf)')
+            raise errors.UsageError(f'--margin is {self.margin}; it must lie in (0, inf)')
         if self.normalize and self.margin >= _DIAMETER:
-            raise checks.UsageError(
+            raise errors.UsageError(
                 f'--margin is {self.margin}; with --normalize it must be below {_DIAMETER}, the '
                 f'largest distance on the unit sphere'
             )
@@ -63,12 +65,12 @@ class Model:
     """See `tfae.models` for the contract."""
 
     def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
-        checks.classes('siamese', classes)
+        errors.classes('siamese', classes)
         self.config = config
         self.code_size = config.code_size
         self.stack = Stack(
             image_shape,
-            [*networks.specifications(config), Dense(config.code_size, 'linear')],
+            [*network_flags.specifications(config), Dense(config.code_size, 'linear')],
             batch_normalization=config.batch_normalization,
             kernel_initializer=config.kernel_initializer,
         )
@@ -76,7 +78,7 @@ class Model:
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> Outputs:
         """Encodes `[B, H, W, C]`."""
-        checks.rank('images', images, 4)
+        errors.rank('images', images, 4)
         code = self.stack.encode(self.stack.all, images, seed is not None)
         code = tf.reshape(code, [-1, self.code_size])
         return Outputs(tf.math.l2_normalize(code, 1) if self.config.normalize else code)
@@ -99,7 +101,7 @@ class Model:
         left, right = (self(batch.images[i::2], batch.seed).code for i in (0, 1))
         labels = tf.convert_to_tensor(batch.labels)
         same = tf.equal(labels[0::2, tf.newaxis], labels[tf.newaxis, 1::2])
-        distance = label_losses.distances(left, right)
+        distance = supervised.distances(left, right)
         loss = tf.reduce_mean(_LOSSES[self.config.loss](distance, same, self.config.margin))
         terms = {
             'distance_together': _mean(distance, same),

@@ -24,17 +24,21 @@ from typing import Literal, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from tfae import checks, corruption, divergences, draws, layers, losses, names, networks
-from tfae.config import broadcast, option
-from tfae.enlarging import Method
-from tfae.objectives import Batch, Objective, drawing_seed, trainable
-from tfae.stack import Dense, Stack
+from tfae import layers, losses
+from tfae.core import errors, names
+from tfae.core.config import broadcast, option
+from tfae.losses import variational
+from tfae.models.base import network_flags
+from tfae.models.base.encoder_decoder import Dense, Stack
+from tfae.models.base.objective import Batch, Objective, drawing_seed, trainable
+from tfae.models.base.upsampling import Method
+from tfae.ops import corruption, stateless_random
 
 _DRAW = 1  # what is folded into the seed, so that draws and corruption are independent
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(networks.Config, corruption.Config):
+class Config(network_flags.Config, corruption.Config):
     """The network, its distributions and how the bound is made large."""
 
     units: tuple[int, ...] = option((400,), 'Sizes of the dense layers behind them.')
@@ -56,13 +60,13 @@ class Config(networks.Config, corruption.Config):
     def __post_init__(self):
         super().__post_init__()
         for name in ('code_size', 'samples', 'evaluation_samples'):
-            checks.in_range(f'--{name}', getattr(self, name), 1, math.inf)
+            errors.in_range(f'--{name}', getattr(self, name), 1, math.inf)
         for name in ('beta', 'kl_warmup_steps', 'free_bits'):
-            checks.in_range(f'--{name}', getattr(self, name), 0, math.inf)
+            errors.in_range(f'--{name}', getattr(self, name), 0, math.inf)
         if not 0 < self.variance < math.inf:
-            raise checks.UsageError(f'--variance is {self.variance}; it must lie in (0, inf)')
+            raise errors.UsageError(f'--variance is {self.variance}; it must lie in (0, inf)')
         if self.emphasis != (1, 1):
-            raise checks.UsageError(
+            raise errors.UsageError(
                 '--emphasis weighs pixels; in a likelihood each must weigh 1, leave it out'
             )
         if self.likelihood != 'gaussian':
@@ -93,7 +97,7 @@ class Model:
         # The last layer is undone by the decoder; the encoder has the heads in its place.
         self.stack = Stack(
             image_shape,
-            [*networks.specifications(config), Dense(config.code_size, 'linear')],
+            [*network_flags.specifications(config), Dense(config.code_size, 'linear')],
             enlarge=config.enlarging,
             batch_normalization=config.batch_normalization,
             kernel_initializer=config.kernel_initializer,
@@ -121,7 +125,7 @@ class Model:
 
     def prior(self, count: tf.Tensor | int, seed: tf.Tensor) -> tf.Tensor:
         """Codes `[count, Z]` from N(0, 1)."""
-        return draws.normal([count, self.code_size], seed)
+        return stateless_random.normal([count, self.code_size], seed)
 
     def corrupt(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Pictures `[B, H, W, C]` as the encoder sees them in training."""
@@ -145,10 +149,10 @@ class Model:
             fn_output_signature=(tf.float32, tf.float32),
             parallel_iterations=1,
         )
-        by_unit = divergences.kl_to_standard_normal(mean, log_variance)
+        by_unit = variational.kl_to_standard_normal(mean, log_variance)
         found = {'reconstruction_nats': tf.reduce_mean(nats, 0), 'kl': tf.reduce_sum(by_unit, 1)}
         found['elbo'] = -tf.add_n([*found.values()])
-        found['log_likelihood'] = divergences.importance_bound(-nats - ratio)
+        found['log_likelihood'] = variational.importance_bound(-nats - ratio)
         found['kl_by_dimension'] = by_unit
         if self.config.learn_variance:
             found['variance'] = tf.zeros_like(found['kl']) + tf.exp(self._pixel_log_variance())
@@ -168,7 +172,7 @@ class Model:
         clean, k = batch.images, self.config.samples
         noisy = clean if batch.seed is None else self.corrupt(clean, batch.seed)
         mean, log_variance = self._posterior(noisy, training)
-        by_unit = divergences.kl_to_standard_normal(mean, log_variance)
+        by_unit = variational.kl_to_standard_normal(mean, log_variance)
         many = Batch(tf.tile(clean, [k, 1, 1, 1]), None, drawing_seed(batch.seed))
         means, log_variances = (tf.tile(t, [k, 1]) for t in (mean, log_variance))
         each, ratio = self._drawn(many, means, log_variances, training)
@@ -176,17 +180,17 @@ class Model:
         kl = tf.reduce_mean(tf.reduce_sum(by_unit, 1))
         if k > 1:
             log_weights = tf.reshape(-each - ratio, [k, -1])
-            loss = -tf.reduce_mean(divergences.importance_bound(log_weights))
+            loss = -tf.reduce_mean(variational.importance_bound(log_weights))
         else:
             least = self.config.free_bits
-            held = divergences.free_bits(by_unit, least) if least else kl
+            held = variational.free_bits(by_unit, least) if least else kl
             loss = nats + self._weight(training) * held
         _, variances = tf.nn.moments(mean, [0])
         terms = {
             'elbo': -nats - kl,
             'reconstruction_nats': nats,
             'kl': kl,
-            'active_units': tf.reduce_sum(tf.cast(variances > divergences.ACTIVE, tf.float32)),
+            'active_units': tf.reduce_sum(tf.cast(variances > variational.ACTIVE, tf.float32)),
         }
         if self.config.learn_variance:
             terms['variance'] = tf.exp(self._pixel_log_variance())
@@ -201,7 +205,7 @@ class Model:
 
     def _posterior(self, images: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
         """Mean and log-variance `[B, Z]` of q(z | x)."""
-        checks.rank('images', images, 4)
+        errors.rank('images', images, 4)
         hidden = self.stack.encode(self.stack.all[:-1], images, training)
         hidden = tf.reshape(hidden, [-1, self.stack.sizes[-2]])
         # No name scope: beside the stack's it would be `encoder_1`.
@@ -210,7 +214,7 @@ class Model:
                 layers.dense(hidden, self.code_size, name=head)
                 for head in (names.MEAN, names.LOG_VARIANCE)
             )
-            kl = divergences.kl_to_standard_normal(mean, log_variance)
+            kl = variational.kl_to_standard_normal(mean, log_variance)
             shown = tf.reduce_mean(kl, 0, name=names.KL_BY_DIMENSION)
         # Histograms in TensorBoard: codes, their spread, how much each number of the code says.
         for tensor in (mean, log_variance, shown):
@@ -232,10 +236,10 @@ class Model:
             nats = losses.bernoulli(batch.images, logits)
         else:
             shared = self._pixel_log_variance()
-            nats = divergences.normal(batch.images, tf.nn.sigmoid(logits), shared)
+            nats = variational.normal(batch.images, tf.nn.sigmoid(logits), shared)
         zeros = tf.zeros_like(code)
-        posterior = divergences.normal(code, mean, log_variance)
-        return nats, divergences.normal(code, zeros, zeros) - posterior
+        posterior = variational.normal(code, mean, log_variance)
+        return nats, variational.normal(code, zeros, zeros) - posterior
 
     def _pixel_log_variance(self) -> tf.Tensor:
         """log s^2, a scalar."""
@@ -254,5 +258,5 @@ class Model:
 def _draw(mean: tf.Tensor, log_variance: tf.Tensor, seed: tf.Tensor, copies: int = 1) -> tf.Tensor:
     """One z for each row `[copies * B, Z]`, through which gradients reach both."""
     seed = tf.random.experimental.stateless_fold_in(seed, _DRAW)
-    drawn = draws.normal(tf.shape(mean), seed, copies=copies)
+    drawn = stateless_random.normal(tf.shape(mean), seed, copies=copies)
     return mean + tf.exp(log_variance / 2) * drawn

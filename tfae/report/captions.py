@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from tfae import names
-from tfae.folder import FIGURES
+from tfae.core import names
+from tfae.runs.directory import FIGURES
 
 
 class Section(NamedTuple):

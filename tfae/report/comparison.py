@@ -4,9 +4,9 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tfae.experiment import Experiment
-from tfae.folder import Folder
 from tfae.report import captions, curves, document, measures, run_page, settings
+from tfae.runs.directory import Folder
+from tfae.training.experiment import Experiment
 
 
 class Side(NamedTuple):

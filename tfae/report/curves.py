@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tfae import names
+from tfae.core import names
 from tfae.report import measures
 
 _NO_CURVE = ('step', 'epoch', 'phase', 'input_wait', 'seconds')

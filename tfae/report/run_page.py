@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tfae.folder import Folder
 from tfae.report import captions, curves, document, measures, settings
+from tfae.runs.directory import Folder
 
 EVALUATION = 'evaluation.json'
 

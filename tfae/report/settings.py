@@ -5,8 +5,8 @@ import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tfae import config
-from tfae.experiment import Experiment
+from tfae.core import config
+from tfae.training.experiment import Experiment
 
 
 class Setting(NamedTuple):

@@ -6,8 +6,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as tf1
 
-from tfae import data, graph, models, running, schedule, training
-from tfae.experiment import Experiment
+from tfae import data, models
+from tfae.runs import fit
+from tfae.training import graph, phases
+from tfae.training import step as training
+from tfae.training.experiment import Experiment
 
 
 def build(case: _cases.Case, images: np.ndarray) -> graph.Graph:
@@ -21,7 +24,7 @@ def build(case: _cases.Case, images: np.ndarray) -> graph.Graph:
         epochs=1_000_000,
     )
     family = models.load(case.family).Config(**case.config)
-    experiment = Experiment(case.family, family, data.Config(), settings, schedule.Config())
+    experiment = Experiment(case.family, family, data.Config(), settings, phases.Config())
     return graph.build(experiment, data.Split(images, None), data.Split(images[:0], None))
 
 
@@ -37,8 +40,8 @@ def run(job: _channel.Job, channel: _channel.Channel) -> None:
     case = job.trained
     built = build(case, _cases.pictures(job.count))
     inter, intra = job.threads
-    watch = running.Config(inter_op_threads=inter, intra_op_threads=intra)
-    with running._session(built, watch) as session:
+    watch = fit.Config(inter_op_threads=inter, intra_op_threads=intra)
+    with fit._session(built, watch) as session:
         with built.graph.as_default():
             session.run([tf1.global_variables_initializer(), tf1.local_variables_initializer()])
         built.source.load(session.run)

@@ -32,7 +32,7 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 import tensorflow as tf
 from absl import app, flags
 
-from tfae import collective
+from tfae.distributed import all_reduce
 
 _WORKERS = flags.DEFINE_list('workers', ['1', '2', '4'], 'Numbers of workers.')
 _BATCH = flags.DEFINE_integer('batch', 256, 'Examples a step of each worker.', lower_bound=1)
@@ -88,7 +88,7 @@ def main(argv: list[str]) -> None:
 
 def reckoned(n: int, sizes: list[int]) -> str:
     """A row of the table on paper."""
-    alone = sum(size >= collective.ALONE * n for size in sizes)
+    alone = sum(size >= all_reduce.ALONE * n for size in sizes)
     k = alone + (alone < len(sizes) or not sizes)
     sent = 2 * (n - 1) / n * _BYTES * sum(sizes) / _NETWORK.value
     told = k * 2 * (n - 1) * _MESSAGE.value

@@ -35,7 +35,7 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae import op_library, subpixel, subpixel_fused
+from tfae.ops import op_library, subpixel, subpixel_fused
 
 
 class Case(NamedTuple):

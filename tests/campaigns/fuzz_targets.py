@@ -1,0 +1,459 @@
+"""What fuzz.py feeds: each reader of tfae with sound files to damage, and what it may give.
+
+A reader takes the path of a file and returns a value, which `sound` must find to be what its
+docstring says. Everything that a reader may raise for a bad file is `UsageError` or `InputError`,
+or `OSError`, which the program prints as one line too.
+"""
+
+import dataclasses
+import functools
+import gzip
+import hashlib
+import io
+import json
+import pathlib
+import pickle
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import h5py
+import numpy as np
+import tensorflow.compat.v1 as tf
+from absl import flags
+from PIL import Image
+
+from tfae import data, models
+from tfae.commands.shared import command_flags
+from tfae.core import config
+from tfae.data import attributes, lazy_images, streaming
+from tfae.data.formats import idx, image_files, shards
+from tfae.data.sets import celeba, cifar10, npz
+from tfae.pretrained import imagenet, weights
+from tfae.runs import checkpoints, fit
+from tfae.runs import directory as folder
+from tfae.runs.directory import Folder
+from tfae.training import experiment, phases, step
+
+MEGABYTES = 2**20
+BYTES = np.random.RandomState(0).randint(256, size=(6, 4, 5)).astype(np.uint8)
+LAYERS = (
+    weights.Parameters('conv1', (3, 3, 2, 4), None, 'features.0', 'block1_conv1'),
+    weights.Parameters('fc7', (4, 3), None, 'classifier.3', 'predictions'),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A reader under test."""
+
+    file: str  # what its file is called
+    seeds: Callable[[], list[bytes]]
+    read: Callable[[pathlib.Path], Any]
+    sound: Callable[[Any], bool]
+    weight: int  # of a million cases, how many thousand
+    words: tuple[bytes, ...] = ()  # that make sense in such a file
+    json: bool = False  # values in it are exchanged too
+    named: bool = True  # errors name the file, and not a flag
+    may: tuple[str, ...] = ()  # what the reader may do beside its work, as `Watch` calls it
+    memory: int = 256 * MEGABYTES
+
+
+def idx_seeds() -> list[bytes]:
+    """Pictures, and the same in gzip."""
+    plain = struct.pack('>IIII', idx.IMAGES_MAGIC, *BYTES.shape) + BYTES.tobytes()
+    return [plain, gzip.compress(plain, mtime=0)]
+
+
+def zipped(compression: int = zipfile.ZIP_STORED, **members: bytes) -> bytes:
+    """A zip archive; `__` in a name is a dot."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, 'w', compression) as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name.replace('__', '.')), content, compression)
+    return file.getvalue()
+
+
+def npy(array: np.ndarray, version: tuple[int, int] = (1, 0)) -> bytes:
+    """An array as numpy writes it."""
+    file = io.BytesIO()
+    np.lib.format.write_array(file, array, version)
+    return file.getvalue()
+
+
+def npz_seeds() -> list[bytes]:
+    """Sets of one part and of two, packed or not."""
+    floats, labels = np.float32(BYTES) / 255, np.arange(6)
+    return [
+        zipped(x__npy=npy(BYTES), y__npy=npy(labels)),
+        zipped(zipfile.ZIP_DEFLATED, images__npy=npy(floats), labels__npy=npy(labels)),
+        zipped(x_train__npy=npy(BYTES, (2, 0)), x_test__npy=npy(BYTES)),
+        zipped(x__npy=npy(np.asfortranarray(BYTES))),
+    ]
+
+
+def values() -> dict[str, np.ndarray]:
+    """Name of a variable -> its values, for `LAYERS`."""
+    random = np.random.RandomState(1)
+    parts = {'kernel': lambda p: p.kernel, 'bias': lambda p: p.kernel[-1:]}
+    return {
+        f'{p.name}/{part}': random.normal(size=shape(p)).astype(np.float32)
+        for p in LAYERS
+        for part, shape in parts.items()
+    }
+
+
+def pth_seeds() -> list[bytes]:
+    """State dicts of PyTorch in either form, put together as it would."""
+    tensors = {}
+    for layer in LAYERS:
+        kernel = values()[f'{layer.name}/kernel']
+        kernel = kernel.transpose(3, 2, 0, 1) if kernel.ndim == 4 else kernel.T
+        tensors[f'{layer.torchvision}.weight'] = np.ascontiguousarray(kernel)
+        tensors[f'{layer.torchvision}.bias'] = values()[f'{layer.name}/bias']
+    keys = {name: str(i) for i, name in enumerate(tensors)}
+    stated = b'\x80\x02ccollections\nOrderedDict\n)R('
+    for name, array in tensors.items():
+        shape = np.array(array.strides) // 4
+        stated += text(name) + b'ctorch._utils\n_rebuild_tensor_v2\n(('
+        stated += text('storage') + b'ctorch\nFloatStorage\n' + text(keys[name]) + text('cpu')
+        stated += b'M' + struct.pack('<H', array.size) + b'tQK\x00'
+        stated += whole(array.shape) + whole(shape) + b'\x89tR'
+    stated += b'u.'
+    members = {f'a/data/{keys[name]}': array.tobytes() for name, array in tensors.items()}
+    members = {'a/data__pkl': stated, 'a/byteorder': b'little', **members}
+    storages = b''.join(struct.pack('<Q', a.size) + a.tobytes() for a in tensors.values())
+    about = pickle.dumps({'little_endian': True, 'protocol_version': 1001}, 2)
+    heads = b'\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.' + pickle.dumps(1001, 2) + about
+    legacy = heads + stated + pickle.dumps(list(keys.values()), 2) + storages
+    return [zipped(**members), legacy]
+
+
+def text(word: str) -> bytes:
+    """A word as a pickle holds it."""
+    return b'X' + struct.pack('<I', len(word)) + word.encode()
+
+
+def whole(numbers: Any) -> bytes:
+    """A tuple of numbers below 256 as a pickle holds it."""
+    return b'(' + b''.join(b'K' + bytes([int(n)]) for n in numbers) + b't'
+
+
+def array_seeds() -> list[bytes]:
+    """Weights as numpy keeps them."""
+    held = values()
+    lists = {p.name: [held[f'{p.name}/kernel'], held[f'{p.name}/bias']] for p in LAYERS}
+    file = io.BytesIO()
+    np.save(file, np.array(lists, object), allow_pickle=True)
+    members = {f'{name}__npy': npy(array) for name, array in held.items()}
+    return [zipped(**members), zipped(zipfile.ZIP_DEFLATED, **members), file.getvalue()]
+
+
+def h5_seeds() -> list[bytes]:
+    """Weights as Keras keeps them."""
+    file = io.BytesIO()
+    with h5py.File(file, 'w') as opened:
+        for layer in LAYERS:
+            group = opened.create_group(layer.keras)
+            for part in ('kernel', 'bias'):
+                group[f'{part}:0'] = values()[f'{layer.name}/{part}']
+    return [file.getvalue()]
+
+
+def read_weights(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """All values in a file of weights."""
+    return dict(weights.open_weights(str(path), 'tiny', LAYERS))
+
+
+def sound_weights(found: dict[str, np.ndarray]) -> bool:
+    """Whether these are the network's."""
+    return {k: v.shape for k, v in found.items()} == {k: v.shape for k, v in values().items()}
+
+
+def picture_seeds() -> list[bytes]:
+    """Small pictures of each form that is read, and of those that are refused."""
+    grey, colour = BYTES[0], np.stack([BYTES[0]] * 3, -1)
+    kinds: list[tuple[np.ndarray, str, dict]] = [
+        *((grey, kind, {}) for kind in ('JPEG', 'PNG', 'PPM', 'BMP', 'GIF', 'TIFF')),
+        *((colour, kind, {}) for kind in ('JPEG', 'PNG', 'PPM', 'BMP', 'WEBP')),
+        (colour, 'JPEG', {'progressive': True}),
+        (np.uint16(grey) * 257, 'PNG', {}),
+    ]
+    exif = Image.Exif()
+    exif[274] = 6
+    kinds += [(colour, 'JPEG', {'exif': exif}), (colour, 'PNG', {'exif': exif})]
+    made = []
+    for array, kind, options in kinds:
+        file = io.BytesIO()
+        Image.fromarray(array).save(file, kind, **options)
+        made.append(file.getvalue())
+    return made
+
+
+def read_picture(path: pathlib.Path) -> np.ndarray:
+    """The pixels of a picture file, as a set of pictures reads them."""
+    found = image_files.header(path, str(path))
+    content = path.read_bytes()
+    image_files.refuse_cut(content, str(path))
+    content = content if found.plain else image_files.plain(content, str(path))
+    channels = 1 if found.grey else 3
+    if found.height * found.width > 2**21:  # what the pixels may take is not the header's fault
+        return np.zeros([1, 1, channels], np.uint8)
+    return lazy_images.decoded(content, lazy_images.Form(5, 4, channels), str(path))
+
+
+def sound_pixels(found: np.ndarray) -> bool:
+    """Whether these are `[H, W, C]` bytes."""
+    return found.dtype == np.uint8 and found.ndim == 3 and found.shape[2] in (1, 3)
+
+
+@functools.cache
+def decoding() -> tuple[Any, Any, Any]:
+    """A session that decodes the content of a file as training does."""
+    with tf.Graph().as_default() as graph:
+        content = tf.placeholder(tf.string, [])
+        pixels = streaming.decoded(content, lazy_images.Form(5, 4, 3))
+        threads = tf.ConfigProto(inter_op_parallelism_threads=1, intra_op_parallelism_threads=1)
+        return tf.Session(graph=graph, config=threads), content, pixels
+
+
+def read_in_graph(path: pathlib.Path) -> np.ndarray:
+    """The pixels of a picture file, as the graph reads them."""
+    found = image_files.header(path, str(path))
+    content = path.read_bytes()
+    content = content if found.plain else image_files.plain(content, str(path))
+    session, place, pixels = decoding()
+    try:
+        return session.run(pixels, {place: content})
+    except tf.errors.InvalidArgumentError:
+        # What pillow decodes and TensorFlow does not has no name: `Stream.blame` asks pillow.
+        return np.zeros([1, 1, 3], np.uint8)
+
+
+def shard_seeds() -> list[bytes]:
+    """An index and the table of its shard as one object: what a hostile folder decides."""
+    rows = ['names', 'parts', 'labels', 'offsets', 'lengths', 'crc32', 'sizes', 'grey', 'jpeg']
+    first = ['a.png', 0, 0, 0, 5, zlib.crc32(b'01234'), [4, 5], True, False]
+    second = ['b.png', 1, 1, 5, 5, zlib.crc32(b'56789'), [4, 5], True, False]
+    table = {name: list(pair) for name, *pair in zip(rows, first, second, strict=True)}
+    shard = {'file': 'a.tfrecord', 'examples': 2, 'bytes': 10, 'sha256': '', 'table_sha256': ''}
+    index = {'version': 1, 'examples': 2, 'skipped': 0, 'classes': ['a', 'b'], 'shards': [shard]}
+    return [json.dumps({'index': index, 'table': table}).encode()]
+
+
+def read_shards(path: pathlib.Path) -> Any:
+    """A folder of one shard; of an object of index and table, each in its file, with right sums."""
+    folder, index, table = path.parent, path.read_bytes(), b'{}'
+    try:
+        content = json.loads(index)
+        table = json.dumps(content['table']).encode()
+        for line in content['index']['shards']:
+            if line['table_sha256'] == '':
+                line['table_sha256'] = hashlib.sha256(table).hexdigest()
+        index = json.dumps(content['index']).encode()
+    except (ValueError, LookupError, TypeError, RecursionError):
+        pass
+    (folder / 'a.tfrecord').write_bytes(b'0123456789')
+    (folder / 'a.json').write_bytes(table)
+    (folder / shards.INDEX).write_bytes(index)
+    found = shards.read_index(folder)
+    for shard in found.shards:
+        shards.problem(found, shard)
+    files, form, rest = shards.open_pictures(folder, data.Config())
+    return [files.read(i) for i in range(len(files.names))], form, rest
+
+
+def config_seeds() -> list[bytes]:
+    """What a run records of itself."""
+    made = []
+    for name in ('dense', 'convolutional', 'variational'):
+        signature = experiment.Signature('0' * 32, (8, 8, 1), 'uint8', 9, 1, True, 2, ('a', 'b'))
+        parts = (data.Config(), step.Config(), phases.Config(), signature)
+        family = models.load(name).Config()
+        made.append(json.dumps(experiment.Experiment(name, family, *parts).to_dict()).encode())
+    return made
+
+
+def metrics_seeds() -> list[bytes]:
+    """Records of a few epochs."""
+    record = {'step': 21, 'phase': 'training', 'epoch': 1, 'loss': 0.25, 'validation_loss': 0.5}
+    records = [{**record, 'step': 21 * i} for i in (1, 2, 3)]
+    old, new = (''.join(map(f, records)) for f in (lambda r: json.dumps(r) + '\n', folder._line))
+    return [old.encode(), new.encode()]
+
+
+def sound_records(found: Any) -> bool:
+    """Whether each record has what `Folder.metrics` promises."""
+    return all(isinstance(record, dict) and isinstance(record['step'], int) for record in found)
+
+
+@functools.cache
+def checkpoint_seeds() -> tuple[list[bytes], dict[str, bytes]]:
+    """The index of a checkpoint to damage, and what lies beside it."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as place, tf.Graph().as_default(), tf.Session() as session:
+        variable = tf.get_variable('encoder/kernel', [2, 3], use_resource=True)
+        session.run(tf.global_variables_initializer())
+        tf.train.Saver([variable]).save(session, f'{place}/model', 3, write_meta_graph=False)
+        files = {path.name: path.read_bytes() for path in pathlib.Path(place).iterdir()}
+    return [
+        files['model-3.index'],
+        files['model-3.data-00000-of-00001'],
+        files['checkpoint'],
+    ], files
+
+
+@functools.cache
+def variable() -> Any:
+    """The variable that a checkpoint is asked for."""
+    with tf.Graph().as_default():
+        return tf.get_variable('encoder/kernel', [2, 3], use_resource=True)
+
+
+def transferred(path: pathlib.Path, whole: bool = False) -> checkpoints.Restored:
+    """What would become of a variable."""
+    source = path.parent if whole else path
+    return checkpoints.transfer(None, [variable()], str(source), [])
+
+
+def read_checkpoint(path: pathlib.Path) -> checkpoints.Restored:
+    """What would become of a variable, from a checkpoint of which the damaged file is a part."""
+    _, files = checkpoint_seeds()
+    content = path.read_bytes()
+    nearest = min(files, key=lambda name: distance(files[name], content))
+    for name, held in files.items():
+        (path.parent / name).write_bytes(content if name == nearest else held)
+    if nearest == 'checkpoint':  # so that this file is what names the others
+        for name in ('index', 'data-00000-of-00001'):
+            (path.parent / f'model-3.{name}').rename(path.parent / f'other-3.{name}')
+    return transferred(path, whole=True)
+
+
+def distance(a: bytes, b: bytes) -> float:
+    """How unlike two contents are, roughly."""
+    return abs(len(a) - len(b)) + sum(x != y for x, y in zip(a[:64], b[:64], strict=False))
+
+
+def flag_values() -> flags.FlagValues:
+    """The flags of `tfae train`."""
+    kinds = (models.load('dense').Config, data.Config, step.Config, phases.Config)
+    made = flags.FlagValues()
+    for kind in (*kinds, fit.Config):
+        command_flags.define(made, kind)
+    return made
+
+
+def read_flags(path: pathlib.Path) -> Any:
+    """The configurations that a file of flags stands for."""
+    found = flag_values()
+    command_flags.parse('train', '', found, [f'--flagfile={path}'])
+    return [command_flags.given(found, kind()) for kind in (data.Config, step.Config)]
+
+
+@functools.cache
+def fields() -> list[tuple[str, Any]]:
+    """Every field of the configurations."""
+    kinds = (models.load('dense').Config, data.Config, step.Config, phases.Config)
+    return [pair for kind in kinds for pair in config.field_types(kind).items()]
+
+
+def read_fields(path: pathlib.Path) -> Any:
+    """A word of the command line as the value of each field in turn."""
+    word = path.read_bytes().decode('utf-8', 'surrogateescape')
+    name, kind = fields()[zlib.crc32(word.encode('utf-8', 'replace')) % len(fields())]
+    return config.text(config.parse(name, kind, word))
+
+
+def recipes() -> list[bytes]:
+    """The flag files of the package."""
+    folder = pathlib.Path(command_flags.__file__).parents[2] / 'recipes'
+    named = [b'--units=8,4\n--epochs=3\n--notied\n', b'# words\n--corruption=masking:0.3\n']
+    return named + [path.read_bytes() for path in sorted(folder.glob('*.flags'))[:8]]
+
+
+def read_idx(path: pathlib.Path) -> np.ndarray:
+    """The pictures of an IDX file."""
+    return idx.read(path, idx.IMAGES_MAGIC)
+
+
+TARGETS = {
+    'idx': Target(
+        'train-images-idx3-ubyte', idx_seeds, read_idx,
+        lambda found: found.dtype == np.uint8 and found.ndim == 3, 250,
+    ),
+    'cifar10': Target(
+        'test_batch.bin', lambda: [bytes(3073), bytes([9]) + bytes(3072) + bytes(3073)],
+        cifar10._read, lambda found: found[0].shape == (len(found[1]), 32, 32, 3), 60,
+    ),
+    'npz': Target(
+        'set.npz', npz_seeds, lambda path: npz.load(data.Config('npz', str(path))),
+        lambda found: all(s.images.ndim == 4 and s.images.dtype in (np.uint8, np.float32)
+                          for s in found[:2]), 40,
+        (b'PK\x01\x02', b'PK\x03\x04', b'PK\x05\x06', b"'descr'", b'|O', b'<f4', b'shape', b'('),
+    ),
+    'pth': Target(
+        'net.pth', pth_seeds, read_weights, sound_weights, 70,
+        (b'cos\nsystem\n', b'cbuiltins\neval\n', b'R', b'Q', b'(', b't', b'.', b'\x93', b'b', b'u'),
+    ),
+    'arrays': Target(
+        'net.npz', array_seeds, read_weights, sound_weights, 60,
+        (b'|O', b'<f8', b'cos\nsystem\n', b'R', b'b', b'PK\x01\x02', b'shape'),
+    ),
+    'h5': Target('net.h5', h5_seeds, read_weights, sound_weights, 20, (b'TREE', b'HEAP', b'SNOD')),
+    'attributes': Target(
+        'table.csv',
+        lambda: [b'name,smiling,age\na.jpg,1,23\nb.jpg,-1,\n"c,d.jpg",0,1e3\n',
+                 b'2\nSmiling Young\n000001.jpg  1 -1\n000002.jpg -1  1\n'],
+        attributes.read, lambda found: all(len(c) == len(found.keys) for c in
+                                           found.columns.values()), 140,
+        (b'"', b',', b'\n', b'nan', b'\xef\xbb\xbf', b'\x00', b'\r', b'""', b'1e999'),
+    ),
+    'partition': Target(
+        'list_eval_partition.txt', lambda: [b'000001.jpg 0\n000002.jpg 2\n000003.jpg 1\n'],
+        celeba._partition, lambda found: set(found.values()) <= {0, 1, 2}, 60, (b' 1\n', b'\xff'),
+    ),
+    'classes': Target(
+        'names.txt', lambda: [b'cat\ndog\n', b'{"0": ["n1", "cat"], "1": ["n2", "dog"]}'],
+        lambda path: imagenet.class_names(str(path), 2), lambda found: len(found) == 2, 40,
+        (b'{', b'[', b'"', b'\\u2028', b'\\ud800'), True,
+    ),
+    'flagfile': Target(
+        'my.flags', recipes, read_flags, lambda found: len(found) == 2, 3,
+        (b'--flagfile=my.flags\n', b'--flagfile=none\n', b'--', b'=', b'--undefok=x\n', b'#', b"'"),
+        named=False, may=('opened',),
+    ),
+    'fields': Target(
+        'word', lambda: [b'8,4', b'0.001', b'true', b'adam', b'masking:0.3', b'digits'],
+        read_fields, lambda found: isinstance(found, str), 60, (b'1e999', b'nan', b'9' * 5000),
+        named=False,
+    ),
+    'config': Target(
+        'config.json', config_seeds, lambda path: Folder(path.parent).read_config(),
+        lambda found: isinstance(found, experiment.Experiment), 40, (b'[' * 3000, b'{"a":' * 3000,
+        b'NaN', b'1e999', b'9' * 5000, b'\\ud800', b'null'), True,
+    ),
+    'metrics': Target(
+        'metrics.jsonl', metrics_seeds, lambda path: Folder(path.parent).metrics(), sound_records,
+        100, (b'[' * 3000, b'\n', b'{', b'NaN', b'"step": true', b'9' * 5000, b'\xff'),
+    ),
+    'shards': Target(
+        'index.json', shard_seeds, read_shards, lambda found: len(found) == 3, 30,
+        (b'../', b'/etc/passwd', b'[' * 3000, b'null', b'9' * 5000), True,
+    ),
+    'checkpoint': Target(
+        'model-3', lambda: checkpoint_seeds()[0], read_checkpoint,
+        lambda found: not found.ignored or True, 4, (b'../../x', b'/etc/passwd', b'model-3'),
+        memory=1024 * MEGABYTES,
+    ),
+    'pictures': Target(
+        'a.jpg', picture_seeds, read_picture, sound_pixels, 22,
+        (b'IEND', b'\xff\xd9', b'IHDR', b'acTL', b'eXIf', b'Exif\0\0', b'MPF\0'),
+    ),
+    'decoded': Target(
+        'a.png', picture_seeds, read_in_graph, sound_pixels, 1, may=('printed',),
+        memory=4096 * MEGABYTES,
+    ),
+}  # fmt: skip

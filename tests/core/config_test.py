@@ -1,0 +1,154 @@
+import dataclasses
+import json
+import math
+from typing import Literal
+
+import hypothesis
+import hypothesis.strategies as st
+import pytest
+
+from tfae.core import config, errors
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A field of every kind."""
+
+    flag: bool = config.option(False, 'Whether.')
+    count: int = config.option(3, 'How many.')
+    rate: float = config.option(0.5, 'How fast.')
+    name: str = config.option('', 'What it is called.')
+    kind: Literal['red', 'green'] = config.option('red', 'Of what colour.')
+    sizes: tuple[int, ...] = config.option((1, 2), 'How large each is.')
+    rates: tuple[float, ...] = config.option((), 'How fast each is.')
+    texts: tuple[str, ...] = config.option(('a',), 'What each is called.')
+    kinds: tuple[Literal['red', 'green'], ...] = config.option(('red',), 'Of what colour each is.')
+
+
+KINDS = config.field_types(Config)
+finite = st.floats(allow_nan=False)
+word = st.text('abc:/._- ', min_size=1).map(str.strip).filter(bool)
+configs = st.builds(
+    Config,
+    st.booleans(),
+    st.integers(),
+    finite,
+    st.text(),
+    st.sampled_from(['red', 'green']),
+    st.lists(st.integers()).map(tuple),
+    st.lists(finite).map(tuple),
+    st.lists(word).map(tuple),
+    st.lists(st.sampled_from(['red', 'green'])).map(tuple),
+)
+
+
+@hypothesis.given(configs)
+def test_the_command_line_holds_every_configuration(made):
+    read = {k: config.parse(k, KINDS[k], config.text(getattr(made, k))) for k in KINDS}
+    assert Config(**read) == made
+
+
+@hypothesis.given(configs)
+def test_json_holds_every_configuration(made):
+    content = json.loads(json.dumps(config.to_dict(made)))
+    assert config.from_dict(Config, content, 'here') == made
+
+
+@hypothesis.given(configs, configs)
+def test_differences_are_the_fields_that_differ(a, b):
+    lines = config.differences(a, b)
+    assert [line.split()[0] for line in lines] == [
+        f'--{name}' for name in KINDS if getattr(a, name) != getattr(b, name)
+    ]
+
+
+def test_differences_read_as_flags():
+    assert config.differences(Config(), Config(sizes=(3,), flag=True)) == [
+        '--flag was false, is true',
+        '--sizes was 1,2, is 3',
+    ]
+
+
+def test_fields_keep_their_order_and_their_help():
+    assert list(KINDS)[:3] == ['flag', 'count', 'rate']
+    assert Config.__dataclass_fields__['count'].metadata['help'] == 'How many.'
+
+
+def test_absent_fields_keep_their_defaults():
+    assert config.from_dict(Config, {'count': 7}, 'here') == Config(count=7)
+
+
+@pytest.mark.parametrize('text, want', [('', ()), (' ', ()), ('1', (1,)), ('3, 2 ,1', (3, 2, 1))])
+def test_a_tuple_is_a_comma_list(text, want):
+    assert config.parse('sizes', KINDS['sizes'], text) == want
+
+
+@pytest.mark.parametrize('text', ['true', 'True', '1', 'yes'])
+def test_a_bool_has_several_spellings(text):
+    assert config.parse('flag', bool, text) is True
+
+
+@pytest.mark.parametrize(
+    'name, text, want',
+    [
+        ('flag', 'maybe', "--flag is 'maybe'; it must be true or false"),
+        ('count', '1.5', "--count is '1.5'; it must be a whole number"),
+        ('count', '', "--count is ''; it must be a whole number"),
+        ('rate', 'fast', "--rate is 'fast'; it must be a number"),
+        ('kind', 'gren', "--kind is 'gren'; it must be one of red, green; did you mean green?"),
+        ('sizes', '1,x', "--sizes is 'x'; it must be a whole number"),
+        ('sizes', '1,,2', "--sizes is ''; it must be a whole number"),
+        ('kinds', 'red,blue', "--kinds is 'blue'; it must be one of red, green"),
+    ],
+)
+def test_a_wrong_text_is_named(name, text, want):
+    with pytest.raises(errors.UsageError) as error:
+        config.parse(name, KINDS[name], text)
+    assert str(error.value) == want
+
+
+@pytest.mark.parametrize(
+    'content, want',
+    [
+        ([], 'here is list; it must be an object'),
+        ({'cuont': 1}, "here has an unknown field 'cuont'; did you mean count?"),
+        ({'count': 1.0}, 'here: count is 1.0; it must be a whole number'),
+        ({'count': True}, 'here: count is True; it must be a whole number'),
+        ({'rate': '1'}, "here: rate is '1'; it must be a number"),
+        ({'rate': False}, 'here: rate is False; it must be a number'),
+        ({'flag': 1}, 'here: flag is 1; it must be true or false'),
+        ({'name': None}, 'here: name is None; it must be a text'),
+        ({'kind': 'blue'}, "here: kind is 'blue'; it must be one of red, green"),
+        ({'kind': ['red']}, "here: kind is ['red']; it must be one of red, green"),
+        ({'sizes': 3}, 'here: sizes is 3; it must be a comma list, each a whole number'),
+        ({'sizes': [1, 'x']}, "here: sizes is [1, 'x']; it must be a comma list, each a whole"),
+        ({'texts': 'ab'}, "here: texts is 'ab'; it must be a comma list, each a text"),
+    ],
+)
+def test_a_wrong_value_in_json_is_named(content, want):
+    with pytest.raises(errors.InputError) as error:
+        config.from_dict(Config, content, 'here')
+    assert str(error.value).startswith(want)
+
+
+@pytest.mark.parametrize('values', [(7,), (1, 2, 3)])
+def test_one_value_is_spread_and_as_many_as_layers_stay(values):
+    assert config.broadcast('epochs', values, 3) == (values * 3)[:3]
+
+
+@pytest.mark.parametrize('values', [(), (1, 2), (1, 2, 3, 4)])
+def test_any_other_number_of_values_is_refused(values):
+    shown = ','.join(map(str, values))
+    with pytest.raises(errors.UsageError) as error:
+        config.broadcast('epochs', values, 3)
+    want = f'--epochs has {len(values)} values ({shown}); it must have 1 or 3'
+    assert str(error.value) == want
+
+
+def test_choices_are_those_of_a_literal():
+    assert config.choices(KINDS['kind']) == config.choices(KINDS['kinds']) == ('red', 'green')
+    assert config.choices(str) == config.choices(KINDS['sizes']) == ()
+
+
+def test_infinity_is_a_number():
+    assert config.parse('rate', float, 'inf') == math.inf

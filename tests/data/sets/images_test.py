@@ -1,0 +1,357 @@
+"""Folders of pictures: which there are, what they are, and what is refused."""
+
+import os
+
+import numpy as np
+import pictures
+import pytest
+import tensorflow.compat.v1 as tf
+from PIL import Image
+
+from tfae import data
+from tfae.core import errors
+from tfae.data import streaming
+from tfae.data.formats import image_files, image_folder
+
+unexpected = pytest.mark.filterwarnings('ignore::UserWarning')
+
+
+def load(folder, **flags):
+    flags = {'test_fraction': 0.5, **flags}  # of few pictures, so that both parts have some
+    return data.load(data.Config('images', str(folder), validation_fraction=0, **flags))
+
+
+def in_graph(images):
+    """All of `Pictures`, as the graph decodes them."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        stream = streaming.Stream(images, None, 'training')
+        indices = tf.range(len(images), dtype=tf.int64)
+        return session.run(tf.cast(tf.round(255 * stream.gather(indices)[0]), tf.uint8))
+
+
+def whole(loaded):
+    """Names and pixels of both parts together, by name."""
+    return {
+        name: picture
+        for part in (loaded.train, loaded.test)
+        for name, picture in zip(part.images.names, part.images[:], strict=True)
+    }
+
+
+def test_pixels_are_those_of_the_files(tmp_path):
+    pictures.fill(tmp_path, 12, 'png')
+    for name, picture in whole(load(tmp_path)).items():
+        assert np.array_equal(picture, np.asarray(Image.open(tmp_path / name)))
+
+
+def test_an_array_and_pictures_answer_alike(tmp_path):
+    pictures.fill(tmp_path, 12, 'png')
+    images = load(tmp_path).train.images
+    array = images[:]
+    assert images.shape == array.shape
+    assert images.dtype == array.dtype == np.uint8
+    assert (len(images), images.ndim) == (len(array), 4)
+    for key in (2, slice(1, 7, 2), [3, 0, 3], (slice(0, 3), 4), np.array([1])):
+        assert np.array_equal(images[key], array[key])
+    assert np.array_equal(images.take([4, 2], axis=0)[:], array[[4, 2]])
+    assert np.array_equal(data.pixels(images)[1:4], data.pixels(array[1:4]))
+    assert np.array_equal(np.asarray(images), array)
+    assert np.array_equal(images.reshape(len(images), -1), array.reshape(len(array), -1))
+
+
+def test_one_array_of_more_than_four_gibibytes_is_refused(tmp_path):
+    pictures.fill(tmp_path, 4, 'png')
+    images = load(tmp_path, size='30000x30000').train.images
+    with pytest.raises(errors.InputError, match='would take .* GiB at once; at most 4 are decoded'):
+        images[:]
+
+
+@pytest.mark.parametrize('suffix', ['jpg', 'png', 'bmp', 'pgm', 'ppm'])
+@pytest.mark.parametrize(
+    'flags',
+    [{}, {'colour': 'grey'}, {'crop': '40x32'}, {'size': '16x12'}, {'crop': '48', 'size': '11x13'}],
+    ids=str,
+)
+def test_the_graph_decodes_what_pillow_does(tmp_path, suffix, flags):
+    pictures.fill(tmp_path, 7, suffix, height=65, width=70, channels=1 if suffix == 'pgm' else 3)
+    images = load(tmp_path, **flags).train.images
+    here, there = images[:].astype(int), in_graph(images).astype(int)
+    assert here.shape == there.shape
+    assert np.abs(here - there).max() <= (1 if flags else 0)  # the last place, where they scale
+    assert here.std() > 10
+
+
+def test_a_jpeg_is_decoded_at_the_part_of_its_size_that_suffices(tmp_path):
+    pictures.fill(tmp_path, 7, height=128, width=160)
+    assert load(tmp_path, size='32x32').train.images.form.ratio == 4
+    assert load(tmp_path, size='33x32').train.images.form.ratio == 2
+    assert load(tmp_path, size='128x160').train.images.form.ratio == 1
+    images = load(tmp_path, crop='128x128', size='32x32').train.images
+    exact = [
+        Image.open(tmp_path / name).crop((16, 0, 144, 128)).resize((32, 32), Image.Resampling.BOX)
+        for name in images.names
+    ]
+    assert np.abs(in_graph(images) - np.stack(exact).astype(float)).mean() < 3
+
+
+def test_grey_is_taken_where_every_picture_is(tmp_path):
+    pictures.fill(tmp_path, 5, 'pgm', channels=1)
+    assert load(tmp_path).image_shape == (16, 16, 1)
+    assert load(tmp_path, colour='rgb').image_shape == (16, 16, 3)
+    (tmp_path / 'colour.png').write_bytes(pictures.encoded(pictures.pixels(3), 'PNG'))
+    assert load(tmp_path).image_shape == (16, 16, 3)
+
+
+@unexpected
+def test_what_tensorflow_cannot_decode_is_read_all_the_same(tmp_path):
+    wide = (np.arange(256, dtype=np.uint16).reshape(16, 16) * 257) ^ 0x0055
+    made = {
+        'sixteen.png': (Image.fromarray(wide), (wide >> 8)),
+        'palette.png': (Image.fromarray(pictures.pixels(1)).convert('P'), None),
+        'alpha.png': (Image.fromarray(pictures.pixels(2)).convert('RGBA'), pictures.pixels(2)),
+    }
+    pictures.fill(tmp_path, 6, 'png')
+    for name, (picture, _) in made.items():
+        picture.save(tmp_path / name)
+    cmyk = Image.fromarray(pictures.pixels(1)).convert('CMYK')
+    cmyk.save(tmp_path / 'cmyk.jpg', quality=100)
+    side = Image.fromarray(pictures.pixels(1))
+    exif = side.getexif()
+    exif[0x0112] = 6
+    side.save(tmp_path / 'side.png', exif=exif)
+    found = whole(load(tmp_path))
+    for name, (_, wanted) in made.items():
+        if wanted is not None:
+            assert np.array_equal(
+                found[name], np.broadcast_to(wanted.reshape(16, 16, -1), (16, 16, 3))
+            )
+    assert np.abs(found['cmyk.jpg'].astype(int) - pictures.pixels(1)).max() < 12
+    assert np.array_equal(found['side.png'], np.rot90(pictures.pixels(1), -1))
+    loaded = load(tmp_path)
+    for part in (loaded.train, loaded.test):
+        assert np.abs(in_graph(part.images).astype(int) - part.images[:]).max() <= 1
+
+
+@unexpected
+def test_a_png_named_jpg_is_read_as_what_it_is(tmp_path):
+    pictures.fill(tmp_path, 5, 'png')
+    (tmp_path / 'really_png.jpg').write_bytes(pictures.encoded(pictures.pixels(9), 'PNG'))
+    assert np.array_equal(whole(load(tmp_path))['really_png.jpg'], pictures.pixels(9))
+
+
+@unexpected
+def test_a_picture_of_one_pixel_is_read(tmp_path):
+    pictures.fill(tmp_path, 5, 'png', height=1, width=1)
+    images = load(tmp_path).train.images
+    assert images.shape[1:] == (1, 1, 3)
+    assert np.array_equal(in_graph(images), images[:])
+
+
+@pytest.mark.parametrize('name', sorted(pictures.BAD))
+def test_a_file_that_is_no_picture_is_named(tmp_path, name):
+    content, text = pictures.BAD[name]
+    pictures.fill(tmp_path, 5, 'png')
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(errors.InputError) as refused:
+        load(tmp_path)
+    assert str(refused.value).startswith(f'{tmp_path / name} {text}')
+
+
+def test_a_file_that_cannot_be_decoded_behind_its_header_is_named_by_the_graph_too(tmp_path):
+    pictures.fill(tmp_path, 9, 'png')
+    for name in ('a.png', 'b.png'):
+        content = bytearray(pictures.encoded(pictures.pixels(1), 'PNG'))
+        content[60:90] = bytes(30)  # its sums are wrong
+        (tmp_path / name).write_bytes(content)
+    images = load(tmp_path).train.images
+    places = [i for i, name in enumerate(images.names) if name in ('a.png', 'b.png')]
+    with pytest.raises(errors.InputError, match=r'[ab]\.png cannot be decoded'):
+        images[places]
+    with tf.Graph().as_default(), tf.Session() as session:
+        stream = streaming.Stream(images, None, 'training')
+        fetched = stream.gather(tf.constant(places, tf.int64))
+        with (
+            pytest.raises(errors.InputError, match=r'[ab]\.png cannot be decoded'),
+            streaming.blaming(stream),
+        ):
+            session.run(fetched[0])
+
+
+UNEXPECTED = {
+    'png.jpg': (pictures.encoded(pictures.pixels(9), 'PNG'), 'is PNG by its content, and'),
+    'jpeg.png': (pictures.encoded(pictures.pixels(9)), 'is JPEG by its content, and read as'),
+    'press.jpg': (pictures.cmyk(), 'is CMYK, and read as RGB'),
+    'deep.png': (pictures.sixteen_bits(), 'has 16 bits a channel, of which the upper 8 are'),
+}
+
+
+def test_what_one_would_not_expect_of_a_file_is_said_once_and_with_its_name(tmp_path):
+    pictures.fill(tmp_path, 5, 'png')
+    for name, (content, _) in UNEXPECTED.items():
+        (tmp_path / name).write_bytes(content)
+    with pytest.warns(UserWarning) as said:
+        load(tmp_path)
+    texts = sorted(str(line.message) for line in said)
+    wanted = sorted(f'{tmp_path / name} {text}' for name, (_, text) in UNEXPECTED.items())
+    for text, want in zip(texts, wanted, strict=True):
+        assert text.startswith(want)
+
+
+def test_no_more_than_ten_such_lines_are_printed(tmp_path):
+    pictures.fill(tmp_path, 13, 'png', height=1, width=1)
+    with pytest.warns(UserWarning) as said:
+        load(tmp_path)
+    texts = [str(line.message) for line in said]
+    assert texts[0] == f'{tmp_path}/00000.png is a single pixel'
+    assert texts[10:] == ['and so are 3 more pictures']
+
+
+def test_a_file_that_changes_after_it_was_listed_is_named(tmp_path):
+    pictures.fill(tmp_path, 5, 'png')
+    images = load(tmp_path).train.images
+    path = tmp_path / images.names[0]
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(errors.InputError, match=f'{path.name} is cut short'):
+        images[0]
+    path.unlink()
+    with pytest.raises(errors.InputError, match=f'{path.name} cannot be read: No such file'):
+        images[0]
+
+
+def test_names_of_any_kind_are_read(tmp_path):
+    pictures.fill(tmp_path, 5, 'png')
+    names = [
+        'with space.png',
+        'Zoë ☃.png',
+        'two\nlines.png',
+        os.fsdecode(b'\xff\xfe.png'),
+        "q'.png",
+    ]
+    for i, name in enumerate(names):
+        (tmp_path / name).write_bytes(pictures.encoded(pictures.pixels(50 + i), 'PNG'))
+    found = whole(load(tmp_path))
+    for i, name in enumerate(names):
+        assert np.array_equal(found[name], pictures.pixels(50 + i))
+    (tmp_path / 'two\nlines.png').write_bytes(b'')
+    with pytest.raises(errors.InputError, match=r'two\\nlines.png. is empty'):
+        load(tmp_path)
+
+
+def test_a_loop_of_links_ends(tmp_path):
+    pictures.fill(tmp_path / 'in', 5, 'png')
+    (tmp_path / 'in' / 'again').symlink_to(tmp_path)
+    (tmp_path / 'in' / 'itself').symlink_to('itself')
+    assert len(set(image_folder.found(tmp_path))) == len(list(image_folder.found(tmp_path))) == 5
+
+
+def test_a_link_to_nothing_is_named(tmp_path):
+    pictures.fill(tmp_path, 5, 'png')
+    (tmp_path / 'gone.png').symlink_to('nowhere.png')
+    with pytest.raises(errors.InputError, match='gone.png cannot be read: No such file'):
+        load(tmp_path)
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    pictures.fill(tmp_path / 'in', 5, 'png')
+    (tmp_path / 'closed').mkdir()
+    real = os.scandir
+
+    def scandir(path):  # as for one who is not root
+        if str(path).endswith('closed'):
+            raise PermissionError(13, 'Permission denied', str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, 'scandir', scandir)
+    with pytest.raises(errors.InputError, match='closed cannot be read: Permission denied'):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    'flags, text',
+    [
+        ({}, r'00000.png is 16x16 \(height x width\), .*wide.png is 16x20; with --size'),
+        ({'crop': '17'}, r'00000.png is 16x16 \(height x width\), smaller than --crop=17x17'),
+    ],
+    ids=str,
+)
+def test_pictures_of_different_shapes_are_named(tmp_path, flags, text):
+    pictures.fill(tmp_path, 5, 'png')
+    wide = pictures.encoded(pictures.pixels(1, 16, 20), 'PNG')
+    (tmp_path / 'wide.png').write_bytes(wide)
+    with pytest.raises(errors.InputError, match=text):
+        load(tmp_path, **flags)
+    assert load(tmp_path, crop='16').image_shape == (16, 16, 3)
+
+
+@pytest.mark.parametrize('text', ['0', '16x', 'x16', '16x16x3', '-1', '1.5', '٣'])
+@pytest.mark.parametrize('flag', ['crop', 'size'])
+def test_a_size_that_is_none_is_refused(flag, text):
+    with pytest.raises(errors.UsageError, match=f'--{flag} is .*; it must be height x width'):
+        data.Config('images', 'x', **{flag: text})
+
+
+def test_folders_are_classes(tmp_path):
+    for i, name in enumerate(('dog', 'cat')):
+        pictures.fill(tmp_path / name / 'deeper', 6 + i, 'png')
+    loaded = load(tmp_path, test_fraction=0.3)
+    assert loaded.class_names == ('cat', 'dog')
+    for part in (loaded.train, loaded.test):
+        wanted = [loaded.class_names.index(name.split('/')[0]) for name in part.images.names]
+        assert part.labels.tolist() == wanted
+    cats = load(tmp_path, test_fraction=0.3, only_classes=('cat',)).train
+    assert {name.split('/')[0] for name in cats.images.names} == {'cat'}
+
+
+def test_pictures_beside_the_folders_have_no_class(tmp_path):
+    for name in ('dog', 'cat', '.'):
+        pictures.fill(tmp_path / name, 5, 'png')
+    assert load(tmp_path).train.labels is None
+
+
+def test_the_folders_train_and_test_are_the_parts(tmp_path):
+    for part in ('train', 'test'):
+        for name in ('dog', 'cat'):
+            pictures.fill(tmp_path / part / name, 3, 'png')
+    loaded = load(tmp_path)
+    assert {name.split('/')[0] for name in loaded.train.images.names} == {'train'}
+    assert {name.split('/')[0] for name in loaded.test.images.names} == {'test'}
+    assert loaded.class_names == ('cat', 'dog')
+    assert sorted(loaded.test.labels) == [0, 0, 0, 1, 1, 1]
+
+
+def test_the_cut_is_a_function_of_each_name(tmp_path):
+    names = [f'{i}.png' for i in range(4000)]
+    tenth = {name for name in names if image_folder.hashed_part(name, 0.1) == image_folder.TEST}
+    third = {name for name in names if image_folder.hashed_part(name, 0.3) == image_folder.TEST}
+    assert tenth < third
+    assert len(tenth) == pytest.approx(400, abs=80)  # four standard deviations
+    pictures.fill(tmp_path, 30, 'png')
+    before = load(tmp_path).test.images.names
+    pictures.fill(tmp_path / 'more', 9, 'png')
+    assert set(before) == {n for n in load(tmp_path).test.images.names if '/' not in n}
+
+
+def test_a_part_without_pictures_is_refused(tmp_path):
+    pictures.fill(tmp_path, 2, 'png')
+    with pytest.raises(errors.InputError, match='none of its 2 pictures is in the test part'):
+        load(tmp_path, test_fraction=1e-9)
+    with pytest.raises(errors.InputError, match='holds no picture file'):
+        load(tmp_path / 'empty_one') if (tmp_path / 'empty_one').mkdir() is None else None
+    with pytest.raises(errors.UsageError, match='--data_dir must name the folder'):
+        data.load(data.Config('images'))
+
+
+def test_the_fingerprint_tells_other_pictures_and_other_flags(tmp_path):
+    pictures.fill(tmp_path, 9, 'png')
+    known = load(tmp_path).fingerprint()
+    assert load(tmp_path).fingerprint() == known
+    assert load(tmp_path, size='8x8').fingerprint() != known
+    assert load(tmp_path, colour='grey').fingerprint() != known
+    (tmp_path / '00003.png').write_bytes(pictures.encoded(np.zeros([16, 16, 3], np.uint8), 'PNG'))
+    assert load(tmp_path).fingerprint() != known
+
+
+def test_a_header_is_read_without_the_pixels():
+    content = pictures.png_header(5000, 6000)
+    found = image_files.header(content, 'x')
+    assert (found.format, found.height, found.width, found.plain) == ('PNG', 6000, 5000, True)

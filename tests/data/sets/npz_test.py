@@ -1,0 +1,221 @@
+"""Arrays in an `.npz`: what is read and what is refused."""
+
+import os
+
+import numpy as np
+import pytest
+
+from tfae import data
+from tfae.core import errors
+
+RANDOM = np.random.RandomState(0)
+BYTES = RANDOM.randint(256, size=(10, 4, 5, 3)).astype(np.uint8)
+FLOATS = RANDOM.random_sample((10, 4, 5)).astype(np.float32)
+LABELS = RANDOM.randint(3, size=10)
+
+
+def config(path):
+    return data.Config('npz', str(path), validation_fraction=0.0)
+
+
+def load(tmp_path, **arrays):
+    path = tmp_path / 'set.npz'
+    np.savez(path, **arrays)
+    return data.load(config(path))
+
+
+def refuse(tmp_path, text, **arrays):
+    with pytest.raises(errors.InputError, match=text) as caught:
+        load(tmp_path, **arrays)
+    assert str(tmp_path / 'set.npz') in str(caught.value)
+    assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    'naming',
+    [('x_train', 'y_train', 'x_test', 'y_test')]
+    + [('train_images', 'train_labels', 'test_images', 'test_labels')],
+)
+def test_both_ways_of_naming_four_arrays_are_read(tmp_path, naming):
+    arrays = dict(zip(naming, (BYTES, LABELS, BYTES[:3], LABELS[:3]), strict=True))
+    dataset = load(tmp_path, **arrays, unrelated=np.zeros(1))
+    assert np.array_equal(dataset.train.images, BYTES)
+    assert np.array_equal(dataset.train.labels, LABELS)
+    assert np.array_equal(dataset.test.images, BYTES[:3])
+    assert np.array_equal(dataset.test.labels, LABELS[:3])
+    assert dataset.class_names == tuple(map(str, range(LABELS.max() + 1)))
+
+
+@pytest.mark.parametrize(
+    'images, labels', [('images', 'labels'), ('x', 'y'), ('x_train', 'y_train')]
+)
+def test_one_set_gives_a_fifth_to_the_test_part(tmp_path, images, labels):
+    dataset = load(tmp_path, **{images: BYTES, labels: LABELS})
+    assert (len(dataset.train.images), len(dataset.test.images)) == (8, 2)
+    both = np.concatenate([dataset.train.images, dataset.test.images])
+    assert sorted(map(bytes, both)) == sorted(map(bytes, BYTES))
+
+
+def test_unlabelled_pictures_have_no_classes(tmp_path):
+    dataset = load(tmp_path, x=FLOATS)
+    assert dataset.train.labels is None
+    assert dataset.test.labels is None
+    assert dataset.class_names == ()
+
+
+@pytest.mark.parametrize(
+    'shape, wanted', [((40,), (1, 40, 1)), ((5, 8), (5, 8, 1)), ((2, 5, 4),) * 2]
+)
+def test_vectors_and_grey_pictures_gain_their_dimensions(tmp_path, shape, wanted):
+    images = RANDOM.random_sample((6, *shape)).astype(np.float32)
+    assert load(tmp_path, images=images).image_shape == wanted
+
+
+@pytest.mark.parametrize('dtype', ['f2', 'f4', '>f4', 'f8'])
+def test_floats_become_float32(tmp_path, dtype):
+    dataset = load(tmp_path, x_train=FLOATS.astype(dtype), x_test=FLOATS.astype(dtype))
+    assert dataset.train.images.dtype == np.dtype(np.float32)
+    np.testing.assert_allclose(dataset.train.images[..., 0], FLOATS, atol=1e-3)
+
+
+@pytest.mark.parametrize('dtype', ['u1', 'i2', '>i4', 'u8'])
+def test_integers_that_fit_become_bytes(tmp_path, dtype):
+    dataset = load(tmp_path, x_train=BYTES.astype(dtype), x_test=BYTES.astype(dtype))
+    assert dataset.train.images.dtype == np.uint8
+    assert np.array_equal(dataset.train.images, BYTES)
+
+
+def test_bools_become_zero_and_one(tmp_path):
+    dataset = load(tmp_path, x_train=BYTES > 99, x_test=BYTES > 99)
+    assert np.array_equal(dataset.train.images, (BYTES > 99).astype(np.float32))
+
+
+def test_fortran_order_and_compression_are_read(tmp_path):
+    path = tmp_path / 'set.npz'
+    np.savez_compressed(path, x_train=np.asfortranarray(BYTES), x_test=BYTES)
+    assert np.array_equal(data.load(config(path)).train.images, BYTES)
+
+
+def test_a_column_of_labels_is_read(tmp_path):
+    dataset = load(tmp_path, x_train=BYTES, y_train=LABELS[:, None], x_test=BYTES, y_test=LABELS)
+    assert np.array_equal(dataset.train.labels, LABELS)
+
+
+def test_a_folder_with_one_file_will_do(tmp_path):
+    load(tmp_path, x=BYTES)
+    assert len(data.load(config(tmp_path)).train.images) == 8
+
+
+def test_a_folder_with_two_files_is_refused(tmp_path):
+    load(tmp_path, x=BYTES)
+    np.savez(tmp_path / 'other.npz', x=BYTES)
+    with pytest.raises(errors.InputError, match='holds 2 .npz files; it must hold one'):
+        data.load(config(tmp_path))
+
+
+def test_no_file_named_is_a_usage_error():
+    with pytest.raises(errors.UsageError, match='needs --data_dir=path/to/file.npz'):
+        data.load(config(''))
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(errors.InputError, match='absent.npz: no such file'):
+        data.load(config(tmp_path / 'absent.npz'))
+
+
+class Bomb:
+    """Leaves a file behind if anybody unpickles it."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize('name', ['x_train', 'y_train', 'x_test', 'y_test'])
+def test_pickled_objects_are_refused_and_never_unpickled(tmp_path, name):
+    arrays = {'x_train': BYTES, 'y_train': LABELS, 'x_test': BYTES, 'y_test': LABELS}
+    arrays[name] = np.array([Bomb(tmp_path / 'boom')] * 10, object)
+    refuse(tmp_path, f'{name}: holds pickled objects; it must hold numbers', **arrays)
+    assert not (tmp_path / 'boom').exists()
+
+
+def with_pixels(**pixels):
+    images = FLOATS.copy()
+    images.flat[: len(pixels['first'])] = pixels['first']
+    return images
+
+
+RECORDS = np.zeros(10, [('a', 'f4')])
+REFUSALS = {
+    'NaN': (
+        {'images': with_pixels(first=[np.nan, np.nan, 2])},
+        r'images: 2 of 200 pixels are NaN; they must lie in \[0, 1\]',
+    ),
+    'floats out of range': (
+        {'images': with_pixels(first=[-0.5, 3, 2])},
+        r'images: 3 of 200 pixels lie outside \[0, 1\], the range is \[-0.5, 3.0\]',
+    ),
+    'infinity': ({'images': with_pixels(first=[np.inf])}, r'1 of 200 .* \[0.\d*, inf\]'),
+    'a float beside 1': (
+        {'images': np.full((4, 2, 2), 1 + 1e-12)},
+        r'16 of 16 pixels lie outside \[0, 1\]',
+    ),
+    'integers out of range': (
+        {'x_train': BYTES.astype('i4') * 2 - 255},
+        r'x_train: \d+ of 600 pixels lie outside \[0, 255\]',
+    ),
+    'complex pixels': ({'x': FLOATS.astype('c8')}, 'x: holds complex64; pictures must be uint8'),
+    'text': ({'x': np.full((10, 4, 5), 'no')}, 'x: holds <U2; pictures must be uint8'),
+    'a rank of 1': ({'x': FLOATS[:, 0, 0]}, r'x: shape is \(10,\); it must be \[N, H, W, C\]'),
+    'a rank of 5': ({'x': BYTES[None]}, r'x: shape is \(1, 10, 4, 5, 3\); it must be'),
+    'records': ({'x': RECORDS}, r'x: shape is \(10,\); it must be'),
+    'a number': ({'x': np.float32(1)}, r'x: shape is \(\); it must hold at least one example'),
+    'an empty set': ({'x': BYTES[:0]}, r'x: shape is \(0, 4, 5, 3\); it must hold at least one'),
+    'an empty test part': (
+        {'x_train': BYTES, 'x_test': BYTES[:0]},
+        r'x_test: shape is \(0, 4, 5, 3\); it must hold at least one',
+    ),
+    'one example': ({'x': BYTES[:1]}, 'holds 1 example; a train and a test part take two'),
+    'no known name': ({'arr_0': BYTES}, 'holds arr_0; it must hold one of x_train, train_images'),
+    'two known names': ({'x': BYTES, 'images': BYTES}, 'holds images, x; it must hold one of'),
+    'no array': ({}, 'holds no array; it must hold one of x_train'),
+    'labels of another count': ({'x': BYTES, 'y': LABELS[:9]}, 'y: holds 9 labels for 10 pictures'),
+    'labels that are no integers': (
+        {'x': BYTES, 'y': LABELS / 2},
+        r'y: is float64 \(10,\); labels',
+    ),
+    'one-hot labels': (
+        {'x': BYTES, 'y': np.eye(10, dtype=int)},
+        r'y: is int64 \(10, 10\); labels must be integers \[N\] or \[N, 1\]',
+    ),
+    'a negative label': ({'x': BYTES, 'y': LABELS - 1}, 'y: labels span -1 to 1; they must'),
+    'a huge label': ({'x': BYTES, 'y': LABELS + 2**40}, 'y: labels span .*; they must'),
+    'test labels alone': (
+        {'x_train': BYTES, 'y_test': LABELS},
+        'y_test: has no pictures beside it',
+    ),
+    'labels for one part': (
+        {'x_train': BYTES, 'y_train': LABELS, 'x_test': BYTES},
+        'training pictures are labelled, test pictures are unlabelled; they must agree',
+    ),
+    'parts of two sizes': (
+        {'x_train': BYTES, 'x_test': BYTES[:, 1:]},
+        r'training pictures are \(4, 5, 3\), test pictures are \(3, 5, 3\); they must agree',
+    ),
+    'parts of two types': (
+        {'x_train': BYTES[..., 0], 'x_test': FLOATS},
+        'training pictures are uint8, test pictures are float32; they must agree',
+    ),
+}
+
+
+@pytest.mark.parametrize('arrays, text', REFUSALS.values(), ids=REFUSALS)
+def test_what_is_no_set_is_refused_by_name(tmp_path, arrays, text):
+    refuse(tmp_path, text, **arrays)
+
+
+def test_more_than_memory_takes_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(data.module('npz'), '_MOST_BYTES', 100)
+    refuse(tmp_path, 'declares 728 bytes of arrays; it must hold at most 100', x=BYTES)

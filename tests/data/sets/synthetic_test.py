@@ -1,0 +1,84 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tfae import data
+from tfae.core import errors
+
+KINDS = ('bars', 'blobs', 'linear')
+BASE = data.Config('synthetic', validation_fraction=0.0)
+
+
+def load(**fields):
+    return data.load(dataclasses.replace(BASE, **fields))
+
+
+@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('shape', [(16, 16, 1), (33, 47, 3), (1, 1, 1), (1, 64, 1)])
+def test_pictures_have_the_shape_asked_for(kind, shape):
+    dataset = load(
+        synthetic_kind=kind, synthetic_shape='x'.join(map(str, shape)), synthetic_examples=10
+    )
+    assert dataset.train.images.shape == (8, *shape)
+    assert dataset.test.images.shape == (2, *shape)
+    scaled = data.pixels(dataset.train.images)
+    assert np.isfinite(scaled).all()
+    assert scaled.min() >= 0
+    assert scaled.max() <= 1
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_channels_differ_and_classes_balance(kind):
+    dataset = load(synthetic_kind=kind, synthetic_shape='12x9x2')
+    images = dataset.train.images
+    assert not np.array_equal(images[..., 0], images[..., 1])
+    counts = np.bincount(dataset.train.labels)
+    assert len(counts) == len(dataset.class_names)
+    assert counts.min() > 0.7 * counts.mean()
+
+
+def test_bars_are_rows_or_columns_by_class():
+    part = load(synthetic_kind='bars', synthetic_shape='5x7x2').train
+    for image, label in zip(part.images, part.labels, strict=True):
+        along = 1 - label  # rows are constant along x, columns along y
+        assert set(np.unique(image)) <= {0, 255}
+        assert np.ptp(image.astype(int), axis=along).max() == 0
+        assert image.any(axis=(0, 1)).all()
+
+
+def test_blobs_peak_in_the_quarter_of_their_class():
+    part = load(synthetic_kind='blobs', synthetic_shape='20x20x1').train
+    y, x = np.divmod(part.images.reshape(len(part.images), -1).argmax(1), 20)
+    assert np.array_equal(2 * (y >= 10) + (x >= 10), part.labels)
+
+
+def test_linear_pictures_span_four_dimensions():
+    images = load(synthetic_kind='linear', synthetic_shape='9x8x3').train.images
+    spectrum = np.linalg.svd(images.reshape(len(images), -1) - 0.5, compute_uv=False)
+    assert spectrum[3] > 1
+    assert spectrum[4] < 1e-3
+
+
+@pytest.mark.parametrize(
+    'text', ['', '16', '16x16', '0x4x1', '4x-4x1', 'axbxc', '1x1x1x1', '٤x٤x١']
+)
+def test_malformed_shape_is_refused(text):
+    with pytest.raises(errors.UsageError, match='--synthetic_shape is .* such as 16x16x1'):
+        load(synthetic_shape=text)
+
+
+def test_unknown_kind_is_refused():
+    with pytest.raises(errors.UsageError, match='--synthetic_kind .* did you mean bars'):
+        load(synthetic_kind='bar')
+
+
+@pytest.mark.parametrize('count', [-1, 0, 1])
+def test_too_few_examples_are_refused(count):
+    with pytest.raises(errors.UsageError, match=f'--synthetic_examples is {count}; '):
+        load(synthetic_examples=count)
+
+
+def test_a_size_beyond_memory_is_refused():
+    with pytest.raises(errors.UsageError, match='ask for .* bytes; at most'):
+        load(synthetic_shape='99999x99999x3')

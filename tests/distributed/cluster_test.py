@@ -1,0 +1,342 @@
+"""Several processes on loopback train one run, and lose each other."""
+
+import json
+import re
+import signal
+import socket
+
+import numpy as np
+import pictures
+import pytest
+import tensorflow.compat.v1 as tf
+import tfae_program
+from workers import Workers, addresses
+
+from tfae.core import errors
+from tfae.distributed import all_reduce, cluster
+from tfae.ops import augmentation, corruption, stateless_random
+from tfae.runs import follower
+
+DENSE = ('train', '--units=12,4', '--epochs=3', '--batch_size=48', '--corruption=gaussian:0.2')
+NO_MEANS = (  # of a share of the batch, not over all examples
+    *('active_units', 'trouble', 'generator/diversity', 'validation_generator/diversity'),
+)
+LONG = ('train', '--units=12,4', '--epochs=100000', '--batch_size=48', '--checkpoint_steps=20')
+
+
+def assert_equal(logdir, alone, tolerance=2e-5):
+    """The same losses, and the same variables, but for rounding."""
+    records = [tfae_program.metrics(folder) for folder in (logdir, alone)]
+    for one, other in zip(*records, strict=True):
+        assert {*one, *NO_MEANS} == {*other, *NO_MEANS}
+        for name, value in other.items():
+            if name in NO_MEANS:
+                continue
+            wanted = value if isinstance(value, str) else pytest.approx(value, rel=1e-4, abs=1e-6)
+            assert one[name] == wanted, name
+    variables = tfae_program.checkpoint(alone)
+    made = tfae_program.checkpoint(logdir)
+    assert made.keys() == variables.keys()
+    for name, value in variables.items():
+        np.testing.assert_allclose(made[name], value, rtol=1e-3, atol=tolerance, err_msg=name)
+
+
+CONVOLUTIONAL = (
+    *('train', '--model=variational', '--filters=4', '--units=6', '--epochs=2'),
+    *('--batch_size=48', '--optimizer=momentum', '--learning_rate=0.001', '--clip_norm=1'),
+    *('--accumulation_steps=2', '--augment=flip,crop:1,jitter:0.1', '--summary_steps=5'),
+)
+GAN = (
+    *('train', '--model=gan', '--units=12', '--epochs=2', '--batch_size=48'),
+    *('--optimizer=momentum', '--learning_rate=0.01'),
+)
+# Two kernels of each side go round the ring by themselves.
+LARGE = ('train', '--units=1100,70', '--epochs=1', '--batch_size=48', '--optimizer=momentum')
+GREEDY = (*DENSE, '--pretraining=greedy', '--pretraining_epochs=2', '--order=with_replacement')
+
+
+@pytest.mark.parametrize(
+    'count, argv',
+    [(2, GREEDY), (4, DENSE), (2, CONVOLUTIONAL), (2, GAN), (2, LARGE)],
+    ids=['greedy', 'dense', 'convolutional', 'gan', 'large'],
+)
+def test_workers_end_where_one_ends_noise_included(tmp_path, count, argv):
+    alone = tfae_program.run(*argv, '--logdir=alone', cwd=tmp_path)
+    assert alone.code == 0, alone
+    workers = Workers(tmp_path, count, *argv)
+    for k, done in enumerate(workers.wait()):
+        assert (done.code, done.err) == (0, ''), done
+        said = f'worker {k} of {count}'
+        assert [said in line for line in done.out.splitlines()].count(True) == (2 if k else 0)
+    assert_equal(workers.logdir, tmp_path / 'alone')
+    assert all(not (tmp_path / f'worker_{k}' / 'run').exists() for k in range(1, count))
+
+
+def test_each_worker_reads_its_share_of_picture_files(tmp_path):
+    pictures.fill(tmp_path / 'pictures', 60, height=8, width=8)
+    words = (
+        *('train', '--dataset=images', f'--data_dir={tmp_path / "pictures"}', '--units=6'),
+        *('--batch_size=8', '--epochs=3', '--augment=flip'),
+    )
+    alone = tfae_program.run(*words, '--logdir=alone', cwd=tmp_path)
+    assert alone.code == 0, alone
+    workers = Workers(tmp_path, 2, *words)
+    assert [(done.code, done.err) for done in workers.wait()] == [(0, '')] * 2
+    assert_equal(workers.logdir, tmp_path / 'alone')
+
+
+def test_the_chief_keeps_others_from_giving_up_while_it_does_something_else(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(all_reduce.time, 'monotonic', lambda: now[0])
+    team, done = all_reduce.Team(0, 2), []
+    monkeypatch.setattr(team, 'turn', lambda run, said: done.append(said))
+    run = team.patient(lambda *given: done.append(given))
+    now[0] += 10
+    run('before', {})  # nobody waits yet
+    team.begun = True
+    run('late', {1: 2})
+    run('soon')
+    now[0] += 10
+    run('later')
+    still = all_reduce.Turn()
+    assert done == [('before', {}), still, ('late', {1: 2}), ('soon',), still, ('later',)]
+
+
+def test_a_turn_without_steps_is_waited_out(monkeypatch):
+    turns = [all_reduce.Turn(), all_reduce.Turn(steps=3, wish=15), all_reduce.Turn(over=1, code=7)]
+    team = all_reduce.Team(1, 2)
+    monkeypatch.setattr(team, 'turn', lambda run, said: turns.pop(0))
+    monkeypatch.setattr(team, 'leave', lambda run: None)
+    session = type('Session', (), {'run': None})
+    built = type('Built', (), {'graph': tf.Graph()})  # it has no program to run
+    assert follower.Follower(built, session, team).follow() == 7
+
+
+def test_a_run_goes_on_with_another_number_of_workers(tmp_path):
+    assert tfae_program.run(*DENSE, '--logdir=alone', cwd=tmp_path).code == 0
+    workers = Workers(tmp_path, 2, *DENSE, '--checkpoint_steps=10')
+    workers.until(lambda: workers.newest() >= 10)
+    for program in workers.all:
+        program.send(signal.SIGTERM)
+    codes = {done.code for done in workers.wait()}
+    assert codes <= {0, 143}
+    folder = workers.logdir.parent
+    done = tfae_program.run(*DENSE, '--logdir=run', cwd=folder)
+    assert (done.code, done.err) == (0, '')
+    assert_equal(workers.logdir, tmp_path / 'alone')
+
+
+@pytest.mark.parametrize('lost', [1, 0], ids=['worker', 'chief'])
+def test_a_killed_process_that_comes_back_is_waited_for(tmp_path, lost):
+    workers = Workers(tmp_path, 2, *LONG)
+    workers.until(lambda: workers.newest() >= 40)
+    workers.all[lost].kill()
+    before = workers.newest()
+    left = workers.all[1 - lost]
+    tfae_program.wait_for(lambda: 'starting anew' in left.out(), left)
+    workers.all[lost] = workers.start(lost)
+    workers.until(lambda: workers.newest() >= before + 40)
+    assert re.search(
+        rf'worker {1 - lost} of 2: another worker is gone \(\w+\); starting anew', left.out()
+    )
+    chief = workers.all[0]
+    assert f'run: at step {before:,} of ' in chief.out()
+    workers.all[1].send(signal.SIGTERM)
+    ended, followed = workers.wait()
+    assert (ended.code, followed.code) == (143, 143)
+    step = tfae_program.steps(workers.logdir)[-1]
+    assert ended.out.splitlines()[-1] == f'stopped by signal 15 at step {step:,}; saved'
+    steps = [record['step'] for record in tfae_program.metrics(workers.logdir)]
+    assert steps == sorted(set(steps))
+
+
+def test_a_worker_that_does_not_come_is_named(tmp_path):
+    chief, missing = addresses(2)
+    task = {'type': 'chief', 'index': 0}
+    task = {'cluster': {'chief': [chief], 'worker': [missing]}, 'task': task}
+    done = tfae_program.run(
+        *LONG,
+        *('--logdir=run', '--cluster_timeout_secs=2'),
+        cwd=tmp_path,
+        TF_CONFIG=json.dumps(task),
+    )
+    wanted = f'worker 0 of 2 waited --cluster_timeout_secs=2 in vain for worker 1 ({missing})'
+    assert done.refusal(1) == wanted
+
+
+def test_a_stopped_worker_is_waited_for_no_longer_than_the_limit(tmp_path):
+    """A process that hangs, or a machine that is gone, resets no connection."""
+    workers = Workers(tmp_path, 2, *LONG, timeout=8)
+    workers.until(lambda: workers.newest() >= 20)
+    workers.all[1].send(signal.SIGSTOP)
+    chief = workers.all[0]
+    tfae_program.wait_for(lambda: 'starting anew' in chief.out(), chief)
+    assert 'another worker is gone (DeadlineExceeded)' in chief.out()
+    workers.all[1].kill()
+    assert 'in vain for worker 1' in chief.wait().refusal(1)
+
+
+@pytest.mark.parametrize(
+    'content, wanted',
+    [
+        ('{"cluster"', r'^TF_CONFIG is .*, which is no JSON: '),
+        ('[1]', r'it must be a JSON object$'),
+        ({'cluster': {'worker': ['a:1', 'b:2']}}, r'this process is of job None; there is worker$'),
+        ({'task': {'type': 'worker', 'index': 0}}, r'must hold the objects cluster and task$'),
+        (
+            {'cluster': {'worker': ['a:1'], 'ps': ['b:2']}, 'task': {'type': 'ps', 'index': 0}},
+            r'^TF_CONFIG names ps; tfae trains without parameter servers and evaluators',
+        ),
+        (
+            {'cluster': {'worker': ['a:1', 'a:1']}, 'task': {'type': 'worker', 'index': 0}},
+            r'^TF_CONFIG names a:1 more than once$',
+        ),
+        (
+            {'cluster': {'worker': ['a:1', 'b']}, 'task': {'type': 'worker', 'index': 0}},
+            r"^TF_CONFIG has 'b' in job worker; wanted is host:port$",
+        ),
+        (
+            {'cluster': {'worker': ['a:1', 'b:70000']}, 'task': {'type': 'worker', 'index': 0}},
+            r"^TF_CONFIG has 'b:70000' in job worker",
+        ),
+        (
+            {'cluster': {'worker': ['a:1', 'b:2']}, 'task': {'type': 'worker', 'index': 2}},
+            r'^TF_CONFIG: task index is 2; job worker has 2 tasks, it must lie in \[0, 1\]$',
+        ),
+        (
+            {'cluster': {'chief': ['a:1', 'b:2']}, 'task': {'type': 'chief', 'index': 0}},
+            r'^TF_CONFIG names 2 chiefs; there can be one$',
+        ),
+    ],
+)
+def test_a_wrong_tf_config_is_refused(monkeypatch, content, wanted):
+    text = content if isinstance(content, str) else json.dumps(content)
+    monkeypatch.setenv('TF_CONFIG', text)
+    with pytest.raises(errors.UsageError, match=wanted):
+        cluster.Config().members()
+
+
+@pytest.mark.parametrize(
+    'fields, wanted',
+    [
+        ({'cluster': 'a:1,b:2'}, r'must be worker=host:port,host:port or a JSON object$'),
+        ({'cluster': 'worker=a:1,b:2'}, r'^--task_index is -1; job worker has 2 tasks'),
+        ({'task_index': 1}, r'^--task_index needs --cluster$'),
+        ({'job_name': 'chief'}, r'^--job_name needs --cluster$'),
+        ({'cluster_timeout_secs': 0.0}, r'^--cluster_timeout_secs is 0'),
+        ({'cluster': 'worker=a:1', 'job_name': 'x', 'task_index': 0}, r"is of job 'x'; there is"),
+    ],
+)
+def test_wrong_flags_are_refused(fields, wanted):
+    with pytest.raises(errors.UsageError, match=wanted):
+        cluster.Config(**fields).members()
+
+
+def test_flags_win_over_the_environment_and_a_chief_is_worker_0(monkeypatch):
+    task = {'cluster': {'worker': ['a:1', 'b:2'], 'chief': ['c:3']}}
+    task['task'] = {'type': 'worker', 'index': 1}
+    monkeypatch.setenv('TF_CONFIG', json.dumps(task))
+    assert cluster.Config().members() == cluster.Members(('c:3', 'a:1', 'b:2'), 2, 300.0)
+    flags = cluster.Config(cluster='worker=d:4,[::1]:5', task_index=1, cluster_timeout_secs=9.0)
+    assert flags.members() == cluster.Members(('d:4', '[::1]:5'), 1, 9.0)
+    assert cluster.Config(cluster='worker=d:4', task_index=0).members() is None
+
+
+def test_shares_that_are_not_equal_are_refused(tmp_path):
+    words = ('--batch_size=45', '--cluster=worker=127.0.0.1:1,127.0.0.1:2', '--task_index=0')
+    done = tfae_program.run('train', *words, '--logdir=run', cwd=tmp_path)
+    assert done.refusal(2) == (
+        'a batch has 45 examples; their number must be a multiple of 2 workers'
+    )
+
+
+def test_a_port_that_is_taken_is_refused():
+    with socket.socket() as taken:
+        taken.bind(('127.0.0.1', 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        members = cluster.Members((f'127.0.0.1:{port}', '127.0.0.1:1'), 0, 1.0)
+        with pytest.raises(errors.InputError, match=rf'^worker 0 of 2 cannot listen at .*:{port}'):
+            members.refuse_taken_port()
+
+
+def test_a_worker_of_other_flags_is_refused(tmp_path):
+    chief, other = addresses(2)
+    flags = (f'--cluster=worker={chief},{other}', '--cluster_timeout_secs=60', '--logdir=run')
+    programs = [
+        tfae_program.start(*LONG, *flags, f'--task_index={k}', f'--seed={k}', cwd=tmp_path)
+        for k in range(2)
+    ]
+    done = programs[1].wait()
+    programs[0].kill()
+    assert done.refusal(2) == 'worker 1 of 2 has other flags than the chief: --seed was 0, is 1'
+
+
+SEED = np.array([3, 5], np.int64)
+
+
+def drawn(make, rows, count, parts=1):
+    """What each of `count` shares draws, put where its examples lie among `rows`."""
+    found = {}
+    for k in range(count):
+        share = stateless_random.Share(k, count, parts)
+        with stateless_random.sharing(share):
+            made = make(tf.constant(SEED), rows // count)
+        mine = share.rows(tf.range(rows))
+        found[k] = (mine, made)
+    with tf.Session() as session:
+        pieces = session.run(list(found.values()))
+        whole = session.run(make(tf.constant(SEED), rows))
+    order = np.argsort(np.concatenate([mine for mine, _ in pieces]))
+    return np.concatenate([made for _, made in pieces])[order], whole
+
+
+@pytest.mark.parametrize('width', [1, 3, 8])
+@pytest.mark.parametrize('draw', [stateless_random.uniform, stateless_random.normal])
+def test_shares_draw_what_the_whole_batch_draws(draw, width):
+    shared, whole = drawn(lambda seed, rows: draw(tf.stack([rows, width]), seed), 12, 4)
+    np.testing.assert_array_equal(shared, whole)
+
+
+def test_shares_of_copies_of_a_batch_draw_what_the_whole_draws():
+    def make(seed, rows):
+        made = stateless_random.normal([3 * rows, 5], seed, copies=3)
+        return tf.transpose(tf.reshape(made, [3, rows, 5]), [1, 0, 2])
+
+    np.testing.assert_array_equal(*drawn(make, 8, 2))
+
+
+@pytest.mark.parametrize('kind', ['masking', 'gaussian', 'salt_and_pepper', 'dropout'])
+def test_shares_are_corrupted_as_the_whole_batch_is(kind):
+    noise = corruption.Corruption(kind, 0.5)
+    np.testing.assert_array_equal(
+        *drawn(lambda seed, rows: corruption.corrupt(tf.ones([rows, 7]), noise, seed), 6, 3)
+    )
+
+
+@pytest.mark.parametrize('parts', [1, 2])
+@pytest.mark.parametrize('word', ['flip', 'crop:2', 'jitter:0.3'])
+def test_shares_are_augmented_as_the_whole_batch_is(word, parts):
+    pixels = np.random.RandomState(0).uniform(size=[1, 6, 5, 1]).astype(np.float32)
+
+    def make(seed, rows):
+        return augmentation.augment(tf.tile(tf.constant(pixels), [rows, 1, 1, 1]), [word], seed)
+
+    np.testing.assert_array_equal(*drawn(make, 8, 2, parts))
+
+
+def test_a_share_of_numbers_of_another_type_is_refused():
+    wanted = 'dtype is float64; that of a shared batch must be float32'
+    with (
+        stateless_random.sharing(stateless_random.Share(0, 2)),
+        pytest.raises(ValueError, match=wanted),
+    ):
+        stateless_random.normal([2, 3], tf.constant(SEED), tf.float64)
+
+
+def test_random_numbers_come_from_draws_alone():
+    """Else all workers would draw the same, each for examples of its own."""
+    drawing = re.compile(r'\bstateless_(uniform|normal|truncated_normal)|StatelessRandom(Un|No)')
+    files = (tfae_program.ROOT / 'tfae').rglob('*.py')
+    found = {path.name for path in files if drawing.search(path.read_text())}
+    assert found == {'draws.py', 'pipeline.py'}  # the order of the examples is that of all

@@ -1,0 +1,104 @@
+"""Charts: files that are there and show what they are given."""
+
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from PIL import Image
+
+from tfae.plots import charts
+
+
+def drawn(path):
+    """The pixels of a PNG, and whether nothing else was left behind."""
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+    assert plt.get_fignums() == []
+    return np.asarray(Image.open(path).convert('RGB')).astype(int)
+
+
+def share(pixels, colour):
+    """Part of the pixels that are of a colour `#RRGGBB`."""
+    want = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return np.mean(np.abs(pixels - want).max(-1) < 12)
+
+
+def curve(label, y=(0.0, 0.5, 1.0)):
+    return charts.Curve(label, np.array([0.0, 0.5, 1.0]), np.array(y))
+
+
+def test_maps_have_one_scale_from_black_to_bright():
+    found = charts.coloured(np.array([[[0.0, 1.0, 9.0]], [[-1.0, 0.5, np.float64(1)]]]))
+    assert [picture.shape for picture in found] == [(1, 3, 3)] * 2
+    assert found[0][0, 0].max() < 0.02
+    assert np.array_equal(found[0][0, 1], found[0][0, 2])
+    assert np.array_equal(found[0][0, 1], found[1][0, 2])
+    lightness = [found[0][0, 0].mean(), found[1][0, 1].mean(), found[0][0, 1].mean()]
+    assert lightness == sorted(lightness)
+
+
+@pytest.mark.parametrize('curves', [[], [curve('a'), curve('b')]])
+def test_scores_of_two_kinds_have_two_colours(tmp_path, curves):
+    random = np.random.RandomState(0)
+    groups = {'normal': random.normal(size=400), 'strange': 50 + 9 * random.normal(size=300)}
+    path = tmp_path / 'here' / 'a.png'
+    charts.save_detection(path, groups, 2.0, curves, 'title')
+    both = drawn(path)
+    charts.save_detection(path, {'normal': groups['normal']}, 2.0, curves, 'title')
+    one = drawn(path)
+    pale = '#E59E66'  # the colour of what is strange, through which white shines
+    assert share(both, pale) > 5 * share(one, pale)
+    assert share(both, '#66A9D1') > 0.005
+    assert (both.shape[1] > 1.5 * both.shape[0]) == bool(curves)
+
+
+def test_equal_scores_can_be_drawn(tmp_path):
+    groups = {'normal': np.full(5, 3.0), 'strange': np.full(2, 3.0)}
+    charts.save_detection(tmp_path / 'a.png', groups, 3.0, [], 'title')
+    assert drawn(tmp_path / 'a.png').std() > 10
+
+
+def test_bars_are_as_long_as_errors(tmp_path):
+    lengths = []
+    for error in (2.0, 4.0):
+        bars = {'code': {'probe': error}, 'pixels': {'probe': 8.0}}
+        charts.save_errors(tmp_path / 'a.png', bars, [], 'title')
+        pixels = drawn(tmp_path / 'a.png')
+        lengths.append(share(pixels, '#0072B2') / share(pixels, '#E69F00'))
+    # A legend adds a little of both colours.
+    assert lengths == pytest.approx([0.25, 0.5], abs=0.03)
+
+
+def test_errors_over_labels_stand_beside_bars(tmp_path):
+    bars = {'code': {'probe': 2.0, 'nearest': 3.0}}
+    x, y = np.array([10, 100, 1000]), np.array([30.0, 20, 10])
+    widths = []
+    for curves in ([], [charts.Curve('code', x, y, y / 10)], [charts.Curve('code', x, y)]):
+        charts.save_errors(tmp_path / 'a.png', bars, curves, 'title')
+        pixels = drawn(tmp_path / 'a.png')
+        widths.append((pixels.shape[1], round(1000 * share(pixels, '#CCE2F0'))))
+    assert widths[0][0] < widths[1][0] == widths[2][0]
+    assert widths[1][1] > widths[2][1]  # the band of the spread
+
+
+@pytest.mark.parametrize('count', [1, 3])
+def test_matrices_show_parts_of_each_class(tmp_path, count):
+    matrix = np.array([[30, 0], [0, 5], [0, 5]])
+    shown = {f'method {i}': matrix for i in range(count)}
+    charts.save_matrices(tmp_path / 'a.png', shown, ('a', 'b'), 'title')
+    pixels = drawn(tmp_path / 'a.png')
+    assert share(pixels, '#08306B') > 0.02  # all of the first class in one cluster
+    assert share(pixels, '#6AAED6') > 0.04  # half of the second in each of two
+
+
+def test_errors_over_code_sizes_stand_where_they_are(tmp_path):
+    sizes = np.array([2, 8, 32])
+    ours = charts.Curve('dense', sizes, np.array([0.04, 0.01, 0.003]))
+    lengths = []
+    for factor in (1.0, 4.0):
+        theirs = charts.Curve('PCA', sizes, factor * np.array([0.05, 0.02, 0.01]))
+        charts.save_sizes(tmp_path / 'a.png', [ours, theirs], 'title')
+        pixels = drawn(tmp_path / 'a.png')
+        blue = np.abs(pixels - [0x00, 0x72, 0xB2]).max(-1) < 12
+        rows = np.flatnonzero(blue[:, :600].any(1))
+        lengths.append(np.ptp(rows))
+    assert lengths[1] < 0.8 * lengths[0]  # the axis holds the larger errors too
+    assert share(pixels, '#0072B2') > 0.002

@@ -1,0 +1,47 @@
+"""docs/tour.ipynb runs to its end, in a folder of its own, and draws what it says."""
+
+import base64
+import io
+import pathlib
+
+import nbformat
+import numpy as np
+from nbclient import NotebookClient
+from PIL import Image
+
+TOUR = pathlib.Path(__file__).parents[2] / 'docs' / 'tour.ipynb'
+
+
+def outputs(notebook):
+    return [output for cell in notebook.cells for output in cell.get('outputs', [])]
+
+
+def pictures(notebook):
+    found = [output['data']['image/png'] for output in outputs(notebook) if 'data' in output]
+    return [Image.open(io.BytesIO(base64.b64decode(text))).convert('L') for text in found]
+
+
+def test_the_notebook_runs_and_draws(tmp_path):
+    notebook = nbformat.read(TOUR, as_version=4)
+    kept = len(pictures(notebook))
+    NotebookClient(
+        notebook,
+        timeout=300,
+        kernel_name='python3',
+        resources={'metadata': {'path': str(tmp_path)}},
+    ).execute()
+    said = (o for o in outputs(notebook) if o.get('name') == 'stdout')
+    printed = ''.join(output['text'] for output in said)
+    assert 'finished at step' in printed
+    assert 'encoder/layer_1/kernel (64, 128)' in printed
+    assert 'Traceback' not in printed and 'rror' not in printed
+    drawn = pictures(notebook)
+    assert len(drawn) == kept == 3
+    for picture in drawn:
+        assert np.asarray(picture).std() > 20
+    assert (tmp_path / 'runs' / 'tour' / 'config.json').is_file()
+
+
+def test_the_notebook_is_kept_small_with_what_it_drew():
+    assert TOUR.stat().st_size < 300_000
+    nbformat.validate(nbformat.read(TOUR, as_version=4))

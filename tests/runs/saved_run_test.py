@@ -1,0 +1,171 @@
+"""`tfae.open`: a run from Python, beside what the program makes of it."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tfae_program
+
+import tfae
+from tfae import data
+from tfae.core import errors
+
+ENCODER = [f'encoder/layer_{i}/{name}' for i in (1, 2) for name in ('kernel', 'bias')]
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """A folder with `run`, trained, evaluated and embedded by the program."""
+    path = tmp_path_factory.mktemp('open')
+    words = ('--dataset=synthetic', '--synthetic_shape=6x5x1', '--units=12,4', '--epochs=3')
+    assert tfae_program.run('train', *words, '--logdir=run', cwd=path).code == 0
+    for verb in ('evaluate', 'embed'):
+        assert tfae_program.run(verb, '--logdir=run', cwd=path).code == 0
+    return path
+
+
+@pytest.fixture(scope='module')
+def images():
+    """The test part, uint8."""
+    wanted = data.Config(dataset='synthetic', synthetic_shape='6x5x1')
+    return data.load(wanted).test.images
+
+
+@pytest.fixture
+def run(folder):
+    with tfae.open(folder / 'run') as opened:
+        yield opened
+
+
+def test_codes_and_errors_are_those_of_the_program(folder, run, images):
+    with np.load(folder / 'run' / 'codes_test.npz') as file:
+        assert np.array_equal(run.encode(images), file['codes'])
+    measured = json.loads((folder / 'run' / 'evaluation.json').read_text())
+    error = np.square(images / 255 - run.reconstruct(images).astype(float)).mean()
+    assert error == pytest.approx(measured['mse'], rel=1e-6)
+    assert run.step == measured['step']
+
+
+def test_shapes_are_those_of_pictures_and_codes(run, images):
+    codes = run.encode(images)
+    assert codes.shape == (200, 4)
+    assert codes.dtype == np.float32
+    assert run.decode(codes).shape == run.reconstruct(images).shape == (200, 6, 5, 1)
+    np.testing.assert_array_equal(run.decode(codes), run.reconstruct(images))
+    assert 0 <= run.decode(codes).min() <= run.decode(codes).max() <= 1
+
+
+def test_bytes_and_floats_are_the_same_pictures(run, images):
+    floats = data.pixels(images)
+    assert np.array_equal(run.encode(images), run.encode(floats))
+    np.testing.assert_allclose(run.encode(images), run.encode(images / 255.0), atol=1e-5)
+
+
+def test_no_picture_gives_no_code(run, images):
+    assert run.encode(images[:0]).shape == (0, 4)
+    assert run.reconstruct(images[:0]).shape == (0, 6, 5, 1)
+    assert run.decode(np.zeros((0, 4))).shape == (0, 6, 5, 1)
+
+
+def test_one_and_many_pictures_have_the_same_codes(run, images):
+    many = np.concatenate([images] * 11)  # more than go through the graph at once
+    codes = run.encode(many)
+    assert codes.shape == (2200, 4)
+    np.testing.assert_allclose(codes[2199], run.encode(images[199:])[0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize('shape', [(6, 5, 1), (3, 6, 5), (3, 5, 6, 1), (3, 6, 5, 3)])
+def test_pictures_of_another_shape_are_named(run, shape):
+    came = f'images are {shape}; they must be [N, 6, 5, 1]'
+    for method in (run.encode, run.reconstruct):
+        with pytest.raises(ValueError) as error:
+            method(np.zeros(shape))
+        assert came in str(error.value)
+
+
+@pytest.mark.parametrize('shape', [(4,), (3, 5), (3, 4, 1)])
+def test_codes_of_another_shape_are_named(run, shape):
+    with pytest.raises(ValueError) as error:
+        run.decode(np.zeros(shape))
+    assert f'decode: codes are {shape}; they must be [N, 4]' in str(error.value)
+
+
+@pytest.mark.parametrize('value', [np.nan, 1.5, -0.1, 255.0])
+def test_pixels_out_of_range_are_named(run, images, value):
+    spoilt = data.pixels(images).copy()
+    spoilt[0, 0, 0, 0] = value
+    with pytest.raises(ValueError, match=r'\[0, 1\]'):
+        run.encode(spoilt)
+
+
+def test_variables_are_those_of_the_collection_and_scope(folder, run):
+    import tensorflow.compat.v1 as tf
+
+    found = run.variables(tf.GraphKeys.TRAINABLE_VARIABLES, 'encoder')
+    assert list(found) == ENCODER
+    kept = tfae_program.checkpoint(folder / 'run' / 'best')
+    assert all(np.array_equal(found[name], kept[name]) for name in ENCODER)
+    assert run.variables().keys() == tfae_program.checkpoint(folder / 'run').keys()
+    with run.graph.as_default():
+        variables = tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES, 'encoder/layer_1')
+    values = run.session.run(variables)
+    assert np.array_equal(values[0], found['encoder/layer_1/kernel'])
+
+
+def test_any_tensor_is_there_by_name(run, images):
+    tensor = run.graph.get_tensor_by_name('inference/code:0')
+    wanted = run.encode(images)
+    placeholder = run.graph.get_tensor_by_name('inference/images:0')
+    np.testing.assert_array_equal(
+        run.session.run(tensor, {placeholder: data.pixels(images)}), wanted
+    )
+    assert np.array_equal(run.fetch('inference/code:0', images), wanted)
+
+
+def test_two_runs_are_open_at_once(folder, images):
+    with tfae.open(folder / 'run') as first, tfae.open(folder / 'run', 'last') as second:
+        assert np.array_equal(first.variables()['global_step'], second.variables()['global_step'])
+        assert first.encode(images).shape == second.encode(images).shape
+        assert first.graph is not second.graph
+
+
+def test_a_closed_run_answers_no_more(folder, images):
+    with tfae.open(folder / 'run') as run:
+        pass
+    with pytest.raises(RuntimeError):
+        run.encode(images)
+
+
+def test_what_is_no_run_is_named(tmp_path):
+    with pytest.raises(errors.InputError, match='holds no run: there is no config.json in it'):
+        tfae.open(tmp_path)
+
+
+NOTEBOOK = """
+import numpy as np
+import tensorflow as tf
+
+tf.keras.layers.Dense(3)(tf.ones([2, 2]))  # eagerly, as a notebook's first cell does
+assert tf.executing_eagerly()
+import tfae
+
+with tfae.open('run') as run:
+    images = np.load('images.npy')
+    codes = run.encode(images)
+    np.save('codes.npy', codes)
+    assert np.array_equal(run.decode(codes), run.reconstruct(images))
+    assert tf.executing_eagerly()
+    print(float(tf.reduce_sum(run.variables()['encoder/layer_1/bias'])))
+tf.ones([2]) + 1  # goes on eagerly
+"""
+
+
+def test_a_run_opens_where_tensorflow_has_been_used_eagerly(folder, run, images):
+    np.save(folder / 'images.npy', images)
+    environment = tfae_program.environment(folder, PYTHONPATH=str(tfae_program.ROOT))
+    command = [sys.executable, '-c', NOTEBOOK]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert np.array_equal(np.load(folder / 'codes.npy'), run.encode(images))

@@ -1,0 +1,233 @@
+"""Runs the program `tfae` as its user does: a process with arguments, two streams and an exit code.
+
+`cold` starts `python -m tfae`. `start` and `run` execute the same module as `__main__` too, in a
+process forked from one that has already imported TensorFlow: that takes a quarter of a second in
+place of five. Both are real processes, which can be killed.
+"""
+
+import dataclasses
+import functools
+import json
+import logging
+import multiprocessing
+import os
+import pathlib
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from multiprocessing import forkserver
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Fields that no two runs share: times, and the sum of a line that holds them.
+TIMING = ('examples_per_second', 'input_wait', 'seconds', 'crc32')
+
+_PRELOADED = ['tensorflow', 'sklearn.datasets', 'sklearn.decomposition', 'matplotlib.pyplot']
+_PATIENCE = 120  # seconds
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """What a program left: its exit code (minus the signal that killed it) and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    def refusal(self, code):
+        """The one line on stderr of a program that had to end with this code and no traceback."""
+        assert 'Traceback' not in self.out + self.err, self.out + self.err
+        lines = self.err.splitlines()
+        assert len(lines) == 1, self.err
+        assert lines[0].startswith('tfae: error: ')
+        assert self.code == code, lines
+        return lines[0].removeprefix('tfae: error: ')
+
+
+class Program:
+    """A running `tfae`."""
+
+    def __init__(self, argv, cwd, environment, before=None):
+        self._folder = pathlib.Path(tempfile.mkdtemp(prefix='tfae_program_'))
+        arguments = (list(map(str, argv)), str(cwd), environment, str(self._folder), before)
+        self._process = _context().Process(target=_main, args=arguments)
+        self._process.start()
+        self._died = 0
+
+    @property
+    def running(self):
+        return self._process.is_alive()
+
+    def out(self):
+        """What it has printed so far."""
+        path = self._folder / 'out'
+        return path.read_text() if path.exists() else ''
+
+    def send(self, number):
+        os.kill(self._process.pid, number)
+
+    def kill(self):
+        """Ends it at once, and waits until it is gone."""
+        self._process.kill()
+        return self.wait()
+
+    def wait(self):
+        self._process.join(_PATIENCE)
+        assert self._process.exitcode is not None, 'the program does not end'
+        # One that was killed at once has printed nothing yet, nowhere.
+        streams = [self._folder / name for name in ('out', 'err')]
+        out, err = (path.read_text() if path.exists() else '' for path in streams)
+        shutil.rmtree(self._folder)
+        return Done(self._process.exitcode, out, err)
+
+
+def environment(folder, **more):
+    """Variables for a program that knows no data set of the machine's user."""
+    kept = {k: v for k, v in os.environ.items() if k != 'TFAE_DATA_DIR'}
+    return (
+        kept | {'HOME': str(folder), 'CUDA_VISIBLE_DEVICES': '', 'TF_CPP_MIN_LOG_LEVEL': '3'} | more
+    )
+
+
+def warm():
+    """Starts the server of processes, which the first program else does."""
+    _context()
+
+
+def start(*argv, cwd='.', before=None, **more):
+    """A `Program` with these words behind its name; `more` are environment variables.
+
+    `before` is called in its process before the program begins.
+    """
+    return Program(argv, cwd, environment(cwd, **more), before)
+
+
+def run(*argv, cwd='.', **more):
+    """Runs the program to its end."""
+    return start(*argv, cwd=cwd, **more).wait()
+
+
+def cold(*argv, cwd='.', **more):
+    """`python -m tfae`, started but not waited for: a `subprocess.Popen`."""
+    return subprocess.Popen(
+        [sys.executable, '-m', 'tfae', *map(str, argv)],
+        cwd=cwd,
+        env=environment(cwd, PYTHONPATH=str(ROOT), **more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process):
+    """What a `cold` program left when it had ended."""
+    out, err = process.communicate(timeout=_PATIENCE)
+    return Done(process.returncode, out, err)
+
+
+def wait_for(condition, program):
+    """Waits until `condition` holds; False if the program ended before it did."""
+    ended = time.monotonic() + _PATIENCE
+    while not condition():
+        assert time.monotonic() < ended, 'waited in vain'
+        if not program.running:
+            return condition()
+        time.sleep(0.005)
+    return True
+
+
+def metrics(logdir):
+    """Whole lines of metrics.jsonl, without the fields that hold times."""
+    path = pathlib.Path(logdir, 'metrics.jsonl')
+    records = []
+    for line in path.read_text().splitlines(keepends=True) if path.exists() else []:
+        if line.endswith('\n'):
+            record = json.loads(line)
+            records.append({k: v for k, v in record.items() if k not in TIMING})
+    return records
+
+
+def steps(logdir):
+    """Steps of the checkpoints in a run, oldest first."""
+    names = [path.stem for path in pathlib.Path(logdir).glob('model-*.index')]
+    return sorted(int(name.removeprefix('model-')) for name in names)
+
+
+def checkpoint(logdir, step=None):
+    """Variable name -> value, of the newest checkpoint or of that of `step`."""
+    import tensorflow.compat.v1 as tf
+
+    found = steps(logdir)[-1] if step is None else step
+    reader = tf.train.load_checkpoint(str(pathlib.Path(logdir, f'model-{found}')))
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
+def same_bytes(a, b):
+    """Whether two checkpoints hold the same variables, bit for bit."""
+    return a.keys() == b.keys() and all(
+        a[name].dtype == b[name].dtype and np.array_equal(bits(a[name]), bits(b[name]))
+        for name in a
+    )
+
+
+def bits(array):
+    return np.frombuffer(np.ascontiguousarray(array).tobytes(), np.uint8)
+
+
+def contents(folder):
+    """Relative path -> (bytes, time of the last write) of each file in a folder."""
+    files = sorted(path for path in pathlib.Path(folder).rglob('*') if path.is_file())
+    return {
+        str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in files
+    }
+
+
+@functools.cache
+def _context():
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(_PRELOADED)
+    # TensorFlow reads its log level once, where it is loaded: in the server.
+    before, os.environ['TF_CPP_MIN_LOG_LEVEL'] = os.environ.get('TF_CPP_MIN_LOG_LEVEL'), '3'
+    forkserver.ensure_running()
+    if before is None:
+        del os.environ['TF_CPP_MIN_LOG_LEVEL']
+    else:
+        os.environ['TF_CPP_MIN_LOG_LEVEL'] = before
+    return context
+
+
+def _main(argv, cwd, variables, folder, before):
+    """In the forked process: what `python -m tfae` does."""
+    for number, name in ((1, 'out'), (2, 'err')):
+        os.dup2(os.open(f'{folder}/{name}', os.O_WRONLY | os.O_CREAT, 0o600), number)
+    sys.stdout = os.fdopen(1, 'w', buffering=1)
+    sys.stderr = os.fdopen(2, 'w', buffering=1)
+    os.environ.clear()
+    os.environ.update(variables)
+    os.chdir(cwd)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.argv = ['tfae', *argv]
+    sys.path.insert(0, str(ROOT))
+    if before:
+        before()
+    runpy.run_module('tfae', run_name='__main__', alter_sys=True)
+
+
+def scalars(logdir: pathlib.Path) -> dict[str, set[tuple[int, float]]]:
+    """Tag -> (step, value), as TensorBoard reads them."""
+    from tensorboard.backend.event_processing import event_accumulator
+
+    logging.getLogger('tensorboard').setLevel(logging.ERROR)
+    events = event_accumulator.EventAccumulator(str(logdir), {'scalars': 0})
+    events.Reload()
+    return {
+        tag: {(event.step, event.value) for event in events.Scalars(tag)}
+        for tag in events.Tags()['scalars']
+        if not tag.endswith(TIMING)
+    }

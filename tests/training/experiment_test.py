@@ -1,0 +1,123 @@
+"""What decides a run: to JSON and back, and compared."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from tfae import data, models
+from tfae.core import errors
+from tfae.models import dense
+from tfae.training import phases, step
+from tfae.training.experiment import Experiment, Signature
+
+
+def experiment(**fields):
+    given = Experiment(
+        'dense',
+        dense.Config(units=(5, 3), corruption=('masking:0.5',)),
+        data.Config(dataset='synthetic', synthetic_shape='4x4x1'),
+        step.Config(learning_rate=0.1, seed=7),
+        phases.Config('greedy', (1, 2)),
+        Signature('0f', (4, 4, 1), 'uint8', 100, 10, True, 2, ('a', 'b')),
+    )
+    return dataclasses.replace(given, **fields)
+
+
+def content(**changes):
+    return json.loads(json.dumps(experiment().to_dict())) | changes
+
+
+def test_json_holds_an_experiment():
+    assert Experiment.from_dict(content(), 'config.json') == experiment()
+
+
+def test_the_versions_are_recorded():
+    versions = content()['versions']
+    assert versions['python'].startswith('3.')
+    assert versions['numpy'] == np.__version__
+    assert {'tensorflow', 'tfae'} <= versions.keys()
+
+
+@pytest.mark.parametrize('name', models.names())
+def test_every_family_goes_through_json(name):
+    given = experiment(model=name, family=models.load(name).Config())
+    assert Experiment.from_dict(json.loads(json.dumps(given.to_dict())), 'here') == given
+
+
+@pytest.mark.parametrize(
+    'changed, want',
+    [
+        ([], 'here is list; it must be an object'),
+        ({}, 'here lacks model, family, data, training, schedule, signature, which every run'),
+        (content(model='dens'), "here: --model is 'dens'; it must be one of .* mean dense"),
+        (content(training={'seeds': 1}), "here: training has an unknown field 'seeds'; did you"),
+        (content(family={'units': 'many'}), "here: family: units is 'many'; it must be a comma"),
+        (content(data=3), 'here: data is int; it must be an object'),
+        (
+            content(training={'batch_size': -1}),
+            r'here: --batch_size is -1; it must lie in \[0, inf',
+        ),
+        (content(signature={'train': '1'}), "here: signature: train is '1'; it must be a whole"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else '',
+)
+def test_what_is_no_experiment_is_named(changed, want):
+    with pytest.raises(errors.InputError, match=want):
+        Experiment.from_dict(changed, 'here')
+
+
+def test_an_experiment_differs_from_itself_in_nothing():
+    assert experiment().differences(experiment()) == []
+
+
+def test_differences_are_flags_of_every_part():
+    other = experiment(
+        family=dense.Config(units=(5, 4), corruption=('masking:0.5',)),
+        training=step.Config(learning_rate=0.2, seed=7),
+        schedule=phases.Config('greedy', (1, 3)),
+    )
+    assert experiment().differences(other) == [
+        '--units was 5,3, is 5,4',
+        '--learning_rate was 0.1, is 0.2',
+        '--pretraining_epochs was 1,2, is 1,3',
+    ]
+
+
+def test_where_the_files_lie_and_what_they_hold_are_no_flags():
+    moved = dataclasses.replace(experiment().data, data_dir='/elsewhere')
+    assert experiment().differences(experiment(data=moved, signature=Signature())) == []
+
+
+def test_another_family_is_the_only_difference_told():
+    other = experiment(model='other', training=step.Config())
+    assert experiment().differences(other) == ['--model was dense, is other']
+
+
+def loaded(dtype=np.uint8, labelled=True):
+    def part(count):
+        return data.Split(np.ones([count, 4, 3, 2], dtype), np.arange(count) if labelled else None)
+
+    return data.DataSet('mine', part(7), part(2), part(3), ('a', 'b') if labelled else ())
+
+
+@pytest.mark.parametrize('dtype', [np.uint8, np.float32])
+@pytest.mark.parametrize('labelled', [True, False])
+def test_a_signature_stands_in_for_its_data_set(dtype, labelled):
+    given = loaded(dtype, labelled)
+    signature = Signature.of(given)
+    assert signature.fingerprint == given.fingerprint()
+    for ours, theirs in zip(signature.stand_ins(), (given.train, given.validation), strict=True):
+        assert ours.images.shape == theirs.images.shape
+        assert ours.images.dtype == dtype
+        assert (ours.labels is None) == (theirs.labels is None)
+        if labelled:
+            assert ours.labels.shape == theirs.labels.shape
+            assert ours.labels.dtype == theirs.labels.dtype == np.int64
+
+
+def test_a_stand_in_takes_no_memory():
+    part, _ = Signature('', (512, 512, 3), 'float32', 10**6, 0, False).stand_ins()
+    assert part.images.shape == (10**6, 512, 512, 3)
+    assert sum(part.images.strides) <= 4

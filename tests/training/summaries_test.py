@@ -1,0 +1,155 @@
+"""What TensorBoard is given, read back as TensorBoard reads it."""
+
+import errno
+import io
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from PIL import Image
+from tensorboard.plugins.hparams import plugin_data_pb2
+
+from tfae.core import atomic_files
+from tfae.training import summaries
+
+
+def run(fetches):
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        return session.run(fetches)
+
+
+def pictures(count, height=4, width=3, channels=1):
+    return np.random.RandomState(0).uniform(size=[count, height, width, channels])
+
+
+@pytest.mark.parametrize('count, columns, rows', [(6, 3, 2), (7, 3, 3), (1, 1, 1), (2, 5, 1)])
+def test_a_grid_lays_pictures_side_by_side_row_after_row(count, columns, rows):
+    x = pictures(count)
+    made = summaries.grid(tf.constant(x), columns)
+    assert made.shape.as_list() == [1, rows * 4, columns * 3, 1]
+    sheet = run(made)[0]
+    for k in range(rows * columns):
+        i, j = divmod(k, columns)
+        cell = sheet[i * 4 : i * 4 + 4, j * 3 : j * 3 + 3]
+        assert np.array_equal(cell, x[k] if k < count else np.zeros([4, 3, 1]))
+
+
+def test_dense_filters_are_columns_of_the_kernel_each_on_its_own_scale():
+    kernel = np.random.RandomState(0).normal(size=[4 * 3 * 3, 5])
+    got = run(summaries.filters(tf.constant(kernel), (4, 3, 3), limit=4))
+    assert got.shape == (4, 4, 3, 3)
+    for picture, column in zip(got, kernel.T, strict=False):
+        want = (column - column.min()) / np.ptp(column)
+        np.testing.assert_allclose(picture.ravel(), want)
+
+
+def test_convolutional_filters_are_pictures_of_their_window():
+    kernel = np.random.RandomState(0).normal(size=[5, 4, 1, 7])
+    got = run(summaries.filters(tf.constant(kernel), (28, 28, 1)))
+    assert got.shape == (7, 5, 4, 1)
+    np.testing.assert_allclose(
+        got[2, :, :, 0], (kernel[:, :, 0, 2] - kernel[..., 2].min()) / np.ptp(kernel[..., 2])
+    )
+
+
+def test_a_constant_filter_is_black():
+    assert not run(summaries.filters(tf.ones([12, 1]), (4, 3, 1))).any()
+
+
+def test_pictures_of_odd_channels_show_no_filters():
+    assert summaries.filters(tf.zeros([24, 5]), (4, 3, 2)) is None
+
+
+@pytest.mark.parametrize('channels', [1, 2, 3])
+def test_an_epoch_shows_histograms_and_the_pictures_that_can_be_shown(channels):
+    x = tf.constant(pictures(9, channels=channels), tf.float32)
+    kernel = tf.get_variable('encoder/layer_1/kernel', [12 * channels, 4], use_resource=True)
+    h = tf.nn.relu(tf.reshape(x, [9, -1]) @ kernel)
+    made = summaries.epoch_summary(
+        x.shape[1:], {'reconstruction': tf.concat([x, x], 2)}, [h], [kernel]
+    )
+    found = tf.Summary.FromString(run(made)).value
+    histograms = [v.tag for v in found if v.HasField('histo')]
+    images = [v for v in found if v.HasField('image')]
+    assert len(histograms) == 2
+    assert histograms[0] == 'encoder/layer_1/kernel'
+    assert len(images) == (0 if channels == 2 else 2)
+    for value in images:
+        picture = Image.open(io.BytesIO(value.image.encoded_image_string))
+        assert picture.size == (value.image.width, value.image.height)
+
+
+def test_scalars_bear_their_prefix():
+    found = summaries.scalars({'loss': 0.5, 'mse': 2.0}, 'training')
+    assert {v.tag: v.simple_value for v in found.value} == {'training/loss': 0.5, 'training/mse': 2}
+
+
+def test_hyperparameters_are_read_by_their_dashboard():
+    given = {'units': [3, 2], 'rate': 0.5, 'tied': True, 'name': 'x', 'seed': 7}
+    (value,) = tf.Summary.FromString(summaries.hparams(given)).value
+    content = plugin_data_pb2.HParamsPluginData.FromString(value.metadata.plugin_data.content)
+    found = content.session_start_info.hparams
+    assert found['units'].string_value == '[3, 2]'
+    assert found['rate'].number_value == 0.5
+    assert found['tied'].bool_value is True
+    assert found['name'].string_value == 'x'
+    assert found['seed'].number_value == 7
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+def test_the_projector_gets_codes_labels_and_thumbnails(tmp_path, channels):
+    images = np.rint(255 * pictures(7, channels=channels)) / 255
+    codes = np.random.RandomState(1).normal(size=[7, 2])
+    summaries.write_projector(tmp_path, codes, np.arange(7) % 3, images)
+    np.testing.assert_allclose(
+        np.loadtxt(tmp_path / 'projector' / 'codes.tsv', delimiter='\t'), codes, rtol=1e-5
+    )
+    labels = (tmp_path / 'projector' / 'labels.tsv').read_text().split()
+    assert labels == ['0', '1', '2', '0', '1', '2', '0']
+    sheet = np.asarray(Image.open(tmp_path / 'projector' / 'sprite.png')) / 255
+    sheet = sheet.reshape(12, 9, channels)
+    for k, image in enumerate(images):
+        i, j = divmod(k, 3)
+        np.testing.assert_allclose(sheet[i * 4 : i * 4 + 4, j * 3 : j * 3 + 3], image, atol=1e-7)
+    settings = (tmp_path / 'projector_config.pbtxt').read_text()
+    for path in ('codes.tsv', 'labels.tsv', 'sprite.png'):
+        assert f'"projector/{path}"' in settings
+    assert str(tmp_path) not in settings  # the run may be moved
+    assert 'single_image_dim: 3\n' in settings
+
+
+def test_the_projector_does_without_labels_and_thumbnails(tmp_path):
+    summaries.write_projector(tmp_path, np.zeros([3, 2]), None, pictures(3, channels=2))
+    assert [p.name for p in (tmp_path / 'projector').iterdir()] == ['codes.tsv']
+
+
+@pytest.mark.parametrize('write', ['write_text', 'replacing'])
+def test_a_disk_that_is_full_midway_leaves_no_file_of_the_projector_by_half(
+    tmp_path, monkeypatch, write
+):
+    given = (tmp_path, np.zeros([3, 2]), None, pictures(3))
+    real, kept = getattr(atomic_files, write), []
+
+    def refuse(path, *text):
+        if path.name == 'codes.tsv' or kept:
+            return real(path, *text)
+        raise OSError(errno.ENOSPC, 'No space left on device', str(path))
+
+    monkeypatch.setattr(atomic_files, write, refuse)
+    with pytest.raises(OSError, match='No space left'):
+        summaries.write_projector(*given)
+    assert not summaries.has_projector(tmp_path)
+    assert not list(tmp_path.rglob('.*'))
+    kept.append('enough')
+    summaries.write_projector(*given)
+    assert summaries.has_projector(tmp_path)
+
+
+@pytest.mark.parametrize('shape', [(8, 8, 1), (28, 28, 1), (218, 178, 3), (8192, 1, 1), (1, 99, 1)])
+def test_as_many_thumbnails_as_fit_into_one_sheet(shape):
+    count = summaries.projector_limit(shape)
+    assert 1 <= count <= 10_000
+    side = int(np.ceil(np.sqrt(count)))
+    assert side * max(shape[:2]) <= 8192
+    assert count == 10_000 or (side + 1) * max(shape[:2]) > 8192

@@ -1,0 +1,297 @@
+"""absl flags made from configuration dataclasses."""
+
+import dataclasses
+import pathlib
+import sys
+import textwrap
+from collections.abc import Iterable
+from typing import Any, Literal, TypeVar
+
+from absl import flags
+
+from tfae import data, pretrained
+from tfae.core import config, errors
+from tfae.pretrained import imagenet
+from tfae.pretrained.classifier import Reference
+from tfae.runs import fit
+
+T = TypeVar('T')
+
+_LONGEST_NAME = 100  # of a flag
+_RECIPES = pathlib.Path(__file__).parents[2] / 'recipes'
+
+
+class _Parser(flags.ArgumentParser):
+    """Reads a flag as its dataclass field is read."""
+
+    def __init__(self, name: str, kind: Any):
+        super().__init__()
+        self._name = name
+        self._kind = kind
+
+    def parse(self, argument: Any) -> Any:
+        if not isinstance(argument, str):
+            return argument
+        return config.parse(self._name, self._kind, argument)
+
+
+class _Serializer(flags.ArgumentSerializer):
+    def serialize(self, value: Any) -> str:
+        return config.text(value)
+
+
+def define(values: flags.FlagValues, kind: type) -> None:
+    """Defines a flag for each field of a configuration dataclass."""
+    for field in dataclasses.fields(kind):
+        wanted = config.field_types(kind)[field.name]
+        help = field.metadata['help']
+        if wanted is bool:
+            default = bool(field.default)
+            flag = flags.BooleanFlag(field.name, default, help)
+            flag.parser = _Parser(field.name, wanted)
+            flags.DEFINE_flag(flag, values, module_name=kind.__module__)
+            continue
+        if config.choices(wanted):
+            help = f'{help} One of {", ".join(config.choices(wanted))}.'
+        flags.DEFINE(
+            _Parser(field.name, wanted),
+            field.name,
+            field.default,
+            help,
+            values,
+            _Serializer(),
+            module_name=kind.__module__,
+        )
+
+
+def given(values: flags.FlagValues, base: T) -> T:
+    """`base` with the fields replaced whose flags were given."""
+    names = [field.name for field in dataclasses.fields(base)]  # type: ignore[arg-type]
+    changed = {name: values[name].value for name in names if values[name].present}
+    return dataclasses.replace(base, **changed)  # type: ignore[type-var]
+
+
+def parse(
+    verb: str, doc: str | None, values: flags.FlagValues, argv: Iterable[str], takes: str = ''
+) -> list[str]:
+    """Reads the words behind a verb into `values`; `--help` prints all flags and exits.
+
+    Returns: the words that are no flags, what `takes` says; a verb that takes none has none.
+    Raises: UsageError for an unknown flag (with the nearest names), a wrong value, or words where
+      none are taken or none where some are.
+    """
+    argv = list(argv)
+    if {'--help', '-h', '-help'} & set(argv):
+        print(_help(verb, doc or '', values, takes))
+        sys.exit(0)
+    values.set_gnu_getopt(bool(takes))  # flags may stand behind words
+    try:
+        argv = values.read_flags_from_files(argv, force_gnu=bool(takes))
+        _refuse_long_names(verb, argv)
+        rest = values([verb, *argv])[1:]
+    except flags.UnrecognizedFlagError as error:
+        near = errors.nearest(error.flagname, values)
+        raise errors.UsageError(
+            f'tfae {verb} has no flag --{error.flagname}{near}'
+            f'{"" if near else f"; tfae {verb} --help lists them"}'
+        ) from None
+    except flags.IllegalFlagValueError as error:
+        # absl puts its own `flag --name=value: ` before a message that names them already.
+        raise errors.UsageError(str(error).partition(': ')[2] or str(error)) from None
+    except (flags.Error, UnicodeDecodeError) as error:
+        raise errors.UsageError(f'tfae {verb}: {error}') from None
+    if rest and not takes:
+        raise errors.UsageError(f'tfae {verb}: {rest[0]!r} is no flag; flags are --name=value')
+    if takes and not rest:
+        raise errors.UsageError(f'tfae {verb} needs {takes} behind its flags')
+    return rest
+
+
+def _refuse_long_names(verb: str, argv: Iterable[str]) -> None:
+    """Absl looks for the names nearest to an unknown one, in ever deeper calls if that is long."""
+    for name in (word.partition('=')[0] for word in argv):
+        if name.startswith('-') and len(name) > _LONGEST_NAME:
+            raise errors.UsageError(f'tfae {verb} has no flag {name[:40]}...')
+
+
+def read(verb: str, doc: str | None, kind: type[T], argv: Iterable[str]) -> T:
+    """The words behind a verb as a configuration of type `kind`.
+
+    Raises: UsageError as `parse` does.
+    """
+    return read_words(verb, doc, kind, argv)[0]
+
+
+def read_words(
+    verb: str, doc: str | None, kind: type[T], argv: Iterable[str], takes: str = ''
+) -> tuple[T, list[str]]:
+    """As `read`, and the words that are no flags, of a verb that takes some.
+
+    Raises: UsageError as `parse` does.
+    """
+    values = flags.FlagValues()
+    define(values, kind)
+    words = parse(verb, doc, values, argv, takes)
+    return given(values, kind()), words
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """Which run a verb looks into."""
+
+    logdir: str = config.option('', "The run's folder. Required.")
+    checkpoint: Literal['any', 'best', 'last'] = config.option(
+        'any', 'best is of least validation loss, last the newest; any takes the best if it can.'
+    )
+
+    def open(self) -> fit.Run:
+        """The run.
+
+        Raises: UsageError if there is no `--logdir`; whatever `running.open_run` raises.
+        """
+        if not self.logdir:
+            raise errors.UsageError('--logdir is empty; it must name the folder of a run')
+        run = fit.open_run(self.logdir, self.checkpoint)
+        print(f'{run.checkpoint}: step {run.step:,}')
+        return run
+
+
+@dataclasses.dataclass(frozen=True)
+class LookAtData(Look):
+    """Which part of the data set of a run a verb looks at."""
+
+    split: Literal['train', 'validation', 'test'] = config.option('test', 'Part of the data set.')
+    data_dir: str = config.option(
+        '', "Where the data set's files lie now, if not where they lay in training."
+    )
+
+    def load(self, run: fit.Run) -> tuple[data.DataSet, data.Split]:
+        """The data set that the run was trained on, and the part that `--split` names.
+
+        Raises: InputError if its examples are not those of the training, or the part is empty.
+        """
+        wanted = run.experiment.data
+        if self.data_dir:
+            wanted = dataclasses.replace(wanted, data_dir=self.data_dir)
+        loaded = data.load(wanted)
+        fit.refuse_other_examples(run.folder.path, run.experiment, loaded)
+        part: data.Split = getattr(loaded, self.split)
+        if not len(part.images):
+            raise errors.InputError(
+                f'--split {self.split} of {wanted.dataset} holds no example; the run was trained '
+                f'with --validation_fraction={wanted.validation_fraction}'
+            )
+        return loaded, part
+
+
+@dataclasses.dataclass(frozen=True)
+class Network(config.Part):
+    """A published network with its weights, for a verb that looks into a run or into one of those.
+
+    Stands before `Look` among the bases, since its `logdir` may be empty.
+    """
+
+    logdir: str = config.option('', 'Folder of a run; or --model and --weights.')
+    model: str = config.option('', f'Published network: {", ".join(pretrained.references())}.')
+    weights: str = config.option('', 'File with its weights: .pth, .h5, .npz or .npy.')
+    preprocessing: Literal['auto', 'torchvision', 'bgr', 'rgb'] = config.option(
+        'auto',
+        'What the network was trained to see: torchvision is less the mean, by the deviation; bgr '
+        'and rgb are 0 to 255 less the mean, in this order of channels; auto is what goes with '
+        'the layout of the weights.',
+    )
+    class_count: int = config.option(1000, 'Classes of the network.')
+    width: float = config.option(
+        1.0, 'Factor of the filters and units of every layer but the last.'
+    )
+    class_names: str = config.option(
+        '', 'File of one name a line, or imagenet_class_index.json; empty: numbers.'
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        errors.in_range('--class_count', self.class_count, 2, 2**20)
+        if not 0 < self.width <= 8:
+            raise errors.UsageError(f'--width is {self.width}; it must lie in (0, 8]')
+
+    def choose(self, verb: str, *of_runs: str) -> None:
+        """Refuses flags that do not go together; the defaults alone do not.
+
+        `of_runs` are the fields that only a run reads.
+
+        Raises: UsageError unless exactly one of a run and a network with its weights is named.
+        """
+        if bool(self.logdir) == bool(self.model):
+            raise errors.UsageError(f'tfae {verb} needs either --logdir or --model with --weights')
+        if self.logdir:
+            own = [field.name for field in dataclasses.fields(Network)]
+            self.refuse_unread('--model', *(name for name in own if name != 'logdir'))
+        elif not self.weights:
+            raise errors.UsageError(f'--model={self.model} needs --weights=FILE')
+        else:
+            self.refuse_unread('--logdir', *of_runs)
+
+    def known_classes(self) -> tuple[str, ...]:
+        """The names of the classes; empty where no file says them.
+
+        Raises: InputError as `imagenet.class_names` does.
+        """
+        return imagenet.class_names(self.class_names, self.class_count) if self.class_names else ()
+
+    def open_network(self) -> Reference:
+        """The network. Raises: whatever `running.open_reference` raises."""
+        return fit.open_reference(
+            self.model,
+            self.weights,
+            preprocessing=None if self.preprocessing == 'auto' else self.preprocessing,
+            classes=self.class_count,
+            width=self.width,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class ChoosePictures(LookAtData):
+    """Which pictures of that part; see `_pictures.chosen`."""
+
+    classes: tuple[str, ...] = config.option(
+        (), 'Pictures: the first of each of these classes, by name or number.'
+    )
+    indices: tuple[int, ...] = config.option((), 'Or the places of pictures in the part, from 0.')
+
+
+def peek(argv: Iterable[str], *names: str) -> dict[str, str]:
+    """The values of these text flags, the last one given of each; other flags are passed over."""
+    values = flags.FlagValues()
+    for name in names:
+        flags.DEFINE_string(name, '', '', values)
+    try:
+        values(['tfae', *argv], known_only=True)
+    except (flags.Error, UnicodeDecodeError) as error:
+        raise errors.UsageError(str(error)) from None
+    return {name: str(values[name].value) for name in names}
+
+
+def recipe(name: str) -> list[str]:
+    """The flags that a recipe stands for.
+
+    Raises: UsageError if there is no recipe of that name.
+    """
+    path = _RECIPES / f'{errors.one_of("--recipe", name, recipes())}.flags'
+    return flags.FlagValues().read_flags_from_files([f'--flagfile={path}'])
+
+
+def recipes() -> list[str]:
+    """Names of the recipes, sorted."""
+    return sorted(path.stem for path in _RECIPES.glob('*.flags'))
+
+
+def _help(verb: str, doc: str, values: flags.FlagValues, takes: str = '') -> str:
+    usage = f'usage: tfae {verb} [--flag=value ...] {takes}'.rstrip()
+    lines = [f'tfae {verb}: {doc}'.rstrip(), '', usage, '']
+    for module, found in values.flags_by_module_dict().items():
+        lines += [f'{module}:'] if module.startswith('tfae.') else []
+        for flag in found:
+            lines.append(f'  --{flag.name}={config.text(flag.default)}')
+            lines += textwrap.wrap(flag.help, 96, initial_indent=' ' * 6, subsequent_indent=' ' * 6)
+        lines.append('')
+    return '\n'.join(lines)

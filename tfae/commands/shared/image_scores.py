@@ -1,0 +1,106 @@
+"""Judges picture files by the detector that a run keeps, and draws what is off in pictures."""
+
+import json
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tfae import data
+from tfae.analysis import anomaly
+from tfae.commands.shared import chosen_images
+from tfae.core import errors
+from tfae.core.atomic_files import write_npz, write_text
+from tfae.plots import charts, heatmaps
+from tfae.runs import fit
+
+DETECTOR = 'anomaly.npz'
+MEANING = (
+    'picture, reconstruction, what is off: brightest is what 1 pixel in 1,000 of normal ones '
+    'exceeds'
+)
+
+
+def seen(run: fit.Run, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pictures `[N, H, W, C]` in [0, 1] with their codes and reconstructions."""
+    return data.pixels(images), run.encode(images), run.reconstruct(images)
+
+
+def cells(
+    detector: anomaly.Detector,
+    images: np.ndarray,
+    reconstructions: np.ndarray,
+    captions: list[str],
+) -> list[heatmaps.Cell]:
+    """Each picture with its reconstruction and its map below it."""
+    shown = [*images, *reconstructions]
+    seen = [np.broadcast_to(np.atleast_3d(x), (*x.shape[:2], 3)) for x in heatmaps.plain(shown)]
+    maps = charts.coloured(detector.maps(images, reconstructions))
+    count = len(images)
+    return [
+        heatmaps.Cell(np.concatenate([seen[i], seen[count + i], maps[i]]), captions[i])
+        for i in range(count)
+    ]
+
+
+def judge(run: fit.Run, names: Sequence[str], folder: pathlib.Path) -> list[pathlib.Path]:
+    """Judges picture files, prints a table and writes figure, maps and JSON; returns their paths.
+
+    Raises: InputError if the run keeps no detector of its checkpoint, or a file is no picture.
+    """
+    detector = _detector(run)
+    shape = run.experiment.signature.image_shape
+    images = np.stack([chosen_images.read(pathlib.Path(name), shape) for name in names])
+    images, codes, reconstructions = seen(run, images)
+    scores = detector.scores(images, codes, reconstructions)
+    rows: list[dict[str, Any]] = [
+        {
+            'picture': name,
+            'score': float(score),
+            'rank': float(rank),
+            'verdict': 'strange' if score > detector.threshold else 'normal',
+        }
+        for name, score, rank in zip(names, scores, detector.ranks(scores), strict=True)
+    ]
+    _print(rows)
+    found = {'threshold': float(detector.threshold), 'step': run.step, 'pictures': rows}
+    paths = [folder / f'anomaly_pictures.{kind}' for kind in ('png', 'npz', 'json')]
+    captions = [
+        f'{pathlib.Path(row["picture"]).name[:14]}\n{row["score"]:,.0f}: {row["verdict"]}'
+        for row in rows
+    ]
+    title = f'{run.experiment.data.dataset}: threshold {float(detector.threshold):,.0f} nats'
+    drawn = cells(detector, images, reconstructions, captions)
+    lines = heatmaps.wrapped(drawn, heatmaps.columns(len(drawn)))
+    heatmaps.save_cells(paths[0], lines, f'{title}\n{MEANING}')
+    write_npz(paths[1], {'maps': detector.maps(images, reconstructions)})
+    write_text(paths[2], json.dumps(found, indent=2) + '\n')
+    return paths
+
+
+def _detector(run: fit.Run) -> anomaly.Detector:
+    path = run.folder.path / DETECTOR
+    if not path.is_file():
+        raise errors.InputError(
+            f'{path} is not there: tfae anomaly --logdir={run.folder.path} without --pictures '
+            f'makes it'
+        )
+    detector = anomaly.load(path)
+    if int(detector.step) != run.step:
+        raise errors.InputError(
+            f'{path} is of step {int(detector.step):,}, the checkpoint is of step {run.step:,}; '
+            f'--checkpoint must name that one, or tfae anomaly --logdir={run.folder.path} without '
+            f'--pictures makes the detector anew'
+        )
+    return detector
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    width = max(len(row['picture']) for row in rows)
+    print(f'{"picture":{width}} {"score":>10}  less strange are    verdict')
+    for row in rows:
+        print(
+            f'{row["picture"]:{width}} {row["score"]:10.1f}  {100 * row["rank"]:13.1f} %     '
+            f'{row["verdict"]}'
+        )

@@ -1,0 +1,151 @@
+"""Frozen dataclasses <-> text <-> JSON.
+
+A configuration is a frozen dataclass whose fields carry their own help. Each field is a bool, int,
+float, str, `Literal` of strings, or a tuple of one of them; the command line writes a tuple as a
+comma list, JSON as a list. Unknown fields and wrong types are named in the error.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from tfae.core import errors
+
+T = TypeVar('T')
+
+_BOOLS = {'true': True, 'false': False, '1': True, '0': False, 'yes': True, 'no': False}
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A configuration that others are put together from; each part refuses what is wrong in it."""
+
+    def __post_init__(self):
+        """Raises UsageError; a part that overrides it goes on to `super().__post_init__()`."""
+
+    def refuse_unread(self, needed: str, *unread: str) -> None:
+        """Refuses the fields of these names unless they have their defaults: nothing reads them.
+
+        `needed` is the flag, as it would be written, with which something would.
+        """
+        for field in dataclasses.fields(self):
+            if field.name in unread and getattr(self, field.name) != field.default:
+                raise errors.UsageError(f'--{field.name} needs {needed}')
+
+
+def option(default: Any, help: str) -> Any:
+    """A dataclass field with its default and the line of help that its flag shows."""
+    return dataclasses.field(default=default, metadata={'help': help})
+
+
+def field_types(cls: type) -> dict[str, Any]:
+    """Field name -> type, in the order of definition."""
+    hints = typing.get_type_hints(cls)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+
+
+def choices(kind: Any) -> tuple[str, ...]:
+    """The values of a `Literal` type, or of a tuple of it; empty for every other type."""
+    return typing.get_args(_element(kind)) if _is_literal(_element(kind)) else ()
+
+
+def is_tuple(kind: Any) -> bool:
+    """Whether the field takes a comma list."""
+    return typing.get_origin(kind) is tuple
+
+
+def parse(name: str, kind: Any, text: str) -> Any:
+    """The value that `text` from a command line stands for.
+
+    Raises: UsageError that names the field, the text and what is wanted.
+    """
+    if is_tuple(kind):
+        parts = [part.strip() for part in text.split(',')] if text.strip() else []
+        return tuple(parse(name, _element(kind), part) for part in parts)
+    if _is_literal(kind):
+        return errors.one_of(f'--{name}', text, typing.get_args(kind))
+    try:
+        return _BOOLS[text.strip().lower()] if kind is bool else kind(text)
+    except (KeyError, ValueError):
+        raise errors.UsageError(f'--{name} is {text!r}; it must be {_describe(kind)}') from None
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Field name -> value as JSON holds it."""
+    values = dataclasses.asdict(config)
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+
+
+def from_dict(cls: type[T], values: dict[str, Any], where: str) -> T:
+    """The inverse of `to_dict`; fields that are absent keep their defaults.
+
+    Raises: InputError that names `where`, the unknown field or the wrong type.
+    """
+    kinds = field_types(cls)
+    if not isinstance(values, dict):
+        raise errors.InputError(f'{where} is {type(values).__name__}; it must be an object')
+    for name, value in values.items():
+        if name not in kinds:
+            raise errors.InputError(
+                f'{where} has an unknown field {name!r}{errors.nearest(name, kinds)}'
+            )
+        if not _matches(value, kinds[name]):
+            raise errors.InputError(
+                f'{where}: {name} is {value!r}; it must be {_describe(kinds[name])}'
+            )
+    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def differences(old: Any, new: Any) -> list[str]:
+    """`'--name was a, is b'` for each field in which two configurations differ."""
+    a, b = dataclasses.asdict(old), dataclasses.asdict(new)
+    return [f'--{k} was {text(a[k])}, is {text(b[k])}' for k in a if a[k] != b[k]]
+
+
+def text(value: Any) -> str:
+    """A value as the command line writes it."""
+    if isinstance(value, tuple | list):
+        return ','.join(text(v) for v in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def broadcast(name: str, values: Sequence[T], count: int) -> tuple[T, ...]:
+    """`values` for `count` layers: a single one is spread over all of them.
+
+    Raises: UsageError if there are neither one nor `count` values.
+    """
+    if len(values) == 1:
+        return tuple(values) * count
+    if len(values) != count:
+        raise errors.UsageError(
+            f'--{name} has {len(values)} values ({text(tuple(values))}); it must have 1 or {count}'
+        )
+    return tuple(values)
+
+
+def _element(kind: Any) -> Any:
+    return typing.get_args(kind)[0] if is_tuple(kind) else kind
+
+
+def _is_literal(kind: Any) -> bool:
+    return typing.get_origin(kind) is typing.Literal
+
+
+def _describe(kind: Any) -> str:
+    if is_tuple(kind):
+        return f'a comma list, each {_describe(_element(kind))}'
+    if _is_literal(kind):
+        return f'one of {", ".join(typing.get_args(kind))}'
+    names = {bool: 'true or false', int: 'a whole number', float: 'a number', str: 'a text'}
+    return names[kind]
+
+
+def _matches(value: Any, kind: Any) -> bool:
+    if is_tuple(kind):
+        return isinstance(value, list | tuple) and all(_matches(v, _element(kind)) for v in value)
+    if _is_literal(kind):
+        return value in typing.get_args(kind)
+    wanted: types.UnionType | type = int | float if kind is float else kind
+    return isinstance(value, wanted) and (kind is bool or not isinstance(value, bool))

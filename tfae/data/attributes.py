@@ -1,0 +1,208 @@
+"""Attribute tables: what is known of pictures beside their classes.
+
+A table is CSV with a header, whose first column names the picture, or has CelebA's form
+(`list_attr_celeba.txt`): a line with the count, one with the names, then `name 1 -1 ...`. Of a data
+set whose pictures have no names, the first column holds their places in the part, from 0.
+
+N pictures.
+"""
+
+import contextlib
+import csv
+import math
+import pathlib
+import re
+import sys
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, TextIO
+
+import numpy as np
+
+from tfae.core import errors
+from tfae.data import splits
+
+_LONGEST = 2**16  # characters of a line
+_COUNT = re.compile(r'\s*([0-9]{1,18})\s*')
+_COMPARISON = re.compile(r'([^=<>]+)(?:([=<>])(.*))?')
+_POSITIVE = ('1', '1.0', 'true', 'yes')
+_NEGATIVE = ('0', '0.0', '-1', '-1.0', 'false', 'no')
+_NOT_FINITE = frozenset(
+    sign + word for sign in ('', '+', '-') for word in ('nan', 'inf', 'infinity')
+)
+
+
+class Table(NamedTuple):
+    """Cells as they were written."""
+
+    keys: tuple[str, ...]  # of the N pictures, each once
+    columns: Mapping[str, Sequence[str]]  # name -> N cells; an empty one says nothing
+    aliases: Mapping[str, str] = types.MappingProxyType({})  # other words -> words of the cells
+
+    def having(self, attribute: str) -> tuple[np.ndarray, np.ndarray]:
+        """Which pictures have an attribute `[N]`, and of which it is known `[N]`.
+
+        Args:
+          attribute: `name` of a column of yes and no (1, and 0 or -1; true, false), `name=word`,
+            `name=word|word`, `name<number` or `name>number`.
+        Raises: UsageError that names the attribute, if there is no such column or word, or its
+          cells are of another kind.
+        """
+        found = _COMPARISON.fullmatch(attribute.strip())
+        if not found:
+            raise errors.UsageError(
+                f'--attribute is {attribute!r}; it must be name, name=word, name<number or '
+                f'name>number'
+            )
+        name, sign, asked = found[1].strip(), found[2], (found[3] or '').strip()
+        cells = self.columns[errors.one_of('--attribute', name, list(self.columns))]
+        known = np.array([cell != '' for cell in cells])
+        if sign == '=':
+            return self._of_words(attribute, cells, [w.strip() for w in asked.split('|')]), known
+        if sign:
+            numbers = _numbers(attribute, cells, asked)
+            values = numbers[:-1] < numbers[-1] if sign == '<' else numbers[:-1] > numbers[-1]
+            return values & known, known
+        strange = sorted({c for c in cells if c and c.lower() not in (*_POSITIVE, *_NEGATIVE)})
+        if strange:
+            raise errors.UsageError(
+                f'--attribute is {attribute!r}; column {name} holds {strange[0]!r}, which is '
+                f'neither yes nor no: name=word, name<number or name>number asks for more'
+            )
+        return np.array([cell.lower() in _POSITIVE for cell in cells]), known
+
+    def places(self, names: Sequence[str] | None, count: int) -> np.ndarray:
+        """The row `[count]` of each picture of a part, -1 where there is none.
+
+        Args:
+          names: of the pictures; None: the keys are places from 0.
+          count: pictures of the part.
+        """
+        rows = {key: row for row, key in enumerate(self.keys)}
+        wanted = map(str, range(count)) if names is None else names
+        return np.array([rows.get(name, -1) for name in wanted], np.int64)
+
+    def _of_words(self, attribute: str, cells: Sequence[str], words: Sequence[str]) -> np.ndarray:
+        there = sorted(set(cells) - {''})
+        words = [word if word in there else self.aliases.get(word, word) for word in words]
+        for word in words:
+            if word not in there:
+                shown = ', '.join(there[:20])
+                raise errors.UsageError(
+                    f'--attribute is {attribute!r}; {word!r} stands nowhere in that column'
+                    f'{errors.nearest(word, there) or f", which holds {shown}"}'
+                )
+        return np.isin(cells, words)
+
+
+def read(path: pathlib.Path) -> Table:
+    """The table in a file.
+
+    Raises: InputError that names the file and the line if it is no such table.
+    """
+    try:
+        with path.open(encoding='utf-8-sig', newline='') as file:
+            return _table(path, _rows(path, _lines(path, file)))
+    except FileNotFoundError:
+        raise errors.InputError(f'--attributes {path} is not there') from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise errors.InputError(f'--attributes {path} cannot be read: {error}') from None
+
+
+def of_classes(part: splits.Split, class_names: Sequence[str]) -> Table:
+    """The classes of a part as its one attribute, `class`, by name or number; keys are places.
+
+    Raises: UsageError if it has no labels.
+    """
+    if part.labels is None:
+        raise errors.UsageError(
+            '--attributes is empty and the data set has no labels; it must name a table'
+        )
+    words = [class_names[k] if class_names else str(k) for k in part.labels]
+    numbers = {str(k): name for k, name in enumerate(class_names)}
+    return Table(tuple(map(str, range(len(words)))), {'class': words}, numbers)
+
+
+def _lines(path: pathlib.Path, file: TextIO) -> Iterator[str]:
+    """Lines of a text, none of which fills the memory."""
+    for line, text in enumerate(iter(lambda: file.readline(_LONGEST), ''), 1):
+        if len(text) == _LONGEST:
+            raise errors.InputError(
+                f'--attributes {path} line {line} is too long; it must be shorter '
+                f'than {_LONGEST} characters'
+            )
+        yield text
+
+
+def _rows(path: pathlib.Path, lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
+    """`(line, cells)` of a table in either form, the header first."""
+    first = next(lines, '')
+    if counted := _COUNT.fullmatch(first):
+        yield 2, ['name', *next(lines, '').split()]
+        count = 0
+        for line, text in enumerate(lines, 3):
+            if text.strip():
+                count += 1
+                yield line, text.split()
+        if count != int(counted[1]):
+            raise errors.InputError(
+                f'--attributes {path} line 1 says {int(counted[1])} pictures; it has {count} rows'
+            )
+        return
+    if not first.strip():
+        raise errors.InputError(f'--attributes {path} line 1 is empty; it must name the columns')
+    yield 1, [cell.strip() for cell in next(csv.reader([first]))]
+    reader = csv.reader(lines, strict=True)
+    for row in reader:
+        if row:
+            yield reader.line_num + 1, [cell.strip() for cell in row]
+
+
+def _table(path: pathlib.Path, rows: Iterator[tuple[int, list[str]]]) -> Table:
+    where, names = next(rows)
+    if len(names) < 2 or len(set(names)) < len(names) or not all(names) or _row_like(names):
+        raise errors.InputError(
+            f'--attributes {path} line {where} is {",".join(names)[:200]!r}; it must name at least '
+            f'two columns, each otherwise, none by a number'
+        )
+    keys: dict[str, None] = {}
+    columns: list[list[str]] = [[] for _ in names[1:]]
+    for line, cells in rows:
+        if len(cells) != len(names):
+            raise errors.InputError(
+                f'--attributes {path} line {line} has {len(cells)} cells; the header has '
+                f'{len(names)}'
+            )
+        if cells[0] in keys:
+            raise errors.InputError(f'--attributes {path} line {line} names {cells[0]} again')
+        keys[cells[0]] = None
+        for name, column, cell in zip(names[1:], columns, cells[1:], strict=True):
+            if cell.lower() in _NOT_FINITE:
+                raise errors.InputError(
+                    f'--attributes {path} line {line} has {cell} as {name}; it must be finite, or '
+                    f'empty where nothing is known'
+                )
+            column.append(sys.intern(cell))  # few words stand in many rows
+    if not keys:
+        raise errors.InputError(f'--attributes {path} has a header and no row')
+    return Table(tuple(keys), dict(zip(names[1:], columns, strict=True)))
+
+
+def _row_like(names: Sequence[str]) -> bool:
+    """Whether a header has a number among its attributes, as only a row has."""
+    for name in names[1:]:
+        with contextlib.suppress(ValueError):
+            float(name)
+            return True
+    return False
+
+
+def _numbers(attribute: str, cells: Sequence[str], asked: str) -> np.ndarray:
+    """The cells `[N]` as numbers, nan where there is none, and what they are held against."""
+    try:
+        numbers = np.array([float(cell) if cell else math.nan for cell in (*cells, asked)])
+    except ValueError as error:
+        raise errors.UsageError(f'--attribute is {attribute!r}; {error}') from None
+    if not math.isfinite(numbers[-1]):
+        raise errors.UsageError(f'--attribute is {attribute!r}; a number must follow < or >')
+    return numbers

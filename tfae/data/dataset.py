@@ -1,0 +1,157 @@
+"""What a data set is, and the configuration that says what to load.
+
+N examples, H x W picture, C channels. A set larger than memory is a `Pictures` in place of an
+array: files that are decoded where they are asked for.
+"""
+
+import dataclasses
+import hashlib
+import math
+import os
+import pathlib
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from tfae.core import errors
+from tfae.core.config import option
+from tfae.data.lazy_images import Pictures, sides
+from tfae.data.splits import Split
+
+
+class DataSet(NamedTuple):
+    """A loaded set; its three parts share no example."""
+
+    name: str
+    train: Split
+    validation: Split  # may hold 0 examples
+    test: Split
+    class_names: tuple[str, ...]  # empty when unlabelled
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """`(H, W, C)`, the same in every part."""
+        height, width, channels = self.train.images.shape[1:]
+        return height, width, channels
+
+    @property
+    def classes(self) -> int:
+        """How many classes the labels tell apart; 0 without labels."""
+        labels = [part.labels for part in (self.train, self.validation, self.test)]
+        largest = max(
+            (int(found.max(initial=-1)) for found in labels if found is not None), default=-1
+        )
+        return max(len(self.class_names), largest + 1) if labels[0] is not None else 0
+
+    def fingerprint(self) -> str:
+        """Hash of every pixel and label and of the cut into parts, as 32 hexadecimal digits.
+
+        Two sets of one fingerprint hold the same examples in the same parts, so a run that is
+        measured later is measured on pictures that it was not trained on. Of picture files the
+        names, the lengths and how they are decoded count in place of the pixels; of shards their
+        own sums.
+        """
+        digest = hashlib.blake2b(digest_size=16)
+        for part in (self.train, self.validation, self.test):
+            for array in part:
+                if array is None:
+                    digest.update(b'none')
+                elif isinstance(array, Pictures):
+                    digest.update(array.identity())
+                else:
+                    digest.update(f'{array.dtype} {array.shape}'.encode())
+                    digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+        return digest.hexdigest()
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What to load."""
+
+    dataset: str = option('digits', 'Data set: the name of a file in tfae/data/sets.')
+    data_dir: str = option(
+        '',
+        "Folder with the set's files, or one that holds a folder of the set's name; for npz, the "
+        'file. Empty: $TFAE_DATA_DIR/<set> if that exists, else ~/.cache/tfae/<set>.',
+    )
+    validation_fraction: float = option(
+        0.1,
+        'Part of the training set kept for validation, in [0, 1). The same fraction always gives '
+        'the same examples, and a larger one holds the smaller.',
+    )
+    only_classes: tuple[str, ...] = option(
+        (),
+        'Classes, by name or number, that alone are kept in training and validation; the test part '
+        'keeps all. Empty: all.',
+    )
+    without_classes: tuple[str, ...] = option(
+        (), 'Classes, by name or number, that training and validation do without.'
+    )
+    labelled_examples: int = option(
+        0,
+        'Training examples that are kept, equally many of each class as far as they go; a larger '
+        'number keeps those of a smaller one. 0 keeps all.',
+    )
+    labelled_seed: int = option(0, 'Decides with --labelled_examples which are kept.')
+    synthetic_kind: Literal['bars', 'blobs', 'linear'] = option(
+        'bars', 'For synthetic alone: what its pictures show.'
+    )
+    synthetic_shape: str = option('16x16x1', 'For synthetic alone: height x width x channels.')
+    synthetic_examples: int = option(
+        1000, 'For synthetic alone: training and test pictures together.'
+    )
+    test_fraction: float = option(
+        0.2,
+        'Part of a folder of pictures that has no train/ and test/ in it which becomes the test '
+        "part, in (0, 1): a function of the files' names.",
+    )
+    crop: str = option(
+        '',
+        "Picture files: height x width of the centre that is kept, such as '160x160'. Empty: all.",
+    )
+    size: str = option(
+        '', "Picture files: height x width that they are scaled to, such as '64x64'. Empty: none."
+    )
+    colour: Literal['as_is', 'grey', 'rgb'] = option(
+        'as_is', 'Picture files: how they are decoded; as_is takes grey where every one is.'
+    )
+
+    def __post_init__(self):
+        for name in ('labelled_examples', 'labelled_seed'):
+            errors.in_range(f'--{name}', getattr(self, name), 0, math.inf)
+        if self.labelled_seed and not self.labelled_examples:
+            raise errors.UsageError('--labelled_seed needs --labelled_examples')
+        if not 0 < self.test_fraction < 1:
+            raise errors.UsageError(
+                f'--test_fraction is {self.test_fraction}; it must lie in (0, 1)'
+            )
+        for name in ('crop', 'size'):
+            sides(f'--{name}', getattr(self, name))
+        if self.only_classes and self.without_classes:
+            raise errors.UsageError('--only_classes and --without_classes exclude each other')
+
+
+def pixels(images: Any) -> Any:
+    """`images` as float32 in [0, 1]: uint8 is scaled by 1/255, float32 comes back as it is.
+
+    Of `Pictures` this is another `Pictures`, which decodes no more than is asked of it.
+
+    Equal to `tf.image.convert_image_dtype(images, tf.float32)` bit for bit: that multiplies by
+    the rounded 1/255 too, where a division would differ in the last place.
+    """
+    if isinstance(images, Pictures):
+        return images.as_floats()
+    if images.dtype == np.uint8:
+        return np.multiply(images, np.float32(1 / 255), dtype=np.float32)
+    return images.astype(np.float32, copy=False)
+
+
+def folder(data_dir: str, name: str) -> pathlib.Path:
+    """Where the files of set `name` lie, or will: see the help of `Config.data_dir`."""
+    if data_dir:
+        given = pathlib.Path(data_dir).expanduser()
+        return given / name if (given / name).is_dir() else given
+    shared = os.environ.get('TFAE_DATA_DIR')
+    if shared and (pathlib.Path(shared) / name).is_dir():
+        return pathlib.Path(shared) / name
+    return pathlib.Path('~/.cache/tfae').expanduser() / name

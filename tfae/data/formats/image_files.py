@@ -1,0 +1,171 @@
+"""One picture file: what its first and last bytes say, and its pixels.
+
+A file is told by its content, never by its name. `plain` ones are decoded by TensorFlow as they
+are, to the pixels that pillow gives too; all others (PGM, BMP, CMYK, 16 bits a channel, lying on
+their side) become a PNG of their pixels first.
+"""
+
+import io
+import logging
+import pathlib
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps
+
+from tfae.core import errors
+
+SUFFIXES = ('.jpg', '.jpeg', '.png', '.pgm', '.ppm', '.pnm', '.bmp', '.gif', '.tif', '.tiff')
+_FORMATS = ('BMP', 'JPEG', 'PNG', 'PPM')
+_SEEN = (*_FORMATS, 'GIF', 'TIFF', 'WEBP')  # told apart, so that a refusal can name what came
+_LONGEST = 30_000  # pixels a side
+_MOST_PIXELS = 2**26
+_TAIL = 4096  # bytes at the end among which the mark of the end is looked for
+# Modes of pillow's that TensorFlow decodes to the same pixels.
+_PLAIN = {'JPEG': ('L', 'RGB'), 'PNG': ('1', 'L', 'LA', 'P', 'RGB', 'RGBA')}
+_FORMAT_OF = {'.jpg': 'JPEG', '.jpeg': 'JPEG', '.png': 'PNG', '.bmp': 'BMP'}
+_FORMAT_OF |= dict.fromkeys(('.pgm', '.ppm', '.pnm'), 'PPM')
+_DEPTH_AT = 24  # place of the bits a channel in a PNG
+_ENDS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND'}
+
+# Pillow warns of tags that it skips and of sizes that are refused here, and names no file. For all
+# threads, since what `warnings.catch_warnings` does in one of them another may undo.
+warnings.filterwarnings('ignore', module=r'PIL\.')
+logging.getLogger('PIL').setLevel(logging.CRITICAL)
+
+
+class Header(NamedTuple):
+    """What a picture file says of itself."""
+
+    format: str  # one of BMP, JPEG, PNG, PPM
+    height: int
+    width: int
+    grey: bool
+    plain: bool  # TensorFlow decodes it as it is
+    remark: str = ''  # what one would not expect of it, and how it is read
+
+
+def shown(path: object) -> str:
+    """A file's name as one line of text can carry it: with escapes where it holds a newline."""
+    text = str(path)
+    return text if text.isprintable() else ascii(text)
+
+
+def header(content: bytes | pathlib.Path, who: str) -> Header:
+    """What a picture, as bytes or as a file, is; its pixels are not decoded.
+
+    Raises: InputError that names `who` for what is empty, cut short, larger than 2^26 pixels or
+      30 000 a side, animated, or no picture of a known form.
+    """
+    if isinstance(content, bytes):
+        return _header(io.BytesIO(content), who)
+    try:
+        with content.open('rb') as file:
+            return _header(file, who)
+    except OSError as error:
+        raise errors.InputError(f'{who} cannot be read: {error.strerror or error}') from None
+
+
+def plain(content: bytes, who: str) -> bytes:
+    """The same picture in a form that TensorFlow decodes.
+
+    Raises: InputError that names `who` if it cannot be decoded.
+    """
+    picture = eight_bits(content, who)
+    buffer = io.BytesIO()
+    picture.save(buffer, 'PNG', compress_level=0)
+    return buffer.getvalue()
+
+
+def eight_bits(content: bytes, who: str) -> Image.Image:
+    """The picture upright and in mode L or RGB, every pixel of it decoded.
+
+    Raises: InputError that names `who` if it cannot be decoded.
+    """
+    found = header(content, who)
+    try:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
+            upright = ImageOps.exif_transpose(picture)
+            if upright.mode.startswith('I'):  # 16 bits; pillow's own conversion would clip them
+                return Image.fromarray((np.asarray(upright, np.int64) >> 8).astype(np.uint8))
+            return upright.convert('L' if found.grey else 'RGB')
+    except Exception as error:  # damaged bytes draw nearly anything from pillow
+        raise errors.InputError(f'{who} cannot be decoded: {error}') from None
+
+
+def refuse_cut(content: bytes, who: str) -> None:
+    """Refuses the content of a file that is empty, or a JPEG or PNG that lacks its end."""
+    kind = {b'\xff\xd8': 'JPEG', b'\x89P': 'PNG'}.get(content[:2], '')
+    if not content:
+        raise errors.InputError(f'{who} is empty')
+    if kind and _ENDS[kind] not in content[-_TAIL:]:
+        raise errors.InputError(f'{who} is cut short: the end of its {kind} is missing')
+
+
+def _header(file, who: str) -> Header:
+    size = file.seek(0, io.SEEK_END)
+    if not size:
+        raise errors.InputError(f'{who} is empty')
+    file.seek(0)
+    try:
+        picture = Image.open(file, formats=_SEEN)
+        _refuse(picture, who)
+        orientation = _orientation(picture)
+    except errors.InputError:
+        raise
+    except Image.DecompressionBombError:
+        raise errors.InputError(f'{who} has more than {_MOST_PIXELS:,} pixels') from None
+    except Exception:  # damaged bytes draw nearly anything from pillow
+        raise errors.InputError(f'{who} is no picture') from None
+    kind = form_of(picture)
+    file.seek(max(0, size - _TAIL))
+    if _ENDS.get(kind, b'') not in file.read():
+        raise errors.InputError(f'{who} is cut short: the end of its {kind} is missing')
+    lies = orientation in (5, 6, 7, 8)  # on its side
+    width, height = reversed(picture.size) if lies else picture.size
+    grey = picture.mode.startswith(('1', 'L', 'I'))
+    plain = orientation == 1 and picture.mode in _PLAIN.get(kind, ())
+    file.seek(_DEPTH_AT)
+    deep = picture.mode.startswith('I') or (kind == 'PNG' and file.read(1) == b'\x10')
+    return Header(kind, height, width, grey, plain, _remark(picture, kind, deep, who))
+
+
+def _remark(picture: Image.Image, kind: str, deep: bool, who: str) -> str:
+    """What is unlike other pictures, and how it is read all the same."""
+    named = _FORMAT_OF.get(pathlib.PurePath(who.strip('\'"')).suffix.lower(), kind)
+    found = {
+        f'is {kind} by its content, and read as that': named != kind,
+        f'is {picture.mode}, and read as RGB': picture.mode in ('CMYK', 'YCbCr', 'LAB', 'HSV'),
+        'has 16 bits a channel, of which the upper 8 are read': deep,
+        'is a single pixel': picture.size == (1, 1),
+    }
+    return '; '.join(words for words, true in found.items() if true)
+
+
+def form_of(picture: Image.Image) -> str:
+    """The name of a picture's form; a JPEG with small ones behind it (MPO) is a JPEG."""
+    return 'JPEG' if picture.format == 'MPO' else str(picture.format)
+
+
+def _orientation(picture: Image.Image) -> int:
+    """As EXIF numbers it, 1 where it says nothing."""
+    # Asked for what a PNG's head does not hold, pillow would decode the picture.
+    silent = picture.format == 'PNG' and 'exif' not in picture.info
+    return 1 if silent else picture.getexif().get(ExifTags.Base.Orientation, 1)
+
+
+def _refuse(picture: Image.Image, who: str) -> None:
+    width, height = picture.size
+    if max(width, height) > _LONGEST or width * height > _MOST_PIXELS:
+        raise errors.InputError(
+            f'{who} is {width} x {height}; no side may exceed {_LONGEST:,}, all of it '
+            f'{_MOST_PIXELS:,} pixels'
+        )
+    frames = 1 if form_of(picture) == 'JPEG' else getattr(picture, 'n_frames', 1)
+    if frames > 1:
+        raise errors.InputError(f'{who} is animated: it holds {frames} pictures')
+    if form_of(picture) not in _FORMATS:
+        raise errors.InputError(f'{who} is {picture.format}; it must be JPEG, PNG, PGM, PPM or BMP')
+    if picture.mode == 'F':
+        raise errors.InputError(f'{who} holds floating-point numbers; it must hold whole ones')

@@ -1,0 +1,213 @@
+"""Picture files -> one shard, with the table beside it. Runs in processes of its own.
+
+TensorFlow writes the TFRecord; it is brought in where the first shard is written.
+"""
+
+import hashlib
+import io
+import json
+import multiprocessing
+import multiprocessing.connection
+import os
+import pathlib
+import threading
+import zlib
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from tfae.core import atomic_files, errors
+from tfae.data.formats import image_files, shards
+
+_SUM = 'sum'  # of a table, in it
+_FRAME = 12  # bytes before a record: its length and the sum of that
+
+
+class Plan(NamedTuple):
+    """What becomes one shard, and how."""
+
+    path: pathlib.Path  # of the shard
+    root: pathlib.Path  # of the pictures
+    names: list[str]
+    parts: list[int]
+    labels: list[int] | None
+    size: tuple[int, int] | None  # height and width of all pictures; None keeps those they have
+    quality: int  # of JPEG, in [1, 100]; 0 keeps the bytes that TensorFlow can decode
+    skip_corrupt: bool
+
+    def digest(self) -> str:
+        """Differs where the shard would."""
+        lengths = [(self.root / name).stat().st_size for name in self.names]
+        what = [self.names, lengths, self.parts, self.labels, self.size, self.quality]
+        return hashlib.sha256(json.dumps([*what, self.skip_corrupt]).encode()).hexdigest()
+
+
+class Written(NamedTuple):
+    """A shard that is there."""
+
+    shard: shards.Shard
+    skipped: list[str]  # what was wrong with each picture that is not in it
+    remarks: list[str]  # what one would not expect of others, which are
+    kept: bool  # it was there before
+
+
+def end_with_parent() -> None:
+    """Ends this process as soon as the one that asked for it is gone, killed for example."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def write(plan: Plan) -> Written:
+    """Writes a shard and its table, unless both are there and whole.
+
+    Raises: InputError that names a picture that cannot be read, unless those are skipped.
+    """
+    if there := _there(plan):
+        return there
+    table: dict[str, Any] = {name: [] for name in (*shards.COLUMNS, 'skipped', 'remarks')}
+    with atomic_files.replacing(plan.path) as temporary:
+        _write_records(plan, temporary, table)
+        _add_offsets(temporary, table)
+        sha256 = shards.sha256(temporary)
+    length = plan.path.stat().st_size
+    count = len(table['names'])
+    made = shards.Shard(plan.path.name, count, length, sha256, '')
+    content = _summed(table | {'plan': plan.digest(), 'shard': made._asdict()})
+    atomic_files.write_text(shards.table_of(plan.path), content)
+    table_sha256 = hashlib.sha256(content.encode()).hexdigest()
+    shard = made._replace(table_sha256=table_sha256)
+    return Written(shard, table['skipped'], table['remarks'], False)
+
+
+def _there(plan: Plan) -> Written | None:
+    """The shard, if it is there as this plan would write it."""
+    beside = shards.table_of(plan.path)
+    if not (plan.path.is_file() and beside.is_file()):
+        return None
+    try:
+        content = beside.read_text()
+        table = json.loads(content)
+        del table[_SUM]
+        if _summed(table) != content:  # a label may be another
+            return None
+        shard = shards.Shard(**table['shard'])
+        said = table['skipped'], table['remarks']
+        same = table['plan'] == plan.digest() and shards.sha256(plan.path) == shard.sha256
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if not same:
+        return None
+    return Written(shard._replace(table_sha256=shards.sha256(beside)), *said, True)
+
+
+def _summed(table: dict[str, Any]) -> str:
+    """A table as JSON that holds the sum of the rest of it."""
+    return json.dumps(table | {_SUM: hashlib.sha256(json.dumps(table).encode()).hexdigest()})
+
+
+def _write_records(plan: Plan, path: pathlib.Path, table: dict[str, Any]) -> None:
+    # Here, because it takes seconds, and a shard that is there needs none.
+    import tensorflow.compat.v1 as tf
+
+    try:
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            _add_records(tf, writer, plan, table)
+    except tf.errors.OpError as error:  # the disk is full
+        raise errors.InputError(f'{plan.path} cannot be written: {error.message}') from None
+
+
+def _add_records(tf: Any, writer: Any, plan: Plan, table: dict[str, Any]) -> None:
+    for i, name in enumerate(plan.names):
+        try:
+            content, found, remark = converted(plan, name)
+        except errors.InputError as error:
+            if not plan.skip_corrupt:
+                raise
+            table['skipped'].append(str(error))
+            continue
+        table['remarks'] += [remark] * bool(remark)
+        record = _record(tf, name, content, None if plan.labels is None else plan.labels[i])
+        writer.write(record)
+        row = {
+            'names': name,
+            'parts': plan.parts[i],
+            'labels': -1 if plan.labels is None else plan.labels[i],
+            'offsets': record.index(content),  # within the record, for now
+            'lengths': len(content),
+            'crc32': zlib.crc32(content),
+            'sizes': [found.height, found.width],
+            'grey': found.grey,
+            'jpeg': found.format == 'JPEG',
+        }
+        for key, value in row.items():
+            table[key].append(value)
+
+
+def _record(tf: Any, name: str, content: bytes, label: int | None) -> bytes:
+    """A tf.train.Example."""
+    features = {
+        'image/encoded': _bytes(tf, content),
+        'image/filename': _bytes(tf, name.encode('utf-8', 'surrogateescape')),
+    }
+    if label is not None:
+        whole = tf.train.Int64List(value=[label])
+        features['image/class/label'] = tf.train.Feature(int64_list=whole)
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    return example.SerializeToString(deterministic=True)
+
+
+def _add_offsets(path: pathlib.Path, table: dict[str, Any]) -> None:
+    """Offsets within the records become offsets within the file."""
+    place = 0
+    with path.open('rb') as file:
+        for i, inner in enumerate(table['offsets']):
+            file.seek(place)
+            length = int.from_bytes(file.read(8), 'little')
+            table['offsets'][i] = place + _FRAME + inner
+            place += _FRAME + length + 4  # the sum of the record
+
+
+def converted(plan: Plan, name: str) -> tuple[bytes, image_files.Header, str]:
+    """What is stored of a picture, every pixel of which was decoded once, what it is, a remark.
+
+    Raises: InputError that names the file.
+    """
+    path = plan.root / name
+    who = image_files.shown(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise errors.InputError(f'{who} cannot be read: {error.strerror or error}') from None
+    found = image_files.header(content, who)
+    remark = f'{who} {found.remark}' if found.remark else ''
+    picture = image_files.eight_bits(content, who)
+    if plan.size:
+        picture = _scaled(picture, plan.size)
+    if found.plain and not plan.size and not plan.quality:
+        return content, found, remark
+    kind = 'JPEG' if plan.quality or found.format == 'JPEG' else 'PNG'
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **({'quality': plan.quality or 95} if kind == 'JPEG' else {}))
+    stored = buffer.getvalue()
+    return stored, image_files.header(stored, who), remark
+
+
+def _scaled(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The largest centred part of the wanted shape, at the wanted size."""
+    height, width = size
+    part = min(picture.width / width, picture.height / height)
+    kept = np.array([width * part, height * part])
+    low = (np.array(picture.size) - kept) / 2
+    box = tuple(np.concatenate([low, low + kept]).tolist())
+    return picture.resize((width, height), Image.Resampling.LANCZOS, box)
+
+
+def _bytes(tf: Any, value: bytes) -> Any:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))

@@ -1,0 +1,259 @@
+"""Shards: picture files in few large ones, each picture found by its place.
+
+    index.json                      what there is: counts, classes, and each shard's length and sums
+    pictures-00000-of-00012.tfrecord  TFRecord of tf.train.Example with `image/encoded`,
+                                    `image/filename` and, where there are classes,
+                                    `image/class/label`
+    pictures-00000-of-00012.json    of each picture its name, part, class, offset, length and CRC-32
+
+Pictures are read one by one at their offsets, so the order of the examples is free; each is held to
+its CRC-32 when it is read. Any other program reads the shards as TFRecord files.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tfae.core import errors
+from tfae.data import lazy_images
+
+INDEX = 'index.json'
+VERSION = 1
+_CHUNK = 2**20
+# Of a shard's own file: one value a picture.
+COLUMNS = ('names', 'parts', 'labels', 'offsets', 'lengths', 'crc32', 'sizes', 'grey', 'jpeg')
+
+
+class Shard(NamedTuple):
+    """A line of the index."""
+
+    file: str
+    examples: int
+    bytes: int
+    sha256: str
+    table_sha256: str  # of the file beside it
+
+
+class Index(NamedTuple):
+    """What a folder of shards holds."""
+
+    folder: pathlib.Path
+    class_names: tuple[str, ...]
+    shards: tuple[Shard, ...]
+
+
+class ShardFiles:
+    """Pictures in shards. See `_pictures.Files`."""
+
+    def __init__(self, index: Index, tables: Sequence[dict[str, list]]):
+        """Opens the shards; `tables` are those beside them."""
+        self._index = index
+        self._open = [os.open(index.folder / shard.file, os.O_RDONLY) for shard in index.shards]
+        self._shard = np.repeat(np.arange(len(tables)), [len(t['names']) for t in tables])
+        self.names: Sequence[str] = [name for table in tables for name in table['names']]
+        self._offsets, self._lengths, self._sums = (
+            np.concatenate([np.array(table[name], np.int64) for table in tables])
+            for name in ('offsets', 'lengths', 'crc32')
+        )
+
+    def __del__(self) -> None:
+        for descriptor in getattr(self, '_open', ()):
+            os.close(descriptor)
+
+    def where(self, place: int) -> str:
+        """See `_pictures.Files`."""
+        path = self._index.folder / self._index.shards[self._shard[place]].file
+        return f'{path}: picture {self.names[place]!r}'
+
+    def read(self, place: int) -> bytes:
+        """See `_pictures.Files`."""
+        shard, length = self._shard[place], int(self._lengths[place])
+        content = os.pread(self._open[shard], length, int(self._offsets[place]))
+        if len(content) != length or zlib.crc32(content) != self._sums[place]:
+            raise errors.InputError(
+                f'{self.where(place)} is not as it was written; `tfae verify` says what is damaged'
+            )
+        return content
+
+    def identity(self, places: np.ndarray) -> bytes:
+        """See `_pictures.Files`: the sums of the pictures."""
+        columns = (self._sums[places], self._lengths[places])
+        return hashlib.blake2b(np.stack(columns).tobytes(), digest_size=16).digest()
+
+
+def table_of(path: pathlib.Path) -> pathlib.Path:
+    """The file beside a shard that says where its pictures lie."""
+    return path.with_suffix('.json')
+
+
+def read_index(folder: pathlib.Path) -> Index:
+    """The index of a folder of shards.
+
+    Raises: InputError that names the file if there is none, or it is not as `tfae convert` writes.
+    """
+    path = folder / INDEX
+    if not path.is_file():
+        raise errors.InputError(f'{path} is missing; `tfae convert` writes it last of all')
+    try:
+        content = json.loads(path.read_bytes())
+        if content['version'] != VERSION:
+            raise errors.InputError(f'{path} is of version {content["version"]!r}, not {VERSION}')
+        shards = tuple(Shard(**line) for line in content['shards'])
+        classes = tuple(content['classes'])
+    except errors.InputError:
+        raise
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise errors.InputError(f'{path} is no index of shards: {error!r}') from None
+    if not all(isinstance(name, str) for name in classes):
+        raise errors.InputError(f'{path}: its classes are no texts')
+    for shard in shards:
+        _check_shard(path, shard)
+    return Index(folder, classes, shards)
+
+
+def read_tables(index: Index) -> list[dict[str, list]]:
+    """What lies where in each shard, after a look at its length.
+
+    Raises: InputError that names a shard that is missing or cut short, or a damaged table.
+    """
+    tables = []
+    for shard in index.shards:
+        path = index.folder / shard.file
+        if problem := _length_problem(path, shard):
+            raise errors.InputError(problem)
+        content = _read(table_of(path))
+        if hashlib.sha256(content).hexdigest() != shard.table_sha256:
+            raise errors.InputError(f'{table_of(path)} is not as it was written')
+        tables.append(_table(table_of(path), content, shard, len(index.class_names)))
+    return tables
+
+
+def column(tables: Sequence[dict[str, list]], name: str, dtype: Any) -> np.ndarray:
+    """One value a picture, over all shards."""
+    return np.concatenate([np.array(table[name], dtype) for table in tables])
+
+
+def problem(index: Index, shard: Shard) -> str:
+    """What is wrong with a shard, in words that name it, after a look at every byte; else ''."""
+    path = index.folder / shard.file
+    if said := _length_problem(path, shard):
+        return said
+    table = table_of(path)
+    if not table.is_file() or sha256(table) != shard.table_sha256:
+        return f'{table} is not as it was written'
+    if sha256(path) == shard.sha256:
+        return ''
+    rows = _table(table, table.read_bytes(), shard, len(index.class_names))
+    with path.open('rb') as file:
+        for name, offset, length, crc32 in zip(
+            *(rows[key] for key in ('names', 'offsets', 'lengths', 'crc32')), strict=True
+        ):
+            file.seek(offset)
+            if zlib.crc32(file.read(length)) != crc32:
+                return f'{path}: picture {name!r}, {length:,} bytes at {offset:,}, has changed'
+    return f'{path} has changed between its pictures'
+
+
+def sha256(path: pathlib.Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open('rb') as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def open_pictures(
+    folder: pathlib.Path, flags: Any
+) -> tuple[lazy_images.Files, lazy_images.Form, dict]:
+    """The pictures of a folder of shards, how they are decoded, and `parts`, `labels`, `classes`.
+
+    Raises: InputError that names what is missing or damaged.
+    """
+    index = read_index(folder)
+    if not index.shards:
+        raise errors.InputError(f'{folder / INDEX} names no shard')
+    tables = read_tables(index)
+    if not any(table['names'] for table in tables):
+        raise errors.InputError(f'{folder / INDEX}: its shards hold no picture')
+    files = ShardFiles(index, tables)
+    form = lazy_images.form(
+        column(tables, 'sizes', np.int32),
+        bool(column(tables, 'grey', bool).all()),
+        bool(column(tables, 'jpeg', bool).all()),
+        flags,
+        files.where,
+    )
+    labels = column(tables, 'labels', np.int64) if index.class_names else None
+    parts = column(tables, 'parts', np.int64)
+    return files, form, {'parts': parts, 'labels': labels, 'classes': index.class_names}
+
+
+def _check_shard(path: pathlib.Path, shard: Shard) -> None:
+    """Refuses a line of the index that names no file of its folder, or no lengths and sums."""
+    name = shard.file
+    if not isinstance(name, str) or pathlib.PurePath(name).name != name or name[-9:] != '.tfrecord':
+        raise errors.InputError(
+            f'{path} names the shard {name!r}; it must be a .tfrecord in the same folder'
+        )
+    sums = (shard.sha256, shard.table_sha256)
+    if not _within((shard.examples, shard.bytes), 0, 2**62) or not _all(str, sums):
+        raise errors.InputError(f'{path}: shard {name!r} lacks lengths or sums')
+
+
+def _table(path: pathlib.Path, content: bytes, shard: Shard, classes: int) -> dict[str, list]:
+    """The table of a shard, a hostile one's too: its rows lie within the shard."""
+    try:
+        rows = json.loads(content)
+        columns = {name: rows[name] for name in COLUMNS}
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise errors.InputError(f'{path} is no table of pictures: {error!r}') from None
+    if not _all(list, columns.values()) or len({len(c) for c in columns.values()}) > 1:
+        raise errors.InputError(f'{path}: its columns are no lists of one length')
+    sizes = columns['sizes']
+    sound = {
+        'names': _all(str, columns['names']),
+        'parts': _within(columns['parts'], 0, 1),
+        'labels': _within(columns['labels'], -1, max(classes, 1) - 1),
+        'offsets': _within(columns['offsets'], 0, shard.bytes),
+        'lengths': _within(columns['lengths'], 0, shard.bytes),
+        'crc32': _within(columns['crc32'], 0, 2**32 - 1),
+        'sizes': _all(list, sizes) and all(len(s) == 2 and _within(s, 1, 2**16) for s in sizes),
+        'grey': _all(bool, columns['grey']),
+        'jpeg': _all(bool, columns['jpeg']),
+    }
+    wrong = [name for name in COLUMNS if not sound[name]]
+    if wrong:
+        raise errors.InputError(f'{path}: {", ".join(wrong)} are not as `tfae convert` writes them')
+    return columns
+
+
+def _all(kind: type, values: Iterable[Any]) -> bool:
+    return all(isinstance(value, kind) for value in values)
+
+
+def _within(values: Iterable[Any], low: int, high: int) -> bool:
+    """Whether these are whole numbers from `low` to `high`."""
+    return all(type(value) is int and low <= value <= high for value in values)
+
+
+def _length_problem(path: pathlib.Path, shard: Shard) -> str:
+    if not path.is_file():
+        return f'{path} is missing'
+    came = path.stat().st_size
+    if came == shard.bytes:
+        return ''
+    what = 'cut short' if came < shard.bytes else 'too long'
+    return f'{path} is {what}: {came:,} bytes of {shard.bytes:,}'
+
+
+def _read(path: pathlib.Path) -> bytes:
+    if not path.is_file():
+        raise errors.InputError(f'{path} is missing')
+    return path.read_bytes()

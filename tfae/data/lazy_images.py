@@ -1,0 +1,221 @@
+"""Pictures that lie in files and are decoded where they are asked for: what is larger than memory.
+
+N examples, H x W picture, C channels.
+"""
+
+import concurrent.futures
+import io
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from PIL import Image
+
+from tfae.core import errors
+from tfae.data.formats import image_files
+
+_MOST_BYTES = 2**32  # that one array may take
+_RATIOS = (8, 4, 2)  # at which libjpeg decodes
+
+
+class Form(NamedTuple):
+    """How the pictures of a set are decoded, each of them to the same shape."""
+
+    height: int
+    width: int
+    channels: int
+    crop: tuple[int, int] | None = None  # height and width of the centre that is kept
+    ratio: int = 1  # JPEG files are decoded at this part of their sides
+    all_jpeg: bool = False
+    scaled: bool = True  # False where each picture has its shape without that
+
+    def cropped(self, ratio: int) -> tuple[int, int] | None:
+        """What is kept of a picture that was decoded at 1 / `ratio`."""
+        return self.crop and (-(-self.crop[0] // ratio), -(-self.crop[1] // ratio))
+
+
+class Files(Protocol):
+    """Picture files in an order."""
+
+    names: Sequence[str]
+
+    def where(self, place: int) -> str:
+        """A file in words, for an error."""
+
+    def read(self, place: int) -> bytes:
+        """The content of a file, in a form that TensorFlow decodes.
+
+        Raises: InputError that names the file if it is not what it should be.
+        """
+
+    def identity(self, places: np.ndarray) -> bytes:
+        """Differs where the content of these files does."""
+
+
+class Pictures:
+    """An array `[N, H, W, C]` of picture files: uint8, or float32 in [0, 1].
+
+    A slice, a number or an array of numbers decodes what it names; `take` decodes nothing.
+    """
+
+    def __init__(self, files: Files, places: np.ndarray, form: Form, dtype: Any = np.uint8):
+        self.files = files
+        self.places = np.asarray(places, np.int64)  # [N], in the files
+        self.form = form
+        self.dtype = np.dtype(dtype)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """`(N, H, W, C)`."""
+        return len(self), self.form.height, self.form.width, self.form.channels
+
+    @property
+    def ndim(self) -> int:
+        """4."""
+        return len(self.shape)
+
+    @property
+    def names(self) -> list[str]:
+        """The N names of the files, each relative to the folder of the set."""
+        return [self.files.names[place] for place in self.places]
+
+    def take(self, places: Any, axis: int = 0) -> 'Pictures':
+        """Those at `places`; nothing is decoded."""
+        assert axis == 0
+        return Pictures(self.files, self.places[places], self.form, self.dtype)
+
+    def as_floats(self) -> 'Pictures':
+        """The same as float32 in [0, 1]; nothing is decoded."""
+        return Pictures(self.files, self.places, self.form, np.float32)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        if isinstance(key, tuple):
+            rows, *rest = key
+            return self[rows][(slice(None),) + tuple(rest)]
+        chosen = self.places[key]
+        made = self._decoded(np.atleast_1d(chosen))
+        return made if np.ndim(chosen) else made[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        made = self[:]
+        return made if dtype is None else made.astype(dtype, copy=False)
+
+    def reshape(self, *shape: Any) -> np.ndarray:
+        """As of an array: all pictures are decoded."""
+        return self[:].reshape(*shape)
+
+    def astype(self, dtype: Any, copy: bool = True) -> np.ndarray:
+        """As of an array: all pictures are decoded."""
+        return self[:].astype(dtype, copy=copy)
+
+    def identity(self) -> bytes:
+        """Differs where the pictures, their order or how they are decoded do."""
+        form = json.dumps([self.form, self.dtype.name]).encode()
+        return form + self.files.identity(self.places)
+
+    def _decoded(self, places: np.ndarray) -> np.ndarray:
+        shape = (len(places), *self.shape[1:])
+        wanted = int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize
+        if wanted > _MOST_BYTES:
+            raise errors.InputError(
+                f'{len(places):,} pictures of {"x".join(map(str, shape[1:]))} would take '
+                f'{wanted / 2**30:.1f} GiB at once; at most {_MOST_BYTES / 2**30:.0f} are decoded'
+            )
+        made = np.empty(shape, self.dtype)
+        scale = np.float32(1 / 255)
+
+        def decode(i: int) -> None:
+            place = int(places[i])
+            pixels = decoded(self.files.read(place), self.form, self.files.where(place))
+            made[i] = pixels if self.dtype == np.uint8 else pixels * scale
+
+        with concurrent.futures.ThreadPoolExecutor() as pool:  # pillow lets go of the lock
+            list(pool.map(decode, range(len(places))))
+        return made
+
+
+def decoded(content: bytes, form: Form, who: str) -> np.ndarray:
+    """`[H, W, C]` uint8 of a file's content, to within rounding what `streaming.decoded` makes.
+
+    Raises: InputError that names `who`.
+    """
+    mode = {1: 'L', 3: 'RGB'}[form.channels]
+    try:
+        with Image.open(io.BytesIO(content), formats=('JPEG', 'PNG')) as picture:
+            ratio = form.ratio if image_files.form_of(picture) == 'JPEG' else 1
+            if ratio > 1:
+                picture.draft(mode, (picture.width // ratio, picture.height // ratio))
+            made = picture.convert(mode)
+    except Exception as error:  # damaged bytes draw nearly anything from pillow
+        raise errors.InputError(f'{who} cannot be decoded: {error}') from None
+    if form.crop:
+        height, width = form.cropped(ratio) or (0, 0)
+        left, top = (made.width - width) // 2, (made.height - height) // 2
+        made = made.crop((left, top, left + width, top + height))
+    if made.size != (form.width, form.height):
+        made = made.resize((form.width, form.height), Image.Resampling.BILINEAR)
+    return np.asarray(made).reshape(form.height, form.width, form.channels)
+
+
+def form(
+    sizes: np.ndarray,
+    grey: bool,
+    all_jpeg: bool,
+    flags: Any,
+    name: Callable[[int], str],
+) -> Form:
+    """How pictures of these sizes are decoded as the flags `crop`, `size` and `colour` ask.
+
+    Args:
+      sizes: `[N, 2]`, height and width of each.
+      grey: whether every picture is.
+      all_jpeg: whether every picture is a JPEG.
+      flags: has these three fields.
+      name: of the picture at a place.
+    Raises: InputError that names a picture that is too small for the cut, or two whose shapes
+      differ where no size is asked for.
+    """
+    crop, size = sides('--crop', flags.crop), sides('--size', flags.size)
+    least = sizes.min(0)
+    if crop and (least < crop).any():
+        i = int(np.argmax((sizes < crop).any(1)))
+        raise errors.InputError(
+            f'{name(i)} is {_by(sizes[i])} (height x width), smaller than --crop={_by(crop)}'
+        )
+    kept = np.array(crop) if crop else least
+    if not size and not crop and (sizes != least).any():
+        i, j = 0, int(np.argmax((sizes != sizes[0]).any(1)))
+        raise errors.InputError(
+            f'{name(i)} is {_by(sizes[i])} (height x width), {name(j)} is {_by(sizes[j])}; with '
+            f'--size all of them become alike'
+        )
+    height, width = size or (int(kept[0]), int(kept[1]))
+    fits = [r for r in _RATIOS if kept[0] >= r * height and kept[1] >= r * width]
+    channels = {'grey': 1, 'rgb': 3, 'as_is': 1 if grey else 3}[flags.colour]
+    ratio = fits[0] if fits else 1
+    alike = bool(crop) or not (sizes != least).any()
+    left = tuple(-(-int(side) // ratio) for side in kept)
+    scaled = not alike or left != (height, width) or (ratio > 1 and not all_jpeg)
+    return Form(height, width, channels, crop, ratio, all_jpeg, scaled)
+
+
+def sides(who: str, text: str) -> tuple[int, int] | None:
+    """Height and width that a flag names, None where it is empty.
+
+    Raises: UsageError that names `who`.
+    """
+    if not text:
+        return None
+    if not re.fullmatch(r'[1-9]\d{0,4}(x[1-9]\d{0,4})?', text, re.ASCII):
+        raise errors.UsageError(f'{who} is {text!r}; it must be height x width, such as 64x64')
+    height, _, width = text.partition('x')
+    return int(height), int(width or height)
+
+
+def _by(size: Sequence[int]) -> str:
+    return f'{size[0]}x{size[1]}'

@@ -1,0 +1,120 @@
+"""The data sets: their names, and what is loaded from one.
+
+A set's module has two members:
+
+    FIELDS: tuple[str, ...]   # fields of `Config` that this set reads, beyond the common ones
+    load(config: Config) -> tuple[Split, Split, tuple[str, ...]]   # train, test, class names
+"""
+
+import dataclasses
+from types import ModuleType
+
+import numpy as np
+
+from tfae.core import errors
+from tfae.data.dataset import Config, DataSet
+from tfae.data.sets import (
+    celeba,
+    cifar10,
+    digits,
+    fairface,
+    fashion_mnist,
+    images,
+    mnist,
+    npz,
+    records,
+    synthetic,
+)
+from tfae.data.splits import Split, class_number, cut, few, select
+
+SETS: dict[str, ModuleType] = {
+    'celeba': celeba,
+    'cifar10': cifar10,
+    'digits': digits,
+    'fairface': fairface,
+    'fashion_mnist': fashion_mnist,
+    'images': images,
+    'mnist': mnist,
+    'npz': npz,
+    'records': records,
+    'synthetic': synthetic,
+}
+
+_COMMON_FIELDS = (
+    'dataset',
+    'only_classes',
+    'without_classes',
+    'validation_fraction',
+    'labelled_examples',
+    'labelled_seed',
+)
+_VALIDATION_SEED = 1
+
+
+def names() -> list[str]:
+    """Names of the data sets, sorted."""
+    return sorted(SETS)
+
+
+def module(name: str) -> ModuleType:
+    """The module of data set `name`.
+
+    Raises: UsageError with the nearest names if there is none.
+    """
+    return SETS[errors.one_of('--dataset', name, SETS)]
+
+
+def load(config: Config) -> DataSet:
+    """The data set that `config` names, with its validation part cut from its training part.
+
+    Raises:
+      UsageError: an unknown set or class, a field that this set does not read, classes or a
+        fraction that leave no training example, or more labelled examples than there are.
+      InputError: files that are missing or are not what they should be.
+    """
+    errors.in_range('--validation_fraction', config.validation_fraction, 0, 1)
+    source = module(config.dataset)
+    _refuse_unread_fields(config, source.FIELDS)
+    train, test, class_names = source.load(config)
+    train = of_classes(train, config, tuple(class_names))
+    wanted = round(config.validation_fraction * len(train.images))
+    if wanted >= len(train.images):
+        raise errors.UsageError(
+            f'--validation_fraction is {config.validation_fraction}, which leaves none of the '
+            f'{len(train.images)} training examples of {config.dataset}; it must be smaller'
+        )
+    train, validation = cut(train, wanted, _VALIDATION_SEED)
+    if config.labelled_examples:
+        train = few(train, config.labelled_examples, config.labelled_seed, config.dataset)
+    return DataSet(config.dataset, train, validation, test, tuple(class_names))
+
+
+def of_classes(split: Split, config: Config, class_names: tuple[str, ...]) -> Split:
+    """The examples of the classes that `config` keeps, in their order.
+
+    Raises: UsageError if there are no labels, no such class, or no example of those kept.
+    """
+    for field in ('only_classes', 'without_classes'):
+        words = getattr(config, field)
+        if not words:
+            continue
+        if split.labels is None:
+            raise errors.UsageError(f'--{field}: data set {config.dataset} has no labels')
+        classes = max(len(class_names), int(split.labels.max(initial=-1)) + 1)
+        numbers = [class_number(f'--{field}', word, class_names, classes) for word in words]
+        split = select(split, np.isin(split.labels, numbers) == (field == 'only_classes'))
+        if not len(split.images):
+            raise errors.UsageError(
+                f'--{field}={",".join(words)} leaves no training example of {config.dataset}'
+            )
+    return split
+
+
+def _refuse_unread_fields(config: Config, read: tuple[str, ...]) -> None:
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if field.name not in (*_COMMON_FIELDS, *read) and value != field.default:
+            raise errors.UsageError(
+                f'--{field.name} is {value!r}, but data set {config.dataset} does not read it; '
+                f'leave it at {field.default!r}'
+            )

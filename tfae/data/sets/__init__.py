@@ -1,0 +1,1 @@
+"""One file a data set. See `tfae.data.dataset` for the contract."""

@@ -1,0 +1,23 @@
+"""Handwritten digits, 8x8 grey, 1797 of them: part of scikit-learn, needs no download.
+
+Alpaydin and Kaynak, 1998, https://archive.ics.uci.edu/dataset/80. The set is published as one;
+a fixed fifth of it (360 examples, drawn once without regard to the order) is the test part.
+"""
+
+import numpy as np
+
+from tfae.data import dataset, splits
+
+FIELDS = ()
+
+
+def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:
+    """Train part [1437, 8, 8, 1], test part [360, 8, 8, 1], both float32; class names 0 to 9."""
+    del config
+    import sklearn.datasets  # here, because it takes a second that other sets need not wait
+
+    bunch = sklearn.datasets.load_digits()
+    counts = bunch.images.astype(np.float32)[..., None]  # 0 to 16: pixels set in a 4x4 block
+    whole = splits.Split(counts / np.float32(16), bunch.target.astype(np.int64))
+    train, test = splits.with_test(whole, 'digits')
+    return train, test, tuple(map(str, range(10)))

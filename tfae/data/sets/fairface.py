@@ -1,0 +1,23 @@
+"""FairFace: faces of 224x224 with age, gender and race of each. Karkkainen and Joo, WACV 2021.
+
+https://github.com/joojs/fairface (CC BY 4.0), as its archive unpacks:
+
+    val/1.jpg ...      or train/ and val/; a hash of each name cuts them in any case
+    labels.csv         `file,age,gender,race`, for `--attributes` of the verbs that read it
+
+The pictures have no classes.
+"""
+
+from tfae.data import dataset, splits
+from tfae.data.formats import image_folder
+
+FIELDS = ('data_dir', 'test_fraction', 'crop', 'size', 'colour')
+
+
+def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:
+    """Train and test parts as `lazy_images.Pictures`.
+
+    Raises: InputError that names the folder or file that is not what it should be.
+    """
+    listing = image_folder.listed(dataset.folder(config.data_dir, 'fairface'), config.test_fraction)
+    return *image_folder.splits(listing._replace(labels=None, class_names=()), config), ()

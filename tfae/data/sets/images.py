@@ -1,0 +1,24 @@
+"""Any folder of pictures: JPEG, PNG, PGM, PPM or BMP, decoded where they are asked for.
+
+folder/*.jpg                      no classes; cut by a hash of each name
+folder/<class>/*.jpg              the folders are the classes; cut by a hash of each name
+folder/train/..., folder/test/... cut as the folders say, each of them as above
+"""
+
+from tfae.core import errors
+from tfae.data import dataset, splits
+from tfae.data.formats import image_folder
+
+FIELDS = ('data_dir', 'test_fraction', 'crop', 'size', 'colour')
+
+
+def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:
+    """Train and test parts as `lazy_images.Pictures`.
+
+    Raises: UsageError if `data_dir` is empty; InputError that names the folder or file that is not
+      what it should be.
+    """
+    if not config.data_dir:
+        raise errors.UsageError('--dataset is images; --data_dir must name the folder of pictures')
+    listing = image_folder.listed(dataset.folder(config.data_dir, 'images'), config.test_fraction)
+    return *image_folder.splits(listing, config), listing.class_names

@@ -1,0 +1,25 @@
+"""A folder of shards as `tfae convert` writes them: TFRecord files and an index.
+
+The pictures stay in the shards and are decoded where they are asked for. Which of them are the test
+part was decided when they were converted.
+"""
+
+from tfae.core import errors
+from tfae.data import dataset, splits
+from tfae.data.formats import image_folder, shards
+
+FIELDS = ('data_dir', 'crop', 'size', 'colour')
+
+
+def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:
+    """Train and test parts as `lazy_images.Pictures`.
+
+    Raises: UsageError if `data_dir` is empty; InputError that names the file that is missing, cut
+      short or not as it was written.
+    """
+    if not config.data_dir:
+        raise errors.UsageError('--dataset is records; --data_dir must name the folder of shards')
+    folder = dataset.folder(config.data_dir, 'records')
+    files, form, found = shards.open_pictures(folder, config)
+    parts = image_folder.parted(files, form, found['parts'], found['labels'], str(folder))
+    return *parts, found['classes']

@@ -1,0 +1,78 @@
+"""A part of a data set, and what is cut from it."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tfae.core import errors
+
+_TEST_SEED = 2
+
+
+class Split(NamedTuple):
+    """Pictures and their classes."""
+
+    # [N, H, W, C], an array or `Pictures`; uint8 counts 1/255, float32 lies in [0, 1]
+    images: Any
+    labels: np.ndarray | None  # [N] int64
+
+
+def cut(split: Split, count: int, seed: int) -> tuple[Split, Split]:
+    """All but `count` examples of `split`, and those `count`; both keep their order.
+
+    Which examples go is a function of `(seed, N)` alone, and a smaller count takes a subset.
+    """
+    # RandomState, whose streams are frozen for good: a Generator's may change between versions.
+    order = np.random.RandomState(seed).permutation(len(split.images))
+    taken = np.zeros(len(order), bool)
+    taken[order[:count]] = True
+    return select(split, ~taken), select(split, taken)
+
+
+def few(split: Split, count: int, seed: int, who: str) -> Split:
+    """`count` examples of `split`, in its order, equally many of each class as far as they go.
+
+    Which are taken is a function of `seed`, the labels and `count`; a smaller count takes a subset.
+
+    Raises: UsageError that names `who` if there are no labels or fewer examples.
+    """
+    if split.labels is None:
+        raise errors.UsageError(f'--labelled_examples is {count}; data set {who} has no labels')
+    if count > len(split.labels):
+        raise errors.UsageError(
+            f'--labelled_examples is {count}; {who} has {len(split.labels)} for training'
+        )
+    order = np.random.RandomState(seed).permutation(len(split.labels))
+    labels = split.labels[order]
+    rank = np.zeros(len(order), np.int64)  # of an example among those of its class, in that order
+    for label in np.unique(labels):
+        rank[labels == label] = np.arange(np.sum(labels == label))
+    taken = np.zeros(len(order), bool)
+    taken[order[np.argsort(rank, kind='stable')[:count]]] = True
+    return select(split, taken)
+
+
+def class_number(who: str, word: str, class_names: tuple[str, ...], classes: int) -> int:
+    """The number of the class that `word` names, or is.
+
+    Raises: UsageError that names `who`, which asked for it, if there is no such class.
+    """
+    errors.one_of(who, word, [*class_names, *map(str, range(classes))])
+    return class_names.index(word) if word in class_names else int(word)
+
+
+def with_test(split: Split, who: str) -> tuple[Split, Split]:
+    """Train and test parts of a set published as one: a fixed fifth, rounded up, is the test.
+
+    Raises: InputError that names `who` if there are fewer than two examples.
+    """
+    count = len(split.images)
+    if count < 2:
+        raise errors.InputError(f'{who}: holds {count} example; a train and a test part take two')
+    return cut(split, -(-count // 5), _TEST_SEED)
+
+
+def select(split: Split, mask: np.ndarray) -> Split:
+    """The examples of `split` where `mask` `[N]` is true."""
+    images = split.images.take(np.flatnonzero(mask), axis=0)
+    return Split(images, None if split.labels is None else split.labels[mask])

@@ -1,0 +1,245 @@
+"""Who trains a run together, and what becomes of them when one is lost. No graph, no session.
+
+Every process is a worker: it holds the whole model and works on its share of every batch. Worker 0
+is the chief, which alone writes the run's folder. Workers are found as TensorFlow finds them, by
+the variable TF_CONFIG of the environment (Kubeflow's training operator sets it) or by flags.
+"""
+
+import contextlib
+import dataclasses
+import json
+import math
+import os
+import pathlib
+import re
+import socket
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn
+
+from tfae.core import errors
+from tfae.core.config import Part, option
+
+_SINCE = 'TFAE_CLUSTER_SINCE'  # the moment from which a process that starts itself anew waits
+_PAUSE = 1.0  # seconds before that: others may have yet to find out
+_SAY_AFTER = 5.0  # seconds of waiting
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(Part):
+    """Who trains together; changes no result but by rounding, and may change from turn to turn."""
+
+    cluster: str = option(
+        '',
+        'All workers, worker=host:port,host:port,... or JSON, {"worker": ["host:port", ...]}; '
+        'empty takes the variable TF_CONFIG, or trains alone.',
+    )
+    job_name: str = option('worker', 'Job of this process in --cluster, worker or chief.')
+    task_index: int = option(-1, 'Number of this process in its job, from 0. Needed by --cluster.')
+    cluster_timeout_secs: float = option(
+        300.0, 'Seconds that workers wait for each other to come; half of it in a step.'
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.cluster:
+            self.refuse_unread('--cluster', 'job_name', 'task_index')
+        errors.in_range('--cluster_timeout_secs', self.cluster_timeout_secs, 1, math.inf)
+
+    def members(self) -> 'Members | None':
+        """The workers; None where this process trains alone.
+
+        Raises: UsageError if flags or TF_CONFIG do not say who they are.
+        """
+        if self.cluster:
+            jobs = _jobs(self.cluster)
+            found = _members('--cluster', jobs, self.job_name, self.task_index, self)
+        elif os.environ.get('TF_CONFIG'):
+            found = _from_environment(os.environ['TF_CONFIG'], self)
+        else:
+            return None
+        return found if len(found.addresses) > 1 else None
+
+
+class Lost(Exception):
+    """Another worker is gone: those who are left start anew and wait for it."""
+
+    def __init__(self, text: str, interrupt: int):
+        super().__init__(text)
+        self.interrupt = interrupt  # number of the signal that came meanwhile
+
+
+@dataclasses.dataclass(frozen=True)
+class Members:
+    """The workers of a run."""
+
+    addresses: tuple[str, ...]  # host:port of each, the chief's first
+    index: int  # of this process
+    timeout: float  # seconds
+
+    def __str__(self) -> str:
+        return f'worker {self.index} of {len(self.addresses)}'
+
+    def refuse_taken_port(self) -> None:
+        """Raises InputError if another program listens where this worker has to.
+
+        TensorFlow would not say so: two servers can listen at one port and take turns.
+        """
+        host, port = _split(self.addresses[self.index])
+        with socket.socket() as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                tried.bind(('', port))
+            except OSError as error:
+                raise errors.InputError(
+                    f'{self} cannot listen at {host}:{port}: {error.strerror}'
+                ) from None
+
+    def wait(self) -> None:
+        """Waits until every worker listens.
+
+        Raises: InputError that names those who did not come in time.
+        """
+        _begin_waiting()
+        started, said = time.monotonic(), False
+        missing = set(range(len(self.addresses)))
+        while True:
+            missing = {i for i in missing if not _listens(self.addresses[i])}
+            late = time.monotonic() - float(os.environ[_SINCE]) > self.timeout
+            if not missing and not late:
+                return
+            who = ', '.join(f'worker {i} ({self.addresses[i]})' for i in sorted(missing))
+            if late:
+                raise errors.InputError(
+                    f'{self} waited --cluster_timeout_secs={self.timeout:g} in vain for '
+                    f'{who or "the others to train with it"}'
+                )
+            if not said and time.monotonic() - started > _SAY_AFTER:
+                print(f'{self} waits for {who}', flush=True)
+                said = True
+            time.sleep(0.2)
+
+
+def together() -> None:
+    """Every worker has come: who waits from here on waits anew."""
+    os.environ.pop(_SINCE, None)
+
+
+def end(code: int) -> NoReturn:
+    """Ends this process at once: a session that has lost a worker may not let itself be closed."""
+    sys.stdout.flush()
+    os._exit(code)
+
+
+def restart(words: Sequence[str]) -> NoReturn:
+    """Becomes a new program `tfae` with these words, in the same process.
+
+    A TensorFlow server cannot be ended otherwise, and it remembers those who are gone.
+    """
+    _begin_waiting()
+    time.sleep(_PAUSE)
+    for file in pathlib.Path('/proc/self/fd').iterdir():
+        # The sockets of the server would stay open, and take the calls meant for the next one.
+        if int(file.name) > 2:
+            with contextlib.suppress(OSError):  # the listing's own
+                os.set_inheritable(int(file.name), False)
+    package = str(pathlib.Path(__file__).resolve().parents[1])
+    path = [package, *filter(None, os.environ.get('PYTHONPATH', '').split(os.pathsep))]
+    os.environ['PYTHONPATH'] = os.pathsep.join(dict.fromkeys(path))
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, '-m', 'tfae', *words])
+
+
+def _begin_waiting() -> None:
+    """What is waited for from here on counts towards the limit, after a new start too."""
+    os.environ.setdefault(_SINCE, str(time.monotonic()))
+
+
+def _listens(address: str) -> bool:
+    try:
+        with socket.create_connection(_split(address), 1.0):
+            return True
+    except OSError:
+        return False
+
+
+def _split(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(':')
+    return host.strip('[]'), int(port)
+
+
+def _from_environment(text: str, config: Config) -> Members:
+    who = 'TF_CONFIG'
+    content = _json(who, text)
+    if not isinstance(content, dict):
+        raise errors.UsageError(f'{who} is {text!r}; it must be a JSON object')
+    task = content.get('task', {})
+    if not isinstance(task, dict) or not isinstance(content.get('cluster'), dict):
+        raise errors.UsageError(f'{who} is {text!r}; it must hold the objects cluster and task')
+    index = task.get('index')
+    if isinstance(index, str) and index.isdecimal():  # some write it so
+        index = int(index)
+    return _members(who, content['cluster'], task.get('type'), index, config)
+
+
+def _jobs(text: str) -> Any:
+    if text.lstrip().startswith('{'):
+        return _json('--cluster', text)
+    job, equals, addresses = text.partition('=')
+    if not equals:
+        raise errors.UsageError(
+            f'--cluster is {text!r}; it must be worker=host:port,host:port or a JSON object'
+        )
+    return {job: addresses.split(',')}
+
+
+def _json(who: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise errors.UsageError(f'{who} is {text!r}, which is no JSON: {error}') from None
+
+
+def _members(who: str, jobs: dict, job: Any, index: Any, config: Config) -> Members:
+    """The workers of these jobs, job -> addresses; a chief comes before the workers."""
+    unused = sorted(set(jobs) - {'chief', 'worker'})
+    if unused:
+        raise errors.UsageError(
+            f'{who} names {", ".join(unused)}; tfae trains without parameter servers and '
+            f'evaluators, its jobs are worker and, for the first of them, chief'
+        )
+    for name, addresses in jobs.items():
+        wrong = list(_wrong(addresses))
+        if wrong:
+            raise errors.UsageError(f'{who} has {wrong[0]} in job {name}; wanted is host:port')
+    chiefs, workers = (list(jobs.get(name, [])) for name in ('chief', 'worker'))
+    every = [*chiefs, *workers]
+    twice = sorted({address for address in every if every.count(address) > 1})
+    if twice:
+        raise errors.UsageError(f'{who} names {", ".join(twice)} more than once')
+    if len(chiefs) > 1:
+        raise errors.UsageError(f'{who} names {len(chiefs)} chiefs; there can be one')
+    if job not in jobs:
+        raise errors.UsageError(
+            f'{who}: this process is of job {job!r}; there is {", ".join(jobs) or "no job"}'
+        )
+    count = len(jobs[job])
+    if not isinstance(index, int) or not 0 <= index < count:
+        given = '--task_index' if who == '--cluster' else f'{who}: task index'
+        raise errors.UsageError(
+            f'{given} is {index}; job {job} has {count} tasks, it must lie in [0, {count - 1}]'
+        )
+    before = len(chiefs) if job == 'worker' else 0
+    return Members(tuple(every), before + index, config.cluster_timeout_secs)
+
+
+def _wrong(addresses: Any) -> Iterator[str]:
+    """What is no list of host:port, or which of its items are none."""
+    if not isinstance(addresses, list):
+        yield repr(addresses)
+        return
+    for address in addresses:
+        found = re.fullmatch(r'([\w.-]+|\[[\da-fA-F:]+\]):(\d{1,5})', str(address))
+        if not found or not 0 < int(found[2]) < 2**16:
+            yield repr(address)

@@ -1,0 +1,1 @@
+"""Runs and networks as files for other programs."""

@@ -1,0 +1,285 @@
+"""A run, or a published network, as signatures that other programs call.
+
+    encode        images -> code, and log_variance where the code has a distribution
+    decode        code -> images
+    reconstruct   images -> reconstruction
+    classify      images -> probabilities, class_logits
+    score         images -> score
+    sample        count, seed -> code, images
+
+Which there are, the model decides. Formats are written without the compiled op: a SavedModel, one
+frozen GraphDef, or a file of ONNX for each signature.
+"""
+
+import importlib
+import importlib.metadata
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from tfae.analysis import anomaly
+from tfae.core import errors, names
+from tfae.export import anomaly_score
+from tfae.export import graph_def as export
+from tfae.pretrained.classifier import Reference
+from tfae.runs.saved_run import Run
+
+VERSION = 1  # of signatures.json
+FROZEN = 'frozen_graph.pb'
+
+_OPSET = 17  # of ONNX
+_MOST = 2**31 - 2**20  # bytes of a protocol buffer, with room for the nodes
+_ORDER = ('encode', 'decode', 'reconstruct', 'classify', 'score', 'sample')
+
+# Signature -> the outputs of a family that it gives, the first of which it must have; its meaning.
+_OF_PICTURES = {
+    'encode': ((names.CODE, names.LOG_VARIANCE), 'the code of each picture'),
+    'reconstruct': ((names.RECONSTRUCTION,), 'what the decoder makes of the code of each picture'),
+    'classify': (
+        (names.PROBABILITIES, names.CLASS_LOGITS),
+        'how probable each class is; probabilities = softmax(class_logits)',
+    ),
+    'score': (
+        (names.SCORE,),
+        'what the discriminator gives: the larger, the more it takes a picture for real',
+    ),
+}
+
+
+class Signature(NamedTuple):
+    """One function of pictures, codes or numbers."""
+
+    meaning: str
+    inputs: Mapping[str, tf.Tensor]
+    outputs: Mapping[str, tf.Tensor]
+    more: Mapping[str, Any] = {}  # what else signatures.json says of it
+
+
+class Served(NamedTuple):
+    """What is exported; the session holds the values of the graph's variables."""
+
+    graph: tf.Graph
+    session: Any
+    signatures: dict[str, Signature]
+    about: dict[str, Any]  # of the model, for signatures.json
+
+
+def of_run(run: Run, detector: anomaly.Detector | None = None) -> Served:
+    """The signatures of a run; adds tensors to its graph where a signature needs more.
+
+    Args:
+      run: open.
+      detector: what `tfae anomaly` fitted to this checkpoint; gives autoencoders a `score`.
+    """
+    inference, experiment = run.built.inference, run.experiment
+    images, outputs = {names.IMAGES: inference.images}, inference.outputs._asdict()
+    found = {
+        name: Signature(meaning, images, {k: outputs[k] for k in wanted if k in outputs})
+        for name, (wanted, meaning) in _OF_PICTURES.items()
+        if wanted[0] in outputs
+    }
+    if names.LOG_VARIANCE in outputs and 'encode' in found:
+        meaning = 'the mean of the distribution of the code of each picture, and its log-variance'
+        found['encode'] = found['encode']._replace(meaning=meaning)
+    if inference.code is not None:
+        code, made = {names.CODE: inference.code}, {names.IMAGES: inference.decoded}
+        found['decode'] = Signature('the picture of each code', code, made)
+    with run.graph.as_default(), tf.name_scope(f'{names.INFERENCE}/'):
+        if inference.samples is not None:
+            found['sample'] = _sample(run)
+        if detector is not None:
+            found['score'] = _strangeness(run, detector)
+    signature = experiment.signature
+    about = {
+        'model': experiment.model,
+        'dataset': experiment.data.dataset,
+        'step': run.step,
+        'classes': signature.classes,
+        'class_names': list(signature.class_names),
+        'pixels': _pixels(signature.image_shape, 'scale to height x width, divide bytes by 255'),
+    }
+    return Served(run.graph, run.session, _in_order(found), about)
+
+
+def of_network(network: Reference, class_names: Sequence[str]) -> Served:
+    """The signature of a published network, `classify`."""
+    outputs = {
+        names.PROBABILITIES: network.outputs.probabilities,
+        names.CLASS_LOGITS: network.outputs.class_logits,
+    }
+    signature = Signature(_OF_PICTURES['classify'][1], {names.IMAGES: network.images}, outputs)
+    about = {
+        'model': network.name,
+        'classes': network.outputs.class_logits.shape.as_list()[1],
+        'class_names': list(class_names),
+        'pixels': _pixels(
+            network.image_shape,
+            'scale the shorter side to 256, cut out the middle, divide bytes by 255; the graph '
+            'itself does the rest',
+        ),
+    }
+    return Served(network.graph, network.session, {'classify': signature}, about)
+
+
+def graph_def(served: Served) -> tf.GraphDef:
+    """All that the signatures need, in stock operations."""
+    tensors = [t for s in served.signatures.values() for t in _tensors(s)]
+    return export.portable(export.extracted(served.graph, tensors))
+
+
+def variable_graph(served: Served) -> tuple[tf.Graph, dict[str, np.ndarray]]:
+    """What the signatures need on variables of its own, and the values of those by name."""
+    definition = graph_def(served)
+    values = _values(served, definition)
+    return export.with_variables(definition, values), values
+
+
+def _values(served: Served, definition: tf.GraphDef) -> dict[str, np.ndarray]:
+    """The value of each variable that `definition` reads, by name."""
+    held = {v.op.name: v for v in served.graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)}
+    return served.session.run({name: held[name] for name in export.variables(definition)})
+
+
+def write_saved_model(folder: pathlib.Path, session: Any, served: Served) -> None:
+    """Writes a SavedModel of a session whose graph has the tensors of `served`, by name."""
+    builder = tf.saved_model.Builder(str(folder))
+
+    def info(tensors: Mapping[str, tf.Tensor]) -> dict[str, Any]:
+        return {key: session.graph.get_tensor_by_name(t.name) for key, t in tensors.items()}
+
+    signatures = {
+        name: tf.saved_model.predict_signature_def(info(s.inputs), info(s.outputs))
+        for name, s in served.signatures.items()
+    }
+    builder.add_meta_graph_and_variables(
+        session, [tf.saved_model.tag_constants.SERVING], signatures
+    )
+    builder.save()
+
+
+def frozen(served: Served) -> tf.GraphDef:
+    """All that the signatures need, with constants in place of variables.
+
+    Raises: InputError if it is larger than a protocol buffer may be.
+    """
+    definition = graph_def(served)
+    found = _values(served, definition)
+    if (size := sum(value.nbytes for value in found.values())) > _MOST:
+        raise errors.InputError(
+            f'the weights take {size:,} bytes, one file may hold {_MOST:,}; --format=saved_model '
+            f'writes as many as there are'
+        )
+    return export.frozen(definition, found)
+
+
+def onnx(served: Served) -> dict[str, bytes]:
+    """Signature -> a model of ONNX, whose inputs and outputs have their keys as names.
+
+    Raises: InputError if there is no converter, or it knows no such operation in ONNX.
+    """
+    try:
+        converter = importlib.import_module('tf2onnx')
+        checker = importlib.import_module('onnx.checker')
+    except ImportError as error:
+        raise errors.InputError(
+            f"--format=onnx takes tf2onnx and onnx: {error}; pip install 'tfae[onnx]' gets both"
+        ) from None
+    made = {}
+    for name, signature in served.signatures.items():
+        one = served._replace(signatures={name: signature})
+        tensors = {**signature.inputs, **signature.outputs}
+        model, _ = converter.convert.from_graph_def(
+            frozen(one),
+            name=name,
+            input_names=[t.name for t in signature.inputs.values()],
+            output_names=[t.name for t in signature.outputs.values()],
+            opset=_OPSET,
+            tensors_to_rename={t.name: key for key, t in tensors.items()},
+        )
+        try:
+            checker.check_model(model)
+        except checker.ValidationError as error:
+            reason = str(error).splitlines()[0]
+            raise errors.InputError(f'ONNX cannot say the signature {name}: {reason}') from None
+        made[name] = model.SerializeToString()
+    return made
+
+
+def without_draws(served: Served) -> Served:
+    """Without the signatures that draw numbers, which ONNX cannot do as a function of a seed."""
+    kept = {k: v for k, v in served.signatures.items() if names.SEED not in v.inputs}
+    return served._replace(signatures=kept)
+
+
+def description(served: Served, kind: str, onnx_names: bool = False) -> dict[str, Any]:
+    """The content of signatures.json; the first length of a shape is null where any will do."""
+
+    def listed(tensors: Mapping[str, tf.Tensor]) -> dict[str, Any]:
+        return {
+            key: {
+                'dtype': tensor.dtype.name,
+                'shape': tensor.shape.as_list(),
+                'tensor': key if onnx_names else tensor.name,
+            }
+            for key, tensor in tensors.items()
+        }
+
+    versions = {name: importlib.metadata.version(name) for name in ('tfae', 'tensorflow')}
+    signatures = {
+        name: {
+            'meaning': signature.meaning,
+            'inputs': listed(signature.inputs),
+            'outputs': listed(signature.outputs),
+            **signature.more,
+        }
+        for name, signature in served.signatures.items()
+    }
+    return {'version': VERSION, 'format': kind, 'made_by': versions, **served.about} | {
+        'signatures': signatures
+    }
+
+
+def _sample(run: Run) -> Signature:
+    inference = run.built.inference
+    made = tf.identity(run.built.model.decode(inference.samples), names.SAMPLES_DECODED)
+    return Signature(
+        'new codes from the prior and their pictures, a function of the seed, two whole numbers',
+        {names.COUNT: inference.count, names.SEED: inference.seed},
+        {names.CODE: inference.samples, names.IMAGES: made},
+    )
+
+
+def _strangeness(run: Run, detector: anomaly.Detector) -> Signature:
+    inference = run.built.inference
+    outputs = inference.outputs
+    found = anomaly_score.score(detector, inference.images, outputs.code, outputs.reconstruction)
+    return Signature(
+        'how unlike the training pictures each is, in nats; above the threshold it is strange',
+        {names.IMAGES: inference.images},
+        {names.SCORE: tf.identity(found, names.SCORE)},
+        {'threshold': float(detector.threshold)},
+    )
+
+
+def _tensors(signature: Signature) -> Iterable[tf.Tensor]:
+    return [*signature.inputs.values(), *signature.outputs.values()]
+
+
+def _pixels(shape: Sequence[int], preprocessing: str) -> dict[str, Any]:
+    height, width, channels = shape
+    order = {1: 'grey', 3: 'RGB'}.get(channels, f'{channels} channels')
+    return {
+        'layout': 'NHWC',
+        'height': height,
+        'width': width,
+        'channels': order,
+        'range': [0.0, 1.0],
+        'preprocessing': preprocessing,
+    }
+
+
+def _in_order(found: dict[str, Signature]) -> dict[str, Signature]:
+    return {name: found[name] for name in _ORDER if name in found}

@@ -1,0 +1,100 @@
+"""Reconstruction likelihoods: pure, per example `[B]`; the caller averages and weighs.
+
+Shapes: B batch; the rest of a tensor is one example's pixels, over which each loss sums.
+"""
+
+import math
+from typing import Literal
+
+import tensorflow.compat.v1 as tf
+
+from tfae.core import errors
+
+Likelihood = Literal['squared_error', 'bernoulli']
+
+_FACTORS = 16
+
+
+def squared_error(
+    targets: tf.Tensor,
+    predictions: tf.Tensor,
+    weights: tf.Tensor | None = None,
+    name: str = 'squared_error',
+) -> tf.Tensor:
+    """Squared distance of each example from its prediction, summed over pixels.
+
+    Args:
+      targets: float tensor `[B, ...]`.
+      predictions: float tensor of the same shape.
+      weights: of the pixels, a tensor of that shape; None weighs all by 1.
+      name: of the operation.
+    Returns: float tensor `[B]`.
+    Raises: ValueError if the static shapes differ.
+    """
+    errors.same_shape(name, targets=targets, predictions=predictions)
+    with tf.name_scope(name):
+        squares = tf.math.squared_difference(targets, predictions)
+        return _sum_pixels(squares if weights is None else weights * squares)
+
+
+def bernoulli(
+    targets: tf.Tensor,
+    logits: tf.Tensor,
+    weights: tf.Tensor | None = None,
+    name: str = 'bernoulli',
+) -> tf.Tensor:
+    """-log p(target) in nats under independent Bernoulli pixels, summed over pixels.
+
+    Grey targets count as probabilities; the sum is then the cross-entropy, whose least value is
+    the targets' own entropy and not zero.
+
+    Args:
+      targets: float tensor `[B, ...]` in [0, 1].
+      logits: float tensor of the same shape; sigmoid(logits) are the probabilities.
+      weights: of the pixels, a tensor of that shape; None weighs all by 1.
+      name: of the operation.
+    Returns: float tensor `[B]`, nats per example.
+    Raises: ValueError if the static shapes differ.
+    """
+    errors.same_shape(name, targets=targets, logits=logits)
+    with tf.name_scope(name):
+        if weights is None:
+            return _bernoulli(targets, logits)
+        nats = tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=logits)
+        return _sum_pixels(weights * nats)
+
+
+@tf.custom_gradient
+def _bernoulli(targets: tf.Tensor, logits: tf.Tensor):
+    """max(x, 0) - x t + log(1 + exp(-|x|)), summed.
+
+    The gradient is the closed form sigmoid(x) - t: what TensorFlow derives from the stable formula
+    equals it, but passes over the pixels a dozen times.
+    """
+    probabilities = tf.nn.sigmoid(logits)
+    nats = _sum_pixels(tf.nn.relu(logits) - logits * targets)
+    # 1 / (1 + exp(-|x|)) is the probability of the likelier value.
+    nats -= _sum_logs(tf.maximum(probabilities, 1 - probabilities))
+
+    def gradient(upstream):
+        upstream = tf.reshape(upstream, [-1] + [1] * (logits.shape.rank - 1))
+        return -upstream * logits, upstream * (probabilities - targets)
+
+    return nats, gradient
+
+
+def _sum_logs(values: tf.Tensor) -> tf.Tensor:
+    """Sum over pixels of the logarithms of values in [1/2, 1].
+
+    A logarithm costs more than all else in the loss: it is taken of products of as many values as
+    can be multiplied far above the least float.
+    """
+    size = math.prod(values.shape.as_list()[1:])
+    values = tf.reshape(values, [-1, size])
+    values = tf.pad(values, [[0, 0], [0, -size % _FACTORS]], constant_values=1)
+    values = tf.reshape(values, [-1, _FACTORS, -(-size // _FACTORS)])
+    return _sum_pixels(tf.math.log(tf.reduce_prod(values, 1)))
+
+
+def _sum_pixels(values: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(values, axis=list(range(1, values.shape.rank)))

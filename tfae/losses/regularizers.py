@@ -1,0 +1,149 @@
+"""Penalties on codes and kernels, and the k-sparse constraint.
+
+    l1              sum_j |h_j|
+    kl_sparsity     sum_j t log(t / m_j) + (1 - t) log((1 - t) / (1 - m_j)), m_j the mean of unit j
+                    over a batch or a moving one (Ng, CS294A lecture notes, 2011)
+    contractive     |dh/dx|_F^2 (Rifai et al., ICML 2011)
+    orthogonality   |W'W - I|_F^2 (Brock et al., ICLR 2017, equation 3)
+    k-sparse        the k largest values of a code stay, the others become 0 (Makhzani and Frey,
+                    ICLR 2014)
+
+A penalty is written `kind:weight` on the command line, `kl_sparsity:target:weight[:decay]`.
+
+B batch, D numbers in, Z numbers of a code.
+"""
+
+import dataclasses
+import math
+from typing import NamedTuple
+
+import tensorflow.compat.v1 as tf
+
+from tfae.core import errors
+from tfae.core.config import Part, option
+from tfae.ops import stateless_random
+
+KINDS = ('l1', 'kl_sparsity', 'contractive', 'orthogonality')
+_LEAST = 1e-6  # of a mean activation, so that a dead unit has a finite divergence
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(Part):
+    """What is held against a code and its kernels, beside the reconstruction."""
+
+    penalty: tuple[str, ...] = option(
+        (),
+        'Penalties added to the loss of a layer: l1:weight, contractive:weight and '
+        'orthogonality:weight, or kl_sparsity:target:weight, where a fourth number is the share of '
+        'a moving mean that stays at each step. Trained jointly they hold for the code.',
+    )
+    k_sparse: int = option(0, 'Values of a code that are kept, the largest; 0 keeps all.')
+    weight_decay: float = option(
+        0.0, 'Weight of half the squared kernels, which REGULARIZATION_LOSSES collects.'
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ('k_sparse', 'weight_decay'):
+            errors.in_range(f'--{name}', getattr(self, name), 0, math.inf)
+
+
+class Penalty(NamedTuple):
+    """One kind and its numbers."""
+
+    kind: str
+    weight: float
+    target: float = 0.0  # mean activation, for kl_sparsity
+    decay: float = 0.0  # share of the moving mean that stays; 0 is the batch's own mean
+
+
+def parse(text: str) -> Penalty:
+    """`'l1:0.01'` -> `Penalty('l1', 0.01)`.
+
+    Raises: UsageError that names the text and what is wanted.
+    """
+    kind, *numbers = text.split(':')
+    errors.one_of('--penalty', kind, KINDS)
+    sparse = kind == 'kl_sparsity'
+    try:
+        values = [float(number) for number in numbers]
+    except ValueError:
+        values = []
+    if len(values) not in ((2, 3) if sparse else (1,)):
+        form = 'kl_sparsity:target:weight[:decay]' if sparse else f'{kind}:weight'
+        raise errors.UsageError(f'--penalty is {text!r}; it must be {form}')
+    weight = values[1] if sparse else values[0]
+    if not 0 <= weight < math.inf:
+        raise errors.UsageError(f'--penalty is {text!r}; the weight must lie in [0, inf)')
+    if not sparse:
+        return Penalty(kind, weight)
+    target, decay = values[0], values[2] if len(values) == 3 else 0.0
+    if not (0 < target < 1 and 0 <= decay < 1):
+        raise errors.UsageError(
+            f'--penalty is {text!r}; the target must lie in (0, 1), the decay in [0, 1)'
+        )
+    return Penalty(kind, weight, target, decay)
+
+
+def l1(code: tf.Tensor) -> tf.Tensor:
+    """`[B, Z]` -> sum of absolute values `[B]`."""
+    return tf.reduce_sum(tf.abs(code), 1)
+
+
+def kl_sparsity(mean: tf.Tensor, target: float) -> tf.Tensor:
+    """Divergence of Bernoulli(target) from Bernoulli(mean), in nats, summed over units.
+
+    Args:
+      mean: mean activations `[Z]` in [0, 1].
+      target: wanted mean activation, in (0, 1).
+    Returns: scalar, zero exactly where every mean is the target.
+    """
+    mean = tf.clip_by_value(mean, _LEAST, 1 - _LEAST)
+    on = target * (math.log(target) - tf.math.log(mean))
+    off = (1 - target) * (math.log1p(-target) - tf.math.log1p(-mean))
+    return tf.reduce_sum(on + off)
+
+
+def contractive_dense(slope: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """Squared Frobenius norm of the Jacobian of s(x W + b): sum_j s'_j^2 |W_j|^2.
+
+    Args:
+      slope: s' at the code `[B, Z]`.
+      kernel: W `[D, Z]`.
+    Returns: `[B]`. Source: Rifai et al., ICML 2011, equation 7.
+    """
+    return tf.linalg.matvec(tf.square(slope), tf.reduce_sum(tf.square(kernel), 0))
+
+
+def contractive(code: tf.Tensor, x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Unbiased estimate of the squared Frobenius norm of d(code)/dx, for each example.
+
+    |J|_F^2 is the mean of |v'J|^2 over v of independent signs (Hutchinson, 1990).
+
+    Args:
+      code: `[B, Z]`, made of `x` example by example.
+      x: `[B, ...]`.
+      seed: int tensor `[2]`, from (run seed, step).
+    Returns: `[B]`.
+    """
+    uniform = stateless_random.uniform(tf.shape(code), seed, dtype=code.dtype)
+    signs = tf.where(uniform < 0.5, -tf.ones_like(code), tf.ones_like(code))
+    (product,) = tf.gradients(tf.reduce_sum(code * signs), [x])
+    return tf.reduce_sum(tf.square(product), list(range(1, x.shape.rank)))
+
+
+def orthogonality(kernel: tf.Tensor) -> tf.Tensor:
+    """|W'W - I|_F^2 of a kernel `[..., Z]`, flattened to `[D, Z]`; |WW' - I|_F^2 where D < Z."""
+    flat = tf.reshape(kernel, [-1, kernel.shape[-1]])
+    wide = int(flat.shape[0]) < int(flat.shape[1])
+    gram = tf.matmul(flat, flat, transpose_a=not wide, transpose_b=wide)
+    return tf.reduce_sum(tf.square(gram - tf.eye(int(gram.shape[0]), dtype=kernel.dtype)))
+
+
+def k_sparse(code: tf.Tensor, k: int) -> tf.Tensor:
+    """`code` `[B, Z]` with all but the `k` largest values of each example set to 0.
+
+    Values equal to the k-th largest stay too.
+    """
+    least = tf.math.top_k(code, k, sorted=True).values[:, -1:]
+    return tf.where(code >= least, code, tf.zeros_like(code))

@@ -1,0 +1,1 @@
+"""Functions of tensors without variables: noise, activations, corruption, sub-pixel shuffles."""

@@ -1,0 +1,97 @@
+"""Augmentation of training pictures: what leaves them pictures of the same thing.
+
+As noise is, it is a function of a seed tensor, itself a function of (run seed, step), and each
+example of a batch has its own. An augmentation is written as words, for example
+`flip,crop:4,jitter:0.1`, and applied in that order.
+
+B batch, H x W picture, C channels.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import tensorflow.compat.v1 as tf
+
+from tfae.core import errors
+from tfae.ops import stateless_random
+
+KINDS = ('flip', 'crop', 'jitter')
+
+
+class Augmentation(NamedTuple):
+    """One kind of change and its strength."""
+
+    kind: str
+    level: float  # pixels for `crop`, largest part for `jitter`, nothing for `flip`
+
+
+def parse(text: str) -> Augmentation:
+    """`'crop:4'` -> `Augmentation('crop', 4)`; `'flip'` takes no level.
+
+    Raises: UsageError that names the text and what is wanted.
+    """
+    kind, _, level = text.partition(':')
+    errors.one_of('--augment', kind, KINDS)
+    try:
+        value = float(level or (kind == 'flip') - 1)
+    except ValueError:
+        value = -1.0
+    wanted = {
+        'flip': value == 0 and not level,
+        'crop': 1 <= value < math.inf and value == int(value),
+        'jitter': 0 < value < 1,
+    }
+    if not wanted[kind]:
+        raise errors.UsageError(
+            f'--augment is {text!r}; it must be flip, crop:pixels with 1 or more of them, or '
+            f'jitter:part with a part in (0, 1)'
+        )
+    return Augmentation(kind, value)
+
+
+def augment(images: tf.Tensor, words: Sequence[str], seed: tf.Tensor) -> tf.Tensor:
+    """Pictures, each changed in its own way.
+
+    Args:
+      images: float tensor `[B, H, W, C]` in [0, 1], of known shape.
+      words: `flip` mirrors half of them left to right; `crop:n` moves each by up to n pixels either
+        way, what is missing being mirrored at the edge; `jitter:p` multiplies contrast about the
+        mean and brightness, each by a factor in [1 - p, 1 + p], and clips.
+      seed: int64 tensor `[2]`, from (run seed, step).
+    Returns: float tensor `[B, H, W, C]` in [0, 1].
+    Raises: UsageError if a picture is not larger than a crop's pixels.
+    """
+    apply = {'flip': _flipped, 'crop': _moved, 'jitter': _jittered}
+    for salt, word in enumerate(words):
+        kind, level = parse(word)
+        own = tf.random.experimental.stateless_fold_in(seed, salt)
+        with tf.name_scope(kind):
+            images = apply[kind](images, level, own)
+    return images
+
+
+def _flipped(images: tf.Tensor, _: float, seed: tf.Tensor) -> tf.Tensor:
+    mirrored = stateless_random.uniform([images.shape[0], 1, 1, 1], seed) < 0.5
+    return tf.where_v2(mirrored, tf.reverse(images, [2]), images)
+
+
+def _moved(images: tf.Tensor, level: float, seed: tf.Tensor) -> tf.Tensor:
+    pixels = int(level)
+    count, height, width, _ = images.shape.as_list()
+    if pixels >= min(height, width):
+        raise errors.UsageError(
+            f'--augment is crop:{pixels}; the pictures are {height}x{width}, it must be smaller'
+        )
+    padded = tf.pad(images, [[0, 0], [pixels] * 2, [pixels] * 2, [0, 0]], 'REFLECT')
+    start = stateless_random.uniform([2, count, 1], seed, 0, 2 * pixels + 1, tf.int32, axis=1)
+    rows = tf.gather(padded, start[0] + tf.range(height), axis=1, batch_dims=1)
+    return tf.gather(rows, start[1] + tf.range(width), axis=2, batch_dims=1)
+
+
+def _jittered(images: tf.Tensor, level: float, seed: tf.Tensor) -> tf.Tensor:
+    contrast, brightness = tf.unstack(
+        stateless_random.uniform([2, images.shape[0], 1, 1, 1], seed, 1 - level, 1 + level, axis=1)
+    )
+    mean = tf.reduce_mean(images, [1, 2, 3], keepdims=True)
+    return tf.clip_by_value((mean + contrast * (images - mean)) * brightness, 0, 1)

@@ -1,0 +1,124 @@
+"""Corruption of inputs for denoising autoencoders. Vincent et al., ICML 2008 and JMLR 2010.
+
+Noise is a function of a seed tensor, itself a function of (run seed, step): the same step of the
+same run always corrupts the same pixels, and each example of a batch has noise of its own.
+A corruption is written `kind:level` on the command line, for example `masking:0.3`.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import tensorflow.compat.v1 as tf
+
+from tfae.core import errors
+from tfae.core.config import Part, option
+from tfae.ops import stateless_random
+
+KINDS = ('none', 'masking', 'gaussian', 'salt_and_pepper', 'dropout')
+_REPLACING = ('masking', 'salt_and_pepper', 'dropout')
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(Part):
+    """What is done to the input of an autoencoder while it is trained."""
+
+    corruption: tuple[str, ...] = option(
+        ('none',),
+        'Noise on the input of each layer, kind:level with kind masking, gaussian, '
+        'salt_and_pepper or dropout; one value serves all layers. Trained jointly, the first is '
+        'applied to the picture.',
+    )
+    emphasis: tuple[float, ...] = option(
+        (1.0, 1.0),
+        'Weights of the values that noise has hit and of those it has left, in the loss; for '
+        'noise that replaces values.',
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if len(self.emphasis) != 2 or min(self.emphasis) < 0:
+            came = ','.join(map(str, self.emphasis))
+            raise errors.UsageError(f'--emphasis is {came}; it must be two weights of 0 or more')
+        kinds = {parse(text).kind for text in self.corruption}
+        if self.emphasis != (1, 1) and not kinds & set(_REPLACING):
+            raise errors.UsageError(
+                f'--emphasis needs --corruption={", ".join(_REPLACING[:-1])} or {_REPLACING[-1]}; '
+                f'it is {",".join(self.corruption)}'
+            )
+
+
+class Corruption(NamedTuple):
+    """One kind of noise and its strength."""
+
+    kind: str
+    level: float  # probability that an input is hit; standard deviation for `gaussian`
+
+
+def parse(text: str) -> Corruption:
+    """`'masking:0.3'` -> `Corruption('masking', 0.3)`; `'none'` takes no level.
+
+    Raises: UsageError that names the text and what is wanted.
+    """
+    kind, _, level = text.partition(':')
+    errors.one_of('--corruption', kind, KINDS)
+    if kind == 'none' and not level:
+        return Corruption('none', 0.0)
+    try:
+        value = float(level)
+    except ValueError:
+        raise errors.UsageError(
+            f'--corruption is {text!r}; it must be none or kind:level, as in masking:0.3'
+        ) from None
+    high = {'none': 0, 'gaussian': math.inf}.get(kind, 1)
+    below = kind in ('gaussian', 'dropout')  # what reaches the end leaves nothing of the input
+    if not (0 <= value < high or (value == high and not below)):
+        range_ = f'[0, {high}{")" if below else "]"}'
+        raise errors.UsageError(f'--corruption is {text!r}; the level must lie in {range_}')
+    return Corruption(kind, value)
+
+
+def corrupt(x: tf.Tensor, corruption: Corruption, seed: tf.Tensor) -> tf.Tensor:
+    """`x` with fresh noise on every element.
+
+    Args:
+      x: float tensor `[B, ...]`.
+      corruption: kind and level. `masking` sets inputs to 0; `dropout` does too and scales the
+        rest by 1 / (1 - level); `salt_and_pepper` sets them to 0 or 1 with equal chance;
+        `gaussian` adds noise, without clipping.
+      seed: int tensor `[2]`, from (run seed, step).
+    Returns: float tensor of the shape of `x`.
+    """
+    kind, level = corruption
+    if kind == 'none' or level == 0:
+        return x
+    with tf.name_scope(kind):
+        shape = tf.shape(x)
+        if kind == 'gaussian':
+            return x + level * stateless_random.normal(shape, seed, dtype=x.dtype)
+        uniform = stateless_random.uniform(shape, seed, dtype=x.dtype)
+        if kind == 'salt_and_pepper':
+            salt = tf.cast(uniform < level / 2, x.dtype)
+            return tf.where(uniform < level, salt, x)
+        kept = tf.cast(uniform >= level, x.dtype)
+        return x * kept / (1 - level) if kind == 'dropout' else x * kept
+
+
+def emphasis(
+    x: tf.Tensor, corruption: Corruption, seed: tf.Tensor, weights: Sequence[float]
+) -> tf.Tensor | None:
+    """Weight of each value of `x` in the loss, by whether `corrupt` hits it with this seed.
+
+    Args:
+      x: float tensor `[B, ...]`.
+      corruption, seed: as in `corrupt`.
+      weights: of the values that are hit and of the others (Vincent et al., JMLR 2010, section
+        4.2).
+    Returns: tensor of the shape of `x`, or None where all weights are 1.
+    """
+    hit, left = weights
+    if (hit, left) == (1, 1) or corruption.kind not in _REPLACING:
+        return None
+    uniform = stateless_random.uniform(tf.shape(x), seed, dtype=x.dtype)
+    return tf.where(uniform < corruption.level, hit * tf.ones_like(x), left * tf.ones_like(x))

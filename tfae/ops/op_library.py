@@ -1,0 +1,95 @@
+"""The library of compiled ops: found, checked against the running TensorFlow, loaded once."""
+
+import functools
+import importlib.util
+import os
+import pathlib
+import shlex
+import sys
+import warnings
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import tensorflow.compat.v1 as tf
+
+from tfae.core import errors
+
+CHOICE = 'TFAE_SUBPIXEL'
+
+
+class Status(NamedTuple):
+    """Which definition of the ops is in use, and why."""
+
+    compiled: bool
+    why: str
+
+
+@functools.cache
+def load() -> tuple[ModuleType | None, Status]:
+    """The compiled ops as a module, or None where their stock definitions serve.
+
+    Warns once, with the command that mends it, where the library cannot be used.
+
+    Raises: RuntimeError if TFAE_SUBPIXEL is `compiled` and the library cannot be used;
+      UsageError if it is neither that nor `stock` nor `auto`.
+    """
+    choice = os.environ.get(CHOICE) or 'auto'
+    errors.one_of(CHOICE, choice, ('auto', 'compiled', 'stock'))
+    if choice == 'stock':
+        return None, Status(False, f'stock TensorFlow ops, as {CHOICE} asks')
+    path = library()
+    trouble = _trouble(path)
+    if not trouble:
+        try:
+            return tf.load_op_library(str(path)), Status(True, f'compiled op, {path}')
+        except tf.errors.OpError as error:
+            trouble = f'{path} does not load: {error.message}'
+    command = shlex.join([sys.executable, '-m', 'tfae', 'build-op'])
+    text = f'the compiled sub-pixel op is not in use: {trouble}; this builds it: {command}'
+    if choice == 'compiled':
+        raise RuntimeError(text)
+    text += '; until then stock TensorFlow ops give the same results, slower'
+    warnings.warn(text, RuntimeWarning, stacklevel=4)
+    return None, Status(False, f'stock TensorFlow ops: {trouble}')
+
+
+def library() -> pathlib.Path:
+    """Where the library of compiled ops belongs."""
+    return pathlib.Path(__file__).with_name('_subpixel.so')
+
+
+def stamp() -> Any:
+    """The `Stamp` of `build.py` that the library carries; None if there is none to read."""
+    return builder().stamp(library()) if _builder_path().exists() else None
+
+
+def _trouble(path: pathlib.Path) -> str:
+    """What keeps the library at `path` from being used; empty where nothing does."""
+    if not path.exists():
+        return f'there is no {path}'
+    if not _builder_path().exists():
+        return f'the sources of {path} are missing'
+    built_for, source = (builder().stamp(path) or ('an unknown version', ''))[:2]
+    if built_for != tf.__version__:
+        return f'{path} was built for TensorFlow {built_for}, and this is {tf.__version__}'
+    # A dash: a build system that keeps track of the sources itself made it.
+    if source not in ('-', builder().digest()):
+        return f'{path} was built from other sources than those in {builder().SOURCES}'
+    return ''
+
+
+def _builder_path() -> pathlib.Path:
+    """`build.py` of the op's sources: inside an installed package, beside one in a checkout."""
+    here = pathlib.Path(__file__).parents[1]
+    inside = here / '_ops' / 'build.py'
+    return inside if inside.exists() else here.parent / 'ops' / 'build.py'
+
+
+@functools.cache
+def builder() -> Any:
+    """The module `build.py` of the op's sources."""
+    spec = importlib.util.spec_from_file_location('tfae_ops_build', _builder_path())
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,1 @@
+"""numpy arrays -> PNG files."""

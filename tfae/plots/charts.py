@@ -1,0 +1,243 @@
+"""Charts of measurements, drawn with matplotlib.
+
+Colours are Okabe's and Ito's, which colour-blind readers tell apart.
+"""
+
+import math
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import matplotlib
+import numpy as np
+from matplotlib import patheffects
+
+from tfae.core.atomic_files import replacing
+from tfae.plots.grids import plt
+
+_COLOURS = ['#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '#D55E00', '#000000']
+_STRANGE = '#D55E00'
+_BINS = 60
+_WARM = 'inferno'
+
+
+class Curve(NamedTuple):
+    """A line of a chart."""
+
+    label: str
+    x: np.ndarray  # [N]
+    y: np.ndarray  # [N]
+    spread: np.ndarray | None = None  # [N], drawn to both sides of y
+
+
+def coloured(maps: np.ndarray) -> list[np.ndarray]:
+    """Maps `[N, H, W]` as N pictures `[H, W, 3]`; 0 is black and 1 the brightest, in each."""
+    return list(matplotlib.colormaps[_WARM](np.clip(maps, 0, 1))[..., :3])
+
+
+def save_detection(
+    path: pathlib.Path,
+    groups: Mapping[str, np.ndarray],
+    threshold: float,
+    curves: Sequence[Curve],
+    title: str,
+) -> None:
+    """Draws how scores lie, and how many hits cost how many false alarms.
+
+    Args:
+      path: of the PNG.
+      groups: label -> scores `[N]` in nats, the normal ones first.
+      threshold: above which a picture is strange.
+      curves: false alarms -> hits, parts of 1; may be none.
+      title: above all.
+    """
+    sides = 2 if curves else 1
+    figure, axes = plt.subplots(1, sides, figsize=(5.4 * sides, 4.4), squeeze=False, dpi=150)
+    _histogram(axes[0, 0], groups, threshold)
+    if curves:
+        axis = axes[0, 1]
+        for curve, colour in zip(curves, _COLOURS, strict=False):
+            width = 2.5 if curve is curves[0] else 1.3
+            axis.plot(100 * curve.x, 100 * curve.y, color=colour, linewidth=width)
+            axis.plot([], [], color=colour, linewidth=width, label=curve.label)
+        axis.plot([0, 100], [0, 100], color='0.7', linestyle=':')
+        axis.set_xlabel('normal pictures called strange, %')
+        axis.set_ylabel('strange pictures found, %')
+        axis.legend(loc='lower right', fontsize=8, title='area under the curve', title_fontsize=8)
+        axis.grid(alpha=0.3)
+    _finish(path, figure, title)
+
+
+def save_errors(
+    path: pathlib.Path,
+    bars: Mapping[str, Mapping[str, float]],
+    curves: Sequence[Curve],
+    title: str,
+) -> None:
+    """Draws errors as bars, and beside them how they fall with the number of labels.
+
+    Args:
+      path: of the PNG.
+      bars: who is told apart -> method -> error in %; the same methods in each.
+      curves: labels -> error in %, a line for each key of `bars`; may be none.
+      title: above all.
+    """
+    sides = 2 if curves else 1
+    figure, axes = plt.subplots(1, sides, figsize=(5.6 * sides, 4.4), squeeze=False, dpi=150)
+    axis, methods = axes[0, 0], list(next(iter(bars.values())))
+    high = 0.8 / len(bars)
+    for i, (who, errors) in enumerate(bars.items()):
+        places = np.arange(len(methods)) + (i - (len(bars) - 1) / 2) * high
+        colour = _COLOURS[i % len(_COLOURS)]
+        drawn = axis.barh(places, list(errors.values()), 0.92 * high, color=colour, label=who)
+        axis.bar_label(drawn, fmt=' %.2f', fontsize=8)
+    axis.set_yticks(np.arange(len(methods)), methods)
+    axis.invert_yaxis()
+    axis.set_xlabel('test error, %')
+    axis.margins(x=0.15)
+    axis.legend(fontsize=8)
+    if curves:
+        _lines(axes[0, 1], curves)
+    _finish(path, figure, title)
+
+
+def save_sizes(path: pathlib.Path, curves: Sequence[Curve], title: str) -> None:
+    """Draws how errors fall with the size of the code, both axes logarithmic.
+
+    Args:
+      path: of the PNG.
+      curves: numbers in the code -> mean squared error per pixel; PCA's the last, drawn dashed.
+      title: above all.
+    """
+    figure, axis = plt.subplots(figsize=(6.4, 4.6), dpi=150)
+    for i, curve in enumerate(curves):
+        last = i == len(curves) - 1
+        colour, line, marker = _COLOURS[i % len(_COLOURS)], '-', 'o'
+        if last:
+            colour, line, marker = '0.35', '--', 's'
+        axis.plot(curve.x, curve.y, line, color=colour, marker=marker, label=curve.label)
+        for x, y in zip(curve.x, curve.y, strict=True):
+            text = axis.annotate(
+                f'{y:.4f}',
+                (x, y),
+                (0, 7 if last else -7),
+                textcoords='offset points',
+                fontsize=7,
+                ha='center',
+                va='bottom' if last else 'top',
+            )
+            text.set_path_effects([patheffects.withStroke(linewidth=2.5, foreground='white')])
+    axis.set_xscale('log')
+    axis.set_yscale('log')
+    sizes = sorted({float(x) for curve in curves for x in curve.x})
+    axis.set_xticks(sizes, [f'{x:,.0f}' for x in sizes])
+    axis.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+    axis.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter('{x:g}')
+    axis.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+    axis.margins(0.09, 0.12)
+    axis.set_xlabel('numbers in the code')
+    axis.set_ylabel('mean squared error per pixel')
+    axis.legend(fontsize=8)
+    axis.grid(alpha=0.3)
+    _finish(path, figure, title)
+
+
+def save_matrices(
+    path: pathlib.Path,
+    matrices: Mapping[str, np.ndarray],
+    class_names: Sequence[str],
+    title: str,
+) -> None:
+    """Draws which classes lie in which clusters.
+
+    Args:
+      path: of the PNG.
+      matrices: label -> counts `[K, L]`, a row a cluster, a column a class.
+      class_names: of the columns.
+      title: above all.
+    """
+    columns = min(3 if len(matrices) > 4 else 2, len(matrices))
+    rows = math.ceil(len(matrices) / columns)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(4.6 * columns, 4.3 * rows), squeeze=False, dpi=150
+    )
+    for axis in axes.flat[len(matrices) :]:
+        axis.axis('off')
+    for (label, matrix), axis in zip(matrices.items(), axes.flat, strict=False):
+        parts = 100 * matrix / np.maximum(matrix.sum(0), 1)
+        axis.imshow(parts, cmap='Blues', vmin=0, vmax=100, aspect='auto')
+        if matrix.size <= 400:
+            for (row, column), part in np.ndenumerate(parts):
+                if part >= 1:
+                    colour = 'white' if part > 55 else 'black'
+                    axis.text(
+                        column,
+                        row,
+                        f'{part:.0f}',
+                        ha='center',
+                        va='center',
+                        fontsize=7,
+                        color=colour,
+                    )
+        axis.set_xticks(range(len(class_names)), class_names, fontsize=7, rotation=45)
+        axis.set_yticks(range(len(matrix)), range(len(matrix)), fontsize=7)
+        axis.set_xlabel('class', fontsize=8)
+        axis.set_ylabel('cluster', fontsize=8)
+        axis.set_title(label, fontsize=9)
+    _finish(path, figure, f'{title}\n% of each class')
+
+
+def _histogram(axis: plt.Axes, groups: Mapping[str, np.ndarray], threshold: float) -> None:
+    """Scores of groups on an axis that is linear about the normal ones and logarithmic beyond."""
+    low = min(float(np.min(scores)) for scores in groups.values())
+    high = max(float(np.max(scores)) for scores in groups.values())
+    usual = next(iter(groups.values()))
+    scale = max(float(np.ptp(np.quantile(usual, [0.01, 0.99]))), 1e-6)
+
+    def bent(x: np.ndarray) -> np.ndarray:
+        return np.arcsinh((x - np.median(usual)) / scale)
+
+    def straight(y: np.ndarray) -> np.ndarray:
+        return np.sinh(y) * scale + np.median(usual)
+
+    axis.set_xscale('function', functions=(bent, straight))
+    edges = straight(np.linspace(bent(np.array(low)), bent(np.array(high + 1e-6)), _BINS + 1))
+    for (label, scores), colour in zip(groups.items(), [_COLOURS[0], _STRANGE], strict=False):
+        weights = np.full(len(scores), 100 / len(scores))
+        axis.hist(scores, edges.tolist(), weights=weights, color=colour, alpha=0.6, label=label)
+    axis.axvline(threshold, color='black', linestyle='--', label=f'threshold {threshold:.4g}')
+    axis.xaxis.set_major_locator(matplotlib.ticker.FixedLocator(_ticks(edges)))
+    axis.set_xlabel('score, nats (more is stranger)')
+    axis.set_ylabel('pictures of each kind, %')
+    axis.legend(fontsize=8)
+
+
+def _ticks(edges: np.ndarray) -> list[float]:
+    """Ticks at round values, evenly over the drawn axis."""
+    return [float(f'{edges[i]:.2g}') for i in np.linspace(0, len(edges) - 1, 6).astype(int)]
+
+
+def _lines(axis: plt.Axes, curves: Sequence[Curve]) -> None:
+    """Errors over numbers of labels."""
+    for curve, colour in zip(curves, _COLOURS, strict=False):
+        axis.plot(curve.x, curve.y, color=colour, marker='o', label=curve.label)
+        if curve.spread is not None:
+            low, high = curve.y - curve.spread, curve.y + curve.spread
+            axis.fill_between(curve.x, low, high, color=colour, alpha=0.2, linewidth=0)
+    axis.set_xscale('log')
+    axis.set_ylim(bottom=0)
+    axis.set_xticks(curves[0].x, [f'{x:,.0f}' for x in curves[0].x])
+    axis.minorticks_off()
+    axis.set_xlabel('training labels, equally many a class')
+    axis.set_ylabel('test error of the linear probe, %')
+    axis.legend(fontsize=8)
+    axis.grid(alpha=0.3)
+
+
+def _finish(path: pathlib.Path, figure: plt.Figure, title: str) -> None:
+    figure.suptitle(title, fontsize=10)
+    figure.tight_layout()
+    with replacing(path) as temporary:
+        figure.savefig(temporary)
+    plt.close(figure)

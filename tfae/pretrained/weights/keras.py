@@ -1,0 +1,103 @@
+"""Weights of Keras, HDF5: three layouts of one thing, a group a layer with its kernel and its bias.
+
+    <layer>/...                 names of the model, as Keras 1 and 2 wrote them, `.h5`
+    model_weights/<layer>/...   the same inside a whole saved model
+    layers/<layer>/vars/0, 1    names of the kinds, counted: conv2d, conv2d_1, ..., `.weights.h5`
+
+In the first two a kernel is told from a bias by its rank, since its name has changed with every
+version (block1_conv1_W_1:0, kernel:0, kernel).
+"""
+
+import pathlib
+from typing import Any
+
+import h5py
+import numpy as np
+
+from tfae.core import errors, names
+from tfae.pretrained.weights._source import Header, array, unreadable
+
+MAGIC = b'\x89HDF\r\n\x1a\n'
+
+_WANTED = 'HDF5, as model.save_weights of Keras writes it'
+_MOST_OBJECTS = 10_000
+
+
+class Weights:
+    """See `Source`; names are `<layer>/kernel` and `<layer>/bias`."""
+
+    kind = 'keras'
+
+    def __init__(self, path: pathlib.Path):
+        """Raises: InputError if the file cannot be read, or refers to other files."""
+        self.path = path
+        try:
+            with h5py.File(path, 'r') as file:
+                self._places = _places(path, file)
+                self.tensors = {
+                    name: Header(tuple(file[place].shape), file[place].dtype.name)
+                    for name, place in self._places.items()
+                }
+        except errors.InputError:
+            raise
+        except Exception as error:
+            raise unreadable(path, error, _WANTED) from None
+
+    def read(self, name: str) -> np.ndarray:
+        """See `Source`."""
+        header = self.tensors[name]
+        try:
+            with h5py.File(self.path, 'r') as file:
+                content = file[self._places[name]][()].tobytes()
+        except Exception as error:
+            raise unreadable(self.path, error, _WANTED) from None
+        return array(f'{self.path}: {name}', header, content, fortran=False)
+
+
+def _places(path: pathlib.Path, file: h5py.File) -> dict[str, str]:
+    """Name of a tensor -> where it lies."""
+    root: Any = file
+    for group in ('model_weights', 'layers'):
+        root = file[group] if isinstance(file.get(group, getlink=True), h5py.HardLink) else root
+    places: dict[str, str] = {}
+    for layer in root:
+        found: list[h5py.Dataset] = []
+        _collect(path, root, layer, found)
+        for dataset in found:
+            part = names.KERNEL if dataset.ndim > 1 else names.BIAS
+            if f'{layer}/{part}' in places or len(places) > _MOST_OBJECTS:
+                raise errors.InputError(
+                    f'{path}: {layer} holds {len(found)} tensors; it must hold a kernel and a bias'
+                )
+            places[f'{layer}/{part}'] = dataset.name
+    return places
+
+
+def _collect(path: pathlib.Path, group: h5py.Group, name: str, found: list[h5py.Dataset]) -> None:
+    """Adds the data sets at and below `name`. Each object is met once: a group may hold itself."""
+    waiting: list[tuple[h5py.Group, str]] = [(group, name)]
+    known: set[Any] = set()
+    while waiting:
+        above, key = waiting.pop()
+        if not isinstance(above.get(key, getlink=True), h5py.HardLink):
+            raise errors.InputError(f'{path}: {above.name}/{key} is a link; it must be a tensor')
+        item = above[key]
+        if item.id in known or len(known) > _MOST_OBJECTS:
+            continue
+        known.add(item.id)
+        if isinstance(item, h5py.Group):
+            waiting += [(item, child) for child in item]
+        elif isinstance(item, h5py.Dataset):
+            found.append(_checked(path, item))
+
+
+def _checked(path: pathlib.Path, dataset: h5py.Dataset) -> h5py.Dataset:
+    """A data set whose values lie in this very file, in pieces no larger than itself."""
+    if dataset.external or dataset.is_virtual:
+        raise errors.InputError(f'{path}: {dataset.name} lies in another file; it must be in this')
+    chunks = dataset.chunks or ()
+    if any(piece > length for piece, length in zip(chunks, dataset.shape, strict=False)):
+        raise errors.InputError(
+            f'{path}: {dataset.name} is {dataset.shape} in pieces of {chunks}; it is damaged'
+        )
+    return dataset

@@ -1,0 +1,170 @@
+"""Arrays of numpy: `.npz`, one a name, and the pickled dict of lists that Caffe's converters write.
+
+.npz                 'conv1_1/kernel', or 'conv1_1_W' as in the published vgg16_weights.npz
+.npy, not unpickled  {'conv1_1': [kernel, bias]}, as bvlc_alexnet.npy and vgg16.npy have it
+"""
+
+import math
+import pathlib
+import warnings
+import zipfile
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from tfae.core import errors, names
+from tfae.pretrained.weights import _pickle
+from tfae.pretrained.weights._source import Header, array, item, shape_of, unreadable
+
+MAGIC = b'\x93NUMPY'
+
+_WANTED = 'a file written by numpy.savez'
+_LISTS = 'a dict of lists of arrays, as numpy.save writes it'
+_RECONSTRUCT = {
+    ('numpy.core.multiarray', '_reconstruct'),
+    ('numpy._core.multiarray', '_reconstruct'),
+}
+_PARTS = {0: names.KERNEL, 1: names.BIAS, 'weights': names.KERNEL, 'biases': names.BIAS}
+
+
+class Arrays:
+    """An `.npz`; see `Source`."""
+
+    kind = 'arrays'
+
+    def __init__(self, path: pathlib.Path, archive: zipfile.ZipFile):
+        """Reads no array yet.
+
+        Raises: InputError for a member that is no array.
+        """
+        self.path = path
+        self._archive = archive
+        self.tensors = {}
+        self._fortran = {}
+        for info in archive.infolist():
+            name = info.filename.removesuffix('.npy')
+            with self._open(name, info.filename) as member:
+                self.tensors[name], self._fortran[name] = _header(f'{path}: {name}', member)
+
+    def read(self, name: str) -> np.ndarray:
+        """See `Source`."""
+        who, header = f'{self.path}: {name}', self.tensors[name]
+        with self._open(name, f'{name}.npy') as member:
+            _header(who, member)
+            size = math.prod(header.shape) * item(who, header.dtype).itemsize
+            try:
+                content = member.read(size)  # no more, however much the archive would unfold
+            except Exception as error:
+                raise unreadable(self.path, error, _WANTED) from None
+        return array(who, header, content, self._fortran[name])
+
+    def _open(self, name: str, member: str) -> Any:
+        try:
+            return self._archive.open(member)
+        except Exception as error:
+            raise unreadable(self.path, error, _WANTED) from None
+
+
+class Lists:
+    """An `.npy` of a dict of lists; see `Source`. Names are `<layer>/kernel` and `<layer>/bias`."""
+
+    kind = 'lists'
+
+    def __init__(self, path: pathlib.Path, file: BinaryIO, most: int):
+        """Reads the whole file, of at most `most` bytes.
+
+        Raises: InputError for a larger file, and for anything but such a dict.
+        """
+        header, _ = _header(str(path), file)
+        if header.dtype != 'object' or header.shape:
+            raise errors.InputError(
+                f'{path}: holds {header.dtype} {header.shape}; it must be {_LISTS}'
+            )
+        if path.stat().st_size > most:
+            raise errors.InputError(
+                f'{path}: holds {path.stat().st_size} bytes, more than the {most} that the network '
+                f'could need'
+            )
+        try:
+            stated = _pickle.load(file)
+        except _pickle.NotData as error:
+            raise errors.InputError(f'{path}: its pickle {error}; it must be {_LISTS}') from None
+        self.path = path
+        self._values = dict(_parts(path, stated))
+        self.tensors = {name: value[0] for name, value in self._values.items()}
+
+    def read(self, name: str) -> np.ndarray:
+        """See `Source`."""
+        header, content, fortran = self._values[name]
+        return array(f'{self.path}: {name}', header, content, fortran)
+
+
+def _header(who: str, file: BinaryIO) -> tuple[Header, bool]:
+    """What an .npy says of itself, and whether its first axis runs fastest."""
+    try:
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0):  # (2, 0) may declare a header of 4 GB
+            raise errors.InputError(f'{who}: is .npy version {version}; it must be (1, 0)')
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # of headers that Python 2 wrote, or damaged ones
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    except errors.InputError:
+        raise
+    except Exception as error:
+        raise unreadable(pathlib.Path(who), error, 'an array of numpy') from None
+    return Header(shape_of(who, shape), dtype.name if dtype.isnative else dtype.str), fortran
+
+
+def _parts(path: pathlib.Path, stated: Any) -> Iterator[tuple[str, tuple[Header, bytes, bool]]]:
+    """`(name, (header, bytes, fortran))` of each array."""
+    # numpy pickles a dict as an array without axes, whose one item is the dict.
+    content = _state(stated)
+    layers = content[4][0] if content and isinstance(content[4], list) and content[4] else None
+    if not isinstance(layers, dict) or not layers:
+        raise errors.InputError(f'{path}: holds no dict; it must be {_LISTS}')
+    for layer, parts in layers.items():
+        if isinstance(parts, list | tuple):
+            parts = dict(enumerate(parts))
+        for key, value in parts.items() if isinstance(parts, dict) else [(None, None)]:
+            part = _PARTS.get(key) if isinstance(key, str | int) else None
+            if part is None or not isinstance(layer, str):
+                raise errors.InputError(
+                    f'{path}: {str(layer)[:80]} is no list of kernel and bias; it must be {_LISTS}'
+                )
+            yield f'{layer}/{part}', _array(f'{path}: {layer}/{part}', value)
+
+
+def _array(who: str, value: Any) -> tuple[Header, bytes, bool]:
+    """Header and bytes of an array as numpy pickles it."""
+    state = _state(value)
+    if not state:
+        raise errors.InputError(f'{who}: is no array; the file must be {_LISTS}')
+    _, shape, dtype, fortran, content = state
+    if isinstance(content, _pickle.Call) and content.function == ('_codecs', 'encode'):
+        content = (*content.arguments, None)[0]  # bytes as protocols before 3 have them
+    if isinstance(content, str):
+        content = content.encode('latin-1', 'replace')
+    if not isinstance(content, bytes):
+        raise errors.InputError(f'{who}: holds objects; it must hold numbers')
+    return Header(shape_of(who, shape), _dtype(who, dtype)), content, fortran is True
+
+
+def _state(value: Any) -> tuple | None:
+    """`(version, shape, dtype, fortran, content)` of an array, None for anything else."""
+    if not isinstance(value, _pickle.Call) or not isinstance(value.function, _pickle.Global):
+        return None
+    if value.function in _RECONSTRUCT:
+        state = value.state
+        return state if isinstance(state, tuple) and len(state) == 5 else None
+    return None
+
+
+def _dtype(who: str, value: Any) -> str:
+    """`'<f4'` of a type as numpy pickles it: `dtype('f4')` with state `(3, '<', ...)`."""
+    if isinstance(value, _pickle.Call) and value.function == ('numpy', 'dtype'):
+        state = value.state if isinstance(value.state, tuple) else ()
+        kind, order = value.arguments[:1], state[1:2]
+        if kind in (('f2',), ('f4',), ('f8',)) and order in (('<',), ('>',)):
+            return order[0] + kind[0]
+    raise errors.InputError(f'{who}: its numbers are no floats of 2, 4 or 8 bytes')

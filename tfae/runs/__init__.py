@@ -1,0 +1,1 @@
+"""The session side of a run, and the folder that holds it."""

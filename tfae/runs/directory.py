@@ -1,0 +1,141 @@
+"""A run is a folder; this file is all that knows what lies in it.
+
+    config.json       what was asked for, the versions, what the data set is
+    metrics.jsonl     one JSON object a line: step, phase, epoch, every mean over that epoch and,
+                      last, the CRC-32 of the line up to the comma before it
+    model-<step>.*    TensorFlow checkpoints, the newest few; `checkpoint` names the newest
+    best/             the checkpoint of least validation loss
+    events.*          TensorBoard
+    figures/          PNG
+    lock              held by the program that trains here
+
+config.json is there whole or not at all; metrics.jsonl grows by lines.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import pathlib
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from tfae.core import errors
+from tfae.core.atomic_files import write_text
+from tfae.training.experiment import Experiment
+
+CONFIG = 'config.json'
+METRICS = 'metrics.jsonl'
+LOCK = 'lock'
+BEST = 'best'
+FIGURES = 'figures'
+
+_SUM = ', "crc32": "'
+
+
+class Folder:
+    """The folder of one run."""
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self.path = pathlib.Path(path)
+
+    def exists(self) -> bool:
+        """Whether a run was begun here."""
+        return (self.path / CONFIG).is_file()
+
+    def create(self) -> None:
+        """Makes the folder if it is not there.
+
+        Raises: InputError if it is a file or cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            # Root may write where the mode forbids it, so try instead of asking.
+            with (self.path / LOCK).open('a'):
+                pass
+        except FileExistsError:
+            raise errors.InputError(
+                f'--logdir {self.path} is a file; it must be a folder'
+            ) from None
+        except OSError as error:
+            raise errors.InputError(
+                f'--logdir {self.path} cannot be written: {error.strerror}'
+            ) from None
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the folder for one program; the system frees it when the program dies.
+
+        Raises: InputError if another program trains here.
+        """
+        with (self.path / LOCK).open('a') as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise errors.InputError(
+                    f'--logdir {self.path} is in use by another program that trains there; '
+                    f'wait for it or name another folder'
+                ) from None
+            yield
+
+    def write_config(self, experiment: Experiment) -> None:
+        """Records what this run is."""
+        write_text(self.path / CONFIG, json.dumps(experiment.to_dict(), indent=2) + '\n')
+
+    def read_config(self) -> Experiment:
+        """What this run is.
+
+        Raises: InputError if there is no run here or config.json is not as it was written.
+        """
+        path = self.path / CONFIG
+        try:
+            content = json.loads(path.read_text())
+        except FileNotFoundError:
+            raise errors.InputError(
+                f'--logdir {self.path} holds no run: there is no {CONFIG} in it'
+            ) from None
+        except (OSError, ValueError, RecursionError) as error:
+            raise errors.InputError(f'{path} cannot be read: {error}') from None
+        return Experiment.from_dict(content, str(path))
+
+    def append_metrics(self, record: dict[str, Any]) -> None:
+        """Adds one line to metrics.jsonl."""
+        with (self.path / METRICS).open('a') as file:
+            file.write(_line(record))
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl; those that are cut short or not as written are left out."""
+        path = self.path / METRICS
+        lines = path.read_text(errors='replace').split('\n') if path.exists() else []
+        summed = any(_SUM in line for line in lines)  # older runs have no sums
+        records = [_record(line, summed) for line in lines]
+        return [record for record in records if record is not None]
+
+    def rewind_metrics(self, step: int) -> list[dict[str, Any]]:
+        """Drops what was recorded after `step`, which a resumed run will record again."""
+        records = [record for record in self.metrics() if record['step'] <= step]
+        text = ''.join(map(_line, records))
+        path = self.path / METRICS
+        if not path.exists() or path.read_bytes() != text.encode():
+            write_text(path, text)
+        return records
+
+
+def _line(record: dict[str, Any]) -> str:
+    """A record as a line that ends with the CRC-32 of what stands before it."""
+    text = json.dumps(record)[:-1]
+    return f'{text}{_SUM}{zlib.crc32(text.encode()):08x}"}}\n'
+
+
+def _record(line: str, summed: bool) -> dict[str, Any] | None:
+    """The record of a line, without its sum; None if it is not as it was written."""
+    text, _, end = line.rpartition(_SUM)
+    if summed and end != f'{zlib.crc32(text.encode()):08x}"}}':
+        return None
+    try:
+        record = json.loads(f'{text}}}' if summed else line)
+    except (ValueError, RecursionError):
+        return None
+    sound = isinstance(record, dict) and type(record.get('step')) is int
+    return record if sound and isinstance(record.get('phase', ''), str) else None

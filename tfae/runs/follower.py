@@ -1,0 +1,62 @@
+"""A worker that is not the chief: it makes the steps that the chief says, and writes nothing."""
+
+from typing import Any
+
+import tensorflow.compat.v1 as tf
+
+from tfae.core import errors
+from tfae.core.signals import Interrupt
+from tfae.distributed import all_reduce
+from tfae.training import graph
+
+
+class Follower:
+    """Trains beside a `Trainer` in another process, from its variables on."""
+
+    def __init__(self, built: graph.Graph, session: Any, team: all_reduce.Team):
+        self._built = built
+        self._session = session
+        self._team = team
+        with built.graph.as_default():
+            self._initialize = [tf.global_variables_initializer(), tf.local_variables_initializer()]
+        self.interrupt = Interrupt()
+        self._phase = -1
+
+    def follow(self) -> int:
+        """Makes every turn; returns the chief's exit code.
+
+        Raises: InputError if the chief could not go on.
+        """
+        run = self._session.run
+        with self.interrupt:
+            while True:
+                turn = self._team.turn(run, all_reduce.Turn(wish=self.interrupt.number))
+                if turn.over:
+                    break
+                if turn.steps and not turn.wish:
+                    self._make(turn)
+            self._team.leave(run)
+        if turn.failed:
+            raise errors.InputError('the chief, worker 0, cannot go on; it says why')
+        return turn.code
+
+    def begin(self) -> dict[str, Any]:
+        """Takes over the chief's variables; returns its content of config.json."""
+        self._session.run(self._initialize)
+        return self._team.begin(self._session.run, {})
+
+    def _make(self, turn: all_reduce.Turn) -> None:
+        """The steps of a turn."""
+        program, run = self._built.programs[turn.phase], self._session.run
+        if turn.phase != self._phase:
+            program.phase.source.load(run)
+            if self._phase >= 0:
+                self._built.programs[self._phase].phase.source.release(run)
+            self._phase = turn.phase
+            self._step = self._session.make_callable(program.train)
+            if program.begin is not None:
+                run(program.begin)
+        if turn.look:
+            run(program.scalars)
+        for _ in range(turn.steps):
+            self._step()

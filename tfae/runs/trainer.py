@@ -1,0 +1,290 @@
+"""One program's turn at a run: steps, and what is due between them."""
+
+import pathlib
+import time
+from typing import Any
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from tfae import data
+from tfae.core import errors, names
+from tfae.core.signals import Interrupt
+from tfae.data import pipeline
+from tfae.distributed import all_reduce
+from tfae.runs import checkpoints, resuming
+from tfae.runs.directory import BEST, Folder
+from tfae.runs.event_file import EventFile
+from tfae.runs.options import Config
+from tfae.runs.progress import Progress
+from tfae.training import graph, phases, summaries
+from tfae.training.experiment import Experiment
+
+_CHUNK = 64  # steps between two looks at the clock and at the losses
+_VALIDATION_LOSS = f'{names.VALIDATION}_{names.LOSS}'
+
+
+class Trainer:
+    """Trains a run from where its folder stands.
+
+    Between two steps, in this order: scalars for TensorBoard (of the step to come), the end of an
+    epoch, a checkpoint. None of them changes what the next step computes, and a checkpoint of step
+    s is written after everything else that is due at s, so a resumed run repeats nothing and
+    leaves nothing out.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        folder: Folder,
+        built: graph.Graph,
+        session: Any,
+        watch: Config,
+        team: all_reduce.Team,
+    ):
+        self._experiment = experiment
+        self._folder = folder
+        self._built = built
+        self._session = session
+        self._watch = watch
+        self._team = team
+        self._patiently = team.patient(session.run)
+        with built.graph.as_default():
+            self._saver = tf.train.Saver(max_to_keep=watch.keep_checkpoints)
+            self._best_saver = tf.train.Saver(built.model_variables, max_to_keep=1)
+            trained = tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
+            with tf.name_scope(names.FINITE):
+                finite = [tf.reduce_all(tf.math.is_finite(v)) for v in trained]
+                self._all_finite = tf.reduce_all(tf.stack(finite))
+            self._initialize = [tf.global_variables_initializer(), tf.local_variables_initializer()]
+        self._phases = [program.phase for program in built.programs]
+        self._batch_size = experiment.training.batch(built.source.count)
+        self._records: list[dict[str, Any]] = []
+        self._step = 0
+        self._saved_at = time.monotonic()
+        self.interrupt = Interrupt()
+        self._saved_step = -1
+
+    def train(self, loaded: data.DataSet) -> int:
+        """See `running.fit`."""
+        self._session.run(self._initialize)
+        self._begin()
+        self._team.begin(self._session.run, self._experiment.to_dict())
+        if self._over() and (not self._has_codes() or summaries.has_projector(self._folder.path)):
+            self._say_finished()
+            return 0
+        self._events = EventFile(self._folder.path, self._built.graph, self._step)
+        self._events.add(summaries.hparams(self._experiment.hparams()), self._step)
+        self._progress = Progress(self._step, self._phases[-1].stop, self._batch_size)
+        try:
+            with self.interrupt:
+                finished = self._all_phases()
+            if finished:
+                self._finish(loaded)
+        finally:
+            self._progress.close()
+            self._events.close()
+        return 0 if finished else 128 + self.interrupt.number
+
+    def _begin(self) -> None:
+        """Restores the newest checkpoint, or begins at step 0."""
+        path = self._folder.path
+        ours = (self._saver, self._session, self._folder)
+        step = resuming.restore(*ours, self._phases, self._batch_size)
+        self._step = step or 0
+        self._records = self._folder.rewind_metrics(self._step)
+        if step is not None:
+            kept = reversed(checkpoints.newest_first(path))
+            self._saver.recover_last_checkpoints([place for at, place in kept if at <= step])
+            self._saved_step = step
+            print(f'{path}: at step {step:,} of {self._phases[-1].stop:,}')
+            return
+        settings = self._experiment.training
+        if settings.restore_from:
+            variables, scopes = self._built.model_variables, settings.restore_map
+            for kind, found in (
+                checkpoints.transfer(self._session, variables, settings.restore_from, scopes)
+                ._asdict()
+                .items()
+            ):
+                print(f'{kind}: {", ".join(found) or "none"}')
+        self._save()
+
+    def _all_phases(self) -> bool:
+        """Whether training came to its end."""
+        done: list[pipeline.Source] = []
+        while not self._over():
+            i = phases.locate(self._phases, self._step)
+            phase = self._phases[i]
+            started = time.monotonic()
+            for source in (phase.source, phase.validation):
+                source.load(self._patiently)
+            for source in done:
+                source.release(self._session.run)
+            done = [phase.source, phase.validation]
+            self._progress.waited(time.monotonic() - started)
+            if not self._phase(i):
+                return False
+        self._save()
+        return True
+
+    def _phase(self, i: int) -> bool:
+        """Runs phase `i` to its end; False if a signal came."""
+        program = self._built.programs[i]
+        step_once, seen = map(self._session.make_callable, (program.train, program.seen))
+        phase = program.phase
+        if program.begin is not None:
+            self._session.run(program.begin)
+        self._waited = 0.0
+        while self._step < phase.stop and not self._stopped_early():
+            look = (self._step - phase.start) % self._watch.summary_steps == 0
+            epoch_end = phase.epoch_end(self._step, self._batch_size)
+            steps = self._next_event(phase, epoch_end) - self._step
+            steps = self._team.lead(self._session.run, self.interrupt, i, look, steps)
+            if look and steps:
+                self._scalars(program)
+            for _ in range(steps):
+                step_once()
+                self._step += 1
+                if self.interrupt.number and self._team.size == 1:
+                    break
+            self._progress.advance(self._step)
+            # Asked once: what is kept below must be what was found finite here.
+            interrupted = self.interrupt.number
+            save = bool(interrupted) or self._checkpoint_due()
+            keeps = save or self._step == epoch_end
+            # Before anything is kept, the variables too: the losses are those before the update.
+            if not np.all(np.isfinite(seen())) or (
+                keeps and not self._session.run(self._all_finite)
+            ):
+                self._refuse_not_finite(program)
+            if self._step == epoch_end:
+                self._epoch(program)
+            if save:
+                self._events.flush()  # a run resumed from this checkpoint adds no earlier event
+                self._save()
+            if interrupted:
+                print(f'stopped by signal {interrupted} at step {self._step:,}; saved')
+                return False
+        return True
+
+    def _next_event(self, phase: phases.Phase, epoch_end: int) -> int:
+        """The step at which something is due."""
+        local = self._step - phase.start
+        summary = self._step + self._watch.summary_steps - local % self._watch.summary_steps
+        every = self._watch.checkpoint_steps
+        checkpoint = (self._step // every + 1) * every
+        return min(self._step + _CHUNK, summary, checkpoint, epoch_end, phase.stop)
+
+    def _scalars(self, program: phases.Program) -> None:
+        """Losses, gradient norms and learning rate of the step to come, which moves nothing."""
+        values = self._session.run(program.scalars)
+        self._events.add(summaries.scalars(values, program.phase.name), self._step)
+
+    def _epoch(self, program: phases.Program) -> None:
+        """Records an epoch, and the best model so far where it is one."""
+        phase = program.phase
+        if program.waited is not None:
+            waited = float(self._session.run(program.waited))
+            self._progress.waited(waited - self._waited)
+            self._waited = waited
+        pace = self._progress.mark(self._step)
+        means = self._session.run(program.means)
+        validation = phases.validate(self._patiently, program)
+        record = {
+            'step': self._step,
+            'phase': phase.name,
+            'epoch': phase.epoch(self._step, self._batch_size),
+            **{name: float(value) for name, value in means.items()},
+            **{f'{names.VALIDATION}_{name}': value for name, value in validation.items()},
+            **{name: round(value, 4) for name, value in pace._asdict().items()},
+        }
+        self._records.append(record)
+        watched = {k: v for k, v in record.items() if isinstance(v, float)}
+        watched |= {f'epoch_{name}': watched.pop(name) for name in means}
+        self._events.add(summaries.scalars(watched, phase.name), self._step)
+        self._events.add(self._session.run(self._built.summary), self._step)
+        self._events.flush()
+        losses = '  '.join(f'{k} {record[k]:.5f}' for k in record if k.endswith(names.LOSS))
+        text = f'{phase.name} {record["epoch"]}/{phase.epochs}  step {self._step:,}  {losses}'
+        self._progress.line(self._step, text, pace)
+        if self._validated() and self._validated()[-1] is record:
+            self._keep_if_best()
+        trouble = getattr(self._built.model, 'trouble', lambda means: '')(means)
+        if trouble:
+            record['trouble'] = trouble
+            self._progress.say(f'warning: {trouble}')
+        self._folder.append_metrics(record)
+        self._session.run(program.reset)
+
+    def _validated(self) -> list[dict[str, Any]]:
+        """Records of the last phase that hold a validation loss."""
+        last = self._phases[-1].name
+        return [r for r in self._records if r.get('phase') == last and _VALIDATION_LOSS in r]
+
+    def _keep_if_best(self) -> None:
+        found = [record[_VALIDATION_LOSS] for record in self._validated()]
+        if found[-1] <= min(found):
+            path = self._folder.path / BEST
+            path.mkdir(exist_ok=True)
+            self._write(self._best_saver, path)
+
+    def _over(self) -> bool:
+        return self._step >= self._phases[-1].stop or self._stopped_early()
+
+    def _stopped_early(self) -> bool:
+        """A function of the records alone, so that a resumed run decides as it would have."""
+        patience = self._experiment.training.early_stopping_epochs
+        found = [record[_VALIDATION_LOSS] for record in self._validated()]
+        return bool(patience and found) and len(found) - 1 - int(np.argmin(found)) >= patience
+
+    def _checkpoint_due(self) -> bool:
+        late = time.monotonic() - self._saved_at >= self._watch.checkpoint_secs
+        return late or self._step % self._watch.checkpoint_steps == 0
+
+    def _save(self) -> None:
+        if self._saved_step != self._step:
+            self._write(self._saver, self._folder.path)
+        self._saved_step, self._saved_at = self._step, time.monotonic()
+
+    def _write(self, saver: tf.train.Saver, path: pathlib.Path) -> None:
+        checkpoints.write(saver, self._session, path, self._step, self._saved_step)
+
+    def _refuse_not_finite(self, program: phases.Program) -> None:
+        """Names what is not finite; the checkpoints stay as they are, all of them finite."""
+        means = self._session.run(program.means)
+        losses = [f'{name} is {value}' for name, value in means.items() if not np.isfinite(value)]
+        with self._built.graph.as_default():
+            trained = tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
+        values = self._session.run({v.op.name: v for v in trained})
+        broken = [name for name, value in values.items() if not np.all(np.isfinite(value))]
+        raise errors.InputError(
+            f'training stopped at step {self._step} of phase {program.phase.name}: '
+            f'{", ".join(losses) or "the losses are finite"}; '
+            f'variables that are not finite: {", ".join(broken) or "none"}; '
+            f'the last good checkpoint is of step {self._saved_step}; a smaller --learning_rate '
+            f'or a --clip_norm may help'
+        )
+
+    def _finish(self, loaded: data.DataSet) -> None:
+        """Codes for the projector, and where to look."""
+        if self._has_codes():
+            self._project(loaded)
+        self._say_finished()
+
+    def _has_codes(self) -> bool:
+        return hasattr(self._built.inference.outputs, names.CODE)
+
+    def _project(self, loaded: data.DataSet) -> None:
+        count = min(len(loaded.test.images), summaries.projector_limit(loaded.image_shape))
+        images = data.pixels(loaded.test.images[:count])
+        labels = None if loaded.test.labels is None else loaded.test.labels[:count]
+        inference = self._built.inference
+        feeds = {inference.images: images}
+        codes = graph.in_batches(self._patiently, inference.outputs.code, feeds)
+        summaries.write_projector(self._folder.path, codes, labels, images)
+
+    def _say_finished(self) -> None:
+        stop = self._phases[-1].stop
+        early = f', early: no lower {_VALIDATION_LOSS}' if self._step < stop else ''
+        print(f'finished at step {self._step:,} of {stop:,}{early}; run in {self._folder.path}')

@@ -1,0 +1,1 @@
+"""The graph side of a run: what is computed, and when."""

@@ -1,0 +1,145 @@
+"""Everything that decides what a run computes, as config.json holds it."""
+
+import dataclasses
+import importlib.metadata
+import math
+import platform
+from typing import Any
+
+import numpy as np
+
+from tfae import data, models
+from tfae.core import config, errors
+from tfae.training import phases as schedule
+from tfae.training import step as training
+
+_VERSIONS = ('tensorflow', 'numpy', 'tfae')
+
+
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """What a graph must know of a data set, so that it is built without the set's files."""
+
+    fingerprint: str = ''
+    image_shape: tuple[int, ...] = ()
+    dtype: str = 'uint8'
+    train: int = 0  # examples
+    validation: int = 0
+    labelled: bool = False
+    classes: int = 0  # 0 where there are no labels
+    class_names: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        errors.one_of('dtype', self.dtype, ('uint8', 'float32'))
+        for name in ('train', 'validation', 'classes'):
+            errors.in_range(name, getattr(self, name), 0, math.inf)
+        if len(self.image_shape) not in (0, 3) or min(self.image_shape, default=1) < 1:
+            raise errors.UsageError(
+                f'image_shape is {self.image_shape}; it must be three lengths of 1 or more'
+            )
+
+    @classmethod
+    def of(cls, loaded: data.DataSet) -> 'Signature':
+        """The signature of a loaded set."""
+        images, labels = loaded.train
+        return cls(
+            loaded.fingerprint(),
+            tuple(loaded.image_shape),
+            images.dtype.name,
+            len(images),
+            len(loaded.validation.images),
+            labels is not None,
+            loaded.classes,
+            tuple(loaded.class_names),
+        )
+
+    def stand_ins(self) -> tuple[data.Split, data.Split]:
+        """Training and validation parts of the right shapes, all zero, that take no memory."""
+        return self._stand_in(self.train), self._stand_in(self.validation)
+
+    def _stand_in(self, count: int) -> data.Split:
+        images = np.broadcast_to(np.zeros([], self.dtype), [count, *self.image_shape])
+        labels = np.broadcast_to(np.zeros([], np.int64), [count]) if self.labelled else None
+        return data.Split(images, labels)
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """What a run computes: the same experiment gives the same variables, bit for bit."""
+
+    model: str
+    family: Any  # the family's Config
+    data: data.Config
+    training: training.Config
+    schedule: schedule.Config
+    signature: Signature = Signature()  # empty until the data set is loaded
+
+    def parts(self) -> dict[str, Any]:
+        """Section of config.json -> configuration that the command line sets."""
+        names = ('family', 'data', 'training', 'schedule')
+        return {name: getattr(self, name) for name in names}
+
+    def hparams(self) -> dict[str, Any]:
+        """Every flag that decides what the run computes."""
+        return {'model': self.model} | {
+            name: config.text(value) if isinstance(value, list) else value
+            for part in self.parts().values()
+            for name, value in config.to_dict(part).items()
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of config.json."""
+        parts = {**self.parts(), 'signature': self.signature}
+        return {
+            'model': self.model,
+            **{name: config.to_dict(part) for name, part in parts.items()},
+            'versions': {
+                'python': platform.python_version(),
+                **{name: _version(name) for name in _VERSIONS},
+            },
+        }
+
+    @classmethod
+    def from_dict(cls, content: Any, where: str) -> 'Experiment':
+        """The inverse of `to_dict`.
+
+        Raises: InputError that names `where` and the section or field that is not as written.
+        """
+        kinds: dict[str, Any] = {
+            'data': data.Config,
+            'training': training.Config,
+            'schedule': schedule.Config,
+            'signature': Signature,
+        }
+        if not isinstance(content, dict):
+            raise errors.InputError(f'{where} is {type(content).__name__}; it must be an object')
+        missing = [name for name in ('model', 'family', *kinds) if name not in content]
+        if missing:
+            raise errors.InputError(f'{where} lacks {", ".join(missing)}, which every run records')
+        try:
+            kinds['family'] = models.load(str(content['model'])).Config
+            parts: dict[str, Any] = {
+                name: config.from_dict(kind, content[name], f'{where}: {name}')
+                for name, kind in kinds.items()
+            }
+        except errors.UsageError as error:
+            raise errors.InputError(f'{where}: {error}') from None
+        return cls(content['model'], **parts)
+
+    def differences(self, other: 'Experiment') -> list[str]:
+        """`'--flag was a, is b'` for each flag in which another experiment differs from this.
+
+        Where the files lie is no difference: the signature tells whether they are the same.
+        """
+        if self.model != other.model:
+            return [f'--model was {self.model}, is {other.model}']
+        moved = dataclasses.replace(self.data, data_dir=other.data.data_dir)
+        mine, others = {**self.parts(), 'data': moved}, other.parts()
+        return [line for name in mine for line in config.differences(mine[name], others[name])]
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return 'not installed'

@@ -1,0 +1,161 @@
+"""The whole static graph of a run: model, inference, and a program for each phase.
+
+Training, evaluation and every look inside build the same graph, so each variable and tensor has one
+name everywhere.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from tfae import data, models
+from tfae.core import names
+from tfae.data import pipeline, streaming
+from tfae.distributed.all_reduce import Team
+from tfae.models.base.objective import Batch
+from tfae.training import phases as schedule
+from tfae.training import summaries
+from tfae.training.experiment import Experiment
+
+_SHOWN = 32  # pictures in TensorBoard's grid
+
+
+class Inference(NamedTuple):
+    """Placeholders and what they become, without noise; what a family lacks is None or empty."""
+
+    images: tf.Tensor  # placeholder [B, H, W, C]
+    outputs: Any  # the family's Outputs
+    code: tf.Tensor | None  # placeholder [B, Z]
+    decoded: tf.Tensor | None  # [B, H, W, C]
+    labels: tf.Tensor  # placeholder [B], for measures alone
+    seed: tf.Tensor  # placeholder [2], for what is drawn
+    measures: dict[str, tf.Tensor]  # name -> [B] or [B, K]
+    corrupted: tf.Tensor | None  # [B, H, W, C]
+    count: tf.Tensor  # placeholder, for samples alone
+    samples: tf.Tensor | None  # codes [count, Z] from the prior
+
+
+class Graph(NamedTuple):
+    """A run as tensors and operations."""
+
+    graph: tf.Graph
+    model: Any
+    inference: Inference
+    model_variables: list[tf.Variable]  # without what training adds
+    source: pipeline.Source
+    validation: pipeline.Source
+    programs: list[schedule.Program]
+    summary: tf.Tensor  # serialised histograms and pictures of this moment
+
+
+def build(
+    experiment: Experiment, train: data.Split, validation: data.Split, team: Team | None = None
+) -> Graph:
+    """Builds the graph of a run on these examples, as one of a team of equal shares has it.
+
+    Raises: UsageError if the configuration does not fit the examples.
+    """
+    team = team or Team()
+    settings = experiment.training
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.set_random_seed(settings.seed)
+        tf.get_variable(
+            tf.GraphKeys.GLOBAL_STEP,
+            [],
+            tf.int64,
+            tf.zeros_initializer(),
+            trainable=False,
+            collections=[tf.GraphKeys.GLOBAL_VARIABLES, tf.GraphKeys.GLOBAL_STEP],
+            use_resource=True,
+        )
+        family = models.load(experiment.model)
+        image_shape = train.images.shape[1:]
+        model = family.Model(experiment.family, image_shape, experiment.signature.classes)
+        source = streaming.source(*train, names.TRAINING)
+        held_out = streaming.source(*validation, names.VALIDATION)
+        inference = _inference(model, image_shape, experiment.signature.labelled)
+        model_variables = [
+            v for v in tf.global_variables() if v.op.name != tf.GraphKeys.GLOBAL_STEP
+        ]
+        phases = schedule.phases(model, experiment.schedule, settings, source, held_out)
+        programs = [
+            schedule.program(phase, stream, settings, team) for stream, phase in enumerate(phases)
+        ]
+        summary = _summary(model, held_out if held_out.count else source)
+        team.connect(tf.global_variables())
+    return Graph(graph, model, inference, model_variables, source, held_out, programs, summary)
+
+
+def in_batches(
+    run: pipeline.Run,
+    fetched: Any,
+    feeds: Mapping[tf.Tensor, np.ndarray],
+    seed: tf.Tensor | None = None,
+) -> Any:
+    """`fetched`, tensors `[N, ...]` in any structure, for values `[N, ...]` fed a part at a time.
+
+    Args:
+      run: a session's.
+      fetched: as `run` takes it.
+      feeds: placeholder -> values. Empty values give empty results of the right shape.
+      seed: placeholder `[2]` that is fed a number of its own with every part.
+    Returns: arrays in the structure of `fetched`.
+    """
+    count = len(next(iter(feeds.values())))
+    size = min(pipeline.at_once(values.shape[1:]) for values in feeds.values())
+    parts = []
+    for start in range(0, max(count, 1), size):
+        given: dict = {key: values[start : start + size] for key, values in feeds.items()}
+        if seed is not None:
+            given[seed] = [0, start]
+        parts.append(run(fetched, given))
+    return tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
+
+
+def _inference(model: Any, image_shape: tuple[int, ...], labelled: bool) -> Inference:
+    code = decoded = samples = corrupted = None
+    measures: dict[str, tf.Tensor] = {}
+    with tf.name_scope(f'{names.INFERENCE}/'):
+        images = tf.placeholder(tf.float32, [None, *image_shape], names.IMAGES)
+        labels = tf.placeholder(tf.int64, [None], names.LABELS)
+        seed = tf.placeholder(tf.int64, [2], names.SEED)
+        count = tf.placeholder(tf.int32, [], names.COUNT)
+        outputs = model(images)
+        named = {k: tf.identity(v, k) for k, v in outputs._asdict().items()}
+        if hasattr(model, 'decode'):
+            code = tf.placeholder(tf.float32, [None, model.code_size], names.CODES)
+            decoded = tf.identity(model.decode(code), names.DECODED)
+        if hasattr(model, 'prior'):
+            samples = tf.identity(model.prior(count, seed), names.SAMPLES)
+        if hasattr(model, 'corrupt'):
+            noisy = model.corrupt(images, seed)
+            corrupted = None if noisy is images else tf.identity(noisy, names.CORRUPTED)
+        if hasattr(model, 'measures'):
+            with tf.name_scope(names.MEASURES):
+                batch = Batch(images, labels if labelled else None, seed)
+                measures = {k: tf.identity(v, k) for k, v in model.measures(batch).items()}
+    outputs = type(outputs)(**named)
+    return Inference(
+        images, outputs, code, decoded, labels, seed, measures, corrupted, count, samples
+    )
+
+
+def _summary(model: Any, source: pipeline.Source) -> tf.Tensor:
+    before = len(tf.get_collection(tf.GraphKeys.ACTIVATIONS))
+    with tf.name_scope(f'{names.SUMMARIES}/'):
+        count = min(_SHOWN, source.count)
+        images = source.gather(tf.range(count))[0]
+        images.set_shape([count, *images.shape[1:]])
+        pictures = {}
+        outputs = model(images)
+        if hasattr(outputs, 'reconstruction'):
+            pictures[names.RECONSTRUCTION] = tf.concat([images, outputs.reconstruction], 2)
+        if hasattr(model, 'prior'):
+            samples = model.decode(model.prior(_SHOWN, tf.zeros([2], tf.int64)))
+            pictures[names.SAMPLES] = tf.ensure_shape(samples, [_SHOWN, *images.shape[1:]])
+        activations = tf.get_collection(tf.GraphKeys.ACTIVATIONS)[before:]
+        variables = tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
+        return summaries.epoch_summary(images.shape[1:], pictures, activations, variables)

@@ -1,0 +1,164 @@
+"""What TensorBoard shows of a run: histograms, picture grids, filters, scalars, HParams, projector.
+
+Graph side first, then functions that write protocol buffers and files.
+
+B batch, H W C picture, K filters.
+"""
+
+import math
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from google.protobuf import text_format
+from PIL import Image
+from tensorboard.plugins import projector
+from tensorboard.plugins.hparams import api as hparams_api
+
+from tfae.core import atomic_files, names
+
+_PROJECTOR = 'projector_config.pbtxt'
+_SPRITE_SIDE = 8192  # the projector refuses a larger sprite
+
+
+def grid(images: tf.Tensor, columns: int, name: str = 'grid') -> tf.Tensor:
+    """Pictures `[B, H, W, C]` side by side, `columns` a row: `[1, rows * H, columns * W, C]`.
+
+    The last row is filled up with zeros. B and the picture's shape must be static.
+    """
+    with tf.name_scope(name):
+        count, height, width, channels = images.shape.as_list()
+        rows = math.ceil(count / columns)
+        images = tf.pad(images, [[0, rows * columns - count], [0, 0], [0, 0], [0, 0]])
+        images = tf.reshape(images, [rows, columns, height, width, channels])
+        images = tf.transpose(images, [0, 2, 1, 3, 4])
+        return tf.reshape(images, [1, rows * height, columns * width, channels])
+
+
+def filters(kernel: tf.Tensor, image_shape: Sequence[int], limit: int = 64) -> tf.Tensor | None:
+    """The first `limit` filters of a first layer as pictures `[K, h, w, C]`, each scaled to [0, 1].
+
+    Args:
+      kernel: dense `[H * W * C, K]` or convolutional `[h, w, C, K]`.
+      image_shape: `(H, W, C)`.
+      limit: the most filters to show.
+    Returns: the pictures, or None where C is neither 1 nor 3 and no picture can show them.
+    """
+    if image_shape[-1] not in (1, 3):
+        return None
+    count = min(limit, int(kernel.shape[-1]))
+    if kernel.shape.rank == 2:
+        pictures = tf.reshape(tf.transpose(kernel[:, :count]), [count, *image_shape])
+    else:
+        pictures = tf.transpose(kernel[..., :count], [3, 0, 1, 2])
+    low = tf.reduce_min(pictures, [1, 2, 3], keepdims=True)
+    high = tf.reduce_max(pictures, [1, 2, 3], keepdims=True)
+    return (pictures - low) / tf.maximum(high - low, 1e-12)
+
+
+def epoch_summary(
+    image_shape: Sequence[int],
+    pictures: Mapping[str, tf.Tensor],
+    activations: Sequence[tf.Tensor],
+    variables: Sequence[tf.Variable],
+) -> tf.Tensor:
+    """One serialised summary: histograms of variables and activations, pictures and filters.
+
+    `image_shape` is `(H, W, C)`; `pictures` are tag -> `[B, H, W', C]` in [0, 1], of static shape.
+    """
+    # The raw operations take a tag as it is; those of tf.summary put the name scope before it.
+    made = [tf.raw_ops.HistogramSummary(tag=v.op.name, values=v.read_value()) for v in variables]
+    made += [tf.raw_ops.HistogramSummary(tag=_tag(a), values=a) for a in activations]
+    image_shape = [int(side) for side in image_shape]
+    if image_shape[-1] in (1, 3):
+        made += [_image(tag, grid(shown, columns=8)) for tag, shown in pictures.items()]
+    found = filters(variables[0].read_value(), image_shape) if variables else None
+    if found is not None:
+        columns = math.ceil(math.sqrt(int(found.shape[0])))
+        made.append(_image(names.FILTERS, grid(found, columns)))
+    return tf.summary.merge(made)
+
+
+def scalars(values: Mapping[str, float], prefix: str) -> tf.Summary:
+    """`values` under the tags `prefix/name`."""
+    return tf.Summary(
+        value=[tf.Summary.Value(tag=f'{prefix}/{k}', simple_value=v) for k, v in values.items()]
+    )
+
+
+def picture(tag: str, path: pathlib.Path) -> tf.Summary:
+    """The PNG at `path`, as matplotlib writes it, under a tag."""
+    with Image.open(path) as opened:
+        width, height = opened.size
+    made = tf.Summary.Image(
+        height=height, width=width, colorspace=4, encoded_image_string=path.read_bytes()
+    )
+    return tf.Summary(value=[tf.Summary.Value(tag=tag, image=made)])
+
+
+def hparams(values: Mapping[str, object]) -> bytes:
+    """The configuration as the HParams dashboard reads it; lists become texts."""
+    plain = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in values.items()}
+    return hparams_api.hparams_pb(plain).SerializeToString()
+
+
+def write_projector(
+    folder: pathlib.Path, codes: np.ndarray, labels: np.ndarray | None, images: np.ndarray
+) -> None:
+    """Codes for TensorBoard's projector, with a thumbnail and a label each.
+
+    Args:
+      folder: the run; files go into `projector/` below it, named by relative paths.
+      codes: `[N, Z]`.
+      labels: `[N]` or None.
+      images: `[N, H, W, C]` float in [0, 1], C 1 or 3 (other pictures get no thumbnails).
+    """
+    target = folder / 'projector'
+    with atomic_files.replacing(target / 'codes.tsv') as temporary:
+        np.savetxt(temporary, codes, fmt='%.6g', delimiter='\t')
+    settings = projector.ProjectorConfig()
+    embedding = settings.embeddings.add(tensor_name=names.CODE, tensor_path='projector/codes.tsv')
+    if labels is not None:
+        atomic_files.write_text(target / 'labels.tsv', '\n'.join(map(str, labels)) + '\n')
+        embedding.metadata_path = 'projector/labels.tsv'
+    if images.shape[-1] in (1, 3):
+        with atomic_files.replacing(target / 'sprite.png') as temporary:
+            _sprite(images).save(temporary)
+        embedding.sprite.image_path = 'projector/sprite.png'
+        embedding.sprite.single_image_dim.extend([images.shape[2], images.shape[1]])
+    # The plugin's own way of writing it leaves half of it where the disk is full.
+    atomic_files.write_text(folder / _PROJECTOR, text_format.MessageToString(settings))
+
+
+def has_projector(folder: pathlib.Path) -> bool:
+    """Whether `write_projector` came to its end there."""
+    return (folder / _PROJECTOR).is_file()
+
+
+def projector_limit(image_shape: Sequence[int]) -> int:
+    """The most examples whose thumbnails fit into one sprite; at most 10 000."""
+    return min(10_000, (_SPRITE_SIDE // max(image_shape[:2])) ** 2)
+
+
+def _sprite(images: np.ndarray) -> Image.Image:
+    """A square sheet of `ceil(sqrt(N))` thumbnails a row, as the projector wants it."""
+    count, height, width, channels = images.shape
+    side = math.ceil(math.sqrt(count))
+    sheet = np.zeros([side * side, height, width, channels], np.uint8)
+    sheet[:count] = np.rint(255 * images)
+    sheet = sheet.reshape(side, side, height, width, channels).transpose(0, 2, 1, 3, 4)
+    sheet = sheet.reshape(side * height, side * width, channels)
+    return Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
+
+
+def _image(tag: str, picture: tf.Tensor) -> tf.Tensor:
+    """A summary of one picture `[1, H, W, C]` in [0, 1]; as uint8 it is not stretched in range."""
+    pixels = tf.image.convert_image_dtype(picture, tf.uint8, saturate=True)
+    return tf.raw_ops.ImageSummary(tag=tag, tensor=pixels, max_images=1)
+
+
+def _tag(activation: tf.Tensor) -> str:
+    """`activations/encoder/layer_1/Relu` for the tensor of that name."""
+    name = activation.op.name.removeprefix(f'{names.SUMMARIES}/')
+    return f'{tf.GraphKeys.ACTIVATIONS}/{name}'
