@@ -1,0 +1,81 @@
+"""Modules and functions of the user's own, by name: `package.module`, `package.module:function`.
+
+They are imported as Python imports any module, and from the working directory too, which comes
+last: nothing there hides an installed package. `who` names the flag or argument in the errors.
+"""
+
+import importlib
+import pathlib
+import re
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from tfae.core import errors
+
+_NAME = r'[^\W\d]\w*'
+_MODULE = re.compile(rf'{_NAME}(\.{_NAME})*')
+_FUNCTION = re.compile(rf'{_MODULE.pattern}:{_NAME}')
+
+
+def names_function(text: str) -> bool:
+    """Whether a text has the form `package.module:function`."""
+    return _FUNCTION.fullmatch(text) is not None
+
+
+def module(who: str, spelling: str) -> ModuleType:
+    """Imports the module `package.module`.
+
+    Raises: UsageError if the spelling is none of a module, there is no such module, or it raises
+      an exception while it is imported; the line holds the exception's type and text.
+    """
+    if not _MODULE.fullmatch(spelling):
+        raise errors.UsageError(f'{who} is {spelling!r}; it must be package.module')
+    _search_working_directory()
+    try:
+        return importlib.import_module(spelling)
+    except (Exception, SystemExit) as error:
+        raise errors.UsageError(f'{who} is {spelling!r}; {_reason(spelling, error)}') from error
+
+
+def function(who: str, spelling: str) -> Callable[..., Any]:
+    """Imports the function `package.module:function`.
+
+    Raises: UsageError as `module` does, and if the module has no such function or it cannot be
+      called.
+    """
+    if not names_function(spelling):
+        raise errors.UsageError(f'{who} is {spelling!r}; it must be package.module:function')
+    path, _, name = spelling.partition(':')
+    holder = module(who, path)
+    if not hasattr(holder, name):
+        near = errors.nearest(name, vars(holder))
+        raise errors.UsageError(f'{who} is {spelling!r}; module {path} has no {name}{near}')
+    found = getattr(holder, name)
+    if not callable(found):
+        raise errors.UsageError(
+            f'{who} is {spelling!r}; {name} is of type {type(found).__name__}, it must be a '
+            f'function'
+        )
+    return found
+
+
+def _search_working_directory() -> None:
+    """Puts the working directory at the end of the search path, and sees files made since."""
+    try:
+        here = str(pathlib.Path.cwd())
+    except FileNotFoundError:  # it was removed
+        return
+    if not {'', here} & set(sys.path):
+        sys.path.append(here)
+    importlib.invalidate_caches()
+
+
+def _reason(spelling: str, error: BaseException) -> str:
+    """Why an import failed, as the end of a sentence."""
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    if missing and f'{spelling}.'.startswith(f'{missing}.'):
+        return f'there is no module {missing}; it must be installed or lie in the working directory'
+    text = ' '.join(str(error).split())
+    return f'importing it raised {type(error).__name__}: {text}'
