@@ -87,7 +87,7 @@ def test_a_library_that_is_not_there_is_trouble_with_its_cure_and_equal_results(
     done = run_in(package, 'doctor')
     assert (done.code, done.err) == (1, '')
     last = done.out.splitlines()[-1]
-    library = package / 'tfae' / '_subpixel.so'
+    library = package / 'tfae' / 'ops' / '_subpixel.so'
     assert last.startswith(
         f'trouble: the compiled sub-pixel op is not in use: there is no {library}'
     )
@@ -125,7 +125,7 @@ def test_build_op_says_what_it_made_and_puts_it_in_the_place_of_the_old_one(pack
     compiler = package / 'mock'
     compiler.write_text(COMPILER)
     compiler.chmod(0o755)
-    library = package / 'tfae' / '_subpixel.so'
+    library = package / 'tfae' / 'ops' / '_subpixel.so'
     library.write_text('old')
     with library.open() as held:
         done = run_in(package, 'build-op', '--cuda=false', CXX=str(compiler))
@@ -151,4 +151,4 @@ def test_what_build_op_made_is_used_and_is_well(package):
     assert run_in(package, 'build-op', '--cuda=false').code == 0
     done = run_in(package, 'doctor')
     assert (done.code, done.err) == (0, ''), done.out
-    assert f'compiled op, {package}/tfae/_subpixel.so' in done.out
+    assert f'compiled op, {package}/tfae/ops/_subpixel.so' in done.out

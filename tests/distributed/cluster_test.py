@@ -10,49 +10,18 @@ import pictures
 import pytest
 import tensorflow.compat.v1 as tf
 import tfae_program
-from workers import Workers, addresses
+from workers import CONVOLUTIONAL, DENSE, GAN, GREEDY, Workers, addresses, assert_equal
 
 from tfae.core import errors
 from tfae.distributed import all_reduce, cluster
 from tfae.ops import augmentation, corruption, stateless_random
 from tfae.runs import follower
 
-DENSE = ('train', '--units=12,4', '--epochs=3', '--batch_size=48', '--corruption=gaussian:0.2')
-NO_MEANS = (  # of a share of the batch, not over all examples
-    *('active_units', 'trouble', 'generator/diversity', 'validation_generator/diversity'),
-)
 LONG = ('train', '--units=12,4', '--epochs=100000', '--batch_size=48', '--checkpoint_steps=20')
 
 
-def assert_equal(logdir, alone, tolerance=2e-5):
-    """The same losses, and the same variables, but for rounding."""
-    records = [tfae_program.metrics(folder) for folder in (logdir, alone)]
-    for one, other in zip(*records, strict=True):
-        assert {*one, *NO_MEANS} == {*other, *NO_MEANS}
-        for name, value in other.items():
-            if name in NO_MEANS:
-                continue
-            wanted = value if isinstance(value, str) else pytest.approx(value, rel=1e-4, abs=1e-6)
-            assert one[name] == wanted, name
-    variables = tfae_program.checkpoint(alone)
-    made = tfae_program.checkpoint(logdir)
-    assert made.keys() == variables.keys()
-    for name, value in variables.items():
-        np.testing.assert_allclose(made[name], value, rtol=1e-3, atol=tolerance, err_msg=name)
-
-
-CONVOLUTIONAL = (
-    *('train', '--model=variational', '--filters=4', '--units=6', '--epochs=2'),
-    *('--batch_size=48', '--optimizer=momentum', '--learning_rate=0.001', '--clip_norm=1'),
-    *('--accumulation_steps=2', '--augment=flip,crop:1,jitter:0.1', '--summary_steps=5'),
-)
-GAN = (
-    *('train', '--model=gan', '--units=12', '--epochs=2', '--batch_size=48'),
-    *('--optimizer=momentum', '--learning_rate=0.01'),
-)
 # Two kernels of each side go round the ring by themselves.
 LARGE = ('train', '--units=1100,70', '--epochs=1', '--batch_size=48', '--optimizer=momentum')
-GREEDY = (*DENSE, '--pretraining=greedy', '--pretraining_epochs=2', '--order=with_replacement')
 
 
 @pytest.mark.parametrize(
@@ -339,4 +308,7 @@ def test_random_numbers_come_from_draws_alone():
     drawing = re.compile(r'\bstateless_(uniform|normal|truncated_normal)|StatelessRandom(Un|No)')
     files = (tfae_program.ROOT / 'tfae').rglob('*.py')
     found = {path.name for path in files if drawing.search(path.read_text())}
-    assert found == {'draws.py', 'pipeline.py'}  # the order of the examples is that of all
+    assert found == {
+        'stateless_random.py',
+        'pipeline.py',
+    }  # the order of the examples is that of all

@@ -8,8 +8,7 @@ import pytest
 import tensorflow as tf2
 import tensorflow.compat.v1 as tf
 import tfae_program
-from cluster_test import CONVOLUTIONAL, DENSE, GAN, GREEDY, assert_equal
-from workers import Workers
+from workers import CONVOLUTIONAL, DENSE, GAN, GREEDY, Workers, assert_equal
 
 from tfae.core import errors
 from tfae.distributed.all_reduce import Team

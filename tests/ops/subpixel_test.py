@@ -302,7 +302,7 @@ def test_a_damaged_library_is_reported_not_loaded(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize('choice', ['compiled', 'stock', 'fastest'])
 def test_the_environment_chooses_the_definition(choice):
-    code = 'from tfae import subpixel; print(subpixel.status().compiled)'
+    code = 'from tfae.ops import subpixel; print(subpixel.status().compiled)'
     environment = os.environ | {op_library.CHOICE: choice, 'TF_CPP_MIN_LOG_LEVEL': '3'}
     done = subprocess.run(
         [sys.executable, '-c', code], env=environment, capture_output=True, text=True

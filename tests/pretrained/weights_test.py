@@ -346,7 +346,7 @@ def test_a_pickle_that_is_no_state_dict_is_refused(tmp_path, trick):
 
 
 def test_a_pickle_without_end_is_refused(tmp_path):
-    import tfae.weights._pickle as machine
+    import tfae.pretrained.weights._pickle as machine
 
     content = b'\x80\x02' + b'N0' * machine._MOST_INSTRUCTIONS + b'N.'
     refused(archive(tmp_path / 'a.pth', content), 'its pickle has')

@@ -3,7 +3,41 @@
 import json
 import socket
 
+import numpy as np
+import pytest
 import tfae_program
+
+DENSE = ('train', '--units=12,4', '--epochs=3', '--batch_size=48', '--corruption=gaussian:0.2')
+GREEDY = (*DENSE, '--pretraining=greedy', '--pretraining_epochs=2', '--order=with_replacement')
+CONVOLUTIONAL = (
+    *('train', '--model=variational', '--filters=4', '--units=6', '--epochs=2'),
+    *('--batch_size=48', '--optimizer=momentum', '--learning_rate=0.001', '--clip_norm=1'),
+    *('--accumulation_steps=2', '--augment=flip,crop:1,jitter:0.1', '--summary_steps=5'),
+)
+GAN = (
+    *('train', '--model=gan', '--units=12', '--epochs=2', '--batch_size=48'),
+    *('--optimizer=momentum', '--learning_rate=0.01'),
+)
+NO_MEANS = (  # of a share of the batch, not over all examples
+    *('active_units', 'trouble', 'generator/diversity', 'validation_generator/diversity'),
+)
+
+
+def assert_equal(logdir, alone, tolerance=2e-5):
+    """The same losses, and the same variables, but for rounding."""
+    records = [tfae_program.metrics(folder) for folder in (logdir, alone)]
+    for one, other in zip(*records, strict=True):
+        assert {*one, *NO_MEANS} == {*other, *NO_MEANS}
+        for name, value in other.items():
+            if name in NO_MEANS:
+                continue
+            wanted = value if isinstance(value, str) else pytest.approx(value, rel=1e-4, abs=1e-6)
+            assert one[name] == wanted, name
+    variables = tfae_program.checkpoint(alone)
+    made = tfae_program.checkpoint(logdir)
+    assert made.keys() == variables.keys()
+    for name, value in variables.items():
+        np.testing.assert_allclose(made[name], value, rtol=1e-3, atol=tolerance, err_msg=name)
 
 
 def addresses(count):

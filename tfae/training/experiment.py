@@ -122,6 +122,7 @@ class Experiment:
                 name: config.from_dict(kind, content[name], f'{where}: {name}')
                 for name, kind in kinds.items()
             }
+            data.module(parts['data'].dataset)
         except errors.UsageError as error:
             raise errors.InputError(f'{where}: {error}') from None
         return cls(content['model'], **parts)
