@@ -171,9 +171,12 @@ def test_a_penalty_is_added_to_the_loss_of_any_autoencoder(family, penalty):
     np.testing.assert_allclose(loss, sum(terms.values()), rtol=1e-6)
 
 
-def test_weight_decay_is_collected_and_counts_each_kernel_of_its_layers_once():
+@pytest.mark.parametrize('scope', ['', 'inference/'])
+def test_weight_decay_is_collected_and_counts_each_kernel_of_its_layers_once(scope):
+    """A run builds the graph of inference first: there the losses have names of its scope."""
     model = dense.Model(dense.Config(units=(8, 3), weight_decay=0.5), (6, 6, 1))
-    model(batch().images)
+    with tf.name_scope(scope):
+        model(batch().images)
     joint = model.objectives[0](batch())
     first = model.layerwise()[0].objective(batch())
     found = tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES)

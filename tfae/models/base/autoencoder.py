@@ -169,7 +169,7 @@ class Autoencoder:
             each = losses.squared_error(clean, mean, weights)
         loss = tf.reduce_mean(each) / self.stack.sizes[below]
         terms = self._penalized.terms(indices, code, noisy, batch.seed)
-        decay = regularization(*self._scopes(indices))
+        decay = regularization(trainable(*self._scopes(indices)))
         if decay is not None:
             terms['weight_decay'] = decay
         if terms:

@@ -3,6 +3,7 @@
 B batch, H W C picture, D numbers of a code.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -41,16 +42,35 @@ def drawing_seed(seed: tf.Tensor | None) -> tf.Tensor:
 
 def trainable(*scopes: str) -> list[tf.Variable]:
     """Trainable variables under these scopes of the current variable scope."""
-    return _collected(tf.GraphKeys.TRAINABLE_VARIABLES, scopes)
+    outer = tf.get_variable_scope().name
+    prefixes = [f'{outer}/{scope}/' if outer else f'{scope}/' for scope in scopes]
+    # `tf.get_collection` takes a scope as a regular expression.
+    return [
+        variable
+        for prefix in prefixes
+        for variable in tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES, re.escape(prefix))
+    ]
 
 
-def regularization(*scopes: str) -> tf.Tensor | None:
-    """Sum of the regularization losses of the variables there; None if there are none."""
-    found = _collected(tf.GraphKeys.REGULARIZATION_LOSSES, scopes)
+def regularization(variables: Sequence[tf.Variable]) -> tf.Tensor | None:
+    """Sum of the regularization losses that depend on these variables; None if there are none.
+
+    A loss has the name of the operations among which its variable was made first, so its name does
+    not tell whose it is.
+    """
+    handles = {variable.op for variable in variables}
+    losses = tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES)
+    found = [loss for loss in losses if handles & _ancestors(loss.op)]
     return tf.add_n(found) if found else None
 
 
-def _collected(key: str, scopes: Sequence[str]) -> list:
-    outer = tf.get_variable_scope().name
-    prefixes = [f'{outer}/{scope}/' if outer else f'{scope}/' for scope in scopes]
-    return [item for prefix in prefixes for item in tf.get_collection(key, prefix)]
+def _ancestors(op: tf.Operation) -> set[tf.Operation]:
+    """The operation and all that it is computed from."""
+    found: set[tf.Operation] = set()
+    waiting = [op]
+    while waiting:
+        op = waiting.pop()
+        if op not in found:
+            found.add(op)
+            waiting += [tensor.op for tensor in op.inputs]
+    return found
