@@ -16,7 +16,7 @@ TREES = {path: ast.parse(path.read_text()) for path in sorted((ROOT / 'tfae').rg
 # A file imports from its own folder and from lower floors, never from a neighbor or from above.
 FLOORS = """
     commands
-    export report explorer __init__
+    export report explorer testing __init__
     runs
     training pretrained
     models compat

@@ -37,9 +37,10 @@ from types import ModuleType
 
 from tfae.core import errors
 from tfae.models import classifier, convolutional, dense, gan, siamese, variational
+from tfae.models.base.contract import problem
 from tfae.models.base.objective import Batch, Layer, Objective, trainable
 
-__all__ = ['FAMILIES', 'Batch', 'Layer', 'Objective', 'load', 'names', 'trainable']
+__all__ = ['FAMILIES', 'Batch', 'Layer', 'Objective', 'load', 'names', 'problem', 'trainable']
 
 FAMILIES: dict[str, ModuleType] = {
     'classifier': classifier,

@@ -1,7 +1,9 @@
 """Which threads and devices of this machine run a graph."""
 
+import contextlib
 import math
 import os
+from collections.abc import Iterator
 
 import tensorflow as tf2
 import tensorflow.compat.v1 as tf
@@ -34,6 +36,14 @@ def devices(towers: int) -> tuple[str, ...]:
         raise errors.UsageError(f'--towers is {towers}; it must be at most {gpus}, the GPUs here')
     kind = 'gpu' if gpus else 'cpu'
     return tuple(f'/{kind}:{i}' for i in range(count)) if count > 1 else ('',)
+
+
+@contextlib.contextmanager
+def initialized() -> Iterator[tf.Session]:
+    """Opens a session on the default graph in which every variable has its initial value."""
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        yield session
 
 
 def _threads(graph: tf.Graph) -> tuple[int, int]:
