@@ -1,19 +1,16 @@
-"""Checks of a family or a data set that somebody brings: the laws that the built-in ones keep.
+"""Checks of a family that somebody brings: the laws that the built-in ones keep.
 
     from tfae import testing
 
     testing.check_family('package.module')
-    testing.check_dataset('package.module')
 
 A check runs every law and raises AssertionError at the first that is broken: the text names the
-module, the law and the values that came. It needs no test framework. The contracts are those of
-`tfae.models` and `tfae.data.registry`.
+module, the law and the values that came. It needs no test framework.
 
 B batch, H W C image, Z code, K classes.
 """
 
-import contextlib
-import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -21,8 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae import data, models
-from tfae.core import errors
+from tfae import models
 from tfae.models import Batch, Layer, Objective
 from tfae.runs import sessions
 from tfae.training import step as training
@@ -101,30 +97,6 @@ def check(law: Law, case: Case) -> None:
         raise AssertionError(text) from error
 
 
-def check_dataset(source: ModuleType | str, config: data.Config | None = None) -> None:
-    """Checks a data set against the contract of `tfae.data.registry`.
-
-    Args:
-      source: the module, or its spelling as `--dataset` takes it.
-      config: what to load; None takes the defaults of every field.
-    Raises:
-      AssertionError: a law is broken; the text names it.
-      UsageError: there is no such module.
-      InputError: the files of the set are missing or damaged.
-    """
-    module = data.module(source) if isinstance(source, str) else source
-    name = source if isinstance(source, str) else module.__name__
-    if problem := data.problem(module):
-        raise AssertionError(f'{name}: {problem}')
-    wanted = dataclasses.replace(config or data.Config(), dataset=name)
-    first, again = (data.loaded(name, module, wanted) for _ in range(2))
-    if first.fingerprint() != again.fingerprint():
-        raise AssertionError(
-            f'{name} breaks the law "Loading twice gives the same examples"; the fingerprints are '
-            f'{first.fingerprint()} and {again.fingerprint()}'
-        )
-
-
 def _law(function: Law) -> Law:
     _laws.append(function)
     return function
@@ -150,16 +122,16 @@ def later_calls_add_no_variables(case: Case) -> None:
     _require(known, 'the first call makes none')
     calls: dict[str, Callable[[], Any]] = {
         'model(images, seed)': lambda: model(batch.images, _seed()),
-        **_sides(model, batch.images),
+        **_sides(model, lambda: batch.images),
     }
     if hasattr(model, 'measures'):
         calls['measures'] = lambda: model.measures(case.batch())
     if hasattr(model, 'head'):
         calls['head'] = lambda: model.head(case.codes(model))
     for build in model.objectives:
-        calls[_name(build)] = lambda build=build: build(case.batch())
+        calls[_name(build)] = functools.partial(build, case.batch())
     for i, (layer, given) in enumerate(_layer_batches(case, model), 1):
-        calls[f'layer {i}'] = lambda layer=layer, given=given: layer.objective(given)
+        calls[f'layer {i}'] = functools.partial(layer.objective, given)
     for name, call in calls.items():
         call()
         added = sorted(set(_variables()) - set(known))
@@ -184,18 +156,10 @@ def any_call_may_be_the_first(case: Case) -> None:
     """Any call may be the first: the variables are the same in the end."""
     model = case.model()
     found: dict[str, list[str]] = {}
-    names = ['model(images)', 'model(images, seed)', *_sides(model, None), 'objectives']
-    for name in names:
+    for name in _first_calls(case, model):
         with tf.Graph().as_default():
-            batch = case.batch()
-            calls: dict[str, Callable[[], Any]] = {
-                'model(images)': lambda batch=batch: model(batch.images),
-                'model(images, seed)': lambda batch=batch: model(batch.images, batch.seed),
-                **_sides(model, batch.images),
-                'objectives': lambda batch=batch: [build(batch) for build in model.objectives],
-            }
-            calls[name]()
-            model(batch.images)
+            _first_calls(case, model)[name]()
+            model(case.batch().images)
             found[name] = sorted(_variables())
     first = found['model(images)']
     for name, variables in found.items():
@@ -465,14 +429,29 @@ def _distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(a - b).max(initial=0)) if a.shape == b.shape else float('inf')
 
 
-def _sides(model: Any, images: tf.Tensor | None) -> dict[str, Callable[[], Any]]:
+def _sides(model: Any, images: Callable[[], tf.Tensor]) -> dict[str, Callable[[], Any]]:
     """The calls of an encoder and of a decoder, as far as the model has them."""
     calls: dict[str, Callable[[], Any]] = {}
     if hasattr(model, 'encode'):
-        calls['encode'] = lambda: model.encode(images)
+        calls['encode'] = lambda: model.encode(images())
     if hasattr(model, 'decode'):
         calls['decode'] = lambda: model.decode(tf.zeros([2, model.code_size]))
     return calls
+
+
+def _first_calls(case: Case, model: Any) -> dict[str, Callable[[], Any]]:
+    """The calls of which any may be the first in a graph."""
+
+    def every_objective() -> None:
+        for build in model.objectives:
+            build(case.batch())
+
+    return {
+        'model(images)': lambda: model(case.batch().images),
+        'model(images, seed)': lambda: model(case.batch().images, _seed()),
+        **_sides(model, lambda: case.batch().images),
+        'objectives': every_objective,
+    }
 
 
 def _layers(model: Any) -> list[Layer]:

@@ -1,8 +1,10 @@
 """Train a model, or go on with a run that was stopped.
 
 The flags of a family, of a data set and of the training are the fields of their configurations;
---model chooses the family whose flags there are. A run is a folder: the same command on the same
---logdir goes on where the run stands, and flags that are left out keep the run's values.
+--model chooses the family whose flags there are. A family or a data set of one's own is named as
+Python imports it, --model=package.module; it may lie in the working directory. A run is a folder:
+the same command on the same --logdir goes on where the run stands, and flags that are left out keep
+the run's values.
 """
 
 import dataclasses
@@ -19,13 +21,15 @@ from tfae.runs.directory import Folder
 from tfae.training import phases, step
 from tfae.training.experiment import Experiment
 
+_OWN = "a module of one's own, package.module"
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
     """Which run, of what."""
 
     logdir: str = option('', "The run's folder. Required.")
-    model: str = option('dense', f'Family: {", ".join(models.names())}.')
+    model: str = option('dense', f'Family: {", ".join(models.names())}, or {_OWN}.')
     recipe: str = option(
         '',
         'Published system whose flags come before those on the line: '
@@ -50,6 +54,7 @@ def main(argv: list[str]) -> int:
     kinds = (family.Config, data.Config, step.Config, phases.Config)
     for kind in (Config, *kinds, fit.Config, cluster.Config):
         command_flags.define(values, kind)
+    values['dataset'].help = f'Data set: {", ".join(data.names())}, or {_OWN}.'
     command_flags.parse('train', __doc__, values, words)
     if not first['logdir']:
         raise errors.UsageError('--logdir is empty; it must name the folder of the run')

@@ -5,6 +5,7 @@ last: nothing there hides an installed package. `who` names the flag or argument
 """
 
 import importlib
+import importlib.util
 import pathlib
 import re
 import sys
@@ -22,6 +23,17 @@ _FUNCTION = re.compile(rf'{_MODULE.pattern}:{_NAME}')
 def names_function(text: str) -> bool:
     """Whether a text has the form `package.module:function`."""
     return _FUNCTION.fullmatch(text) is not None
+
+
+def exists(name: str) -> bool:
+    """Returns whether there is a top-level module of that name; imports nothing."""
+    if not re.fullmatch(_NAME, name):
+        return False
+    _search_working_directory()
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ValueError:  # such as `__main__`
+        return False
 
 
 def module(who: str, spelling: str) -> ModuleType:

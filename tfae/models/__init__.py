@@ -1,9 +1,11 @@
-"""Model families: a family's name is its file's name in this folder.
+"""Model families: a module that follows the contract below is one.
 
-A family is one readable file that opens with its paper and its equations and defines
+`--model` takes the name of a built-in family, a name that an installed package brings by an entry
+point of the group `tfae.models`, or any module that Python can import: `package.module`.
+`tfae.testing.check_family` runs the laws of the contract over a module. A family defines
 
     Config    a frozen dataclass; its fields become flags
-    Outputs   a NamedTuple of tensors [B, ...], each field with its shape: what one picture becomes
+    Outputs   a NamedTuple of tensors [B, ...], each field with its shape: what an image becomes
     Model     configured with numbers, connected with tensors:
 
         Model(config, image_shape, classes=0)   touches no graph; refuses what cannot be built;
@@ -14,15 +16,15 @@ A family is one readable file that opens with its paper and its equations and de
 and what of the following it can do:
 
         model.encode(images)        [B, H, W, C] -> code [B, Z], the first field of its Outputs
-        model.decode(code)          [B, Z] -> mean pictures [B, H, W, C]
+        model.decode(code)          [B, Z] -> mean images [B, H, W, C]
         model.code_size             Z, with either of the two
         model.prior(count, seed)    codes [count, Z] from the distribution that codes should have
-        model.corrupt(images, seed) the pictures as the encoder sees them in training
+        model.corrupt(images, seed) the images as the encoder sees them in training
         model.layerwise()           Layers, input side first, for greedy pretraining
         model.head(batch)           the Objective of what lies on top of the code; `batch.images`
                                     are codes [B, Z], frozen: a phase of its own (--head_epochs)
         model.measures(batch)       name -> [B] or [B, K], whose means `evaluate` prints; `batch`
-                                    has a seed of its own where the set's pictures are measured
+                                    has a seed of its own where the set's images are measured
         model.trouble(means)        what is wrong by the means of an epoch, or '': the run says so
 
 Outputs have the fields `code` if there is an encoder, `reconstruction` [B, H, W, C] in [0, 1] if
@@ -30,17 +32,35 @@ there are both sides, `logits` of the pixels if they are Bernoulli's, and `proba
 [B, classes] if it classifies.
 
 Every call shares the variables of the first, by name, under the variable scope that is current:
-two models live in one graph under two outer scopes. A family imports no other.
+two models live in one graph under two outer scopes. `Config` has a help text and a default for
+every field, and no field that training or the data set has. A built-in family is one readable file
+that opens with its paper and its equations; a family imports no other.
 """
 
+from collections.abc import Sequence
 from types import ModuleType
+from typing import Any
 
-from tfae.core import errors
+from tfae.core import errors, registry
 from tfae.models import classifier, convolutional, dense, gan, siamese, variational
+from tfae.models.base import contract
 from tfae.models.base.contract import problem
 from tfae.models.base.objective import Batch, Layer, Objective, trainable
 
-__all__ = ['FAMILIES', 'Batch', 'Layer', 'Objective', 'load', 'names', 'problem', 'trainable']
+__all__ = [
+    'ENTRY_POINTS',
+    'FAMILIES',
+    'Batch',
+    'Layer',
+    'Objective',
+    'build',
+    'load',
+    'names',
+    'problem',
+    'trainable',
+]
+
+ENTRY_POINTS = 'tfae.models'  # group of the entry points of packages that bring families
 
 FAMILIES: dict[str, ModuleType] = {
     'classifier': classifier,
@@ -53,13 +73,32 @@ FAMILIES: dict[str, ModuleType] = {
 
 
 def names() -> list[str]:
-    """Names of the families, sorted."""
-    return sorted(FAMILIES)
+    """Returns the names of the built-in families and of those of installed packages, sorted."""
+    return registry.names(FAMILIES, ENTRY_POINTS)
 
 
 def load(name: str) -> ModuleType:
-    """The module of family `name`.
+    """Returns the module of a family: a name, or the spelling of a module that can be imported.
 
-    Raises: UsageError with the nearest names if there is none.
+    Raises: UsageError with the nearest names if there is none, if its module raises while it is
+      imported, or if it lacks a part of the contract.
     """
-    return FAMILIES[errors.one_of('--model', name, FAMILIES)]
+    family = registry.find('--model', name, FAMILIES, ENTRY_POINTS)
+    if fault := problem(family):
+        raise errors.UsageError(
+            f'--model is {name!r}; module {family.__name__} is no family: {fault}'
+        )
+    return family
+
+
+def build(name: str, config: Any, image_shape: Sequence[int], classes: int) -> Any:
+    """Returns a model of a family.
+
+    Args:
+      name: of the family.
+      config: its `Config`.
+      image_shape: `(H, W, C)`.
+      classes: K that the labels name, 0 without labels.
+    Raises: UsageError as `load` does, and for settings that cannot be built.
+    """
+    return contract.model(f'--model={name}', load(name), config, image_shape, classes)

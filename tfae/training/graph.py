@@ -71,9 +71,9 @@ def build(
             collections=[tf.GraphKeys.GLOBAL_VARIABLES, tf.GraphKeys.GLOBAL_STEP],
             use_resource=True,
         )
-        family = models.load(experiment.model)
         image_shape = train.images.shape[1:]
-        model = family.Model(experiment.family, image_shape, experiment.signature.classes)
+        classes = experiment.signature.classes
+        model = models.build(experiment.model, experiment.family, image_shape, classes)
         source = streaming.source(*train, names.TRAINING)
         held_out = streaming.source(*validation, names.VALIDATION)
         inference = _inference(model, image_shape, experiment.signature.labelled)

@@ -18,6 +18,7 @@ from tfae.runs import fit
 T = TypeVar('T')
 
 _LONGEST_NAME = 100  # of a flag
+_RESERVED = ('flagfile', 'h', 'help', 'undefok')  # names that absl or `parse` reads
 _RECIPES = pathlib.Path(__file__).parents[2] / 'recipes'
 
 
@@ -43,6 +44,7 @@ class _Serializer(flags.ArgumentSerializer):
 def define(values: flags.FlagValues, kind: type) -> None:
     """Defines a flag for each field of a configuration dataclass."""
     for field in dataclasses.fields(kind):
+        _refuse_taken_name(values, kind, field.name)
         wanted = config.field_types(kind)[field.name]
         help = field.metadata['help']
         if wanted is bool:
@@ -61,6 +63,18 @@ def define(values: flags.FlagValues, kind: type) -> None:
             values,
             _Serializer(),
             module_name=kind.__module__,
+        )
+
+
+def _refuse_taken_name(values: flags.FlagValues, kind: type, name: str) -> None:
+    """Refuses a field of a family from outside that has the name of another flag."""
+    others = [values.find_module_defining_flag(name)] if name in values else []
+    if name in _RESERVED:
+        others = ['every command']
+    if others:
+        raise errors.UsageError(
+            f'--{name} is a flag of {others[0]} and of {kind.__module__}; rename the field of '
+            f'the Config that is not of tfae'
         )
 
 
@@ -289,7 +303,7 @@ def _help(verb: str, doc: str, values: flags.FlagValues, takes: str = '') -> str
     usage = f'usage: tfae {verb} [--flag=value ...] {takes}'.rstrip()
     lines = [f'tfae {verb}: {doc}'.rstrip(), '', usage, '']
     for module, found in values.flags_by_module_dict().items():
-        lines += [f'{module}:'] if module.startswith('tfae.') else []
+        lines.append(f'{module}:')
         for flag in found:
             lines.append(f'  --{flag.name}={config.text(flag.default)}')
             lines += textwrap.wrap(flag.help, 96, initial_indent=' ' * 6, subsequent_indent=' ' * 6)

@@ -1,0 +1,139 @@
+"""`tfae.testing.check_family`: a whole family passes, a broken one is told which law it breaks."""
+
+import pathlib
+import subprocess
+import sys
+import types
+
+import pytest
+import tensorflow.compat.v1 as tf
+
+from tfae import testing
+
+PACKAGE = pathlib.Path(__file__).parents[1] / 'plugins' / 'package'
+
+
+@pytest.fixture
+def judging(monkeypatch):
+    """The family of the example of a package."""
+    monkeypatch.syspath_prepend(str(PACKAGE))
+    from example_plugin import judging
+
+    return judging
+
+
+def broken(family, **changed):
+    """The family with other methods of its Model."""
+    module = types.ModuleType('broken_family')
+    vars(module).update(vars(family), __name__='broken_family')
+    module.Model = type('Model', (family.Model,), changed)
+    return module
+
+
+def law(family):
+    """The text with which a family is refused."""
+    with pytest.raises(AssertionError) as caught:
+        testing.check_family(family, shapes=[(6, 6, 1)], classes=3)
+    return str(caught.value)
+
+
+def test_a_family_that_keeps_every_law_passes_by_module_and_by_spelling(judging):
+    testing.check_family(judging)
+    config = judging.Config(code_size=2, noise=0.0)
+    testing.check_family('example_plugin.judging', config, shapes=[(6, 6, 1)], classes=3)
+
+
+def test_it_needs_no_test_framework(judging):
+    code = 'import sys; from tfae import testing; sys.exit("pytest" in sys.modules)'
+    assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0
+
+
+def test_a_missing_part_is_named(judging):
+    module = broken(judging)
+    del module.Config
+    assert law(module).startswith('broken_family: it has no Config')
+
+
+def noisy(self, images, seed=None):
+    return super(type(self), self).__call__(self.corrupt(images, tf.range(2)), seed)
+
+
+def unseeded(self, images, seed):
+    return images + tf.random_normal(tf.shape(images))
+
+
+def of_the_batch(self, images):
+    return type(self).__mro__[1].encode(self, images - tf.reduce_mean(images, 0, keepdims=True))
+
+
+def bright(self, code):
+    return 2 + type(self).__mro__[1].decode(self, code)
+
+
+def forgetful(self, batch):
+    objective = type(self).__mro__[1].whole(self, batch)
+    return objective._replace(variables=objective.variables[1:])
+
+
+def two_losses(self, batch):
+    objective = type(self).__mro__[1].whole(self, batch)
+    return objective._replace(loss=objective.loss * tf.ones([2]))
+
+
+def with_a_new_variable(self, images):
+    tf.Variable(1.0)
+    return type(self).__mro__[1].encode(self, images)
+
+
+def with_other_variables(self, batch):
+    objective = type(self).__mro__[1].head(self, batch)
+    return objective._replace(variables=tf.trainable_variables())
+
+
+def without_seed(self, count, seed):
+    return tf.zeros([count, self.code_size])
+
+
+def infinite(self, batch):
+    return {'measure': tf.fill([4], float('inf'))}
+
+
+def scalar(self, batch):
+    return {'measure': tf.constant(1.0)}
+
+
+def touching(self, config, image_shape, classes=0):
+    type(self).__mro__[1].__init__(self, config, image_shape, classes)
+    tf.constant(1.0)
+
+
+@pytest.mark.parametrize(
+    'changed, name, detail',
+    [
+        ({'__init__': touching}, 'The constructor adds nothing', 'it adds Const'),
+        ({'encode': with_a_new_variable}, 'Calls after the first add no variables', 'adds Variab'),
+        ({'whole': forgetful}, 'Each trainable variable gets a gradient', 'the objectives list'),
+        ({'whole': two_losses}, 'losses are finite scalars', 'the loss of two_losses is (2,)'),
+        ({'decode': bright}, 'Outputs have their shapes', 'reconstruction lies in [2.'),
+        ({'corrupt': unseeded}, 'Outputs and losses in training', 'differs by up to'),
+        ({'encode': of_the_batch}, 'the outputs of an image do not depend', 'code differs by'),
+        ({'head': with_other_variables}, "A head's loss has gradients", 'gives no gradient to'),
+        ({'prior': without_seed}, 'The prior gives codes', 'two seeds give one sample'),
+        ({'measures': infinite}, 'Measures are finite', 'measure is [inf inf inf inf]'),
+        ({'measures': scalar}, 'Measures are finite', 'measure is () for 4 images'),
+    ],
+    ids=lambda value: value if isinstance(value, str) else next(iter(value.values())).__name__,
+)
+def test_a_broken_law_is_named_with_what_came(judging, changed, name, detail):
+    text = law(broken(judging, **changed))
+    assert text.startswith('broken_family breaks the law "')
+    assert name in text.partition('";')[0]
+    assert detail in text.partition('";')[2]
+
+
+def test_an_exception_of_the_family_is_named_with_the_law(judging):
+    text = law(broken(judging, measures=lambda self, batch: {}['nothing']))
+    assert text == (
+        'broken_family breaks the law "Calls after the first add no variables"; '
+        "KeyError: 'nothing'"
+    )

@@ -1,0 +1,137 @@
+"""A module that lacks a part of the contract is refused in one line that names the part."""
+
+import dataclasses
+import types
+from typing import Literal, NamedTuple
+
+import pytest
+import tensorflow.compat.v1 as tf
+
+from tfae import models
+from tfae.core import errors
+from tfae.core.config import option
+from tfae.models.base import contract
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    units: tuple[int, ...] = option((3,), 'Sizes.')
+    rate: float = option(0.1, 'A number.')
+    kind: Literal['a', 'b'] = option('a', 'A choice.')
+    tied: bool = option(False, 'A switch.')
+
+
+class Outputs(NamedTuple):
+    code: tf.Tensor
+    reconstruction: tf.Tensor
+
+
+class Model:
+    code_size = 3
+    objectives = (print,)
+
+    def __init__(self, config, image_shape, classes=0):
+        pass
+
+    def __call__(self, images, seed=None):
+        raise NotImplementedError
+
+    encode = decode = __call__
+
+
+def family(**changed):
+    """A module with the parts of a family; a part that is None is left out."""
+    module = types.ModuleType('example')
+    parts = {'Config': Config, 'Outputs': Outputs, 'Model': Model, **changed}
+    vars(module).update({name: part for name, part in parts.items() if part is not None})
+    return module
+
+
+def config(**fields):
+    """A frozen dataclass of these fields, name -> (type, field)."""
+    made = [(name, *field) for name, field in fields.items()]
+    return dataclasses.make_dataclass('Config', made, frozen=True)
+
+
+def without(name):
+    return type('Model', (), {key: value for key, value in vars(Model).items() if key != name})
+
+
+@dataclasses.dataclass(frozen=True)
+class Refusing(Config):
+    def __post_init__(self):
+        raise errors.UsageError('--units is none')
+
+
+LACKS = [
+    ({'Config': None}, 'it has no Config; a frozen dataclass is wanted'),
+    ({'Config': dict}, 'Config is no dataclass'),
+    ({'Config': Config()}, 'Config is no dataclass'),
+    ({'Config': dataclasses.make_dataclass('Config', [])}, 'Config is not frozen'),
+    ({'Config': config(a=(int, dataclasses.field(default=1)))}, 'Config.a has no help text'),
+    (
+        {'Config': config(a=(int, dataclasses.field(metadata={'help': 'A.'})))},
+        'Config.a has no default value',
+    ),
+    ({'Config': config(a=(dict, option(None, 'A.')))}, "Config.a is <class 'dict'> with default"),
+    ({'Config': config(a=(int, option('x', 'A.')))}, "Config.a is <class 'int'> with default 'x'"),
+    ({'Config': config(a=('Nowhere', option(1, 'A.')))}, 'the types of Config cannot be read'),
+    ({'Config': Refusing}, 'Config() with its defaults raises UsageError: --units is none'),
+    ({'Outputs': None}, 'it has no Outputs'),
+    ({'Outputs': dict}, 'Outputs is no NamedTuple'),
+    ({'Outputs': NamedTuple('Outputs', [])}, 'Outputs has no fields'),
+    (
+        {'Outputs': NamedTuple('Outputs', [('logits', int), ('code', int)])},
+        'code must be the first field of Outputs, which are logits, code',
+    ),
+    ({'Model': None}, 'it has no Model'),
+    ({'Model': lambda *_: None}, 'Model is no class'),
+    ({'Model': without('__call__')}, 'Model lacks __call__(images, seed=None)'),
+    ({'Model': without('__init__')}, 'Model(config, image_shape, classes) cannot be called'),
+    ({'Model': without('encode')}, 'Model lacks encode, but its Outputs have a code'),
+    ({'Model': without('decode')}, 'Model lacks decode, but its Outputs have a reconstruction'),
+    (
+        {'Outputs': NamedTuple('Outputs', [('score', int)])},
+        'Model has encode, but its Outputs have no code',
+    ),
+]
+
+
+def test_a_module_with_every_part_has_no_problem():
+    assert contract.problem(family()) == ''
+    assert [models.problem(models.load(name)) for name in models.names()] == [''] * len(
+        models.names()
+    )
+
+
+@pytest.mark.parametrize('changed, text', LACKS, ids=[text for _, text in LACKS])
+def test_a_lack_is_named(changed, text):
+    assert contract.problem(family(**changed)).startswith(text)
+
+
+@pytest.mark.parametrize(
+    'name, value, text',
+    [
+        ('objectives', (), 'x: objectives of Model are (); they must be one function or more'),
+        ('objectives', None, 'x: objectives of Model are None; '),
+        ('objectives', (3,), 'x: objectives of Model are (3,); '),
+        ('code_size', 0, 'x: code_size of Model is 0; it must be a whole number of 1 or more'),
+        ('code_size', None, 'x: code_size of Model is None; '),
+    ],
+)
+def test_a_model_without_objectives_or_code_size_is_refused(name, value, text):
+    broken = family(Model=type('Model', (Model,), {name: value}))
+    with pytest.raises(errors.UsageError) as caught:
+        contract.model('x', broken, Config(), (8, 8, 1), 0)
+    assert str(caught.value).startswith(text)
+
+
+def test_load_names_the_module_and_what_it_lacks(tmp_path, monkeypatch):
+    (tmp_path / 'family_without_parts.py').write_text('')
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.UsageError) as caught:
+        models.load('family_without_parts')
+    assert str(caught.value) == (
+        "--model is 'family_without_parts'; module family_without_parts is no family: it has no "
+        'Config; a frozen dataclass is wanted, its fields become flags'
+    )

@@ -1,0 +1,91 @@
+"""Modules by name: the built-in ones, those of installed packages, and any that can be imported.
+
+An installed package brings modules by entry points, `name = "package.module"`, in a group such as
+`tfae.models`. Such names, and spellings like `package.module`, stand where built-in names stand.
+A built-in name is never hidden: what would hide it loses, with a warning of one line.
+"""
+
+import functools
+import importlib.metadata
+import pathlib
+import sys
+import warnings
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint
+from types import ModuleType
+
+from tfae.core import errors, plugins
+
+
+def names(built_in: Mapping[str, ModuleType], group: str) -> list[str]:
+    """Returns the built-in names and those of installed packages, sorted; imports nothing."""
+    return sorted({*built_in, *_installed(group)})
+
+
+def find(who: str, spelling: str, built_in: Mapping[str, ModuleType], group: str) -> ModuleType:
+    """Returns the module of a name, which may be imported by this.
+
+    Args:
+      who: the flag or argument, for errors.
+      spelling: a built-in name, the name of an entry point, or `package.module`.
+      built_in: name -> module.
+      group: of the entry points.
+    Raises: UsageError that lists the names if there is no such module, that names the packages if
+      several bring it, or the exception if it cannot be imported.
+    """
+    points = _installed(group).get(spelling, ())
+    if spelling in built_in:
+        hidden = [_origin(point) for point in points] + _files_here(spelling)
+        if hidden:
+            warnings.warn(
+                f'{who}={spelling} is the built-in one; {" and ".join(hidden)} must have another '
+                f'name to be used',
+                stacklevel=2,
+            )
+        return built_in[spelling]
+    if len({point.value for point in points}) > 1:
+        raise errors.UsageError(
+            f'{who} is {spelling!r}, which {" and ".join(map(_origin, points))} bring; name the '
+            f'module, {" or ".join(point.value for point in points)}'
+        )
+    if points:
+        try:
+            return plugins.module(who, points[0].value)
+        except errors.UsageError as error:
+            raise errors.UsageError(f'{error} ({spelling} of {_origin(points[0])})') from error
+    if '.' in spelling.strip('.') or plugins.exists(spelling):
+        return plugins.module(who, spelling)
+    known = names(built_in, group)
+    raise errors.UsageError(
+        f'{who} is {spelling!r}; it must be one of {", ".join(known)}, or a module such as '
+        f'package.module{errors.nearest(spelling, known)}'
+    )
+
+
+def _installed(group: str) -> Mapping[str, tuple[EntryPoint, ...]]:
+    return _scanned(group, tuple(sys.path))
+
+
+@functools.cache
+def _scanned(group: str, path: tuple[str, ...]) -> Mapping[str, tuple[EntryPoint, ...]]:
+    """Name -> entry points of a group in the packages on this search path."""
+    found: dict[str, tuple[EntryPoint, ...]] = {}
+    for point in importlib.metadata.entry_points(group=group):
+        found[point.name] = (*found.get(point.name, ()), point)
+    return found
+
+
+def _origin(point: EntryPoint) -> str:
+    package = point.dist.name if point.dist else '?'
+    return f'{point.value} of package {package}'
+
+
+def _files_here(name: str) -> list[str]:
+    """Modules of that name in the working directory."""
+    try:
+        here = pathlib.Path.cwd()
+    except FileNotFoundError:  # it was removed
+        return []
+    return [
+        str(path) for path in (here / f'{name}.py', here / name / '__init__.py') if path.is_file()
+    ]
