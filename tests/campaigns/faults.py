@@ -210,7 +210,7 @@ def await_records(program: Any, logdir: pathlib.Path, more: int) -> None:
 
 VERBS = {
     'evaluate': (), 'reconstruct': (), 'embed': (), 'latent': (), 'report': (), 'cluster': (),
-    'probe': ('--labels=100,300', '--draws=2'), 'interpolate': ('--indices=0,1',),
+    'probe': ('--labels=100,300', '--repeats=2'), 'interpolate': ('--indices=0,1',),
     'sample': ('--count=4',), 'convert': (), 'anomaly': (), 'compare': (),
     'explain': ('--method=saliency', '--indices=0,1'), 'export': ('--output=run/export',),
     'variables': ('--export=run/variables.npz',), 'morph': ('--attribute=class>4', '--indices=0,1'),

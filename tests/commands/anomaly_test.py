@@ -85,7 +85,7 @@ def test_the_same_run_gives_the_same_detector(folder, fitted):
 
 
 def test_files_are_judged_by_the_detector_of_the_run(folder, fitted):
-    words = ('--logdir=one', '--pictures=0.png,4.png,black.png')
+    words = ('--logdir=one', '--images=0.png,4.png,black.png')
     done = tfae_program.run('anomaly', *words, cwd=folder)
     assert (done.code, done.err) == (0, ''), done
     figures = folder / 'one' / 'figures'
@@ -104,7 +104,7 @@ def test_files_are_judged_by_the_detector_of_the_run(folder, fitted):
 
 
 def test_a_run_of_all_classes_has_a_threshold_and_nothing_strange(folder):
-    done = tfae_program.run('anomaly', '--logdir=all', '--false_alarms=0.2', cwd=folder)
+    done = tfae_program.run('anomaly', '--logdir=all', '--false_positive_rate=0.2', cwd=folder)
     assert (done.code, done.err) == (0, ''), done
     found = json.loads((folder / 'all' / 'anomaly.json').read_text())
     assert found['threshold_from'] == 'training'
@@ -116,12 +116,12 @@ def test_a_run_of_all_classes_has_a_threshold_and_nothing_strange(folder):
 @pytest.mark.parametrize(
     'words, code, want',
     [
-        (('--false_alarms=0',), 2, '--false_alarms is 0.0; it must lie in (0, 1)'),
+        (('--false_positive_rate=0',), 2, '--false_positive_rate is 0.0; it must lie in (0, 1)'),
         (('--blur=0',), 2, '--blur is 0.0; it must lie in [0.1, 100]'),
         (('--components=0',), 2, '--components is 0; it must lie in [1, 1000]'),
-        (('--pictures=0.png', '--blur=2'), 2, '--blur needs a detector that is fitted'),
-        (('--pictures=none.png',), 1, 'none.png: No such file or directory'),
-        (('--pictures=one/config.json',), 1, 'one/config.json cannot be read as a picture'),
+        (('--images=0.png', '--blur=2'), 2, '--blur needs a detector that is fitted'),
+        (('--images=none.png',), 1, 'none.png: No such file or directory'),
+        (('--images=one/config.json',), 1, 'one/config.json cannot be read as a picture'),
     ],
 )
 def test_what_cannot_be_judged_is_refused(folder, fitted, words, code, want):
@@ -135,7 +135,7 @@ def test_a_detector_of_another_step_is_refused(folder, fitted):
     path = folder / 'one' / 'anomaly.npz'
     whole, arrays = path.read_bytes(), dict(np.load(path))
     np.savez(path, **arrays | {'step': np.array(7)})
-    done = tfae_program.run('anomaly', '--logdir=one', '--pictures=0.png', cwd=folder)
+    done = tfae_program.run('anomaly', '--logdir=one', '--images=0.png', cwd=folder)
     path.write_bytes(whole)
     want = f'one/anomaly.npz is of step 7, the checkpoint is of step {arrays["step"]}; --checkpoint'
     assert done.refusal(1).startswith(want)
@@ -146,7 +146,7 @@ def test_files_before_there_is_a_detector_and_runs_without_pictures_are_refused(
     for name, more in (('bare', ()), ('classes', ('--model=classifier',))):
         done = tfae_program.run('train', *words, *more, f'--logdir={name}', cwd=folder)
         assert done.code == 0, done.err
-    done = tfae_program.run('anomaly', '--logdir=bare', '--pictures=0.png', cwd=folder)
+    done = tfae_program.run('anomaly', '--logdir=bare', '--images=0.png', cwd=folder)
     assert done.refusal(1).startswith('bare/anomaly.npz is not there: tfae anomaly --logdir=bare')
     done = tfae_program.run('anomaly', '--logdir=classes', cwd=folder)
     want = 'classes, a run of the family classifier, has no reconstruction; a detector needs both'

@@ -141,7 +141,7 @@ def test_what_rebuilds_nothing_is_left_out_of_the_picture(folder, tmp_path):
     done = run_tfae('compare', two, 'classifier', '--count=2', cwd=tmp_path)
     assert 'classifier has no pictures: the family classifier rebuilds none' in done.out
     assert (tmp_path / 'comparison' / 'compare.png').is_file()
-    done = run_tfae('compare', two, 'classifier', '--nopictures', '--output=b', cwd=tmp_path)
+    done = run_tfae('compare', two, 'classifier', '--noimages', '--output=b', cwd=tmp_path)
     assert 'step' not in done.out.splitlines()[0]
     assert sorted(p.name for p in (tmp_path / 'b').iterdir()) == ['compare.html', 'compare.json']
 

@@ -90,7 +90,7 @@ def test_a_part_without_examples_is_refused(tmp_path):
 
 
 def test_the_error_of_neighbours_is_that_of_numpy(run):
-    _, measured = evaluated(run, '--neighbours=1')
+    _, measured = evaluated(run, '--neighbors=1')
     loaded = data.load(data.Config())
     weights = tfae_program.checkpoint(run / 'best')
     parts = [loaded.train, loaded.test]
@@ -113,9 +113,9 @@ def test_the_error_of_neighbours_is_that_of_numpy(run):
 @pytest.mark.parametrize(
     'words, code, text',
     [
-        (('--neighbours=1', '--split=train'), 2, 'each example would be a neighbour of its own'),
-        (('--neighbours=-1',), 2, '--neighbours is -1; it must lie in [0, inf)'),
-        (('--neighbours=1294',), 2, '--neighbours is 1294; there are only 1293 training examples'),
+        (('--neighbors=1', '--split=train'), 2, 'each example would be a neighbour of its own'),
+        (('--neighbors=-1',), 2, '--neighbors is -1; it must lie in [0, inf)'),
+        (('--neighbors=1294',), 2, '--neighbors is 1294; there are only 1293 training examples'),
     ],
 )
 def test_neighbours_that_cannot_be_asked_are_refused(run, words, code, text):

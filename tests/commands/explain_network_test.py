@@ -15,7 +15,7 @@ from tfae.pretrained import imagenet
 from tfae.runs import fit
 
 NETWORK = (*narrow_network.WORDS, '--weights=a.npz', '--preprocessing=rgb')
-PICTURES = '--pictures=wide.png,high.jpg'
+PICTURES = '--images=wide.png,high.jpg'
 ASCENT = '--method=activation_maximisation'
 
 
@@ -77,14 +77,14 @@ def test_gradcam_is_that_of_the_analysis_on_the_pictures_that_classify_cuts(fold
 
 
 def test_files_go_into_figures_of_the_network_and_none_to_tensorboard(folder):
-    explained(folder, '--method=saliency', '--pictures=wide.png', '--tensor=conv2_1', '--unit=3')
+    explained(folder, '--method=saliency', '--images=wide.png', '--tensor=conv2_1', '--unit=3')
     names = {path.name for path in (folder / 'figures' / 'vgg11').glob('explain_saliency_*')}
     assert names == {f'explain_saliency_conv2_1_output.{kind}' for kind in ('png', 'npz', 'json')}
     assert not list(folder.rglob('events.*'))
 
 
 def test_integrated_gradients_sum_to_the_difference_from_the_base(folder, cut):
-    words = ('--method=integrated_gradients', '--base=grey', '--unit=2', '--output=elsewhere')
+    words = ('--method=integrated_gradients', '--baseline=gray', '--unit=2', '--output=elsewhere')
     found, arrays = explained(folder, *words, PICTURES, '--steps=100')
     with opened(folder) as network:
         ends = [
@@ -122,8 +122,8 @@ def test_list_prints_every_layer_without_pictures(folder):
         ((), 2, 'tfae explain needs either --logdir or --model with --weights'),
         ((*NETWORK, '--logdir=x', PICTURES), 2, 'tfae explain needs either --logdir or --model'),
         (('--model=vgg11', PICTURES), 2, '--model=vgg11 needs --weights=FILE'),
-        (NETWORK, 2, '--model=vgg11 needs --pictures=FILE,...'),
-        ((*NETWORK, ASCENT, PICTURES), 2, '--pictures needs a method that looks at pictures'),
+        (NETWORK, 2, '--model=vgg11 needs --images=FILE,...'),
+        ((*NETWORK, ASCENT, PICTURES), 2, '--images needs a method that looks at pictures'),
         ((*NETWORK, PICTURES, '--classes=1'), 2, '--classes needs --logdir'),
         ((*NETWORK, PICTURES, '--indices=1'), 2, '--indices needs --logdir'),
         ((*NETWORK, PICTURES, '--split=train'), 2, '--split needs --logdir'),
@@ -137,7 +137,7 @@ def test_list_prints_every_layer_without_pictures(folder):
         ((*NETWORK, PICTURES, '--layer=fc6'), 2, '--layer inference/fc6/output has shape (None, 2'),
         ((*NETWORK, PICTURES, '--unit=5'), 2, '--unit is 5; it must lie in [0, 4]'),
         ((*NETWORK, ASCENT, '--tensor=fc6/output'), 2, 'inference/fc6/BiasAdd has 256 units; a s'),
-        ((*NETWORK, '--pictures=a.npz'), 1, 'a.npz cannot be read as a picture'),
+        ((*NETWORK, '--images=a.npz'), 1, 'a.npz cannot be read as a picture'),
         ((*NETWORK, PICTURES, '--class_names=none'), 1, '--class_names none cannot be read (File'),
     ],
 )

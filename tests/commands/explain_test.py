@@ -110,7 +110,7 @@ def test_colour_pictures_are_made_and_explained(runs):
     _, found, arrays = explained(runs, 'colour', *words)
     assert found['tensor'] == 'encoder/layer_1/BiasAdd'
     assert arrays['pictures'].shape == (4, 12, 10, 3)
-    _, found, arrays = explained(runs, 'colour', '--pictures=picture.png')
+    _, found, arrays = explained(runs, 'colour', '--images=picture.png')
     assert (found['layer'], found['rows'][0]['picture']) == (
         'encoder/layer_2/Identity',
         'picture.png',
@@ -155,16 +155,16 @@ ASCENT = '--method=activation_maximisation'
         ('classifier', ('--indices=0', '--classes=1'), 2, '--classes and --indices exclude each'),
         ('classifier', ('--place=1,2',), 2, 'place is 1,2; it must lie in inference/class_logits'),
         ('classifier', ('--method=saliency', '--layer=x'), 2, '--layer needs --method=gradcam'),
-        ('classifier', ('--base=grey',), 2, '--base needs --method=integrated_gradients'),
+        ('classifier', ('--baseline=gray',), 2, '--baseline needs --method=integrated_gradients'),
         ('classifier', ('--jitter=1',), 2, f'--jitter needs {ASCENT}'),
         ('classifier', ('--steps=9',), 2, '--steps needs a method that goes step by step'),
         ('classifier', (ASCENT, '--indices=0'), 2, '--indices needs a method that looks at pict'),
         ('classifier', (ASCENT, '--unit=top'), 2, '--unit=top needs a method that looks at pict'),
         ('classifier', (ASCENT, '--jitter=4'), 2, '--jitter is 4; it must lie in [0, 3]'),
         ('dense', (), 1, '--method=gradcam looks into feature maps, and code is made without a'),
-        ('dense', ('--pictures=picture.png',), 1, 'picture.png: the run takes pictures of 2 chan'),
-        ('colour', ('--pictures=colour/config.json',), 1, 'colour/config.json cannot be read as'),
-        ('colour', ('--pictures=none.png',), 1, 'none.png: No such file or directory'),
+        ('dense', ('--images=picture.png',), 1, 'picture.png: the run takes pictures of 2 chan'),
+        ('colour', ('--images=colour/config.json',), 1, 'colour/config.json cannot be read as'),
+        ('colour', ('--images=none.png',), 1, 'none.png: No such file or directory'),
     ],
 )
 def test_what_cannot_be_explained_is_refused(runs, run, words, code, want):

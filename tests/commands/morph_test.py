@@ -82,7 +82,7 @@ def test_figures_of_attributes_of_like_names_stand_apart(folder):
 
 def test_a_picture_file_is_morphed(folder):
     Image.new('L', (20, 20), 100).save(folder / 'grey.png')
-    morphed(folder, '--attribute=class=3', '--pictures=grey.png', '--output=files')
+    morphed(folder, '--attribute=class=3', '--images=grey.png', '--output=files')
     assert (folder / 'files' / 'morph_class_3.png').is_file()
 
 
@@ -99,7 +99,7 @@ def test_a_picture_file_is_morphed(folder):
         (('--attribute=class=0', '--film', '--indices=3'), 2, '--film needs at least two'),
         (('--attribute=ten>500', '--attributes=table.csv'), 1, 'no picture has it'),
         (('--attribute=class=0', '--indices=1', '--classes=2'), 2, 'exclude each other'),
-        (('--attribute=class=0', '--pictures=table.csv'), 1, 'cannot be read as a picture'),
+        (('--attribute=class=0', '--images=table.csv'), 1, 'cannot be read as a picture'),
         (
             ('--attribute=class=0', '--logdir=classifier'),
             1,

@@ -22,7 +22,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def done(folder):
-    words = ('--logdir=run', '--labels=50,20', '--draws=2', '--neighbours=1,3')
+    words = ('--logdir=run', '--labels=50,20', '--repeats=2', '--neighbors=1,3')
     done = tfae_program.run('probe', *words, cwd=folder)
     assert (done.code, done.err) == (0, ''), done
     return done
@@ -55,7 +55,7 @@ def test_the_chart_is_shown_in_tensorboard(folder, done):
 
 
 def test_codes_alone_without_rows_of_few_labels(folder):
-    words = ('--logdir=run', '--labels=', '--nobaselines', '--neighbours=', '--output=out')
+    words = ('--logdir=run', '--labels=', '--nobaselines', '--neighbors=', '--output=out')
     done = tfae_program.run('probe', *words, cwd=folder)
     assert (done.code, done.err) == (0, ''), done
     found = json.loads((folder / 'out' / 'probe.json').read_text())
@@ -66,9 +66,9 @@ def test_codes_alone_without_rows_of_few_labels(folder):
     'words, code, want',
     [
         (('--labels=2000',), 2, '--labels is 2000; there are only 1293 training examples'),
-        (('--neighbours=2000',), 2, '--neighbours is 2000; there are only 1293 training'),
+        (('--neighbors=2000',), 2, '--neighbors is 2000; there are only 1293 training'),
         (('--labels=0',), 2, '--labels is 0; it must lie in [1, inf)'),
-        (('--draws=0',), 2, '--draws is 0; it must lie in [1, 1000]'),
+        (('--repeats=0',), 2, '--repeats is 0; it must lie in [1, 1000]'),
         (('--split=train',), 2, '--split is train, which the probes are fitted to'),
         (('--logdir=one',), 1, 'data set digits has training examples of one class'),
     ],

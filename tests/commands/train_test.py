@@ -191,7 +191,7 @@ def test_a_recipe_runs_in_short(tmp_path, recipe):
     # What another recipe's run has made, classes, files and more labels than there are here.
     gone = ('restore_from', 'restore_map', 'only_classes', 'without_classes', 'size', 'crop')
     words += [f'--{name}=' for name in gone if f'--{name}=' in flags]
-    words += ['--labelled_examples=100'] if '--labelled_examples=' in flags else []
+    words += ['--labeled_examples=100'] if '--labeled_examples=' in flags else []
     trained(tmp_path, *words)
     config = json.loads((tmp_path / 'run' / 'config.json').read_text())
     for line in flags.splitlines():

@@ -145,6 +145,50 @@ def test_any_other_number_of_values_is_refused(values):
     assert str(error.value) == want
 
 
+@dataclasses.dataclass(frozen=True)
+class Renamed:
+    """Fields that had another name, or choices."""
+
+    color: Literal['gray', 'rgb'] = config.option(
+        'rgb', 'Channels.', formerly='colour', former_values={'grey': 'gray'}
+    )
+    kinds: tuple[Literal['gray', 'rgb'], ...] = config.option(
+        (), 'Of each.', former_values={'grey': 'gray'}
+    )
+    name: str = config.option('', 'Any text.')
+
+
+@pytest.mark.parametrize(
+    'content, want',
+    [
+        ({'colour': 'grey'}, Renamed('gray')),
+        ({'colour': 'rgb', 'name': 'grey'}, Renamed('rgb', (), 'grey')),
+        ({'color': 'grey', 'kinds': ['grey', 'rgb']}, Renamed('gray', ('gray', 'rgb'))),
+        ({'color': 'gray'}, Renamed('gray')),
+    ],
+)
+def test_json_of_an_earlier_version_is_read_as_that_of_today(content, want):
+    before = json.dumps(content)
+    assert config.from_dict(Renamed, content, 'here') == want
+    assert json.dumps(content) == before
+    assert 'colour' not in config.to_dict(want)
+
+
+@pytest.mark.parametrize(
+    'content, want',
+    [
+        ({'colour': 'rgb', 'color': 'rgb'}, 'here has both colour and color, two names of one fie'),
+        ({'colour': 'blue'}, "here: color is 'blue'; it must be one of gray, rgb"),
+        ({'coluor': 'rgb'}, "here has an unknown field 'coluor'; did you mean color?"),
+        ({'color': {'grey': 1}}, "here: color is {'grey': 1}; it must be one of gray, rgb"),
+    ],
+)
+def test_json_of_two_versions_at_once_and_wrong_choices_are_named(content, want):
+    with pytest.raises(errors.InputError) as error:
+        config.from_dict(Renamed, content, 'here')
+    assert str(error.value).startswith(want)
+
+
 def test_choices_are_those_of_a_literal():
     assert config.choices(KINDS['kind']) == config.choices(KINDS['kinds']) == ('red', 'green')
     assert config.choices(str) == config.choices(KINDS['sizes']) == ()

@@ -185,7 +185,7 @@ def test_few_examples_are_the_same_for_good():
 
 
 def test_the_seed_decides_which_examples_have_labels():
-    kept = [data.load(data.Config(labelled_examples=20, labelled_seed=s)) for s in (0, 0, 1)]
+    kept = [data.load(data.Config(labeled_examples=20, labeled_seed=s)) for s in (0, 0, 1)]
     assert [k.fingerprint() == kept[0].fingerprint() for k in kept] == [True, True, False]
     whole = data.load(data.Config())
     for found in kept:
@@ -198,10 +198,10 @@ def test_the_seed_decides_which_examples_have_labels():
 @pytest.mark.parametrize(
     'fields, text',
     [
-        ({'labelled_examples': -1}, r'--labelled_examples is -1; it must lie in \[0, inf\)'),
-        ({'labelled_seed': -1}, r'--labelled_seed is -1; it must lie in \[0, inf\)'),
-        ({'labelled_seed': 1}, '--labelled_seed needs --labelled_examples'),
-        ({'labelled_examples': 1294}, '--labelled_examples is 1294; digits has 1293 for training'),
+        ({'labeled_examples': -1}, r'--labeled_examples is -1; it must lie in \[0, inf\)'),
+        ({'labeled_seed': -1}, r'--labeled_seed is -1; it must lie in \[0, inf\)'),
+        ({'labeled_seed': 1}, '--labeled_seed needs --labeled_examples'),
+        ({'labeled_examples': 1294}, '--labeled_examples is 1294; digits has 1293 for training'),
     ],
 )
 def test_labelled_examples_that_cannot_be_had_are_refused(fields, text):
@@ -210,7 +210,7 @@ def test_labelled_examples_that_cannot_be_had_are_refused(fields, text):
 
 
 def test_labelled_examples_of_a_set_without_labels_are_refused():
-    with pytest.raises(errors.UsageError, match='--labelled_examples is 2; data set x has no lab'):
+    with pytest.raises(errors.UsageError, match='--labeled_examples is 2; data set x has no lab'):
         data.few(whole(5, labelled=False), 2, 0, 'x')
 
 

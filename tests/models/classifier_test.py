@@ -169,7 +169,7 @@ def test_an_encoder_of_another_family_is_taken_and_held_while_the_head_is_traine
 
 
 def test_evaluate_counts_errors_by_class(tmp_path):
-    words = ('--model=classifier', '--units=20', '--epochs=8', '--labelled_examples=400')
+    words = ('--model=classifier', '--units=20', '--epochs=8', '--labeled_examples=400')
     words = (*words, '--learning_rate=0.02')
     trained(tmp_path, 'run', *words)
     done = tfae_program.run('evaluate', '--logdir=run', cwd=tmp_path)

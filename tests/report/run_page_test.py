@@ -36,7 +36,7 @@ def run(tmp_path_factory):
     """A run with an evaluation, a strip and a film, and its page."""
     folder = tmp_path_factory.mktemp('report')
     run_tfae('train', *WORDS, '--logdir=run', cwd=folder)
-    run_tfae('evaluate', '--logdir=run', '--neighbours=3', cwd=folder)
+    run_tfae('evaluate', '--logdir=run', '--neighbors=3', cwd=folder)
     run_tfae('reconstruct', '--logdir=run', '--count=9', cwd=folder)
     run_tfae('interpolate', '--logdir=run', '--indices=0,1', '--steps=3', cwd=folder)
     done = run_tfae('report', '--logdir=run', cwd=folder)

@@ -2,7 +2,7 @@
 
 A run that was trained with --only_classes or --without_classes is measured on the classes that it
 has never seen, beside PCA, the nearest neighbour and the distance to the mean. The detector goes
-into anomaly.npz, what is measured into anomaly.json. With --pictures, files are judged by that
+into anomaly.npz, what is measured into anomaly.json. With --images, files are judged by that
 detector: score, verdict, and how far off each pixel is.
 """
 
@@ -34,11 +34,15 @@ _WORDS = {'neighbour': 'nearest neighbour', 'mean': 'distance to the mean'}
 class Config(Part, command_flags.LookAtData):
     """What is fitted, or which files are judged."""
 
-    pictures: tuple[str, ...] = option(
-        (), "Picture files to judge, scaled to the run's size; empty: fit and measure a detector."
+    images: tuple[str, ...] = option(
+        (),
+        "Image files to score, scaled to the run's size; empty: fit and measure a detector.",
+        formerly='pictures',
     )
-    false_alarms: float = option(
-        0.05, 'Part of the validation pictures that the threshold calls strange.'
+    false_positive_rate: float = option(
+        0.05,
+        'Fraction of the validation images whose score lies above the threshold.',
+        formerly='false_alarms',
     )
     blur: float = option(1.0, 'Pixels by which a residual is blurred before it is judged.')
     components: int = option(10, 'The most Gaussians of the mixture over codes and residuals.')
@@ -49,11 +53,20 @@ class Config(Part, command_flags.LookAtData):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.pictures:
-            of_fit = ('split', 'false_alarms', 'blur', 'components', 'pca_components', 'seed')
-            self.refuse_unread('a detector that is fitted: no --pictures', *of_fit)
-        if not 0 < self.false_alarms < 1:
-            raise errors.UsageError(f'--false_alarms is {self.false_alarms}; it must lie in (0, 1)')
+        if self.images:
+            of_fit = (
+                'split',
+                'false_positive_rate',
+                'blur',
+                'components',
+                'pca_components',
+                'seed',
+            )
+            self.refuse_unread('a detector that is fitted: no --images', *of_fit)
+        if not 0 < self.false_positive_rate < 1:
+            raise errors.UsageError(
+                f'--false_positive_rate is {self.false_positive_rate}; it must lie in (0, 1)'
+            )
         errors.in_range('--blur', self.blur, 0.1, 100)
         errors.in_range('--components', self.components, 1, 1000)
         errors.in_range('--pca_components', self.pca_components, 1, math.inf)
@@ -64,7 +77,7 @@ def main(argv: list[str]) -> int:
     """Runs `tfae anomaly`; returns the exit code 0.
 
     Raises: UsageError or InputError as `_flags.LookAtData` does, where the run rebuilds no
-      pictures, a file is no picture, or --pictures comes before there is a detector.
+      pictures, a file is no picture, or --images comes before there is a detector.
     """
     flags = command_flags.read('anomaly', __doc__, Config, argv)
     with flags.open() as run:
@@ -75,8 +88,8 @@ def main(argv: list[str]) -> int:
                     f'{name}; a detector needs both code and reconstruction'
                 )
         folder = pathlib.Path(flags.output or run.folder.path / FIGURES)
-        if flags.pictures:
-            paths = image_scores.judge(run, flags.pictures, folder)
+        if flags.images:
+            paths = image_scores.judge(run, flags.images, folder)
         else:
             paths = _fit(flags, run, folder)
         figures.show([path for path in paths if path.suffix == '.png'], run.step)
@@ -95,7 +108,7 @@ def _fit(flags: Config, run: fit.Run, folder: pathlib.Path) -> list[pathlib.Path
         image_scores.seen(run, held_out.images),
         blur=flags.blur,
         components=flags.components,
-        false_alarms=flags.false_alarms,
+        false_alarms=flags.false_positive_rate,
         seed=flags.seed,
         step=run.step,
     )

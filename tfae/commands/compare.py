@@ -26,8 +26,10 @@ class Config(command_flags.LookAtData):
 
     logdir: str = option('', 'Not read: the runs stand behind the flags.')
     count: int = option(12, 'Pictures to draw, the first.')
-    pictures: bool = option(
-        True, 'Open the runs and rebuild pictures; without, only files are read.'
+    images: bool = option(
+        True,
+        'Open the runs and reconstruct images; without, only files are read.',
+        formerly='pictures',
     )
     output: str = option('comparison', 'Folder for what is written.')
 
@@ -50,7 +52,7 @@ def main(argv: list[str]) -> int:
     compared, folder = comparison.sides(logdirs), pathlib.Path(flags.output)
     pictures: Mapping[pathlib.Path, str] = {}
     words: list[str] = []
-    if flags.pictures:
+    if flags.images:
         look = command_flags.LookAtData('', flags.checkpoint, flags.split, flags.data_dir)
         try:
             rebuilt, words = reconstructions.rebuild(compared, look, flags.count)

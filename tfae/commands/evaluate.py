@@ -26,17 +26,18 @@ from tfae.runs import fit
 class Config(command_flags.LookAtData):
     """What is measured."""
 
-    neighbours: int = option(
+    neighbors: int = option(
         0,
         'Neighbours among the training examples by whose vote the classes of examples are told, '
         "from codes, PCA's and pixels; 0 measures no such error.",
+        formerly='neighbours',
     )
 
     def __post_init__(self):
-        errors.in_range('--neighbours', self.neighbours, 0, math.inf)
-        if self.neighbours and self.split == 'train':
+        errors.in_range('--neighbors', self.neighbors, 0, math.inf)
+        if self.neighbors and self.split == 'train':
             raise errors.UsageError(
-                '--neighbours with --split=train: each example would be a neighbour of its own'
+                '--neighbors with --split=train: each example would be a neighbour of its own'
             )
 
 
@@ -63,8 +64,8 @@ def main(argv: list[str]) -> int:
             )
             print(classification.table(matrix, loaded.class_names))
             measured['confusion'] = matrix.tolist()
-        if flags.neighbours:
-            measured |= _neighbours(run, loaded, part, flags.neighbours)
+        if flags.neighbors:
+            measured |= _neighbours(run, loaded, part, flags.neighbors)
         measured['parameters'] = _parameters(run)
         measured['step'] = run.step
     for name, value in measured.items():
@@ -107,10 +108,10 @@ def _neighbours(
     """Errors of a vote of the nearest training examples, by what they are compared in."""
     train = loaded.train
     if train.labels is None or part.labels is None:
-        raise errors.UsageError(f'--neighbours is {count}; data set {loaded.name} has no labels')
+        raise errors.UsageError(f'--neighbors is {count}; data set {loaded.name} has no labels')
     if count > len(train.labels):
         raise errors.UsageError(
-            f'--neighbours is {count}; there are only {len(train.labels)} training examples'
+            f'--neighbors is {count}; there are only {len(train.labels)} training examples'
         )
     baseline = pca.Baseline(train.images, run.built.model.code_size)
     encoders = {

@@ -6,7 +6,7 @@ activation_maximisation (Erhan et al. 2009; Olah et al. 2017) makes them by asce
 tensor that the pictures become may be named, and --list prints them.
 
     tfae explain --logdir=runs/classifier --method=gradcam
-    tfae explain --model=vgg16 --weights=vgg16.pth --pictures=a.jpg --tensor=conv5_3 --unit=7
+    tfae explain --model=vgg16 --weights=vgg16.pth --images=a.jpg --tensor=conv5_3 --unit=7
 
 Pictures for a published network are cut as `tfae classify` cuts them. Prints a table and writes it
 as JSON, with the maps as .npz and a figure, which TensorBoard shows too where there is a run.
@@ -37,7 +37,7 @@ _MOST = 1024  # units of a sheet
 _MOST_PIXELS = 4_000_000  # that ascent makes in one go, of a sheet
 _SHOWN = 10  # pictures, where none are named
 _COLOURED = 2000  # pictures whose channels tell how colours go together
-_BASES = {'black': 0.0, 'grey': 0.5, 'white': 1.0}
+_BASELINES = {'black': 0.0, 'gray': 0.5, 'white': 1.0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,11 +61,16 @@ class Config(command_flags.Network, command_flags.ChoosePictures):
         (), 'Row and column of a feature map; empty: the mean over all of them.'
     )
     layer: str = option('', 'Feature maps of gradcam; empty: those of the last convolution.')
-    pictures: tuple[str, ...] = option(
-        (), "Or picture files, scaled to the run's size; of a published network, always."
+    images: tuple[str, ...] = option(
+        (),
+        "Image files, scaled to the run's size; of a published network, always.",
+        formerly='pictures',
     )
-    base: Literal['black', 'grey', 'white'] = option(
-        'black', 'The picture that shows nothing, of integrated_gradients.'
+    baseline: Literal['black', 'gray', 'white'] = option(
+        'black',
+        'Image that integrated_gradients starts from.',
+        formerly='base',
+        former_values={'grey': 'gray'},
     )
     steps: int = option(
         0, f'Of the ascent (0: {_ASCENT.steps}), or of integrated_gradients (0: {_PARTS}).'
@@ -84,14 +89,14 @@ class Config(command_flags.Network, command_flags.ChoosePictures):
     def __post_init__(self):
         super().__post_init__()
         if self.ascends:
-            self.refuse_unread('a method that looks at pictures', 'classes', 'indices', 'pictures')
+            self.refuse_unread('a method that looks at pictures', 'classes', 'indices', 'images')
         else:
             of_ascent = ('rate', 'jitter', 'blur', 'total_variation', 'seed')
             self.refuse_unread('--method=activation_maximisation', *of_ascent)
         if self.method != 'gradcam':
             self.refuse_unread('--method=gradcam', 'layer')
         if self.method != 'integrated_gradients':
-            self.refuse_unread('--method=integrated_gradients', 'base')
+            self.refuse_unread('--method=integrated_gradients', 'baseline')
             if not self.ascends:
                 self.refuse_unread('a method that goes step by step', 'steps')
         errors.in_range('--steps', self.steps, 0, 100_000)
@@ -109,8 +114,8 @@ class Config(command_flags.Network, command_flags.ChoosePictures):
     def check(self) -> None:
         """Raises UsageError for flags that do not go together; the defaults alone do not."""
         self.choose('explain', 'checkpoint', 'split', 'data_dir', 'classes', 'indices')
-        if self.model and not (self.pictures or self.ascends or self.list):
-            raise errors.UsageError(f'--model={self.model} needs --pictures=FILE,...')
+        if self.model and not (self.images or self.ascends or self.list):
+            raise errors.UsageError(f'--model={self.model} needs --images=FILE,...')
 
 
 def main(argv: list[str]) -> int:
@@ -208,7 +213,9 @@ def _maps(
         explain = attributions.by_saliency(of)
     else:
         steps = flags.steps or _PARTS
-        explain = attributions.by_integrated_gradients(of, flags.base, _BASES[flags.base], steps)
+        explain = attributions.by_integrated_gradients(
+            of, flags.baseline, _BASELINES[flags.baseline], steps
+        )
     if flags.unit == 'all':
         pictures, words = np.repeat(pictures, len(chosen), 0), words * len(chosen)
     elif len(chosen) == 1:
@@ -262,9 +269,9 @@ def _units(flags: Config, of: attributions.Subject) -> np.ndarray:
 
 def _looked_at(flags: Config, run: fit.Run) -> tuple[np.ndarray, list[dict[str, str]]]:
     """Pictures of a run `[N, H, W, C]` in [0, 1], and of each where it is from and its class."""
-    if flags.pictures:
+    if flags.images:
         if flags.classes or flags.indices:
-            raise errors.UsageError('--pictures excludes --classes and --indices')
+            raise errors.UsageError('--images excludes --classes and --indices')
         shape = run.experiment.signature.image_shape
         return _files(flags, lambda path: chosen_images.read(path, shape))
     loaded, part = flags.load(run)
@@ -280,8 +287,8 @@ def _looked_at(flags: Config, run: fit.Run) -> tuple[np.ndarray, list[dict[str, 
 def _files(
     flags: Config, read: Callable[[pathlib.Path], np.ndarray]
 ) -> tuple[np.ndarray, list[dict[str, str]]]:
-    """As `_looked_at`, of the files of `--pictures`."""
-    paths = [pathlib.Path(path) for path in flags.pictures]
+    """As `_looked_at`, of the files of `--images`."""
+    paths = [pathlib.Path(path) for path in flags.images]
     return np.stack([read(path) for path in paths]), [{'picture': path.name} for path in paths]
 
 

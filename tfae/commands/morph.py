@@ -47,7 +47,9 @@ class Config(Part, command_flags.ChoosePictures):
         "Table of the part's pictures: CSV whose first column has their places, or CelebA's "
         'form. Empty: the one attribute is class, as in class=7.',
     )
-    pictures: tuple[str, ...] = option((), "Or picture files, scaled to the run's size.")
+    images: tuple[str, ...] = option(
+        (), "Image files, scaled to the run's size.", formerly='pictures'
+    )
     strengths: tuple[float, ...] = option(
         (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5), 'Lengths of the way, in directions.'
     )
@@ -60,8 +62,8 @@ class Config(Part, command_flags.ChoosePictures):
         errors.in_range('--steps', self.steps, 2, 1000)
         if not self.film:
             self.refuse_unread('--film', 'steps')
-        if sum(map(bool, (self.classes, self.indices, self.pictures))) > 1:
-            raise errors.UsageError('--classes, --indices and --pictures exclude each other')
+        if sum(map(bool, (self.classes, self.indices, self.images))) > 1:
+            raise errors.UsageError('--classes, --indices and --images exclude each other')
         if not self.strengths or not all(map(math.isfinite, self.strengths)):
             raise errors.UsageError(
                 f'--strengths is {",".join(map(str, self.strengths)) or "empty"}; it must be '
@@ -150,9 +152,9 @@ def _found(table: attributes.Table, word: str, codes: np.ndarray) -> dict[str, A
 
 def _keys(flags: Config, run: fit.Run, loaded: data.DataSet, part: data.Split) -> np.ndarray:
     """The pictures `[K, H, W, C]` in [0, 1] that are morphed."""
-    if flags.pictures:
+    if flags.images:
         shape = run.experiment.signature.image_shape
-        return np.stack([chosen_images.read(pathlib.Path(path), shape) for path in flags.pictures])
+        return np.stack([chosen_images.read(pathlib.Path(path), shape) for path in flags.images])
     places = chosen_images.chosen(flags.classes, flags.indices, loaded, part)
     return data.pixels(part.images[places or list(range(min(_SHOWN, len(part.images))))])
 

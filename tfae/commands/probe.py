@@ -37,20 +37,22 @@ class Space(NamedTuple):
 class Config(Part, command_flags.LookAtData):
     """Which probes."""
 
-    neighbours: tuple[int, ...] = option((1, 5), 'Nearest neighbours that vote, of each probe.')
+    neighbors: tuple[int, ...] = option(
+        (1, 5), 'Nearest neighbors that vote, of each probe.', formerly='neighbours'
+    )
     labels: tuple[int, ...] = option(
         (100, 300, 1000, 3000), 'Training labels that the linear probe is given, one row each.'
     )
-    draws: int = option(5, 'Draws of these labels.')
+    repeats: int = option(5, 'Random choices of these labels.', formerly='draws')
     baselines: bool = option(True, 'Measure PCA and pixels too.')
     output: str = option('', "Folder for what is written; empty: the run's figures/.")
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ('neighbours', 'labels'):
+        for name in ('neighbors', 'labels'):
             for value in getattr(self, name):
                 checks.in_range(f'--{name}', value, 1, math.inf)
-        checks.in_range('--draws', self.draws, 1, 1000)
+        checks.in_range('--repeats', self.repeats, 1, 1000)
         if self.split == 'train':
             raise checks.UsageError('--split is train, which the probes are fitted to')
 
@@ -81,7 +83,7 @@ def _refuse(flags: Config, loaded: data.DataSet, part: data.Split) -> None:
         raise checks.InputError(
             f'data set {loaded.name} has training examples of one class; a probe tells two apart'
         )
-    for name in ('neighbours', 'labels'):
+    for name in ('neighbors', 'labels'):
         most = max(getattr(flags, name), default=0)
         if most > len(train.labels):
             raise checks.UsageError(
@@ -101,10 +103,10 @@ def _probed(
     curves: list[charts.Curve] = []
     found: dict[str, Any] = {'split': flags.split, 'examples': len(part.images)}
     spaces = _spaces(flags, run, loaded.train, part)
-    rows = ['linear probe', *(_nearest(k) for k in flags.neighbours)]
+    rows = ['linear probe', *(_nearest(k) for k in flags.neighbors)]
     for name, space in spaces.items():
         errors = [probe.linear_error(*space)]
-        errors += [classification.neighbour_error(*space, k) for k in flags.neighbours]
+        errors += [classification.neighbour_error(*space, k) for k in flags.neighbors]
         bars[name] = {row: 100 * error for row, error in zip(rows, errors, strict=True)}
         means, spreads = _few(flags, loaded.name, space)
         x = np.array(sorted(flags.labels))
@@ -145,12 +147,12 @@ def _few(flags: Config, name: str, space: Space) -> tuple[np.ndarray, np.ndarray
     labelled = data.Split(space.codes, space.labels)
     errors = []
     for count in sorted(flags.labels):
-        for seed in range(flags.draws):
+        for seed in range(flags.repeats):
             drawn = data.few(labelled, count, seed, name)
             assert drawn.labels is not None
             known = Space(drawn.images, drawn.labels, space.queries, space.wanted)
             errors.append(probe.linear_error(*known))
-    found = np.array(errors).reshape(-1, flags.draws)
+    found = np.array(errors).reshape(-1, flags.repeats)
     return found.mean(1), found.std(1)
 
 
@@ -159,7 +161,7 @@ def _keys(
 ) -> dict[str, Any]:
     """How JSON names them: `probe_error` of codes, `pca_probe_error`, `pixels_1_nearest_error`."""
     prefix = '' if name == 'code' else f'{name.partition("-")[0].lower()}_'
-    words = ['probe', *(f'{k}_nearest' for k in flags.neighbours)]
+    words = ['probe', *(f'{k}_nearest' for k in flags.neighbors)]
     found: dict[str, Any] = {
         f'{prefix}{word}_error': error for word, error in zip(words, errors, strict=True)
     }

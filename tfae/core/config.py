@@ -8,7 +8,7 @@ comma list, JSON as a list. Unknown fields and wrong types are named in the erro
 import dataclasses
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from tfae.core import errors
@@ -35,9 +35,39 @@ class Part:
                 raise errors.UsageError(f'--{field.name} needs {needed}')
 
 
-def option(default: Any, help: str) -> Any:
-    """A dataclass field with its default and the line of help that its flag shows."""
-    return dataclasses.field(default=default, metadata={'help': help})
+def option(
+    default: Any,
+    help: str,
+    *,
+    formerly: str = '',
+    former_values: Mapping[str, str] | None = None,
+) -> Any:
+    """Declares a dataclass field that is a flag.
+
+    Args:
+      default: value of the field where the flag is not given.
+      help: text that `--help` shows.
+      formerly: name of the flag in earlier versions, which old command lines and runs have.
+      former_values: spelling of a choice in earlier versions -> spelling of today.
+    Returns: the field.
+    """
+    metadata = {'help': help, 'formerly': formerly, 'former_values': former_values or {}}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def former_names(cls: type) -> dict[str, str]:
+    """Name of a field in earlier versions -> name of today, for the fields that were renamed."""
+    return {
+        old: field.name
+        for field in dataclasses.fields(cls)
+        if (old := field.metadata.get('formerly'))
+    }
+
+
+def former_values(cls: type, name: str) -> Mapping[str, str]:
+    """Choice of a field in earlier versions -> choice of today, for the choices renamed."""
+    found = {field.name: field.metadata for field in dataclasses.fields(cls)}
+    return found[name].get('former_values', {})
 
 
 def field_types(cls: type) -> dict[str, Any]:
@@ -56,14 +86,18 @@ def is_tuple(kind: Any) -> bool:
     return typing.get_origin(kind) is tuple
 
 
+def split(text: str) -> list[str]:
+    """The elements of a comma list."""
+    return [part.strip() for part in text.split(',')] if text.strip() else []
+
+
 def parse(name: str, kind: Any, text: str) -> Any:
     """The value that `text` from a command line stands for.
 
     Raises: UsageError that names the field, the text and what is wanted.
     """
     if is_tuple(kind):
-        parts = [part.strip() for part in text.split(',')] if text.strip() else []
-        return tuple(parse(name, _element(kind), part) for part in parts)
+        return tuple(parse(name, _element(kind), part) for part in split(text))
     if _is_literal(kind):
         return errors.one_of(f'--{name}', text, typing.get_args(kind))
     try:
@@ -81,11 +115,14 @@ def to_dict(config: Any) -> dict[str, Any]:
 def from_dict(cls: type[T], values: dict[str, Any], where: str) -> T:
     """The inverse of `to_dict`; fields that are absent keep their defaults.
 
+    Names and choices of earlier versions are read as those of today.
+
     Raises: InputError that names `where`, the unknown field or the wrong type.
     """
     kinds = field_types(cls)
     if not isinstance(values, dict):
         raise errors.InputError(f'{where} is {type(values).__name__}; it must be an object')
+    values = _of_today(cls, values, where)
     for name, value in values.items():
         if name not in kinds:
             raise errors.InputError(
@@ -96,6 +133,25 @@ def from_dict(cls: type[T], values: dict[str, Any], where: str) -> T:
                 f'{where}: {name} is {value!r}; it must be {_describe(kinds[name])}'
             )
     return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def _of_today(cls: type, values: dict[str, Any], where: str) -> dict[str, Any]:
+    """`values` with the names and choices of earlier versions replaced by those of today."""
+    names = former_names(cls)
+    for old, new in names.items():
+        if old in values and new in values:
+            raise errors.InputError(f'{where} has both {old} and {new}, two names of one field')
+    values = {names.get(name, name): value for name, value in values.items()}
+    for name in values.keys() & field_types(cls).keys():
+        values[name] = _replaced(values[name], former_values(cls, name))
+    return values
+
+
+def _replaced(value: Any, choices: Mapping[str, str]) -> Any:
+    """A value, or each value of a list, with a choice of an earlier version replaced."""
+    if isinstance(value, list | tuple):
+        return [_replaced(element, choices) for element in value]
+    return choices.get(value, value) if isinstance(value, str) else value
 
 
 def differences(old: Any, new: Any) -> list[str]:

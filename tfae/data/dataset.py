@@ -87,12 +87,15 @@ class Config:
     without_classes: tuple[str, ...] = option(
         (), 'Classes, by name or number, that training and validation do without.'
     )
-    labelled_examples: int = option(
+    labeled_examples: int = option(
         0,
         'Training examples that are kept, equally many of each class as far as they go; a larger '
         'number keeps those of a smaller one. 0 keeps all.',
+        formerly='labelled_examples',
     )
-    labelled_seed: int = option(0, 'Decides with --labelled_examples which are kept.')
+    labeled_seed: int = option(
+        0, 'Decides with --labeled_examples which are kept.', formerly='labelled_seed'
+    )
     synthetic_kind: Literal['bars', 'blobs', 'linear'] = option(
         'bars', 'For synthetic alone: what its pictures show.'
     )
@@ -112,15 +115,18 @@ class Config:
     size: str = option(
         '', "Picture files: height x width that they are scaled to, such as '64x64'. Empty: none."
     )
-    colour: Literal['as_is', 'grey', 'rgb'] = option(
-        'as_is', 'Picture files: how they are decoded; as_is takes grey where every one is.'
+    color: Literal['as_is', 'gray', 'rgb'] = option(
+        'as_is',
+        'Picture files: how they are decoded; as_is takes gray where every one is.',
+        formerly='colour',
+        former_values={'grey': 'gray'},
     )
 
     def __post_init__(self):
-        for name in ('labelled_examples', 'labelled_seed'):
+        for name in ('labeled_examples', 'labeled_seed'):
             errors.in_range(f'--{name}', getattr(self, name), 0, math.inf)
-        if self.labelled_seed and not self.labelled_examples:
-            raise errors.UsageError('--labelled_seed needs --labelled_examples')
+        if self.labeled_seed and not self.labeled_examples:
+            raise errors.UsageError('--labeled_seed needs --labeled_examples')
         if not 0 < self.test_fraction < 1:
             raise errors.UsageError(
                 f'--test_fraction is {self.test_fraction}; it must lie in (0, 1)'

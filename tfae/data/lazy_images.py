@@ -169,7 +169,7 @@ def form(
     flags: Any,
     name: Callable[[int], str],
 ) -> Form:
-    """How pictures of these sizes are decoded as the flags `crop`, `size` and `colour` ask.
+    """How pictures of these sizes are decoded as the flags `crop`, `size` and `color` ask.
 
     Args:
       sizes: `[N, 2]`, height and width of each.
@@ -196,7 +196,7 @@ def form(
         )
     height, width = size or (int(kept[0]), int(kept[1]))
     fits = [r for r in _RATIOS if kept[0] >= r * height and kept[1] >= r * width]
-    channels = {'grey': 1, 'rgb': 3, 'as_is': 1 if grey else 3}[flags.colour]
+    channels = {'gray': 1, 'rgb': 3, 'as_is': 1 if grey else 3}[flags.color]
     ratio = fits[0] if fits else 1
     alike = bool(crop) or not (sizes != least).any()
     left = tuple(-(-int(side) // ratio) for side in kept)

@@ -45,8 +45,8 @@ _COMMON_FIELDS = (
     'only_classes',
     'without_classes',
     'validation_fraction',
-    'labelled_examples',
-    'labelled_seed',
+    'labeled_examples',
+    'labeled_seed',
 )
 _VALIDATION_SEED = 1
 
@@ -84,8 +84,8 @@ def load(config: Config) -> DataSet:
             f'{len(train.images)} training examples of {config.dataset}; it must be smaller'
         )
     train, validation = cut(train, wanted, _VALIDATION_SEED)
-    if config.labelled_examples:
-        train = few(train, config.labelled_examples, config.labelled_seed, config.dataset)
+    if config.labeled_examples:
+        train = few(train, config.labeled_examples, config.labeled_seed, config.dataset)
     return DataSet(config.dataset, train, validation, test, tuple(class_names))
 
 

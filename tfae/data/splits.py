@@ -37,10 +37,10 @@ def few(split: Split, count: int, seed: int, who: str) -> Split:
     Raises: UsageError that names `who` if there are no labels or fewer examples.
     """
     if split.labels is None:
-        raise errors.UsageError(f'--labelled_examples is {count}; data set {who} has no labels')
+        raise errors.UsageError(f'--labeled_examples is {count}; data set {who} has no labels')
     if count > len(split.labels):
         raise errors.UsageError(
-            f'--labelled_examples is {count}; {who} has {len(split.labels)} for training'
+            f'--labeled_examples is {count}; {who} has {len(split.labels)} for training'
         )
     order = np.random.RandomState(seed).permutation(len(split.labels))
     labels = split.labels[order]

@@ -25,7 +25,7 @@ class Signature:
     dtype: str = 'uint8'
     train: int = 0  # examples
     validation: int = 0
-    labelled: bool = False
+    labeled: bool = config.option(False, 'Whether there are labels.', formerly='labelled')
     classes: int = 0  # 0 where there are no labels
     class_names: tuple[str, ...] = ()
 
@@ -59,7 +59,7 @@ class Signature:
 
     def _stand_in(self, count: int) -> data.Split:
         images = np.broadcast_to(np.zeros([], self.dtype), [count, *self.image_shape])
-        labels = np.broadcast_to(np.zeros([], np.int64), [count]) if self.labelled else None
+        labels = np.broadcast_to(np.zeros([], np.int64), [count]) if self.labeled else None
         return data.Split(images, labels)
 
 

@@ -76,7 +76,7 @@ def build(
         model = models.build(experiment.model, experiment.family, image_shape, classes)
         source = streaming.source(*train, names.TRAINING)
         held_out = streaming.source(*validation, names.VALIDATION)
-        inference = _inference(model, image_shape, experiment.signature.labelled)
+        inference = _inference(model, image_shape, experiment.signature.labeled)
         model_variables = [
             v for v in tf.global_variables() if v.op.name != tf.GraphKeys.GLOBAL_STEP
         ]

@@ -3,7 +3,7 @@ r"""Errors with few labels over several draws of them: after pretraining and fro
     python tools/experiments/few_labels.py --seeds=5 \
         semi_supervised_100_mnist semi_supervised_1000_mnist
 
-Each recipe restores an encoder and trains on --labelled_examples; the first of its targets names
+Each recipe restores an encoder and trains on --labeled_examples; the first of its targets names
 the recipe of the same network from scratch. Both are run with the labels and the initial variables
 of each seed; folders lie in --output, and runs that were measured are kept. The recipe that is
 restored from is run first. Prints a table of errors on the test set, mean and standard deviation
@@ -49,7 +49,7 @@ def error(name: str, logdir: pathlib.Path, seed: int) -> float:
     path = recipes.ROOT / logdir / 'evaluation.json'
     if not path.is_file():
         tfae = [sys.executable, '-m', 'tfae']
-        seeds = (f'--labelled_seed={seed}', f'--seed={seed}')
+        seeds = (f'--labeled_seed={seed}', f'--seed={seed}')
         for argv in (
             ['train', f'--recipe={name}', *seeds],
             ['evaluate', '--checkpoint=last'],

@@ -69,7 +69,7 @@ def test_one_array_of_more_than_four_gibibytes_is_refused(tmp_path):
 @pytest.mark.parametrize('suffix', ['jpg', 'png', 'bmp', 'pgm', 'ppm'])
 @pytest.mark.parametrize(
     'flags',
-    [{}, {'colour': 'grey'}, {'crop': '40x32'}, {'size': '16x12'}, {'crop': '48', 'size': '11x13'}],
+    [{}, {'color': 'gray'}, {'crop': '40x32'}, {'size': '16x12'}, {'crop': '48', 'size': '11x13'}],
     ids=str,
 )
 def test_the_graph_decodes_what_pillow_does(tmp_path, suffix, flags):
@@ -97,7 +97,7 @@ def test_a_jpeg_is_decoded_at_the_part_of_its_size_that_suffices(tmp_path):
 def test_grey_is_taken_where_every_picture_is(tmp_path):
     pictures.fill(tmp_path, 5, 'pgm', channels=1)
     assert load(tmp_path).image_shape == (16, 16, 1)
-    assert load(tmp_path, colour='rgb').image_shape == (16, 16, 3)
+    assert load(tmp_path, color='rgb').image_shape == (16, 16, 3)
     (tmp_path / 'colour.png').write_bytes(pictures.encoded(pictures.pixels(3), 'PNG'))
     assert load(tmp_path).image_shape == (16, 16, 3)
 
@@ -346,7 +346,7 @@ def test_the_fingerprint_tells_other_pictures_and_other_flags(tmp_path):
     known = load(tmp_path).fingerprint()
     assert load(tmp_path).fingerprint() == known
     assert load(tmp_path, size='8x8').fingerprint() != known
-    assert load(tmp_path, colour='grey').fingerprint() != known
+    assert load(tmp_path, color='gray').fingerprint() != known
     (tmp_path / '00003.png').write_bytes(pictures.encoded(np.zeros([16, 16, 3], np.uint8), 'PNG'))
     assert load(tmp_path).fingerprint() != known
 

@@ -19,21 +19,38 @@ T = TypeVar('T')
 
 _LONGEST_NAME = 100  # of a flag
 _RESERVED = ('flagfile', 'h', 'help', 'undefok')  # names that absl or `parse` reads
+_FORMER = 'former names'  # where absl keeps the flags that are not shown
 _RECIPES = pathlib.Path(__file__).parents[2] / 'recipes'
 
 
 class _Parser(flags.ArgumentParser):
     """Reads a flag as its dataclass field is read."""
 
-    def __init__(self, name: str, kind: Any):
+    def __init__(self, kind: type, name: str):
         super().__init__()
-        self._name = name
-        self._kind = kind
+        self.name = name
+        self.former_choices = config.former_values(kind, name)
+        self._type = config.field_types(kind)[name]
 
     def parse(self, argument: Any) -> Any:
         if not isinstance(argument, str):
             return argument
-        return config.parse(self._name, self._kind, argument)
+        if self.former_choices:
+            words = config.split(argument)
+            argument = ','.join(self.former_choices.get(word, word) for word in words)
+        return config.parse(self.name, self._type, argument)
+
+
+class _Flag(flags.Flag):
+    """A flag that keeps the texts it was given."""
+
+    def __init__(self, *arguments: Any, **more: Any):
+        self.texts: list[str] = []
+        super().__init__(*arguments, **more)
+
+    def parse(self, argument: Any) -> None:
+        self.texts.append(str(argument))
+        super().parse(argument)
 
 
 class _Serializer(flags.ArgumentSerializer):
@@ -42,28 +59,19 @@ class _Serializer(flags.ArgumentSerializer):
 
 
 def define(values: flags.FlagValues, kind: type) -> None:
-    """Defines a flag for each field of a configuration dataclass."""
+    """Defines a flag for each field of a configuration dataclass, and one for each former name."""
     for field in dataclasses.fields(kind):
         _refuse_taken_name(values, kind, field.name)
-        wanted = config.field_types(kind)[field.name]
         help = field.metadata['help']
-        if wanted is bool:
-            default = bool(field.default)
-            flag = flags.BooleanFlag(field.name, default, help)
-            flag.parser = _Parser(field.name, wanted)
-            flags.DEFINE_flag(flag, values, module_name=kind.__module__)
-            continue
-        if config.choices(wanted):
-            help = f'{help} One of {", ".join(config.choices(wanted))}.'
-        flags.DEFINE(
-            _Parser(field.name, wanted),
-            field.name,
-            field.default,
-            help,
-            values,
-            _Serializer(),
-            module_name=kind.__module__,
-        )
+        if choices := config.choices(config.field_types(kind)[field.name]):
+            help = f'{help} One of {", ".join(choices)}.'
+        parser = _Parser(kind, field.name)
+        boolean = isinstance(field.default, bool)  # --name and --noname need no value
+        flag = _Flag(parser, _Serializer(), field.name, field.default, help, boolean=boolean)
+        flags.DEFINE_flag(flag, values, module_name=kind.__module__)
+    for old, new in config.former_names(kind).items():
+        if old not in values:  # a family from outside may have a flag of that name
+            flags.DEFINE_alias(old, new, values, module_name=_FORMER)
 
 
 def _refuse_taken_name(values: flags.FlagValues, kind: type, name: str) -> None:
@@ -100,11 +108,13 @@ def parse(
         sys.exit(0)
     values.set_gnu_getopt(bool(takes))  # flags may stand behind words
     try:
-        argv = values.read_flags_from_files(argv, force_gnu=bool(takes))
+        line, argv = argv, values.read_flags_from_files(argv, force_gnu=bool(takes))
         _refuse_long_names(verb, argv)
         rest = values([verb, *argv])[1:]
+        _refuse_two_names(values, line)
     except flags.UnrecognizedFlagError as error:
-        near = errors.nearest(error.flagname, values)
+        former = {flag.name for flag, _ in _former(values)}
+        near = errors.nearest(error.flagname, set(values) - former)
         raise errors.UsageError(
             f'tfae {verb} has no flag --{error.flagname}{near}'
             f'{"" if near else f"; tfae {verb} --help lists them"}'
@@ -112,13 +122,57 @@ def parse(
     except flags.IllegalFlagValueError as error:
         # absl puts its own `flag --name=value: ` before a message that names them already.
         raise errors.UsageError(str(error).partition(': ')[2] or str(error)) from None
-    except (flags.Error, UnicodeDecodeError) as error:
+    except errors.UsageError:
+        raise
+    except (flags.Error, ValueError) as error:
         raise errors.UsageError(f'tfae {verb}: {error}') from None
     if rest and not takes:
         raise errors.UsageError(f'tfae {verb}: {rest[0]!r} is no flag; flags are --name=value')
     if takes and not rest:
         raise errors.UsageError(f'tfae {verb} needs {takes} behind its flags')
+    if renamed := _renamed(values):
+        print(f'tfae: {"; ".join(renamed)}', file=sys.stderr)
     return rest
+
+
+def _former(values: flags.FlagValues) -> list[tuple[flags.Flag, _Parser]]:
+    """The flags of former names, each with the parser that it shares with the one of today."""
+    found = [(flag, flag.parser) for flag in values.get_flags_for_module(_FORMER)]
+    return [(flag, parser) for flag, parser in found if isinstance(parser, _Parser)]
+
+
+def _renamed(values: flags.FlagValues) -> list[str]:
+    """A phrase for each former name or former choice that was given."""
+    found = [f'--{flag.name} is now --{p.name}' for flag, p in _former(values) if flag.present]
+    for flag in map(values.__getitem__, sorted(values)):
+        if isinstance(flag, _Flag) and isinstance(flag.parser, _Parser):
+            given = {word for text in flag.texts for word in config.split(text)}
+            for old, new in flag.parser.former_choices.items():
+                found += [f'--{flag.name}={old} is now --{flag.name}={new}'] if old in given else []
+    return found
+
+
+def _refuse_two_names(values: flags.FlagValues, line: Iterable[str]) -> None:
+    """Refuses a flag that the line gives by its former and its present name, with two values.
+
+    Of a flag file and the line, or of two flag files, the later one counts as always.
+    """
+    line = [word for word in line if not word.lstrip('-').startswith('flagfile')]
+    for former, parser in _former(values):
+        alone = flags.FlagValues()
+        alone.set_gnu_getopt(True)
+        for name in (former.name, parser.name):
+            flag = flags.Flag(
+                parser, _Serializer(), name, former.default, '', boolean=former.boolean
+            )
+            flags.DEFINE_flag(flag, alone)
+        alone(['tfae', *line], known_only=True)
+        old, new = alone[former.name], alone[parser.name]
+        if old.present and new.present and old.value != new.value:
+            raise errors.UsageError(
+                f'--{old.name} is {config.text(old.value)} and --{new.name}, its name of today, is '
+                f'{config.text(new.value)}; leave --{old.name} out'
+            )
 
 
 def _refuse_long_names(verb: str, argv: Iterable[str]) -> None:
@@ -276,22 +330,22 @@ class ChoosePictures(LookAtData):
 def peek(argv: Iterable[str], *names: str) -> dict[str, str]:
     """The values of these text flags, the last one given of each; other flags are passed over."""
     values = flags.FlagValues()
+    values.set_gnu_getopt(True)  # the value of another flag may stand in a word of its own
     for name in names:
         flags.DEFINE_string(name, '', '', values)
     try:
         values(['tfae', *argv], known_only=True)
-    except (flags.Error, UnicodeDecodeError) as error:
+    except (flags.Error, ValueError) as error:
         raise errors.UsageError(str(error)) from None
     return {name: str(values[name].value) for name in names}
 
 
 def recipe(name: str) -> list[str]:
-    """The flags that a recipe stands for.
+    """The word of the command line that stands for a recipe, a flag file.
 
     Raises: UsageError if there is no recipe of that name.
     """
-    path = _RECIPES / f'{errors.one_of("--recipe", name, recipes())}.flags'
-    return flags.FlagValues().read_flags_from_files([f'--flagfile={path}'])
+    return [f'--flagfile={_RECIPES / errors.one_of("--recipe", name, recipes())}.flags']
 
 
 def recipes() -> list[str]:
@@ -303,6 +357,8 @@ def _help(verb: str, doc: str, values: flags.FlagValues, takes: str = '') -> str
     usage = f'usage: tfae {verb} [--flag=value ...] {takes}'.rstrip()
     lines = [f'tfae {verb}: {doc}'.rstrip(), '', usage, '']
     for module, found in values.flags_by_module_dict().items():
+        if module == _FORMER:
+            continue
         lines.append(f'{module}:')
         for flag in found:
             lines.append(f'  --{flag.name}={config.text(flag.default)}')

@@ -83,7 +83,7 @@ def _detector(run: fit.Run) -> anomaly.Detector:
     path = run.folder.path / DETECTOR
     if not path.is_file():
         raise errors.InputError(
-            f'{path} is not there: tfae anomaly --logdir={run.folder.path} without --pictures '
+            f'{path} is not there: tfae anomaly --logdir={run.folder.path} without --images '
             f'makes it'
         )
     detector = anomaly.load(path)
@@ -91,7 +91,7 @@ def _detector(run: fit.Run) -> anomaly.Detector:
         raise errors.InputError(
             f'{path} is of step {int(detector.step):,}, the checkpoint is of step {run.step:,}; '
             f'--checkpoint must name that one, or tfae anomaly --logdir={run.folder.path} without '
-            f'--pictures makes the detector anew'
+            f'--images makes the detector anew'
         )
     return detector
 

@@ -130,7 +130,7 @@ def splits(listing: Listing, flags: Any) -> tuple[Split, Split]:
 
     Args:
       listing: of picture files.
-      flags: has the fields `crop`, `size` and `colour`.
+      flags: has the fields `crop`, `size` and `color`.
     Raises: InputError that names a file that is not what it should be, or an empty part.
     """
     sizes = np.empty([len(listing.names), 2], np.int32)

@@ -18,7 +18,7 @@ from tfae.core import errors
 from tfae.data import dataset, splits
 from tfae.data.formats import image_folder
 
-FIELDS = ('data_dir', 'crop', 'size', 'colour')
+FIELDS = ('data_dir', 'crop', 'size', 'color')
 
 _PICTURES = 'img_align_celeba'
 _PARTITION = 'list_eval_partition.txt'

@@ -11,7 +11,7 @@ The pictures have no classes.
 from tfae.data import dataset, splits
 from tfae.data.formats import image_folder
 
-FIELDS = ('data_dir', 'test_fraction', 'crop', 'size', 'colour')
+FIELDS = ('data_dir', 'test_fraction', 'crop', 'size', 'color')
 
 
 def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:

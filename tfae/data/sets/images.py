@@ -9,7 +9,7 @@ from tfae.core import errors
 from tfae.data import dataset, splits
 from tfae.data.formats import image_folder
 
-FIELDS = ('data_dir', 'test_fraction', 'crop', 'size', 'colour')
+FIELDS = ('data_dir', 'test_fraction', 'crop', 'size', 'color')
 
 
 def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:

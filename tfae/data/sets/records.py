@@ -8,7 +8,7 @@ from tfae.core import errors
 from tfae.data import dataset, splits
 from tfae.data.formats import image_folder, shards
 
-FIELDS = ('data_dir', 'crop', 'size', 'colour')
+FIELDS = ('data_dir', 'crop', 'size', 'color')
 
 
 def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:
