@@ -79,3 +79,48 @@ def test_a_number_out_of_range_is_named(value):
 def test_infinity_is_in_no_range():
     with pytest.raises(errors.UsageError, match=r'^--x is inf; it must lie in \[0, inf\)$'):
         errors.in_range('--x', float('inf'), 0, float('inf'))
+
+
+@pytest.mark.parametrize('kind', [errors.UsageError, errors.InputError])
+@pytest.mark.parametrize(
+    'text, want',
+    [
+        ("--units is 'x'; it must be", "units is 'x'; it must be"),
+        ('--tied needs --kind=a or b', 'tied needs kind=a or b'),
+        ("no --x='--y --z'", "no x='--y --z'"),
+        ("--output is 'it\\'s --x'; not --z", "output is 'it\\'s --x'; not z"),
+        ("the run's --seed and the set's --size", "the run's seed and the set's size"),
+        ('--logdir is "it\'s --x"; not --y', 'logdir is "it\'s --x"; not y'),
+        ('runs/a--b/--c: --split', 'runs/a--b/--c: split'),
+        ('x (--split=test), [--seed]', 'x (split=test), [seed]'),
+        ('tfae train has --units=3 set', 'tfae train has units=3 set'),
+        ('--a: tfae train --a --b=3 does, not --x', 'a: tfae train --a --b=3 does, not x'),
+        ('-- and --- and --1', '-- and --- and --1'),
+        ('', ''),
+    ],
+)
+def test_a_python_caller_reads_of_arguments_where_a_command_line_has_flags(kind, text, want):
+    with pytest.raises(kind) as error, errors.naming_arguments():
+        raise kind(text)
+    assert str(error.value) == want
+
+
+def test_the_name_is_changed_for_functions_once_and_in_these_errors_alone():
+    @errors.naming_arguments()
+    def refuse(error):
+        with errors.naming_arguments():
+            raise error
+
+    for kind, want in ((errors.UsageError, 'units'), (ValueError, '--units'), (OSError, '--units')):
+        error = kind('--units')
+        with pytest.raises(kind) as found:
+            refuse(error)
+        assert found.value is error
+        assert str(error) == want
+
+
+def test_an_error_keeps_where_it_was_raised():
+    with pytest.raises(errors.UsageError) as error, errors.naming_arguments():
+        errors.one_of('--dataset', 'digit', KNOWN)
+    assert error.traceback[-1].name == 'one_of'
+    assert str(error.value).startswith("dataset is 'digit'")

@@ -4,10 +4,22 @@ A caller's mistake raises; `assert` is only for our own. The two error classes d
 exit code: `UsageError` gives 2, `InputError` gives 1. Both print as one line, without a traceback.
 """
 
+import contextlib
 import difflib
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+# What keeps its dashes comes first: quoted values, command lines, and the rest of a longer word.
+_FLAG = re.compile(
+    r"""
+    (?<!\w)'(?:[^'\\]|\\.)*'(?!\w) | (?<!\w)"(?:[^"\\]|\\.)*"(?!\w)
+    | \btfae\ [a-z-]+(?:\ --\S+)*
+    | (?<![^\s(\[]) --(?P<name>[a-z]\w*)
+    """,
+    re.VERBOSE,
+)
 
 
 class UsageError(ValueError):
@@ -16,6 +28,21 @@ class UsageError(ValueError):
 
 class InputError(ValueError):
     """A file, a picture or a run is not what it should be: the cure is another input."""
+
+
+@contextlib.contextmanager
+def naming_arguments() -> Iterator[None]:
+    """Lets errors that pass name Python arguments, `units` in place of `--units`.
+
+    A context, or a decorator of a function that a Python program calls. Quoted values and command
+    lines (`tfae train --units=8`) in a text keep their dashes.
+    """
+    try:
+        yield
+    except (UsageError, InputError) as error:
+        text = _FLAG.sub(lambda match: match['name'] or match[0], str(error))
+        error.args = (text, *error.args[1:])
+        raise
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
