@@ -9,11 +9,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 LIBRARY := tfae/ops/_subpixel.so
-CPP = $(wildcard ops/*.cc ops/*.h ops/*.cu tests/ops/*.cc tests/ops/*.h tools/bench/*.cu)
+CPP = $(wildcard ops/*.cc ops/*.h tests/ops/*.cc tests/ops/*.h tools/bench/*.cu)
 DEMO := runs/demo
 
 .DEFAULT_GOAL := install
-.PHONY: install demo test test-slow bazel-test check format bench recipes faults fuzz matrix tensorboard clean
+.PHONY: install demo test test-slow bazel-test check format bench recipes faults fuzz matrix dist \
+        tensorboard clean
 
 install: $(INSTALLED) $(LIBRARY)
 
@@ -36,7 +37,7 @@ demo: install
 	$(BIN)/tfae evaluate --logdir=$(DEMO)
 	$(BIN)/tfae reconstruct --logdir=$(DEMO)
 	@echo
-	@echo "The run is in $(DEMO): its pictures in $(DEMO)/figures, its curves in TensorBoard:"
+	@echo "The run is in $(DEMO): its images in $(DEMO)/figures, its curves in TensorBoard:"
 	@echo "    make tensorboard        then open http://localhost:6006"
 
 test: install
@@ -78,6 +79,11 @@ fuzz: install
 # Every version of TensorFlow in an environment of its own, which takes an hour or two.
 matrix: install
 	$(BIN)/python tools/release/matrix.py
+
+# A source archive and a wheel with the compiled op, checked as the package index checks them.
+dist: install
+	$(BIN)/python -m pip install --quiet --editable '.[release]'
+	$(BIN)/python tools/release/dist.py
 
 tensorboard: install
 	$(BIN)/python tools/board.py --logdir runs

@@ -7,6 +7,7 @@ installs all the same: the stock definition serves, and says on first use how to
 
 import importlib.util
 import pathlib
+import shutil
 import sys
 
 from setuptools import find_packages, setup
@@ -33,7 +34,10 @@ class BuildPackage(build_py):
         builder = op_builder()
         folder = HERE if self.editable_mode else pathlib.Path(self.build_lib)
         library = folder / 'tfae' / 'ops' / builder.LIBRARY
+        made = HERE / 'tfae' / 'ops' / builder.LIBRARY
         try:
+            if made.is_file() and not self.editable_mode:
+                shutil.copy2(made, library)  # kept if it is up to date
             builder.ensure(library)
             self.library = str(library)
         except (builder.CannotBuild, RuntimeError) as reason:
@@ -70,7 +74,10 @@ setup(
     # that a later upgrade brings.
     packages=[*find_packages(include=['tfae', 'tfae.*']), 'tfae._ops'],
     package_dir={'tfae._ops': 'ops'},
-    package_data={'tfae': ['recipes/*.flags', '*/assets/*'], 'tfae._ops': ['*.cc', '*.h']},
+    package_data={
+        'tfae': ['py.typed', 'recipes/*.flags', '*/assets/*'],
+        'tfae._ops': ['*.cc', '*.h'],
+    },
     include_package_data=False,
     cmdclass={'build_py': BuildPackage, 'bdist_wheel': PlatformWheel},
 )

@@ -9,10 +9,10 @@ Submodules are imported on first use, so that `import tfae` alone does not bring
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from tfae.core.package import VERSION as __version__  # noqa: F401
+
 if TYPE_CHECKING:
     from tfae.runs.fit import open_run as open
-
-__version__ = '0.1.0'
 
 _SUBMODULES = ('compat', 'data', 'layers', 'losses', 'models', 'ops')
 

@@ -2,15 +2,18 @@
 
 import ast
 import importlib
+import importlib.metadata
 import logging
 import os
 import pathlib
 import sys
 import warnings
 
-from tfae.core import errors, stderr
+from tfae.core import errors, package, stderr
 
 _LONGEST = 4000  # characters of an error
+# The names under which builds of TensorFlow are installed.
+_TENSORFLOWS = ('tensorflow', 'tensorflow-cpu', 'tensorflow-gpu', 'tf-nightly', 'tensorflow-rocm')
 _COMMANDS = pathlib.Path(__file__).parent / 'commands'
 
 
@@ -27,6 +30,9 @@ def run(argv: list[str]) -> int:
     if not argv or argv[0] in ('-h', '--help', 'help'):
         print(_help(verbs))
         return 0 if argv else 2
+    if argv[0] == '--version':
+        print(f'tfae {package.VERSION} ({package.NAME}), {_tensorflow()}')
+        return 0
     try:
         errors.one_of('tfae: verb', argv[0], verbs)
         # Here, not above: the verb brings in TensorFlow, which `tfae --help` need not wait for.
@@ -55,6 +61,16 @@ def _fail(error: Exception, code: int) -> int:
     return code
 
 
+def _tensorflow() -> str:
+    """Returns the name and version of the installed TensorFlow, which is not imported."""
+    for name in _TENSORFLOWS:
+        try:
+            return f'TensorFlow {importlib.metadata.version(name)}'
+        except importlib.metadata.PackageNotFoundError:
+            pass
+    return 'TensorFlow not found'
+
+
 def _verbs() -> dict[str, str]:
     """Verb -> its one line of help, read without importing it."""
     files = sorted(path for path in _COMMANDS.glob('*.py') if not path.stem.startswith('_'))
@@ -77,6 +93,7 @@ def _help(verbs: dict[str, str]) -> str:
             *lines,
             '',
             'tfae VERB --help lists the flags of a verb.',
+            'tfae --version prints the versions of tfae and of TensorFlow.',
         ]
     )
 

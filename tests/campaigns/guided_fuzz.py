@@ -6,7 +6,7 @@ r"""The targets of fuzz.py, with cases that coverage leads to: libFuzzer's, by a
 The lines of tfae that a case runs through decide which cases are damaged further. What a reader may
 and may not do, and the table, are those of fuzz.py; cases that fail are kept in --corpus.
 Each target has a process of its own. --runs are the cases of each. Exits with 1 if one failed.
-Needs atheris: pip install 'tfae[fuzz]'.
+Needs atheris: pip install 'tf-autoencoders[fuzz]'.
 """
 
 import json

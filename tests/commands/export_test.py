@@ -54,7 +54,8 @@ def has_onnx():
 
 
 with_onnx = pytest.mark.skipif(
-    not has_onnx(), reason="there is no tf2onnx, onnx or onnxruntime: pip install 'tfae[onnx]'"
+    not has_onnx(),
+    reason="there is no tf2onnx, onnx or onnxruntime: pip install 'tf-autoencoders[onnx]'",
 )
 
 
@@ -268,9 +269,7 @@ def test_onnxruntime_gives_what_the_run_gives(folder, family):
 def test_without_a_converter_onnx_is_refused_and_the_cure_named(folder, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'tf2onnx', None)
     words = [f'--logdir={folder / "dense"}', f'--output={tmp_path / "onnx"}', '--format=onnx']
-    text = (
-        r"--format=onnx takes tf2onnx and onnx: .*tf2onnx.*; pip install 'tfae\[onnx\]' gets both"
-    )
+    text = r"takes tf2onnx and onnx: .*tf2onnx.*; pip install 'tf-autoencoders\[onnx\]' gets both"
     with pytest.raises(errors.InputError, match=text):
         export(*words)
     assert not list(tmp_path.iterdir())

@@ -16,11 +16,12 @@ import tensorflow as tf2
 
 from tfae import data
 from tfae.commands.shared import command_flags
+from tfae.core import package
 from tfae.core.config import option
 from tfae.ops import op_library, subpixel
 
 _NEEDED = ('numpy', 'absl-py', 'tensorboard', 'scikit-learn', 'matplotlib', 'pillow', 'tqdm')
-_OPTIONAL = ('tfae', 'torch')  # tfae runs from a checkout too
+_OPTIONAL = ('torch',)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +38,7 @@ def main(argv: list[str]) -> int:
     op, troubles = _op()
     found = {'installed': installed, 'machine': _machine(), 'op': op, 'data': _data()}
     troubles += [f'{name} is not installed' for name in _NEEDED if installed[name] is None]
+    troubles += _namesake()
     if flags.json:
         print(json.dumps({**found, 'troubles': troubles}, indent=2))
     else:
@@ -51,8 +53,27 @@ def main(argv: list[str]) -> int:
 def _installed() -> dict[str, str | None]:
     """Name -> version, None where it is not there."""
     # A build of TensorFlow may be installed under another name, such as tensorflow-cpu.
-    found = {'python': platform.python_version(), 'tensorflow': tf2.__version__}
+    found = {
+        'tfae': package.VERSION,
+        'python': platform.python_version(),
+        'tensorflow': tf2.__version__,
+    }
     return found | {name: _version(name) for name in (*_NEEDED, *_OPTIONAL)}
+
+
+def _namesake() -> list[str]:
+    """The trouble that the index's other project `tfae` is, if it lies in the same folder."""
+    try:
+        other = importlib.metadata.distribution('tfae')
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    if not any(str(path) == 'tfae/__init__.py' for path in other.files or ()):
+        return []
+    return [
+        f'the distribution tfae {other.version} is another project that installs files of its own '
+        f'into the same folder: pip uninstall -y tfae {package.NAME}, then '
+        f'pip install {package.NAME}'
+    ]
 
 
 def _machine() -> dict[str, Any]:

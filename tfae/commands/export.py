@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from tfae.analysis import anomaly
 from tfae.commands.shared import command_flags, image_scores
-from tfae.core import atomic_files, errors
+from tfae.core import atomic_files, errors, package
 from tfae.core.config import option
 from tfae.export import signatures
 from tfae.runs import checkpoints, fit
@@ -31,7 +31,7 @@ class Config(command_flags.Network, command_flags.Look):
     format: Literal['saved_model', 'frozen_graph', 'onnx'] = option(
         'saved_model',
         'saved_model, whose variables are files of their own; frozen_graph, one GraphDef; onnx, a '
-        "file for each signature, which takes pip install 'tfae[onnx]'.",
+        f'file for each signature, which takes {package.install("onnx")}.',
     )
 
 

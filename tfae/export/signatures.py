@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae.analysis import anomaly
-from tfae.core import errors, names
+from tfae.core import errors, names, package
 from tfae.export import anomaly_score
 from tfae.export import graph_def as export
 from tfae.pretrained.classifier import Reference
@@ -185,7 +185,7 @@ def onnx(served: Served) -> dict[str, bytes]:
         checker = importlib.import_module('onnx.checker')
     except ImportError as error:
         raise errors.InputError(
-            f"--format=onnx takes tf2onnx and onnx: {error}; pip install 'tfae[onnx]' gets both"
+            f'--format=onnx takes tf2onnx and onnx: {error}; {package.install("onnx")} gets both'
         ) from None
     made = {}
     for name, signature in served.signatures.items():

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from tfae import data, models
-from tfae.core import config, errors
+from tfae.core import config, errors, package
 from tfae.training import phases as schedule
 from tfae.training import step as training
 
-_VERSIONS = ('tensorflow', 'numpy', 'tfae')
+_VERSIONS = ('tensorflow', 'numpy')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +96,7 @@ class Experiment:
             'versions': {
                 'python': platform.python_version(),
                 **{name: _version(name) for name in _VERSIONS},
+                'tfae': package.VERSION,
             },
         }
 

@@ -33,7 +33,6 @@ _TESTS = flags.DEFINE_list(
     [
         'tests/ops/subpixel_test.py',
         'tests/ops/op_library_test.py',
-        'tests/layers/layers_test.py',
         'tests/layers',
         'tests/contract/family_test.py',
         'tests/runs/resume_test.py',
@@ -46,7 +45,7 @@ _OUTPUT = flags.DEFINE_string('output', 'runs/matrix', 'Folder for the table and
 
 _VERSIONS = """
 import platform, tensorflow, numpy
-from tfae import op_library
+from tfae.ops import op_library
 versions = platform.python_version(), tensorflow.__version__, numpy.__version__
 print(*versions, 'yes' if op_library.load()[0] else 'no')
 """
