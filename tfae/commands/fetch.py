@@ -7,13 +7,22 @@ their own name, so that a file which is there is a whole one. What is there alre
 import hashlib
 import pathlib
 import tempfile
-from types import ModuleType
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
 from absl import flags
 
 from tfae import data
 from tfae.commands.shared import command_flags
 from tfae.core import errors
+
+
+@runtime_checkable
+class Published(Protocol):
+    """A data set's module whose files can be downloaded."""
+
+    URL: str  # which the names of the files are appended to
+    SHA256: Mapping[str, str]  # name of a file -> its sum
 
 
 def main(argv: list[str]) -> int:
@@ -43,18 +52,19 @@ def main(argv: list[str]) -> int:
     )
     words = [word for word in argv if not word.startswith('-')]
     command_flags.parse('fetch', __doc__, values, [word for word in argv if word.startswith('-')])
-    fetchable = [name for name in data.names() if hasattr(data.module(name), 'SHA256')]
+    sources = {name: data.module(name) for name in data.names()}
+    fetchable = {name: source for name, source in sources.items() if isinstance(source, Published)}
     if len(words) != 1:
         raise errors.UsageError(
             f'tfae fetch: names {len(words)} sets; it must name one of {", ".join(fetchable)}'
         )
     name = errors.one_of('tfae fetch: set', words[0], fetchable)
-    source = data.module(name)
+    source = fetchable[name]
     fetch(source, data.folder(data_dir.value, name), url.value or source.URL)
     return 0
 
 
-def fetch(source: ModuleType, folder: pathlib.Path, url: str) -> None:
+def fetch(source: Published, folder: pathlib.Path, url: str) -> None:
     """Fills `folder` with the files of a set's module, each from `url` and its own name.
 
     Raises: see `main`.

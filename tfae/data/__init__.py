@@ -4,7 +4,7 @@ Nothing here but `pipeline` and `streaming`, which carry examples into a graph, 
 shards needs TensorFlow.
 """
 
-from tfae.data.dataset import Config, DataSet, folder, pixels
+from tfae.data.dataset import Config, DataSet, Loaded, Source, folder, pixels
 from tfae.data.lazy_images import Pictures, sides
 from tfae.data.registry import SETS, load, module, names, of_classes
 from tfae.data.splits import Split, class_number, cut, few, select, with_test
@@ -13,7 +13,9 @@ __all__ = [
     'SETS',
     'Config',
     'DataSet',
+    'Loaded',
     'Pictures',
+    'Source',
     'Split',
     'class_number',
     'cut',

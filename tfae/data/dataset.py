@@ -9,7 +9,8 @@ import hashlib
 import math
 import os
 import pathlib
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -62,6 +63,15 @@ class DataSet(NamedTuple):
                     digest.update(f'{array.dtype} {array.shape}'.encode())
                     digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
         return digest.hexdigest()
+
+
+class Loaded(NamedTuple):
+    """The splits of a set before validation examples and classes are taken out of them."""
+
+    train: Split
+    test: Split
+    class_names: Sequence[str]  # empty when unlabelled
+    validation: Split | None = None  # None: it is cut from the training split
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,6 +145,20 @@ class Config:
             sides(f'--{name}', getattr(self, name))
         if self.only_classes and self.without_classes:
             raise errors.UsageError('--only_classes and --without_classes exclude each other')
+
+
+class Source(Protocol):
+    """The contract of a data set: its module, or an object in place of one."""
+
+    @property
+    def FIELDS(self) -> tuple[str, ...]:
+        """Names of the fields of `Config` that this set reads, beyond the common ones."""
+
+    def load(self, config: Config, /) -> Loaded | tuple[Split, Split, Sequence[str]]:
+        """Returns the training split, the test split and the names of the classes.
+
+        Raises: UsageError or InputError that names the flag or file that is wrong.
+        """
 
 
 def pixels(images: Any) -> Any:

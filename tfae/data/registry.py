@@ -1,19 +1,13 @@
-"""The data sets: their names, and what is loaded from one.
-
-A set's module has two members:
-
-    FIELDS: tuple[str, ...]   # fields of `Config` that this set reads, beyond the common ones
-    load(config: Config) -> tuple[Split, Split, tuple[str, ...]]   # train, test, class names
-"""
+"""The data sets: their names, and the splits of one. A set's module follows `dataset.Source`."""
 
 import dataclasses
-from types import ModuleType
 
 import numpy as np
 
 from tfae.core import errors
-from tfae.data.dataset import Config, DataSet
+from tfae.data.dataset import Config, DataSet, Loaded, Source
 from tfae.data.sets import (
+    arrays,
     celeba,
     cifar10,
     digits,
@@ -27,7 +21,8 @@ from tfae.data.sets import (
 )
 from tfae.data.splits import Split, class_number, cut, few, select
 
-SETS: dict[str, ModuleType] = {
+SETS: dict[str, Source] = {
+    'arrays': arrays,
     'celeba': celeba,
     'cifar10': cifar10,
     'digits': digits,
@@ -56,7 +51,7 @@ def names() -> list[str]:
     return sorted(SETS)
 
 
-def module(name: str) -> ModuleType:
+def module(name: str) -> Source:
     """The module of data set `name`.
 
     Raises: UsageError with the nearest names if there is none.
@@ -64,29 +59,51 @@ def module(name: str) -> ModuleType:
     return SETS[errors.one_of('--dataset', name, SETS)]
 
 
-def load(config: Config) -> DataSet:
-    """The data set that `config` names, with its validation part cut from its training part.
+def load(config: Config, source: Source | None = None) -> DataSet:
+    """The data set that `config` names, with its validation split cut from its training split.
 
+    Args:
+      config: which set, and what is taken of it.
+      source: takes the place of the module of `config.dataset`.
     Raises:
       UsageError: an unknown set or class, a field that this set does not read, classes or a
         fraction that leave no training example, or more labelled examples than there are.
       InputError: files that are missing or are not what they should be.
     """
     errors.in_range('--validation_fraction', config.validation_fraction, 0, 1)
-    source = module(config.dataset)
+    source = source or module(config.dataset)
     _refuse_unread_fields(config, source.FIELDS)
-    train, test, class_names = source.load(config)
-    train = of_classes(train, config, tuple(class_names))
+    train, test, class_names, validation = Loaded(*source.load(config))
+    class_names = tuple(class_names)
+    train = of_classes(train, config, class_names)
+    if validation is None:
+        train, validation = _cut(train, config)
+    else:
+        _refuse_fraction(config)
+        validation = of_classes(validation, config, class_names)
+    if config.labeled_examples:
+        train = few(train, config.labeled_examples, config.labeled_seed, config.dataset)
+    return DataSet(config.dataset, train, validation, test, class_names)
+
+
+def _cut(train: Split, config: Config) -> tuple[Split, Split]:
+    """The training split without the examples of the validation split, and those."""
     wanted = round(config.validation_fraction * len(train.images))
     if wanted >= len(train.images):
         raise errors.UsageError(
             f'--validation_fraction is {config.validation_fraction}, which leaves none of the '
             f'{len(train.images)} training examples of {config.dataset}; it must be smaller'
         )
-    train, validation = cut(train, wanted, _VALIDATION_SEED)
-    if config.labeled_examples:
-        train = few(train, config.labeled_examples, config.labeled_seed, config.dataset)
-    return DataSet(config.dataset, train, validation, test, tuple(class_names))
+    return cut(train, wanted, _VALIDATION_SEED)
+
+
+def _refuse_fraction(config: Config) -> None:
+    """Refuses a fraction that was asked for where the set has a validation split of its own."""
+    if config.validation_fraction not in (0, Config.validation_fraction):
+        raise errors.UsageError(
+            f'--validation_fraction is {config.validation_fraction}, but data set '
+            f'{config.dataset} has a validation split of its own; leave it out'
+        )
 
 
 def of_classes(split: Split, config: Config, class_names: tuple[str, ...]) -> Split:

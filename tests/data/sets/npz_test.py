@@ -166,8 +166,8 @@ REFUSALS = {
         {'x_train': BYTES.astype('i4') * 2 - 255},
         r'x_train: \d+ of 600 pixels lie outside \[0, 255\]',
     ),
-    'complex pixels': ({'x': FLOATS.astype('c8')}, 'x: holds complex64; pictures must be uint8'),
-    'text': ({'x': np.full((10, 4, 5), 'no')}, 'x: holds <U2; pictures must be uint8'),
+    'complex pixels': ({'x': FLOATS.astype('c8')}, 'x: holds complex64; images must be uint8'),
+    'text': ({'x': np.full((10, 4, 5), 'no')}, 'x: holds <U2; images must be uint8'),
     'a rank of 1': ({'x': FLOATS[:, 0, 0]}, r'x: shape is \(10,\); it must be \[N, H, W, C\]'),
     'a rank of 5': ({'x': BYTES[None]}, r'x: shape is \(1, 10, 4, 5, 3\); it must be'),
     'records': ({'x': RECORDS}, r'x: shape is \(10,\); it must be'),
@@ -181,7 +181,7 @@ REFUSALS = {
     'no known name': ({'arr_0': BYTES}, 'holds arr_0; it must hold one of x_train, train_images'),
     'two known names': ({'x': BYTES, 'images': BYTES}, 'holds images, x; it must hold one of'),
     'no array': ({}, 'holds no array; it must hold one of x_train'),
-    'labels of another count': ({'x': BYTES, 'y': LABELS[:9]}, 'y: holds 9 labels for 10 pictures'),
+    'labels of another count': ({'x': BYTES, 'y': LABELS[:9]}, 'y: holds 9 labels for 10 images'),
     'labels that are no integers': (
         {'x': BYTES, 'y': LABELS / 2},
         r'y: is float64 \(10,\); labels',
@@ -194,19 +194,19 @@ REFUSALS = {
     'a huge label': ({'x': BYTES, 'y': LABELS + 2**40}, 'y: labels span .*; they must'),
     'test labels alone': (
         {'x_train': BYTES, 'y_test': LABELS},
-        'y_test: has no pictures beside it',
+        'y_test: has no x_test of the same length; the file must hold both',
     ),
     'labels for one part': (
         {'x_train': BYTES, 'y_train': LABELS, 'x_test': BYTES},
-        'training pictures are labelled, test pictures are unlabelled; they must agree',
+        'training images are labeled, test images are unlabeled; they must agree',
     ),
     'parts of two sizes': (
         {'x_train': BYTES, 'x_test': BYTES[:, 1:]},
-        r'training pictures are \(4, 5, 3\), test pictures are \(3, 5, 3\); they must agree',
+        r'training images are \(4, 5, 3\), test images are \(3, 5, 3\); they must agree',
     ),
     'parts of two types': (
         {'x_train': BYTES[..., 0], 'x_test': FLOATS},
-        'training pictures are uint8, test pictures are float32; they must agree',
+        'training images are uint8, test images are float32; they must agree',
     ),
 }
 
@@ -219,3 +219,23 @@ def test_what_is_no_set_is_refused_by_name(tmp_path, arrays, text):
 def test_more_than_memory_takes_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(data.module('npz'), '_MOST_BYTES', 100)
     refuse(tmp_path, 'declares 728 bytes of arrays; it must hold at most 100', x=BYTES)
+
+
+@pytest.mark.parametrize(
+    'naming',
+    [('x_train', 'y_train', 'x_validation', 'y_validation')]
+    + [('train_images', 'train_labels', 'validation_images', 'validation_labels')],
+)
+def test_a_validation_split_of_the_file_is_taken_as_it_is(tmp_path, naming):
+    arrays = dict(zip(naming, (BYTES, LABELS, BYTES[:3], LABELS[:3]), strict=True))
+    np.savez(tmp_path / 'set.npz', **arrays)
+    dataset = data.load(data.Config('npz', str(tmp_path / 'set.npz')))
+    assert np.array_equal(dataset.validation.images, BYTES[:3])
+    assert np.array_equal(dataset.validation.labels, LABELS[:3])
+    assert (len(dataset.train.images), len(dataset.test.images)) == (8, 2)
+
+
+def test_a_fraction_of_a_set_with_a_validation_split_is_refused(tmp_path):
+    np.savez(tmp_path / 'set.npz', x_train=BYTES, x_validation=BYTES)
+    with pytest.raises(errors.UsageError, match='npz has a validation split of its own; leave it'):
+        data.load(data.Config('npz', str(tmp_path / 'set.npz'), validation_fraction=0.3))

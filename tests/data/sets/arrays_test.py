@@ -1,0 +1,114 @@
+"""Arrays of a Python program as a data set, compared with the same arrays in a file."""
+
+import numpy as np
+import pytest
+
+from tfae import data
+from tfae.core import errors
+from tfae.data.sets.arrays import Arrays
+
+RANDOM = np.random.RandomState(0)
+BYTES = RANDOM.randint(256, size=(10, 4, 5, 3)).astype(np.uint8)
+FLOATS = RANDOM.random_sample((10, 4, 5)).astype(np.float32)
+LABELS = RANDOM.randint(3, size=10)
+
+
+def load(*given, fraction=0.1, **named):
+    config = data.Config('arrays', validation_fraction=fraction)
+    return data.load(config, Arrays(*given, **named))
+
+
+def of_file(tmp_path, fraction=0.1, name='npz', **arrays):
+    np.savez(tmp_path / 'set.npz', **arrays)
+    config = data.Config(name, str(tmp_path / 'set.npz'), validation_fraction=fraction)
+    return data.load(config)
+
+
+@pytest.mark.parametrize('fraction', [0, 0.1, 0.5])
+def test_one_set_of_arrays_is_that_of_a_file(tmp_path, fraction):
+    wanted = of_file(tmp_path, fraction, images=BYTES, labels=LABELS)
+    assert load(BYTES, LABELS, fraction=fraction).fingerprint() == wanted.fingerprint()
+
+
+def test_three_sets_of_arrays_are_those_of_a_file(tmp_path):
+    arrays = {
+        'x_train': BYTES,
+        'y_train': LABELS,
+        'x_validation': BYTES[:4],
+        'y_validation': LABELS[:4],
+        'x_test': BYTES[:2],
+        'y_test': LABELS[:2],
+    }
+    wanted = of_file(tmp_path, name='arrays', **arrays)
+    found = load(
+        BYTES,
+        LABELS,
+        validation_data=(BYTES[:4], LABELS[:4]),
+        test_data=(BYTES[:2], LABELS[:2]),
+    )
+    assert found.fingerprint() == wanted.fingerprint()
+    assert np.array_equal(found.train.images, BYTES)
+    assert found.class_names == ('0', '1', '2')
+
+
+def test_images_alone_have_no_classes():
+    found = load(FLOATS, validation_data=FLOATS[:2], test_data=(FLOATS[:3],))
+    assert found.image_shape == (4, 5, 1)
+    assert found.classes == 0
+    assert [len(part.images) for part in found[1:4]] == [10, 2, 3]
+
+
+def test_lists_are_arrays():
+    wanted = load(FLOATS, LABELS).fingerprint()
+    assert load(FLOATS.tolist(), LABELS.tolist()).test.labels.tolist()
+    assert load(FLOATS.astype(float), LABELS.tolist()).fingerprint() == wanted
+
+
+def test_a_command_on_such_a_run_is_told_what_to_do():
+    with pytest.raises(errors.UsageError, match=r'--data_dir=FILE\.npz must name a file of the'):
+        data.load(data.Config('arrays'))
+
+
+REFUSALS = {
+    'a rank of 1': ((FLOATS[:, 0, 0],), r'^images: shape is \(10,\); it must be \[N, H, W, C\]'),
+    'a rank of 5': ((BYTES[None],), r'^images: shape is \(1, 10, 4, 5, 3\); it must be'),
+    'no image': ((BYTES[:0],), r'^images: shape is \(0, 4, 5, 3\); it must hold at least one'),
+    'NaN': ((FLOATS * np.nan,), r'^images: 200 of 200 pixels are NaN; they must lie in \[0, 1\]'),
+    'bytes as floats': (
+        (BYTES.astype(float),),
+        r'^images: .* float64 pixels must lie in \[0, 1\]: divide them by 255, or give uint8',
+    ),
+    'negative floats': ((FLOATS - 0.5,), r'^images: .* must lie in \[0, 1\]$'),
+    'complex numbers': ((FLOATS.astype('c8'),), '^images: holds complex64; images must be uint8'),
+    'nothing': ((None,), r'^images: shape is \(\); it must be'),
+    'a path': (('faces.npz',), '^images: is str; it must be an array'),
+    'a ragged list': (([[1.0], [1.0, 0.0]],), '^images: is no array'),
+    'labels of another length': (
+        (BYTES, LABELS[:9]),
+        '^labels: holds 9 labels for 10 images; the counts must agree',
+    ),
+    'labels that are no integers': ((BYTES, LABELS / 2), r'^labels: is float64 \(10,\); labels'),
+    'one-hot labels': ((BYTES, np.eye(10, dtype=int)), r'^labels: is int64 \(10, 10\); labels'),
+    'a negative label': ((BYTES, LABELS - 1), '^labels: labels span -1 to 1; they must'),
+    'three arrays': ((BYTES, None, (BYTES,) * 3), '^validation_data: holds 3 arrays; it must be'),
+    'validation images of another shape': (
+        (FLOATS, None, FLOATS[:, 1:]),
+        r'training images are \(4, 5, 1\), validation images are \(3, 5, 1\); they must agree',
+    ),
+    'validation images of NaN': (
+        (FLOATS, None, FLOATS * np.nan),
+        '^validation_data: images: 200 of 200 pixels are NaN',
+    ),
+    'test images without labels': (
+        (BYTES, LABELS, None, BYTES),
+        'training images are labeled, test images are unlabeled; they must agree',
+    ),
+    'one image': ((BYTES[:1],), '^images: holds 1 example; a train and a test part take two'),
+}
+
+
+@pytest.mark.parametrize('given, text', REFUSALS.values(), ids=REFUSALS)
+def test_arrays_that_are_no_set_are_refused_by_name(given, text):
+    with pytest.raises(errors.InputError, match=text) as caught:
+        load(*given)
+    assert '\n' not in str(caught.value)

@@ -1,0 +1,139 @@
+"""Arrays of images and labels, as their owners have them, become splits.
+
+Images are `[N, H, W, C]`, `[N, H, W]` (then C is 1) or vectors `[N, D]`, which become
+`[N, 1, D, 1]`. uint8 counts 1/255, and so do wider integers, which must fit into uint8; floats and
+bools lie in [0, 1]. Labels are integers from 0 up, `[N]` or `[N, 1]`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tfae.core import errors
+from tfae.data import dataset, splits
+
+# A larger number is an identifier or a measurement, not a class.
+_MAX_CLASSES = 2**16
+
+
+class Named(NamedTuple):
+    """An array, and how errors call it: `path/to/file.npz: x_train`, or an argument."""
+
+    who: str
+    values: np.ndarray
+
+
+class Pair(NamedTuple):
+    """Images and their labels."""
+
+    images: Named
+    labels: Named | None
+
+
+def loaded(who: str, train: Pair, validation: Pair | None, test: Pair | None) -> dataset.Loaded:
+    """The splits of a data set; a fixed fifth of the training images is the test split if none is.
+
+    Args:
+      who: where the arrays come from.
+      train, validation, test: the arrays.
+    Returns: the splits; the names of the classes are their numbers.
+    Raises: InputError that names an array, if it holds no images or no classes, or if two do not
+      agree.
+    """
+    training = _split(train)
+    validating = None if validation is None else _split(validation)
+    training, testing = (
+        splits.with_test(training, who) if test is None else (training, _split(test))
+    )
+    for name, other in (('validation', validating), ('test', testing)):
+        if other is not None:
+            _refuse_disagreement(who, training, other, name)
+    labels = [p.labels for p in (training, testing, validating) if p and p.labels is not None]
+    classes = max((int(of.max()) for of in labels), default=-1) + 1
+    return dataset.Loaded(training, testing, tuple(map(str, range(classes))), validating)
+
+
+def _split(pair: Pair) -> splits.Split:
+    images = _images(pair.images.who, pair.images.values)
+    if pair.labels is None:
+        return splits.Split(images, None)
+    classes = _classes(pair.labels.who, pair.labels.values)
+    if len(images) != len(classes):
+        raise errors.InputError(
+            f'{pair.labels.who}: holds {len(classes)} labels for {len(images)} images; the counts '
+            f'must agree'
+        )
+    return splits.Split(images, classes)
+
+
+def _refuse_disagreement(who: str, train: splits.Split, other: splits.Split, name: str) -> None:
+    for of_train, of_other in (
+        (train.images.shape[1:], other.images.shape[1:]),
+        (train.images.dtype, other.images.dtype),
+        (_labeled(train), _labeled(other)),
+    ):
+        if of_train != of_other:
+            raise errors.InputError(
+                f'{who}: training images are {of_train}, {name} images are {of_other}; they must '
+                f'agree'
+            )
+
+
+def _labeled(part: splits.Split) -> str:
+    return 'unlabeled' if part.labels is None else 'labeled'
+
+
+def _images(who: str, array: np.ndarray) -> np.ndarray:
+    """`[N, H, W, C]`, uint8 or float32 within [0, 1]."""
+    values = array
+    if values.ndim == 2:
+        values = values[:, None, :, None]
+    elif values.ndim == 3:
+        values = values[..., None]
+    if values.ndim != 4:
+        raise errors.InputError(
+            f'{who}: shape is {array.shape}; it must be [N, H, W, C], [N, H, W] or [N, D]'
+        )
+    if not values.size:
+        raise errors.InputError(f'{who}: shape is {array.shape}; it must hold at least one example')
+    if values.dtype.kind not in 'buif':
+        raise errors.InputError(
+            f'{who}: holds {values.dtype}; images must be uint8, or floats in [0, 1]'
+        )
+    integers = values.dtype.kind in 'ui'
+    _check_range(who, values, 255 if integers else 1)
+    return values.astype(np.uint8 if integers else np.float32, copy=False)
+
+
+def _check_range(who: str, values: np.ndarray, high: int) -> None:
+    low, top = values.min(), values.max()
+    if low >= 0 and top <= high:  # false if any is NaN
+        return
+    missing = int(np.isnan(values).sum()) if values.dtype.kind == 'f' else 0
+    if missing:
+        raise errors.InputError(
+            f'{who}: {missing} of {values.size} pixels are NaN; they must lie in [0, {high}]'
+        )
+    outside = int(((values < 0) | (values > high)).sum())
+    bytes_as_floats = high == 1 and low >= 0 and top <= 255
+    raise errors.InputError(
+        f'{who}: {outside} of {values.size} pixels lie outside [0, {high}], the range is '
+        f'[{low}, {top}]; {values.dtype} pixels must lie in [0, {high}]'
+        f'{": divide them by 255, or give uint8" if bytes_as_floats else ""}'
+    )
+
+
+def _classes(who: str, values: np.ndarray) -> np.ndarray:
+    """`[N]` int64, from 0 up."""
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1 or values.dtype.kind not in 'bui':
+        raise errors.InputError(
+            f'{who}: is {values.dtype} {values.shape}; labels must be integers [N] or [N, 1]'
+        )
+    if values.size and (values.min() < 0 or values.max() >= _MAX_CLASSES):
+        raise errors.InputError(
+            f'{who}: labels span {values.min()} to {values.max()}; they must number classes '
+            f'from 0 and stay below {_MAX_CLASSES}'
+        )
+    return values.astype(np.int64)

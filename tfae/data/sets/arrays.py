@@ -1,0 +1,97 @@
+"""Arrays that a Python program gives to `tfae.fit`.
+
+The arrays stay with the program; the run keeps their fingerprint. A command that looks at the
+images of such a run is told by `--data_dir` of a file that holds the same arrays, as `numpy.savez`
+writes it. See `tfae.data.sets.npz` for the names in the file.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from tfae.core import errors
+from tfae.data import dataset
+from tfae.data.formats import arrays
+from tfae.data.sets import npz
+
+NAME = 'arrays'
+FIELDS = ('data_dir',)
+
+
+def load(config: dataset.Config) -> dataset.Loaded:
+    """The splits in the file that `config.data_dir` names.
+
+    Raises: UsageError if it names none; InputError as the data set npz does.
+    """
+    if not config.data_dir:
+        raise errors.UsageError(
+            'the run was trained on arrays from Python, which it does not keep; '
+            '--data_dir=FILE.npz must name a file of the same arrays, as numpy.savez writes it'
+        )
+    return npz.load(config)
+
+
+class Arrays:
+    """Arrays in memory as a data set; follows `dataset.Source`."""
+
+    FIELDS = ()
+
+    def __init__(
+        self,
+        images: Any,
+        labels: Any = None,
+        validation_data: Any = None,
+        test_data: Any = None,
+    ):
+        """Checks what is no array; `load` checks the rest.
+
+        Args:
+          images: of training, `[N, H, W, C]`, `[N, H, W]` or `[N, D]`; uint8, or float in [0, 1].
+          labels: their classes, `[N]` integers from 0, or None.
+          validation_data: `(images, labels)` or images; None cuts `--validation_fraction` of the
+            training images.
+          test_data: `(images, labels)` or images; None takes a fixed fifth of the training images.
+        Raises: InputError that names the argument.
+        """
+        self._train = _pair(images, labels, 'images', 'labels')
+        self._validation = _given('validation_data', validation_data)
+        self._test = _given('test_data', test_data)
+
+    def load(self, _: dataset.Config) -> dataset.Loaded:
+        """The splits.
+
+        Raises: InputError that names the argument that holds no images or no classes.
+        """
+        return arrays.loaded('images', self._train, self._validation, self._test)
+
+
+def _given(who: str, value: Any) -> arrays.Pair | None:
+    """`(images, labels)`, `(images, None)`, `(images,)` or images alone."""
+    if value is None:
+        return None
+    if not isinstance(value, tuple):
+        value = (value, None)
+    if len(value) not in (1, 2):
+        raise errors.InputError(
+            f'{who}: holds {len(value)} arrays; it must be (images, labels) or images'
+        )
+    images, labels = value if len(value) == 2 else (*value, None)
+    return _pair(images, labels, f'{who}: images', f'{who}: labels')
+
+
+def _pair(images: Any, labels: Any, who: str, who_labels: str) -> arrays.Pair:
+    return arrays.Pair(
+        arrays.Named(who, _array(who, images)),
+        None if labels is None else arrays.Named(who_labels, _array(who_labels, labels)),
+    )
+
+
+def _array(who: str, value: Any) -> np.ndarray:
+    if isinstance(value, str | bytes | dict):
+        raise errors.InputError(f'{who}: is {type(value).__name__}; it must be an array')
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError) as error:
+        # numpy says of ragged lists which dimension is not the same everywhere.
+        reason = ' '.join(str(error).split()) or type(error).__name__
+        raise errors.InputError(f'{who}: is no array ({reason})') from None
