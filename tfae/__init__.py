@@ -1,9 +1,27 @@
 """Autoencoders and representation learning as static TensorFlow graphs.
 
-    with tfae.open('runs/deep') as run:
+    with tfae.fit('dense', images, logdir='runs/a', units=(128, 32)) as run:
         codes = run.encode(images)
 
-Submodules are imported on first use, so that `import tfae` alone does not bring in TensorFlow.
+    open         opens a run that was trained, here or by the command `tfae train`
+    fit          trains a run on numpy arrays, or on the data set of an experiment
+    Experiment   everything that decides what a run computes
+    recipe       the experiment of a published system
+    load_data    a data set by its name
+    Run          an open run: encode, decode, reconstruct, variables
+    UsageError   an argument is wrong
+    InputError   an array, a file or a run is not what it should be
+
+    layers       TF1's `tf.layers`, and sub-pixel convolution
+    losses       losses and regularizers as functions of tensors
+    ops          activations, corruption, augmentation, sub-pixel shuffles
+    models       the families
+    data         the data sets
+    pretrained   published classifiers and their weights
+    analysis     measures of codes, images and graphs
+    compat       TF1 programs on today's TensorFlow
+
+All of it is imported on first use: `import tfae` alone does not import TensorFlow.
 """
 
 import importlib
@@ -12,17 +30,48 @@ from typing import TYPE_CHECKING, Any
 from tfae.core.package import VERSION as __version__  # noqa: F401
 
 if TYPE_CHECKING:
-    from tfae.runs.fit import open_run as open
+    from tfae import analysis as analysis
+    from tfae import compat as compat
+    from tfae import data as data
+    from tfae import layers as layers
+    from tfae import losses as losses
+    from tfae import models as models
+    from tfae import ops as ops
+    from tfae import pretrained as pretrained
+    from tfae.core.errors import InputError as InputError
+    from tfae.core.errors import UsageError as UsageError
+    from tfae.runs.python_api import fit as fit
+    from tfae.runs.python_api import load_data as load_data
+    from tfae.runs.python_api import open_run as open
+    from tfae.runs.python_api import recipe as recipe
+    from tfae.runs.saved_run import Run as Run
+    from tfae.training.experiment import Experiment as Experiment
 
-_SUBMODULES = ('compat', 'data', 'layers', 'losses', 'models', 'ops')
+# Name -> the module that has it, and its name there.
+_MEMBERS = {
+    'Experiment': ('tfae.training.experiment', 'Experiment'),
+    'InputError': ('tfae.core.errors', 'InputError'),
+    'Run': ('tfae.runs.saved_run', 'Run'),
+    'UsageError': ('tfae.core.errors', 'UsageError'),
+    'fit': ('tfae.runs.python_api', 'fit'),
+    'load_data': ('tfae.runs.python_api', 'load_data'),
+    'open': ('tfae.runs.python_api', 'open_run'),
+    'recipe': ('tfae.runs.python_api', 'recipe'),
+}
+_MODULES = ('analysis', 'compat', 'data', 'layers', 'losses', 'models', 'ops', 'pretrained')
+
+__all__ = [*_MEMBERS, *_MODULES]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
-    if name == 'open':
-        return importlib.import_module('tfae.runs.fit').open_run
-    if name in _SUBMODULES:
+    if name in _MEMBERS:
+        module, member = _MEMBERS[name]
+        found = globals()[name] = getattr(importlib.import_module(module), member)
+        return found
+    if name in _MODULES:
         return importlib.import_module(f'tfae.{name}')
-    raise AttributeError(f'module tfae has no attribute {name!r}')
+    raise AttributeError(f'module tfae has no attribute {name!r}; it has {", ".join(__all__)}')
 
 
-__all__ = ['open', *_SUBMODULES]  # noqa: PLE0604
+def __dir__() -> list[str]:
+    return sorted([*__all__, '__doc__', '__version__'])

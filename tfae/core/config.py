@@ -6,9 +6,10 @@ comma list, JSON as a list. Unknown fields and wrong types are named in the erro
 """
 
 import dataclasses
+import os
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from tfae.core import errors
@@ -104,6 +105,32 @@ def parse(name: str, kind: Any, text: str) -> Any:
         return _BOOLS[text.strip().lower()] if kind is bool else kind(text)
     except (KeyError, ValueError):
         raise errors.UsageError(f'--{name} is {text!r}; it must be {_describe(kind)}') from None
+
+
+def from_python(name: str, kind: Any, value: Any) -> Any:
+    """The value of a field that a Python caller gives.
+
+    A text is read as on the command line. Sequences and arrays serve as tuples, and so does a
+    single element; as texts serve whole numbers (`3` as `'3'`) and sizes (`(64, 48)` as `'64x48'`).
+
+    Raises: UsageError that names the field, the value and what is wanted.
+    """
+    if hasattr(value, 'tolist'):  # numpy's scalars and arrays
+        value = value.tolist()
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(value, str):
+        return parse(name, kind, value)
+    if kind is str:
+        numbers = value if isinstance(value, list | tuple) else (value,)
+        if numbers and all(_matches(number, int) for number in numbers):
+            return 'x'.join(map(str, numbers))
+    if is_tuple(kind):
+        elements = value if isinstance(value, Iterable) else (value,)
+        return tuple(from_python(name, _element(kind), element) for element in elements)
+    if not _matches(value, kind):
+        raise errors.UsageError(f'--{name} is {value!r}; it must be {_describe(kind)}')
+    return float(value) if kind is float else value
 
 
 def to_dict(config: Any) -> dict[str, Any]:

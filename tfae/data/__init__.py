@@ -6,10 +6,11 @@ shards needs TensorFlow.
 
 from tfae.data.dataset import Config, DataSet, Loaded, Source, folder, pixels
 from tfae.data.lazy_images import Pictures, sides
-from tfae.data.registry import SETS, load, module, names, of_classes
+from tfae.data.registry import COMMON_FIELDS, SETS, load, module, names, of_classes
 from tfae.data.splits import Split, class_number, cut, few, select, with_test
 
 __all__ = [
+    'COMMON_FIELDS',
     'SETS',
     'Config',
     'DataSet',

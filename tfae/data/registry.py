@@ -35,7 +35,7 @@ SETS: dict[str, Source] = {
     'synthetic': synthetic,
 }
 
-_COMMON_FIELDS = (
+COMMON_FIELDS = (
     'dataset',
     'only_classes',
     'without_classes',
@@ -130,7 +130,7 @@ def of_classes(split: Split, config: Config, class_names: tuple[str, ...]) -> Sp
 def _refuse_unread_fields(config: Config, read: tuple[str, ...]) -> None:
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
-        if field.name not in (*_COMMON_FIELDS, *read) and value != field.default:
+        if field.name not in (*COMMON_FIELDS, *read) and value != field.default:
             raise errors.UsageError(
                 f'--{field.name} is {value!r}, but data set {config.dataset} does not read it; '
                 f'leave it at {field.default!r}'

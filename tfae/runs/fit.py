@@ -15,6 +15,7 @@ from tfae import data, pretrained
 from tfae.core import errors, names
 from tfae.core.signals import Interrupt
 from tfae.data import streaming
+from tfae.data.sets.arrays import NAME as ARRAYS
 from tfae.distributed import all_reduce, cluster
 from tfae.distributed.all_reduce import Team
 from tfae.pretrained import weights
@@ -44,6 +45,7 @@ def fit(
     logdir: str | os.PathLike[str],
     watch: Config | None = None,
     members: cluster.Members | None = None,
+    source: data.Source | None = None,
 ) -> int:
     """Trains a run in `logdir`, from where it stands, to its end.
 
@@ -65,15 +67,15 @@ def fit(
     folder = Folder(logdir)
     known = folder.read_config() if folder.exists() else None
     _refuse_differences(known, experiment, folder.path)
-    loaded = data.load(experiment.data)
+    loaded = data.load(experiment.data, source)
     if known:
         refuse_other_examples(folder.path, known, loaded)
     experiment = dataclasses.replace(experiment, signature=Signature.of(loaded))
-    settings, source = experiment.training, folder if known else None
-    with _blaming(source):
+    settings, blamed = experiment.training, folder if known else None
+    with _blaming(blamed):
         size = settings.batch(len(loaded.train.images))
     team.refuse_uneven(size, settings.accumulation_steps)  # a fault of the flags that share
-    with _blaming(source):
+    with _blaming(blamed):
         built = _built(experiment, loaded, team)
     if known is None and settings.restore_from:
         # What cannot be restored must not leave a run behind.
@@ -245,10 +247,13 @@ def _blaming(folder: Folder | None) -> Iterator[None]:
 def refuse_other_examples(path: pathlib.Path, known: Experiment, loaded: data.DataSet) -> None:
     """Raises InputError if a data set is not the one that the run in `path` was trained on."""
     came, recorded = loaded.fingerprint(), known.signature.fingerprint
+    what = f'data set {loaded.name} now holds'
+    if loaded.name == ARRAYS:
+        what = 'images, labels, validation_data and test_data (or the file of --data_dir) now hold'
     if came != recorded:
         raise errors.InputError(
-            f'--logdir {path} was trained on other examples than data set {loaded.name} now '
-            f'holds: fingerprint {recorded} is recorded, {came} came'
+            f'--logdir {path} was trained on other examples than {what}: fingerprint {recorded} '
+            f'is recorded, {came} came'
         )
 
 

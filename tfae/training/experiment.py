@@ -4,15 +4,23 @@ import dataclasses
 import importlib.metadata
 import math
 import platform
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from tfae import data, models
 from tfae.core import config, errors, package
-from tfae.training import phases as schedule
-from tfae.training import step as training
+from tfae.data import Config as DataConfig
+from tfae.training.phases import Config as ScheduleConfig
+from tfae.training.step import Config as TrainingConfig
 
+# Section of config.json -> kind of the configuration in it; that of the family is its own.
+_CONFIGS: dict[str, Any] = {
+    'data': DataConfig,
+    'training': TrainingConfig,
+    'schedule': ScheduleConfig,
+}
 _VERSIONS = ('tensorflow', 'numpy')
 
 
@@ -63,16 +71,77 @@ class Signature:
         return data.Split(images, labels)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, init=False, repr=False)
 class Experiment:
-    """What a run computes: the same experiment gives the same variables, bit for bit."""
+    """What a run computes: the same experiment gives the same variables, bit for bit.
+
+    Experiment('dense', dataset='mnist', units=(128, 32), epochs=5)
+    """
 
     model: str
     family: Any  # the family's Config
-    data: data.Config
-    training: training.Config
-    schedule: schedule.Config
-    signature: Signature = Signature()  # empty until the data set is loaded
+    data: DataConfig
+    training: TrainingConfig
+    schedule: ScheduleConfig
+    signature: Signature  # empty until the data set is loaded
+
+    def __init__(
+        self,
+        model: str = 'dense',
+        family: Any = None,
+        data: DataConfig | None = None,
+        training: TrainingConfig | None = None,
+        schedule: ScheduleConfig | None = None,
+        signature: Signature | None = None,
+        **arguments: Any,
+    ):
+        """Sets whole configurations, or single fields of any by their names.
+
+        Args:
+          model: name of the family.
+          family, data, training, schedule: configurations; None takes the defaults.
+          signature: of the data set, where it is known.
+          **arguments: flags of `tfae train` with their values; texts are read as it reads them.
+        Raises: UsageError that names an argument that no configuration has, or its wrong value.
+        """
+        with errors.naming_arguments():
+            parts = {
+                'family': models.load(model).Config() if family is None else family,
+                'data': DataConfig() if data is None else data,
+                'training': TrainingConfig() if training is None else training,
+                'schedule': ScheduleConfig() if schedule is None else schedule,
+            }
+            parts = _assigned(model, parts, arguments) if arguments else parts
+        values = {'model': model, **parts, 'signature': signature or Signature()}
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        """As a call that makes this experiment: the arguments that are not at their defaults."""
+        changed = {
+            field.name: getattr(part, field.name)
+            for part in self.parts().values()
+            for field in dataclasses.fields(part)
+            if getattr(part, field.name) != field.default
+        }
+        words = [repr(self.model), *(f'{name}={value!r}' for name, value in changed.items())]
+        return f'Experiment({", ".join(words)})'
+
+    def replace(self, model: str = '', **arguments: Any) -> 'Experiment':
+        """Returns this experiment with other values of some flags, as the constructor takes them.
+
+        Another `model` comes with its own defaults.
+
+        Raises: UsageError as the constructor does.
+        """
+        kept: dict[str, Any] = {
+            'data': self.data,
+            'training': self.training,
+            'schedule': self.schedule,
+        }
+        if model in ('', self.model):
+            kept['family'] = self.family
+        return Experiment(model or self.model, **kept, signature=self.signature, **arguments)
 
     def parts(self) -> dict[str, Any]:
         """Section of config.json -> configuration that the command line sets."""
@@ -106,12 +175,7 @@ class Experiment:
 
         Raises: InputError that names `where` and the section or field that is not as written.
         """
-        kinds: dict[str, Any] = {
-            'data': data.Config,
-            'training': training.Config,
-            'schedule': schedule.Config,
-            'signature': Signature,
-        }
+        kinds: dict[str, Any] = {**_CONFIGS, 'signature': Signature}
         if not isinstance(content, dict):
             raise errors.InputError(f'{where} is {type(content).__name__}; it must be an object')
         missing = [name for name in ('model', 'family', *kinds) if name not in content]
@@ -138,6 +202,37 @@ class Experiment:
         moved = dataclasses.replace(self.data, data_dir=other.data.data_dir)
         mine, others = {**self.parts(), 'data': moved}, other.parts()
         return [line for name in mine for line in config.differences(mine[name], others[name])]
+
+
+def _assigned(model: str, parts: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts with fields replaced, each by the argument of its name.
+
+    Raises: UsageError that names an argument that no part has, or its wrong value.
+    """
+    kinds = {name: config.field_types(type(part)) for name, part in parts.items()}
+    for name in arguments:
+        if not any(name in fields for fields in kinds.values()):
+            raise errors.UsageError(_unknown(model, name, kinds))
+    return {
+        section: dataclasses.replace(
+            part,
+            **{
+                name: config.from_python(name, kinds[section][name], value)
+                for name, value in arguments.items()
+                if name in kinds[section]
+            },
+        )
+        for section, part in parts.items()
+    }
+
+
+def _unknown(model: str, name: str, kinds: Mapping[str, Mapping[str, Any]]) -> str:
+    """What to say of an argument that no part has."""
+    having = [f for f in models.names() if name in config.field_types(models.load(f).Config)]
+    if having:
+        return f'{name} is an argument of the family {", ".join(having)}; the model is {model}'
+    near = errors.nearest(name, [known for fields in kinds.values() for known in fields])
+    return f'{name} is no argument of an experiment of the family {model}{near}'
 
 
 def _version(package: str) -> str:

@@ -1,0 +1,175 @@
+"""Training from Python: the functions that `tfae` shows. Their errors name arguments, not flags."""
+
+import dataclasses
+import os
+import signal
+from typing import Any
+
+from tfae import data
+from tfae.core import config, errors
+from tfae.data.sets.arrays import NAME as ARRAYS
+from tfae.data.sets.arrays import Arrays
+from tfae.distributed import cluster
+from tfae.runs import fit as training
+from tfae.runs.directory import Folder
+from tfae.runs.options import Config as Options
+from tfae.runs.saved_run import Run
+from tfae.training import recipes
+from tfae.training.experiment import Experiment
+
+
+def fit(
+    model: str | Experiment,
+    images: Any = None,
+    labels: Any = None,
+    *,
+    logdir: str | os.PathLike[str],
+    validation_data: Any = None,
+    test_data: Any = None,
+    **arguments: Any,
+) -> Run:
+    """Trains a run, or goes on with the one in `logdir`, and opens it.
+
+        with tfae.fit('dense', images, logdir='runs/a', units=(128, 32), epochs=5) as run:
+            codes = run.encode(images)
+
+    The result equals, bit for bit, that of `tfae train` on a file of the same arrays with the same
+    flags. The run keeps the fingerprint of the arrays, not the arrays: training goes on when they
+    are given again. `run.encode` and `tfae report` need none of them; a command that looks at the
+    images takes `--data_dir=FILE.npz`, written by `numpy.savez` with these arrays.
+
+    Training builds a graph of its own and leaves the default graph, eager mode and the handlers of
+    signals as they were. It switches on TensorFlow's op determinism, which TensorFlow cannot
+    switch off again: from then on, random ops of eager mode need `tf.random.set_seed`.
+
+    Args:
+      model: name of a family, or an experiment (`tfae.recipe`, `tfae.Experiment`).
+      images: `[N, H, W, C]`, `[N, H, W]` (gray) or vectors `[N, D]`, which become `[N, 1, D, 1]`;
+        uint8, or float in [0, 1]. None trains on the data set that `dataset` names.
+      labels: classes `[N]`, integers from 0.
+      logdir: folder of the run.
+      validation_data: `(images, labels)`, or images alone; None takes `validation_fraction` of
+        `images`, 0.1 of them by default.
+      test_data: `(images, labels)`, or images alone; None takes a fixed fifth of `images`.
+      **arguments: flags of `tfae train`, such as `units=(128, 32)` or `epochs=5`; those left out
+        keep their defaults, or the values of the run in `logdir`.
+    Returns: the open run, at the checkpoint that `tfae.open` would take.
+    Raises:
+      UsageError: an argument is unknown or wrong, or differs from that of the run in `logdir`.
+      InputError: the arrays are no images or labels, or not those that the run was trained on.
+      KeyboardInterrupt: SIGINT came; a checkpoint is written, and the same call goes on from it.
+    """
+    with errors.naming_arguments():
+        options, flags = _options(arguments)
+        experiment = _experiment(model, Folder(logdir), flags)
+        source = None
+        if images is not None:
+            experiment = _on_arrays(experiment, flags, validation_data is not None)
+            source = Arrays(images, labels, validation_data, test_data)
+        else:
+            _refuse_without_images(experiment, logdir, labels, validation_data, test_data)
+        code = training.fit(experiment, logdir, options, source=source)
+        if code:
+            _stopped(code - 128)
+        return open_run(logdir)
+
+
+def open_run(logdir: str | os.PathLike[str], checkpoint: str = 'any') -> Run:
+    """Opens a run; its data set is not read.
+
+    Args:
+      logdir: the run's folder.
+      checkpoint: `best` (least validation loss), `last`, or `any` for the best where there is one.
+    Raises: InputError if there is no run, or no checkpoint of it that can be read.
+    """
+    with errors.naming_arguments():
+        return training.open_run(logdir, checkpoint)
+
+
+def recipe(name: str, **arguments: Any) -> Experiment:
+    """Returns the experiment of a published system.
+
+    Args:
+      name: of the recipe; see `tfae train --help`.
+      **arguments: flags of `tfae train` that differ from the recipe's.
+    Raises: UsageError with the nearest names if there is no such recipe or argument.
+    """
+    with errors.naming_arguments():
+        return Experiment(**(recipes.arguments(name) | arguments))
+
+
+def load_data(dataset: str, **arguments: Any) -> data.DataSet:
+    """Loads a data set: its training, validation and test split.
+
+        digits = tfae.load_data('digits', validation_fraction=0)
+        digits.test.images, digits.test.labels
+
+    Args:
+      dataset: name of the set.
+      **arguments: flags of `tfae train` about data, such as `data_dir` or `only_classes`.
+    Raises: UsageError if a name is unknown or a value wrong; InputError if a file is.
+    """
+    with errors.naming_arguments():
+        kinds = config.field_types(data.Config)
+        for name in arguments:
+            if name not in kinds:
+                near = errors.nearest(name, kinds)
+                raise errors.UsageError(f'{name} is no argument of a data set{near}')
+        values = {k: config.from_python(k, kinds[k], v) for k, v in arguments.items()}
+        return data.load(data.Config(dataset=dataset, **values))
+
+
+def _options(arguments: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
+    """The options among the arguments, and the rest of these."""
+    kinds = config.field_types(Options)
+    for name in config.field_types(cluster.Config):
+        if name in arguments:
+            raise errors.UsageError(
+                f'{name} is for several processes; tfae.fit trains in this one, tfae train in many'
+            )
+    given = {k: config.from_python(k, kinds[k], v) for k, v in arguments.items() if k in kinds}
+    return Options(**given), {k: v for k, v in arguments.items() if k not in kinds}
+
+
+def _experiment(model: str | Experiment, folder: Folder, flags: dict[str, Any]) -> Experiment:
+    """The experiment as it is given, or the one in the folder with other flags."""
+    if isinstance(model, Experiment):
+        return model.replace(**flags)
+    known = folder.read_config() if folder.exists() else Experiment(model)
+    return known.replace(model, **flags)
+
+
+def _on_arrays(experiment: Experiment, flags: dict[str, Any], validated: bool) -> Experiment:
+    """The experiment on arrays in place of the data set that it names."""
+    if flags.get('dataset', ARRAYS) != ARRAYS:
+        raise errors.UsageError(
+            f'dataset is {flags["dataset"]!r} and images are given; one of them must be left out'
+        )
+    # A field of another data set, such as a recipe's, is dropped; one that is given is refused.
+    fields = (*data.COMMON_FIELDS, *(name for name in flags if hasattr(experiment.data, name)))
+    kept = {name: getattr(experiment.data, name) for name in fields} | {'dataset': ARRAYS}
+    if validated and 'validation_fraction' not in flags:
+        kept['validation_fraction'] = 0.0
+    return dataclasses.replace(experiment, data=data.Config(**kept))
+
+
+def _refuse_without_images(
+    experiment: Experiment, logdir: str | os.PathLike[str], *arrays: Any
+) -> None:
+    """Refuses arrays that need images, and a run on arrays that are not given."""
+    for name, array in zip(('labels', 'validation_data', 'test_data'), arrays, strict=True):
+        if array is not None:
+            raise errors.UsageError(f'{name} needs images; it must be left out without them')
+    if experiment.data.dataset == ARRAYS and not experiment.data.data_dir:
+        raise errors.UsageError(
+            f'images is None; the run in {os.fspath(logdir)} was trained on arrays, and goes on '
+            f'when it is given the same'
+        )
+
+
+def _stopped(number: int) -> None:
+    """Raises what the signal that stopped training raises."""
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    signal.raise_signal(number)  # to the caller's handler, which is in place again
+    raise SystemExit(128 + number)
