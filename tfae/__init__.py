@@ -58,9 +58,25 @@ _MEMBERS = {
     'open': ('tfae.runs.python_api', 'open_run'),
     'recipe': ('tfae.runs.python_api', 'recipe'),
 }
-_MODULES = ('analysis', 'compat', 'data', 'layers', 'losses', 'models', 'ops', 'pretrained')
 
-__all__ = [*_MEMBERS, *_MODULES]  # noqa: PLE0604
+__all__ = [
+    'Experiment',
+    'InputError',
+    'Run',
+    'UsageError',
+    'analysis',
+    'compat',
+    'data',
+    'fit',
+    'layers',
+    'load_data',
+    'losses',
+    'models',
+    'open',
+    'ops',
+    'pretrained',
+    'recipe',
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -68,7 +84,7 @@ def __getattr__(name: str) -> Any:
         module, member = _MEMBERS[name]
         found = globals()[name] = getattr(importlib.import_module(module), member)
         return found
-    if name in _MODULES:
+    if name in __all__:
         return importlib.import_module(f'tfae.{name}')
     raise AttributeError(f'module tfae has no attribute {name!r}; it has {", ".join(__all__)}')
 

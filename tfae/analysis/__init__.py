@@ -1,4 +1,74 @@
-"""Questions asked of codes, pictures and labels: numpy in, numpy out; one file a question.
+"""Measures of codes, images and graphs: numpy in, numpy out; one file a question.
 
-Those about the reasons of a network ask its graph for slopes; any graph serves.
+    activation_maximisation   images that a unit responds to most
+    anomaly                   anomaly scores, their threshold, AUROC
+    classification            confusion, accuracy, k-nearest-neighbor error
+    clustering                clusters of codes, and their agreement with classes
+    density                   a distribution fitted to codes, to sample new ones from
+    frechet                   Frechet distance between two sets of features
+    gradcam                   where a network looks
+    integrated_gradients      attribution of a score to pixels
+    interpolation             paths between codes
+    morphing                  attributes as directions of the code
+    pca                       principal component analysis as a baseline
+    plane                     codes on a plane
+    probe                     accuracy of a linear classifier on codes
+    reconstruction            errors of reconstructions
+    saliency                  gradients of a score by the pixels
+    units                     single units of a graph
+
+Those that explain a score ask any graph for gradients. Modules are imported on first use.
 """
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tfae.analysis import (
+        activation_maximisation,
+        anomaly,
+        classification,
+        clustering,
+        density,
+        frechet,
+        gradcam,
+        integrated_gradients,
+        interpolation,
+        morphing,
+        pca,
+        plane,
+        probe,
+        reconstruction,
+        saliency,
+        units,
+    )
+
+__all__ = [
+    'activation_maximisation',
+    'anomaly',
+    'classification',
+    'clustering',
+    'density',
+    'frechet',
+    'gradcam',
+    'integrated_gradients',
+    'interpolation',
+    'morphing',
+    'pca',
+    'plane',
+    'probe',
+    'reconstruction',
+    'saliency',
+    'units',
+]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in __all__:
+        return importlib.import_module(f'tfae.analysis.{name}')
+    raise AttributeError(f'tfae.analysis has no {name!r}; it has {", ".join(__all__)}')
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, '__doc__'])

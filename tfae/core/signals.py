@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Interrupt:
-    """While entered, remembers the first signal; a second one of its kind is not caught."""
+    """While entered, remembers the first signal; a second one goes to the handler before it."""
 
     def __init__(self) -> None:
         self.number = 0  # of the signal that came
@@ -14,9 +14,14 @@ class Interrupt:
 
     def __enter__(self) -> 'Interrupt':
         for number in (signal.SIGINT, signal.SIGTERM):
+            before = signal.getsignal(number)
+            if before is None:  # not installed by Python, so it could not be put back
+                continue
+            self._before[number] = before
             try:
-                self._before[number] = signal.signal(number, self._remember)
+                signal.signal(number, self._remember)
             except ValueError:  # not the main thread: whoever owns it decides what signals do
+                del self._before[number]
                 break
         return self
 
@@ -26,4 +31,4 @@ class Interrupt:
 
     def _remember(self, number: int, _: FrameType | None) -> None:
         self.number = number
-        signal.signal(number, signal.SIG_DFL)
+        signal.signal(number, self._before[number])

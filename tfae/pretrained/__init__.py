@@ -12,11 +12,15 @@ file of one defines Config, Outputs with `probabilities`, `class_logits` and `en
 
 from types import ModuleType
 
-from tfae.pretrained import alexnet, vgg
+from tfae.pretrained import alexnet, imagenet, vgg, weights
 
-__all__ = ['references']
+__all__ = ['alexnet', 'imagenet', 'references', 'vgg', 'weights']
 
 
 def references() -> dict[str, ModuleType]:
     """Name of a published network -> the module that has it among its `NETWORKS`."""
     return {name: module for module in (alexnet, vgg) for name in module.NETWORKS}
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, '__doc__'])

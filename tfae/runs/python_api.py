@@ -1,8 +1,11 @@
 """Training from Python: the functions that `tfae` shows. Their errors name arguments, not flags."""
 
+import contextlib
 import dataclasses
+import logging
 import os
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 from tfae import data
@@ -59,7 +62,7 @@ def fit(
       InputError: the arrays are no images or labels, or not those that the run was trained on.
       KeyboardInterrupt: SIGINT came; a checkpoint is written, and the same call goes on from it.
     """
-    with errors.naming_arguments():
+    with _called_from_python():
         options, flags = _options(arguments)
         experiment = _experiment(model, Folder(logdir), flags)
         source = None
@@ -82,7 +85,7 @@ def open_run(logdir: str | os.PathLike[str], checkpoint: str = 'any') -> Run:
       checkpoint: `best` (least validation loss), `last`, or `any` for the best where there is one.
     Raises: InputError if there is no run, or no checkpoint of it that can be read.
     """
-    with errors.naming_arguments():
+    with _called_from_python():
         return training.open_run(logdir, checkpoint)
 
 
@@ -94,7 +97,7 @@ def recipe(name: str, **arguments: Any) -> Experiment:
       **arguments: flags of `tfae train` that differ from the recipe's.
     Raises: UsageError with the nearest names if there is no such recipe or argument.
     """
-    with errors.naming_arguments():
+    with _called_from_python():
         return Experiment(**(recipes.arguments(name) | arguments))
 
 
@@ -109,7 +112,7 @@ def load_data(dataset: str, **arguments: Any) -> data.DataSet:
       **arguments: flags of `tfae train` about data, such as `data_dir` or `only_classes`.
     Raises: UsageError if a name is unknown or a value wrong; InputError if a file is.
     """
-    with errors.naming_arguments():
+    with _called_from_python():
         kinds = config.field_types(data.Config)
         for name in arguments:
             if name not in kinds:
@@ -117,6 +120,19 @@ def load_data(dataset: str, **arguments: Any) -> data.DataSet:
                 raise errors.UsageError(f'{name} is no argument of a data set{near}')
         values = {k: config.from_python(k, kinds[k], v) for k, v in arguments.items()}
         return data.load(data.Config(dataset=dataset, **values))
+
+
+@contextlib.contextmanager
+def _called_from_python() -> Iterator[None]:
+    """Errors name arguments; notes on deprecated calls, which are not the caller's, are dropped."""
+    logger = logging.getLogger('tensorflow')
+    level = logger.level
+    logger.setLevel(max(level, logging.ERROR))
+    try:
+        with errors.naming_arguments():
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _options(arguments: dict[str, Any]) -> tuple[Options, dict[str, Any]]:

@@ -1,0 +1,333 @@
+"""`tfae.fit` and its neighbors, compared with the program on the same data and flags."""
+
+import dataclasses
+import inspect
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tfae_program
+
+import tfae
+from tfae.core import config
+from tfae.runs.options import Config as Options
+from tfae.training import recipes
+
+RANDOM = np.random.RandomState(0)
+# Rows that repeat, so that there is something to learn.
+IMAGES = (RANDOM.randint(256, size=(8, 6, 5))[np.arange(120) % 8]).astype(np.uint8)
+LABELS = np.arange(120) % 3
+SMALL = {'units': (12, 4), 'epochs': 3, 'batch_size': 16}
+WORDS = ('--units=12,4', '--epochs=3', '--batch_size=16')
+
+
+def read(logdir):
+    return json.loads((logdir / 'config.json').read_text())
+
+
+def same(one, other):
+    """Whether two runs have the same checkpoints, byte for byte, and the same records."""
+    steps = tfae_program.steps(one)
+    return (
+        steps == tfae_program.steps(other)
+        and all(
+            tfae_program.same_bytes(
+                tfae_program.checkpoint(one, step), tfae_program.checkpoint(other, step)
+            )
+            for step in steps
+        )
+        and tfae_program.metrics(one) == tfae_program.metrics(other)
+    )
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """Folder of a run on the arrays; closed."""
+    logdir = tmp_path_factory.mktemp('python') / 'run'
+    tfae.fit('dense', IMAGES, LABELS, logdir=logdir, **SMALL).close()
+    return logdir
+
+
+def by_program(tmp_path, *words, **arrays):
+    np.savez(tmp_path / 'set.npz', **arrays)
+    train = ('train', '--dataset=npz', '--data_dir=set.npz', '--logdir=program')
+    done = tfae_program.run(*train, *words, cwd=tmp_path)
+    assert (done.code, done.err) == (0, ''), done
+    return tmp_path / 'program'
+
+
+def test_a_run_on_arrays_is_that_of_the_program_on_a_file_of_them(tmp_path, trained):
+    assert same(trained, by_program(tmp_path, *WORDS, images=IMAGES, labels=LABELS))
+
+
+def test_a_run_with_arrays_of_each_split_is_that_of_the_program(tmp_path):
+    whole = {'x_train': IMAGES, 'x_validation': IMAGES[:20], 'x_test': IMAGES[:30]}
+    words = ('--model=variational', '--code_size=2', '--early_stopping_epochs=2')
+    program = by_program(tmp_path, *WORDS, *words, **whole)
+    with tfae.fit(
+        'variational',
+        IMAGES,
+        logdir=tmp_path / 'python',
+        validation_data=IMAGES[:20],
+        test_data=(IMAGES[:30], None),
+        code_size=2,
+        early_stopping_epochs='2',
+        **SMALL,
+    ) as run:
+        assert run.experiment.data.validation_fraction == 0
+    assert same(tmp_path / 'python', program)
+
+
+def test_the_open_run_answers_without_the_arrays(trained):
+    with tfae.open(trained) as run:
+        images = IMAGES[..., None]
+        assert run.encode(images).shape == (120, 4)
+        assert np.array_equal(run.decode(run.encode(images)), run.reconstruct(images))
+        found = run.variables('trainable_variables', 'encoder/layer_1')
+        assert {name: value.shape for name, value in found.items()} == {
+            'encoder/layer_1/kernel': (30, 12),
+            'encoder/layer_1/bias': (12,),
+        }
+
+
+def test_config_json_holds_the_fingerprint_and_no_array(trained):
+    found = read(trained)
+    assert found['data']['dataset'] == 'arrays'
+    assert len(found['signature']['fingerprint']) == 32
+    assert (trained / 'config.json').stat().st_size < 5000
+
+
+def test_report_needs_no_data_and_commands_on_images_take_a_file(tmp_path, trained):
+    report = ('report', f'--logdir={trained}', '--output=page.html')
+    assert tfae_program.run(*report, cwd=tmp_path).code == 0
+    evaluate = ('evaluate', f'--logdir={trained}')
+    refused = tfae_program.run(*evaluate, cwd=tmp_path).refusal(2)
+    assert refused == (
+        'the run was trained on arrays from Python, which it does not keep; --data_dir=FILE.npz '
+        'must name a file of the same arrays, as numpy.savez writes it'
+    )
+    np.savez(tmp_path / 'same.npz', images=IMAGES, labels=LABELS)
+    done = tfae_program.run(*evaluate, '--data_dir=same.npz', cwd=tmp_path)
+    assert (done.code, done.err) == (0, ''), done
+    np.savez(tmp_path / 'other.npz', images=IMAGES[::-1], labels=LABELS)
+    refused = tfae_program.run(*evaluate, '--data_dir=other.npz', cwd=tmp_path).refusal(1)
+    assert f'--logdir {trained} was trained on other examples' in refused
+
+
+def test_the_program_resumes_a_run_on_arrays_from_a_file(tmp_path, trained):
+    np.savez(tmp_path / 'same.npz', images=IMAGES, labels=LABELS)
+    words = ('train', f'--logdir={trained}', '--data_dir=same.npz')
+    done = tfae_program.run(*words, cwd=tmp_path)
+    assert (done.code, done.err) == (0, '')
+    assert 'finished at step' in done.out
+
+
+def test_a_run_resumes_when_it_is_given_the_same_arrays(trained, capsys):
+    before = tfae_program.checkpoint(trained)
+    with tfae.fit('dense', IMAGES.astype(int), LABELS.tolist(), logdir=trained) as run:
+        assert run.experiment.family.units == (12, 4)  # those of the run, since none are given
+    assert 'finished at step' in capsys.readouterr().out
+    assert tfae_program.same_bytes(before, tfae_program.checkpoint(trained))
+
+
+@pytest.mark.parametrize(
+    'given, named, text',
+    [
+        ((IMAGES[:-1], LABELS[:-1]), {}, 'was trained on other examples than images, labels, '),
+        ((IMAGES,), {}, 'was trained on other examples than images, labels, validation_data and'),
+        ((IMAGES, LABELS), {'test_data': (IMAGES, LABELS)}, 'was trained on other examples'),
+        ((), {}, 'images is None; the run in .* was trained on arrays, and goes on when it is giv'),
+        ((IMAGES, LABELS), {'units': (12, 5)}, 'units was 12,4, is 12,5; name another folder'),
+    ],
+)
+def test_a_run_on_other_arrays_or_flags_is_refused(trained, given, named, text):
+    before = tfae_program.contents(trained)
+    with pytest.raises(ValueError, match=text) as caught:
+        tfae.fit('dense', *given, logdir=trained, **named)
+    assert '--' not in str(caught.value)
+    assert tfae_program.contents(trained) == before
+
+
+@pytest.mark.parametrize(
+    'given, named, text',
+    [
+        ((IMAGES,), {'unit': 3}, '^unit is no argument of an experiment of .* did you mean units'),
+        ((IMAGES,), {'code_size': 3}, '^code_size is an argument of .* variational; the model is'),
+        ((IMAGES,), {'epochs': 2.5}, '^epochs is 2.5; it must be a whole number$'),
+        ((IMAGES,), {'units': ()}, r'^units is \(\); it must name at least one layer'),
+        ((IMAGES,), {'optimizer': 'adm'}, "^optimizer is 'adm'; .* did you mean adam"),
+        ((IMAGES,), {'checkpoint_steps': 0}, '^checkpoint_steps is 0; it must lie in'),
+        ((IMAGES,), {'task_index': 0}, '^task_index is for several processes; tfae.fit trains in'),
+        ((IMAGES,), {'dataset': 'mnist'}, "^dataset is 'mnist' and images are given; one of them"),
+        ((IMAGES,), {'data_dir': 'x'}, "^data_dir is 'x', but data set arrays does not read it"),
+        ((None, LABELS), {}, '^labels needs images; it must be left out without them$'),
+        ((), {'test_data': IMAGES}, '^test_data needs images; it must be left out without them$'),
+        ((IMAGES / 9.0,), {}, r'^images: \d+ of 3600 pixels lie outside \[0, 1\].* divide them'),
+        ((IMAGES, LABELS[1:]), {}, '^labels: holds 119 labels for 120 images; the counts must'),
+        ((IMAGES[0, 0],), {}, r'^images: shape is \(5,\); it must be \[N, H, W, C\]'),
+        (
+            (IMAGES,),
+            {'validation_data': IMAGES, 'validation_fraction': 0.2},
+            '^validation_fraction is 0.2, but data set arrays has a validation split of its own',
+        ),
+    ],
+)
+def test_a_wrong_argument_is_named_and_leaves_no_run(tmp_path, given, named, text):
+    with pytest.raises(ValueError, match=text) as caught:
+        tfae.fit('dense', *given, logdir=tmp_path / 'run', **named)
+    assert isinstance(caught.value, tfae.UsageError | tfae.InputError)
+    assert '\n' not in str(caught.value)
+    assert not (tmp_path / 'run').exists()
+
+
+def test_an_unknown_family_is_refused_with_the_nearest_name(tmp_path):
+    with pytest.raises(tfae.UsageError, match="^model is 'dens'; .* did you mean dense"):
+        tfae.fit('dens', IMAGES, logdir=tmp_path / 'run')
+
+
+def test_vectors_are_images_of_one_row(tmp_path):
+    vectors = RANDOM.random_sample((40, 7))
+    with tfae.fit('dense', vectors, logdir=tmp_path, units=2, epochs=1, batch_size=8) as run:
+        assert run.reconstruct(vectors[:, None, :, None]).shape == (40, 1, 7, 1)
+
+
+def test_a_recipe_is_trained_on_its_own_data_set_as_by_the_program(tmp_path):
+    experiment = tfae.recipe('vae_dense_mnist', dataset='digits', epochs=1, units='8')
+    tfae.fit(experiment, logdir=tmp_path / 'python').close()
+    words = ('--recipe=vae_dense_mnist', '--dataset=digits', '--epochs=1', '--units=8')
+    done = tfae_program.run('train', *words, '--logdir=program', cwd=tmp_path)
+    assert (done.code, done.err) == (0, '')
+    assert read(tmp_path / 'python') == read(tmp_path / 'program')
+    assert same(tmp_path / 'python', tmp_path / 'program')
+
+
+def test_a_recipe_is_trained_on_arrays_in_place_of_its_data_set(tmp_path):
+    experiment = tfae.recipe('vae_faces', epochs=1, filters='2', strides='2', units=4)
+    experiment = experiment.replace(kernel_sizes='3', augment=())
+    color = np.repeat(IMAGES[..., None], 3, 3)
+    with tfae.fit(experiment, color, logdir=tmp_path, batch_size=60) as run:
+        found = run.experiment.data
+        assert (found.dataset, found.size, found.crop) == ('arrays', '', '')
+        assert found.validation_fraction == experiment.data.validation_fraction
+        assert run.experiment.training.batch_size == 60
+
+
+@pytest.mark.parametrize('name', recipes.names())
+def test_every_recipe_is_an_experiment(name):
+    experiment = tfae.recipe(name)
+    assert experiment == eval(repr(experiment), {'Experiment': tfae.Experiment})
+    asked = recipes.arguments(name)
+    assert experiment.model == asked.pop('model')
+    found = {k: v for part in experiment.parts().values() for k, v in vars(part).items()}
+    kinds = {
+        k: kind
+        for part in experiment.parts().values()
+        for k, kind in config.field_types(type(part)).items()
+    }
+    assert asked == {k: v for k, v in asked.items() if found[k] == config.parse(k, kinds[k], v)}
+
+
+def test_an_unknown_recipe_is_refused_with_the_nearest_name():
+    with pytest.raises(tfae.UsageError, match="^recipe is 'vae_dens_mnist'; .* vae_dense_mnist"):
+        tfae.recipe('vae_dens_mnist')
+
+
+def test_a_data_set_is_loaded_by_name():
+    loaded = tfae.load_data('digits', validation_fraction=0.5, only_classes=(3, '5'))
+    assert set(loaded.train.labels) == set(loaded.validation.labels) == {3, 5}
+    assert len(loaded.test.images) == 360
+    with pytest.raises(tfae.UsageError, match='^fraction is no argument of a data set; did you me'):
+        tfae.load_data('digits', fraction=0.5)
+    with pytest.raises(tfae.UsageError, match="^dataset is 'digit'; .* did you mean digits"):
+        tfae.load_data('digit')
+
+
+def test_every_flag_of_train_is_an_argument(tmp_path):
+    """Of the run, of the experiment, or refused by a line of its own."""
+    text = tfae_program.run('train', '--help', cwd=tmp_path).out
+    flags = set(re.findall(r'^  --(\w+)=', text, re.MULTILINE))
+    assert {'units', 'epochs', 'dataset', 'towers'} <= flags
+    experiment = tfae.Experiment('dense')
+    known = {f.name for part in experiment.parts().values() for f in dataclasses.fields(part)}
+    known |= {f.name for f in dataclasses.fields(Options)}
+    known |= set(inspect.signature(tfae.fit).parameters) | {'recipe'}
+    several = {'cluster', 'job_name', 'task_index', 'cluster_timeout_secs'}
+    assert flags - several <= known
+
+
+EAGER = """
+import signal, threading
+import numpy as np
+import tensorflow as tf
+import tfae
+
+images = np.random.RandomState(0).randint(256, size=(40, 4, 4)).astype(np.uint8)
+
+def trained(logdir):
+    with tfae.fit('dense', images, logdir=logdir, units=3, epochs=1, batch_size=8) as run:
+        return run.encode(images[..., None])
+
+handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+graph = tf.compat.v1.get_default_graph()
+variable = tf.Variable(2.0)
+codes = [trained(f'run{i}') for i in range(2)]
+thread = threading.Thread(target=lambda: codes.append(trained('run2')))
+thread.start()
+thread.join()
+assert np.array_equal(codes[0], codes[1]) and np.array_equal(codes[0], codes[2])
+assert tf.executing_eagerly() and float(variable * 2) == 4.0
+assert tf.compat.v1.get_default_graph() is graph and not graph.get_operations()
+assert handlers == [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+tf.random.set_seed(0)
+assert tf.random.normal([2]).shape == [2]
+"""
+
+
+def script(text, folder):
+    return subprocess.Popen(
+        [sys.executable, '-c', text],
+        cwd=folder,
+        env=tfae_program.environment(folder, PYTHONPATH=str(tfae_program.ROOT)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_eager_mode_the_default_graph_and_handlers_are_left_as_they_were(tmp_path):
+    process = script(EAGER, tmp_path)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    assert out.count('finished at step') == 3
+    assert 'WARNING' not in err.replace('WARNING: All log messages before absl', '')
+
+
+INTERRUPTED = """
+import numpy as np
+import tfae
+
+images = np.random.RandomState(0).randint(256, size=(40, 4, 4)).astype(np.uint8)
+try:
+    tfae.fit('dense', images, logdir='run', units=3, epochs=100000, batch_size=8)
+except KeyboardInterrupt:
+    print('interrupted')
+"""
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_after_a_checkpoint_and_goes_to_the_caller(tmp_path, number):
+    process = script(INTERRUPTED, tmp_path)
+    while len(tfae_program.metrics(tmp_path / 'run')) < 3 and process.poll() is None:
+        time.sleep(0.05)
+    os.kill(process.pid, number)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == (0 if number == signal.SIGINT else -number), err
+    assert ('interrupted' in out) == (number == signal.SIGINT)
+    (_, step) = tfae_program.steps(tmp_path / 'run')
+    assert f'stopped by signal {number:d} at step {step:,}; saved' in out
