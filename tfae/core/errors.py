@@ -94,19 +94,3 @@ def in_range(who: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high or math.isinf(value):
         end = ')' if math.isinf(high) else ']'
         raise UsageError(f'{who} is {value}; it must lie in [{low}, {high}{end}')
-
-
-_FLAG = re.compile(r'(tfae [a-z-]+(?: --?[^\s;,]+)*)|(?<![\w-])--([a-z]\w*)')
-
-
-@contextlib.contextmanager
-def naming_arguments() -> Iterator[None]:
-    """Errors raised within name arguments in place of flags: `units is ...`, not `--units is ...`.
-
-    The texts of commands, `tfae train --logdir=R`, stay as they are.
-    """
-    try:
-        yield
-    except (UsageError, InputError) as error:
-        text = _FLAG.sub(lambda found: found[1] or found[2], str(error))
-        raise type(error)(text) from None

@@ -134,13 +134,9 @@ class Experiment:
 
         Raises: UsageError as the constructor does.
         """
-        kept: dict[str, Any] = {
-            'data': self.data,
-            'training': self.training,
-            'schedule': self.schedule,
-        }
-        if model in ('', self.model):
-            kept['family'] = self.family
+        kept = self.parts()
+        if model not in ('', self.model):
+            del kept['family']
         return Experiment(model or self.model, **kept, signature=self.signature, **arguments)
 
     def parts(self) -> dict[str, Any]:
