@@ -38,8 +38,8 @@ def run(argv: list[str]) -> int:
         # Here, not above: the verb brings in TensorFlow, which `tfae --help` need not wait for.
         with stderr.native_messages_dropped():
             verb = importlib.import_module(f'tfae.commands.{argv[0].replace("-", "_")}')
-            if running := sys.modules.get('tfae.runs.fit'):
-                running.open_first()
+            if sessions := sys.modules.get('tfae.runs.sessions'):
+                sessions.open_first()
         logging.getLogger('tensorflow').setLevel(logging.ERROR)
         return verb.main(argv[1:])
     except errors.UsageError as error:

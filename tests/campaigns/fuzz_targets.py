@@ -32,7 +32,7 @@ from tfae.data import attributes, lazy_images, streaming
 from tfae.data.formats import idx, image_files, shards
 from tfae.data.sets import celeba, cifar10, npz
 from tfae.pretrained import imagenet, weights
-from tfae.runs import checkpoints, fit
+from tfae.runs import checkpoints, options
 from tfae.runs import directory as folder
 from tfae.runs.directory import Folder
 from tfae.training import experiment, phases, step
@@ -185,9 +185,9 @@ def picture_seeds() -> list[bytes]:
     exif[274] = 6
     kinds += [(colour, 'JPEG', {'exif': exif}), (colour, 'PNG', {'exif': exif})]
     made = []
-    for array, kind, options in kinds:
+    for array, kind, keywords in kinds:
         file = io.BytesIO()
-        Image.fromarray(array).save(file, kind, **options)
+        Image.fromarray(array).save(file, kind, **keywords)
         made.append(file.getvalue())
     return made
 
@@ -341,7 +341,7 @@ def flag_values() -> flags.FlagValues:
     """The flags of `tfae train`."""
     kinds = (models.load('dense').Config, data.Config, step.Config, phases.Config)
     made = flags.FlagValues()
-    for kind in (*kinds, fit.Config):
+    for kind in (*kinds, options.Config):
         command_flags.define(made, kind)
     return made
 

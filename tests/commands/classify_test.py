@@ -62,12 +62,12 @@ def printed(folder, *words):
 def said(folder):
     """Probabilities `[2, 5]` of wide.png and high.jpg, as open_reference gives them."""
     from tfae.pretrained import imagenet
-    from tfae.runs import fit
+    from tfae.pretrained.classifier import open_reference
 
     options = {'classes': narrow_network.CLASSES, 'width': narrow_network.WIDTH}
     names = ('wide.png', 'high.jpg')
     images = [imagenet.cut(Image.open(folder / name), 224, 224) for name in names]
-    with fit.open_reference(
+    with open_reference(
         narrow_network.NAME, str(folder / 'a.npz'), preprocessing='rgb', **options
     ) as network:
         return network.classify(np.stack(images))
@@ -102,10 +102,10 @@ def test_classes_have_the_names_of_a_list_or_of_the_public_index(folder, said):
 
 
 def test_a_run_classifies_pictures_scaled_to_its_size(folder):
-    from tfae.runs import fit
+    from tfae.runs.saved_run import open_run
 
     (lines,) = printed(folder, '--logdir=classifier', '--top=99', 'grey.png').values()
-    with fit.open_run(folder / 'classifier') as run:
+    with open_run(folder / 'classifier') as run:
         image = np.asarray(Image.open(folder / 'grey.png'))[None, ..., None]
         row = run.fetch(run.built.inference.outputs.probabilities, image)[0]
     assert len(lines) == 10

@@ -12,7 +12,7 @@ from PIL import Image
 from tfae import data
 from tfae.analysis import gradcam
 from tfae.pretrained import imagenet
-from tfae.runs import fit
+from tfae.pretrained.classifier import open_reference
 
 NETWORK = (*narrow_network.WORDS, '--weights=a.npz', '--preprocessing=rgb')
 PICTURES = '--images=wide.png,high.jpg'
@@ -39,7 +39,7 @@ def cut(folder):
 
 
 def opened(folder):
-    return fit.open_reference(
+    return open_reference(
         narrow_network.NAME,
         str(folder / 'a.npz'),
         preprocessing='rgb',

@@ -76,11 +76,11 @@ def test_one_picture_gives_a_sheet_of_all_units(runs):
 
 def test_maps_are_those_of_the_run_s_own_graph(runs):
     """Saliency by finite differences of what the run gives."""
-    from tfae.runs import fit
+    from tfae.runs.saved_run import open_run
 
     words = ('--method=saliency', '--unit=7', '--indices=3,5')
     _, found, arrays = explained(runs, 'classifier', *words)
-    with fit.open_run(runs / 'classifier') as run:
+    with open_run(runs / 'classifier') as run:
         logits = run.built.inference.outputs.class_logits
         pictures = arrays['pictures']
         values = run.fetch(logits, pictures)[:, 7]

@@ -22,7 +22,7 @@ from tfae.analysis import anomaly
 from tfae.commands import export as command
 from tfae.core import errors
 from tfae.export import signatures
-from tfae.runs import fit
+from tfae.pretrained.classifier import open_reference
 
 ROOT = pathlib.Path(__file__).parents[2]
 CONVOLUTIONS = ('--filters=3,4', '--pooling=max')
@@ -328,7 +328,7 @@ def test_a_published_network_classifies_as_it_does_here(tmp_path):
     images = np.random.RandomState(0).uniform(size=[2, 224, 224, 3]).astype(np.float32)
     options = {'classes': narrow_network.CLASSES, 'width': narrow_network.WIDTH}
     path = str(tmp_path / 'a.npz')
-    with fit.open_reference(narrow_network.NAME, path, preprocessing='rgb', **options) as reference:
+    with open_reference(narrow_network.NAME, path, preprocessing='rgb', **options) as reference:
         want = reference.classify(images)
     graph_def = tf.GraphDef.FromString((tmp_path / 'served' / said['file']).read_bytes())
     classify = said['signatures']['classify']

@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as tf
 from tfae import data, models
 from tfae.core import config, errors
 from tfae.models.base.objective import Batch
-from tfae.runs import fit
+from tfae.runs import options
 from tfae.training import experiment, graph, step
 from tfae.training import phases as schedule
 
@@ -19,7 +19,7 @@ KINDS = {
     'data': data.Config,
     'training': step.Config,
     'schedule': schedule.Config,
-    'watch': fit.Config,
+    'watch': options.Config,
 }
 
 # Flag -> other words than its default that must change the graph of the base, or the data in it.

@@ -11,7 +11,7 @@ from tfae.analysis import frechet
 from tfae.commands import sample
 from tfae.core import errors
 from tfae.data import Config, load
-from tfae.runs import fit
+from tfae.runs.saved_run import open_run
 
 TRAINED = {
     'gan': ('--model=gan', '--units=8', '--code_size=3'),
@@ -53,7 +53,7 @@ def test_a_prior_gives_the_pictures_of_its_codes_as_the_seed_decides(trained, ru
     folder = trained(run)
     found, images, _ = sampled(folder, run, '--count=20', '--seed=4')
     assert found == {'kind': 'prior', 'count': 20, 'seed': 4}
-    with fit.open_run(folder / run) as opened:
+    with open_run(folder / run) as opened:
         want = opened.decode(opened.sample(20, 4))
     assert (images.shape, images.dtype) == ((20, 8, 8, 1), np.uint8)
     assert np.array_equal(images, np.rint(255 * want))
@@ -67,7 +67,7 @@ def test_an_autoencoder_without_a_prior_samples_what_is_fitted_to_its_codes(trai
     folder = trained('dense')
     found, images, _ = sampled(folder, 'dense', kind, '--count=2000')
     assert found['kind'] == kind.removeprefix('--kind=')
-    with fit.open_run(folder / 'dense') as opened:
+    with open_run(folder / 'dense') as opened:
         codes = opened.encode(load(Config()).train.images)
         random = np.random.RandomState(0)
         drawn = random.multivariate_normal(codes.mean(0), np.cov(codes.T), 2000)
@@ -93,7 +93,7 @@ def test_a_classifier_counts_classes_and_measures_the_distance_in_its_code(train
     folder = trained('gan', 'judge')
     found, images, out = sampled(folder, 'gan', '--count=1200', '--classifier=judge')
     loaded = load(Config())
-    with fit.open_run(folder / 'judge') as judge:
+    with open_run(folder / 'judge') as judge:
         real = frechet.moments(judge.encode(loaded.test.images))
         want = frechet.distance(frechet.moments(judge.encode(images)), real)
         chosen = np.random.RandomState(0).permutation(len(loaded.train.images))[:1200]

@@ -18,7 +18,7 @@ def trained(folder, *argv, logdir='run'):
 def test_thread_pools_are_those_asked_for(monkeypatch):
     import tensorflow.compat.v1 as tf
 
-    from tfae.runs import fit
+    from tfae.runs import options, sessions
 
     asked = []
     session = tf.Session
@@ -26,7 +26,7 @@ def test_thread_pools_are_those_asked_for(monkeypatch):
         tf, 'Session', lambda _, graph, config: asked.append(config) or session(graph=graph)
     )
     built = type('Built', (), {'graph': tf.Graph()})
-    with fit._session(built, fit.Config(inter_op_threads=3, intra_op_threads=5)):
+    with sessions.open_session(built.graph, options.Config(inter_op_threads=3, intra_op_threads=5)):
         pass
     (config,) = asked
     assert config.inter_op_parallelism_threads == 3

@@ -11,7 +11,7 @@ import tensorflow.compat.v1 as tf
 from tfae import models, pretrained
 from tfae.core import errors, names
 from tfae.pretrained import alexnet, vgg, weights
-from tfae.runs import fit
+from tfae.pretrained.classifier import open_reference
 
 WIDTH = 1 / 16
 CLASSES = 5
@@ -253,9 +253,9 @@ def test_an_opened_network_gives_any_layer_by_name(tmp_path):
     np.savez(tmp_path / 'a.npz', **arrays)
     path, sizes = str(tmp_path / 'a.npz'), {'classes': CLASSES, 'width': WIDTH}
     with pytest.raises(errors.UsageError, match=r'a\.npz does not tell .* --preprocessing must'):
-        fit.open_reference('vgg11', path, **sizes)
+        open_reference('vgg11', path, **sizes)
     images = random.randint(0, 256, [18, 224, 224, 3]).astype(np.uint8)  # more than go at once
-    with fit.open_reference('vgg11', path, preprocessing='rgb', **sizes) as network:
+    with open_reference('vgg11', path, preprocessing='rgb', **sizes) as network:
         maps = network.fetch('conv1_1', images)
         seen = tf.constant(images[17:] - np.float32([123.68, 116.779, 103.939]))
         want = tf.nn.relu(tf.nn.conv2d(seen, tf.constant(arrays['conv1_1/kernel'], tf.float32), 1,

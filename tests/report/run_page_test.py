@@ -18,8 +18,8 @@ from PIL import Image
 
 from tfae.core import names
 from tfae.report import captions, curves, document, measures, run_page, settings
-from tfae.runs import fit
 from tfae.runs.directory import Folder
+from tfae.runs.saved_run import open_run
 
 WORDS = ('--units=8,4', '--pretraining=greedy', '--pretraining_epochs=2', '--epochs=3')
 PLANTED = '</script><script>document.title = "bad"</script><b class="planted">'
@@ -127,7 +127,7 @@ def test_numbers_are_those_of_the_files(run):
 
 def test_variables_are_those_of_the_graph_with_their_shapes(run):
     page = read(run)
-    opened = fit.open_run(run)
+    opened = open_run(run)
     with opened:
         found = opened.variables('trainable_variables')
     for name, value in found.items():

@@ -21,8 +21,8 @@ from tfae.core import errors, names
 from tfae.core.atomic_files import write_text
 from tfae.core.config import Part, option
 from tfae.plots import charts, heatmaps
-from tfae.runs import fit
 from tfae.runs.directory import FIGURES
+from tfae.runs.saved_run import Run
 
 _MEASURED = 'anomaly.json'
 _SHOWN = 8  # pictures of each kind
@@ -98,7 +98,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _fit(flags: Config, run: fit.Run, folder: pathlib.Path) -> list[pathlib.Path]:
+def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
     """Fits the detector, measures it and writes all that is found; returns paths."""
     loaded, part = flags.load(run)
     # Scores of pictures that were trained on are too low; others of the same kind set the scale.
@@ -195,7 +195,7 @@ def _word(loaded: data.DataSet, k: int) -> str:
     return loaded.class_names[k] if loaded.class_names else str(k)
 
 
-def _blank(run: fit.Run, detector: anomaly.Detector) -> dict[str, Any]:
+def _blank(run: Run, detector: anomaly.Detector) -> dict[str, Any]:
     """What the detector says of a black picture, which many a score calls the most normal."""
     black = np.zeros([1, *run.experiment.signature.image_shape], np.float32)
     score = detector.scores(*image_scores.seen(run, black))

@@ -23,8 +23,8 @@ from tfae.core import errors
 from tfae.core.atomic_files import write_npz, write_text
 from tfae.core.config import Part, option
 from tfae.plots import charts, grids
-from tfae.runs import fit
 from tfae.runs.directory import FIGURES
+from tfae.runs.saved_run import Run
 
 Encoder = Callable[[np.ndarray], np.ndarray]
 
@@ -84,7 +84,7 @@ def main(argv: list[str]) -> int:
 
 def _clustered(
     flags: Config,
-    run: fit.Run,
+    run: Run,
     loaded: data.DataSet,
     part: data.Split,
     train: np.ndarray,
@@ -131,7 +131,7 @@ def _print(space: str, method: str, measured: dict[str, float]) -> None:
     print(f'{space:18}{method:18}{"".join(cells)}')
 
 
-def _pairs(flags: Config, run: fit.Run, train: np.ndarray) -> list[tuple[str, str, Encoder]]:
+def _pairs(flags: Config, run: Run, train: np.ndarray) -> list[tuple[str, str, Encoder]]:
     """What is clustered, how, and how pictures become it."""
     pairs: list[tuple[str, str, Encoder]] = [('code', name, run.encode) for name in _METHODS]
     if flags.baselines:

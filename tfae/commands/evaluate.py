@@ -19,7 +19,7 @@ from tfae.core import errors, names
 from tfae.core.atomic_files import write_text
 from tfae.core.config import option
 from tfae.losses import variational
-from tfae.runs import fit
+from tfae.runs.saved_run import Run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +77,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _reconstruction(run: fit.Run, loaded: data.DataSet, part: data.Split) -> dict[str, float]:
+def _reconstruction(run: Run, loaded: data.DataSet, part: data.Split) -> dict[str, float]:
     """How well pictures come back, and how well PCA's do."""
     images, outputs = data.pixels(part.images), run.built.inference.outputs
     restored = run.reconstruct(images)
@@ -102,9 +102,7 @@ def _reconstruction(run: fit.Run, loaded: data.DataSet, part: data.Split) -> dic
     return measured
 
 
-def _neighbours(
-    run: fit.Run, loaded: data.DataSet, part: data.Split, count: int
-) -> dict[str, float]:
+def _neighbours(run: Run, loaded: data.DataSet, part: data.Split, count: int) -> dict[str, float]:
     """Errors of a vote of the nearest training examples, by what they are compared in."""
     train = loaded.train
     if train.labels is None or part.labels is None:
@@ -127,7 +125,7 @@ def _neighbours(
     }
 
 
-def _parameters(run: fit.Run) -> int:
+def _parameters(run: Run) -> int:
     """How many numbers training moves."""
     trained = run.graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
     return sum(variable.shape.num_elements() for variable in trained)

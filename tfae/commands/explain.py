@@ -28,8 +28,8 @@ from tfae.core import errors, names
 from tfae.core.config import option
 from tfae.pretrained import imagenet
 from tfae.pretrained.classifier import Reference
-from tfae.runs import fit
 from tfae.runs.directory import FIGURES
+from tfae.runs.saved_run import Run
 
 _ASCENT = activation_maximisation.Settings()
 _PARTS = 64  # of the way of integrated gradients
@@ -155,7 +155,7 @@ def _opened(flags: Config) -> Iterator[attributions.Opened]:
             yield _of_network(flags, network, known)
 
 
-def _of_run(flags: Config, run: fit.Run) -> attributions.Opened:
+def _of_run(flags: Config, run: Run) -> attributions.Opened:
     outputs = run.built.inference.outputs
     found = [getattr(outputs, name, None) for name in ('class_logits', names.CODE)]
     classes = [getattr(outputs, name, None) for name in ('class_logits', names.PROBABILITIES)]
@@ -267,7 +267,7 @@ def _units(flags: Config, of: attributions.Subject) -> np.ndarray:
     return np.arange(count)
 
 
-def _looked_at(flags: Config, run: fit.Run) -> tuple[np.ndarray, list[dict[str, str]]]:
+def _looked_at(flags: Config, run: Run) -> tuple[np.ndarray, list[dict[str, str]]]:
     """Pictures of a run `[N, H, W, C]` in [0, 1], and of each where it is from and its class."""
     if flags.images:
         if flags.classes or flags.indices:
@@ -292,7 +292,7 @@ def _files(
     return np.stack([read(path) for path in paths]), [{'picture': path.name} for path in paths]
 
 
-def _colours(flags: Config, run: fit.Run) -> np.ndarray | None:
+def _colours(flags: Config, run: Run) -> np.ndarray | None:
     """How the channels of the training pictures go together, `[C, C]`; None for a single one."""
     if run.experiment.signature.image_shape[-1] == 1:
         return None

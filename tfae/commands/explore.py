@@ -14,8 +14,8 @@ from tfae.core import errors
 from tfae.core.config import option
 from tfae.explorer import server, space
 from tfae.explorer.application import Application
-from tfae.runs import fit
 from tfae.runs.directory import FIGURES
+from tfae.runs.saved_run import Run
 
 _DIRECTIONS = 'morph.npz'
 
@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _application(flags: Config, run: fit.Run, hosts: Sequence[str]) -> Application:
+def _application(flags: Config, run: Run, hosts: Sequence[str]) -> Application:
     """The page of a run.
 
     Raises: InputError if it has no decoder.

@@ -18,7 +18,7 @@ from tfae.commands.shared import command_flags, image_scores
 from tfae.core import atomic_files, errors, package
 from tfae.core.config import option
 from tfae.export import signatures
-from tfae.runs import checkpoints, fit
+from tfae.runs import checkpoints, sessions
 
 _DESCRIPTION = 'signatures.json'
 
@@ -77,7 +77,7 @@ def _served(flags: Config, opened: Any) -> signatures.Served:
 
 def _saved_model(folder: pathlib.Path, served: signatures.Served) -> dict[str, Any]:
     graph, values = signatures.variable_graph(served)
-    with fit.holding(graph, values) as session:
+    with sessions.holding(graph, values) as session:
         signatures.write_saved_model(folder, session, served)
     return signatures.description(served, 'saved_model')
 

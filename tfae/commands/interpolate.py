@@ -15,8 +15,8 @@ from tfae.commands.shared import chosen_images, command_flags
 from tfae.core import errors
 from tfae.core.config import option
 from tfae.plots import grids
-from tfae.runs import fit
 from tfae.runs.directory import FIGURES
+from tfae.runs.saved_run import Run
 
 _WAYS = {'linear': interpolation.linear, 'spherical': interpolation.spherical}
 
@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
 
 
 def _drawn(
-    run: fit.Run,
+    run: Run,
     baseline: pca.Baseline,
     images: np.ndarray,
     flags: Config,

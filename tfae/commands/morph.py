@@ -27,8 +27,8 @@ from tfae.core.atomic_files import write_npz, write_text
 from tfae.core.config import Part, option
 from tfae.data import attributes
 from tfae.plots import grids, heatmaps
-from tfae.runs import fit
 from tfae.runs.directory import FIGURES
+from tfae.runs.saved_run import Run
 
 _SHOWN = 6  # pictures, where none are named
 
@@ -150,7 +150,7 @@ def _found(table: attributes.Table, word: str, codes: np.ndarray) -> dict[str, A
     }
 
 
-def _keys(flags: Config, run: fit.Run, loaded: data.DataSet, part: data.Split) -> np.ndarray:
+def _keys(flags: Config, run: Run, loaded: data.DataSet, part: data.Split) -> np.ndarray:
     """The pictures `[K, H, W, C]` in [0, 1] that are morphed."""
     if flags.images:
         shape = run.experiment.signature.image_shape
@@ -161,7 +161,7 @@ def _keys(flags: Config, run: fit.Run, loaded: data.DataSet, part: data.Split) -
 
 def _written(
     flags: Config,
-    run: fit.Run,
+    run: Run,
     folder: pathlib.Path,
     images: np.ndarray,
     found: dict[str, dict[str, Any]],
@@ -216,7 +216,7 @@ def _file_names(words: Iterable[str]) -> list[str]:
 
 def _draw(
     path: pathlib.Path,
-    run: fit.Run,
+    run: Run,
     images: np.ndarray,
     codes: np.ndarray,
     v: np.ndarray,

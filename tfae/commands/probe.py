@@ -20,8 +20,8 @@ from tfae.core import errors as checks
 from tfae.core.atomic_files import write_text
 from tfae.core.config import Part, option
 from tfae.plots import charts
-from tfae.runs import fit
 from tfae.runs.directory import FIGURES
+from tfae.runs.saved_run import Run
 
 
 class Space(NamedTuple):
@@ -93,7 +93,7 @@ def _refuse(flags: Config, loaded: data.DataSet, part: data.Split) -> None:
 
 def _probed(
     flags: Config,
-    run: fit.Run,
+    run: Run,
     loaded: data.DataSet,
     part: data.Split,
     folder: pathlib.Path,
@@ -123,7 +123,7 @@ def _probed(
     return paths
 
 
-def _spaces(flags: Config, run: fit.Run, train: data.Split, asked: data.Split) -> dict[str, Space]:
+def _spaces(flags: Config, run: Run, train: data.Split, asked: data.Split) -> dict[str, Space]:
     """What the probes see."""
     seen = {'code': (run.encode(train.images), run.encode(asked.images))}
     if flags.baselines:

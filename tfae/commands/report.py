@@ -15,8 +15,8 @@ from tfae.core import errors, names
 from tfae.core.atomic_files import write_text
 from tfae.core.config import option
 from tfae.report import run_page
-from tfae.runs import fit
 from tfae.runs.directory import Folder
+from tfae.runs.saved_run import Run
 
 _OUTPUTS = (names.CODE, names.RECONSTRUCTION, names.PROBABILITIES)
 
@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _graph(run: fit.Run) -> run_page.Graph:
+def _graph(run: Run) -> run_page.Graph:
     """What the page tells of the graph, the trained variables first."""
     outputs = run.built.inference.outputs
     first = tf.GraphKeys.TRAINABLE_VARIABLES

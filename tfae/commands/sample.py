@@ -20,8 +20,8 @@ from tfae.core import errors, names
 from tfae.core.atomic_files import write_npz, write_text
 from tfae.core.config import option
 from tfae.plots import grids
-from tfae.runs import fit
 from tfae.runs.directory import FIGURES
+from tfae.runs.saved_run import Run, open_run
 
 _COUNTED = 1000  # samples whose classes are counted
 _COMPONENTS = 10
@@ -77,7 +77,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _codes(flags: Config, run: fit.Run) -> np.ndarray:
+def _codes(flags: Config, run: Run) -> np.ndarray:
     """New codes `[count, Z]`."""
     if flags.kind != 'prior':
         train = flags.load(run)[0].train
@@ -96,14 +96,14 @@ def _codes(flags: Config, run: fit.Run) -> np.ndarray:
     return run.sample(flags.count, flags.seed)
 
 
-def _opened_judge(flags: Config, run: fit.Run) -> fit.Run | None:
+def _opened_judge(flags: Config, run: Run) -> Run | None:
     """The run of `--classifier`, where there is one.
 
     Raises: InputError if it is no classifier of such pictures.
     """
     if not flags.classifier:
         return None
-    judge = fit.open_run(flags.classifier)
+    judge = open_run(flags.classifier)
     if not hasattr(judge.built.inference.outputs, names.PROBABILITIES):
         raise errors.InputError(
             f'--classifier {flags.classifier} is a run of the family {judge.experiment.model}; '
@@ -124,7 +124,7 @@ def _described(dataset: str, shape: tuple[int, ...]) -> str:
     return f'{" x ".join(map(str, shape))} pictures of {dataset}'
 
 
-def _judged(flags: Config, run: fit.Run, judge: fit.Run, images: np.ndarray) -> dict[str, Any]:
+def _judged(flags: Config, run: Run, judge: Run, images: np.ndarray) -> dict[str, Any]:
     """Frechet distances in the classifier's code, and how often it sees each class."""
     loaded, part = flags.load(run)
     real = frechet.moments(judge.encode(part.images))

@@ -16,7 +16,7 @@ from tfae.commands.shared import command_flags
 from tfae.core import errors
 from tfae.core.config import option
 from tfae.distributed import cluster
-from tfae.runs import fit
+from tfae.runs import fit, options
 from tfae.runs.directory import Folder
 from tfae.training import phases, step
 from tfae.training.experiment import Experiment
@@ -38,9 +38,9 @@ class Config:
 
 
 def main(argv: list[str]) -> int:
-    """Runs `tfae train`; returns the exit code of `running.fit`.
+    """Runs `tfae train`; returns the exit code of `fit.fit`.
 
-    Raises: UsageError for a wrong flag; whatever `running.fit` raises.
+    Raises: UsageError for a wrong flag; whatever `fit.fit` raises.
     """
     first = command_flags.peek(argv, 'recipe', 'model', 'logdir')
     words = [*(command_flags.recipe(first['recipe']) if first['recipe'] else []), *argv]
@@ -52,7 +52,7 @@ def main(argv: list[str]) -> int:
 
     values = flags.FlagValues()
     kinds = (family.Config, data.Config, step.Config, phases.Config)
-    for kind in (Config, *kinds, fit.Config, cluster.Config):
+    for kind in (Config, *kinds, options.Config, cluster.Config):
         command_flags.define(values, kind)
     values['dataset'].help = f'Data set: {", ".join(data.names())}, or {_OWN}.'
     command_flags.parse('train', __doc__, values, words)
@@ -62,7 +62,7 @@ def main(argv: list[str]) -> int:
     if base.model != name:
         base = dataclasses.replace(base, model=name, family=family.Config())
     parts = {name: command_flags.given(values, part) for name, part in base.parts().items()}
-    watch = command_flags.given(values, fit.Config())
+    watch = command_flags.given(values, options.Config())
     members = command_flags.given(values, cluster.Config()).members()
     experiment = dataclasses.replace(base, **parts)
     try:

@@ -1,18 +1,66 @@
 """A published network with its weights: pictures in, numbers out."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae import data
-from tfae.core import errors
+from tfae import data, pretrained
+from tfae.core import errors, names
+from tfae.pretrained.weights import Preprocessing, open_weights
 
 _BATCH = 16  # pictures a call; the first maps of a VGG take 13 MB each
 
 
+def open_reference(
+    name: str,
+    path: str,
+    *,
+    preprocessing: Preprocessing | None = None,
+    classes: int = 1000,
+    width: float = 1.0,
+) -> 'Reference':
+    """Opens a published network with the weights in a file.
+
+    Args:
+      name: of the network, one of `pretrained.references()`.
+      path: of the file; see `tfae.pretrained.weights`.
+      preprocessing: what the network was trained to see; None is what the file's layout says.
+      classes: that it tells apart.
+      width: factor of the size of every layer but the last.
+    Raises: UsageError for an unknown network, or weights that leave the preprocessing open;
+      InputError if the file is not that network's.
+    """
+    known = pretrained.references()
+    page = known[errors.one_of('--model', name, known)]
+    config = dataclasses.replace(page.NETWORKS[name], width=width)
+    found = open_weights(path, name, page.Model(config, classes=classes).parameters)
+    if preprocessing is None and found.preprocessing is None:
+        raise errors.UsageError(
+            f'{path} does not tell what {name} was trained to see; --preprocessing must name it'
+        )
+    config = dataclasses.replace(config, preprocessing=preprocessing or found.preprocessing)
+    built = tf.Graph()
+    with built.as_default():
+        model = page.Model(config, classes=classes)
+        with tf.name_scope(f'{names.INFERENCE}/'):
+            images = tf.placeholder(tf.float32, [None, *model.image_shape], names.IMAGES)
+            outputs = model(images)
+        variables = {v.op.name: v for v in tf.global_variables()}
+    session = tf.Session(graph=built)
+    try:
+        with built.as_default():
+            for variable, value in found:
+                variables[variable].load(value, session)
+    except errors.InputError:
+        session.close()
+        raise
+    return Reference(name, built, session, images, outputs)
+
+
 class Reference:
-    """What `running.open_reference` gives. A context manager; `close` ends its session."""
+    """An open published network. A context manager; `close` ends its session."""
 
     def __init__(self, name: str, graph: tf.Graph, session: Any, images: tf.Tensor, outputs: Any):
         self.name = name

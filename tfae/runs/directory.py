@@ -99,6 +99,17 @@ class Folder:
             raise errors.InputError(f'{path} cannot be read: {error}') from None
         return Experiment.from_dict(content, str(path))
 
+    @contextlib.contextmanager
+    def blaming_config(self) -> Iterator[None]:
+        """Turns a UsageError into an InputError that names config.json.
+
+        A recorded configuration that cannot be built was edited: no flag is at fault.
+        """
+        try:
+            yield
+        except errors.UsageError as error:
+            raise errors.InputError(f'{self.path / CONFIG}: {error}') from None
+
     def append_metrics(self, record: dict[str, Any]) -> None:
         """Adds one line to metrics.jsonl."""
         with (self.path / METRICS).open('a') as file:

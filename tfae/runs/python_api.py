@@ -13,10 +13,10 @@ from tfae.core import config, errors
 from tfae.data.sets.arrays import NAME as ARRAYS
 from tfae.data.sets.arrays import Arrays
 from tfae.distributed import cluster
-from tfae.runs import fit as training
+from tfae.runs import saved_run
 from tfae.runs.directory import Folder
+from tfae.runs.fit import fit as train
 from tfae.runs.options import Config as Options
-from tfae.runs.saved_run import Run
 from tfae.training import recipes
 from tfae.training.experiment import Experiment
 
@@ -30,7 +30,7 @@ def fit(
     validation_data: Any = None,
     test_data: Any = None,
     **arguments: Any,
-) -> Run:
+) -> saved_run.Run:
     """Trains a run, or goes on with the one in `logdir`, and opens it.
 
         with tfae.fit('dense', images, logdir='runs/a', units=(128, 32), epochs=5) as run:
@@ -71,13 +71,13 @@ def fit(
             source = Arrays(images, labels, validation_data, test_data)
         else:
             _refuse_without_images(experiment, logdir, labels, validation_data, test_data)
-        code = training.fit(experiment, logdir, options, source=source)
+        code = train(experiment, logdir, options, source=source)
         if code:
             _stopped(code - 128)
         return open_run(logdir)
 
 
-def open_run(logdir: str | os.PathLike[str], checkpoint: str = 'any') -> Run:
+def open_run(logdir: str | os.PathLike[str], checkpoint: str = 'any') -> saved_run.Run:
     """Opens a run; its data set is not read.
 
     Args:
@@ -86,7 +86,7 @@ def open_run(logdir: str | os.PathLike[str], checkpoint: str = 'any') -> Run:
     Raises: InputError if there is no run, or no checkpoint of it that can be read.
     """
     with _called_from_python():
-        return training.open_run(logdir, checkpoint)
+        return saved_run.open_run(logdir, checkpoint)
 
 
 def recipe(name: str, **arguments: Any) -> Experiment:

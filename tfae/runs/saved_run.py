@@ -1,5 +1,7 @@
 """An open run: numpy in, numpy out."""
 
+import os
+import pathlib
 from typing import Any
 
 import numpy as np
@@ -7,10 +9,48 @@ import tensorflow.compat.v1 as tf
 
 from tfae import data
 from tfae.core import errors, names
+from tfae.data.sets.arrays import NAME as ARRAYS
 from tfae.runs import checkpoints
-from tfae.runs.directory import Folder
+from tfae.runs.directory import BEST, Folder
 from tfae.training import graph
 from tfae.training.experiment import Experiment
+
+
+def open_run(logdir: str | os.PathLike[str], checkpoint: str = 'any') -> 'Run':
+    """Opens a run without reading its data set.
+
+    Args:
+      logdir: the run's folder.
+      checkpoint: `best` (least validation loss), `last`, or `any` for the best where there is one.
+    Raises: InputError if there is no run, or no checkpoint of it that can be read.
+    """
+    folder = Folder(logdir)
+    experiment = folder.read_config()
+    with folder.blaming_config():
+        built = graph.build(experiment, *experiment.signature.stand_ins())
+    session = tf.Session(graph=built.graph)
+    places = {'best': [folder.path / BEST], 'last': [folder.path]}
+    with built.graph.as_default():
+        saver = tf.train.Saver(built.model_variables)
+        for path in places.get(checkpoint, [folder.path / BEST, folder.path]):
+            step = checkpoints.restore_newest(saver, session, path, print)
+            if step is not None:
+                found = checkpoints.path(path, step)
+                return Run(folder, experiment, built, session, found, step)
+    raise errors.InputError(f'--logdir {folder.path} has no checkpoint yet')
+
+
+def refuse_other_examples(path: pathlib.Path, known: Experiment, loaded: data.DataSet) -> None:
+    """Raises InputError if a data set is not the one that the run in `path` was trained on."""
+    came, recorded = loaded.fingerprint(), known.signature.fingerprint
+    what = f'data set {loaded.name} now holds'
+    if loaded.name == ARRAYS:
+        what = 'images, labels, validation_data and test_data (or the file of --data_dir) now hold'
+    if came != recorded:
+        raise errors.InputError(
+            f'--logdir {path} was trained on other examples than {what}: fingerprint {recorded} '
+            f'is recorded, {came} came'
+        )
 
 
 class Run:

@@ -1,28 +1,67 @@
-"""Which threads and devices of this machine run a graph."""
+"""Sessions of a run: the threads and devices of this machine that run its graph."""
 
 import contextlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+import numpy as np
 import tensorflow as tf2
 import tensorflow.compat.v1 as tf
 
 from tfae.core import errors
+from tfae.distributed import cluster
 from tfae.runs.options import Config
 
 _LARGE_PRODUCT = 32e6  # multiplications from which two cores beat one
 
 
-def settings(graph: tf.Graph, watch: Config) -> tf.ConfigProto:
-    """Those of a session: thread pools that suit the graph, and a device for each tower."""
-    inter, intra = _threads(graph)
-    return tf.ConfigProto(
-        inter_op_parallelism_threads=watch.inter_op_threads or inter,
-        intra_op_parallelism_threads=watch.intra_op_threads or intra,
-        device_count={'CPU': max(watch.towers, 1)},  # which costs nothing where there are GPUs
-        allow_soft_placement=True,  # some of what a tower runs has no kernel for GPUs
-    )
+@contextlib.contextmanager
+def open_session(
+    graph: tf.Graph, options: Config, members: cluster.Members | None = None
+) -> Iterator[Any]:
+    """Opens a session whose thread pools suit the graph; with several members, once all listen."""
+    settings = _settings(graph, options)
+    server = _server(settings, members) if members else None
+    session = tf.Session(server.target if server else '', graph=graph, config=settings)
+    lost = False
+    try:
+        with session.as_default(), graph.as_default():
+            yield session
+    except cluster.Lost:
+        lost = True  # closing it might block for ever
+        raise
+    finally:
+        if not lost:
+            session.close()
+
+
+@contextlib.contextmanager
+def holding(graph: tf.Graph, values: Mapping[str, np.ndarray]) -> Iterator[Any]:
+    """Opens a session on a graph and loads these values, by name, into its variables."""
+    with graph.as_default(), tf.Session(graph=graph) as session:
+        for variable in tf.global_variables():
+            variable.load(values[variable.op.name], session)
+        yield session
+
+
+@contextlib.contextmanager
+def initialized() -> Iterator[tf.Session]:
+    """Opens a session on the default graph in which every variable has its initial value."""
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        yield session
+
+
+def open_first() -> None:
+    """Opens the first session of the process, to be called where stderr is dropped.
+
+    TensorFlow 2.18 to 2.20 write a line there at the first session, whatever the log level.
+    """
+    if tf2.__version__.startswith(('2.18.', '2.19.', '2.20.')):
+        with tf.Graph().as_default(), tf.Session() as session:
+            session.run(tf.constant(0))
 
 
 def devices(towers: int) -> tuple[str, ...]:
@@ -38,12 +77,28 @@ def devices(towers: int) -> tuple[str, ...]:
     return tuple(f'/{kind}:{i}' for i in range(count)) if count > 1 else ('',)
 
 
-@contextlib.contextmanager
-def initialized() -> Iterator[tf.Session]:
-    """Opens a session on the default graph in which every variable has its initial value."""
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        yield session
+def _settings(graph: tf.Graph, options: Config) -> tf.ConfigProto:
+    """Returns thread pools that suit the graph, and a device for each tower."""
+    inter, intra = _threads(graph)
+    return tf.ConfigProto(
+        inter_op_parallelism_threads=options.inter_op_threads or inter,
+        intra_op_parallelism_threads=options.intra_op_threads or intra,
+        device_count={'CPU': max(options.towers, 1)},  # which costs nothing where there are GPUs
+        allow_soft_placement=True,  # some of what a tower runs has no kernel for GPUs
+    )
+
+
+def _server(settings: tf.ConfigProto, members: cluster.Members) -> tf.train.Server:
+    """Starts TensorFlow's server, which listens until the process ends; waits for the others'."""
+    members.refuse_taken_port()
+    settings.experimental.collective_group_leader = '/job:worker/replica:0/task:0'
+    settings.device_filters.append(f'/job:worker/task:{members.index}')
+    # A worker that notices late that another has restarted still meets it before that times out.
+    settings.operation_timeout_in_ms = round(members.timeout / 2 * 1000)
+    jobs = {'worker': list(members.addresses)}
+    server = tf.train.Server(jobs, job_name='worker', task_index=members.index, config=settings)
+    members.wait()
+    return server
 
 
 def _threads(graph: tf.Graph) -> tuple[int, int]:

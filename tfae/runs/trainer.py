@@ -12,7 +12,7 @@ from tfae.core import errors, names
 from tfae.core.signals import Interrupt
 from tfae.data import pipeline
 from tfae.distributed import all_reduce
-from tfae.runs import checkpoints, resuming
+from tfae.runs import checkpoints
 from tfae.runs.directory import BEST, Folder
 from tfae.runs.event_file import EventFile
 from tfae.runs.options import Config
@@ -66,7 +66,7 @@ class Trainer:
         self._saved_step = -1
 
     def train(self, loaded: data.DataSet) -> int:
-        """See `running.fit`."""
+        """See `fit.fit`."""
         self._session.run(self._initialize)
         self._begin()
         self._team.begin(self._session.run, self._experiment.to_dict())
@@ -90,7 +90,7 @@ class Trainer:
         """Restores the newest checkpoint, or begins at step 0."""
         path = self._folder.path
         ours = (self._saver, self._session, self._folder)
-        step = resuming.restore(*ours, self._phases, self._batch_size)
+        step = checkpoints.resume(*ours, self._phases, self._batch_size)
         self._step = step or 0
         self._records = self._folder.rewind_metrics(self._step)
         if step is not None:

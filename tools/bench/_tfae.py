@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as tf1
 
 from tfae import data, models
-from tfae.runs import fit
+from tfae.runs import options, sessions
 from tfae.training import graph, phases
 from tfae.training import step as training
 from tfae.training.experiment import Experiment
@@ -40,8 +40,8 @@ def run(job: _channel.Job, channel: _channel.Channel) -> None:
     case = job.trained
     built = build(case, _cases.pictures(job.count))
     inter, intra = job.threads
-    watch = fit.Config(inter_op_threads=inter, intra_op_threads=intra)
-    with fit._session(built, watch) as session:
+    watch = options.Config(inter_op_threads=inter, intra_op_threads=intra)
+    with sessions.open_session(built.graph, watch) as session:
         with built.graph.as_default():
             session.run([tf1.global_variables_initializer(), tf1.local_variables_initializer()])
         built.source.load(session.run)

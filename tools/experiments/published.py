@@ -89,11 +89,11 @@ def of_torch(folder):
 
 def of_tfae(folder):
     """Reads weights and pictures, writes logits."""
-    from tfae.runs import fit
+    from tfae.pretrained.classifier import open_reference
 
     images = np.load(folder / 'x.npy')
     (name,) = _NETWORKS.value
-    with fit.open_reference(name, str(folder / 'weights.pth')) as network:
+    with open_reference(name, str(folder / 'weights.pth')) as network:
         logits = network.outputs.class_logits
 
         def answer():

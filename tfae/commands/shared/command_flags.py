@@ -12,8 +12,8 @@ from absl import flags
 from tfae import data, pretrained
 from tfae.core import config, errors
 from tfae.pretrained import imagenet
-from tfae.pretrained.classifier import Reference
-from tfae.runs import fit
+from tfae.pretrained.classifier import Reference, open_reference
+from tfae.runs.saved_run import Run, open_run, refuse_other_examples
 
 T = TypeVar('T')
 
@@ -212,14 +212,14 @@ class Look:
         'any', 'best is of least validation loss, last the newest; any takes the best if it can.'
     )
 
-    def open(self) -> fit.Run:
+    def open(self) -> Run:
         """The run.
 
-        Raises: UsageError if there is no `--logdir`; whatever `running.open_run` raises.
+        Raises: UsageError if there is no `--logdir`; whatever `open_run` raises.
         """
         if not self.logdir:
             raise errors.UsageError('--logdir is empty; it must name the folder of a run')
-        run = fit.open_run(self.logdir, self.checkpoint)
+        run = open_run(self.logdir, self.checkpoint)
         print(f'{run.checkpoint}: step {run.step:,}')
         return run
 
@@ -233,7 +233,7 @@ class LookAtData(Look):
         '', "Where the data set's files lie now, if not where they lay in training."
     )
 
-    def load(self, run: fit.Run) -> tuple[data.DataSet, data.Split]:
+    def load(self, run: Run) -> tuple[data.DataSet, data.Split]:
         """The data set that the run was trained on, and the part that `--split` names.
 
         Raises: InputError if its examples are not those of the training, or the part is empty.
@@ -242,7 +242,7 @@ class LookAtData(Look):
         if self.data_dir:
             wanted = dataclasses.replace(wanted, data_dir=self.data_dir)
         loaded = data.load(wanted)
-        fit.refuse_other_examples(run.folder.path, run.experiment, loaded)
+        refuse_other_examples(run.folder.path, run.experiment, loaded)
         part: data.Split = getattr(loaded, self.split)
         if not len(part.images):
             raise errors.InputError(
@@ -307,8 +307,8 @@ class Network(config.Part):
         return imagenet.class_names(self.class_names, self.class_count) if self.class_names else ()
 
     def open_network(self) -> Reference:
-        """The network. Raises: whatever `running.open_reference` raises."""
-        return fit.open_reference(
+        """The network. Raises: whatever `open_reference` raises."""
+        return open_reference(
             self.model,
             self.weights,
             preprocessing=None if self.preprocessing == 'auto' else self.preprocessing,

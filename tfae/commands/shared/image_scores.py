@@ -13,7 +13,7 @@ from tfae.commands.shared import chosen_images
 from tfae.core import errors
 from tfae.core.atomic_files import write_npz, write_text
 from tfae.plots import charts, heatmaps
-from tfae.runs import fit
+from tfae.runs.saved_run import Run
 
 DETECTOR = 'anomaly.npz'
 MEANING = (
@@ -22,7 +22,7 @@ MEANING = (
 )
 
 
-def seen(run: fit.Run, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def seen(run: Run, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pictures `[N, H, W, C]` in [0, 1] with their codes and reconstructions."""
     return data.pixels(images), run.encode(images), run.reconstruct(images)
 
@@ -44,7 +44,7 @@ def cells(
     ]
 
 
-def judge(run: fit.Run, names: Sequence[str], folder: pathlib.Path) -> list[pathlib.Path]:
+def judge(run: Run, names: Sequence[str], folder: pathlib.Path) -> list[pathlib.Path]:
     """Judges picture files, prints a table and writes figure, maps and JSON; returns their paths.
 
     Raises: InputError if the run keeps no detector of its checkpoint, or a file is no picture.
@@ -79,7 +79,7 @@ def judge(run: fit.Run, names: Sequence[str], folder: pathlib.Path) -> list[path
     return paths
 
 
-def _detector(run: fit.Run) -> anomaly.Detector:
+def _detector(run: Run) -> anomaly.Detector:
     path = run.folder.path / DETECTOR
     if not path.is_file():
         raise errors.InputError(
