@@ -21,7 +21,8 @@ import tensorflow.compat.v1 as tf
 from tfae import models
 from tfae.models import Batch, Layer, Objective
 from tfae.runs import sessions
-from tfae.training import step as training
+from tfae.training.config import TrainingConfig
+from tfae.training.step import training_step
 
 SHAPES = ((8, 8, 1), (28, 28, 1), (33, 47, 3))
 
@@ -188,9 +189,9 @@ def a_step_moves_the_listed_variables_alone(case: Case) -> None:
     """A training step of an objective changes variables that it lists and no other."""
     model = case.model()
     model(case.batch().images)
-    settings = training.Config(optimizer='sgd', batch_size=_COUNT)
+    settings = TrainingConfig(optimizer='sgd', batch_size=_COUNT)
     for build in model.objectives:
-        step = training.training_step([build], case.batch(), tf.constant(0.1), settings)
+        step = training_step([build], case.batch(), tf.constant(0.1), settings)
         listed = {v.op.name for v in build(case.batch()).variables}
         with sessions.initialized() as session:
             before = {v.op.name: session.run(v).tobytes() for v in tf.trainable_variables()}

@@ -35,7 +35,8 @@ from tfae.pretrained import imagenet, weights
 from tfae.runs import checkpoints, options
 from tfae.runs import directory as folder
 from tfae.runs.directory import Folder
-from tfae.training import experiment, phases, step
+from tfae.training import experiment, phases
+from tfae.training.config import TrainingConfig
 
 MEGABYTES = 2**20
 BYTES = np.random.RandomState(0).randint(256, size=(6, 4, 5)).astype(np.uint8)
@@ -270,7 +271,7 @@ def config_seeds() -> list[bytes]:
     made = []
     for name in ('dense', 'convolutional', 'variational'):
         signature = experiment.Signature('0' * 32, (8, 8, 1), 'uint8', 9, 1, True, 2, ('a', 'b'))
-        parts = (data.Config(), step.Config(), phases.Config(), signature)
+        parts = (data.Config(), TrainingConfig(), phases.Config(), signature)
         family = models.load(name).Config()
         made.append(json.dumps(experiment.Experiment(name, family, *parts).to_dict()).encode())
     return made
@@ -339,7 +340,7 @@ def distance(a: bytes, b: bytes) -> float:
 
 def flag_values() -> flags.FlagValues:
     """The flags of `tfae train`."""
-    kinds = (models.load('dense').Config, data.Config, step.Config, phases.Config)
+    kinds = (models.load('dense').Config, data.Config, TrainingConfig, phases.Config)
     made = flags.FlagValues()
     for kind in (*kinds, options.Config):
         command_flags.define(made, kind)
@@ -350,13 +351,13 @@ def read_flags(path: pathlib.Path) -> Any:
     """The configurations that a file of flags stands for."""
     found = flag_values()
     command_flags.parse('train', '', found, [f'--flagfile={path}'])
-    return [command_flags.given(found, kind()) for kind in (data.Config, step.Config)]
+    return [command_flags.given(found, kind()) for kind in (data.Config, TrainingConfig)]
 
 
 @functools.cache
 def fields() -> list[tuple[str, Any]]:
     """Every field of the configurations."""
-    kinds = (models.load('dense').Config, data.Config, step.Config, phases.Config)
+    kinds = (models.load('dense').Config, data.Config, TrainingConfig, phases.Config)
     return [pair for kind in kinds for pair in config.field_types(kind).items()]
 
 

@@ -11,14 +11,14 @@ from tfae import data, models
 from tfae.core import config, errors
 from tfae.models.base.objective import Batch
 from tfae.runs import options
-from tfae.training import experiment, graph, step
-from tfae.training import phases as schedule
+from tfae.training import experiment, graph, phases
+from tfae.training.config import TrainingConfig
 
 KINDS = {
     'family': models.load('dense').Config,
     'data': data.Config,
-    'training': step.Config,
-    'schedule': schedule.Config,
+    'training': TrainingConfig,
+    'schedule': phases.Config,
     'watch': options.Config,
 }
 

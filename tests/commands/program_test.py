@@ -57,11 +57,12 @@ def test_train_lists_every_field_of_every_configuration(tmp_path):
     from tfae.core import config
     from tfae.models import dense
     from tfae.runs import options
-    from tfae.training import phases, step
+    from tfae.training import phases
+    from tfae.training.config import TrainingConfig
 
     text = tfae_program.run('train', '--model=dense', '--help', cwd=tmp_path).out
     words = ' '.join(text.split())
-    for kind in (dense.Config, data.Config, step.Config, phases.Config, options.Config):
+    for kind in (dense.Config, data.Config, TrainingConfig, phases.Config, options.Config):
         for field in dataclasses.fields(kind):
             assert f'--{field.name}={config.text(field.default)} ' in words
             assert ' '.join(field.metadata['help'].split()) in words

@@ -10,7 +10,8 @@ import tensorflow.compat.v1 as tf
 
 from tfae.core import errors, names
 from tfae.models import Batch, dense
-from tfae.training import step as training
+from tfae.training.config import TrainingConfig
+from tfae.training.step import training_step
 
 SHAPE = (3, 2, 2)
 UNITS = (7, 5, 2)
@@ -300,9 +301,9 @@ def test_a_linear_autoencoder_reaches_the_error_of_pca():
     floor = np.mean(np.square(pca.inverse_transform(pca.transform(flat)) - flat))
     made = dense.Model(dense.Config(units=(3,)), SHAPE)
     batch = Batch(tf.constant(flat.reshape(-1, *SHAPE)), None, None)
-    settings = training.Config(batch_size=256)
+    settings = TrainingConfig(batch_size=256)
     rate = tf.placeholder(tf.float32, [])
-    step = training.training_step(made.objectives, batch, rate, settings)
+    step = training_step(made.objectives, batch, rate, settings)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         before = session.run(step.scalars[names.LOSS])

@@ -10,7 +10,8 @@ import tfae_program
 
 from tfae.core import errors
 from tfae.models import Batch, gan
-from tfae.training import step as training
+from tfae.training.config import TrainingConfig
+from tfae.training.step import training_step
 
 SHAPE = (3, 2, 1)
 PICTURES = np.random.RandomState(0).uniform(size=[5, *SHAPE]).astype(np.float32)
@@ -157,9 +158,9 @@ def test_the_discriminator_gives_the_generator_no_gradient(loss):
 def test_a_step_makes_each_loss_smaller_for_the_side_that_takes_it(loss):
     """Both sides see the variables as they are: a small step goes down its own slope."""
     made = model(loss=loss)
-    settings = training.Config(optimizer='sgd', batch_size=5)
+    settings = TrainingConfig(optimizer='sgd', batch_size=5)
     for build in made.objectives:
-        step = training.training_step([build], batch(), tf.constant(1e-3), settings)
+        step = training_step([build], batch(), tf.constant(1e-3), settings)
         after = build(batch()).loss
         session, _ = opened()
         with session:
@@ -170,11 +171,10 @@ def test_a_step_makes_each_loss_smaller_for_the_side_that_takes_it(loss):
 
 def test_the_generator_learns_from_the_discriminator_as_it_is_after_its_step():
     made = model(loss='least_squares')
-    settings = training.Config(optimizer='sgd', batch_size=5)
-    both = training.training_step(made.objectives, batch(), tf.constant(0.5), settings)
+    settings = TrainingConfig(optimizer='sgd', batch_size=5)
+    both = training_step(made.objectives, batch(), tf.constant(0.5), settings)
     alone = [
-        training.training_step([build], batch(), tf.constant(0.5), settings)
-        for build in made.objectives
+        training_step([build], batch(), tf.constant(0.5), settings) for build in made.objectives
     ]
     results = []
     for steps in ([both], alone):
@@ -191,8 +191,8 @@ def test_moving_averages_move_once_a_step_by_real_pictures_and_by_the_generators
     images = np.random.RandomState(0).uniform(size=[6, 8, 8, 1]).astype(np.float32)
     made = model((8, 8, 1), **CONVOLUTIONAL)
     given = batch(images=images)
-    settings = training.Config(optimizer='sgd', batch_size=6)
-    step = training.training_step(made.objectives, given, tf.constant(0.0), settings)
+    settings = TrainingConfig(optimizer='sgd', batch_size=6)
+    step = training_step(made.objectives, given, tf.constant(0.0), settings)
     first = tf.nn.conv2d(given.images, kernel('discriminator/layer_1'), 2, 'SAME')
     first = tf.tanh(first + bias('discriminator/layer_1'))
     second = tf.nn.conv2d(first, kernel('discriminator/layer_2'), 2, 'SAME')

@@ -6,7 +6,8 @@ import json
 from tfae import data, models
 from tfae.report import comparison
 from tfae.runs.directory import Folder
-from tfae.training import phases, step
+from tfae.training import phases
+from tfae.training.config import TrainingConfig
 from tfae.training.experiment import Experiment, Signature
 
 PLANTED = '</script><script>document.title = "bad"</script><b class="planted" onclick="x()">'
@@ -37,7 +38,7 @@ def test_names_of_runs_flags_and_measures_stay_text(tmp_path):
             'dense',
             models.load('dense').Config(),
             data.Config(data_dir=f'{PLANTED}{k}'),
-            step.Config(restore_from=f'{PLANTED}{k}'),
+            TrainingConfig(restore_from=f'{PLANTED}{k}'),
             phases.Config(),
             Signature(class_names=(PLANTED, 'b')),
         )

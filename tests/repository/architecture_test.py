@@ -9,6 +9,7 @@ import pytest
 
 from tfae import models
 from tfae.core import names
+from tfae.training.config import TrainingConfig
 
 ROOT = pathlib.Path(__file__).parents[2]
 TREES = {path: ast.parse(path.read_text()) for path in sorted((ROOT / 'tfae').rglob('*.py'))}
@@ -263,7 +264,6 @@ def test_every_public_name_is_documented():
 def configurations():
     """Every dataclass whose fields become flags, as pytest parameters."""
     found = [
-        'training.step',
         'training.phases',
         'runs.options',
         'distributed.cluster',
@@ -275,6 +275,7 @@ def configurations():
         name: getattr(importlib.import_module(f'tfae.{name}'), 'Config', None)
         for name in [*found, *(f'commands.{verb}' for verb in verbs)]
     }
+    kinds['training.config'] = TrainingConfig
     return [pytest.param(kind, id=name) for name, kind in kinds.items() if kind]
 
 

@@ -14,11 +14,12 @@ from tfae import data
 from tfae.core import atomic_files, errors
 from tfae.models import dense
 from tfae.runs.directory import CONFIG, LOCK, METRICS, Folder
-from tfae.training import phases, step
+from tfae.training import phases
+from tfae.training.config import TrainingConfig
 from tfae.training.experiment import Experiment
 
 EXPERIMENT = Experiment(
-    'dense', dense.Config(units=(3,)), data.Config(), step.Config(), phases.Config()
+    'dense', dense.Config(units=(3,)), data.Config(), TrainingConfig(), phases.Config()
 )
 
 

@@ -9,7 +9,8 @@ import pytest
 from tfae import data, models
 from tfae.core import errors
 from tfae.models import dense
-from tfae.training import phases, step
+from tfae.training import phases
+from tfae.training.config import TrainingConfig
 from tfae.training.experiment import Experiment, Signature
 
 
@@ -18,7 +19,7 @@ def experiment(**fields):
         'dense',
         dense.Config(units=(5, 3), corruption=('masking:0.5',)),
         data.Config(dataset='synthetic', synthetic_shape='4x4x1'),
-        step.Config(learning_rate=0.1, seed=7),
+        TrainingConfig(learning_rate=0.1, seed=7),
         phases.Config('greedy', (1, 2)),
         Signature('0f', (4, 4, 1), 'uint8', 100, 10, True, 2, ('a', 'b')),
     )
@@ -75,7 +76,7 @@ def test_an_experiment_differs_from_itself_in_nothing():
 def test_differences_are_flags_of_every_part():
     other = experiment(
         family=dense.Config(units=(5, 4), corruption=('masking:0.5',)),
-        training=step.Config(learning_rate=0.2, seed=7),
+        training=TrainingConfig(learning_rate=0.2, seed=7),
         schedule=phases.Config('greedy', (1, 3)),
     )
     assert experiment().differences(other) == [
@@ -91,7 +92,7 @@ def test_where_the_files_lie_and_what_they_hold_are_no_flags():
 
 
 def test_another_family_is_the_only_difference_told():
-    other = experiment(model='other', training=step.Config())
+    other = experiment(model='other', training=TrainingConfig())
     assert experiment().differences(other) == ['--model was dense, is other']
 
 

@@ -15,11 +15,11 @@ from tfae.core import errors, names
 from tfae.data import pipeline
 from tfae.models import dense
 from tfae.training import phases
-from tfae.training import step as training
+from tfae.training.config import TrainingConfig
 
 SHAPE = (4, 3, 1)
 GREEDY = phases.Config(pretraining='greedy', pretraining_epochs=(2,))
-STEPS = training.Config(batch_size=16, epochs=2, learning_rate=0.01)
+STEPS = TrainingConfig(batch_size=16, epochs=2, learning_rate=0.01)
 
 
 class Source(NamedTuple):

@@ -9,7 +9,8 @@ import tensorflow.compat.v1 as tf
 
 from tfae.core import errors, names
 from tfae.models import Batch, Objective
-from tfae.training import step as training
+from tfae.training.config import TrainingConfig
+from tfae.training.step import learning_rate, training_step
 
 IMAGES = np.random.RandomState(0).uniform(size=[12, 3])
 START = np.array([0.3, -0.2, 0.9])
@@ -43,12 +44,12 @@ def gradient(w):
 
 
 def config(**fields):
-    return training.Config(batch_size=12, **fields)
+    return TrainingConfig(batch_size=12, **fields)
 
 
 def steps(count, made, **config_fields):
     """The variable after each of `count` steps."""
-    step = training.training_step(made, batch(), tf.constant(0.1), config(**config_fields))
+    step = training_step(made, batch(), tf.constant(0.1), config(**config_fields))
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         found = []
@@ -139,7 +140,7 @@ def test_each_number_of_a_rule_is_that_of_the_configuration(optimizer, field, va
 def test_a_number_that_the_rule_does_not_read_is_refused(optimizer, fields, want):
     (name,) = fields
     with pytest.raises(errors.UsageError) as error:
-        training.Config(optimizer=optimizer, **fields)
+        TrainingConfig(optimizer=optimizer, **fields)
     assert str(error.value) == f'--{name} needs --optimizer={want}; it is {optimizer}'
 
 
@@ -156,9 +157,7 @@ def test_a_number_that_the_rule_does_not_read_is_refused(optimizer, fields, want
 @pytest.mark.parametrize('scope', ['', 'pretraining/layer_1'])
 def test_slots_have_the_names_of_tf1(optimizer, slots, scope):
     with tf.name_scope('some/phase/'):
-        training.training_step(
-            [distance], batch(), tf.constant(0.1), config(optimizer=optimizer), scope
-        )
+        training_step([distance], batch(), tf.constant(0.1), config(optimizer=optimizer), scope)
     below = f'{scope}/' if scope else ''
     want = ['encoder/layer_1/kernel']
     want += [f'{below}encoder/layer_1/kernel/{slot}' for slot in slots]
@@ -169,7 +168,7 @@ def test_slots_have_the_names_of_tf1(optimizer, slots, scope):
 
 @pytest.mark.parametrize('clip_norm, part', [(0.0, 1), (100.0, 1), (0.5, None)])
 def test_gradients_longer_than_the_clip_norm_are_cut_to_it(clip_norm, part):
-    step = training.training_step(
+    step = training_step(
         [distance], batch(), tf.constant(0.1), config(optimizer='sgd', clip_norm=clip_norm)
     )
     norm = np.linalg.norm(gradient(START))
@@ -189,9 +188,7 @@ def test_the_clip_norm_is_that_of_all_variables_together():
         loss = tf.reduce_sum(tf.square(a)) + tf.reduce_sum(tf.square(b))
         return Objective('two', loss + 0 * tf.reduce_sum(batch.images), [a, b], {})
 
-    step = training.training_step(
-        [two], batch(), tf.constant(1.0), config(optimizer='sgd', clip_norm=0.1)
-    )
+    step = training_step([two], batch(), tf.constant(1.0), config(optimizer='sgd', clip_norm=0.1))
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         session.run(step.op)
@@ -207,7 +204,7 @@ def test_a_batch_in_parts_moves_as_the_whole_and_shows_the_same(parts, clip_norm
     for count in (1, parts):
         with tf.Graph().as_default(), tf.Session() as session:
             made = config(optimizer='momentum', accumulation_steps=count, clip_norm=clip_norm)
-            step = training.training_step([distance], batch(), tf.constant(0.1), made)
+            step = training_step([distance], batch(), tf.constant(0.1), made)
             session.run(tf.global_variables_initializer())
             seen = session.run([step.scalars, step.norms])
             for _ in range(3):
@@ -230,7 +227,7 @@ def test_each_part_of_a_batch_has_noise_and_labels_of_its_own():
         return distance(batch)
 
     labelled = batch()._replace(labels=tf.range(12))
-    training.training_step([noting], labelled, tf.constant(0.1), config(accumulation_steps=3))
+    training_step([noting], labelled, tf.constant(0.1), config(accumulation_steps=3))
     with tf.Session() as session:
         images, labels, seeds = (session.run(list(part)) for part in zip(*seen, strict=True))
     assert np.array_equal(np.concatenate(images), IMAGES)
@@ -250,9 +247,7 @@ def test_updates_of_moving_averages_run_with_the_step_and_no_others_do(parts):
         tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, mean.assign_add(1).op)
         return distance(batch)
 
-    step = training.training_step(
-        [updating], batch(), tf.constant(0.1), config(accumulation_steps=parts)
-    )
+    step = training_step([updating], batch(), tf.constant(0.1), config(accumulation_steps=parts))
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         session.run(step.op)
@@ -274,9 +269,7 @@ def follower(batch):
 
 
 def test_the_second_objective_reads_what_the_first_has_moved():
-    step = training.training_step(
-        [leader, follower], batch(), tf.constant(0.1), config(optimizer='sgd')
-    )
+    step = training_step([leader, follower], batch(), tf.constant(0.1), config(optimizer='sgd'))
     a = b = 0.0
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
@@ -289,7 +282,7 @@ def test_the_second_objective_reads_what_the_first_has_moved():
 
 
 def test_scalars_of_several_objectives_bear_their_names():
-    step = training.training_step([leader, follower], batch(), tf.constant(0.1), config())
+    step = training_step([leader, follower], batch(), tf.constant(0.1), config())
     assert list(step.scalars) == ['leader/loss', 'leader/place', 'follower/loss']
     assert list(step.norms) == ['leader/gradient_norm', 'follower/gradient_norm']
     powers = [v.op.name for v in tf.global_variables() if 'power' in v.op.name]
@@ -297,7 +290,7 @@ def test_scalars_of_several_objectives_bear_their_names():
 
 
 def test_an_objective_moves_only_its_variables():
-    step = training.training_step([follower], batch(), tf.constant(0.1), config(optimizer='sgd'))
+    step = training_step([follower], batch(), tf.constant(0.1), config(optimizer='sgd'))
     scalar('leader').initializer  # noqa: B018
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
@@ -316,7 +309,7 @@ def test_scalars_are_those_before_the_update():
         late = w.read_value()[0] + 0 * slow[0, 0]
         return Objective('linear', tf.reduce_sum(w), [w], {'late': late})
 
-    step = training.training_step([linear], batch(), tf.constant(0.1), config(optimizer='sgd'))
+    step = training_step([linear], batch(), tf.constant(0.1), config(optimizer='sgd'))
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         for i in range(30):
@@ -331,12 +324,12 @@ def test_a_variable_without_a_gradient_is_named():
 
     wanted = 'objective distance: lost/kernel, too/kernel get no gradient'
     with pytest.raises(ValueError, match=wanted):
-        training.training_step([lost], batch(), tf.constant(0.1), config())
+        training_step([lost], batch(), tf.constant(0.1), config())
 
 
 def rates(steps, warmup, start=0.5, **fields):
     step = tf.placeholder(tf.int64, [])
-    made = training.learning_rate(training.Config(**fields), start, step, steps, warmup)
+    made = learning_rate(TrainingConfig(**fields), start, step, steps, warmup)
     with tf.Session() as session:
         return [float(session.run(made, {step: s})) for s in range(steps)]
 
@@ -369,7 +362,7 @@ def test_an_end_of_zero_is_a_rate(decay):
 
 
 def test_a_phase_without_steps_has_a_rate():
-    rate = training.learning_rate(training.Config(), 0.5, tf.zeros([], tf.int64), 0, 0)
+    rate = learning_rate(TrainingConfig(), 0.5, tf.zeros([], tf.int64), 0, 0)
     with tf.Session() as session:
         assert session.run(rate) == 0.5
 
@@ -399,30 +392,30 @@ def test_a_phase_without_steps_has_a_rate():
 )
 def test_a_number_out_of_range_is_refused(field, value, range_):
     with pytest.raises(errors.UsageError) as error:
-        dataclasses.replace(training.Config(), **{field: value})
+        dataclasses.replace(TrainingConfig(), **{field: value})
     assert str(error.value) == f'--{field} is {value}; it must lie in {range_}'
 
 
 def test_parts_must_divide_the_batch():
     wanted = '--accumulation_steps is 5; it must divide --batch_size, 64'
     with pytest.raises(errors.UsageError, match=wanted):
-        training.Config(accumulation_steps=5)
+        TrainingConfig(accumulation_steps=5)
 
 
 def test_a_batch_of_zero_is_the_whole_set():
-    assert training.Config(batch_size=0).batch(70) == 70
-    assert training.Config(batch_size=0, accumulation_steps=7).batch(70) == 70
-    assert training.Config(batch_size=70).batch(70) == 70
-    assert training.Config(batch_size=16).batch(70) == 16
+    assert TrainingConfig(batch_size=0).batch(70) == 70
+    assert TrainingConfig(batch_size=0, accumulation_steps=7).batch(70) == 70
+    assert TrainingConfig(batch_size=70).batch(70) == 70
+    assert TrainingConfig(batch_size=16).batch(70) == 16
 
 
 def test_a_batch_larger_than_the_set_is_refused():
     wanted = '--batch_size is 71; the training set has only 70 examples'
     with pytest.raises(errors.UsageError, match=wanted):
-        training.Config(batch_size=71).batch(70)
+        TrainingConfig(batch_size=71).batch(70)
 
 
 def test_parts_must_divide_the_whole_set():
     wanted = '--accumulation_steps is 3; it must divide --batch_size, 70, which is the whole'
     with pytest.raises(errors.UsageError, match=wanted):
-        training.Config(batch_size=0, accumulation_steps=3).batch(70)
+        TrainingConfig(batch_size=0, accumulation_steps=3).batch(70)

@@ -18,7 +18,8 @@ from tfae.core.config import option
 from tfae.distributed import cluster
 from tfae.runs import fit, options
 from tfae.runs.directory import Folder
-from tfae.training import phases, step
+from tfae.training import phases
+from tfae.training.config import TrainingConfig
 from tfae.training.experiment import Experiment
 
 _OWN = "a module of one's own, package.module"
@@ -51,14 +52,16 @@ def main(argv: list[str]) -> int:
     family = models.load(name)
 
     values = flags.FlagValues()
-    kinds = (family.Config, data.Config, step.Config, phases.Config)
+    kinds = (family.Config, data.Config, TrainingConfig, phases.Config)
     for kind in (Config, *kinds, options.Config, cluster.Config):
         command_flags.define(values, kind)
     values['dataset'].help = f'Data set: {", ".join(data.names())}, or {_OWN}.'
     command_flags.parse('train', __doc__, values, words)
     if not first['logdir']:
         raise errors.UsageError('--logdir is empty; it must name the folder of the run')
-    base = known or Experiment(name, family.Config(), data.Config(), step.Config(), phases.Config())
+    base = known or Experiment(
+        name, family.Config(), data.Config(), TrainingConfig(), phases.Config()
+    )
     if base.model != name:
         base = dataclasses.replace(base, model=name, family=family.Config())
     parts = {name: command_flags.given(values, part) for name, part in base.parts().items()}

@@ -17,7 +17,7 @@ import tensorflow.compat.v1 as tf
 
 from tfae.core import errors
 from tfae.runs.directory import METRICS, Folder
-from tfae.training import phases as schedule
+from tfae.training.phases import Phase
 
 PREFIX = 'model'
 
@@ -72,7 +72,7 @@ def resume(
     saver: tf.train.Saver,
     session: Any,
     folder: Folder,
-    phases: Sequence[schedule.Phase],
+    phases: Sequence[Phase],
     batch_size: int,
 ) -> int | None:
     """Restores the newest checkpoint that can be read, and says which cannot.
@@ -168,7 +168,7 @@ def transfer(
 
 
 def _first_lacking(
-    folder: Folder, phases: Sequence[schedule.Phase], batch_size: int, step: int
+    folder: Folder, phases: Sequence[Phase], batch_size: int, step: int
 ) -> int | None:
     """The first end of an epoch up to `step` that is not recorded."""
     recorded = {record['step'] for record in folder.metrics()}

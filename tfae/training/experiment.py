@@ -12,8 +12,8 @@ import numpy as np
 from tfae import data, models
 from tfae.core import config, errors, package
 from tfae.data import Config as DataConfig
+from tfae.training.config import TrainingConfig
 from tfae.training.phases import Config as ScheduleConfig
-from tfae.training.step import Config as TrainingConfig
 
 # Section of config.json -> kind of the configuration in it; that of the family is its own.
 _CONFIGS: dict[str, Any] = {

@@ -15,9 +15,9 @@ from tfae.core import names
 from tfae.data import pipeline, streaming
 from tfae.distributed.all_reduce import Team
 from tfae.models.base.objective import Batch
-from tfae.training import phases as schedule
 from tfae.training import summaries
 from tfae.training.experiment import Experiment
+from tfae.training.phases import Program, phases, program
 
 _SHOWN = 32  # pictures in TensorBoard's grid
 
@@ -46,7 +46,7 @@ class Graph(NamedTuple):
     model_variables: list[tf.Variable]  # without what training adds
     source: pipeline.Source
     validation: pipeline.Source
-    programs: list[schedule.Program]
+    programs: list[Program]
     summary: tf.Tensor  # serialised histograms and pictures of this moment
 
 
@@ -80,10 +80,8 @@ def build(
         model_variables = [
             v for v in tf.global_variables() if v.op.name != tf.GraphKeys.GLOBAL_STEP
         ]
-        phases = schedule.phases(model, experiment.schedule, settings, source, held_out)
-        programs = [
-            schedule.program(phase, stream, settings, team) for stream, phase in enumerate(phases)
-        ]
+        found = phases(model, experiment.schedule, settings, source, held_out)
+        programs = [program(phase, stream, settings, team) for stream, phase in enumerate(found)]
         summary = _summary(model, held_out if held_out.count else source)
         team.connect(tf.global_variables())
     return Graph(graph, model, inference, model_variables, source, held_out, programs, summary)

@@ -21,7 +21,8 @@ from tfae.data import pipeline
 from tfae.distributed.all_reduce import Team
 from tfae.models import Batch, Objective
 from tfae.ops import augmentation, stateless_random
-from tfae.training import step as training
+from tfae.training.config import TrainingConfig
+from tfae.training.step import learning_rate, training_step, watched
 
 _AUGMENTATION = 2**31 - 1
 
@@ -92,7 +93,7 @@ class Program(NamedTuple):
 def phases(
     model: Any,
     config: Config,
-    training_config: training.Config,
+    training_config: TrainingConfig,
     source: pipeline.Source,
     validation: pipeline.Source,
 ) -> list[Phase]:
@@ -133,9 +134,7 @@ def phases(
     return found
 
 
-def program(
-    phase: Phase, stream: int, config: training.Config, team: Team | None = None
-) -> Program:
+def program(phase: Phase, stream: int, config: TrainingConfig, team: Team | None = None) -> Program:
     """Builds the graph of `phase`, whose examples and noise are stream number `stream`.
 
     Where a team trains, each worker takes its share of a batch.
@@ -151,8 +150,8 @@ def program(
         batch, drawn = _batch(phase, config, step, [config.seed, stream], team)
         steps = phase.stop - phase.start
         warmup = math.ceil(config.warmup_epochs * examples / size)
-        rate = training.learning_rate(config, phase.learning_rate, step, steps, warmup)
-        made = training.training_step(phase.objectives, batch, rate, config, scope, team)
+        rate = learning_rate(config, phase.learning_rate, step, steps, warmup)
+        made = training_step(phase.objectives, batch, rate, config, scope, team)
         sums = _sums(phase.name, len(made.scalars))
         added = [tf.ones([], tf.float64)]
         added += [tf.cast(value, tf.float64) for value in made.scalars.values()]
@@ -199,7 +198,7 @@ def locate(found: Sequence[Phase], step: int) -> int:
 def _refuse(
     model: Any,
     config: Config,
-    training_config: training.Config,
+    training_config: TrainingConfig,
     source: pipeline.Source,
     validation: pipeline.Source,
 ) -> None:
@@ -222,7 +221,7 @@ def _refuse(
         )
 
 
-def _layers(model: Any, config: Config, training_config: training.Config) -> list[tuple]:
+def _layers(model: Any, config: Config, training_config: TrainingConfig) -> list[tuple]:
     """`(layer, epochs, learning rate)` of each greedy phase."""
     if config.pretraining == 'none':
         for name in ('pretraining_epochs', 'pretraining_learning_rate'):
@@ -262,12 +261,12 @@ def _validation(phase: Phase, shape: tf.TensorShape) -> tuple[tf.Tensor, int, di
     batch = Batch(*phase.validation.gather(indices), None)
     scalars: dict[str, tf.Tensor] = {}
     for build in phase.objectives:
-        scalars |= training.watched(build(batch), len(phase.objectives))
+        scalars |= watched(build(batch), len(phase.objectives))
     return start, size, scalars
 
 
 def _batch(
-    phase: Phase, config: training.Config, step: tf.Tensor, seeds: Sequence[int], team: Team
+    phase: Phase, config: TrainingConfig, step: tf.Tensor, seeds: Sequence[int], team: Team
 ) -> tuple[Batch, pipeline.Drawn]:
     """What a step of a phase is trained on, and what was drawn for it."""
     count = phase.source.count

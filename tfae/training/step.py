@@ -4,129 +4,17 @@ Graph side only. A step gathers its batch, runs the objectives of its phase in t
 variables that the one before has moved), adds what it saw to `sums`, and counts `global_step` up.
 """
 
-import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from tfae.core import errors, names
-from tfae.core.config import option
-from tfae.data.pipeline import Order
+from tfae.core import names
 from tfae.distributed.all_reduce import Team
 from tfae.models import Batch, Objective
-from tfae.ops import augmentation
 from tfae.training import gradients
-
-Optimizer = Literal['sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', 'adam']
-Decay = Literal['constant', 'linear', 'exponential', 'cosine']
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """How a loss is made small."""
-
-    optimizer: Optimizer = option('adam', 'Rule of the update.')
-    learning_rate: float = option(1e-3, 'Learning rate at the start of a phase.')
-    learning_rate_decay: Decay = option('constant', 'Course of the learning rate over a phase.')
-    learning_rate_end: float = option(
-        0.01, 'Learning rate at the end of a phase, as a part of that at its start.'
-    )
-    warmup_epochs: float = option(0.0, 'Epochs in which the learning rate rises from 0.')
-    momentum: float = option(0.9, 'Momentum of momentum, nesterov and rmsprop.')
-    adam_beta1: float = option(0.9, "Decay of adam's mean of the gradients; GANs take 0.5.")
-    adam_beta2: float = option(0.999, "Decay of adam's mean of their squares.")
-    adam_epsilon: float = option(1e-8, 'Added to the root that adam divides by.')
-    rmsprop_decay: float = option(0.9, "Decay of rmsprop's mean of the squared gradients.")
-    rmsprop_epsilon: float = option(1e-10, 'Added below the root that rmsprop divides by.')
-    order: Order = option(
-        'shuffled',
-        'Order of the examples: shuffled anew every epoch, sequential as the set has them, or '
-        'drawn with_replacement.',
-    )
-    batch_size: int = option(64, 'Examples an update; 0 takes the whole training set.')
-    accumulation_steps: int = option(
-        1, 'Equal parts in which a batch goes through the graph, one after another, to save memory.'
-    )
-    augment: tuple[str, ...] = option(
-        (),
-        'Changes to the pictures of a step, of flip (left to right), crop:pixels (moves them) and '
-        'jitter:part (brightness and contrast); phases on codes do without.',
-    )
-    clip_norm: float = option(0.0, 'Largest global norm of the gradients; 0 does not clip.')
-    epochs: int = option(10, 'Times that the joint or fine-tuning phase sees the training set.')
-    early_stopping_epochs: int = option(
-        0, 'Epochs without a lower validation loss after which the last phase ends; 0 never.'
-    )
-    restore_from: str = option(
-        '', 'Checkpoint, run or .npz whose variables replace the initial ones of the same name.'
-    )
-    restore_map: tuple[str, ...] = option(
-        (), 'old_scope:new_scope pairs by which --restore_from renames what it reads.'
-    )
-    seed: int = option(0, 'Of the initial variables, the order of the examples and all noise.')
-
-    def __post_init__(self):
-        for name, low in (
-            ('learning_rate', 0),
-            ('learning_rate_end', 0),
-            ('warmup_epochs', 0),
-            ('momentum', 0),
-            ('adam_epsilon', 0),
-            ('rmsprop_epsilon', 0),
-            ('batch_size', 0),
-            ('accumulation_steps', 1),
-            ('clip_norm', 0),
-            ('epochs', 0),
-            ('early_stopping_epochs', 0),
-            ('seed', 0),
-        ):
-            errors.in_range(f'--{name}', getattr(self, name), low, math.inf)
-        for name in ('adam_beta1', 'adam_beta2', 'rmsprop_decay'):
-            if not 0 <= getattr(self, name) < 1:
-                raise errors.UsageError(f'--{name} is {getattr(self, name)}; it must lie in [0, 1)')
-        self._refuse_unread('momentum', 'optimizer', ('momentum', 'nesterov', 'rmsprop'))
-        for name in ('adam_beta1', 'adam_beta2', 'adam_epsilon'):
-            self._refuse_unread(name, 'optimizer', ('adam',))
-        for name in ('rmsprop_decay', 'rmsprop_epsilon'):
-            self._refuse_unread(name, 'optimizer', ('rmsprop',))
-        self._refuse_unread(
-            'learning_rate_end', 'learning_rate_decay', ('linear', 'exponential', 'cosine')
-        )
-        for word in self.augment:
-            augmentation.parse(word)
-        if self.restore_map and not self.restore_from:
-            raise errors.UsageError('--restore_map needs --restore_from')
-        self._refuse_unequal_parts(self.batch_size)
-
-    def batch(self, count: int) -> int:
-        """Examples an update where the training set has `count`.
-
-        Raises: UsageError if the set is smaller than a batch or cannot be cut into equal parts.
-        """
-        if self.batch_size > count:
-            raise errors.UsageError(
-                f'--batch_size is {self.batch_size}; the training set has only {count} examples'
-            )
-        self._refuse_unequal_parts(self.batch_size or count)
-        return self.batch_size or count
-
-    def _refuse_unequal_parts(self, size: int) -> None:
-        if size % self.accumulation_steps:
-            whole = '' if self.batch_size else ', which is the whole training set'
-            raise errors.UsageError(
-                f'--accumulation_steps is {self.accumulation_steps}; it must divide '
-                f'--batch_size, {size}{whole}'
-            )
-
-    def _refuse_unread(self, name: str, by: str, readers: Sequence[str]) -> None:
-        """Refuses a value of `name` where the choice of `by` is none that reads it."""
-        default = next(f.default for f in dataclasses.fields(self) if f.name == name)
-        if getattr(self, name) != default and getattr(self, by) not in readers:
-            *first, last = readers
-            wanted = f'{", ".join(first)} or {last}' if first else last
-            raise errors.UsageError(f'--{name} needs --{by}={wanted}; it is {getattr(self, by)}')
+from tfae.training.config import TrainingConfig
 
 
 class Step(NamedTuple):
@@ -137,7 +25,7 @@ class Step(NamedTuple):
     norms: dict[str, tf.Tensor]  # global norm of each objective's gradients, before clipping
 
 
-def make_optimizer(config: Config, learning_rate: tf.Tensor) -> tf.train.Optimizer:
+def make_optimizer(config: TrainingConfig, learning_rate: tf.Tensor) -> tf.train.Optimizer:
     """The optimiser of that name, TF1's own, so that its slots have TF1's names."""
     if config.optimizer == 'sgd':
         return tf.train.GradientDescentOptimizer(learning_rate)
@@ -156,7 +44,7 @@ def make_optimizer(config: Config, learning_rate: tf.Tensor) -> tf.train.Optimiz
 
 
 def learning_rate(
-    config: Config, start: float, step: tf.Tensor, steps: int, warmup_steps: int
+    config: TrainingConfig, start: float, step: tf.Tensor, steps: int, warmup_steps: int
 ) -> tf.Tensor:
     """Learning rate at `step` of `steps`, falling from `start` to `start * learning_rate_end`.
 
@@ -179,7 +67,7 @@ def training_step(
     objectives: Sequence[Callable[[Batch], Objective]],
     batch: Batch,
     rate: tf.Tensor,
-    config: Config,
+    config: TrainingConfig,
     scope: str = '',
     team: Team | None = None,
 ) -> Step:

@@ -9,14 +9,14 @@ import tensorflow.compat.v1 as tf1
 from tfae import data, models
 from tfae.runs import options, sessions
 from tfae.training import graph, phases
-from tfae.training import step as training
+from tfae.training.config import TrainingConfig
 from tfae.training.experiment import Experiment
 
 
 def build(case: _cases.Case, images: np.ndarray) -> graph.Graph:
     """The graph that `tfae train` builds for pictures `[N, 28, 28, 1]`."""
     beta1, beta2 = case.betas
-    settings = training.Config(
+    settings = TrainingConfig(
         batch_size=case.batch,
         learning_rate=case.rate,
         adam_beta1=beta1,

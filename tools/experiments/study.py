@@ -22,9 +22,9 @@ from absl import app, flags
 
 from tfae import data
 from tfae.core.config import choices, field_types
-from tfae.training import step as training
+from tfae.training.config import TrainingConfig
 
-_TYPES = field_types(training.Config)
+_TYPES = field_types(TrainingConfig)
 OPTIMIZERS, ORDERS = choices(_TYPES['optimizer']), choices(_TYPES['order'])
 ALL = 'all'
 
