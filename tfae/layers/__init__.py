@@ -16,14 +16,18 @@ device; `virtual_batch_size` and layers of one and three spatial dimensions are 
 the parts of a layer that only Keras models used (masks, nodes, configs).
 """
 
-from tfae.layers.base import Layer
-from tfae.layers.convolution import Conv2D, Conv2DTranspose, SeparableConv2D
-from tfae.layers.convolution_functions import conv2d, conv2d_transpose, separable_conv2d
+from tfae.layers.base import InputSpec, Layer
+from tfae.layers.convolution import (
+    Conv2D,
+    Conv2DTranspose,
+    SeparableConv2D,
+    conv2d,
+    conv2d_transpose,
+    separable_conv2d,
+)
 from tfae.layers.core import Dense, Dropout, Flatten, dense, dropout, flatten
-from tfae.layers.icnr import ICNR
-from tfae.layers.input_spec import InputSpec
-from tfae.layers.normalization import BatchNormalization
-from tfae.layers.normalization_function import batch_normalization
+from tfae.layers.initializers import ICNR
+from tfae.layers.normalization import BatchNormalization, batch_normalization
 from tfae.layers.pooling import AveragePooling2D, MaxPooling2D, average_pooling2d, max_pooling2d
 from tfae.layers.subpixel_convolution import SubpixelConv2D, subpixel_conv2d
 from tfae.layers.upsampling import upsample

@@ -13,13 +13,17 @@ import collections
 import contextlib
 import re
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow.compat.v1 as tf
 
 from tfae.core import names
 from tfae.layers import arguments
+
+# Default initializers; they hold no state.
+ZEROS = tf.zeros_initializer()
+ONES = tf.ones_initializer()
 
 _counters: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # graph -> Counter of names
 
@@ -270,6 +274,134 @@ class Layer:
             for output in tf.nest.flatten(outputs):
                 loss = tf.convert_to_tensor(self.activity_regularizer(output))
                 self.add_loss(loss / tf.cast(tf.shape(output)[0], loss.dtype))
+
+
+class InputSpec:
+    """What a layer asks of one input; `None` asks nothing.
+
+    Args:
+      dtype: the element type.
+      shape: the full shape, `None` where a size is free.
+      ndim: the rank.
+      max_ndim: the greatest rank.
+      min_ndim: the least rank.
+      axes: axis -> size that this axis must have (a size of `None` asks nothing).
+    """
+
+    def __init__(
+        self,
+        dtype: Any = None,
+        shape: Any = None,
+        ndim: int | None = None,
+        max_ndim: int | None = None,
+        min_ndim: int | None = None,
+        axes: dict[int, int | None] | None = None,
+    ) -> None:
+        self.dtype = None if dtype is None else tf.as_dtype(dtype).name
+        self.shape = None if shape is None else tuple(tf.TensorShape(shape).as_list())
+        self.ndim = ndim if self.shape is None else len(self.shape)
+        self.max_ndim = max_ndim
+        self.min_ndim = min_ndim
+        self.axes = {int(axis): size for axis, size in (axes or {}).items()}
+
+    def check(self, who: str, tensor: Any) -> None:
+        """Refuses a tensor whose static type or shape is known and not what is wanted.
+
+        Raises: ValueError that names `who`, the shape that came and what is wanted.
+        """
+        if self.dtype is not None and tensor.dtype.base_dtype.name != self.dtype:
+            raise ValueError(f'{who}: input is {tensor.dtype.name}; it must be {self.dtype}.')
+        rank = tensor.shape.rank
+        if rank is None:
+            if (self.ndim, self.min_ndim, self.max_ndim) != (None, None, None) or self.axes:
+                raise ValueError(f'{who}: input has unknown rank; it must have {self._ranks()}.')
+            return
+        if (
+            (self.ndim is not None and rank != self.ndim)
+            or (self.min_ndim is not None and rank < self.min_ndim)
+            or (self.max_ndim is not None and rank > self.max_ndim)
+        ):
+            raise ValueError(
+                f'{who}: input is {tensor.shape}, rank {rank}; it must have {self._ranks()}.'
+            )
+        for axis, size in [*self.axes.items(), *enumerate(self.shape or ())]:
+            came = tensor.shape.as_list()[axis]
+            if None not in (size, came) and size != came:
+                raise ValueError(
+                    f'{who}: input is {tensor.shape}, {came} on axis {axis}; it must be {size}.'
+                )
+
+    def _ranks(self) -> str:
+        limits = [
+            (f'rank {self.ndim}', self.ndim),
+            (f'at least rank {self.min_ndim}', self.min_ndim),
+            (f'at most rank {self.max_ndim}', self.max_ndim),
+        ]
+        return ' and '.join(text for text, limit in limits if limit is not None) or 'a rank'
+
+
+class Configured(Layer):
+    """A layer whose constructor's arguments become attributes of the same names, as TF1's do."""
+
+    def __init__(
+        self,
+        *,
+        trainable: bool = True,
+        name: Any = None,
+        dtype: Any = None,
+        activity_regularizer: Any = None,
+        _scope: Any = None,
+        _reuse: Any = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(trainable, name, dtype, activity_regularizer, _scope, _reuse)
+        vars(self).update(options)
+
+    def weight(self, name: str, shape: Any, **options: Any) -> Any:
+        """`add_weight` with the initializer, regularizer and constraint given for `name`.
+
+        TF1 names them after the variable, without a second word: the initializer of `kernel` is
+        `kernel_initializer`, that of `depthwise_kernel` is `depthwise_initializer`.
+        """
+        stem = name.removesuffix('_kernel')
+        given = {
+            kind: getattr(self, f'{stem}_{kind}', None)
+            for kind in ('initializer', 'regularizer', 'constraint')
+        }
+        return self.add_weight(name, shape, **(given | options))
+
+
+def apply(layer: type[Layer], given: dict[str, Any]) -> Any:
+    """A layer function's result: a new `layer` made of the function's arguments, called once.
+
+    Args:
+      layer: the class.
+      given: `locals()` of the function on its first line. `inputs` and `training` go to the call;
+        where there is a `reuse`, the name is a scope that is shared by it, else it gets a number.
+    """
+    options = dict(given)
+    call = {k: options.pop(k) for k in ('inputs', 'training') if k in options}
+    if 'reuse' in options:
+        options |= {'_scope': options['name'], '_reuse': options.pop('reuse')}
+    return layer(**options)(**call)
+
+
+def require(who: str, shape: Any, axis: int) -> int:
+    """The size of `axis`, which a variable's shape is made of.
+
+    Raises: ValueError if it is not known while the graph is built.
+    """
+    size = shape.as_list()[axis]
+    if size is None:
+        raise ValueError(f'{who}: input is {shape}; axis {axis} must be known to make variables.')
+    return size
+
+
+def branch(choice: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
+    """What the chosen function returns; a boolean tensor chooses when the graph runs."""
+    if isinstance(choice, bool):
+        return if_true() if choice else if_false()
+    return tf.cond(choice, if_true, if_false)
 
 
 def _base_name_and_name(class_name: str, name: Any) -> tuple[str, str]:

@@ -10,9 +10,7 @@ import tensorflow.compat.v1 as tf
 
 from tfae.core import names
 from tfae.layers import arguments
-from tfae.layers.configured import ZEROS, Configured, apply, require
-from tfae.layers.control import branch
-from tfae.layers.input_spec import InputSpec
+from tfae.layers.base import ZEROS, Configured, InputSpec, apply, branch, require
 
 
 class Dense(Configured):

@@ -1,4 +1,4 @@
-"""Batch normalization: the layer. The function is in `normalization_function`.
+"""Batch normalization: the layer, then TF1's function.
 
     y = gamma * (x - mean) / sqrt(variance + epsilon) + beta
 
@@ -13,14 +13,13 @@ Sources: Ioffe and Szegedy, https://arxiv.org/abs/1502.03167; Ioffe, Batch renor
 https://arxiv.org/abs/1702.03275.
 """
 
+from typing import Any
+
 import tensorflow.compat.v1 as tf
 
 from tfae.core import errors, names
 from tfae.layers import arguments
-from tfae.layers.configured import ONES, ZEROS, Configured, require
-from tfae.layers.control import branch
-from tfae.layers.input_spec import InputSpec
-from tfae.layers.moving import moving_average, new_value
+from tfae.layers.base import ONES, ZEROS, Configured, InputSpec, apply, branch, require
 
 # (rank, axis) that TensorFlow's fused operation knows.
 _FUSED_FORMATS = {(4, 1): 'NCHW', (4, 3): 'NHWC', (5, 1): 'NCDHW', (5, 4): 'NDHWC'}
@@ -147,8 +146,8 @@ class BatchNormalization(Configured):
         )
         if training is not False:
             momentum = branch(training, lambda: self.momentum, lambda: 1.0)
-            self.add_update(moving_average(self.moving_mean, mean, momentum))
-            self.add_update(moving_average(self.moving_variance, variance, momentum))
+            self.add_update(_moving_average(self.moving_mean, mean, momentum))
+            self.add_update(_moving_average(self.moving_variance, variance, momentum))
         return outputs
 
     def _unfused(self, x, training):
@@ -180,7 +179,7 @@ class BatchNormalization(Configured):
             r, d, new_mean, new_variance = self._renormalize(mean, variance, training)
             r, d = self._broadcast(r, x), self._broadcast(d, x)
             scale, offset = _then(r, d, scale, offset)
-        self.add_update(moving_average(self.moving_mean, new_mean, self.momentum))
+        self.add_update(_moving_average(self.moving_mean, new_mean, self.momentum))
         self.add_update(self._move_variance(new_variance, training))
         return mean, variance, scale, offset
 
@@ -200,8 +199,8 @@ class BatchNormalization(Configured):
         d = branch(training, lambda: d, lambda: tf.zeros_like(d))
         momentum = branch(training, lambda: self.renorm_momentum, lambda: 1.0)
         moves = [
-            moving_average(self.renorm_mean, mean, momentum),
-            moving_average(self.renorm_stddev, stddev, momentum),
+            _moving_average(self.renorm_mean, mean, momentum),
+            _moving_average(self.renorm_stddev, stddev, momentum),
         ]
         with tf.control_dependencies(moves):
             mean, variance = tf.identity(mean), tf.identity(variance)
@@ -209,14 +208,14 @@ class BatchNormalization(Configured):
 
     def _move_variance(self, variance, training):
         if not self.renorm:
-            return moving_average(self.moving_variance, variance, self.momentum)
+            return _moving_average(self.moving_variance, variance, self.momentum)
         # Renormalization averages the deviation; the variance for inference follows it.
         momentum = branch(training, lambda: self.momentum, lambda: 1.0)
         stddev = tf.sqrt(variance + self.epsilon)
-        with tf.control_dependencies([moving_average(self.moving_stddev, stddev, momentum)]):
+        with tf.control_dependencies([_moving_average(self.moving_stddev, stddev, momentum)]):
             moved = tf.nn.relu(tf.square(self.moving_stddev.read_value()) - self.epsilon)
         value = branch(training, lambda: moved, self.moving_variance.read_value)
-        return new_value(self.moving_variance, value)
+        return _new_value(self.moving_variance, value)
 
     def _broadcast(self, v, x):
         """`v` [C] in a shape that broadcasts to `x`; None stays."""
@@ -224,6 +223,93 @@ class BatchNormalization(Configured):
         if v is None or len(v.shape) == rank or self.axis == [rank - 1]:
             return v
         return tf.reshape(v, [-1 if axis in self.axis else 1 for axis in range(rank)])
+
+
+def batch_normalization(
+    inputs,
+    axis=-1,
+    momentum=0.99,
+    epsilon=1e-3,
+    center=True,
+    scale=True,
+    beta_initializer=ZEROS,
+    gamma_initializer=ONES,
+    moving_mean_initializer=ZEROS,
+    moving_variance_initializer=ONES,
+    beta_regularizer=None,
+    gamma_regularizer=None,
+    beta_constraint=None,
+    gamma_constraint=None,
+    training=False,
+    trainable=True,
+    name=None,
+    reuse=None,
+    renorm=False,
+    renorm_clipping=None,
+    renorm_momentum=0.99,
+    fused=None,
+    virtual_batch_size=None,
+    adjustment=None,
+):
+    """`gamma * (inputs - mean) / sqrt(variance + epsilon) + beta`.
+
+    The moving averages move only where `UPDATE_OPS` run beside the training step:
+
+        with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+            train = optimizer.minimize(loss)
+
+    Variables, of shape [C]: `<name>/gamma` if `scale`, `<name>/beta` if `center`,
+    `<name>/moving_mean` and `<name>/moving_variance`, and with `renorm` `<name>/moving_stddev`,
+    `<name>/renorm_mean` and `<name>/renorm_stddev`. All are float32 for 16-bit inputs.
+
+    Args:
+      inputs: float tensor of known rank.
+      axis: the axis that keeps its own moments, of known size C, or a list of such: then the
+        variables have the inputs' rank, with 1 for every other axis.
+      momentum: share of a moving average that stays at each update.
+      epsilon: what is added to the variance; the fused form uses at least 1.001e-5.
+      center, scale: whether there is a beta, a gamma.
+      beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer:
+        zeros, ones, zeros, ones.
+      beta_regularizer, gamma_regularizer: functions of the variable that return a scalar loss.
+      beta_constraint, gamma_constraint: functions that an optimizer applies after its update.
+      training: Python bool or boolean scalar tensor: the batch's moments, or the moving ones.
+      trainable: whether gamma and beta go to `TRAINABLE_VARIABLES`, and updates to `UPDATE_OPS`.
+      name: the variable scope; by default `batch_normalization`, with a number where it is taken.
+      reuse: as in `tf.compat.v1.variable_scope`.
+      renorm: whether to renormalize, https://arxiv.org/abs/1702.03275.
+      renorm_clipping: limits 'rmax', 'rmin' of r and 'dmax' of d, where they are wanted.
+      renorm_momentum: `momentum` of the averages that renormalization uses.
+      fused: None or True takes TensorFlow's fused operation where it can: rank 4 or 5, axis 1 or
+        the last, no `renorm`, no `adjustment`, not float64. Its moving variance follows the
+        unbiased variance, N / (N - 1) of the other form's. False never takes it.
+      virtual_batch_size: not supported; it must be None.
+      adjustment: function of the inputs' dynamic shape that returns a scale and an offset of the
+        normalized values, before gamma and beta, while training.
+
+    Returns: tensor of the inputs' shape and type.
+
+    Raises: ValueError if there is no such axis, its size is not known, `virtual_batch_size` is
+      given or `renorm_clipping` has another key, and where `get_variable` refuses.
+
+    Source: Ioffe and Szegedy, https://arxiv.org/abs/1502.03167.
+    """
+    return apply(BatchNormalization, locals())
+
+
+def _moving_average(variable: Any, value: Any, momentum: Any) -> Any:
+    """The op of `variable = momentum * variable + (1 - momentum) * value`."""
+    with tf.name_scope(names.MOVING_AVERAGE) as scope:
+        decay = tf.cast(1.0 - momentum, variable.dtype.base_dtype)
+        step = (variable - tf.cast(value, variable.dtype.base_dtype)) * decay
+        # A scope's name as the op's name: TF1 called the update after its scope.
+        return variable.assign_sub(step, name=scope, read_value=False)
+
+
+def _new_value(variable: Any, value: Any) -> Any:
+    """The op of `variable = value`."""
+    with tf.name_scope(names.NEW_VALUE) as scope:
+        return variable.assign(value, name=scope, read_value=False)
 
 
 def _then(scale, offset, then_scale, then_offset):

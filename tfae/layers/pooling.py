@@ -8,9 +8,8 @@ from typing import Any
 import tensorflow.compat.v1 as tf
 
 from tfae.layers import arguments
-from tfae.layers.configured import Configured, apply
+from tfae.layers.base import Configured, InputSpec, apply
 from tfae.layers.formats import on_channels_last
-from tfae.layers.input_spec import InputSpec
 
 
 class _Pooling2D(Configured):

@@ -16,9 +16,8 @@ import tensorflow.compat.v1 as tf
 
 from tfae.core import errors, names
 from tfae.layers import arguments, formats
-from tfae.layers.configured import ZEROS, Configured, apply, require
-from tfae.layers.icnr import ICNR
-from tfae.layers.input_spec import InputSpec
+from tfae.layers.base import ZEROS, Configured, InputSpec, apply, require
+from tfae.layers.initializers import ICNR
 from tfae.ops import subpixel, subpixel_fused
 
 # `(function, name)` of the activations that the op of bias and shuffle does as well. TensorFlow has
