@@ -1,4 +1,4 @@
-"""Facts about tfae's layers, against numpy where there are numbers."""
+"""Facts about layers of every kind: names, instances, collections, gradients, refusals."""
 
 import numpy as np
 import pytest
@@ -151,166 +151,6 @@ def test_a_layer_without_a_call_says_so():
         layers.Layer()(tf.ones([2]))
 
 
-# Values.
-
-
-def test_dense_is_a_product_and_a_sum():
-    x = images(5, 4, 3)
-    layer = layers.Dense(2, activation=tf.nn.relu, bias_initializer='ones')
-    y, kernel = run([layer(x), layer.kernel])
-    np.testing.assert_allclose(y, np.maximum(x @ kernel + 1, 0), atol=1e-6)
-
-
-def correlate(x, kernel, strides, dilation=(1, 1)):
-    """Valid convolution of [B, H, W, C] by [K, L, C, F], as its definition."""
-    k, n = kernel.shape[:2]
-    height = (x.shape[1] - (k - 1) * dilation[0] - 1) // strides[0] + 1
-    width = (x.shape[2] - (n - 1) * dilation[1] - 1) // strides[1] + 1
-    y = np.zeros([x.shape[0], height, width, kernel.shape[3]])
-    for i in range(k):
-        for j in range(n):
-            top, left = i * dilation[0], j * dilation[1]
-            rows = slice(top, top + (height - 1) * strides[0] + 1, strides[0])
-            columns = slice(left, left + (width - 1) * strides[1] + 1, strides[1])
-            y += x[:, rows, columns] @ kernel[i, j]
-    return y
-
-
-@pytest.mark.parametrize('data_format', ['channels_last', 'channels_first'])
-@pytest.mark.parametrize(
-    ('size', 'strides', 'dilation'),
-    [((3, 2), (1, 1), (1, 1)), ((2, 3), (2, 3), (1, 1)), ((3, 3), (1, 1), (2, 1)), (1, 2, 1)],
-)
-def test_conv2d_is_its_definition(size, strides, dilation, data_format):
-    x = images(2, 8, 10, 3)
-    given = np.moveaxis(x, -1, 1) if data_format == 'channels_first' else x
-    layer = layers.Conv2D(4, size, strides, dilation_rate=dilation, data_format=data_format)
-    y, kernel = run([layer(given), layer.kernel])
-    y = np.moveaxis(y, 1, -1) if data_format == 'channels_first' else y
-    np.testing.assert_allclose(
-        y, correlate(x, kernel, layer.strides, layer.dilation_rate), atol=1e-5
-    )
-
-
-@pytest.mark.parametrize('padding', ['valid', 'same'])
-@pytest.mark.parametrize(('size', 'strides'), [(3, 2), ((2, 3), (3, 2)), (1, 2), (1, (1, 3))])
-def test_conv2d_transpose_is_the_adjoint_of_conv2d(size, strides, padding):
-    small = images(2, 3, 4, 5)
-    layer = layers.Conv2DTranspose(6, size, strides, padding, use_bias=False)
-    large = layer(small)
-    x = images(*large.shape)
-    back = layers.conv2d(x, 5, size, strides, padding, use_bias=False, kernel_initializer='zeros')
-    share = tf.global_variables()[-1].assign(layer.kernel)
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        session.run(share)
-        up, down = session.run([large, back])
-    rounding = 1e-6 * np.linalg.norm(up) * np.linalg.norm(x)
-    np.testing.assert_allclose(np.vdot(up, x), np.vdot(small, down), rtol=0, atol=rounding)
-
-
-def test_separable_conv2d_is_a_convolution_with_the_product_of_its_kernels():
-    x = images(2, 6, 7, 3)
-    layer = layers.SeparableConv2D(4, (3, 2), depth_multiplier=2, use_bias=False)
-    y, depth, point = run([layer(x), layer.depthwise_kernel, layer.pointwise_kernel])
-    kernel = np.einsum('klcm,cmf->klcf', depth, point.reshape(3, 2, 4))
-    np.testing.assert_allclose(y, correlate(x, kernel, (1, 1)), atol=1e-5)
-
-
-@pytest.mark.parametrize('data_format', ['channels_last', 'channels_first'])
-def test_pooling_is_the_maximum_and_the_mean_of_windows(data_format):
-    x = images(2, 6, 9, 4)
-    first = data_format == 'channels_first'
-    given = np.moveaxis(x, -1, 1) if first else x
-    windows = x.reshape(2, 3, 2, 3, 3, 4)
-    largest, mean = run(
-        [
-            layers.max_pooling2d(given, (2, 3), (2, 3), data_format=data_format),
-            layers.average_pooling2d(given, (2, 3), (2, 3), data_format=data_format),
-        ]
-    )
-    for value, want in ((largest, windows.max((2, 4))), (mean, windows.mean((2, 4)))):
-        np.testing.assert_allclose(np.moveaxis(value, 1, -1) if first else value, want, atol=1e-6)
-
-
-def test_flatten_gives_one_order_for_both_formats():
-    x = images(2, 3, 4, 5)
-    last, first = run(
-        [
-            layers.flatten(x),
-            layers.flatten(np.moveaxis(x, -1, 1), data_format='channels_first'),
-        ]
-    )
-    np.testing.assert_array_equal(last, x.reshape(2, -1))
-    np.testing.assert_array_equal(first, last)
-
-
-def test_dropout_zeroes_its_share_and_scales_the_rest():
-    training = tf.placeholder(tf.bool, [])
-    y = layers.dropout(tf.ones([100, 100]), 0.25, training=training, seed=1)
-    dropped = run(y, {training: True})
-    assert set(np.unique(dropped)) == {0.0, np.float32(1 / 0.75)}
-    assert abs((dropped == 0).mean() - 0.25) < 0.02
-    np.testing.assert_array_equal(run(y, {training: False}), np.ones([100, 100]))
-
-
-def test_dropout_broadcasts_noise_of_another_shape():
-    y = layers.dropout(tf.ones([50, 6]), noise_shape=[None, 1], training=True, seed=1)
-    assert (np.ptp(run(y), axis=1) == 0).all()
-
-
-@pytest.mark.parametrize('fused', [True, False])
-@pytest.mark.parametrize('axis', [-1, 1])
-def test_batch_normalization_uses_the_batch_and_then_the_moving_moments(axis, fused):
-    x = 3 + 2 * images(6, 5, 4, 3)
-    training = tf.placeholder(tf.bool, [])
-    layer = layers.BatchNormalization(axis, momentum=0.9, fused=fused)
-    y = layer(x, training=training)
-    updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
-    others = tuple(i for i in range(4) if i != axis % 4)
-    shape = [-1 if i == axis % 4 else 1 for i in range(4)]
-    mean, variance = x.mean(others), x.var(others)
-    count = x.size / mean.size
-    moving_mean = 0.1 * mean
-    # The fused operation's moving variance follows the unbiased one.
-    moving_variance = 0.9 + 0.1 * variance * (count / (count - 1) if fused else 1)
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        got = session.run(y, {training: True})
-        want = (x - mean.reshape(shape)) / np.sqrt(variance.reshape(shape) + 1e-3)
-        np.testing.assert_allclose(got, want, atol=1e-5)
-        session.run(updates, {training: False})
-        np.testing.assert_array_equal(session.run(layer.moving_mean), np.zeros_like(mean))
-        session.run(updates, {training: True})
-        moved = session.run([layer.moving_mean, layer.moving_variance])
-        np.testing.assert_allclose(moved[0], moving_mean, atol=1e-6)
-        np.testing.assert_allclose(moved[1], moving_variance, atol=1e-6)
-        got = session.run(y, {training: False})
-    want = (x - moving_mean.reshape(shape)) / np.sqrt(moving_variance.reshape(shape) + 1e-3)
-    np.testing.assert_allclose(got, want, atol=1e-5)
-
-
-def test_renormalization_starts_as_normalization_with_the_initial_averages():
-    x = 3 + 2 * images(50, 4)
-    layer = layers.BatchNormalization(renorm=True)
-    # r = stddev / 1 and d = mean - 0 undo the normalization, but for epsilon.
-    np.testing.assert_allclose(run(layer(x, training=True)), x, atol=1e-5)
-
-
-def test_moving_averages_are_not_trained():
-    layer = layers.BatchNormalization(renorm=True)
-    layer(tf.ones([2, 3]), training=True)
-    assert tf.trainable_variables() == [layer.gamma, layer.beta]
-    assert len(layer.non_trainable_variables) == 5
-
-
-def test_a_partitioner_leaves_moving_averages_whole():
-    with tf.variable_scope('s', partitioner=tf.fixed_size_partitioner(2)):
-        layers.batch_normalization(layers.dense(tf.ones([2, 4]), 4))
-    assert 's/dense/kernel/part_1' in variable_names()
-    assert 's/batch_normalization/moving_mean' in variable_names()
-
-
 def test_sizes_may_be_numbers_of_numpy_and_of_tensorflow():
     x = tf.ones([2, 4, 4, 3])
     size = tf.Dimension(2)
@@ -403,19 +243,6 @@ def test_gradients_match_finite_differences(name, data_format):
     assert abs(analytic - numeric) < 1e-6 * max(1, abs(analytic))
 
 
-def test_the_gradient_of_a_strided_1x1_kernel_does_not_end_the_process():
-    x = images(3, 28, 28, 4)
-    layer = layers.Conv2D(5, 1, 2, use_bias=False)
-    y = layer(x)
-    gradient = tf.gradients(y, layer.kernel)[0]
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        for _ in range(20):
-            got = session.run(gradient)
-    want = x[:, ::2, ::2].sum((0, 1, 2))[:, None] * np.ones(5)
-    np.testing.assert_allclose(got[0, 0], want, rtol=1e-4, atol=1e-4)
-
-
 # Refusals.
 
 
@@ -492,11 +319,6 @@ def test_a_second_call_wants_the_features_of_the_first():
 def test_an_argument_that_no_layer_takes_is_named():
     with pytest.raises(TypeError, match='Dense got activaton, .* did you mean activation'):
         layers.Dense(2, activaton='relu')
-
-
-def test_integers_are_no_inputs_of_a_dense_layer():
-    with pytest.raises(TypeError, match='dtype is int32; it must be a floating-point one'):
-        layers.dense(tf.ones([3, 4], tf.int32), 2)
 
 
 def test_eager_execution_is_refused(monkeypatch):
