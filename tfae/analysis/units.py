@@ -21,6 +21,7 @@ class Ways:
 
     def __init__(self, images: tf.Tensor, outputs: Iterable[tf.Tensor]):
         """Looks through the graph as it is now; `images` is `[B, H, W, C]`."""
+        self.images = images
         self.scope = images.op.name.rpartition('/')[0]
         self.tensors = _between(images, list(outputs))
 

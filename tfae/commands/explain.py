@@ -12,12 +12,11 @@ Pictures for a published network are cut as `tfae classify` cuts them. Prints a 
 as JSON, with the maps as .npz and a figure, which TensorBoard shows too where there is a run.
 """
 
-import contextlib
 import dataclasses
 import math
 import pathlib
-from collections.abc import Callable, Iterator
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 
@@ -33,11 +32,13 @@ from tfae.runs.saved_run import Run
 
 _ASCENT = activation_maximisation.Settings()
 _PARTS = 64  # of the way of integrated gradients
-_MOST = 1024  # units of a sheet
-_MOST_PIXELS = 4_000_000  # that ascent makes in one go, of a sheet
-_SHOWN = 10  # pictures, where none are named
-_COLOURED = 2000  # pictures whose channels tell how colours go together
+_MAX_UNITS_PER_SHEET = 1024
+_MAX_PIXELS_OF_ASCENT = 4_000_000  # of all images of a sheet
+_SHOWN = 10  # images, where none are named
+_MAX_COLOR_IMAGES = 2000  # whose channels give the covariance of colors
 _BASELINES = {'black': 0.0, 'gray': 0.5, 'white': 1.0}
+
+Source = Run | Reference  # where images, tensors and variables come from
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,187 +122,186 @@ class Config(command_flags.Network, command_flags.ChoosePictures):
 def main(argv: list[str]) -> int:
     """Runs `tfae explain`; returns the exit code 0.
 
-    Raises: UsageError or InputError as `_flags.LookAtData` and `_flags.Network` do, or where there
-      is no such tensor, unit, layer or picture.
+    Raises: UsageError or InputError as `command_flags.LookAtData` and `command_flags.Network` do,
+      or where there is no such tensor, unit, layer or image.
     """
     flags = command_flags.read('explain', __doc__, Config, argv)
     flags.check()
-    with _opened(flags) as opened:
-        ways = units.Ways(opened.images, opened.outputs)
+    known = flags.known_classes()
+    opened = flags.open() if flags.logdir else flags.open_network()
+    with opened as source, source.graph.as_default():
+        ways = _ways(source)
         if flags.list:
             for name, found in ways.names.items():
                 print(f'{name:40} {" x ".join(map(str, found.shape[1:])) or 1}')
             return 0
-        tensor = ways.find('--tensor', flags.tensor) if flags.tensor else opened.usual
-        if flags.ascends:
-            tensor = units.before_rectifier(tensor)
-        of = attributions.subject(opened, ways, tensor, flags.place)
-        explained = (_ascents if flags.ascends else _maps)(flags, opened, of)
-        folder = pathlib.Path(flags.output) if flags.output else opened.folder
-        for path in attributions.write(folder, flags.method, of, opened, explained):
+        target = _target(flags, source, ways, known)
+        attribution = (_ascent if flags.ascends else _maps)(flags, source, target)
+        folder = pathlib.Path(flags.output) if flags.output else _folder(source)
+        paths = attributions.write(
+            folder,
+            flags.method,
+            target,
+            attribution,
+            sheet=flags.unit == 'all',
+            step=None if isinstance(source, Reference) else source.step,
+        )
+        for path in paths:
             print(path)
     return 0
 
 
-@contextlib.contextmanager
-def _opened(flags: Config) -> Iterator[attributions.Opened]:
-    """What is looked into, whose graph new tensors go into."""
-    if flags.logdir:
-        with flags.open() as run, run.graph.as_default():
-            yield _of_run(flags, run)
+def _ways(source: Source) -> units.Ways:
+    """The tensors that images become on the way to the outputs."""
+    if isinstance(source, Reference):
+        outputs = source.outputs
+        return units.Ways(source.images, [outputs.class_logits, outputs.probabilities])
+    return units.Ways(source.built.inference.images, source.built.inference.outputs)
+
+
+def _folder(source: Source) -> pathlib.Path:
+    """Where files go unless another folder is named."""
+    if isinstance(source, Reference):
+        return pathlib.Path(FIGURES) / source.name
+    return source.folder.path / FIGURES
+
+
+def _target(
+    flags: Config, source: Source, ways: units.Ways, known: tuple[str, ...]
+) -> attributions.Target:
+    """The tensor that `--tensor` names, else the logits of classes, the code or the first output.
+
+    `known` are the names of a published network's classes.
+    """
+    if isinstance(source, Reference):
+        network = f'{source.name}, {pathlib.Path(flags.weights).name}'
+        weights: dict[str, Any] = {'model': source.name, 'weights': flags.weights}
+        outputs, class_names = source.outputs, known
     else:
-        known = flags.known_classes()
-        with flags.open_network() as network, network.graph.as_default():
-            yield _of_network(flags, network, known)
-
-
-def _of_run(flags: Config, run: Run) -> attributions.Opened:
-    outputs = run.built.inference.outputs
-    found = [getattr(outputs, name, None) for name in ('class_logits', names.CODE)]
-    classes = [getattr(outputs, name, None) for name in ('class_logits', names.PROBABILITIES)]
-    return attributions.Opened(
-        what=f'{run.experiment.data.dataset}, {run.experiment.model}',
-        origin={'step': run.step},
-        step=run.step,
-        folder=run.folder.path / FIGURES,
-        run=run.session.run,
-        images=run.built.inference.images,
-        outputs=outputs,
-        usual=next(tensor for tensor in [*found, *outputs] if tensor is not None),
-        classes=[tensor for tensor in classes if tensor is not None],
-        class_names=run.experiment.signature.class_names,
-        pictures=lambda: _looked_at(flags, run),
-        colours=lambda: _colours(flags, run),
+        network = f'{source.experiment.data.dataset}, {source.experiment.model}'
+        weights = {'step': source.step}
+        outputs = source.built.inference.outputs
+        class_names = source.experiment.signature.class_names
+    if flags.tensor:
+        tensor = ways.find('--tensor', flags.tensor)
+    else:
+        usual = ('class_logits', names.CODE, outputs._fields[0])
+        tensor = next(getattr(outputs, name) for name in usual if hasattr(outputs, name))
+    if flags.ascends:
+        tensor = units.before_rectifier(tensor)
+    of_classes = (getattr(outputs, name, None) for name in ('class_logits', names.PROBABILITIES))
+    unit_names = class_names if any(tensor is found for found in of_classes) else ()
+    return attributions.target(
+        network, weights, source.session.run, ways, tensor, flags.place, unit_names
     )
 
 
-def _of_network(flags: Config, network: Reference, known: tuple[str, ...]) -> attributions.Opened:
-    height, width, _ = network.image_shape
-
-    def cut(path: pathlib.Path) -> np.ndarray:
-        return data.pixels(imagenet.cut(chosen_images.opened(path, 'RGB'), height, width))
-
-    logits, probabilities = network.outputs.class_logits, network.outputs.probabilities
-    return attributions.Opened(
-        what=f'{network.name}, {pathlib.Path(flags.weights).name}',
-        origin={'model': network.name, 'weights': flags.weights},
-        step=None,
-        folder=pathlib.Path(FIGURES) / network.name,
-        run=network.session.run,
-        images=network.images,
-        outputs=[logits, probabilities],
-        usual=logits,
-        classes=[logits, probabilities],
-        class_names=known,
-        pictures=lambda: _files(flags, cut),
-        colours=imagenet.colour_root,
-    )
-
-
-def _maps(
-    flags: Config, opened: attributions.Opened, of: attributions.Subject
-) -> attributions.Explained:
-    """Heat maps over pictures."""
-    pictures, words = opened.pictures()
-    if flags.unit == 'all' and len(pictures) > 1:
-        raise errors.UsageError(f'--unit=all takes one picture; {len(pictures)} are named')
-    values = attributions.values(of, pictures)
-    chosen = values.argmax(1) if flags.unit in ('', 'top') else _units(flags, of)
-    if flags.method == 'gradcam':
-        explain = attributions.by_gradcam(of, flags.layer)
-    elif flags.method == 'saliency':
-        explain = attributions.by_saliency(of)
-    else:
-        steps = flags.steps or _PARTS
-        explain = attributions.by_integrated_gradients(
-            of, flags.baseline, _BASELINES[flags.baseline], steps
-        )
+def _maps(flags: Config, source: Source, target: attributions.Target) -> attributions.Attribution:
+    """Heat maps over images."""
+    images, sources = _images(flags, source)
+    if flags.unit == 'all' and len(images) > 1:
+        raise errors.UsageError(f'--unit=all takes one picture; {len(images)} are named')
+    values = attributions.values(target, images)
+    chosen = values.argmax(1) if flags.unit in ('', 'top') else _units(flags, target)
     if flags.unit == 'all':
-        pictures, words = np.repeat(pictures, len(chosen), 0), words * len(chosen)
+        images, sources = np.repeat(images, len(chosen), 0), sources * len(chosen)
     elif len(chosen) == 1:
-        chosen = np.repeat(chosen, len(pictures))
-    sheet = flags.unit == 'all'
-    return attributions.maps(of, explain, pictures, words, chosen, sheet)
+        chosen = np.repeat(chosen, len(images))
+    if flags.method == 'gradcam':
+        return attributions.by_gradcam(target, images, sources, chosen, flags.layer)
+    if flags.method == 'saliency':
+        return attributions.by_saliency(target, images, sources, chosen)
+    baseline = flags.baseline, _BASELINES[flags.baseline]
+    return attributions.by_integrated_gradients(
+        target, images, sources, chosen, baseline, flags.steps or _PARTS
+    )
 
 
-def _ascents(
-    flags: Config, opened: attributions.Opened, of: attributions.Subject
-) -> attributions.Explained:
-    """Pictures made by ascent."""
-    height, width, _ = of.images.shape.as_list()[1:]
+def _ascent(flags: Config, source: Source, target: attributions.Target) -> attributions.Attribution:
+    """Images made by ascent."""
+    height, width, _ = target.images.shape.as_list()[1:]
     errors.in_range('--jitter', flags.jitter, 0, (min(height, width) - 1) // 2)
     if flags.unit == 'top':
         raise errors.UsageError('--unit=top needs a method that looks at pictures')
-    chosen = _units(flags, of)
-    if len(chosen) * height * width > _MOST_PIXELS:
+    chosen = _units(flags, target)
+    if len(chosen) * height * width > _MAX_PIXELS_OF_ASCENT:
         raise errors.UsageError(
-            f'{of.tensor.op.name} has {len(chosen)} units; a sheet of so many pictures of '
+            f'{target.tensor.op.name} has {len(chosen)} units; a sheet of so many pictures of '
             f'{height} x {width} would take hours, --unit must name one'
         )
     fields = [field.name for field in dataclasses.fields(_ASCENT)]
     settings = activation_maximisation.Settings(**{name: getattr(flags, name) for name in fields})
     settings = dataclasses.replace(settings, steps=flags.steps or _ASCENT.steps)
-    return attributions.ascents(of, chosen, settings, opened.colours())
+    return attributions.by_ascent(target, chosen, settings, _colors(flags, source))
 
 
-def _units(flags: Config, of: attributions.Subject) -> np.ndarray:
+def _units(flags: Config, target: attributions.Target) -> np.ndarray:
     """The units that `--unit` names, all of them where it is empty."""
-    count = int(of.values.shape[1])
-    if flags.unit in of.unit_names:
-        return np.array([of.unit_names.index(flags.unit)])
+    count = int(target.values.shape[1])
+    if flags.unit in target.unit_names:
+        return np.array([target.unit_names.index(flags.unit)])
     if flags.unit not in ('', 'all'):
         try:
             unit = int(flags.unit)
         except ValueError:
-            words = ['all', 'top', *of.unit_names]
+            words = ['all', 'top', *target.unit_names]
             raise errors.UsageError(
                 f'--unit is {flags.unit!r}; it must be a whole number or one of {", ".join(words)}'
                 f'{errors.nearest(flags.unit, words)}'
             ) from None
         errors.in_range('--unit', unit, 0, count - 1)
         return np.array([unit])
-    if count > _MOST:
+    if count > _MAX_UNITS_PER_SHEET:
         raise errors.UsageError(
-            f'{of.tensor.op.name} has {count} units, a sheet takes {_MOST}; --unit must name one'
+            f'{target.tensor.op.name} has {count} units, a sheet takes {_MAX_UNITS_PER_SHEET}; '
+            f'--unit must name one'
         )
     return np.arange(count)
 
 
-def _looked_at(flags: Config, run: Run) -> tuple[np.ndarray, list[dict[str, str]]]:
-    """Pictures of a run `[N, H, W, C]` in [0, 1], and of each where it is from and its class."""
+def _images(flags: Config, source: Source) -> tuple[np.ndarray, list[dict[str, str]]]:
+    """Images `[N, H, W, C]` in [0, 1], and of each the cells of the table that say which it is."""
+    if isinstance(source, Reference):
+        height, width, _ = source.image_shape
+        return _files(
+            flags, lambda path: imagenet.cut(chosen_images.opened(path, 'RGB'), height, width)
+        )
     if flags.images:
         if flags.classes or flags.indices:
             raise errors.UsageError('--images excludes --classes and --indices')
-        shape = run.experiment.signature.image_shape
+        shape = source.experiment.signature.image_shape
         return _files(flags, lambda path: chosen_images.read(path, shape))
-    loaded, part = flags.load(run)
-    places = chosen_images.chosen(flags.classes, flags.indices, loaded, part)
-    places = places or _first_ones(part, 1 if flags.unit == 'all' else _SHOWN)
-    words = [{'picture': f'{flags.split} {place}'} for place in places]
-    if part.labels is not None:
-        for word, label in zip(words, part.labels[places], strict=True):
-            word['class'] = loaded.class_names[label] if loaded.class_names else str(label)
-    return data.pixels(part.images[places]), words
+    loaded, split = flags.load(source)
+    places = chosen_images.chosen(flags.classes, flags.indices, loaded, split)
+    places = places or _first_ones(split, 1 if flags.unit == 'all' else _SHOWN)
+    sources = [{'picture': f'{flags.split} {place}'} for place in places]
+    if split.labels is not None:
+        for found, label in zip(sources, split.labels[places], strict=True):
+            found['class'] = loaded.class_names[label] if loaded.class_names else str(label)
+    return data.pixels(split.images[places]), sources
 
 
 def _files(
     flags: Config, read: Callable[[pathlib.Path], np.ndarray]
 ) -> tuple[np.ndarray, list[dict[str, str]]]:
-    """As `_looked_at`, of the files of `--images`."""
+    """As `_images`, of the files of `--images`."""
     paths = [pathlib.Path(path) for path in flags.images]
-    return np.stack([read(path) for path in paths]), [{'picture': path.name} for path in paths]
+    images = np.stack([data.pixels(read(path)) for path in paths])
+    return images, [{'picture': path.name} for path in paths]
 
 
-def _colours(flags: Config, run: Run) -> np.ndarray | None:
-    """How the channels of the training pictures go together, `[C, C]`; None for a single one."""
-    if run.experiment.signature.image_shape[-1] == 1:
+def _colors(flags: Config, source: Source) -> np.ndarray | None:
+    """Root of the covariance of the channels `[C, C]`; None for a single channel."""
+    if isinstance(source, Reference):
+        return imagenet.colour_root()
+    if source.experiment.signature.image_shape[-1] == 1:
         return None
-    train = flags.load(run)[0].train.images[:_COLOURED]
+    train = flags.load(source)[0].train.images[:_MAX_COLOR_IMAGES]
     return activation_maximisation.colour_root(data.pixels(train))
 
 
-def _first_ones(part: data.Split, count: int) -> list[int]:
-    """Places of the first picture of each class, or, without labels, of the first pictures."""
-    if part.labels is None:
-        return list(range(min(count, len(part.images))))
-    return np.unique(part.labels, return_index=True)[1][:count].tolist()
+def _first_ones(split: data.Split, count: int) -> list[int]:
+    """Places of the first image of each class, or, without labels, of the first images."""
+    if split.labels is None:
+        return list(range(min(count, len(split.images))))
+    return np.unique(split.labels, return_index=True)[1][:count].tolist()
