@@ -1,8 +1,9 @@
-"""Checks of a family that somebody brings: the laws that the built-in ones keep.
+"""Checks of a family or a data set that somebody brings: the laws that the built-in ones keep.
 
     from tfae import testing
 
     testing.check_family('package.module')
+    testing.check_dataset('package.module')
 
 A check runs every law and raises AssertionError at the first that is broken: the text names the
 module, the law and the values that came. It needs no test framework.
@@ -10,15 +11,17 @@ module, the law and the values that came. It needs no test framework.
 B batch, H W C image, Z code, K classes.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae import models
+from tfae import data, models
+from tfae.core import errors
 from tfae.models import Batch, Layer, Objective
 from tfae.runs import sessions
 from tfae.training.config import TrainingConfig
@@ -96,6 +99,32 @@ def check(law: Law, case: Case) -> None:
         kind = '' if isinstance(error, AssertionError) else f'{type(error).__name__}: '
         text = f'{case.family.__name__} breaks the law "{_sentence(law)}"; {kind}{error}'
         raise AssertionError(text) from error
+
+
+def check_dataset(source: ModuleType | str, config: data.Config | None = None) -> None:
+    """Checks a data set against the contract of `tfae.data.Source`.
+
+    Args:
+      source: the module, or its spelling as `--dataset` takes it.
+      config: what to load; None takes the default of every field.
+    Raises:
+      AssertionError: a law is broken; the text names it.
+      UsageError: there is no such module.
+    """
+    name = source if isinstance(source, str) else source.__name__
+    module = data.module(source) if isinstance(source, str) else source
+    if problem := data.problem(module):
+        raise AssertionError(f'{name}: {problem}')
+    wanted = dataclasses.replace(config or data.Config(), dataset=name)
+    try:
+        first, again = (data.load(wanted, cast(data.Source, module)) for _ in range(2))
+    except errors.InputError as error:
+        raise AssertionError(str(error)) from error
+    if first.fingerprint() != again.fingerprint():
+        raise AssertionError(
+            f'{name} breaks the law "Loading twice gives the same examples"; the fingerprints are '
+            f'{first.fingerprint()} and {again.fingerprint()}'
+        )
 
 
 def _law(function: Law) -> Law:

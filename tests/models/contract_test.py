@@ -132,6 +132,6 @@ def test_load_names_the_module_and_what_it_lacks(tmp_path, monkeypatch):
     with pytest.raises(errors.UsageError) as caught:
         models.load('family_without_parts')
     assert str(caught.value) == (
-        "--model is 'family_without_parts'; module family_without_parts is no family: it has no "
+        "--model is 'family_without_parts', a module that is no family: it has no "
         'Config; a frozen dataclass is wanted, its fields become flags'
     )

@@ -20,6 +20,26 @@ _MODULE = re.compile(rf'{_NAME}(\.{_NAME})*')
 _FUNCTION = re.compile(rf'{_MODULE.pattern}:{_NAME}')
 
 
+class Function(str):
+    """The name of a function, `package.module:function`, that holds the function itself.
+
+    So a configuration can carry a function that cannot be imported, such as one of a notebook, as
+    long as the program runs; what is written of it is the name.
+    """
+
+    held: Callable[..., Any]
+
+    def __new__(cls, function: Callable[..., Any]) -> 'Function':
+        """Names a function by its module and its qualified name."""
+        name = getattr(function, '__qualname__', type(function).__qualname__)
+        made = super().__new__(cls, f'{getattr(function, "__module__", "?")}:{name}')
+        made.held = function
+        return made
+
+    def __getnewargs__(self) -> tuple[Callable[..., Any]]:  # type: ignore[override]
+        return (self.held,)
+
+
 def names_function(text: str) -> bool:
     """Whether a text has the form `package.module:function`."""
     return _FUNCTION.fullmatch(text) is not None
@@ -57,6 +77,8 @@ def function(who: str, spelling: str) -> Callable[..., Any]:
     Raises: UsageError as `module` does, and if the module has no such function or it cannot be
       called.
     """
+    if isinstance(spelling, Function):
+        return spelling.held
     if not names_function(spelling):
         raise errors.UsageError(f'{who} is {spelling!r}; it must be package.module:function')
     path, _, name = spelling.partition(':')

@@ -10,19 +10,22 @@ import importlib.metadata
 import pathlib
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint
 from types import ModuleType
+from typing import TypeVar
 
 from tfae.core import errors, plugins
 
+T = TypeVar('T')
 
-def names(built_in: Mapping[str, ModuleType], group: str) -> list[str]:
+
+def names(built_in: Iterable[str], group: str) -> list[str]:
     """Returns the built-in names and those of installed packages, sorted; imports nothing."""
     return sorted({*built_in, *_installed(group)})
 
 
-def find(who: str, spelling: str, built_in: Mapping[str, ModuleType], group: str) -> ModuleType:
+def find(who: str, spelling: str, built_in: Mapping[str, T], group: str) -> T | ModuleType:
     """Returns the module of a name, which may be imported by this.
 
     Args:

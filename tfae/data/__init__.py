@@ -6,6 +6,7 @@ shards needs TensorFlow.
 
 from tfae.data.dataset import Config, DataSet, Loaded, Source, folder, pixels
 from tfae.data.lazy_images import Pictures, sides
+from tfae.data.outside import problem
 from tfae.data.registry import COMMON_FIELDS, SETS, load, module, names, of_classes
 from tfae.data.splits import Split, class_number, cut, few, select, with_test
 
@@ -27,6 +28,7 @@ __all__ = [
     'names',
     'of_classes',
     'pixels',
+    'problem',
     'select',
     'sides',
     'with_test',

@@ -1,10 +1,17 @@
-"""The data sets: their names, and the splits of one. A set's module follows `dataset.Source`."""
+"""The data sets: their names, and the splits of one. A set's module follows `dataset.Source`.
+
+`--dataset` takes the name of a built-in set, a name that an installed package brings by an entry
+point of the group `tfae.datasets`, or any module that Python can import: `package.module`.
+"""
 
 import dataclasses
+from types import ModuleType
+from typing import cast
 
 import numpy as np
 
-from tfae.core import errors
+from tfae.core import errors, registry
+from tfae.data import outside
 from tfae.data.dataset import Config, DataSet, Loaded, Source
 from tfae.data.sets import (
     arrays,
@@ -20,6 +27,8 @@ from tfae.data.sets import (
     synthetic,
 )
 from tfae.data.splits import Split, class_number, cut, few, select
+
+ENTRY_POINTS = 'tfae.datasets'  # group of the entry points of packages that bring data sets
 
 SETS: dict[str, Source] = {
     'arrays': arrays,
@@ -47,16 +56,20 @@ _VALIDATION_SEED = 1
 
 
 def names() -> list[str]:
-    """Names of the data sets, sorted."""
-    return sorted(SETS)
+    """Returns the names of the built-in sets and of those of installed packages, sorted."""
+    return registry.names(SETS, ENTRY_POINTS)
 
 
 def module(name: str) -> Source:
-    """The module of data set `name`.
+    """Returns the module of a data set: a name, or the spelling of one that can be imported.
 
-    Raises: UsageError with the nearest names if there is none.
+    Raises: UsageError with the nearest names if there is none, if its module raises while it is
+      imported, or if it lacks a part of `dataset.Source`.
     """
-    return SETS[errors.one_of('--dataset', name, SETS)]
+    source = registry.find('--dataset', name, SETS, ENTRY_POINTS)
+    if fault := outside.problem(source):
+        raise errors.UsageError(f'--dataset is {name!r}, a module that is no data set: {fault}')
+    return cast(Source, source)
 
 
 def load(config: Config, source: Source | None = None) -> DataSet:
@@ -73,7 +86,7 @@ def load(config: Config, source: Source | None = None) -> DataSet:
     errors.in_range('--validation_fraction', config.validation_fraction, 0, 1)
     source = source or module(config.dataset)
     _refuse_unread_fields(config, source.FIELDS)
-    train, test, class_names, validation = Loaded(*source.load(config))
+    train, test, class_names, validation = _loaded(source, config)
     class_names = tuple(class_names)
     train = of_classes(train, config, class_names)
     if validation is None:
@@ -84,6 +97,12 @@ def load(config: Config, source: Source | None = None) -> DataSet:
     if config.labeled_examples:
         train = few(train, config.labeled_examples, config.labeled_seed, config.dataset)
     return DataSet(config.dataset, train, validation, test, class_names)
+
+
+def _loaded(source: Source, config: Config) -> Loaded:
+    if isinstance(source, ModuleType) and source not in SETS.values():
+        return outside.load(source, config)
+    return Loaded(*source.load(config))
 
 
 def _cut(train: Split, config: Config) -> tuple[Split, Split]:

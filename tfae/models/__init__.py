@@ -42,7 +42,14 @@ from types import ModuleType
 from typing import Any
 
 from tfae.core import errors, registry
-from tfae.models import classifier, convolutional, dense, gan, siamese, variational
+from tfae.models import (
+    classifier,
+    convolutional,
+    dense,
+    gan,
+    siamese,
+    variational,
+)
 from tfae.models.base import contract
 from tfae.models.base.contract import problem
 from tfae.models.base.objective import Batch, Layer, Objective, trainable
@@ -85,9 +92,7 @@ def load(name: str) -> ModuleType:
     """
     family = registry.find('--model', name, FAMILIES, ENTRY_POINTS)
     if fault := problem(family):
-        raise errors.UsageError(
-            f'--model is {name!r}; module {family.__name__} is no family: {fault}'
-        )
+        raise errors.UsageError(f'--model is {name!r}, a module that is no family: {fault}')
     return family
 
 

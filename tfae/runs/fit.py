@@ -75,6 +75,8 @@ def fit(
 
     if folder and known:
         _refuse_differences(folder.path, known, experiment)
+    with blaming():
+        data.module(experiment.data.dataset)
     loaded = data.load(experiment.data, source)
     if folder and known:
         refuse_other_examples(folder.path, known, loaded)

@@ -183,7 +183,6 @@ class Experiment:
                 name: config.from_dict(kind, content[name], f'{where}: {name}')
                 for name, kind in kinds.items()
             }
-            data.module(parts['data'].dataset)
         except errors.UsageError as error:
             raise errors.InputError(f'{where}: {error}') from None
         return cls(content['model'], **parts)
@@ -224,7 +223,7 @@ def _assigned(model: str, parts: Mapping[str, Any], arguments: Mapping[str, Any]
 
 def _unknown(model: str, name: str, kinds: Mapping[str, Mapping[str, Any]]) -> str:
     """What to say of an argument that no part has."""
-    having = [f for f in models.names() if name in config.field_types(models.load(f).Config)]
+    having = [f for f in models.FAMILIES if name in config.field_types(models.load(f).Config)]
     if having:
         return f'{name} is an argument of the family {", ".join(having)}; the model is {model}'
     near = errors.nearest(name, [known for fields in kinds.values() for known in fields])

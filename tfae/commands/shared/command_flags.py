@@ -241,6 +241,8 @@ class LookAtData(Look):
         wanted = run.experiment.data
         if self.data_dir:
             wanted = dataclasses.replace(wanted, data_dir=self.data_dir)
+        with run.folder.blaming_config():
+            data.module(wanted.dataset)
         loaded = data.load(wanted)
         refuse_other_examples(run.folder.path, run.experiment, loaded)
         part: data.Split = getattr(loaded, self.split)

@@ -1,0 +1,135 @@
+"""Data sets from outside: found by name, checked part by part, and refused in one line."""
+
+import types
+
+import numpy as np
+import pytest
+
+from tfae import data, testing
+from tfae.core import errors
+from tfae.data import outside
+
+IMAGES = np.random.RandomState(0).randint(256, size=[20, 6, 5, 2]).astype(np.uint8)
+LABELS = np.arange(20) % 3
+
+
+def split(count=20, images=IMAGES, labels=LABELS):
+    return data.Split(images[:count], None if labels is None else labels[:count])
+
+
+def module(found, **parts):
+    """A data set that gives `found`, or whatever `found` gives if it is a function."""
+    made = types.ModuleType('of_somebody')
+    load = found if callable(found) else lambda config: found
+    vars(made).update({'FIELDS': ('data_dir',), 'load': load, **parts})
+    return made
+
+
+def loaded(found, **fields):
+    return data.load(data.Config('of_somebody', validation_fraction=0, **fields), module(found))
+
+
+def test_arrays_of_any_kind_that_an_npz_may_hold_are_taken():
+    got = loaded((split(), split(8), ('a', 'b', 'c')))
+    assert np.array_equal(got.train.images, IMAGES)
+    assert got.test.labels.dtype == np.int64
+    assert (got.name, got.class_names) == ('of_somebody', ('a', 'b', 'c'))
+    wide = loaded((split(images=IMAGES.astype(np.int64)), split(8), ()))
+    assert wide.train.images.dtype == np.uint8
+    assert wide.class_names == ('0', '1', '2')
+    gray = split(images=(IMAGES[..., 0] / 255).astype(np.float64), labels=None)
+    assert loaded((gray, gray, ())).train.images.shape == (20, 6, 5, 1)
+
+
+def test_a_validation_split_of_its_own_is_kept():
+    got = loaded(data.Loaded(split(12), split(8), ('a', 'b', 'c'), split(5)))
+    assert len(got.validation.images) == 5
+
+
+def raising(config):
+    return {}['images']
+
+
+def missing(config):
+    raise errors.InputError('/nowhere: no such file')
+
+
+@pytest.mark.parametrize(
+    'found, text',
+    [
+        (None, 'load gave NoneType; it must give (train, test, class_names)'),
+        ((1, 2), 'load gave tuple of 2; it must give (train, test, class_names)'),
+        ((IMAGES, split(), ()), ' train is ndarray; it must give'),
+        ((split(images=[1]), split(), ()), ' train images are list of 1; they must be a numpy'),
+        ((split(images=IMAGES[0]), split(), ()), ' train'),
+        ((split(images=IMAGES + 0.5), split(), ()), ' pixels lie outside [0, 1]'),
+        ((split(images=IMAGES * np.nan), split(), ()), ' pixels are NaN'),
+        ((split(labels=LABELS - 1), split(), ()), 'train labels: labels span -1 to 1'),
+        ((split(labels=LABELS[:3]), split(), ()), 'holds 3 labels for 20 images'),
+        ((split(), split(images=IMAGES[:, 1:]), ()), 'test images are (5, 5, 2); they must agree'),
+        ((split(), split(labels=None), ()), 'they must agree'),
+        ((split(), split(), ('a',)), 'there are 1 class names for labels up to 2'),
+        ((split(), split(), 'abc'), "class names are 'abc'; they must be a tuple of texts"),
+        ((split(labels=None), split(labels=None), ('a',)), 'class names and no labels'),
+        (raising, "load raised KeyError: 'images' ("),
+        (missing, '/nowhere: no such file'),
+    ],
+)
+def test_a_wrong_result_is_refused_by_name(found, text):
+    with pytest.raises(errors.InputError) as caught:
+        loaded(found)
+    assert text in str(caught.value)
+    assert found is missing or str(caught.value).startswith('--dataset=of_somebody: ')
+
+
+@pytest.mark.parametrize(
+    'parts, text',
+    [
+        ({'FIELDS': None}, 'it has no FIELDS; a tuple is wanted'),
+        ({'FIELDS': 'data_dir'}, 'it has no FIELDS; a tuple is wanted'),
+        ({'FIELDS': ('colour_of_hair',)}, "FIELDS has 'colour_of_hair'; it must be of dataset, "),
+        ({'load': None}, 'it has no function load(config)'),
+    ],
+)
+def test_a_lack_is_named(parts, text):
+    made = module(None, **parts)
+    assert outside.problem(made).startswith(text)
+    with pytest.raises(AssertionError, match='of_somebody: '):
+        testing.check_dataset(made)
+
+
+def test_built_in_sets_lack_nothing():
+    assert not any(outside.problem(source) for source in data.SETS.values())
+
+
+def test_a_module_is_loaded_by_its_spelling(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (
+        'import numpy as np\nfrom tfae import data\nFIELDS = ()\ndef load(config):\n'
+        '    split = data.Split(np.zeros([10, 2, 2, 1], np.uint8), None)\n'
+        '    return split, split, ()\n'
+    )
+    (tmp_path / 'zeros_of_a_test.py').write_text(text)
+    (tmp_path / 'empty_of_a_test.py').write_text('')
+    assert data.load(data.Config('zeros_of_a_test')).image_shape == (2, 2, 1)
+    testing.check_dataset('zeros_of_a_test')
+    with pytest.raises(errors.UsageError) as caught:
+        data.load(data.Config('empty_of_a_test'))
+    assert str(caught.value).startswith(
+        "--dataset is 'empty_of_a_test', a module that is no data set: it has no FIELDS"
+    )
+    with pytest.raises(errors.UsageError, match='--data_dir is .* zeros_of_a_test does not read'):
+        data.load(data.Config('zeros_of_a_test', data_dir='x'))
+
+
+def test_check_dataset_names_what_is_wrong():
+    testing.check_dataset(module((split(), split(8), ('a', 'b', 'c'))))
+    with pytest.raises(AssertionError, match='load raised KeyError'):
+        testing.check_dataset(module(raising))
+    random = np.random.RandomState(0)
+
+    def other_each_time(config):
+        return split(images=random.randint(9, size=IMAGES.shape)), split(), ()
+
+    with pytest.raises(AssertionError, match='"Loading twice gives the same examples"; the finge'):
+        testing.check_dataset(module(other_each_time))
