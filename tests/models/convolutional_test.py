@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as tf
 from tfae.core import errors
 from tfae.models import Batch, convolutional
 from tfae.models.base import upsampling
-from tfae.models.base.encoder_decoder import Convolution, Dense, Stack
+from tfae.models.base.encoder_decoder import Convolution, Decoder, Dense, Encoder, Kernels
 
 WAYS = ['deconvolution', 'subpixel', 'nearest', 'bilinear', 'bicubic']
 FASHION = {
@@ -75,7 +75,7 @@ def test_the_published_network_of_fashion_equals_stock_operations():
 
 def test_the_published_network_of_ee311_has_these_shapes_and_its_code_is_one_pixel():
     made = model(**EE311)
-    sides = [shape[0] for shape in made.stack.shapes]
+    sides = [shape[0] for shape in made.encoder.shapes]
     assert sides == [28, 24, 20, 9, 4, 1]
     assert made.code_size == 8
     made(tf.constant(pictures()))
@@ -100,11 +100,11 @@ def test_every_layer_of_the_decoder_has_the_shape_of_its_encoders_input(way, pad
     for kernel, strides, pooling in itertools.product((2, 3, 5), (1, 2, 3), ('none', 'max')):
         layer = Convolution(4, 'relu', kernel, strides, padding, pooling)
         with tf.Graph().as_default():
-            stack = Stack(shape, [layer], enlarge=way)
-            x = tf.placeholder(tf.float32, [None, *shape])
-            code = stack.encode([1], x)
-            assert code.shape.as_list() == [None, *stack.shapes[1]]
-            assert stack.decode([1], code).shape.as_list() == [None, *shape]
+            encoder = Encoder(shape, [layer], Kernels())
+            decoder = Decoder(shape, [layer], Kernels(), method=way)
+            code = encoder(tf.placeholder(tf.float32, [None, *shape]))
+            assert code.shape.as_list() == [None, *encoder.shapes[1]]
+            assert decoder(code).shape.as_list() == [None, *shape]
 
 
 @pytest.mark.parametrize('way', WAYS)
@@ -150,8 +150,8 @@ def test_the_subpixel_decoder_uses_the_fused_operation_by_default():
 
 def test_a_subpixel_decoder_of_a_flat_code_shows_no_checkerboard_at_the_start():
     """ICNR: the pixels of a block start equal, so a constant feature map stays constant inside."""
-    stack = Stack((16, 16, 1), [Convolution(4, 'relu', pooling='max')])
-    made = stack.decode([1], tf.ones([1, 8, 8, 4]))
+    decoder = Decoder((16, 16, 1), [Convolution(4, 'relu', pooling='max')], Kernels())
+    made = decoder(tf.ones([1, 8, 8, 4]))
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         inner = session.run(made)[0, 2:-2, 2:-2, 0]
@@ -172,9 +172,10 @@ def test_tied_kernels_are_one_variable_that_gets_both_gradients():
 
 def test_dense_layers_follow_convolutional_ones():
     made = model(filters=(4,), units=(7, 3))
-    assert made.stack.shapes == [(28, 28, 1), (14, 14, 4), (7,), (3,)]
-    assert [type(s) for s in made.stack.specifications] == [Convolution, Dense, Dense]
-    assert [made.stack.activation(i) for i in (1, 2, 3)] == ['relu', 'relu', 'linear']
+    assert made.encoder.shapes == [(28, 28, 1), (14, 14, 4), (7,), (3,)]
+    for side in (made.encoder, made.decoder):
+        assert [type(layer) for layer in side.layers] == [Convolution, Dense, Dense]
+        assert [side.activation(i) for i in (1, 2, 3)] == ['relu', 'relu', 'linear']
 
 
 def test_batch_normalisation_uses_the_batch_in_training_and_moving_moments_elsewhere():
@@ -213,4 +214,4 @@ def test_what_cannot_be_built_is_refused(fields, want):
 
 def test_a_convolution_after_a_dense_layer_is_refused():
     with pytest.raises(errors.UsageError, match='cannot come after a dense one'):
-        Stack((8, 8, 1), [Dense(4, 'relu'), Convolution(4, 'relu')])
+        Encoder((8, 8, 1), [Dense(4, 'relu'), Convolution(4, 'relu')], Kernels())

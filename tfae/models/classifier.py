@@ -22,7 +22,7 @@ from tfae.core import errors, names
 from tfae.core.config import option
 from tfae.losses import supervised
 from tfae.models.base import network_flags
-from tfae.models.base.encoder_decoder import Stack
+from tfae.models.base.encoder_decoder import Encoder, Kernels
 from tfae.models.base.objective import Batch, Objective, trainable
 from tfae.ops import activations, corruption
 
@@ -60,16 +60,12 @@ class Model:
 
     def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
         errors.classes('classifier', classes)
-        *hidden, last = network_flags.specifications(config)
         self.config = config
         self.classes = classes
-        self.stack = Stack(
-            image_shape,
-            [*hidden, last._replace(activation=config.code_activation)],
-            batch_normalization=config.batch_normalization,
-            kernel_initializer=config.kernel_initializer,
-        )
-        self.code_size = self.stack.sizes[-1]
+        *hidden, last = network_flags.layers(config)
+        code = last._replace(activation=config.code_activation, normalized=False)
+        self.encoder = Encoder(image_shape, [*hidden, code], Kernels(config.kernel_initializer))
+        self.code_size = self.encoder.sizes[-1]
         self.objectives = (self._whole,)
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> Outputs:
@@ -105,8 +101,7 @@ class Model:
 
     def _encode(self, images: tf.Tensor, training: bool) -> tf.Tensor:
         errors.rank('images', images, 4)
-        code = self.stack.encode(self.stack.all, images, training)
-        return tf.reshape(code, [-1, self.code_size])
+        return tf.reshape(self.encoder(images, training), [-1, self.code_size])
 
     def _head(self, code: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
         """Codes `[B, Z]` -> logits `[B, K]`."""

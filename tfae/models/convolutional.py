@@ -1,12 +1,12 @@
 """Stacked convolutional autoencoder. Masci, Meier, Ciresan and Schmidhuber, ICANN 2011.
 
     h_0 = x,  h_i = pool(s(h_{i-1} * W_i + b_i)),  code z = h_L, flattened        encoder/layer_i
-    g_L = z,  g_{i-1} = s(enlarge(g_i) * V_i + c_i),  x' = g_0                    decoder/layer_i
+    g_L = z,  g_{i-1} = s(upsample(g_i) * V_i + c_i),  x' = g_0                   decoder/layer_i
 
-Layer i of the decoder undoes layer i of the encoder and gives pictures of its size, by one of five
-ways to enlarge (`tfae.enlarging`); with tied kernels V_i = W_i, transposed. Dense layers may follow
-the convolutional ones. What is made small, jointly or layer by layer, stands in
-`tfae.autoencoding`.
+Layer i of the decoder undoes layer i of the encoder and gives feature maps of its size, by one of
+five methods of upsampling (`tfae.models.base.upsampling`); with tied kernels V_i = W_i, transposed.
+Dense layers may follow the convolutional ones. The loss, of all layers or layer by layer, is that
+of `tfae.models.base.autoencoder`.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from tfae.core import errors
 from tfae.core.config import option
 from tfae.models.base import autoencoder, network_flags
-from tfae.models.base.encoder_decoder import Pooling, Stack
+from tfae.models.base.encoder_decoder import Decoder, Encoder, Kernels, Pooling
 from tfae.models.base.upsampling import Method
 from tfae.ops import activations
 
@@ -36,6 +36,16 @@ class Config(network_flags.Config, autoencoder.Config):
     enlarging: Method = option('subpixel', 'How the decoder undoes strides and pooling.')
     tied: bool = option(False, "Decoder kernels are the encoder's, transposed.")
 
+    def __post_init__(self):
+        super().__post_init__()
+        if self.tied and self.batch_normalization:
+            raise errors.UsageError('--tied and --batch_normalization exclude each other')
+        if self.tied and self.enlarging != 'deconvolution':
+            raise errors.UsageError(
+                f'--tied shares the kernels of convolutions with deconvolutions; --enlarging is '
+                f'{self.enlarging}, it must be deconvolution'
+            )
+
 
 class Model(autoencoder.Autoencoder):
     """See `tfae.models` for the contract."""
@@ -45,16 +55,15 @@ class Model(autoencoder.Autoencoder):
             raise errors.UsageError(
                 '--filters is empty; it must name at least one layer (the family dense has none)'
             )
-        *hidden, last = network_flags.specifications(config)
-        super().__init__(
-            config,
-            Stack(
-                image_shape,
-                [*hidden, last._replace(activation=config.code_activation)],
-                tied=config.tied,
-                enlarge=config.enlarging,
-                batch_normalization=config.batch_normalization,
-                kernel_initializer=config.kernel_initializer,
-                weight_decay=config.weight_decay,
-            ),
+        *hidden, last = network_flags.layers(config)
+        code = last._replace(activation=config.code_activation, normalized=False)
+        kernels = Kernels(config.kernel_initializer, config.weight_decay)
+        encoder = Encoder(image_shape, [*hidden, code], kernels)
+        decoder = Decoder(
+            image_shape,
+            [*hidden, code],
+            kernels,
+            method=config.enlarging,
+            tied_to=encoder if config.tied else None,
         )
+        super().__init__(config, encoder, decoder)

@@ -3,8 +3,8 @@
     h_0 = x,  h_i = s(h_{i-1} W_i + b_i),  code z = h_L                       encoder/layer_i
     g_L = z,  g_{i-1} = s(g_i V_i + c_i),  x' = g_0                           decoder/layer_i
 
-Layer i of the decoder undoes layer i of the encoder; with tied weights V_i = W_i^T. What is made
-small, jointly or layer by layer, stands in `tfae.autoencoding`.
+Layer i of the decoder undoes layer i of the encoder; with tied weights V_i = W_i^T. The loss, of
+all layers or layer by layer, is that of `tfae.models.base.autoencoder`.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from tfae.core import errors
 from tfae.core.config import option
 from tfae.models.base import autoencoder
-from tfae.models.base.encoder_decoder import Dense, Initializer, Stack
+from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder, Initializer, Kernels
 from tfae.ops import activations
 
 Outputs = autoencoder.Outputs
@@ -41,17 +41,11 @@ class Model(autoencoder.Autoencoder):
                 f'--units is {config.units}; it must name at least one layer, each of 1 or more'
             )
         *hidden, last = config.units
-        specifications = [
+        layers = [
             *(Dense(units, config.activation) for units in hidden),
             Dense(last, config.code_activation),
         ]
-        super().__init__(
-            config,
-            Stack(
-                image_shape,
-                specifications,
-                tied=config.tied,
-                kernel_initializer=config.kernel_initializer,
-                weight_decay=config.weight_decay,
-            ),
-        )
+        kernels = Kernels(config.kernel_initializer, config.weight_decay)
+        encoder = Encoder(image_shape, layers, kernels)
+        tied_to = encoder if config.tied else None
+        super().__init__(config, encoder, Decoder(image_shape, layers, kernels, tied_to=tied_to))

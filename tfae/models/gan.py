@@ -33,7 +33,7 @@ from tfae.core import errors, names
 from tfae.core.config import option
 from tfae.losses import adversarial
 from tfae.models.base import network_flags
-from tfae.models.base.encoder_decoder import Dense, Stack
+from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder, Kernels
 from tfae.models.base.objective import Batch, Objective, drawing_seed, trainable
 from tfae.models.base.upsampling import Method
 from tfae.ops import activations, stateless_random
@@ -88,9 +88,24 @@ class Model:
     def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
         self.config = config
         self.code_size = config.code_size
-        self._seen = self._stack(image_shape, config, config.loss != 'wasserstein')
-        made = dataclasses.replace(config, activation=config.generator_activation)
-        self._made = self._stack(image_shape, made, True)
+        kernels = Kernels(config.kernel_initializer)
+
+        # The discriminator: normalized but for its first layer, and not at all as a critic.
+        hidden = network_flags.layers(config)
+        critic = config.loss == 'wasserstein'
+        plain = len(hidden) if critic else 1
+        hidden[:plain] = [layer._replace(normalized=False) for layer in hidden[:plain]]
+        self.discriminator = Encoder(image_shape, hidden, kernels, names.DISCRIMINATOR)
+
+        # The generator undoes layers of the same sizes, from a code behind the last.
+        generated = dataclasses.replace(config, activation=config.generator_activation)
+        self.generator = Decoder(
+            image_shape,
+            [*network_flags.layers(generated), Dense(config.code_size, 'linear')],
+            kernels,
+            names.GENERATOR,
+            method=config.enlarging,
+        )
         self.objectives = (self._discriminator, self._generator)
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> Outputs:
@@ -176,26 +191,13 @@ class Model:
     def _score(self, images: tf.Tensor, training: bool) -> tf.Tensor:
         """`[B, H, W, C]` -> `[B]`."""
         errors.rank('images', images, 4)
-        hidden = self._seen.encode(self._seen.all[:-1], images, training)
-        hidden = tf.reshape(hidden, [-1, self._seen.sizes[-2]])
+        hidden = self.discriminator(images, training)
+        hidden = tf.reshape(hidden, [-1, self.discriminator.sizes[-1]])
         with tf.variable_scope(names.DISCRIMINATOR, reuse=tf.AUTO_REUSE):
             return tf.squeeze(layers.dense(hidden, 1, name=names.SCORE), 1)
 
     def _generated(self, code: tf.Tensor, training: bool) -> tf.Tensor:
-        return tf.nn.sigmoid(self._made.decode(self._made.all[::-1], code, training))
-
-    def _stack(self, image_shape: Sequence[int], config: Config, normalized: bool) -> Stack:
-        """The layers of either side and the code's, which the discriminator leaves out."""
-        return Stack(
-            image_shape,
-            [*network_flags.specifications(config), Dense(config.code_size, 'linear')],
-            enlarge=config.enlarging,
-            batch_normalization=config.batch_normalization and normalized,
-            normalize_first=False,
-            kernel_initializer=config.kernel_initializer,
-            encoder=names.DISCRIMINATOR,
-            decoder=names.GENERATOR,
-        )
+        return tf.nn.sigmoid(self.generator(code, training))
 
 
 def _seed(batch: Batch, salt: int) -> tf.Tensor:

@@ -25,7 +25,7 @@ from tfae.core import errors, names
 from tfae.core.config import option
 from tfae.losses import supervised
 from tfae.models.base import network_flags
-from tfae.models.base.encoder_decoder import Dense, Stack
+from tfae.models.base.encoder_decoder import Dense, Encoder, Kernels
 from tfae.models.base.objective import Batch, Objective, trainable
 
 _LOSSES = {'contrastive': supervised.contrastive, 'triplet': supervised.triplet}
@@ -68,19 +68,14 @@ class Model:
         errors.classes('siamese', classes)
         self.config = config
         self.code_size = config.code_size
-        self.stack = Stack(
-            image_shape,
-            [*network_flags.specifications(config), Dense(config.code_size, 'linear')],
-            batch_normalization=config.batch_normalization,
-            kernel_initializer=config.kernel_initializer,
-        )
+        layers = [*network_flags.layers(config), Dense(config.code_size, 'linear')]
+        self.encoder = Encoder(image_shape, layers, Kernels(config.kernel_initializer))
         self.objectives = (self._distances,)
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> Outputs:
         """Encodes `[B, H, W, C]`."""
         errors.rank('images', images, 4)
-        code = self.stack.encode(self.stack.all, images, seed is not None)
-        code = tf.reshape(code, [-1, self.code_size])
+        code = tf.reshape(self.encoder(images, seed is not None), [-1, self.code_size])
         return Outputs(tf.math.l2_normalize(code, 1) if self.config.normalize else code)
 
     def encode(self, images: tf.Tensor) -> tf.Tensor:

@@ -1,20 +1,22 @@
 """Variational autoencoder. Kingma and Welling, ICLR 2014; Rezende, Mohamed and Wierstra, ICML 2014.
 
     h = network(x)                                                            encoder/layer_i
-    m = h M + b,  log v = h V + c                            encoder/mean, encoder/log_variance
-    z ~ q(z | x) = N(m, v),   p(z) = N(0, 1)
-    x' = sigmoid(undone(z))                                                   decoder/layer_i
+    mean = h M + b,  log_variance = h V + c                  encoder/mean, encoder/log_variance
+    z ~ q(z | x) = N(mean, variance),   p(z) = N(0, 1)
+    x' = sigmoid(decoder(z))                                                  decoder/layer_i
     p(x | z) = Bernoulli(x')  or  N(x', s^2), s^2 given or learned            decoder/log_variance
 
-    loss = mean over the batch of -log p(x | z) + beta KL(q(z | x) | p(z)), nats per picture
+    nll = -log p(x | z),  kl = KL(q(z | x) | p(z)),  elbo = -nll - kl, nats per image
+    loss = mean over the batch of nll + beta kl
 
 With beta 1 the loss is -ELBO (else Higgins et al., ICLR 2017). With k samples it is
--log (1/k) sum_i p(x | z_i) p(z_i) / q(z_i | x) (Burda, Grosse and Salakhutdinov, ICLR 2016). One
-s^2, learned, weighs the reconstruction as the data have it (Rybkin, Daniilidis and Levine, ICML
-2021). Grey pixels count as probabilities under Bernoulli's distribution: their own entropy is in
-the loss. With corruption the encoder sees noise and the target is clean (Im et al., AAAI 2017).
+-log (1/k) sum_i w_i, w_i = p(x | z_i) p(z_i) / q(z_i | x) (Burda, Grosse and Salakhutdinov, ICLR
+2016). One s^2, learned, weighs the reconstruction as the data have it (Rybkin, Daniilidis and
+Levine, ICML 2021). Gray pixels count as probabilities under Bernoulli's distribution: their own
+entropy is in the loss. With corruption the encoder sees noise and the target is clean (Im et al.,
+AAAI 2017).
 
-B batch, H W C picture, Z code, k samples.
+B batch, H W C image, Z code, k samples.
 """
 
 import dataclasses
@@ -29,17 +31,17 @@ from tfae.core import errors, names
 from tfae.core.config import broadcast, option
 from tfae.losses import variational
 from tfae.models.base import network_flags
-from tfae.models.base.encoder_decoder import Dense, Stack
+from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder, Kernels
 from tfae.models.base.objective import Batch, Objective, drawing_seed, trainable
 from tfae.models.base.upsampling import Method
 from tfae.ops import corruption, stateless_random
 
-_DRAW = 1  # what is folded into the seed, so that draws and corruption are independent
+_REPARAMETERIZATION = 1  # folded into the seed: the corruption has that seed too
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(network_flags.Config, corruption.Config):
-    """The network, its distributions and how the bound is made large."""
+    """The network, its distributions and the bound."""
 
     units: tuple[int, ...] = option((400,), 'Sizes of the dense layers behind them.')
     enlarging: Method = option('subpixel', 'How the decoder undoes strides and pooling.')
@@ -94,13 +96,14 @@ class Model:
         self.code_size = config.code_size
         noises = [corruption.parse(text) for text in config.corruption]
         (self.corruption,) = broadcast('corruption', noises, 1)
-        # The last layer is undone by the decoder; the encoder has the heads in its place.
-        self.stack = Stack(
+        hidden = network_flags.layers(config)
+        kernels = Kernels(config.kernel_initializer)
+        self.encoder = Encoder(image_shape, hidden, kernels)
+        self.decoder = Decoder(
             image_shape,
-            [*network_flags.specifications(config), Dense(config.code_size, 'linear')],
-            enlarge=config.enlarging,
-            batch_normalization=config.batch_normalization,
-            kernel_initializer=config.kernel_initializer,
+            [*hidden, Dense(config.code_size, 'linear')],
+            kernels,
+            method=config.enlarging,
         )
         self.objectives = (self._bound,)
 
@@ -109,9 +112,8 @@ class Model:
         training = seed is not None
         if seed is not None:
             images = self.corrupt(images, seed)
-        code, log_variance = self._posterior(images, training)
-        if seed is not None:
-            code = _draw(code, log_variance, seed)
+        mean, log_variance = self._posterior(images, training)
+        code = mean if seed is None else _sample(mean, log_variance, seed)
         logits = self._logits(code, training)
         return Outputs(code, tf.nn.sigmoid(logits), logits, log_variance)
 
@@ -120,7 +122,7 @@ class Model:
         return self._posterior(images, False)[0]
 
     def decode(self, code: tf.Tensor) -> tf.Tensor:
-        """`[B, Z]` -> mean pictures `[B, H, W, C]` in [0, 1]."""
+        """`[B, Z]` -> mean images `[B, H, W, C]` in [0, 1]."""
         return tf.nn.sigmoid(self._logits(code, False))
 
     def prior(self, count: tf.Tensor | int, seed: tf.Tensor) -> tf.Tensor:
@@ -128,38 +130,42 @@ class Model:
         return stateless_random.normal([count, self.code_size], seed)
 
     def corrupt(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Pictures `[B, H, W, C]` as the encoder sees them in training."""
+        """Images `[B, H, W, C]` as the encoder sees them in training."""
         return corruption.corrupt(images, self.corruption, seed)
 
     def measures(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """Nats per picture `[B]`, the divergence by unit `[B, Z]`, over `evaluation_samples` draws.
+        """Nats per image `[B]` and KL by dimension `[B, Z]`, over `evaluation_samples` samples.
 
         elbo = -(reconstruction_nats + kl); log_likelihood is the importance-weighted bound.
         """
         mean, log_variance = self._posterior(batch.images, False)
 
-        def drawn(i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            seed = tf.random.experimental.stateless_fold_in(batch.seed, i)
-            return self._drawn(batch._replace(seed=seed), mean, log_variance, False)
+        def sampled(i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            z = _sample(mean, log_variance, tf.random.experimental.stateless_fold_in(batch.seed, i))
+            nll = self._nll(batch.images, z, False)
+            return nll, _log_weights(nll, z, mean, log_variance)
 
-        # One draw at a time: memory does not grow with their number.
-        nats, ratio = tf.map_fn(
-            tf.autograph.experimental.do_not_convert(drawn),
+        # One sample at a time: memory does not grow with their number.
+        nll, log_weights = tf.map_fn(
+            tf.autograph.experimental.do_not_convert(sampled),
             tf.range(self.config.evaluation_samples),
             fn_output_signature=(tf.float32, tf.float32),
             parallel_iterations=1,
         )
-        by_unit = variational.kl_to_standard_normal(mean, log_variance)
-        found = {'reconstruction_nats': tf.reduce_mean(nats, 0), 'kl': tf.reduce_sum(by_unit, 1)}
+        kl_by_dimension = variational.kl_to_standard_normal(mean, log_variance)
+        found = {
+            'reconstruction_nats': tf.reduce_mean(nll, 0),
+            'kl': tf.reduce_sum(kl_by_dimension, 1),
+        }
         found['elbo'] = -tf.add_n([*found.values()])
-        found['log_likelihood'] = variational.importance_bound(-nats - ratio)
-        found['kl_by_dimension'] = by_unit
+        found['log_likelihood'] = variational.importance_bound(log_weights)
+        found['kl_by_dimension'] = kl_by_dimension
         if self.config.learn_variance:
             found['variance'] = tf.zeros_like(found['kl']) + tf.exp(self._pixel_log_variance())
         return found
 
     def trouble(self, means: Mapping[str, float]) -> str:
-        """Says that the posterior has collapsed, where no unit of the code is active."""
+        """Says that the posterior has collapsed, where no latent dimension is active."""
         if means['active_units'] >= 0.5:
             return ''
         return (
@@ -168,27 +174,39 @@ class Model:
         )
 
     def _bound(self, batch: Batch) -> Objective:
-        training = batch.seed is not None
-        clean, k = batch.images, self.config.samples
-        noisy = clean if batch.seed is None else self.corrupt(clean, batch.seed)
-        mean, log_variance = self._posterior(noisy, training)
-        by_unit = variational.kl_to_standard_normal(mean, log_variance)
-        many = Batch(tf.tile(clean, [k, 1, 1, 1]), None, drawing_seed(batch.seed))
+        k, training = self.config.samples, batch.seed is not None
+        seen = batch.images if batch.seed is None else self.corrupt(batch.images, batch.seed)
+
+        # Encode: q(z | x).
+        mean, log_variance = self._posterior(seen, training)
+
+        # Reparameterize: k samples of z for each image.
+        x = tf.tile(batch.images, [k, 1, 1, 1])
         means, log_variances = (tf.tile(t, [k, 1]) for t in (mean, log_variance))
-        each, ratio = self._drawn(many, means, log_variances, training)
-        nats = tf.reduce_mean(each)
-        kl = tf.reduce_mean(tf.reduce_sum(by_unit, 1))
+        z = _sample(means, log_variances, drawing_seed(batch.seed), copies=k)
+
+        # Decode: -log p(x | z).
+        nll_by_sample = self._nll(x, z, training)
+        nll = tf.reduce_mean(nll_by_sample)
+
+        # Divergence of q(z | x) from the prior.
+        kl_by_dimension = variational.kl_to_standard_normal(mean, log_variance)
+        kl = tf.reduce_mean(tf.reduce_sum(kl_by_dimension, 1))
+
+        # Bound.
         if k > 1:
-            log_weights = tf.reshape(-each - ratio, [k, -1])
+            log_weights = _log_weights(nll_by_sample, z, means, log_variances)
+            log_weights = tf.reshape(log_weights, [k, -1])
             loss = -tf.reduce_mean(variational.importance_bound(log_weights))
         else:
             least = self.config.free_bits
-            held = variational.free_bits(by_unit, least) if least else kl
-            loss = nats + self._weight(training) * held
+            counted = variational.free_bits(kl_by_dimension, least) if least else kl
+            loss = nll + self._beta(training) * counted
+
         _, variances = tf.nn.moments(mean, [0])
         terms = {
-            'elbo': -nats - kl,
-            'reconstruction_nats': nats,
+            'elbo': -nll - kl,
+            'reconstruction_nats': nll,
             'kl': kl,
             'active_units': tf.reduce_sum(tf.cast(variances > variational.ACTIVE, tf.float32)),
         }
@@ -196,8 +214,8 @@ class Model:
             terms['variance'] = tf.exp(self._pixel_log_variance())
         return Objective(names.BOUND, loss, trainable(names.ENCODER, names.DECODER), terms)
 
-    def _weight(self, training: bool) -> tf.Tensor | float:
-        """Of the divergence; full outside training."""
+    def _beta(self, training: bool) -> tf.Tensor | float:
+        """Weight of the divergence at this step; full outside training."""
         if not training or not self.config.kl_warmup_steps:
             return self.config.beta
         step = tf.cast(tf.train.get_or_create_global_step().read_value(), tf.float32)
@@ -206,9 +224,9 @@ class Model:
     def _posterior(self, images: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
         """Mean and log-variance `[B, Z]` of q(z | x)."""
         errors.rank('images', images, 4)
-        hidden = self.stack.encode(self.stack.all[:-1], images, training)
-        hidden = tf.reshape(hidden, [-1, self.stack.sizes[-2]])
-        # No name scope: beside the stack's it would be `encoder_1`.
+        hidden = self.encoder(images, training)
+        hidden = tf.reshape(hidden, [-1, self.encoder.sizes[-1]])
+        # No name scope: behind the encoder's it would be `encoder_1`.
         with tf.variable_scope(names.ENCODER, reuse=tf.AUTO_REUSE, auxiliary_name_scope=False):
             mean, log_variance = (
                 layers.dense(hidden, self.code_size, name=head)
@@ -216,30 +234,22 @@ class Model:
             )
             kl = variational.kl_to_standard_normal(mean, log_variance)
             shown = tf.reduce_mean(kl, 0, name=names.KL_BY_DIMENSION)
-        # Histograms in TensorBoard: codes, their spread, how much each number of the code says.
+        # Histograms in TensorBoard: codes, their variances, the divergence of each dimension.
         for tensor in (mean, log_variance, shown):
             tf.add_to_collection(tf.GraphKeys.ACTIVATIONS, tensor)
         return mean, log_variance
 
-    def _logits(self, code: tf.Tensor, training: bool) -> tf.Tensor:
+    def _logits(self, z: tf.Tensor, training: bool) -> tf.Tensor:
         if self.config.learn_variance:
-            self._pixel_log_variance()  # whoever decodes first makes every variable of the decoder
-        return self.stack.decode(self.stack.all[::-1], code, training)
+            self._pixel_log_variance()  # the first to decode makes every variable of the decoder
+        return self.decoder(z, training)
 
-    def _drawn(
-        self, batch: Batch, mean: tf.Tensor, log_variance: tf.Tensor, training: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Of one draw z for each picture: -log p(x | z) and log q(z | x) - log p(z), `[B]` both."""
-        code = _draw(mean, log_variance, batch.seed, self.config.samples)
-        logits = self._logits(code, training)
+    def _nll(self, x: tf.Tensor, z: tf.Tensor, training: bool) -> tf.Tensor:
+        """-log p(x | z) `[B]` of images `[B, H, W, C]` and codes `[B, Z]`."""
+        logits = self._logits(z, training)
         if self.config.likelihood == 'bernoulli':
-            nats = losses.bernoulli(batch.images, logits)
-        else:
-            shared = self._pixel_log_variance()
-            nats = variational.normal(batch.images, tf.nn.sigmoid(logits), shared)
-        zeros = tf.zeros_like(code)
-        posterior = variational.normal(code, mean, log_variance)
-        return nats, variational.normal(code, zeros, zeros) - posterior
+            return losses.bernoulli(x, logits)
+        return variational.normal(x, tf.nn.sigmoid(logits), self._pixel_log_variance())
 
     def _pixel_log_variance(self) -> tf.Tensor:
         """log s^2, a scalar."""
@@ -255,8 +265,19 @@ class Model:
             ).read_value()
 
 
-def _draw(mean: tf.Tensor, log_variance: tf.Tensor, seed: tf.Tensor, copies: int = 1) -> tf.Tensor:
-    """One z for each row `[copies * B, Z]`, through which gradients reach both."""
-    seed = tf.random.experimental.stateless_fold_in(seed, _DRAW)
-    drawn = stateless_random.normal(tf.shape(mean), seed, copies=copies)
-    return mean + tf.exp(log_variance / 2) * drawn
+def _sample(
+    mean: tf.Tensor, log_variance: tf.Tensor, seed: tf.Tensor, copies: int = 1
+) -> tf.Tensor:
+    """One z `[copies * B, Z]` for each row, through which gradients reach mean and variance."""
+    seed = tf.random.experimental.stateless_fold_in(seed, _REPARAMETERIZATION)
+    noise = stateless_random.normal(tf.shape(mean), seed, copies=copies)
+    return mean + tf.exp(log_variance / 2) * noise
+
+
+def _log_weights(
+    nll: tf.Tensor, z: tf.Tensor, mean: tf.Tensor, log_variance: tf.Tensor
+) -> tf.Tensor:
+    """log p(x | z) + log p(z) - log q(z | x) `[B]`."""
+    zeros = tf.zeros_like(z)
+    posterior = variational.normal(z, mean, log_variance)
+    return -nll - (variational.normal(z, zeros, zeros) - posterior)

@@ -1,19 +1,18 @@
-"""What autoencoders of every kind share: the loss of a stack, whole or layer by layer.
+"""The loss that autoencoders share, of all layers or layer by layer.
 
     joint loss = l(x, x') / D + penalty(h_L)
     greedy loss of layer i = l(h_{i-1}, g_{i-1}(h_i)) / D_{i-1} + penalty(h_i)
 
 l is the squared error or -log p under Bernoulli pixels, D the number of values that it sums over;
-penalties are those of `tfae.penalties`, weighed, as means over the batch. With corruption, what
-goes in is corrupted and the clean one is the target (Vincent et al., JMLR 2010): trained jointly
-the picture, layer by layer the code of the layer below.
+penalties are those of `tfae.losses.regularizers`, weighed, as means over the batch. With
+corruption, the input is corrupted and the clean one is the target (Vincent et al., JMLR 2010):
+trained jointly the image, layer by layer the code of the layer below.
 
-B batch, H W C picture, Z code.
+B batch, H W C image, Z code.
 """
 
 import dataclasses
 import functools
-from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import tensorflow.compat.v1 as tf
@@ -22,9 +21,9 @@ from tfae import losses
 from tfae.core import errors, names
 from tfae.core.config import broadcast, option
 from tfae.losses import regularizers
-from tfae.models.base.encoder_decoder import Stack
-from tfae.models.base.objective import Batch, Layer, Objective, regularization, trainable
-from tfae.models.base.regularized import Penalized
+from tfae.losses.regularizers import Penalty
+from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder
+from tfae.models.base.objective import Batch, Layer, Objective, drawing_seed, regularization
 from tfae.ops import activations, corruption
 
 _PROBES = 8  # for the Jacobian's norm in measures
@@ -32,7 +31,7 @@ _PROBES = 8  # for the Jacobian's norm in measures
 
 @dataclasses.dataclass(frozen=True)
 class Config(corruption.Config, regularizers.Config):
-    """What is made small."""
+    """The loss."""
 
     likelihood: losses.Likelihood = option('squared_error', 'Loss of the pictures.')
     output_activation: Literal['sigmoid', 'linear'] = option(
@@ -51,14 +50,14 @@ class Config(corruption.Config, regularizers.Config):
 
 
 class LinearOutputs(NamedTuple):
-    """What an autoencoder with a linear output makes of a batch."""
+    """Of an autoencoder with a linear output."""
 
     code: tf.Tensor  # [B, Z]
     reconstruction: tf.Tensor  # [B, H, W, C] in [0, 1]
 
 
 class Outputs(NamedTuple):
-    """What an autoencoder makes of a batch."""
+    """Of an autoencoder with a sigmoid output."""
 
     code: tf.Tensor  # [B, Z]
     reconstruction: tf.Tensor  # [B, H, W, C] in [0, 1]
@@ -66,17 +65,33 @@ class Outputs(NamedTuple):
 
 
 class Autoencoder:
-    """A `Stack` trained to give back what goes in; see `tfae.models` for the contract."""
+    """An encoder and a decoder trained to give back what goes in.
 
-    def __init__(self, config: Any, stack: Stack):
-        """`config` is a `Config` of a family."""
+    See `tfae.models` for the contract.
+    """
+
+    def __init__(self, config: Any, encoder: Encoder, decoder: Decoder):
+        """`config` is a `Config` of a family.
+
+        Raises: UsageError for a penalty that cannot be read or that the code cannot have.
+        """
         self.config = config
-        self.stack = stack
-        self.code_size = stack.sizes[-1]
+        self.encoder = encoder
+        self.decoder = decoder
+        self.code_size = encoder.sizes[-1]
         self.corruption = broadcast(
-            'corruption', [corruption.parse(text) for text in config.corruption], len(stack.all)
+            'corruption',
+            [corruption.parse(text) for text in config.corruption],
+            len(encoder.numbers),
         )
-        self._penalized = Penalized(config, stack)
+        self._penalties = [regularizers.parse(text) for text in config.penalty]
+        kinds = [penalty.kind for penalty in self._penalties]
+        if len(set(kinds)) < len(kinds):
+            raise errors.UsageError(f'--penalty names a kind twice: {",".join(config.penalty)}')
+        if config.k_sparse > self.code_size:
+            raise errors.UsageError(
+                f'--k_sparse is {config.k_sparse}; the code has only {self.code_size} values'
+            )
         self.objectives = (self._joint,)
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> LinearOutputs | Outputs:
@@ -84,8 +99,8 @@ class Autoencoder:
         errors.rank('images', images, 4)
         if seed is not None:
             images = self.corrupt(images, seed)
-        code = self._encode(self.stack.all, images, seed is not None)
-        decoded = self.stack.decode(self.stack.all[::-1], code, seed is not None)
+        code = self._encode(self.encoder, images, seed is not None)
+        decoded = self.decoder(code, seed is not None)
         if self.config.output_activation == 'linear':
             return LinearOutputs(code, self._pixels(decoded))
         return Outputs(code, self._pixels(decoded), decoded)
@@ -93,14 +108,14 @@ class Autoencoder:
     def encode(self, images: tf.Tensor) -> tf.Tensor:
         """`[B, H, W, C]` -> `[B, Z]`."""
         errors.rank('images', images, 4)
-        return self._encode(self.stack.all, images, False)
+        return self._encode(self.encoder, images, False)
 
     def decode(self, code: tf.Tensor) -> tf.Tensor:
         """`[B, Z]` -> `[B, H, W, C]` in [0, 1]."""
-        return self._pixels(self.stack.decode(self.stack.all[::-1], code))
+        return self._pixels(self.decoder(code))
 
     def corrupt(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Pictures `[B, H, W, C]` as the encoder sees them in training."""
+        """Images `[B, H, W, C]` as the encoder sees them in training."""
         return corruption.corrupt(images, self.corruption[0], seed)
 
     def layerwise(self) -> list[Layer]:
@@ -108,16 +123,16 @@ class Autoencoder:
         return [
             Layer(
                 functools.partial(self._greedy, i),
-                functools.partial(self._encode, [i], training=False),
-                self.stack.sizes[i],
+                functools.partial(self._encode, self.encoder.only(i), training=False),
+                self.encoder.sizes[i],
             )
-            for i in self.stack.all
+            for i in self.encoder.numbers
         ]
 
     def measures(self, batch: Batch) -> dict[str, tf.Tensor]:
         """Per example `[B]`: mean activation of the code, squared norm of its Jacobian."""
         x = tf.tile(batch.images, [_PROBES, 1, 1, 1])
-        code = self._encode(self.stack.all, x, False)
+        code = self._encode(self.encoder, x, False)
         norms = tf.reshape(regularizers.contractive(code, x, batch.seed), [_PROBES, -1])
         return {
             'mean_activation': tf.reduce_mean(code[: tf.shape(batch.images)[0]], 1),
@@ -125,58 +140,129 @@ class Autoencoder:
         }
 
     def _pixels(self, decoded: tf.Tensor) -> tf.Tensor:
-        """What a stack's last step gives as pixels in [0, 1]."""
+        """The last step of the decoder as pixels in [0, 1]."""
         if self.config.output_activation == 'linear':
             return tf.clip_by_value(decoded, 0.0, 1.0)
         return tf.nn.sigmoid(decoded)
 
     def _joint(self, batch: Batch) -> Objective:
-        loss, terms, mean = self._loss(self.stack.all, batch)
+        objective, mean = self._objective(names.RECONSTRUCTION, self.encoder, self.decoder, batch)
         if batch.seed is None and self.config.likelihood == 'bernoulli':
             # No part of the loss: training need not pay for it.
-            terms['mse'] = tf.reduce_mean(tf.math.squared_difference(batch.images, mean))
-        variables = trainable(self.stack.encoder, self.stack.decoder)
-        return Objective(names.RECONSTRUCTION, loss, variables, terms)
+            mse = tf.reduce_mean(tf.math.squared_difference(batch.images, mean))
+            objective.terms['mse'] = mse
+        return objective
 
     def _greedy(self, i: int, batch: Batch) -> Objective:
         """Layer `i` as an autoencoder of the codes of the layer below."""
-        loss, terms, _ = self._loss([i], batch)
-        return Objective(names.layer(i), loss, trainable(*self._scopes([i])), terms)
+        encoder, decoder = self.encoder.only(i), self.decoder.only(i)
+        return self._objective(names.layer(i), encoder, decoder, batch)[0]
 
-    def _scopes(self, indices: Sequence[int]) -> list[str]:
-        sides = (self.stack.encoder, self.stack.decoder)
-        return [f'{side}/{names.layer(i)}' for side in sides for i in indices]
-
-    def _loss(
-        self, indices: Sequence[int], batch: Batch
-    ) -> tuple[tf.Tensor, dict[str, tf.Tensor], tf.Tensor]:
-        """Loss of these layers, its parts, and what the last activation makes of the logits."""
-        below = indices[0] - 1
-        clean = noisy = tf.reshape(batch.images, [-1, *self.stack.shapes[below]])
+    def _objective(
+        self, name: str, encoder: Encoder, decoder: Decoder, batch: Batch
+    ) -> tuple[Objective, tf.Tensor]:
+        """The objective of all layers or of one, and what the decoder gives back."""
+        # Corrupt.
+        clean = noisy = tf.reshape(batch.images, [-1, *encoder.shapes[encoder.below]])
         weights, training = None, batch.seed is not None
         if training:
-            noise = self.corruption[below]
+            noise = self.corruption[encoder.below]
             noisy = corruption.corrupt(clean, noise, batch.seed)
             weights = corruption.emphasis(clean, noise, batch.seed, self.config.emphasis)
-        code = self._encode(indices, noisy, training)
-        logits = self.stack.decode(indices[::-1], code, training)
-        activation = self.stack.activation(below) if below else self.config.output_activation
+
+        # Encode and decode.
+        code = self._encode(encoder, noisy, training)
+        logits = decoder(code, training)
+        activation = self.config.output_activation
+        if decoder.below:
+            activation = decoder.activation(decoder.below)
         mean = activations.get(activation)(logits)
-        # Codes are probabilities, as pixels are, where the activation is a sigmoid.
+
+        # Reconstruction: codes are probabilities, as pixels are, where they come from a sigmoid.
         if self.config.likelihood == 'bernoulli' and activation == 'sigmoid':
             each = losses.bernoulli(clean, logits, weights)
         else:
             each = losses.squared_error(clean, mean, weights)
-        loss = tf.reduce_mean(each) / self.stack.sizes[below]
-        terms = self._penalized.terms(indices, code, noisy, batch.seed)
-        decay = regularization(trainable(*self._scopes(indices)))
+        loss = tf.reduce_mean(each) / encoder.sizes[encoder.below]
+
+        # Penalties.
+        terms = self._penalized(encoder, code, noisy, batch.seed)
+        variables = [*encoder.variables(), *decoder.variables()]
+        decay = regularization(variables)
         if decay is not None:
             terms['weight_decay'] = decay
         if terms:
             loss, terms = tf.add_n([loss, *terms.values()]), {'reconstruction': loss, **terms}
-        return loss, terms, mean
+        return Objective(name, loss, variables, terms), mean
 
-    def _encode(self, indices: Sequence[int], x: tf.Tensor, training: bool) -> tf.Tensor:
-        code = self.stack.encode(indices, x, training)
-        code = tf.reshape(code, [-1, self.stack.sizes[indices[-1]]])
-        return self._penalized.constrained(indices, code)
+    def _encode(self, encoder: Encoder, x: tf.Tensor, training: bool) -> tf.Tensor:
+        """`[B, ...]` -> the code `[B, Z]` of these layers, as the constraint leaves it."""
+        code = tf.reshape(encoder(x, training), [-1, encoder.sizes[encoder.above]])
+        for penalty in self._penalties:
+            if penalty.decay:
+                self._moving(encoder, penalty)
+        k = self.config.k_sparse if encoder.above == self.encoder.above else 0
+        return regularizers.k_sparse(code, k) if k else code
+
+    def _penalized(
+        self, encoder: Encoder, code: tf.Tensor, x: tf.Tensor, seed: tf.Tensor | None
+    ) -> dict[str, tf.Tensor]:
+        """Kind -> penalty, weighed, of the code `[B, Z]` that the encoder makes of `x`."""
+        return {
+            penalty.kind: penalty.weight * self._penalty(penalty, encoder, code, x, seed)
+            for penalty in self._penalties
+        }
+
+    def _penalty(
+        self,
+        penalty: Penalty,
+        encoder: Encoder,
+        code: tf.Tensor,
+        x: tf.Tensor,
+        seed: tf.Tensor | None,
+    ) -> tf.Tensor:
+        if penalty.kind == 'l1':
+            return tf.reduce_mean(regularizers.l1(code))
+        if penalty.kind == 'kl_sparsity':
+            mean = self._mean(penalty, encoder, code, seed is not None)
+            return regularizers.kl_sparsity(mean, penalty.target)
+        if penalty.kind == 'orthogonality':
+            return tf.add_n([regularizers.orthogonality(k) for k in encoder.kernels()])
+        layer = encoder.layers[encoder.above - 1]
+        if len(encoder.numbers) == 1 and isinstance(layer, Dense) and not self.config.k_sparse:
+            slope = activations.slope(layer.activation, code)
+            (kernel,) = encoder.kernels()
+            return tf.reduce_mean(regularizers.contractive_dense(slope, kernel))
+        return tf.reduce_mean(regularizers.contractive(code, x, drawing_seed(seed)))
+
+    def _mean(
+        self, penalty: Penalty, encoder: Encoder, code: tf.Tensor, training: bool
+    ) -> tf.Tensor:
+        """Mean activations `[Z]`: of the batch, or moving ones with the batch's gradient."""
+        i = encoder.above
+        if encoder.activation(i) != 'sigmoid':
+            raise errors.UsageError(
+                f'--penalty=kl_sparsity needs activations in [0, 1]; that of layer {i} is '
+                f'{encoder.activation(i)}, it must be sigmoid'
+            )
+        mean = tf.reduce_mean(code, 0)
+        if not penalty.decay:
+            return mean
+        moving = self._moving(encoder, penalty)
+        moved = penalty.decay * moving.read_value() + (1 - penalty.decay) * mean
+        if training:
+            update = moving.assign(tf.stop_gradient(moved)).op
+            tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
+        return mean + tf.stop_gradient(moved - mean)
+
+    def _moving(self, encoder: Encoder, penalty: Penalty) -> tf.Variable:
+        """The moving mean `[Z]` of the encoder's last layer, which starts at the target."""
+        scope = f'{encoder.scope}/{names.layer(encoder.above)}'
+        with tf.variable_scope(scope, reuse=tf.AUTO_REUSE, auxiliary_name_scope=False):
+            return tf.get_variable(
+                names.MEAN_ACTIVATION,
+                [encoder.sizes[encoder.above]],
+                initializer=tf.constant_initializer(penalty.target),
+                trainable=False,
+                use_resource=True,
+            )

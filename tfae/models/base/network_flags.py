@@ -5,6 +5,7 @@ empty.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from tfae.core import errors
@@ -50,19 +51,24 @@ class Config(Part):
             self.refuse_unread('--pooling', 'pool_sizes')
 
 
-def specifications(config: Config) -> list[Convolution | Dense]:
-    """The layers of `config`, the picture's first.
+def layers(config: Config) -> list[Convolution | Dense]:
+    """The hidden layers of `config`, the image's first.
 
     Raises: UsageError if a list has neither one value nor one for each layer.
     """
-    count = len(config.filters)
+    count, normalized = len(config.filters), config.batch_normalization
 
     def spread(name: str) -> tuple[Any, ...]:
         return broadcast(name, getattr(config, name), count) if count else ()
 
     fields = ('kernel_sizes', 'strides', 'padding', 'pooling', 'pool_sizes')
-    lists = [config.filters, [config.activation] * count, *(spread(name) for name in fields)]
+    lists: list[Sequence[Any]] = [
+        config.filters,
+        [config.activation] * count,
+        *(spread(name) for name in fields),
+        [normalized] * count,
+    ]
     return [
         *(Convolution(*values) for values in zip(*lists, strict=True)),
-        *(Dense(units, config.activation) for units in config.units),
+        *(Dense(units, config.activation, normalized=normalized) for units in config.units),
     ]
