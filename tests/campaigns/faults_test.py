@@ -45,7 +45,7 @@ def test_a_small_campaign_loses_nothing(tmp_path):
 
 @pytest.mark.slow
 def test_a_larger_campaign_loses_nothing(tmp_path):
-    kinds = 'kill,verbs,full,readonly,flip,cut,shards,clock,two,tensorboard,workers'
+    kinds = 'kill,commands,full,readonly,flip,cut,shards,clock,two,tensorboard,workers'
     counts = campaign(tmp_path, f'--kinds={kinds}', '--rounds=12', f'--seed={time.time_ns()}')
     assert list(counts) == kinds.split(',')
     assert all(count['faults'] >= 12 and not count['lost'] for count in counts.values())
