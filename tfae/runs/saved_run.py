@@ -49,7 +49,7 @@ def refuse_other_examples(path: pathlib.Path, known: Experiment, loaded: data.Da
     if came != recorded:
         raise errors.InputError(
             f'--logdir {path} was trained on other examples than {what}: fingerprint {recorded} '
-            f'is recorded, {came} came'
+            f'is recorded in its config.json, {came} came'
         )
 
 
