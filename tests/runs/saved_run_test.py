@@ -63,6 +63,14 @@ def test_bytes_and_floats_are_the_same_pictures(run, images):
     np.testing.assert_allclose(run.encode(images), run.encode(images / 255.0), atol=1e-5)
 
 
+def test_images_that_fit_takes_are_taken_by_an_open_run(run, images):
+    wanted = run.encode(images)
+    for given in (images[..., 0], images.astype(int), images[..., 0].tolist()):
+        assert np.array_equal(run.encode(given), wanted)
+    with pytest.raises(ValueError, match='images are int64 from 0 to 510.0; they must be uint8 or'):
+        run.encode(images.astype(int) * 2)
+
+
 def test_no_picture_gives_no_code(run, images):
     assert run.encode(images[:0]).shape == (0, 4)
     assert run.reconstruct(images[:0]).shape == (0, 6, 5, 1)
@@ -76,7 +84,7 @@ def test_one_and_many_pictures_have_the_same_codes(run, images):
     np.testing.assert_allclose(codes[2199], run.encode(images[199:])[0], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize('shape', [(6, 5, 1), (3, 6, 5), (3, 5, 6, 1), (3, 6, 5, 3)])
+@pytest.mark.parametrize('shape', [(6, 5, 1), (3, 5, 6), (3, 30), (3, 5, 6, 1), (3, 6, 5, 3)])
 def test_pictures_of_another_shape_are_named(run, shape):
     came = f'images are {shape}; they must be [N, 6, 5, 1]'
     for method in (run.encode, run.reconstruct):

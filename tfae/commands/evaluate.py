@@ -94,7 +94,7 @@ def _reconstruction(run: Run, loaded: data.DataSet, part: data.Split) -> dict[st
     noise = np.random.RandomState(0).uniform(size=images.shape).astype(np.float32)
     measured['noise_mse'] = reconstruction.mse(noise, run.reconstruct(noise))
     if run.built.inference.corrupted is not None:
-        noisy, restored = run.restore(images)
+        noisy, restored = run.denoise(images)
         measured['corrupted_psnr'] = reconstruction.psnr(images, noisy)
         measured['restored_psnr'] = reconstruction.psnr(images, restored)
         projected = baseline.reconstruct(noisy)

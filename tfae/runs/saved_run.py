@@ -54,7 +54,20 @@ def refuse_other_examples(path: pathlib.Path, known: Experiment, loaded: data.Da
 
 
 class Run:
-    """What `tfae.open` gives. A context manager; `close` ends its session."""
+    """An open run: a static graph with the variables of a checkpoint, and a session on it.
+
+    `tfae.open` and `tfae.fit` return one. It is a context manager; `close` ends the session. Images
+    are `[N, H, W, C]`, uint8 or float in [0, 1]; where C is 1 also `[N, H, W]`, and where H is 1
+    too, vectors `[N, W]`. They are fed a batch at a time, so any number of them will do.
+
+    Attributes:
+      folder: of the run.
+      experiment: the configuration, with the signature of the data set.
+      graph, session: of TensorFlow; `graph.get_collection` finds tensors and variables.
+      built: the same graph by its parts: `built.model`, `built.inference` and others.
+      checkpoint: path of the checkpoint.
+      step: steps that it was trained for.
+    """
 
     def __init__(
         self,
@@ -84,15 +97,25 @@ class Run:
         self.session.close()
 
     def encode(self, images: np.ndarray) -> np.ndarray:
-        """Pictures `[N, H, W, C]` (uint8, or float in [0, 1]) -> codes `[N, Z]`."""
+        """Returns the codes `[N, Z]` of images.
+
+        Raises: ValueError if the images are not of the run's shape and range; InputError if the
+          family has no encoder.
+        """
         return self.fetch(self._output(names.CODE), images)
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
-        """Pictures `[N, H, W, C]` -> their reconstructions `[N, H, W, C]` in [0, 1]."""
+        """Returns the reconstructions `[N, H, W, C]`, float32 in [0, 1], of images.
+
+        Raises: ValueError as `encode` does; InputError if the family has no decoder.
+        """
         return self.fetch(self._output(names.RECONSTRUCTION), images)
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        """Codes `[N, Z]` -> pictures `[N, H, W, C]` in [0, 1]."""
+        """Returns the images `[N, H, W, C]`, float32 in [0, 1], of codes `[N, Z]`.
+
+        Raises: ValueError if the codes have another size; InputError if the family has no decoder.
+        """
         inference = self.built.inference
         if inference.code is None:
             raise errors.InputError(f'{self._what()} decodes no codes')
@@ -102,21 +125,26 @@ class Run:
             raise ValueError(f'decode: codes are {codes.shape}; they must be [N, {size}]')
         return graph.in_batches(self.session.run, inference.decoded, {inference.code: codes})
 
-    def restore(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pictures `[N, H, W, C]` as training corrupts them, and what the model makes of those.
+    def denoise(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns images as training corrupts them, and their reconstructions: `[N, H, W, C]` both.
 
-        The noise is a function of a picture's place among the others.
+        The noise is a function of an image's place among the others.
+
+        Raises: ValueError as `encode` does; InputError if the run was trained without corruption.
         """
         inference = self.built.inference
         if inference.corrupted is None:
             raise errors.InputError(f'{self._what()} corrupts no pictures')
         run, feeds = self.session.run, {inference.images: self._pixels(images)}
         noisy = graph.in_batches(run, inference.corrupted, feeds, inference.seed)
-        restored = self._output(names.RECONSTRUCTION)
-        return noisy, graph.in_batches(run, restored, {inference.images: noisy})
+        reconstruction = self._output(names.RECONSTRUCTION)
+        return noisy, graph.in_batches(run, reconstruction, {inference.images: noisy})
 
     def sample(self, count: int, seed: int = 0) -> np.ndarray:
-        """Codes `[count, Z]` from the prior of the family, a function of `seed`."""
+        """Returns codes `[count, Z]` sampled from the prior of the family, a function of `seed`.
+
+        Raises: InputError if the family has no prior.
+        """
         inference = self.built.inference
         if inference.samples is None:
             raise errors.InputError(f'{self._what()} has no distribution of codes to draw from')
@@ -124,9 +152,14 @@ class Run:
         return self.session.run(inference.samples, given)
 
     def measure(self, images: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:
-        """What the family measures of each picture `[N, H, W, C]`: name -> `[N]` or `[N, K]`.
+        """Returns the measures of the family for each image, such as the ELBO of a variational run.
 
-        Measures that need noise draw it as a function of a picture's place among the others.
+        Noise in them is a function of an image's place among the others.
+
+        Args:
+          images: as `encode` takes them.
+          labels: `[N]` int, or None where the run has none.
+        Returns: name -> `[N]` or `[N, K]`.
         """
         inference = self.built.inference
         if not inference.measures:
@@ -137,14 +170,20 @@ class Run:
         return graph.in_batches(self.session.run, inference.measures, feeds, inference.seed)
 
     def fetch(self, tensor: tf.Tensor | str, images: np.ndarray) -> np.ndarray:
-        """Any tensor `[B, ...]` of the graph that depends on the pictures, by itself or by name."""
+        """Returns the values `[N, ...]` of a tensor of the graph for images.
+
+        Args:
+          tensor: `[B, ...]`, a function of the graph's images; itself or its name.
+          images: as `encode` takes them.
+        """
         feeds = {self.built.inference.images: self._pixels(images)}
         return graph.in_batches(self.session.run, tensor, feeds)
 
     def _pixels(self, images: np.ndarray) -> np.ndarray:
-        """Pictures as the graph takes them; ValueError where they are not what it takes."""
+        """Images as the graph takes them; ValueError where they are not what it takes."""
         placeholder = self.built.inference.images
-        images = images if isinstance(images, data.Pictures) else np.asarray(images)
+        if not isinstance(images, data.Pictures):
+            images = _with_channels(np.asarray(images), tuple(placeholder.shape[1:]))
         if images.ndim != 4 or images.shape[1:] != tuple(placeholder.shape[1:]):
             wanted = ', '.join(map(str, placeholder.shape[1:]))
             raise ValueError(f'images are {images.shape}; they must be [N, {wanted}]')
@@ -170,7 +209,13 @@ class Run:
         return f'{self.folder.path}, a run of the family {self.experiment.model},'
 
     def variables(self, collection: str = '', scope: str = '') -> dict[str, np.ndarray]:
-        """Name -> value of `tf.get_collection(collection, scope)`; all global variables if empty.
+        """Returns name -> value of the variables in a collection below a scope.
+
+            run.variables('trainable_variables', 'encoder/layer_1')
+
+        Args:
+          collection: one of `tf.GraphKeys` or of the run's own; empty for all global variables.
+          scope: prefix of the names, as `tf.get_collection` takes it; empty for all.
 
         What training adds (slots, sums) is in the newest checkpoint and read from there.
         """
@@ -185,3 +230,19 @@ class Run:
             for v in found
             if v.op.name in model or reader.has_tensor(v.op.name)
         }
+
+
+def _with_channels(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Images with the dimensions that training added, and whole numbers as bytes, as it took them.
+
+    Args:
+      images: `[N, H, W, C]`, `[N, H, W]` where C is 1, or `[N, W]` where H is 1 too.
+      shape: `(H, W, C)` of the run.
+    """
+    if images.ndim == 3 and shape[2] == 1:
+        images = images[..., None]
+    elif images.ndim == 2 and shape[0] == shape[2] == 1:
+        images = images[:, None, :, None]
+    if images.dtype.kind in 'iu' and images.size and 0 <= images.min() <= images.max() <= 255:
+        images = images.astype(np.uint8, copy=False)
+    return images

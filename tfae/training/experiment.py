@@ -223,7 +223,8 @@ def _assigned(model: str, parts: Mapping[str, Any], arguments: Mapping[str, Any]
 
 def _unknown(model: str, name: str, kinds: Mapping[str, Mapping[str, Any]]) -> str:
     """What to say of an argument that no part has."""
-    having = [f for f in models.FAMILIES if name in config.field_types(models.load(f).Config)]
+    families = models.FAMILIES.items()
+    having = [f for f, module in families if name in config.field_types(module.Config)]
     if having:
         return f'{name} is an argument of the family {", ".join(having)}; the model is {model}'
     near = errors.nearest(name, [known for fields in kinds.values() for known in fields])
