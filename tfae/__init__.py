@@ -79,7 +79,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def _found(name: str) -> Any:
     if name in _MEMBERS:
         module, member = _MEMBERS[name]
         found = globals()[name] = getattr(importlib.import_module(module), member)
@@ -87,6 +87,10 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         return importlib.import_module(f'tfae.{name}')
     raise AttributeError(f'module tfae has no attribute {name!r}; it has {", ".join(__all__)}')
+
+
+if not TYPE_CHECKING:  # so that a type checker refuses a name that there is not
+    __getattr__ = _found
 
 
 def __dir__() -> list[str]:

@@ -22,7 +22,7 @@ import tensorflow.compat.v1 as tf
 
 from tfae import data, models
 from tfae.core import errors
-from tfae.models import Batch, Layer, Objective
+from tfae.models import Batch, Family, Layer, Objective
 from tfae.runs import sessions
 from tfae.training.config import TrainingConfig
 from tfae.training.step import training_step
@@ -35,7 +35,7 @@ _COUNT = 4  # images of a batch
 class Case(NamedTuple):
     """A family with one configuration: what a law is checked on."""
 
-    family: ModuleType
+    family: Family | ModuleType
     config: Any
     shapes: Sequence[Sequence[int]] = SHAPES  # of images; every law takes the first
     classes: int = 10
@@ -61,7 +61,7 @@ _laws: list[Law] = []
 
 
 def check_family(
-    family: ModuleType | str,
+    family: Family | ModuleType | str,
     config: Any = None,
     *,
     shapes: Sequence[Sequence[int]] = SHAPES,
@@ -80,7 +80,7 @@ def check_family(
     """
     module = models.load(family) if isinstance(family, str) else family
     if problem := models.problem(module):
-        raise AssertionError(f'{module.__name__}: {problem}')
+        raise AssertionError(f'{_name(module)}: {problem}')
     case = Case(module, module.Config() if config is None else config, shapes, classes)
     for law in FAMILY_LAWS:
         check(law, case)
@@ -97,7 +97,7 @@ def check(law: Law, case: Case) -> None:
             law(case)
     except Exception as error:
         kind = '' if isinstance(error, AssertionError) else f'{type(error).__name__}: '
-        text = f'{case.family.__name__} breaks the law "{_sentence(law)}"; {kind}{error}'
+        text = f'{_name(case.family)} breaks the law "{_sentence(law)}"; {kind}{error}'
         raise AssertionError(text) from error
 
 
@@ -496,8 +496,8 @@ def _layer_batches(case: Case, model: Any) -> Iterator[tuple[Layer, Batch]]:
         below = tf.stop_gradient(layer.encode(below))
 
 
-def _name(build: Any) -> str:
-    return getattr(build, '__name__', repr(build))
+def _name(named: Any) -> str:
+    return getattr(named, '__name__', repr(named))
 
 
 def _images(count: int, shape: Sequence[int]) -> np.ndarray:

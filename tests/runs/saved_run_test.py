@@ -67,7 +67,7 @@ def test_images_that_fit_takes_are_taken_by_an_open_run(run, images):
     wanted = run.encode(images)
     for given in (images[..., 0], images.astype(int), images[..., 0].tolist()):
         assert np.array_equal(run.encode(given), wanted)
-    with pytest.raises(ValueError, match='images are int64 from 0 to 510.0; they must be uint8 or'):
+    with pytest.raises(ValueError, match='images are int64 from 0.0 to .*; they must be'):
         run.encode(images.astype(int) * 2)
 
 

@@ -24,6 +24,7 @@ from tfae.analysis import anomaly
 from tfae.core import errors, names, package
 from tfae.export import anomaly_score
 from tfae.export import graph_def as export
+from tfae.models.base.family import Decoder
 from tfae.pretrained.classifier import Reference
 from tfae.runs.saved_run import Run
 
@@ -244,7 +245,9 @@ def description(served: Served, kind: str, onnx_names: bool = False) -> dict[str
 
 def _sample(run: Run) -> Signature:
     inference = run.built.inference
-    made = tf.identity(run.built.model.decode(inference.samples), names.SAMPLES_DECODED)
+    model = run.built.model
+    assert isinstance(model, Decoder)  # the prior of whose codes is asked
+    made = tf.identity(model.decode(inference.samples), names.SAMPLES_DECODED)
     return Signature(
         'new codes from the prior and their pictures, a function of the seed, two whole numbers',
         {names.COUNT: inference.count, names.SEED: inference.seed},

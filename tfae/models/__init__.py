@@ -38,8 +38,7 @@ that opens with its paper and its equations; a family imports no other.
 """
 
 from collections.abc import Sequence
-from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from tfae.core import errors, registry
 from tfae.models import (
@@ -52,13 +51,16 @@ from tfae.models import (
 )
 from tfae.models.base import contract
 from tfae.models.base.contract import problem
+from tfae.models.base.family import Family, Model
 from tfae.models.base.objective import Batch, Layer, Objective, trainable
 
 __all__ = [
     'ENTRY_POINTS',
     'FAMILIES',
     'Batch',
+    'Family',
     'Layer',
+    'Model',
     'Objective',
     'build',
     'load',
@@ -69,7 +71,7 @@ __all__ = [
 
 ENTRY_POINTS = 'tfae.models'  # group of the entry points of packages that bring families
 
-FAMILIES: dict[str, ModuleType] = {
+FAMILIES: dict[str, Family] = {
     'classifier': classifier,
     'convolutional': convolutional,
     'dense': dense,
@@ -84,7 +86,7 @@ def names() -> list[str]:
     return registry.names(FAMILIES, ENTRY_POINTS)
 
 
-def load(name: str) -> ModuleType:
+def load(name: str) -> Family:
     """Returns the module of a family: a name, or the spelling of a module that can be imported.
 
     Raises: UsageError with the nearest names if there is none, if its module raises while it is
@@ -93,10 +95,10 @@ def load(name: str) -> ModuleType:
     family = registry.find('--model', name, FAMILIES, ENTRY_POINTS)
     if fault := problem(family):
         raise errors.UsageError(f'--model is {name!r}, a module that is no family: {fault}')
-    return family
+    return cast(Family, family)
 
 
-def build(name: str, config: Any, image_shape: Sequence[int], classes: int) -> Any:
+def build(name: str, config: Any, image_shape: Sequence[int], classes: int) -> Model:
     """Returns a model of a family.
 
     Args:

@@ -10,7 +10,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -45,7 +45,7 @@ def newest_first(folder: pathlib.Path) -> list[tuple[int, str]]:
 
 def restore_newest(
     saver: tf.train.Saver,
-    session: Any,
+    session: tf.Session,
     folder: pathlib.Path,
     say: Callable[[str], None],
     most: float = math.inf,
@@ -70,7 +70,7 @@ def restore_newest(
 
 def resume(
     saver: tf.train.Saver,
-    session: Any,
+    session: tf.Session,
     folder: Folder,
     phases: Sequence[Phase],
     batch_size: int,
@@ -98,7 +98,9 @@ def resume(
     return step
 
 
-def write(saver: tf.train.Saver, session: Any, folder: pathlib.Path, step: int, last: int) -> None:
+def write(
+    saver: tf.train.Saver, session: tf.Session, folder: pathlib.Path, step: int, last: int
+) -> None:
     """Writes the checkpoint of a step.
 
     Raises: InputError if it cannot be, which names the one of step `last` as the last whole one.
@@ -132,7 +134,10 @@ def reason(error: Exception) -> str:
 
 
 def transfer(
-    session: Any | None, variables: Sequence[tf.Variable], path: str, scope_map: Sequence[str]
+    session: tf.Session | None,
+    variables: Sequence[tf.Variable],
+    path: str,
+    scope_map: Sequence[str],
 ) -> Restored:
     """Gives `variables` the values that `path` holds under their names.
 

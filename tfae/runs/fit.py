@@ -5,7 +5,7 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf2
 import tensorflow.compat.v1 as tf
@@ -36,7 +36,7 @@ class _Job(NamedTuple):
     members: cluster.Members | None
     team: Team
 
-    def session(self) -> contextlib.AbstractContextManager[Any]:
+    def session(self) -> contextlib.AbstractContextManager[tf.Session]:
         """Opens the session."""
         return sessions.open_session(self.built.graph, self.options, self.members)
 

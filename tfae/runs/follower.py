@@ -13,7 +13,7 @@ from tfae.training import graph
 class Follower:
     """Trains beside a `Trainer` in another process, from its variables on."""
 
-    def __init__(self, built: graph.Graph, session: Any, team: all_reduce.Team):
+    def __init__(self, built: graph.Graph, session: tf.Session, team: all_reduce.Team):
         self._built = built
         self._session = session
         self._team = team

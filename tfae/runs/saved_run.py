@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-from typing import Any
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -74,7 +73,7 @@ class Run:
         folder: Folder,
         experiment: Experiment,
         built: graph.Graph,
-        session: Any,
+        session: tf.Session,
         checkpoint: str,
         step: int,
     ):
@@ -182,11 +181,12 @@ class Run:
     def _pixels(self, images: np.ndarray) -> np.ndarray:
         """Images as the graph takes them; ValueError where they are not what it takes."""
         placeholder = self.built.inference.images
+        came = np.shape(images)
         if not isinstance(images, data.Pictures):
             images = _with_channels(np.asarray(images), tuple(placeholder.shape[1:]))
         if images.ndim != 4 or images.shape[1:] != tuple(placeholder.shape[1:]):
             wanted = ', '.join(map(str, placeholder.shape[1:]))
-            raise ValueError(f'images are {images.shape}; they must be [N, {wanted}]')
+            raise ValueError(f'images are {came}; they must be [N, {wanted}]')
         values = data.pixels(images)
         if isinstance(images, data.Pictures):  # they lie in [0, 1], and are decoded part by part
             return values

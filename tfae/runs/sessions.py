@@ -4,7 +4,6 @@ import contextlib
 import math
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import tensorflow as tf2
@@ -20,7 +19,7 @@ _LARGE_PRODUCT = 32e6  # multiplications from which two cores beat one
 @contextlib.contextmanager
 def open_session(
     graph: tf.Graph, options: Config, members: cluster.Members | None = None
-) -> Iterator[Any]:
+) -> Iterator[tf.Session]:
     """Opens a session whose thread pools suit the graph; with several members, once all listen."""
     settings = _settings(graph, options)
     server = _server(settings, members) if members else None
@@ -38,7 +37,7 @@ def open_session(
 
 
 @contextlib.contextmanager
-def holding(graph: tf.Graph, values: Mapping[str, np.ndarray]) -> Iterator[Any]:
+def holding(graph: tf.Graph, values: Mapping[str, np.ndarray]) -> Iterator[tf.Session]:
     """Opens a session on a graph and loads these values, by name, into its variables."""
     with graph.as_default(), tf.Session(graph=graph) as session:
         for variable in tf.global_variables():

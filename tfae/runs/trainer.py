@@ -12,6 +12,7 @@ from tfae.core import errors, names
 from tfae.core.signals import Interrupt
 from tfae.data import pipeline
 from tfae.distributed import all_reduce
+from tfae.models.base.family import Troubled
 from tfae.runs import checkpoints
 from tfae.runs.directory import BEST, Folder
 from tfae.runs.event_file import EventFile
@@ -38,7 +39,7 @@ class Trainer:
         experiment: Experiment,
         folder: Folder,
         built: graph.Graph,
-        session: Any,
+        session: tf.Session,
         watch: Config,
         team: all_reduce.Team,
     ):
@@ -210,7 +211,8 @@ class Trainer:
         self._progress.line(self._step, text, pace)
         if self._validated() and self._validated()[-1] is record:
             self._keep_if_best()
-        trouble = getattr(self._built.model, 'trouble', lambda means: '')(means)
+        model = self._built.model
+        trouble = model.trouble(means) if isinstance(model, Troubled) else ''
         if trouble:
             record['trouble'] = trouble
             self._progress.say(f'warning: {trouble}')

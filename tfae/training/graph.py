@@ -14,6 +14,7 @@ from tfae import data, models
 from tfae.core import names
 from tfae.data import pipeline, streaming
 from tfae.distributed.all_reduce import Team
+from tfae.models.base.family import Corrupting, Decoder, Generator, Measuring, Model, Outputs
 from tfae.models.base.objective import Batch
 from tfae.training import summaries
 from tfae.training.experiment import Experiment
@@ -26,7 +27,7 @@ class Inference(NamedTuple):
     """Placeholders and what they become, without noise; what a family lacks is None or empty."""
 
     images: tf.Tensor  # placeholder [B, H, W, C]
-    outputs: Any  # the family's Outputs
+    outputs: Outputs  # of the family
     code: tf.Tensor | None  # placeholder [B, Z]
     decoded: tf.Tensor | None  # [B, H, W, C]
     labels: tf.Tensor  # placeholder [B], for measures alone
@@ -41,7 +42,7 @@ class Graph(NamedTuple):
     """A run as tensors and operations."""
 
     graph: tf.Graph
-    model: Any
+    model: Model
     inference: Inference
     model_variables: list[tf.Variable]  # without what training adds
     source: pipeline.Source
@@ -113,7 +114,7 @@ def in_batches(
     return tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
 
 
-def _inference(model: Any, image_shape: tuple[int, ...], labelled: bool) -> Inference:
+def _inference(model: Model, image_shape: tuple[int, ...], labelled: bool) -> Inference:
     code = decoded = samples = corrupted = None
     measures: dict[str, tf.Tensor] = {}
     with tf.name_scope(f'{names.INFERENCE}/'):
@@ -123,15 +124,15 @@ def _inference(model: Any, image_shape: tuple[int, ...], labelled: bool) -> Infe
         count = tf.placeholder(tf.int32, [], names.COUNT)
         outputs = model(images)
         named = {k: tf.identity(v, k) for k, v in outputs._asdict().items()}
-        if hasattr(model, 'decode'):
+        if isinstance(model, Decoder):
             code = tf.placeholder(tf.float32, [None, model.code_size], names.CODES)
             decoded = tf.identity(model.decode(code), names.DECODED)
-        if hasattr(model, 'prior'):
+        if isinstance(model, Generator):
             samples = tf.identity(model.prior(count, seed), names.SAMPLES)
-        if hasattr(model, 'corrupt'):
+        if isinstance(model, Corrupting):
             noisy = model.corrupt(images, seed)
             corrupted = None if noisy is images else tf.identity(noisy, names.CORRUPTED)
-        if hasattr(model, 'measures'):
+        if isinstance(model, Measuring):
             with tf.name_scope(names.MEASURES):
                 batch = Batch(images, labels if labelled else None, seed)
                 measures = {k: tf.identity(v, k) for k, v in model.measures(batch).items()}
@@ -141,7 +142,7 @@ def _inference(model: Any, image_shape: tuple[int, ...], labelled: bool) -> Infe
     )
 
 
-def _summary(model: Any, source: pipeline.Source) -> tf.Tensor:
+def _summary(model: Model, source: pipeline.Source) -> tf.Tensor:
     before = len(tf.get_collection(tf.GraphKeys.ACTIVATIONS))
     with tf.name_scope(f'{names.SUMMARIES}/'):
         count = min(_SHOWN, source.count)
@@ -151,7 +152,7 @@ def _summary(model: Any, source: pipeline.Source) -> tf.Tensor:
         outputs = model(images)
         if hasattr(outputs, 'reconstruction'):
             pictures[names.RECONSTRUCTION] = tf.concat([images, outputs.reconstruction], 2)
-        if hasattr(model, 'prior'):
+        if isinstance(model, Generator):
             samples = model.decode(model.prior(_SHOWN, tf.zeros([2], tf.int64)))
             pictures[names.SAMPLES] = tf.ensure_shape(samples, [_SHOWN, *images.shape[1:]])
         activations = tf.get_collection(tf.GraphKeys.ACTIVATIONS)[before:]

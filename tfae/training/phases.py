@@ -11,7 +11,7 @@ function of `global_step` alone, so a run that is stopped anywhere resumes in th
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
@@ -20,6 +20,7 @@ from tfae.core.config import broadcast, option
 from tfae.data import pipeline
 from tfae.distributed.all_reduce import Team
 from tfae.models import Batch, Objective
+from tfae.models.base.family import Headed, Layered, Model
 from tfae.ops import augmentation, stateless_random
 from tfae.training.config import TrainingConfig
 from tfae.training.step import learning_rate, training_step, watched
@@ -91,7 +92,7 @@ class Program(NamedTuple):
 
 
 def phases(
-    model: Any,
+    model: Model,
     config: Config,
     training_config: TrainingConfig,
     source: pipeline.Source,
@@ -124,7 +125,7 @@ def phases(
         add(scope, (layer.objective,), below, held_out, epochs, rate)
         below, held_out = codes(layer.encode, layer.size, names.layer(i))
     rate = training_config.learning_rate
-    if config.head_epochs:
+    if config.head_epochs and isinstance(model, Headed):
         below, held_out = source, validation
         scope = f'{names.PRETRAINING}/{names.HEAD}'
         below, held_out = codes(model.encode, model.code_size, names.HEAD)
@@ -196,14 +197,14 @@ def locate(found: Sequence[Phase], step: int) -> int:
 
 
 def _refuse(
-    model: Any,
+    model: Model,
     config: Config,
     training_config: TrainingConfig,
     source: pipeline.Source,
     validation: pipeline.Source,
 ) -> None:
     """Refuses what these examples and this model cannot be trained with."""
-    if config.head_epochs and not hasattr(model, names.HEAD):
+    if config.head_epochs and not isinstance(model, Headed):
         raise errors.UsageError(
             f'--head_epochs is {config.head_epochs}; this family has nothing on top of its code'
         )
@@ -221,14 +222,14 @@ def _refuse(
         )
 
 
-def _layers(model: Any, config: Config, training_config: TrainingConfig) -> list[tuple]:
+def _layers(model: Model, config: Config, training_config: TrainingConfig) -> list[tuple]:
     """`(layer, epochs, learning rate)` of each greedy phase."""
     if config.pretraining == 'none':
         for name in ('pretraining_epochs', 'pretraining_learning_rate'):
             if getattr(config, name) != getattr(Config(), name):
                 raise errors.UsageError(f'--{name} needs --pretraining=greedy')
         return []
-    if not hasattr(model, 'layerwise'):
+    if not isinstance(model, Layered):
         raise errors.UsageError('--pretraining is greedy; this family has no layers to pretrain')
     layers = model.layerwise()
     rates = config.pretraining_learning_rate or (training_config.learning_rate,)

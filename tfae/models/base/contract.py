@@ -8,19 +8,20 @@ from types import ModuleType
 from typing import Any
 
 from tfae.core import config, errors
+from tfae.models.base.family import Family, Model
 
 _NEEDS = {'code': 'encode', 'reconstruction': 'decode'}  # field of Outputs -> method of Model
 
 
-def problem(family: ModuleType) -> str:
+def problem(family: Family | ModuleType) -> str:
     """Returns the first part of the contract that a module lacks, in words; '' if it has all."""
     kind = getattr(family, 'Config', None)
     return _config_problem(kind) or _outputs_problem(family) or _model_problem(family)
 
 
 def model(
-    who: str, family: ModuleType, settings: Any, image_shape: Sequence[int], classes: int
-) -> Any:
+    who: str, family: Family, settings: Any, image_shape: Sequence[int], classes: int
+) -> Model:
     """Returns the model of a family for images `[B, *image_shape]`.
 
     Args:
@@ -90,7 +91,7 @@ def _is_flag(name: str, kind: Any, default: Any) -> bool:
         return False
 
 
-def _outputs_problem(family: ModuleType) -> str:
+def _outputs_problem(family: Family | ModuleType) -> str:
     outputs = getattr(family, 'Outputs', None)
     if outputs is None:
         return 'it has no Outputs; a NamedTuple of tensors [B, ...] is wanted'
@@ -104,7 +105,7 @@ def _outputs_problem(family: ModuleType) -> str:
     return ''
 
 
-def _model_problem(family: ModuleType) -> str:
+def _model_problem(family: Family | ModuleType) -> str:
     kind = getattr(family, 'Model', None)
     if kind is None:
         return 'it has no Model; a class is wanted'

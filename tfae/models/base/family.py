@@ -1,0 +1,124 @@
+"""The contract of a family as types: what every model has, and one protocol for each ability.
+
+`tfae.models` says what each member means; `tfae.models.base.contract` checks a module against it.
+A model has an ability if it is an instance of that protocol.
+
+B batch, H W C image, Z code.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import tensorflow.compat.v1 as tf
+
+from tfae.models.base.objective import Batch, Layer, Objective
+
+
+class Outputs(Protocol):
+    """A NamedTuple of tensors `[B, ...]`."""
+
+    @property
+    def _fields(self) -> tuple[str, ...]: ...
+
+    def _asdict(self) -> dict[str, tf.Tensor]: ...
+
+    def __iter__(self) -> Iterator[tf.Tensor]: ...
+
+    def __getattr__(self, name: str) -> tf.Tensor: ...
+
+
+class Model(Protocol):
+    """A model of one family, configured for images of one shape."""
+
+    code_size: int  # Z, of a model with an encoder or a decoder
+
+    @property
+    def objectives(self) -> Sequence[Callable[[Batch], Objective]]:
+        """Functions of a batch, run in turn at every step."""
+
+    def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> Any:
+        """Returns the family's `Outputs` for images `[B, H, W, C]`."""
+
+
+class Family(Protocol):
+    """The module of a family, or an object in place of one."""
+
+    @property
+    def Config(self) -> type[Any]:
+        """A frozen dataclass, whose fields become flags."""
+
+    @property
+    def Outputs(self) -> type[Any]:
+        """A NamedTuple of tensors."""
+
+    @property
+    def Model(self) -> Callable[[Any, Sequence[int], int], Model]:
+        """Makes the model of a `Config`, an image shape `(H, W, C)` and a number of classes."""
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A model that has an encoder."""
+
+    code_size: int
+
+    def encode(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns the code `[B, Z]` of images `[B, H, W, C]`."""
+
+
+@runtime_checkable
+class Decoder(Protocol):
+    """A model that has a decoder."""
+
+    code_size: int
+
+    def decode(self, code: tf.Tensor) -> tf.Tensor:
+        """Returns the mean images `[B, H, W, C]` of codes `[B, Z]`."""
+
+
+@runtime_checkable
+class Generator(Decoder, Protocol):
+    """A model whose codes have a prior."""
+
+    def prior(self, count: tf.Tensor | int, seed: tf.Tensor) -> tf.Tensor:
+        """Returns codes `[count, Z]` sampled from the prior."""
+
+
+@runtime_checkable
+class Corrupting(Protocol):
+    """A model that corrupts its input in training."""
+
+    def corrupt(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Returns the images as the encoder sees them in training."""
+
+
+@runtime_checkable
+class Layered(Protocol):
+    """A model that can be trained layer by layer."""
+
+    def layerwise(self) -> Sequence[Layer]:
+        """Returns the layers, input side first."""
+
+
+@runtime_checkable
+class Headed(Encoder, Protocol):
+    """A model with something on top of its code that is trained by itself."""
+
+    def head(self, batch: Batch) -> Objective:
+        """Returns the objective of that, where `batch.images` are codes `[B, Z]`."""
+
+
+@runtime_checkable
+class Measuring(Protocol):
+    """A model that measures images."""
+
+    def measures(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """Returns name -> `[B]` or `[B, K]`."""
+
+
+@runtime_checkable
+class Troubled(Protocol):
+    """A model that tells from the means of an epoch whether its training fails."""
+
+    def trouble(self, means: Mapping[str, float]) -> str:
+        """Returns the trouble in words, or an empty text."""
