@@ -100,5 +100,5 @@ def test_a_type_checker_sees_the_face(tmp_path):
     )
     lines = [line.split(':', 2)[1:] for line in done.stdout.splitlines() if 'error:' in line]
     assert [int(number) for number, _ in lines] == [12, 13, 14], done.stdout + done.stderr
-    assert 'maybe "open"' in lines[0][1]
+    assert 'has no attribute "opne"' in lines[0][1]
     assert 'incompatible type "int"' in lines[1][1]
