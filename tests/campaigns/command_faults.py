@@ -44,10 +44,10 @@ def place(bench: Bench, name: str, family: str) -> pathlib.Path:
     """A folder for a command: a copy of a run, or an empty one."""
     copy = bench.new() / 'run'
     if name == 'convert':
-        import pictures
+        import sample_images
 
         if not (bench.folder / 'pictures').exists():
-            pictures.fill(bench.folder / 'pictures', 24)
+            sample_images.fill(bench.folder / 'pictures', 24)
         copy.mkdir(parents=True)
     else:
         shutil.copytree(bench.whole(family), copy)

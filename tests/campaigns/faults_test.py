@@ -135,12 +135,12 @@ def test_a_clock_that_was_set_back_puts_no_event_file_before_an_older_one(tmp_pa
 
 
 def test_shards_on_a_full_disk_are_refused_in_one_line(tmp_path, monkeypatch):
-    import pictures
+    import sample_images
 
     from tfae.core import errors
     from tfae.data.formats import image_folder, shard_writer
 
-    pictures.fill(tmp_path / 'in', 3)
+    sample_images.fill(tmp_path / 'in', 3)
     listing = image_folder.listed(tmp_path / 'in', 0.5)
     plan = shard_writer.Plan(
         tmp_path / 'a.tfrecord', listing.root, listing.names, listing.parts.tolist(), None, None,

@@ -262,7 +262,7 @@ def read_shards(path: pathlib.Path) -> Any:
     found = shards.read_index(folder)
     for shard in found.shards:
         shards.problem(found, shard)
-    files, form, rest = shards.open_pictures(folder, data.Config())
+    files, form, rest = shards.open_images(folder, data.Config())
     return [files.read(i) for i in range(len(files.names))], form, rest
 
 

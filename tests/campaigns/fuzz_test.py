@@ -149,12 +149,12 @@ def test_a_kept_case_is_read_again_by_the_program(tmp_path):
 
 
 def test_of_a_damaged_picture_pillow_says_nothing_of_its_own(capfd, caplog):
-    import pictures
+    import sample_images
 
     from tfae.data.formats import image_files
 
     samples = struct.pack('<HHIH', 277, 3, 1, 3)  # three samples a pixel become twenty
-    content = pictures.encoded(pictures.pixels(1), 'TIFF')
+    content = sample_images.encoded(sample_images.pixels(1), 'TIFF')
     assert samples in content
     with pytest.raises(errors.InputError, match='^it is no picture$'):
         image_files.header(content.replace(samples, struct.pack('<HHIH', 277, 3, 1, 20)), 'it')

@@ -6,8 +6,8 @@ import os
 import pathlib
 
 import numpy as np
-import pictures
 import pytest
+import sample_images
 import tensorflow.compat.v1 as tf
 import tfae_program
 
@@ -30,10 +30,10 @@ def load(name, folder, **flags):
 def made(tmp_path_factory):
     """A folder with pictures `in` two classes and shards `out`."""
     folder = tmp_path_factory.mktemp('made')
-    pictures.fill(folder / 'in' / 'dog', 25)
-    pictures.fill(folder / 'in' / 'cat', 20, 'png')
+    sample_images.fill(folder / 'in' / 'dog', 25)
+    sample_images.fill(folder / 'in' / 'cat', 20, 'png')
     (folder / 'in' / 'cat' / 'two\nlines ☃.bmp').write_bytes(
-        pictures.encoded(pictures.pixels(77), 'BMP')
+        sample_images.encoded(sample_images.pixels(77), 'BMP')
     )
     convert(folder, '--shard_examples=20')
     return folder
@@ -95,7 +95,9 @@ def test_pictures_are_stored_at_the_size_asked_for(tmp_path):
     slope = np.add.outer(np.arange(40), 2 * np.arange(64))
     (tmp_path / 'in').mkdir()
     for i in range(12):
-        (tmp_path / 'in' / f'{i}.png').write_bytes(pictures.encoded(np.uint8(slope + i), 'PNG'))
+        (tmp_path / 'in' / f'{i}.png').write_bytes(
+            sample_images.encoded(np.uint8(slope + i), 'PNG')
+        )
     convert(tmp_path, '--size=10x8', '--test_fraction=0.5')
     images = load('records', tmp_path / 'out').train.images
     assert images.shape[1:] == (10, 8, 1)
@@ -119,7 +121,7 @@ def test_pictures_are_stored_at_the_size_asked_for(tmp_path):
 )
 def test_a_table_that_was_damaged_is_made_again(tmp_path, damage):
     for name in ('cat', 'dog'):
-        pictures.fill(tmp_path / 'in' / name, 4)
+        sample_images.fill(tmp_path / 'in' / name, 4)
     convert(tmp_path)
     (table,) = (tmp_path / 'out').glob('*-of-*.json')
     sound = table.read_bytes()
@@ -131,9 +133,9 @@ def test_a_table_that_was_damaged_is_made_again(tmp_path, damage):
 
 
 def test_what_one_would_not_expect_of_a_picture_is_listed_every_time(tmp_path):
-    pictures.fill(tmp_path / 'in', 12)
-    (tmp_path / 'in' / 'a b.jpg').write_bytes(pictures.sixteen_bits())
-    (tmp_path / 'in' / 'press.jpg').write_bytes(pictures.cmyk())
+    sample_images.fill(tmp_path / 'in', 12)
+    (tmp_path / 'in' / 'a b.jpg').write_bytes(sample_images.sixteen_bits())
+    (tmp_path / 'in' / 'press.jpg').write_bytes(sample_images.cmyk())
     for _ in range(2):
         done = convert(tmp_path)
         kept = [text for text in done.out.splitlines() if text.startswith('kept: ')]
@@ -146,17 +148,19 @@ def test_what_one_would_not_expect_of_a_picture_is_listed_every_time(tmp_path):
 
 
 def test_a_picture_that_cannot_be_read_stops_the_command_or_is_listed(tmp_path):
-    pictures.fill(tmp_path / 'in', 12)
-    for name, (content, _) in pictures.BAD.items():
+    sample_images.fill(tmp_path / 'in', 12)
+    for name, (content, _) in sample_images.BAD.items():
         (tmp_path / 'in' / name).write_bytes(content)
     line = convert(tmp_path, code=1).refusal(1)
-    assert line.split()[0] in {f'in/{name}' for name in pictures.BAD}
+    assert line.split()[0] in {f'in/{name}' for name in sample_images.BAD}
     assert not (tmp_path / 'out' / 'index.json').exists()
     assert not list((tmp_path / 'out').glob('*.tfrecord'))
     done = convert(tmp_path, '--skip_corrupt')
     skipped = [text for text in done.out.splitlines() if text.startswith('skipped: ')]
-    assert sorted(text.split()[1] for text in skipped) == sorted(f'in/{n}' for n in pictures.BAD)
-    for name, (_, words) in pictures.BAD.items():
+    assert sorted(text.split()[1] for text in skipped) == sorted(
+        f'in/{n}' for n in sample_images.BAD
+    )
+    for name, (_, words) in sample_images.BAD.items():
         assert any(text.startswith(f'skipped: in/{name} {words}') for text in skipped)
     assert (
         f'12 pictures, 0.0 MB in 1 shards, 0 of which were there; {len(skipped)} skipped'
@@ -299,7 +303,7 @@ def test_a_wrong_command_is_refused(tmp_path, words, text):
 
 
 def test_a_killed_command_leaves_no_shard_that_is_not_whole(tmp_path):
-    pictures.fill(tmp_path / 'in', 3)
+    sample_images.fill(tmp_path / 'in', 3)
     for i in range(1500):
         os.link(tmp_path / 'in' / '00000.jpg', tmp_path / 'in' / f'link_{i}.jpg')
     argv = ('convert', '--input=in', '--output=out', '--shard_examples=50', '--processes=1')

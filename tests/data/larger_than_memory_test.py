@@ -4,8 +4,8 @@ import json
 import os
 
 import numpy as np
-import pictures
 import pytest
+import sample_images
 import tfae_program
 
 SMALL = ('train', '--units=6,3', '--batch_size=8', '--epochs=9', '--augment=flip,crop:2')
@@ -16,8 +16,8 @@ OFTEN = ('--checkpoint_steps=3', '--summary_steps=5')
 def folder(tmp_path_factory):
     """Pictures in `images` and the same as shards in `records`."""
     folder = tmp_path_factory.mktemp('larger')
-    pictures.fill(folder / 'images' / 'a', 40)
-    pictures.fill(folder / 'images' / 'b', 40, 'png')
+    sample_images.fill(folder / 'images' / 'a', 40)
+    sample_images.fill(folder / 'images' / 'b', 40, 'png')
     argv = ('convert', '--input=images', '--output=records', '--shard_examples=30')
     assert tfae_program.run(*argv, cwd=folder).code == 0
     return folder
@@ -54,8 +54,8 @@ def test_a_killed_run_ends_byte_identical(folder, whole, name):
 
 
 def test_a_picture_that_goes_bad_stops_the_run_and_is_named(folder, tmp_path):
-    pictures.fill(tmp_path / 'in', 30, 'png')
-    content = bytearray(pictures.encoded(pictures.pixels(1), 'PNG'))
+    sample_images.fill(tmp_path / 'in', 30, 'png')
+    content = bytearray(sample_images.encoded(sample_images.pixels(1), 'PNG'))
     content[60:90] = bytes(30)
     for i in range(5):
         (tmp_path / 'in' / f'bad_{i}.png').write_bytes(content)
@@ -82,7 +82,7 @@ def test_greedy_training_and_a_network_on_top_read_pictures_too(folder):
 def peak(folder, examples):
     """Bytes that a run over so many pictures of 64x64 takes at most."""
     for part, count in (('train', examples), ('test', 10)):
-        pictures.fill(folder / 'in' / part, 25, 'png')
+        sample_images.fill(folder / 'in' / part, 25, 'png')
         for i in range(25, count):
             made = folder / 'in' / part
             os.link(made / f'{i % 25:05}.png', made / f'{i:05}.png')

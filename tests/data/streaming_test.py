@@ -3,8 +3,8 @@
 import collections
 
 import numpy as np
-import pictures
 import pytest
+import sample_images
 import tensorflow.compat.v1 as tf
 
 from tfae import data
@@ -17,7 +17,7 @@ SEEDS = (3, 0)
 @pytest.fixture(scope='module')
 def images(tmp_path_factory):
     folder = tmp_path_factory.mktemp('pictures')
-    pictures.fill(folder, 60, 'png')
+    sample_images.fill(folder, 60, 'png')
     return data.load(data.Config('images', str(folder), validation_fraction=0)).train.images
 
 
@@ -96,7 +96,7 @@ def test_a_step_that_is_asked_twice_sees_the_same_and_takes_nothing_from_the_nex
 
 def test_a_run_that_goes_on_reads_nothing_that_it_skips(images):
     counting = Counting(images.files)
-    streamed = Streamed(data.Pictures(counting, images.places, images.form), size=1)
+    streamed = Streamed(data.LazyImages(counting, images.places, images.form), size=1)
     streamed.begin(30)
     for step in range(30, 33):
         streamed.goto(step)
@@ -137,7 +137,7 @@ def test_the_first_file_that_cannot_be_read_is_named(images):
         def read(self, place):
             raise errors.InputError('x.png is empty')
 
-    streamed = Streamed(data.Pictures(Broken(images.files), images.places, images.form))
+    streamed = Streamed(data.LazyImages(Broken(images.files), images.places, images.form))
     streamed.begin(0)
     with (
         pytest.raises(errors.InputError, match=r'^x\.png is empty$'),

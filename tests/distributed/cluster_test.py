@@ -6,8 +6,8 @@ import signal
 import socket
 
 import numpy as np
-import pictures
 import pytest
+import sample_images
 import tensorflow.compat.v1 as tf
 import tfae_program
 from workers import CONVOLUTIONAL, DENSE, GAN, GREEDY, Workers, addresses, assert_equal
@@ -42,7 +42,7 @@ def test_workers_end_where_one_ends_noise_included(tmp_path, count, argv):
 
 
 def test_each_worker_reads_its_share_of_picture_files(tmp_path):
-    pictures.fill(tmp_path / 'pictures', 60, height=8, width=8)
+    sample_images.fill(tmp_path / 'pictures', 60, height=8, width=8)
     words = (
         *('train', '--dataset=images', f'--data_dir={tmp_path / "pictures"}', '--units=6'),
         *('--batch_size=8', '--epochs=3', '--augment=flip'),

@@ -1,6 +1,6 @@
-"""Pictures that a unit answers most to. Erhan, Bengio, Courville and Vincent, 2009.
+"""Images that a unit answers most to. Erhan, Bengio, Courville and Vincent, 2009.
 
-Gradient ascent on the picture x from noise, by Adam, on the slope of the unit, scaled to 1 a pixel:
+Gradient ascent on the image x from noise, by Adam, on the slope of the unit, scaled to 1 a pixel:
 
     x = sigmoid(M F^-1(z / f))     z moves; F^-1 the inverse Fourier transform, f the frequency,
                                    M the root of the covariance of the channels
@@ -10,7 +10,7 @@ In z, neighbouring pixels and channels are decorrelated, so that ascent does not
 (Olah, Mordvintsev and Schubert, Feature visualization, Distill 2017). The shift is their jitter;
 every few steps x is blurred a little (Yosinski et al., 2015), a product in z.
 
-B pictures, H W C picture, margin of pixels around it that the shift may reach.
+B images, H W C image, margin of pixels around it that the shift may reach.
 """
 
 import dataclasses
@@ -33,7 +33,7 @@ class Settings:
 
     steps: int = 256
     rate: float = 0.05  # of Adam
-    jitter: int = 2  # pixels, the most that a picture is shifted either way
+    jitter: int = 2  # pixels, the most that an image is shifted either way
     blur: float = 0.4  # pixels, standard deviation
     total_variation: float = 0.3  # weight, beside a slope of 1 a pixel
     seed: int = 0
@@ -42,13 +42,13 @@ class Settings:
 class Ascent(NamedTuple):
     """Where it led."""
 
-    pictures: np.ndarray  # [B, H, W, C] in [0, 1]
+    images: np.ndarray  # [B, H, W, C] in [0, 1]
     start: np.ndarray  # [B], the score of the noise
-    end: np.ndarray  # [B], the score of the pictures
+    end: np.ndarray  # [B], the score of the images
 
 
 class Fourier:
-    """Pictures `[B, H, W, C]` as numbers `[B, H, W // 2 + 1, C, 2]` of equal weight."""
+    """Images `[B, H, W, C]` as numbers `[B, H, W // 2 + 1, C, 2]` of equal weight."""
 
     def __init__(self, height: int, width: int, colours: np.ndarray):
         """`colours` `[C, C]` mixes independent channels; see `colour_root`."""
@@ -58,22 +58,22 @@ class Fourier:
         self.frequency = frequency[..., None]  # cycles a pixel
         scale = np.sqrt(height * width) / np.maximum(frequency, 1 / max(height, width))
         self._scale = scale[..., None]
-        # Of a real picture half the waves are left out: those that are there stand for two.
+        # Of a real image half the waves are left out: those that are there stand for two.
         twice = (across > 0) & (across < 0.5)
         self._weight = np.where(twice, 2, 1)[:, None] / (height * width)
 
-    def picture(self, z: np.ndarray) -> np.ndarray:
-        """Numbers -> pictures, of any range."""
+    def image(self, z: np.ndarray) -> np.ndarray:
+        """Numbers -> images, of any range."""
         waves = self._scale * (z[..., 0] + 1j * z[..., 1])
         return np.fft.irfft2(waves, (self.height, self.width), (1, 2)) @ self.colours.T
 
-    def slope(self, pictures: np.ndarray) -> np.ndarray:
-        """Slope of anything by the pictures -> its slope by the numbers."""
-        waves = np.fft.rfft2(pictures @ self.colours, axes=(1, 2)) * self._weight * self._scale
+    def slope(self, images: np.ndarray) -> np.ndarray:
+        """Slope of anything by the images -> its slope by the numbers."""
+        waves = np.fft.rfft2(images @ self.colours, axes=(1, 2)) * self._weight * self._scale
         return np.stack([waves.real, waves.imag], -1)
 
     def blurred(self, z: np.ndarray, deviation: float) -> np.ndarray:
-        """Numbers of the pictures after a Gaussian blur of `deviation` pixels."""
+        """Numbers of the images after a Gaussian blur of `deviation` pixels."""
         kept = np.exp(-2 * np.square(np.pi * deviation * self.frequency))
         return z * kept[..., None]
 
@@ -116,13 +116,13 @@ def ascend(
     settings: Settings,
     colours: np.ndarray | None = None,
 ) -> Ascent:
-    """Pictures of which each makes its own score large.
+    """Images of which each makes its own score large.
 
     Args:
       fetch: tensors and what is fed -> arrays, as a session's `run`.
       score: `[B]`, made of `images`.
-      images: `[B, H, W, C]`, what pictures are fed as.
-      numbers: one a picture; the start is a function of it and the seed.
+      images: `[B, H, W, C]`, what images are fed as.
+      numbers: one an image; the start is a function of it and the seed.
       settings: of the ascent.
       colours: `[C, C]` as `colour_root` gives it; None: independent channels.
     Raises: ValueError if the shift takes in half of a side or more, and as `_slope.slope` does.
@@ -139,11 +139,11 @@ def ascend(
     basis = Fourier(height + 2 * margin, width + 2 * margin, colours)
     z = _start(basis, numbers, settings.seed, channels)
     middle = (slice(None), slice(margin, margin + height), slice(margin, margin + width))
-    first = _squashed(basis.picture(z))[middle]
+    first = _squashed(basis.image(z))[middle]
     shifts = np.random.RandomState(settings.seed).randint(0, 2 * margin + 1, [settings.steps, 2])
     move = _Adam(z, settings.rate)
     for step, (down, right) in enumerate(shifts):
-        x = _squashed(basis.picture(z))
+        x = _squashed(basis.image(z))
         seen = (slice(None), slice(down, down + height), slice(right, right + width))
         by_pixel = np.zeros(x.shape)
         by_pixel[seen] = _scaled(fetch(at, {images: x[seen]}))
@@ -151,7 +151,7 @@ def ascend(
         z = z + move(basis.slope(by_pixel * x * (1 - x)))
         if settings.blur and step % _BLUR_STEPS == 0:
             z = basis.blurred(z, settings.blur)
-    last = _squashed(basis.picture(z))[middle]
+    last = _squashed(basis.image(z))[middle]
     return Ascent(last, fetch(score, {images: first}), fetch(score, {images: last}))
 
 
@@ -182,6 +182,6 @@ def _squashed(x: np.ndarray) -> np.ndarray:
 
 
 def _scaled(slope: np.ndarray) -> np.ndarray:
-    """Each picture's slope with a mean square of 1 a pixel; none stays none."""
+    """Each image's slope with a mean square of 1 a pixel; none stays none."""
     size = np.sqrt(np.mean(np.square(slope, dtype=np.float64), (1, 2, 3), keepdims=True))
     return slope / np.maximum(size, 1e-30)

@@ -1,16 +1,16 @@
-"""How unlike the pictures of its training a picture is. After Zong et al., ICLR 2018 (DAGMM).
+"""How unlike the images of its training an image is. After Zong et al., ICLR 2018 (DAGMM).
 
     e = G_s * (x' - x)            the residual, blurred by a Gaussian of s pixels
     r_s = mean of e^2             over pixels and channels
     f = (z / spread, log r_0, log r_s, log r_2s)
     score = -log p(f) + n / 2 * r_s / mean r_s,   n = H W / (4 pi s^2)            nats
 
-p is a mixture of Gaussians, fitted to the pictures of the training. Blurring forgives a stroke
-that is off by less than its width; n is how many independent numbers a blurred picture holds, so
+p is a mixture of Gaussians, fitted to the images of the training. Blurring forgives a stroke
+that is off by less than its width; n is how many independent numbers a blurred image holds, so
 the last term is what a Gaussian pixel would cost. In p a residual that is too small counts too: a
-blank picture comes back well and is like none of the training.
+blank image comes back well and is like none of the training.
 
-N pictures, H x W picture, C channels, Z code, K components, F = Z + 3.
+N images, H x W image, C channels, Z code, K components, F = Z + 3.
 """
 
 import dataclasses
@@ -28,32 +28,32 @@ from tfae import data
 from tfae.core import errors as checks
 from tfae.core.atomic_files import write_npz
 
-_FITTED = 20_000  # the most pictures that the mixture is fitted to
+_FITTED = 20_000  # the most images that the mixture is fitted to
 _FLOOR = 1e-3  # of the mean variance of f, added to each
-_SHARE = 2  # pictures for each number of f that a component takes
-_OFTEN = 0.999  # part of the pixels of normal pictures that a map of 1 exceeds
+_SHARE = 2  # images for each number of f that a component takes
+_OFTEN = 0.999  # part of the pixels of normal images that a map of 1 exceeds
 _RANKS = np.linspace(0, 1, 1001)
 
 
 @dataclasses.dataclass(frozen=True)
 class Detector:
-    """What tells normal pictures from others, fitted; arrays alone, so that a file can hold it."""
+    """What tells normal images from others, fitted; arrays alone, so that a file can hold it."""
 
     blur: np.ndarray  # [], s in pixels
     spread: np.ndarray  # [], of the numbers of a code
-    residual: np.ndarray  # [], mean r_s of normal pictures
-    error: np.ndarray  # [], |e| of a pixel that few pixels of normal pictures exceed
+    residual: np.ndarray  # [], mean r_s of normal images
+    error: np.ndarray  # [], |e| of a pixel that few pixels of normal images exceed
     log_weights: np.ndarray  # [K]
     means: np.ndarray  # [K, F]
     factors: np.ndarray  # [K, F, F], lower Cholesky factors of the covariances
-    quantiles: np.ndarray  # [1001] scores of normal pictures, ascending
+    quantiles: np.ndarray  # [1001] scores of normal images, ascending
     threshold: np.ndarray  # [], score
     step: np.ndarray  # [], of the checkpoint whose codes these are
 
     def scores(
         self, images: np.ndarray, codes: np.ndarray, reconstructions: np.ndarray
     ) -> np.ndarray:
-        """Scores `[N]` of pictures `[N, H, W, C]`; the larger, the less like the training."""
+        """Scores `[N]` of images `[N, H, W, C]`; the larger, the less like the training."""
         features, residual = _features(
             images, codes / self.spread, reconstructions, float(self.blur)
         )
@@ -68,11 +68,11 @@ class Detector:
         return cells / 2 * residual / self.residual - special.logsumexp(logs, axis=0)
 
     def ranks(self, scores: np.ndarray) -> np.ndarray:
-        """The part of normal pictures whose score is less, for each score `[N]`."""
+        """The part of normal images whose score is less, for each score `[N]`."""
         return np.interp(scores, self.quantiles, _RANKS)
 
     def maps(self, images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
-        """How far off each pixel is `[N, H, W]`: above 1 lies one in 1 000 of normal pictures."""
+        """How far off each pixel is `[N, H, W]`: above 1 lies one in 1 000 of normal images."""
         return _errors(images, reconstructions, float(self.blur)) / self.error
 
     def save(self, path: pathlib.Path) -> None:
@@ -102,15 +102,15 @@ def fit(
     seed: int,
     step: int,
 ) -> Detector:
-    """A detector of what is unlike pictures, which are given with codes and reconstructions.
+    """A detector of what is unlike images, which are given with codes and reconstructions.
 
     Args:
-      train: pictures `[N, H, W, C]`, codes `[N, Z]`, reconstructions `[N, H, W, C]` to fit.
-      normal: the same of pictures that set the scale and the threshold; best others than those.
+      train: images `[N, H, W, C]`, codes `[N, Z]`, reconstructions `[N, H, W, C]` to fit.
+      normal: the same of images that set the scale and the threshold; best others than those.
       blur: s in pixels.
-      components: the most Gaussians; fewer where each would have too few pictures.
-      false_alarms: part of the normal pictures that lies above the threshold.
-      seed: of the first guess of the mixture, and of the pictures where there are many.
+      components: the most Gaussians; fewer where each would have too few images.
+      false_alarms: part of the normal images that lies above the threshold.
+      seed: of the first guess of the mixture, and of the images where there are many.
       step: of the checkpoint.
     """
     images, codes, reconstructions = train
@@ -144,13 +144,13 @@ def fit(
 
 
 def baselines(train: np.ndarray, images: np.ndarray, components: int) -> dict[str, np.ndarray]:
-    """Scores `[N]` of pictures by what knows no network; the larger, the less normal.
+    """Scores `[N]` of images by what knows no network; the larger, the less normal.
 
     Args:
-      train: normal pictures `[M, H, W, C]`.
+      train: normal images `[M, H, W, C]`.
       images: `[N, H, W, C]`.
-      components: of the PCA by whose error pictures are scored.
-    Returns: that error as `pca`, the distance to the nearest normal picture as `neighbour`, to the
+      components: of the PCA by whose error images are scored.
+    Returns: that error as `pca`, the distance to the nearest normal image as `neighbour`, to the
       mean of all as `mean`.
     """
     known, asked = (data.pixels(x).reshape(len(x), -1) for x in (train, images))
@@ -165,7 +165,7 @@ def baselines(train: np.ndarray, images: np.ndarray, components: int) -> dict[st
 
 
 def auroc(scores: np.ndarray, strange: np.ndarray) -> float:
-    """Probability that a strange picture scores higher than a normal one.
+    """Probability that a strange image scores higher than a normal one.
 
     Args:
       scores: `[N]`.
@@ -195,7 +195,7 @@ def _features(
 ) -> tuple[np.ndarray, np.ndarray]:
     """f `[N, F]` of codes that are scaled already, and r_s `[N]`."""
     residuals = [_residual(images, reconstructions, s) for s in (0, blur, 2 * blur)]
-    # A picture that comes back exactly has no logarithm; this is less than one part in a million.
+    # An image that comes back exactly has no logarithm; this is less than one part in a million.
     logs = [np.log(r + 1e-12) for r in residuals]
     return np.column_stack([codes.reshape(len(codes), -1), *logs]).astype(np.float64), residuals[1]
 
@@ -208,6 +208,6 @@ def _residual(images: np.ndarray, reconstructions: np.ndarray, blur: float) -> n
 def _errors(images: np.ndarray, reconstructions: np.ndarray, blur: float) -> np.ndarray:
     """|e| `[N, H, W]`, over channels the root of the mean square."""
     difference = reconstructions.astype(np.float32) - data.pixels(images)
-    # What lies beyond the picture's edge is taken for right: 0.
+    # What lies beyond the image's edge is taken for right: 0.
     blurred = ndimage.gaussian_filter(difference, (0, blur, blur, 0), mode='constant')
     return np.sqrt(np.square(blurred).mean(-1))

@@ -1,6 +1,6 @@
 """A distribution fitted to codes, to draw new ones from. Ghosh et al., ICLR 2020.
 
-An autoencoder without a prior so becomes one that makes new pictures.
+An autoencoder without a prior so becomes one that makes new images.
 
 N codes, Z numbers of a code.
 """

@@ -3,7 +3,7 @@
     weight_k = mean over the places (i, j) of d score / d A_ijk
     heat_ij  = max(0, sum over k of weight_k A_ijk)
 
-B batch, H W picture, h w feature maps A, K of them.
+B batch, H W image, h w feature maps A, K of them.
 """
 
 from typing import NamedTuple

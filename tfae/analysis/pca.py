@@ -1,6 +1,6 @@
 """Principal component analysis, the baseline beside every reconstruction.
 
-N examples, H x W picture, C channels, Z components.
+N examples, H x W image, C channels, Z components.
 """
 
 import math
@@ -15,12 +15,12 @@ _LARGE = 4096  # pixels from which the components are found one by one, to the l
 
 
 class Baseline:
-    """PCA with as many components as a code has numbers, fitted on training pictures."""
+    """PCA with as many components as a code has numbers, fitted on training images."""
 
     def __init__(self, images: np.ndarray, components: int):
-        """Fits pictures `[N, H, W, C]`; more components than N or the pixels are not kept.
+        """Fits images `[N, H, W, C]`; more components than N or the pixels are not kept.
 
-        Of more than 2^28 numbers as many pictures are taken, evenly spaced, as hold that many.
+        Of more than 2^28 numbers as many images are taken, evenly spaced, as hold that many.
         """
         flat = _flat(images[:: -(-math.prod(images.shape) // _MOST_NUMBERS)])
         self._shape = images.shape[1:]
@@ -31,15 +31,15 @@ class Baseline:
         self._pca = PCA(self.components, svd_solver=solver, random_state=0).fit(flat)
 
     def encode(self, images: np.ndarray) -> np.ndarray:
-        """Pictures `[N, H, W, C]` -> scores `[N, Z]`."""
+        """Images `[N, H, W, C]` -> scores `[N, Z]`."""
         return self._pca.transform(_flat(images))
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
-        """Pictures `[N, H, W, C]` -> their projections `[N, H, W, C]`, not clipped to [0, 1]."""
+        """Images `[N, H, W, C]` -> their projections `[N, H, W, C]`, not clipped to [0, 1]."""
         return self.decode(self.encode(images))
 
     def decode(self, scores: np.ndarray) -> np.ndarray:
-        """Scores `[N, Z]` -> pictures `[N, H, W, C]`, not clipped to [0, 1]."""
+        """Scores `[N, Z]` -> images `[N, H, W, C]`, not clipped to [0, 1]."""
         return self._pca.inverse_transform(scores).reshape(-1, *self._shape)
 
 

@@ -1,6 +1,6 @@
-"""How well pictures come back.
+"""How well images come back.
 
-N examples, H x W picture, C channels; pixels in [0, 1].
+N examples, H x W image, C channels; pixels in [0, 1].
 """
 
 import math
@@ -9,17 +9,17 @@ import numpy as np
 
 
 def mse(images: np.ndarray, reconstructions: np.ndarray) -> float:
-    """Mean squared error per pixel of pictures `[N, H, W, C]`."""
+    """Mean squared error per pixel of images `[N, H, W, C]`."""
     return float(np.mean(np.square(images.astype(np.float64) - reconstructions)))
 
 
 def psnr(images: np.ndarray, restored: np.ndarray) -> float:
-    """Peak signal-to-noise ratio of pictures `[N, H, W, C]` in dB, of their mean squared error."""
+    """Peak signal-to-noise ratio of images `[N, H, W, C]` in dB, of their mean squared error."""
     return -10 * math.log10(mse(images, restored))
 
 
 def bce(images: np.ndarray, logits: np.ndarray) -> float:
-    """Binary cross-entropy in nats per pixel of pictures `[N, H, W, C]` under sigmoid(logits)."""
+    """Binary cross-entropy in nats per pixel of images `[N, H, W, C]` under sigmoid(logits)."""
     logits = logits.astype(np.float64)
     return float(np.mean(np.logaddexp(0, logits) - images * logits))
 
@@ -33,12 +33,12 @@ def entropy(images: np.ndarray) -> float:
 
 
 def sharpness(images: np.ndarray, reconstructions: np.ndarray) -> float:
-    """Mean gradient magnitude of the reconstructions over that of the pictures `[N, H, W, C]`.
+    """Mean gradient magnitude of the reconstructions over that of the images `[N, H, W, C]`.
 
-    1 means edges as steep as those of the pictures, less than 1 blur.
+    1 means edges as steep as those of the images, less than 1 blur.
     """
     found, wanted = (_steepness(x.astype(np.float64)) for x in (reconstructions, images))
-    return found / max(wanted, np.finfo(np.float64).tiny)  # pictures without an edge
+    return found / max(wanted, np.finfo(np.float64).tiny)  # images without an edge
 
 
 def _steepness(x: np.ndarray) -> float:

@@ -2,7 +2,7 @@
 
     map_ij = max over the channels c of |d score / d x_ijc|
 
-B batch, H W C picture x.
+B batch, H W C image x.
 """
 
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from tfae.analysis._slope import slope
 
 
 class Maps(NamedTuple):
-    """How a score changes with the picture."""
+    """How a score changes with the image."""
 
     slope: tf.Tensor  # [B, H, W, C]
     map: tf.Tensor  # [B, H, W]

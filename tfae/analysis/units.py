@@ -1,8 +1,8 @@
-"""What pictures become on their way through a graph, and single units of it.
+"""What images become on their way through a graph, and single units of it.
 
-Any graph serves whose pictures come in through one tensor.
+Any graph serves whose images come in through one tensor.
 
-B batch, H W picture, h w feature map, K units.
+B batch, H W image, h w feature map, K units.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ _RECTIFIERS = ('Relu', 'Relu6')
 
 
 class Ways:
-    """The float tensors `[B, ...]` on the ways from pictures to what is made of them."""
+    """The float tensors `[B, ...]` on the ways from images to what is made of them."""
 
     def __init__(self, images: tf.Tensor, outputs: Iterable[tf.Tensor]):
         """Looks through the graph as it is now; `images` is `[B, H, W, C]`."""
@@ -27,11 +27,11 @@ class Ways:
 
     @property
     def names(self) -> dict[str, tf.Tensor]:
-        """Name -> tensor, in the order of the graph; names lack the scope of the pictures."""
+        """Name -> tensor, in the order of the graph; names lack the scope of the images."""
         return {self.name(tensor): tensor for tensor in self.tensors}
 
     def name(self, tensor: tf.Tensor) -> str:
-        """The name of a tensor without the scope of the pictures and without `:0`."""
+        """The name of a tensor without the scope of the images and without `:0`."""
         return self._short(tensor.name)
 
     def find(self, who: str, name: str) -> tf.Tensor:
@@ -92,7 +92,7 @@ def refuse_no_maps(who: str, images: tf.Tensor, layer: tf.Tensor, tensor: tf.Ten
 def before_rectifier(tensor: tf.Tensor) -> tf.Tensor:
     """What `tensor` is the rectified value of, where it is one; else itself.
 
-    Both are largest for the same picture, and where a rectified unit is off it has no slope.
+    Both are largest for the same image, and where a rectified unit is off it has no slope.
     """
     found, shape = tensor, tensor.shape.as_list()
     while found.op.type in _COPIES and found.op.inputs[0].shape.as_list() == shape:

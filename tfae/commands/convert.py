@@ -110,7 +110,7 @@ def _plans(
             folder / f'pictures-{i:05}-of-{count:05}.tfrecord',
             listing.root,
             listing.names[chosen],
-            listing.parts[chosen].tolist(),
+            listing.split[chosen].tolist(),
             labels,
             data.sides('--size', flags.size),
             flags.quality,

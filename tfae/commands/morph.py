@@ -108,7 +108,7 @@ def _table(flags: Config, loaded: data.DataSet, part: data.Split) -> attributes.
         return attributes.of_classes(part, loaded.class_names)
     path = pathlib.Path(flags.attributes)
     table = attributes.read(path)
-    known = part.images.names if isinstance(part.images, data.Pictures) else None
+    known = part.images.names if isinstance(part.images, data.LazyImages) else None
     rows = table.places(known, len(part.images))
     there = rows[rows >= 0]
     bare = np.flatnonzero(rows < 0)  # without a row

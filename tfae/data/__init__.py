@@ -5,7 +5,7 @@ shards needs TensorFlow.
 """
 
 from tfae.data.dataset import Config, DataSet, Loaded, Source, folder, pixels
-from tfae.data.lazy_images import Pictures, sides
+from tfae.data.lazy_images import LazyImages, sides
 from tfae.data.outside import problem
 from tfae.data.registry import COMMON_FIELDS, SETS, load, module, names, of_classes
 from tfae.data.splits import Split, class_number, cut, few, select, with_test
@@ -16,7 +16,7 @@ __all__ = [
     'Config',
     'DataSet',
     'Loaded',
-    'Pictures',
+    'LazyImages',
     'Source',
     'Split',
     'class_number',

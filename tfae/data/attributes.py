@@ -1,10 +1,10 @@
-"""Attribute tables: what is known of pictures beside their classes.
+"""Attribute tables: what is known of images beside their classes.
 
-A table is CSV with a header, whose first column names the picture, or has CelebA's form
+A table is CSV with a header, whose first column names the image, or has CelebA's form
 (`list_attr_celeba.txt`): a line with the count, one with the names, then `name 1 -1 ...`. Of a data
-set whose pictures have no names, the first column holds their places in the part, from 0.
+set whose images have no names, the first column holds their places in the split, from 0.
 
-N pictures.
+N images.
 """
 
 import contextlib
@@ -35,12 +35,12 @@ _NOT_FINITE = frozenset(
 class Table(NamedTuple):
     """Cells as they were written."""
 
-    keys: tuple[str, ...]  # of the N pictures, each once
+    keys: tuple[str, ...]  # of the N images, each once
     columns: Mapping[str, Sequence[str]]  # name -> N cells; an empty one says nothing
     aliases: Mapping[str, str] = types.MappingProxyType({})  # other words -> words of the cells
 
     def having(self, attribute: str) -> tuple[np.ndarray, np.ndarray]:
-        """Which pictures have an attribute `[N]`, and of which it is known `[N]`.
+        """Which images have an attribute `[N]`, and of which it is known `[N]`.
 
         Args:
           attribute: `name` of a column of yes and no (1, and 0 or -1; true, false), `name=word`,
@@ -72,11 +72,11 @@ class Table(NamedTuple):
         return np.array([cell.lower() in _POSITIVE for cell in cells]), known
 
     def places(self, names: Sequence[str] | None, count: int) -> np.ndarray:
-        """The row `[count]` of each picture of a part, -1 where there is none.
+        """The row `[count]` of each image of a split, -1 where there is none.
 
         Args:
-          names: of the pictures; None: the keys are places from 0.
-          count: pictures of the part.
+          names: of the images; None: the keys are places from 0.
+          count: images of the split.
         """
         rows = {key: row for row, key in enumerate(self.keys)}
         wanted = map(str, range(count)) if names is None else names
@@ -109,16 +109,16 @@ def read(path: pathlib.Path) -> Table:
         raise errors.InputError(f'--attributes {path} cannot be read: {error}') from None
 
 
-def of_classes(part: splits.Split, class_names: Sequence[str]) -> Table:
-    """The classes of a part as its one attribute, `class`, by name or number; keys are places.
+def of_classes(split: splits.Split, class_names: Sequence[str]) -> Table:
+    """The classes of a split as its one attribute, `class`, by name or number; keys are places.
 
     Raises: UsageError if it has no labels.
     """
-    if part.labels is None:
+    if split.labels is None:
         raise errors.UsageError(
             '--attributes is empty and the data set has no labels; it must name a table'
         )
-    words = [class_names[k] if class_names else str(k) for k in part.labels]
+    words = [class_names[k] if class_names else str(k) for k in split.labels]
     numbers = {str(k): name for k, name in enumerate(class_names)}
     return Table(tuple(map(str, range(len(words)))), {'class': words}, numbers)
 

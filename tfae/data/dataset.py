@@ -1,6 +1,6 @@
 """What a data set is, and the configuration that says what to load.
 
-N examples, H x W picture, C channels. A set larger than memory is a `Pictures` in place of an
+N examples, H x W image, C channels. A set larger than memory is a `LazyImages` in place of an
 array: files that are decoded where they are asked for.
 """
 
@@ -16,12 +16,12 @@ import numpy as np
 
 from tfae.core import errors
 from tfae.core.config import option
-from tfae.data.lazy_images import Pictures, sides
+from tfae.data.lazy_images import LazyImages, sides
 from tfae.data.splits import Split
 
 
 class DataSet(NamedTuple):
-    """A loaded set; its three parts share no example."""
+    """A loaded set; its three splits share no example."""
 
     name: str
     train: Split
@@ -31,33 +31,33 @@ class DataSet(NamedTuple):
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """`(H, W, C)`, the same in every part."""
+        """`(H, W, C)`, the same in every split."""
         height, width, channels = self.train.images.shape[1:]
         return height, width, channels
 
     @property
     def classes(self) -> int:
         """How many classes the labels tell apart; 0 without labels."""
-        labels = [part.labels for part in (self.train, self.validation, self.test)]
+        labels = [split.labels for split in (self.train, self.validation, self.test)]
         largest = max(
             (int(found.max(initial=-1)) for found in labels if found is not None), default=-1
         )
         return max(len(self.class_names), largest + 1) if labels[0] is not None else 0
 
     def fingerprint(self) -> str:
-        """Hash of every pixel and label and of the cut into parts, as 32 hexadecimal digits.
+        """Hash of every pixel and label and of the cut into splits, as 32 hexadecimal digits.
 
-        Two sets of one fingerprint hold the same examples in the same parts, so a run that is
-        measured later is measured on pictures that it was not trained on. Of picture files the
+        Two sets of one fingerprint hold the same examples in the same splits, so a run that is
+        measured later is measured on images that it was not trained on. Of image files the
         names, the lengths and how they are decoded count in place of the pixels; of shards their
         own sums.
         """
         digest = hashlib.blake2b(digest_size=16)
-        for part in (self.train, self.validation, self.test):
-            for array in part:
+        for split in (self.train, self.validation, self.test):
+            for array in split:
                 if array is None:
                     digest.update(b'none')
-                elif isinstance(array, Pictures):
+                elif isinstance(array, LazyImages):
                     digest.update(array.identity())
                 else:
                     digest.update(f'{array.dtype} {array.shape}'.encode())
@@ -164,12 +164,12 @@ class Source(Protocol):
 def pixels(images: Any) -> Any:
     """`images` as float32 in [0, 1]: uint8 is scaled by 1/255, float32 comes back as it is.
 
-    Of `Pictures` this is another `Pictures`, which decodes no more than is asked of it.
+    Of `LazyImages` this is another `LazyImages`, which decodes no more than is asked of it.
 
     Equal to `tf.image.convert_image_dtype(images, tf.float32)` bit for bit: that multiplies by
     the rounded 1/255 too, where a division would differ in the last place.
     """
-    if isinstance(images, Pictures):
+    if isinstance(images, LazyImages):
         return images.as_floats()
     if images.dtype == np.uint8:
         return np.multiply(images, np.float32(1 / 255), dtype=np.float32)

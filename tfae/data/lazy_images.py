@@ -1,6 +1,6 @@
-"""Pictures that lie in files and are decoded where they are asked for: what is larger than memory.
+"""Images that lie in files and are decoded where they are asked for: what is larger than memory.
 
-N examples, H x W picture, C channels.
+N examples, H x W image, C channels.
 """
 
 import concurrent.futures
@@ -21,7 +21,7 @@ _RATIOS = (8, 4, 2)  # at which libjpeg decodes
 
 
 class Form(NamedTuple):
-    """How the pictures of a set are decoded, each of them to the same shape."""
+    """How the images of a set are decoded, each of them to the same shape."""
 
     height: int
     width: int
@@ -29,15 +29,15 @@ class Form(NamedTuple):
     crop: tuple[int, int] | None = None  # height and width of the centre that is kept
     ratio: int = 1  # JPEG files are decoded at this part of their sides
     all_jpeg: bool = False
-    scaled: bool = True  # False where each picture has its shape without that
+    scaled: bool = True  # False where each image has its shape without that
 
     def cropped(self, ratio: int) -> tuple[int, int] | None:
-        """What is kept of a picture that was decoded at 1 / `ratio`."""
+        """What is kept of an image that was decoded at 1 / `ratio`."""
         return self.crop and (-(-self.crop[0] // ratio), -(-self.crop[1] // ratio))
 
 
 class Files(Protocol):
-    """Picture files in an order."""
+    """Image files in an order."""
 
     names: Sequence[str]
 
@@ -54,8 +54,8 @@ class Files(Protocol):
         """Differs where the content of these files does."""
 
 
-class Pictures:
-    """An array `[N, H, W, C]` of picture files: uint8, or float32 in [0, 1].
+class LazyImages:
+    """An array `[N, H, W, C]` of image files: uint8, or float32 in [0, 1].
 
     A slice, a number or an array of numbers decodes what it names; `take` decodes nothing.
     """
@@ -84,14 +84,14 @@ class Pictures:
         """The N names of the files, each relative to the folder of the set."""
         return [self.files.names[place] for place in self.places]
 
-    def take(self, places: Any, axis: int = 0) -> 'Pictures':
+    def take(self, places: Any, axis: int = 0) -> 'LazyImages':
         """Those at `places`; nothing is decoded."""
         assert axis == 0
-        return Pictures(self.files, self.places[places], self.form, self.dtype)
+        return LazyImages(self.files, self.places[places], self.form, self.dtype)
 
-    def as_floats(self) -> 'Pictures':
+    def as_floats(self) -> 'LazyImages':
         """The same as float32 in [0, 1]; nothing is decoded."""
-        return Pictures(self.files, self.places, self.form, np.float32)
+        return LazyImages(self.files, self.places, self.form, np.float32)
 
     def __getitem__(self, key: Any) -> np.ndarray:
         if isinstance(key, tuple):
@@ -106,15 +106,15 @@ class Pictures:
         return made if dtype is None else made.astype(dtype, copy=False)
 
     def reshape(self, *shape: Any) -> np.ndarray:
-        """As of an array: all pictures are decoded."""
+        """As of an array: all images are decoded."""
         return self[:].reshape(*shape)
 
     def astype(self, dtype: Any, copy: bool = True) -> np.ndarray:
-        """As of an array: all pictures are decoded."""
+        """As of an array: all images are decoded."""
         return self[:].astype(dtype, copy=copy)
 
     def identity(self) -> bytes:
-        """Differs where the pictures, their order or how they are decoded do."""
+        """Differs where the images, their order or how they are decoded do."""
         form = json.dumps([self.form, self.dtype.name]).encode()
         return form + self.files.identity(self.places)
 
@@ -146,11 +146,11 @@ def decoded(content: bytes, form: Form, who: str) -> np.ndarray:
     """
     mode = {1: 'L', 3: 'RGB'}[form.channels]
     try:
-        with Image.open(io.BytesIO(content), formats=('JPEG', 'PNG')) as picture:
-            ratio = form.ratio if image_files.form_of(picture) == 'JPEG' else 1
+        with Image.open(io.BytesIO(content), formats=('JPEG', 'PNG')) as image:
+            ratio = form.ratio if image_files.form_of(image) == 'JPEG' else 1
             if ratio > 1:
-                picture.draft(mode, (picture.width // ratio, picture.height // ratio))
-            made = picture.convert(mode)
+                image.draft(mode, (image.width // ratio, image.height // ratio))
+            made = image.convert(mode)
     except Exception as error:  # damaged bytes draw nearly anything from pillow
         raise errors.InputError(f'{who} cannot be decoded: {error}') from None
     if form.crop:
@@ -169,15 +169,15 @@ def form(
     flags: Any,
     name: Callable[[int], str],
 ) -> Form:
-    """How pictures of these sizes are decoded as the flags `crop`, `size` and `color` ask.
+    """How images of these sizes are decoded as the flags `crop`, `size` and `color` ask.
 
     Args:
       sizes: `[N, 2]`, height and width of each.
-      grey: whether every picture is.
-      all_jpeg: whether every picture is a JPEG.
+      grey: whether every image is.
+      all_jpeg: whether every image is a JPEG.
       flags: has these three fields.
-      name: of the picture at a place.
-    Raises: InputError that names a picture that is too small for the cut, or two whose shapes
+      name: of the image at a place.
+    Raises: InputError that names an image that is too small for the cut, or two whose shapes
       differ where no size is asked for.
     """
     crop, size = sides('--crop', flags.crop), sides('--size', flags.size)

@@ -60,7 +60,7 @@ class Source(Protocol):
 
 
 class Examples:
-    """The arrays of a data set's part."""
+    """The arrays of a split."""
 
     def __init__(self, images: np.ndarray, labels: np.ndarray | None, name: str):
         """Declares room for `images` `[N, H, W, C]` and `labels` `[N]`, without filling it."""

@@ -1,4 +1,4 @@
-"""A part of a data set, and what is cut from it."""
+"""`Split`, the train, validation or test examples of a data set, and smaller ones cut from it."""
 
 from typing import Any, NamedTuple
 
@@ -10,9 +10,9 @@ _TEST_SEED = 2
 
 
 class Split(NamedTuple):
-    """Pictures and their classes."""
+    """Images and their classes."""
 
-    # [N, H, W, C], an array or `Pictures`; uint8 counts 1/255, float32 lies in [0, 1]
+    # [N, H, W, C], an array or `LazyImages`; uint8 counts 1/255, float32 lies in [0, 1]
     images: Any
     labels: np.ndarray | None  # [N] int64
 
@@ -62,7 +62,7 @@ def class_number(who: str, word: str, class_names: tuple[str, ...], classes: int
 
 
 def with_test(split: Split, who: str) -> tuple[Split, Split]:
-    """Train and test parts of a set published as one: a fixed fifth, rounded up, is the test.
+    """Train and test splits of a set published as one: a fixed fifth, rounded up, is the test.
 
     Raises: InputError that names `who` if there are fewer than two examples.
     """

@@ -1,12 +1,12 @@
-"""Pictures in files -> the batch tensors of step s, read and decoded ahead of it by `tf.data`.
+"""Images in files -> the batch tensors of step s, read and decoded ahead of it by `tf.data`.
 
 The examples of step s are those that `pipeline` says, a function of (seed, stream, s): a data set
 of the numbers s, s + 1, ... from where the run stands is mapped to indices, to the contents of the
-files, and to pictures. A resumed run starts at its own step and decodes nothing that it skips. The
+files, and to images. A resumed run starts at its own step and decodes nothing that it skips. The
 batch lies in local variables, with the number of its step, until another step is asked for: a look
 at the losses of a step takes no batch from the step itself.
 
-N examples, B batch, H x W picture, C channels.
+N examples, B batch, H x W image, C channels.
 """
 
 import contextlib
@@ -26,9 +26,9 @@ _AHEAD = 2  # batches that are ready and wait
 
 
 class Stream:
-    """The pictures of a data set's part. See `pipeline.Source`."""
+    """The images of a split. See `pipeline.Source`."""
 
-    def __init__(self, images: lazy_images.Pictures, labels: np.ndarray | None, name: str):
+    def __init__(self, images: lazy_images.LazyImages, labels: np.ndarray | None, name: str):
         """Reads nothing yet; `images` `[N, H, W, C]`, `labels` `[N]`."""
         self.count = len(images)
         self.trouble: errors.InputError | None = None  # the first file that could not be read
@@ -56,7 +56,7 @@ class Stream:
 
     def gather(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
         """See `pipeline.Source`; read and decoded when they are asked for."""
-        images = self._pictures(indices)
+        images = self._gathered(indices)
         return tf.image.convert_image_dtype(images, tf.float32), self.labels(indices)
 
     def batch(self, step: tf.Tensor, drawn: Callable[[tf.Tensor], tf.Tensor]) -> pipeline.Drawn:
@@ -86,7 +86,7 @@ class Stream:
             return pipeline.Drawn(images, self.labels(drawn(step)), start, waited.read_value())
 
     def _ahead(self, start: tf.Tensor, drawn: Callable[[tf.Tensor], tf.Tensor]) -> tf.data.Dataset:
-        """The pictures `[B, H, W, C]` of step `start` and of all that follow."""
+        """The images `[B, H, W, C]` of step `start` and of all that follow."""
         cores = os.cpu_count() or 1
         plainly = tf.autograph.experimental.do_not_convert
         options = tf.data.Options()
@@ -94,13 +94,13 @@ class Stream:
         options.autotune.enabled = False
         return (
             tf.data.Dataset.range(start, np.iinfo(np.int64).max)
-            .map(plainly(lambda step: self._pictures(drawn(step))), cores, True)
+            .map(plainly(lambda step: self._gathered(drawn(step))), cores, True)
             .prefetch(_AHEAD)
             .with_options(options)
         )
 
-    def _pictures(self, indices: tf.Tensor) -> tf.Tensor:
-        """Pictures `[B, H, W, C]` uint8 at `indices`."""
+    def _gathered(self, indices: tf.Tensor) -> tf.Tensor:
+        """Images `[B, H, W, C]` uint8 at `indices`."""
         contents, cores = self._contents(indices), os.cpu_count() or 1
         images = tf.map_fn(
             self._decoded, contents, parallel_iterations=cores, fn_output_signature=tf.uint8
@@ -125,7 +125,7 @@ class Stream:
         return decoded(content, self._images.form)
 
     def blame(self, error: tf.errors.OpError) -> None:
-        """Raises InputError that names a file of this part that cannot be decoded, if one can't."""
+        """Raises InputError that names the file of this split that cannot be decoded, if any."""
         if self.trouble:
             raise self.trouble from None
         if isinstance(error, tf.errors.InvalidArgumentError):
@@ -134,8 +134,8 @@ class Stream:
 
 
 def source(images: Any, labels: np.ndarray | None, name: str) -> pipeline.Source:
-    """The `pipeline.Source` of a data set's part."""
-    if isinstance(images, lazy_images.Pictures):
+    """The `pipeline.Source` of a split."""
+    if isinstance(images, lazy_images.LazyImages):
         return Stream(images, labels, name)
     return pipeline.Examples(images, labels, name)
 
@@ -156,12 +156,12 @@ def decoded(content: tf.Tensor, form: Any) -> tf.Tensor:
     """`[H, W, C]` uint8 of the content of one file."""
     if form.all_jpeg:
         return _shaped(_jpeg(content, form), form, form.ratio)
-    picture = tf.cond(
+    image = tf.cond(
         tf.io.is_jpeg(content),
         lambda: _shaped(_jpeg(content, form), form, form.ratio),
         lambda: _shaped(_png(content, form), form, 1),
     )
-    return tf.ensure_shape(picture, [form.height, form.width, form.channels])
+    return tf.ensure_shape(image, [form.height, form.width, form.channels])
 
 
 def _now() -> tf.Tensor:
@@ -177,19 +177,19 @@ def _jpeg(content: tf.Tensor, form: Any) -> tf.Tensor:
 
 
 def _png(content: tf.Tensor, form: Any) -> tf.Tensor:
-    picture = tf.io.decode_png(content, 3)
+    image = tf.io.decode_png(content, 3)
     # decode_png has weights of its own for grey, those of another standard than JPEG's.
-    return picture if form.channels == 3 else tf.image.rgb_to_grayscale(picture)
+    return image if form.channels == 3 else tf.image.rgb_to_grayscale(image)
 
 
-def _shaped(picture: tf.Tensor, form: Any, ratio: int) -> tf.Tensor:
-    """The centre of a decoded picture, at the wanted size."""
+def _shaped(image: tf.Tensor, form: Any, ratio: int) -> tf.Tensor:
+    """The centre of a decoded image, at the wanted size."""
     cropped = form.cropped(ratio)
     if cropped:
-        top, left = (tf.shape(picture)[i] - cropped[i] for i in (0, 1))
-        picture = tf.slice(picture, [top // 2, left // 2, 0], [*cropped, form.channels])
+        top, left = (tf.shape(image)[i] - cropped[i] for i in (0, 1))
+        image = tf.slice(image, [top // 2, left // 2, 0], [*cropped, form.channels])
     if form.scaled:
         # The antialiasing kind, which the v1 function of this name lacks.
-        scaled = tf2.image.resize(picture, [form.height, form.width], antialias=True)
-        picture = tf.cast(tf.clip_by_value(tf.round(scaled), 0, 255), tf.uint8)
-    return tf.reshape(picture, [form.height, form.width, form.channels])
+        scaled = tf2.image.resize(image, [form.height, form.width], antialias=True)
+        image = tf.cast(tf.clip_by_value(tf.round(scaled), 0, 255), tf.uint8)
+    return tf.reshape(image, [form.height, form.width, form.channels])

@@ -1,6 +1,6 @@
 """The score of `tfae.analysis.anomaly` as tensors, for graphs that leave this package.
 
-B batch, H x W picture, C channels, Z code, K components, F = Z + 3.
+B batch, H x W image, C channels, Z code, K components, F = Z + 3.
 """
 
 import math

@@ -36,7 +36,7 @@ _MOST = 2**31 - 2**20  # bytes of a protocol buffer, with room for the nodes
 _ORDER = ('encode', 'decode', 'reconstruct', 'classify', 'score', 'sample')
 
 # Signature -> the outputs of a family that it gives, the first of which it must have; its meaning.
-_OF_PICTURES = {
+_OF_IMAGES = {
     'encode': ((names.CODE, names.LOG_VARIANCE), 'the code of each picture'),
     'reconstruct': ((names.RECONSTRUCTION,), 'what the decoder makes of the code of each picture'),
     'classify': (
@@ -51,7 +51,7 @@ _OF_PICTURES = {
 
 
 class Signature(NamedTuple):
-    """One function of pictures, codes or numbers."""
+    """One function of images, codes or numbers."""
 
     meaning: str
     inputs: Mapping[str, tf.Tensor]
@@ -79,7 +79,7 @@ def of_run(run: Run, detector: anomaly.Detector | None = None) -> Served:
     images, outputs = {names.IMAGES: inference.images}, inference.outputs._asdict()
     found = {
         name: Signature(meaning, images, {k: outputs[k] for k in wanted if k in outputs})
-        for name, (wanted, meaning) in _OF_PICTURES.items()
+        for name, (wanted, meaning) in _OF_IMAGES.items()
         if wanted[0] in outputs
     }
     if names.LOG_VARIANCE in outputs and 'encode' in found:
@@ -111,7 +111,7 @@ def of_network(network: Reference, class_names: Sequence[str]) -> Served:
         names.PROBABILITIES: network.outputs.probabilities,
         names.CLASS_LOGITS: network.outputs.class_logits,
     }
-    signature = Signature(_OF_PICTURES['classify'][1], {names.IMAGES: network.images}, outputs)
+    signature = Signature(_OF_IMAGES['classify'][1], {names.IMAGES: network.images}, outputs)
     about = {
         'model': network.name,
         'classes': network.outputs.class_logits.shape.as_list()[1],

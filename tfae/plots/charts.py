@@ -31,7 +31,7 @@ class Curve(NamedTuple):
 
 
 def coloured(maps: np.ndarray) -> list[np.ndarray]:
-    """Maps `[N, H, W]` as N pictures `[H, W, 3]`; 0 is black and 1 the brightest, in each."""
+    """Maps `[N, H, W]` as N images `[H, W, 3]`; 0 is black and 1 the brightest, in each."""
     return list(matplotlib.colormaps[_WARM](np.clip(maps, 0, 1))[..., :3])
 
 
@@ -47,7 +47,7 @@ def save_detection(
     Args:
       path: of the PNG.
       groups: label -> scores `[N]` in nats, the normal ones first.
-      threshold: above which a picture is strange.
+      threshold: above which an image is strange.
       curves: false alarms -> hits, parts of 1; may be none.
       title: above all.
     """

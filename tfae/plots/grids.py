@@ -1,6 +1,6 @@
-"""numpy -> pictures in files, drawn with matplotlib.
+"""numpy -> images in files, drawn with matplotlib.
 
-N pictures, H x W picture, C channels; pixels in [0, 1].
+N images, H x W image, C channels; pixels in [0, 1].
 """
 
 import pathlib
@@ -33,20 +33,20 @@ _PALETTE = [
 
 
 def save_rows(path: pathlib.Path, rows: Mapping[str, np.ndarray], title: str) -> None:
-    """Draws rows of pictures under one another, each with its label at the left.
+    """Draws rows of images under one another, each with its label at the left.
 
     Args:
       path: of the PNG.
-      rows: label -> pictures `[N, H, W, C]`, the same N in each; values are clipped to [0, 1].
+      rows: label -> images `[N, H, W, C]`, the same N in each; values are clipped to [0, 1].
       title: above all rows.
     """
     count = len(next(iter(rows.values())))
     cell = 0.75  # inches
     size = (1.6 + cell * count, 0.6 + cell * len(rows))
     figure, axes = plt.subplots(len(rows), count, figsize=size, squeeze=False, dpi=150)
-    for (label, pictures), line in zip(rows.items(), axes, strict=True):
-        for picture, axis in zip(pictures, line, strict=True):
-            axis.imshow(visible(picture), cmap='gray', vmin=0, vmax=1, interpolation='nearest')
+    for (label, images), line in zip(rows.items(), axes, strict=True):
+        for image, axis in zip(images, line, strict=True):
+            axis.imshow(visible(image), cmap='gray', vmin=0, vmax=1, interpolation='nearest')
             axis.axis('off')
         line[0].text(
             -0.15, 0.5, label, transform=line[0].transAxes, ha='right', va='center', fontsize=9
@@ -62,11 +62,11 @@ def save_rows(path: pathlib.Path, rows: Mapping[str, np.ndarray], title: str) ->
 def save_sheets(
     path: pathlib.Path, sheets: Mapping[str, np.ndarray], columns: int, title: str
 ) -> None:
-    """Draws sheets of pictures beside one another, each with its label above.
+    """Draws sheets of images beside one another, each with its label above.
 
     Args:
       path: of the PNG.
-      sheets: label -> pictures `[N, H, W, C]`, `columns` a row; values are clipped to [0, 1].
+      sheets: label -> images `[N, H, W, C]`, `columns` a row; values are clipped to [0, 1].
       columns: of each sheet.
       title: above all sheets.
     """
@@ -74,8 +74,8 @@ def save_sheets(
     figure, axes = plt.subplots(
         1, len(sheets), figsize=(side * len(sheets), side + 0.7), squeeze=False, dpi=150
     )
-    for (label, pictures), axis in zip(sheets.items(), axes[0], strict=True):
-        axis.imshow(_sheet(pictures, columns), cmap='gray', vmin=0, vmax=1, interpolation='nearest')
+    for (label, images), axis in zip(sheets.items(), axes[0], strict=True):
+        axis.imshow(_sheet(images, columns), cmap='gray', vmin=0, vmax=1, interpolation='nearest')
         axis.set_title(label, fontsize=9)
         axis.axis('off')
     figure.suptitle(title, fontsize=10)
@@ -128,15 +128,14 @@ def save_film(path: pathlib.Path, films: Mapping[str, np.ndarray], seconds: floa
 
     Args:
       path: of the GIF.
-      films: label -> pictures `[N, H, W, C]`, the same N in each; the label stands below.
-      seconds: that each picture is shown.
+      films: label -> images `[N, H, W, C]`, the same N in each; the label stands below.
+      seconds: that each image is shown.
     """
     frames = []
-    for pictures in zip(*films.values(), strict=True):
-        scale = max(1, 140 // pictures[0].shape[0])
+    for images in zip(*films.values(), strict=True):
+        scale = max(1, 140 // images[0].shape[0])
         shown = [
-            np.kron(visible(p), np.ones([scale, scale] + [1] * (p.shape[-1] == 3)))
-            for p in pictures
+            np.kron(visible(p), np.ones([scale, scale] + [1] * (p.shape[-1] == 3))) for p in images
         ]
         row = np.concatenate(
             [np.pad(s, [(0, 16), (0, 4), *[(0, 0)] * (s.ndim - 2)]) for s in shown], 1
@@ -152,18 +151,18 @@ def save_film(path: pathlib.Path, films: Mapping[str, np.ndarray], seconds: floa
         first.save(temporary, save_all=True, append_images=others, duration=1000 * seconds, loop=0)
 
 
-def _sheet(pictures: np.ndarray, columns: int) -> np.ndarray:
-    """Pictures `[N, H, W, C]` as one, `columns` a row, the last row filled up with white."""
-    count, height, width, channels = pictures.shape
+def _sheet(images: np.ndarray, columns: int) -> np.ndarray:
+    """Images `[N, H, W, C]` as one, `columns` a row, the last row filled up with white."""
+    count, height, width, channels = images.shape
     rows = -(-count // columns)
     filled = np.ones([rows * columns, height, width, channels])
-    filled[:count] = pictures
+    filled[:count] = images
     filled = filled.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
     return visible(filled.reshape(rows * height, columns * width, channels))
 
 
-def visible(picture: np.ndarray) -> np.ndarray:
-    """A picture `[H, W, C]` as imshow takes it; of odd channel counts, their mean."""
-    if picture.shape[-1] == 3:
-        return np.clip(picture, 0, 1)
-    return np.clip(picture.mean(-1), 0, 1)
+def visible(image: np.ndarray) -> np.ndarray:
+    """An image `[H, W, C]` as imshow takes it; of odd channel counts, their mean."""
+    if image.shape[-1] == 3:
+        return np.clip(image, 0, 1)
+    return np.clip(image.mean(-1), 0, 1)

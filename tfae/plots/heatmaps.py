@@ -1,6 +1,6 @@
-"""Pictures with heat maps over them, and sheets of small pictures that each have a caption.
+"""Images with heat maps over them, and sheets of small images that each have a caption.
 
-N pictures, H x W picture, C channels; pixels in [0, 1].
+N images, H x W image, C channels; pixels in [0, 1].
 """
 
 import math
@@ -17,14 +17,14 @@ from tfae.plots.grids import plt, visible
 
 # Maps that colour-blind readers can follow: of lightness alone, and to either side of white.
 _ONE_SIDED, _TWO_SIDED = 'inferno', 'RdBu_r'
-# Parts of the picture in a mixture; white stands for nothing where there are two sides.
+# Parts of the image in a mixture; white stands for nothing where there are two sides.
 _UNDER_ONE, _UNDER_TWO = 0.35, 0.2
 _GAP = 0.06  # between cells, in their width
 _SMALL = 24  # cells from which they are drawn smaller
 
 
 class Cell(NamedTuple):
-    """One of the small pictures."""
+    """One of the small images."""
 
     image: np.ndarray  # [H, W] grey or [H, W, 3]
     caption: str  # above it, one line or two
@@ -37,25 +37,25 @@ class Scale(NamedTuple):
     signed: bool  # from -1 to 1 instead of from 0
 
 
-def plain(pictures: Iterable[np.ndarray]) -> list[np.ndarray]:
-    """Pictures `[H, W, C]`, N of them, as `Cell` takes them."""
-    return [visible(picture) for picture in pictures]
+def plain(images: Iterable[np.ndarray]) -> list[np.ndarray]:
+    """Images `[H, W, C]`, N of them, as `Cell` takes them."""
+    return [visible(image) for image in images]
 
 
-def over(pictures: np.ndarray, maps: np.ndarray, signed: bool) -> list[np.ndarray]:
-    """The colours of maps mixed into their pictures, in grey.
+def over(images: np.ndarray, maps: np.ndarray, signed: bool) -> list[np.ndarray]:
+    """The colours of maps mixed into their images, in grey.
 
     Args:
-      pictures: `[N, H, W, C]`.
+      images: `[N, H, W, C]`.
       maps: `[N, H, W]`; each is scaled by its largest absolute value.
       signed: whether values below 0 have colours of their own.
-    Returns: N pictures `[H, W, 3]`.
+    Returns: N images `[H, W, 3]`.
     """
     largest = np.abs(maps).max((1, 2), keepdims=True)
     scaled = maps / np.where(largest > 0, largest, 1)
     colours = matplotlib.colormaps[_TWO_SIDED if signed else _ONE_SIDED]
     coloured = colours((scaled + 1) / 2 if signed else scaled)[..., :3]
-    grey = np.clip(pictures.mean(-1), 0, 1)[..., None]
+    grey = np.clip(images.mean(-1), 0, 1)[..., None]
     part = _UNDER_TWO if signed else _UNDER_ONE
     return list(part * grey + (1 - part) * coloured)
 
@@ -63,17 +63,17 @@ def over(pictures: np.ndarray, maps: np.ndarray, signed: bool) -> list[np.ndarra
 def save_cells(
     path: pathlib.Path, lines: Sequence[Sequence[Cell]], title: str, scale: Scale | None = None
 ) -> None:
-    """Draws lines of small pictures under one another, each with its caption above.
+    """Draws lines of small images under one another, each with its caption above.
 
     Args:
       path: of the PNG.
-      lines: of one picture size; the longest decides the width.
+      lines: of one image size; the longest decides the width.
       title: above all.
       scale: of the colour bar below; None: there is none.
     """
     columns, count = max(map(len, lines)), sum(map(len, lines))
     height, width = lines[0][0].image.shape[:2]
-    # Inches of a cell; few large pictures are shown pixel by pixel.
+    # Inches of a cell; few large images are shown pixel by pixel.
     wide = min(max(1.1, width / 150), 1.5) if count < _SMALL else 0.85
     size = 7.5 if count < _SMALL else 6  # points of a caption
     most = max(cell.caption.count('\n') + 1 for line in lines for cell in line)

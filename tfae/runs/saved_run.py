@@ -182,13 +182,13 @@ class Run:
         """Images as the graph takes them; ValueError where they are not what it takes."""
         placeholder = self.built.inference.images
         came = np.shape(images)
-        if not isinstance(images, data.Pictures):
+        if not isinstance(images, data.LazyImages):
             images = _with_channels(np.asarray(images), tuple(placeholder.shape[1:]))
         if images.ndim != 4 or images.shape[1:] != tuple(placeholder.shape[1:]):
             wanted = ', '.join(map(str, placeholder.shape[1:]))
             raise ValueError(f'images are {came}; they must be [N, {wanted}]')
         values = data.pixels(images)
-        if isinstance(images, data.Pictures):  # they lie in [0, 1], and are decoded part by part
+        if isinstance(images, data.LazyImages):  # in [0, 1], decoded in batches
             return values
         low, high = values.min(initial=0), values.max(initial=0)
         if not (low >= 0 and high <= 1):  # false if any is NaN

@@ -1,8 +1,8 @@
 """CelebA and FairFace in their published layouts."""
 
 import numpy as np
-import pictures
 import pytest
+import sample_images
 
 from tfae import data
 from tfae.core import errors
@@ -10,7 +10,7 @@ from tfae.core import errors
 
 @pytest.fixture
 def celeba(tmp_path):
-    pictures.fill(tmp_path / 'img_align_celeba', 9, height=20, width=18)
+    sample_images.fill(tmp_path / 'img_align_celeba', 9, height=20, width=18)
     lines = [f'{i:05}.jpg {i % 3}\n' for i in range(9)]
     (tmp_path / 'list_eval_partition.txt').write_text(''.join(lines))
     return tmp_path
@@ -58,7 +58,7 @@ def test_a_table_that_is_no_text_is_named(celeba):
 
 def test_fairface_has_no_classes_and_is_cut_by_names(tmp_path):
     for part in ('train', 'val'):
-        pictures.fill(tmp_path / part, 20)
+        sample_images.fill(tmp_path / part, 20)
     config = data.Config('fairface', str(tmp_path), validation_fraction=0, test_fraction=0.4)
     loaded = data.load(config)
     assert loaded.class_names == ()

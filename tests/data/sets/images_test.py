@@ -3,8 +3,8 @@
 import os
 
 import numpy as np
-import pictures
 import pytest
+import sample_images
 import tensorflow.compat.v1 as tf
 from PIL import Image
 
@@ -39,13 +39,13 @@ def whole(loaded):
 
 
 def test_pixels_are_those_of_the_files(tmp_path):
-    pictures.fill(tmp_path, 12, 'png')
+    sample_images.fill(tmp_path, 12, 'png')
     for name, picture in whole(load(tmp_path)).items():
         assert np.array_equal(picture, np.asarray(Image.open(tmp_path / name)))
 
 
 def test_an_array_and_pictures_answer_alike(tmp_path):
-    pictures.fill(tmp_path, 12, 'png')
+    sample_images.fill(tmp_path, 12, 'png')
     images = load(tmp_path).train.images
     array = images[:]
     assert images.shape == array.shape
@@ -60,7 +60,7 @@ def test_an_array_and_pictures_answer_alike(tmp_path):
 
 
 def test_one_array_of_more_than_four_gibibytes_is_refused(tmp_path):
-    pictures.fill(tmp_path, 4, 'png')
+    sample_images.fill(tmp_path, 4, 'png')
     images = load(tmp_path, size='30000x30000').train.images
     with pytest.raises(errors.InputError, match='would take .* GiB at once; at most 4 are decoded'):
         images[:]
@@ -73,7 +73,9 @@ def test_one_array_of_more_than_four_gibibytes_is_refused(tmp_path):
     ids=str,
 )
 def test_the_graph_decodes_what_pillow_does(tmp_path, suffix, flags):
-    pictures.fill(tmp_path, 7, suffix, height=65, width=70, channels=1 if suffix == 'pgm' else 3)
+    sample_images.fill(
+        tmp_path, 7, suffix, height=65, width=70, channels=1 if suffix == 'pgm' else 3
+    )
     images = load(tmp_path, **flags).train.images
     here, there = images[:].astype(int), in_graph(images).astype(int)
     assert here.shape == there.shape
@@ -82,7 +84,7 @@ def test_the_graph_decodes_what_pillow_does(tmp_path, suffix, flags):
 
 
 def test_a_jpeg_is_decoded_at_the_part_of_its_size_that_suffices(tmp_path):
-    pictures.fill(tmp_path, 7, height=128, width=160)
+    sample_images.fill(tmp_path, 7, height=128, width=160)
     assert load(tmp_path, size='32x32').train.images.form.ratio == 4
     assert load(tmp_path, size='33x32').train.images.form.ratio == 2
     assert load(tmp_path, size='128x160').train.images.form.ratio == 1
@@ -95,10 +97,10 @@ def test_a_jpeg_is_decoded_at_the_part_of_its_size_that_suffices(tmp_path):
 
 
 def test_grey_is_taken_where_every_picture_is(tmp_path):
-    pictures.fill(tmp_path, 5, 'pgm', channels=1)
+    sample_images.fill(tmp_path, 5, 'pgm', channels=1)
     assert load(tmp_path).image_shape == (16, 16, 1)
     assert load(tmp_path, color='rgb').image_shape == (16, 16, 3)
-    (tmp_path / 'colour.png').write_bytes(pictures.encoded(pictures.pixels(3), 'PNG'))
+    (tmp_path / 'colour.png').write_bytes(sample_images.encoded(sample_images.pixels(3), 'PNG'))
     assert load(tmp_path).image_shape == (16, 16, 3)
 
 
@@ -107,15 +109,18 @@ def test_what_tensorflow_cannot_decode_is_read_all_the_same(tmp_path):
     wide = (np.arange(256, dtype=np.uint16).reshape(16, 16) * 257) ^ 0x0055
     made = {
         'sixteen.png': (Image.fromarray(wide), (wide >> 8)),
-        'palette.png': (Image.fromarray(pictures.pixels(1)).convert('P'), None),
-        'alpha.png': (Image.fromarray(pictures.pixels(2)).convert('RGBA'), pictures.pixels(2)),
+        'palette.png': (Image.fromarray(sample_images.pixels(1)).convert('P'), None),
+        'alpha.png': (
+            Image.fromarray(sample_images.pixels(2)).convert('RGBA'),
+            sample_images.pixels(2),
+        ),
     }
-    pictures.fill(tmp_path, 6, 'png')
+    sample_images.fill(tmp_path, 6, 'png')
     for name, (picture, _) in made.items():
         picture.save(tmp_path / name)
-    cmyk = Image.fromarray(pictures.pixels(1)).convert('CMYK')
+    cmyk = Image.fromarray(sample_images.pixels(1)).convert('CMYK')
     cmyk.save(tmp_path / 'cmyk.jpg', quality=100)
-    side = Image.fromarray(pictures.pixels(1))
+    side = Image.fromarray(sample_images.pixels(1))
     exif = side.getexif()
     exif[0x0112] = 6
     side.save(tmp_path / 'side.png', exif=exif)
@@ -125,8 +130,8 @@ def test_what_tensorflow_cannot_decode_is_read_all_the_same(tmp_path):
             assert np.array_equal(
                 found[name], np.broadcast_to(wanted.reshape(16, 16, -1), (16, 16, 3))
             )
-    assert np.abs(found['cmyk.jpg'].astype(int) - pictures.pixels(1)).max() < 12
-    assert np.array_equal(found['side.png'], np.rot90(pictures.pixels(1), -1))
+    assert np.abs(found['cmyk.jpg'].astype(int) - sample_images.pixels(1)).max() < 12
+    assert np.array_equal(found['side.png'], np.rot90(sample_images.pixels(1), -1))
     loaded = load(tmp_path)
     for part in (loaded.train, loaded.test):
         assert np.abs(in_graph(part.images).astype(int) - part.images[:]).max() <= 1
@@ -134,23 +139,23 @@ def test_what_tensorflow_cannot_decode_is_read_all_the_same(tmp_path):
 
 @unexpected
 def test_a_png_named_jpg_is_read_as_what_it_is(tmp_path):
-    pictures.fill(tmp_path, 5, 'png')
-    (tmp_path / 'really_png.jpg').write_bytes(pictures.encoded(pictures.pixels(9), 'PNG'))
-    assert np.array_equal(whole(load(tmp_path))['really_png.jpg'], pictures.pixels(9))
+    sample_images.fill(tmp_path, 5, 'png')
+    (tmp_path / 'really_png.jpg').write_bytes(sample_images.encoded(sample_images.pixels(9), 'PNG'))
+    assert np.array_equal(whole(load(tmp_path))['really_png.jpg'], sample_images.pixels(9))
 
 
 @unexpected
 def test_a_picture_of_one_pixel_is_read(tmp_path):
-    pictures.fill(tmp_path, 5, 'png', height=1, width=1)
+    sample_images.fill(tmp_path, 5, 'png', height=1, width=1)
     images = load(tmp_path).train.images
     assert images.shape[1:] == (1, 1, 3)
     assert np.array_equal(in_graph(images), images[:])
 
 
-@pytest.mark.parametrize('name', sorted(pictures.BAD))
+@pytest.mark.parametrize('name', sorted(sample_images.BAD))
 def test_a_file_that_is_no_picture_is_named(tmp_path, name):
-    content, text = pictures.BAD[name]
-    pictures.fill(tmp_path, 5, 'png')
+    content, text = sample_images.BAD[name]
+    sample_images.fill(tmp_path, 5, 'png')
     (tmp_path / name).write_bytes(content)
     with pytest.raises(errors.InputError) as refused:
         load(tmp_path)
@@ -158,9 +163,9 @@ def test_a_file_that_is_no_picture_is_named(tmp_path, name):
 
 
 def test_a_file_that_cannot_be_decoded_behind_its_header_is_named_by_the_graph_too(tmp_path):
-    pictures.fill(tmp_path, 9, 'png')
+    sample_images.fill(tmp_path, 9, 'png')
     for name in ('a.png', 'b.png'):
-        content = bytearray(pictures.encoded(pictures.pixels(1), 'PNG'))
+        content = bytearray(sample_images.encoded(sample_images.pixels(1), 'PNG'))
         content[60:90] = bytes(30)  # its sums are wrong
         (tmp_path / name).write_bytes(content)
     images = load(tmp_path).train.images
@@ -178,15 +183,21 @@ def test_a_file_that_cannot_be_decoded_behind_its_header_is_named_by_the_graph_t
 
 
 UNEXPECTED = {
-    'png.jpg': (pictures.encoded(pictures.pixels(9), 'PNG'), 'is PNG by its content, and'),
-    'jpeg.png': (pictures.encoded(pictures.pixels(9)), 'is JPEG by its content, and read as'),
-    'press.jpg': (pictures.cmyk(), 'is CMYK, and read as RGB'),
-    'deep.png': (pictures.sixteen_bits(), 'has 16 bits a channel, of which the upper 8 are'),
+    'png.jpg': (
+        sample_images.encoded(sample_images.pixels(9), 'PNG'),
+        'is PNG by its content, and',
+    ),
+    'jpeg.png': (
+        sample_images.encoded(sample_images.pixels(9)),
+        'is JPEG by its content, and read as',
+    ),
+    'press.jpg': (sample_images.cmyk(), 'is CMYK, and read as RGB'),
+    'deep.png': (sample_images.sixteen_bits(), 'has 16 bits a channel, of which the upper 8 are'),
 }
 
 
 def test_what_one_would_not_expect_of_a_file_is_said_once_and_with_its_name(tmp_path):
-    pictures.fill(tmp_path, 5, 'png')
+    sample_images.fill(tmp_path, 5, 'png')
     for name, (content, _) in UNEXPECTED.items():
         (tmp_path / name).write_bytes(content)
     with pytest.warns(UserWarning) as said:
@@ -198,7 +209,7 @@ def test_what_one_would_not_expect_of_a_file_is_said_once_and_with_its_name(tmp_
 
 
 def test_no_more_than_ten_such_lines_are_printed(tmp_path):
-    pictures.fill(tmp_path, 13, 'png', height=1, width=1)
+    sample_images.fill(tmp_path, 13, 'png', height=1, width=1)
     with pytest.warns(UserWarning) as said:
         load(tmp_path)
     texts = [str(line.message) for line in said]
@@ -207,7 +218,7 @@ def test_no_more_than_ten_such_lines_are_printed(tmp_path):
 
 
 def test_a_file_that_changes_after_it_was_listed_is_named(tmp_path):
-    pictures.fill(tmp_path, 5, 'png')
+    sample_images.fill(tmp_path, 5, 'png')
     images = load(tmp_path).train.images
     path = tmp_path / images.names[0]
     path.write_bytes(path.read_bytes()[:-30])
@@ -219,7 +230,7 @@ def test_a_file_that_changes_after_it_was_listed_is_named(tmp_path):
 
 
 def test_names_of_any_kind_are_read(tmp_path):
-    pictures.fill(tmp_path, 5, 'png')
+    sample_images.fill(tmp_path, 5, 'png')
     names = [
         'with space.png',
         'Zoë ☃.png',
@@ -228,31 +239,31 @@ def test_names_of_any_kind_are_read(tmp_path):
         "q'.png",
     ]
     for i, name in enumerate(names):
-        (tmp_path / name).write_bytes(pictures.encoded(pictures.pixels(50 + i), 'PNG'))
+        (tmp_path / name).write_bytes(sample_images.encoded(sample_images.pixels(50 + i), 'PNG'))
     found = whole(load(tmp_path))
     for i, name in enumerate(names):
-        assert np.array_equal(found[name], pictures.pixels(50 + i))
+        assert np.array_equal(found[name], sample_images.pixels(50 + i))
     (tmp_path / 'two\nlines.png').write_bytes(b'')
     with pytest.raises(errors.InputError, match=r'two\\nlines.png. is empty'):
         load(tmp_path)
 
 
 def test_a_loop_of_links_ends(tmp_path):
-    pictures.fill(tmp_path / 'in', 5, 'png')
+    sample_images.fill(tmp_path / 'in', 5, 'png')
     (tmp_path / 'in' / 'again').symlink_to(tmp_path)
     (tmp_path / 'in' / 'itself').symlink_to('itself')
     assert len(set(image_folder.found(tmp_path))) == len(list(image_folder.found(tmp_path))) == 5
 
 
 def test_a_link_to_nothing_is_named(tmp_path):
-    pictures.fill(tmp_path, 5, 'png')
+    sample_images.fill(tmp_path, 5, 'png')
     (tmp_path / 'gone.png').symlink_to('nowhere.png')
     with pytest.raises(errors.InputError, match='gone.png cannot be read: No such file'):
         load(tmp_path)
 
 
 def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
-    pictures.fill(tmp_path / 'in', 5, 'png')
+    sample_images.fill(tmp_path / 'in', 5, 'png')
     (tmp_path / 'closed').mkdir()
     real = os.scandir
 
@@ -275,8 +286,8 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     ids=str,
 )
 def test_pictures_of_different_shapes_are_named(tmp_path, flags, text):
-    pictures.fill(tmp_path, 5, 'png')
-    wide = pictures.encoded(pictures.pixels(1, 16, 20), 'PNG')
+    sample_images.fill(tmp_path, 5, 'png')
+    wide = sample_images.encoded(sample_images.pixels(1, 16, 20), 'PNG')
     (tmp_path / 'wide.png').write_bytes(wide)
     with pytest.raises(errors.InputError, match=text):
         load(tmp_path, **flags)
@@ -292,7 +303,7 @@ def test_a_size_that_is_none_is_refused(flag, text):
 
 def test_folders_are_classes(tmp_path):
     for i, name in enumerate(('dog', 'cat')):
-        pictures.fill(tmp_path / name / 'deeper', 6 + i, 'png')
+        sample_images.fill(tmp_path / name / 'deeper', 6 + i, 'png')
     loaded = load(tmp_path, test_fraction=0.3)
     assert loaded.class_names == ('cat', 'dog')
     for part in (loaded.train, loaded.test):
@@ -304,14 +315,14 @@ def test_folders_are_classes(tmp_path):
 
 def test_pictures_beside_the_folders_have_no_class(tmp_path):
     for name in ('dog', 'cat', '.'):
-        pictures.fill(tmp_path / name, 5, 'png')
+        sample_images.fill(tmp_path / name, 5, 'png')
     assert load(tmp_path).train.labels is None
 
 
 def test_the_folders_train_and_test_are_the_parts(tmp_path):
     for part in ('train', 'test'):
         for name in ('dog', 'cat'):
-            pictures.fill(tmp_path / part / name, 3, 'png')
+            sample_images.fill(tmp_path / part / name, 3, 'png')
     loaded = load(tmp_path)
     assert {name.split('/')[0] for name in loaded.train.images.names} == {'train'}
     assert {name.split('/')[0] for name in loaded.test.images.names} == {'test'}
@@ -321,18 +332,18 @@ def test_the_folders_train_and_test_are_the_parts(tmp_path):
 
 def test_the_cut_is_a_function_of_each_name(tmp_path):
     names = [f'{i}.png' for i in range(4000)]
-    tenth = {name for name in names if image_folder.hashed_part(name, 0.1) == image_folder.TEST}
-    third = {name for name in names if image_folder.hashed_part(name, 0.3) == image_folder.TEST}
+    tenth = {name for name in names if image_folder.hashed_split(name, 0.1) == image_folder.TEST}
+    third = {name for name in names if image_folder.hashed_split(name, 0.3) == image_folder.TEST}
     assert tenth < third
     assert len(tenth) == pytest.approx(400, abs=80)  # four standard deviations
-    pictures.fill(tmp_path, 30, 'png')
+    sample_images.fill(tmp_path, 30, 'png')
     before = load(tmp_path).test.images.names
-    pictures.fill(tmp_path / 'more', 9, 'png')
+    sample_images.fill(tmp_path / 'more', 9, 'png')
     assert set(before) == {n for n in load(tmp_path).test.images.names if '/' not in n}
 
 
 def test_a_part_without_pictures_is_refused(tmp_path):
-    pictures.fill(tmp_path, 2, 'png')
+    sample_images.fill(tmp_path, 2, 'png')
     with pytest.raises(errors.InputError, match='none of its 2 pictures is in the test part'):
         load(tmp_path, test_fraction=1e-9)
     with pytest.raises(errors.InputError, match='holds no picture file'):
@@ -342,16 +353,18 @@ def test_a_part_without_pictures_is_refused(tmp_path):
 
 
 def test_the_fingerprint_tells_other_pictures_and_other_flags(tmp_path):
-    pictures.fill(tmp_path, 9, 'png')
+    sample_images.fill(tmp_path, 9, 'png')
     known = load(tmp_path).fingerprint()
     assert load(tmp_path).fingerprint() == known
     assert load(tmp_path, size='8x8').fingerprint() != known
     assert load(tmp_path, color='gray').fingerprint() != known
-    (tmp_path / '00003.png').write_bytes(pictures.encoded(np.zeros([16, 16, 3], np.uint8), 'PNG'))
+    (tmp_path / '00003.png').write_bytes(
+        sample_images.encoded(np.zeros([16, 16, 3], np.uint8), 'PNG')
+    )
     assert load(tmp_path).fingerprint() != known
 
 
 def test_a_header_is_read_without_the_pixels():
-    content = pictures.png_header(5000, 6000)
+    content = sample_images.png_header(5000, 6000)
     found = image_files.header(content, 'x')
     assert (found.format, found.height, found.width, found.plain) == ('PNG', 6000, 5000, True)

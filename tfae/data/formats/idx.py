@@ -86,10 +86,10 @@ def _read_header(path: pathlib.Path, header: bytes, magic: int) -> tuple[int, ..
 
 
 def _split(
-    folder: pathlib.Path, part: str, config: dataset.Config, name: str, classes: int
+    folder: pathlib.Path, split: str, config: dataset.Config, name: str, classes: int
 ) -> splits.Split:
-    images_path = _find(folder, f'{part}-images', 3, config, name)
-    labels_path = _find(folder, f'{part}-labels', 1, config, name)
+    images_path = _find(folder, f'{split}-images', 3, config, name)
+    labels_path = _find(folder, f'{split}-labels', 1, config, name)
     images = read(images_path, IMAGES_MAGIC)
     labels = read(labels_path, LABELS_MAGIC)
     if len(images) != len(labels):

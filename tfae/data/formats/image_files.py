@@ -1,4 +1,4 @@
-"""One picture file: what its first and last bytes say, and its pixels.
+"""One image file: what its first and last bytes say, and its pixels.
 
 A file is told by its content, never by its name. `plain` ones are decoded by TensorFlow as they
 are, to the pixels that pillow gives too; all others (PGM, BMP, CMYK, 16 bits a channel, lying on
@@ -36,7 +36,7 @@ logging.getLogger('PIL').setLevel(logging.CRITICAL)
 
 
 class Header(NamedTuple):
-    """What a picture file says of itself."""
+    """What an image file says of itself."""
 
     format: str  # one of BMP, JPEG, PNG, PPM
     height: int
@@ -53,10 +53,10 @@ def shown(path: object) -> str:
 
 
 def header(content: bytes | pathlib.Path, who: str) -> Header:
-    """What a picture, as bytes or as a file, is; its pixels are not decoded.
+    """What an image, as bytes or as a file, is; its pixels are not decoded.
 
     Raises: InputError that names `who` for what is empty, cut short, larger than 2^26 pixels or
-      30 000 a side, animated, or no picture of a known form.
+      30 000 a side, animated, or no image of a known form.
     """
     if isinstance(content, bytes):
         return _header(io.BytesIO(content), who)
@@ -68,25 +68,25 @@ def header(content: bytes | pathlib.Path, who: str) -> Header:
 
 
 def plain(content: bytes, who: str) -> bytes:
-    """The same picture in a form that TensorFlow decodes.
+    """The same image in a form that TensorFlow decodes.
 
     Raises: InputError that names `who` if it cannot be decoded.
     """
-    picture = eight_bits(content, who)
+    image = eight_bits(content, who)
     buffer = io.BytesIO()
-    picture.save(buffer, 'PNG', compress_level=0)
+    image.save(buffer, 'PNG', compress_level=0)
     return buffer.getvalue()
 
 
 def eight_bits(content: bytes, who: str) -> Image.Image:
-    """The picture upright and in mode L or RGB, every pixel of it decoded.
+    """The image upright and in mode L or RGB, every pixel of it decoded.
 
     Raises: InputError that names `who` if it cannot be decoded.
     """
     found = header(content, who)
     try:
-        with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
-            upright = ImageOps.exif_transpose(picture)
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            upright = ImageOps.exif_transpose(image)
             if upright.mode.startswith('I'):  # 16 bits; pillow's own conversion would clip them
                 return Image.fromarray((np.asarray(upright, np.int64) >> 8).astype(np.uint8))
             return upright.convert('L' if found.grey else 'RGB')
@@ -109,63 +109,63 @@ def _header(file, who: str) -> Header:
         raise errors.InputError(f'{who} is empty')
     file.seek(0)
     try:
-        picture = Image.open(file, formats=_SEEN)
-        _refuse(picture, who)
-        orientation = _orientation(picture)
+        image = Image.open(file, formats=_SEEN)
+        _refuse(image, who)
+        orientation = _orientation(image)
     except errors.InputError:
         raise
     except Image.DecompressionBombError:
         raise errors.InputError(f'{who} has more than {_MOST_PIXELS:,} pixels') from None
     except Exception:  # damaged bytes draw nearly anything from pillow
         raise errors.InputError(f'{who} is no picture') from None
-    kind = form_of(picture)
+    kind = form_of(image)
     file.seek(max(0, size - _TAIL))
     if _ENDS.get(kind, b'') not in file.read():
         raise errors.InputError(f'{who} is cut short: the end of its {kind} is missing')
     lies = orientation in (5, 6, 7, 8)  # on its side
-    width, height = reversed(picture.size) if lies else picture.size
-    grey = picture.mode.startswith(('1', 'L', 'I'))
-    plain = orientation == 1 and picture.mode in _PLAIN.get(kind, ())
+    width, height = reversed(image.size) if lies else image.size
+    grey = image.mode.startswith(('1', 'L', 'I'))
+    plain = orientation == 1 and image.mode in _PLAIN.get(kind, ())
     file.seek(_DEPTH_AT)
-    deep = picture.mode.startswith('I') or (kind == 'PNG' and file.read(1) == b'\x10')
-    return Header(kind, height, width, grey, plain, _remark(picture, kind, deep, who))
+    deep = image.mode.startswith('I') or (kind == 'PNG' and file.read(1) == b'\x10')
+    return Header(kind, height, width, grey, plain, _remark(image, kind, deep, who))
 
 
-def _remark(picture: Image.Image, kind: str, deep: bool, who: str) -> str:
-    """What is unlike other pictures, and how it is read all the same."""
+def _remark(image: Image.Image, kind: str, deep: bool, who: str) -> str:
+    """What is unlike other images, and how it is read all the same."""
     named = _FORMAT_OF.get(pathlib.PurePath(who.strip('\'"')).suffix.lower(), kind)
     found = {
         f'is {kind} by its content, and read as that': named != kind,
-        f'is {picture.mode}, and read as RGB': picture.mode in ('CMYK', 'YCbCr', 'LAB', 'HSV'),
+        f'is {image.mode}, and read as RGB': image.mode in ('CMYK', 'YCbCr', 'LAB', 'HSV'),
         'has 16 bits a channel, of which the upper 8 are read': deep,
-        'is a single pixel': picture.size == (1, 1),
+        'is a single pixel': image.size == (1, 1),
     }
     return '; '.join(words for words, true in found.items() if true)
 
 
-def form_of(picture: Image.Image) -> str:
-    """The name of a picture's form; a JPEG with small ones behind it (MPO) is a JPEG."""
-    return 'JPEG' if picture.format == 'MPO' else str(picture.format)
+def form_of(image: Image.Image) -> str:
+    """The name of an image's form; a JPEG with small ones behind it (MPO) is a JPEG."""
+    return 'JPEG' if image.format == 'MPO' else str(image.format)
 
 
-def _orientation(picture: Image.Image) -> int:
+def _orientation(image: Image.Image) -> int:
     """As EXIF numbers it, 1 where it says nothing."""
-    # Asked for what a PNG's head does not hold, pillow would decode the picture.
-    silent = picture.format == 'PNG' and 'exif' not in picture.info
-    return 1 if silent else picture.getexif().get(ExifTags.Base.Orientation, 1)
+    # Asked for what a PNG's head does not hold, pillow would decode the image.
+    silent = image.format == 'PNG' and 'exif' not in image.info
+    return 1 if silent else image.getexif().get(ExifTags.Base.Orientation, 1)
 
 
-def _refuse(picture: Image.Image, who: str) -> None:
-    width, height = picture.size
+def _refuse(image: Image.Image, who: str) -> None:
+    width, height = image.size
     if max(width, height) > _LONGEST or width * height > _MOST_PIXELS:
         raise errors.InputError(
             f'{who} is {width} x {height}; no side may exceed {_LONGEST:,}, all of it '
             f'{_MOST_PIXELS:,} pixels'
         )
-    frames = 1 if form_of(picture) == 'JPEG' else getattr(picture, 'n_frames', 1)
+    frames = 1 if form_of(image) == 'JPEG' else getattr(image, 'n_frames', 1)
     if frames > 1:
         raise errors.InputError(f'{who} is animated: it holds {frames} pictures')
-    if form_of(picture) not in _FORMATS:
-        raise errors.InputError(f'{who} is {picture.format}; it must be JPEG, PNG, PGM, PPM or BMP')
-    if picture.mode == 'F':
+    if form_of(image) not in _FORMATS:
+        raise errors.InputError(f'{who} is {image.format}; it must be JPEG, PNG, PGM, PPM or BMP')
+    if image.mode == 'F':
         raise errors.InputError(f'{who} holds floating-point numbers; it must hold whole ones')

@@ -1,4 +1,4 @@
-"""A tree of picture files: which there are, the class and part of each, and their bytes."""
+"""A tree of image files: which there are, the class and split of each, and their bytes."""
 
 import hashlib
 import os
@@ -21,17 +21,17 @@ _PARTS = {'train': TRAIN, 'test': TEST}
 
 
 class Listing(NamedTuple):
-    """Picture files in the order of their names, and what their folders say of them."""
+    """Image files in the order of their names, and what their folders say of them."""
 
     root: pathlib.Path
     names: list[str]  # relative to the root, with /
-    parts: np.ndarray  # [N], TRAIN or TEST
+    split: np.ndarray  # [N], TRAIN or TEST
     labels: np.ndarray | None  # [N] int64
     class_names: tuple[str, ...]
 
 
 class FolderFiles:
-    """The files of a listing. See `_pictures.Files`."""
+    """The files of a listing. See `lazy_images.Files`."""
 
     def __init__(self, root: pathlib.Path, names: Sequence[str], plain: np.ndarray):
         self.names = names
@@ -39,11 +39,11 @@ class FolderFiles:
         self._plain = plain  # [N] bool: TensorFlow decodes it as it is
 
     def where(self, place: int) -> str:
-        """See `_pictures.Files`."""
+        """See `lazy_images.Files`."""
         return shown(self._root / self.names[place])
 
     def read(self, place: int) -> bytes:
-        """See `_pictures.Files`."""
+        """See `lazy_images.Files`."""
         path, who = self._root / self.names[place], self.where(place)
         try:
             content = path.read_bytes()
@@ -53,7 +53,7 @@ class FolderFiles:
         return content if self._plain[place] else image_files.plain(content, who)
 
     def identity(self, places: np.ndarray) -> bytes:
-        """See `_pictures.Files`: names and lengths, since to read all would take too long."""
+        """See `lazy_images.Files`: names and lengths, since to read all would take too long."""
         digest = hashlib.blake2b(digest_size=16)
         for place in places:
             name = self.names[place]
@@ -62,13 +62,13 @@ class FolderFiles:
 
 
 def listed(root: pathlib.Path, test_fraction: float) -> Listing:
-    """The pictures below a folder.
+    """The images below a folder.
 
     A folder that holds `train` and `test` is cut as they say, else by a hash of each name. Where no
-    picture lies in the folder itself (or in its `train` and `test`), the folders in it are the
+    image lies in the folder itself (or in its `train` and `test`), the folders in it are the
     classes, if there are two or more.
 
-    Raises: InputError that names a folder that is missing, cannot be read, or holds no picture.
+    Raises: InputError that names a folder that is missing, cannot be read, or holds no image.
     """
     names = sorted(found(root))
     if not names:
@@ -83,7 +83,7 @@ def listed(root: pathlib.Path, test_fraction: float) -> Listing:
         parts = np.array([_PARTS[path[0]] for path in paths])
         paths = [path[1:] for path in paths]
     else:
-        parts = np.array([hashed_part(name, test_fraction) for name in names])
+        parts = np.array([hashed_split(name, test_fraction) for name in names])
     folders = sorted({path[0] for path in paths if len(path) > 1})
     if len(folders) < 2 or any(len(path) == 1 for path in paths):
         return Listing(root, names, parts, None, ())
@@ -93,7 +93,7 @@ def listed(root: pathlib.Path, test_fraction: float) -> Listing:
 
 
 def found(root: pathlib.Path) -> Iterator[str]:
-    """Names of the picture files below a folder, relative to it; hidden ones are left out.
+    """Names of the image files below a folder, relative to it; hidden ones are left out.
 
     Symbolic links are followed; a folder that is reached a second time is not entered again.
 
@@ -119,19 +119,19 @@ def found(root: pathlib.Path) -> Iterator[str]:
                 yield (place / name).as_posix()
 
 
-def hashed_part(name: str, test_fraction: float) -> int:
+def hashed_split(name: str, test_fraction: float) -> int:
     """TEST for this fraction of all names, TRAIN for the others."""
     digest = hashlib.blake2b(os.fsencode(name), digest_size=8).digest()
     return TEST if int.from_bytes(digest, 'big') < test_fraction * 2**64 else TRAIN
 
 
 def splits(listing: Listing, flags: Any) -> tuple[Split, Split]:
-    """Train and test parts of a listing, after a look at the first and last bytes of each file.
+    """Train and test splits of a listing, after a look at the first and last bytes of each file.
 
     Args:
-      listing: of picture files.
+      listing: of image files.
       flags: has the fields `crop`, `size` and `color`.
-    Raises: InputError that names a file that is not what it should be, or an empty part.
+    Raises: InputError that names a file that is not what it should be, or an empty split.
     """
     sizes = np.empty([len(listing.names), 2], np.int32)
     plain, grey, jpeg = (np.empty(len(listing.names), bool) for _ in range(3))
@@ -149,7 +149,7 @@ def splits(listing: Listing, flags: Any) -> tuple[Split, Split]:
     files = FolderFiles(listing.root, listing.names, plain)
     all_jpeg = bool((jpeg & plain).all())
     form = lazy_images.form(sizes, bool(grey.all()), all_jpeg, flags, files.where)
-    return parted(files, form, listing.parts, listing.labels, shown(listing.root))
+    return parted(files, form, listing.split, listing.labels, shown(listing.root))
 
 
 def parted(
@@ -159,7 +159,7 @@ def parted(
     labels: np.ndarray | None,
     who: str,
 ) -> tuple[Split, Split]:
-    """Train and test parts of picture files.
+    """Train and test splits of image files.
 
     Raises: InputError that names `who` if one of them is empty.
     """
@@ -170,6 +170,6 @@ def parted(
             raise errors.InputError(
                 f'{who}: none of its {len(parts)} pictures is in the {name} part'
             )
-        images = lazy_images.Pictures(files, places, form)
+        images = lazy_images.LazyImages(files, places, form)
         made.append(Split(images, None if labels is None else labels[places]))
     return made[0], made[1]

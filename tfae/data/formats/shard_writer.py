@@ -1,4 +1,4 @@
-"""Picture files -> one shard, with the table beside it. Runs in processes of its own.
+"""Image files -> one shard, with the table beside it. Runs in processes of its own.
 
 TensorFlow writes the TFRecord; it is brought in where the first shard is written.
 """
@@ -28,11 +28,11 @@ class Plan(NamedTuple):
     """What becomes one shard, and how."""
 
     path: pathlib.Path  # of the shard
-    root: pathlib.Path  # of the pictures
+    root: pathlib.Path  # of the images
     names: list[str]
     parts: list[int]
     labels: list[int] | None
-    size: tuple[int, int] | None  # height and width of all pictures; None keeps those they have
+    size: tuple[int, int] | None  # height and width of all images; None keeps those they have
     quality: int  # of JPEG, in [1, 100]; 0 keeps the bytes that TensorFlow can decode
     skip_corrupt: bool
 
@@ -47,7 +47,7 @@ class Written(NamedTuple):
     """A shard that is there."""
 
     shard: shards.Shard
-    skipped: list[str]  # what was wrong with each picture that is not in it
+    skipped: list[str]  # what was wrong with each image that is not in it
     remarks: list[str]  # what one would not expect of others, which are
     kept: bool  # it was there before
 
@@ -67,7 +67,7 @@ def end_with_parent() -> None:
 def write(plan: Plan) -> Written:
     """Writes a shard and its table, unless both are there and whole.
 
-    Raises: InputError that names a picture that cannot be read, unless those are skipped.
+    Raises: InputError that names an image that cannot be read, unless those are skipped.
     """
     if there := _there(plan):
         return there
@@ -175,7 +175,7 @@ def _add_offsets(path: pathlib.Path, table: dict[str, Any]) -> None:
 
 
 def converted(plan: Plan, name: str) -> tuple[bytes, image_files.Header, str]:
-    """What is stored of a picture, every pixel of which was decoded once, what it is, a remark.
+    """What is stored of an image, every pixel of which was decoded once, what it is, a remark.
 
     Raises: InputError that names the file.
     """
@@ -187,26 +187,26 @@ def converted(plan: Plan, name: str) -> tuple[bytes, image_files.Header, str]:
         raise errors.InputError(f'{who} cannot be read: {error.strerror or error}') from None
     found = image_files.header(content, who)
     remark = f'{who} {found.remark}' if found.remark else ''
-    picture = image_files.eight_bits(content, who)
+    image = image_files.eight_bits(content, who)
     if plan.size:
-        picture = _scaled(picture, plan.size)
+        image = _scaled(image, plan.size)
     if found.plain and not plan.size and not plan.quality:
         return content, found, remark
     kind = 'JPEG' if plan.quality or found.format == 'JPEG' else 'PNG'
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **({'quality': plan.quality or 95} if kind == 'JPEG' else {}))
+    image.save(buffer, kind, **({'quality': plan.quality or 95} if kind == 'JPEG' else {}))
     stored = buffer.getvalue()
     return stored, image_files.header(stored, who), remark
 
 
-def _scaled(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _scaled(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """The largest centred part of the wanted shape, at the wanted size."""
     height, width = size
-    part = min(picture.width / width, picture.height / height)
+    part = min(image.width / width, image.height / height)
     kept = np.array([width * part, height * part])
-    low = (np.array(picture.size) - kept) / 2
+    low = (np.array(image.size) - kept) / 2
     box = tuple(np.concatenate([low, low + kept]).tolist())
-    return picture.resize((width, height), Image.Resampling.LANCZOS, box)
+    return image.resize((width, height), Image.Resampling.LANCZOS, box)
 
 
 def _bytes(tf: Any, value: bytes) -> Any:

@@ -1,12 +1,12 @@
-"""Shards: picture files in few large ones, each picture found by its place.
+"""Shards: image files in few large ones, each image found by its place.
 
     index.json                      what there is: counts, classes, and each shard's length and sums
     pictures-00000-of-00012.tfrecord  TFRecord of tf.train.Example with `image/encoded`,
                                     `image/filename` and, where there are classes,
                                     `image/class/label`
-    pictures-00000-of-00012.json    of each picture its name, part, class, offset, length and CRC-32
+    pictures-00000-of-00012.json    of each image its name, part, class, offset, length and CRC-32
 
-Pictures are read one by one at their offsets, so the order of the examples is free; each is held to
+Images are read one by one at their offsets, so the order of the examples is free; each is held to
 its CRC-32 when it is read. Any other program reads the shards as TFRecord files.
 """
 
@@ -26,7 +26,7 @@ from tfae.data import lazy_images
 INDEX = 'index.json'
 VERSION = 1
 _CHUNK = 2**20
-# Of a shard's own file: one value a picture.
+# Of a shard's own file: one value an image.
 COLUMNS = ('names', 'parts', 'labels', 'offsets', 'lengths', 'crc32', 'sizes', 'grey', 'jpeg')
 
 
@@ -49,7 +49,7 @@ class Index(NamedTuple):
 
 
 class ShardFiles:
-    """Pictures in shards. See `_pictures.Files`."""
+    """Images in shards. See `lazy_images.Files`."""
 
     def __init__(self, index: Index, tables: Sequence[dict[str, list]]):
         """Opens the shards; `tables` are those beside them."""
@@ -67,12 +67,12 @@ class ShardFiles:
             os.close(descriptor)
 
     def where(self, place: int) -> str:
-        """See `_pictures.Files`."""
+        """See `lazy_images.Files`."""
         path = self._index.folder / self._index.shards[self._shard[place]].file
         return f'{path}: picture {self.names[place]!r}'
 
     def read(self, place: int) -> bytes:
-        """See `_pictures.Files`."""
+        """See `lazy_images.Files`."""
         shard, length = self._shard[place], int(self._lengths[place])
         content = os.pread(self._open[shard], length, int(self._offsets[place]))
         if len(content) != length or zlib.crc32(content) != self._sums[place]:
@@ -82,13 +82,13 @@ class ShardFiles:
         return content
 
     def identity(self, places: np.ndarray) -> bytes:
-        """See `_pictures.Files`: the sums of the pictures."""
+        """See `lazy_images.Files`: the sums of the images."""
         columns = (self._sums[places], self._lengths[places])
         return hashlib.blake2b(np.stack(columns).tobytes(), digest_size=16).digest()
 
 
 def table_of(path: pathlib.Path) -> pathlib.Path:
-    """The file beside a shard that says where its pictures lie."""
+    """The file beside a shard that says where its images lie."""
     return path.with_suffix('.json')
 
 
@@ -135,7 +135,7 @@ def read_tables(index: Index) -> list[dict[str, list]]:
 
 
 def column(tables: Sequence[dict[str, list]], name: str, dtype: Any) -> np.ndarray:
-    """One value a picture, over all shards."""
+    """One value an image, over all shards."""
     return np.concatenate([np.array(table[name], dtype) for table in tables])
 
 
@@ -169,10 +169,10 @@ def sha256(path: pathlib.Path) -> str:
     return digest.hexdigest()
 
 
-def open_pictures(
+def open_images(
     folder: pathlib.Path, flags: Any
 ) -> tuple[lazy_images.Files, lazy_images.Form, dict]:
-    """The pictures of a folder of shards, how they are decoded, and `parts`, `labels`, `classes`.
+    """The images of a folder of shards, how they are decoded, and `parts`, `labels`, `classes`.
 
     Raises: InputError that names what is missing or damaged.
     """

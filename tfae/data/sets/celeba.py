@@ -6,8 +6,8 @@ https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html, in its published layout:
     list_eval_partition.txt           `000001.jpg 0`: 0 to train, 1 to validate, 2 to test
     list_attr_celeba.txt              forty attributes, for `--attributes` of the verbs that read it
 
-Its training and validation pictures are the training part here, from which
-`--validation_fraction` cuts. The pictures have no classes.
+Its training and validation images are the training split here, from which
+`--validation_fraction` cuts. The images have no classes.
 """
 
 import pathlib
@@ -20,12 +20,12 @@ from tfae.data.formats import image_folder
 
 FIELDS = ('data_dir', 'crop', 'size', 'color')
 
-_PICTURES = 'img_align_celeba'
+_IMAGES = 'img_align_celeba'
 _PARTITION = 'list_eval_partition.txt'
 
 
 def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:
-    """Train and test parts as `lazy_images.Pictures`.
+    """Train and test splits as `lazy_images.LazyImages`.
 
     Raises: InputError that names the folder, file or line that is not what it should be.
     """
@@ -33,38 +33,38 @@ def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str,
 
 
 def listed(folder: pathlib.Path) -> image_folder.Listing:
-    """The pictures, in the order of their names, and the published cut.
+    """The images, in the order of their names, and the published cut.
 
-    Raises: InputError that names a picture without a row, a row without a picture, or a line that
+    Raises: InputError that names an image without a row, a row without an image, or a line that
       is none.
     """
-    part = _partition(folder / _PARTITION)
-    names = sorted(image_folder.found(folder / _PICTURES))
+    split = _partition(folder / _PARTITION)
+    names = sorted(image_folder.found(folder / _IMAGES))
     for lacking, where in (
-        (sorted(set(part) - set(names)), f'{folder / _PICTURES} lacks'),
-        (sorted(set(names) - set(part)), f'{folder / _PARTITION} has no row for'),
+        (sorted(set(split) - set(names)), f'{folder / _IMAGES} lacks'),
+        (sorted(set(names) - set(split)), f'{folder / _PARTITION} has no row for'),
     ):
         if lacking:
             more = f' and {len(lacking) - 1:,} more pictures' if len(lacking) > 1 else ''
             raise errors.InputError(f'{where} {image_folder.shown(lacking[0])}{more}')
     parts = np.array(
-        [image_folder.TEST if part[name] == 2 else image_folder.TRAIN for name in names]
+        [image_folder.TEST if split[name] == 2 else image_folder.TRAIN for name in names]
     )
-    return image_folder.Listing(folder / _PICTURES, names, parts, None, ())
+    return image_folder.Listing(folder / _IMAGES, names, parts, None, ())
 
 
 def _partition(path: pathlib.Path) -> dict[str, int]:
-    part: dict[str, int] = {}
+    split: dict[str, int] = {}
     try:
         lines = path.read_text(encoding='utf-8-sig').splitlines()
     except UnicodeDecodeError as error:
         raise errors.InputError(f'{path} is no text: {error}') from None
     for number, line in enumerate(lines, 1):
         name, _, word = line.strip().rpartition(' ')
-        if word not in ('0', '1', '2') or not name or name.strip() in part:
+        if word not in ('0', '1', '2') or not name or name.strip() in split:
             raise errors.InputError(
                 f'{path}, line {number}: is {line.strip()!r}; it must be the name of a picture '
                 f'that has no line yet, and 0, 1 or 2'
             )
-        part[name.strip()] = int(word)
-    return part
+        split[name.strip()] = int(word)
+    return split

@@ -32,7 +32,7 @@ _RECORD = 1 + 3 * 32 * 32
 
 
 def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:
-    """Train part [50000, 32, 32, 3], test part [10000, 32, 32, 3], both uint8.
+    """Train split [50000, 32, 32, 3], test split [10000, 32, 32, 3], both uint8.
 
     Raises: InputError that names the file if one is missing or is not whole.
     """

@@ -1,7 +1,7 @@
 """Handwritten digits, 8x8 grey, 1797 of them: part of scikit-learn, needs no download.
 
 Alpaydin and Kaynak, 1998, https://archive.ics.uci.edu/dataset/80. The set is published as one;
-a fixed fifth of it (360 examples, drawn once without regard to the order) is the test part.
+a fixed fifth of it (360 examples, drawn once without regard to the order) is the test split.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ FIELDS = ()
 
 
 def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:
-    """Train part [1437, 8, 8, 1], test part [360, 8, 8, 1], both float32; class names 0 to 9."""
+    """Train split [1437, 8, 8, 1], test split [360, 8, 8, 1], both float32; class names 0 to 9."""
     del config
     import sklearn.datasets  # here, because it takes a second that other sets need not wait
 

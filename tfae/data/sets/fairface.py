@@ -5,7 +5,7 @@ https://github.com/joojs/fairface (CC BY 4.0), as its archive unpacks:
     val/1.jpg ...      or train/ and val/; a hash of each name cuts them in any case
     labels.csv         `file,age,gender,race`, for `--attributes` of the verbs that read it
 
-The pictures have no classes.
+The images have no classes.
 """
 
 from tfae.data import dataset, splits
@@ -15,7 +15,7 @@ FIELDS = ('data_dir', 'test_fraction', 'crop', 'size', 'color')
 
 
 def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:
-    """Train and test parts as `lazy_images.Pictures`.
+    """Train and test splits as `lazy_images.LazyImages`.
 
     Raises: InputError that names the folder or file that is not what it should be.
     """

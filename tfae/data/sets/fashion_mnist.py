@@ -41,7 +41,7 @@ CLASS_NAMES = (
 
 
 def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:
-    """Train part [60000, 28, 28, 1], test part [10000, 28, 28, 1], both uint8.
+    """Train split [60000, 28, 28, 1], test split [10000, 28, 28, 1], both uint8.
 
     Raises: InputError that names the file if one is missing, damaged or unlike the others.
     """

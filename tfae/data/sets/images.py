@@ -1,4 +1,4 @@
-"""Any folder of pictures: JPEG, PNG, PGM, PPM or BMP, decoded where they are asked for.
+"""Any folder of images: JPEG, PNG, PGM, PPM or BMP, decoded where they are asked for.
 
 folder/*.jpg                      no classes; cut by a hash of each name
 folder/<class>/*.jpg              the folders are the classes; cut by a hash of each name
@@ -13,7 +13,7 @@ FIELDS = ('data_dir', 'test_fraction', 'crop', 'size', 'color')
 
 
 def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:
-    """Train and test parts as `lazy_images.Pictures`.
+    """Train and test splits as `lazy_images.LazyImages`.
 
     Raises: UsageError if `data_dir` is empty; InputError that names the folder or file that is not
       what it should be.

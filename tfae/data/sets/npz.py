@@ -156,7 +156,7 @@ def _read_header(who: str, member) -> tuple[tuple[int, ...], np.dtype]:
             shape, _, dtype = np.lib.format.read_array_header_1_0(member)
         elif version == (2, 0):
             shape, _, dtype = np.lib.format.read_array_header_2_0(member)
-        else:  # (3, 0) is for field names outside of Latin-1, and a record is no picture
+        else:  # (3, 0) is for field names outside of Latin-1, and a record is no image
             raise errors.InputError(
                 f'{who}: is .npy version {version}; it must be (1, 0) or (2, 0)'
             )

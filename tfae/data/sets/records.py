@@ -1,7 +1,7 @@
 """A folder of shards as `tfae convert` writes them: TFRecord files and an index.
 
-The pictures stay in the shards and are decoded where they are asked for. Which of them are the test
-part was decided when they were converted.
+The images stay in the shards and are decoded where they are asked for. Which of them are the test
+split was decided when they were converted.
 """
 
 from tfae.core import errors
@@ -12,7 +12,7 @@ FIELDS = ('data_dir', 'crop', 'size', 'color')
 
 
 def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:
-    """Train and test parts as `lazy_images.Pictures`.
+    """Train and test splits as `lazy_images.LazyImages`.
 
     Raises: UsageError if `data_dir` is empty; InputError that names the file that is missing, cut
       short or not as it was written.
@@ -20,6 +20,6 @@ def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str,
     if not config.data_dir:
         raise errors.UsageError('--dataset is records; --data_dir must name the folder of shards')
     folder = dataset.folder(config.data_dir, 'records')
-    files, form, found = shards.open_pictures(folder, config)
+    files, form, found = shards.open_images(folder, config)
     parts = image_folder.parted(files, form, found['parts'], found['labels'], str(folder))
     return *parts, found['classes']

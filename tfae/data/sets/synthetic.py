@@ -1,14 +1,14 @@
-"""Made pictures of any size, whose structure is known: `--dataset=synthetic`.
+"""Made images of any size, whose structure is known: `--dataset=synthetic`.
 
     bars     full rows or full columns on black, uint8; the class is the direction
-    blobs    one soft spot, float32; the class is the quarter of the picture that it lies in
+    blobs    one soft spot, float32; the class is the quarter of the image that it lies in
     linear   0.5 + z w with z of four dimensions, float32; the class is the sign of z_1
 
 Bars come from Foldiak, 1990, https://doi.org/10.1007/BF02331346. A linear autoencoder of four
 units can copy `linear` without error, and principal components find its plane.
 
 The channels differ from one another, so that a mix-up of channels shows. A fixed fifth of the
-examples is the test part.
+examples is the test split.
 """
 
 import math
@@ -27,13 +27,13 @@ _LATENT_LIMIT = 3.0  # standard deviations; a bounded z keeps pixels within [0, 
 
 
 def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:
-    """Train and test parts of `synthetic_examples` pictures of `synthetic_shape`.
+    """Train and test splits of `synthetic_examples` images of `synthetic_shape`.
 
     Raises: UsageError if the kind is unknown, or the size is malformed or beyond memory.
     """
     makers = {'bars': _bars, 'blobs': _blobs, 'linear': _linear}
     make = makers[errors.one_of('--synthetic_kind', config.synthetic_kind, makers)]
-    shape = (config.synthetic_examples, *_picture_shape(config.synthetic_shape))
+    shape = (config.synthetic_examples, *_image_shape(config.synthetic_shape))
     errors.in_range('--synthetic_examples', config.synthetic_examples, 2, math.inf)
     if 4 * math.prod(shape) > _MOST_BYTES:
         raise errors.UsageError(
@@ -46,7 +46,7 @@ def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str,
     return *splits.with_test(whole, 'synthetic'), class_names
 
 
-def _picture_shape(text: str) -> tuple[int, int, int]:
+def _image_shape(text: str) -> tuple[int, int, int]:
     if not re.fullmatch(r'[1-9]\d{0,5}(x[1-9]\d{0,5}){2}', text, re.ASCII):
         raise errors.UsageError(
             f'--synthetic_shape is {text!r}; it must be height x width x channels, such as 16x16x1'

@@ -1,4 +1,4 @@
-"""Picture files that tests make: good ones, and one of each kind that is not."""
+"""Image files that tests make: good ones, and one of each kind that is not."""
 
 import io
 import struct
@@ -9,7 +9,7 @@ from PIL import Image
 
 
 def pixels(i, height=16, width=16, channels=3):
-    """A smooth picture, another for each `i`."""
+    """A smooth image, another for each `i`."""
     y, x = np.mgrid[:height, :width]
     waves = [np.sin(y / (2 + (i + c) % 5) + i) * np.cos(x / (3 + (i * c) % 4)) for c in range(3)]
     made = np.uint8(np.clip(128 + 100 * np.stack(waves, -1) + i % 20, 0, 255))
@@ -23,7 +23,7 @@ def encoded(array, kind='JPEG', **options):
 
 
 def fill(folder, count, suffix='jpg', **shape):
-    """`count` pictures `00000.jpg` ... in a folder."""
+    """`count` images `00000.jpg` ... in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     kind = {'jpg': 'JPEG', 'pgm': 'PPM'}.get(suffix, suffix.upper())
     for i in range(count):
