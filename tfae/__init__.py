@@ -85,7 +85,7 @@ def _found(name: str) -> Any:
         found = globals()[name] = getattr(importlib.import_module(module), member)
         return found
     if name in __all__:
-        return importlib.import_module(f'tfae.{name}')
+        return importlib.import_module(f'{__name__}.{name}')
     raise AttributeError(f'module tfae has no attribute {name!r}; it has {", ".join(__all__)}')
 
 

@@ -9,6 +9,7 @@ import pathlib
 import sys
 import warnings
 
+from tfae import commands
 from tfae.core import errors, package, stderr
 
 _LONGEST = 4000  # characters of an error
@@ -37,7 +38,7 @@ def run(argv: list[str]) -> int:
         errors.one_of('tfae: verb', argv[0], verbs)
         # Here, not above: the verb brings in TensorFlow, which `tfae --help` need not wait for.
         with stderr.native_messages_dropped():
-            verb = importlib.import_module(f'tfae.commands.{argv[0].replace("-", "_")}')
+            verb = importlib.import_module(f'{commands.__name__}.{argv[0].replace("-", "_")}')
             if sessions := sys.modules.get('tfae.runs.sessions'):
                 sessions.open_first()
         logging.getLogger('tensorflow').setLevel(logging.ERROR)

@@ -66,7 +66,7 @@ __all__ = [
 
 def __getattr__(name: str) -> ModuleType:
     if name in __all__:
-        return importlib.import_module(f'tfae.analysis.{name}')
+        return importlib.import_module(f'{__name__}.{name}')
     raise AttributeError(f'tfae.analysis has no {name!r}; it has {", ".join(__all__)}')
 
 

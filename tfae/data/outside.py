@@ -13,7 +13,7 @@ import numpy as np
 from tfae.core import errors
 from tfae.data.dataset import Config, Loaded, Source
 from tfae.data.formats import arrays
-from tfae.data.lazy_images import Pictures
+from tfae.data.lazy_images import LazyImages
 from tfae.data.splits import Split
 
 _WANTED = 'it must give (train, test, class_names), each split (images, labels)'
@@ -77,17 +77,17 @@ def _kind(value: Any) -> str:
 def _pair(who: str, part: Any) -> arrays.Pair:
     """A split with names for its arrays.
 
-    Raises: InputError if it is no pair, or its images are neither an array nor `Pictures`.
+    Raises: InputError if it is no pair, or its images are neither an array nor `LazyImages`.
     """
     if not isinstance(part, tuple) or len(part) != 2:
         raise errors.InputError(f'{who} is {_kind(part)}; {_WANTED}')
     images, labels = part
-    if not isinstance(images, np.ndarray | Pictures):
+    if not isinstance(images, np.ndarray | LazyImages):
         raise errors.InputError(
-            f'{who} images are {_kind(images)}; they must be a numpy array or tfae.data.Pictures'
+            f'{who} images are {_kind(images)}; they must be a numpy array or tfae.data.LazyImages'
         )
     named = None if labels is None else arrays.Named(f'{who} labels', np.asarray(labels))
-    values: Any = images  # `arrays.loaded` sees no `Pictures`
+    values: Any = images  # `arrays.loaded` sees no `LazyImages`
     return arrays.Pair(arrays.Named(f'{who} images', values), named)
 
 

@@ -22,7 +22,7 @@ def load(folder, **flags):
 
 
 def in_graph(images):
-    """All of `Pictures`, as the graph decodes them."""
+    """All of `LazyImages`, as the graph decodes them."""
     with tf.Graph().as_default(), tf.Session() as session:
         stream = streaming.Stream(images, None, 'training')
         indices = tf.range(len(images), dtype=tf.int64)
