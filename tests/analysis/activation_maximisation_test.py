@@ -39,22 +39,22 @@ def test_the_slope_is_the_adjoint_of_the_picture(sides):
     basis = Fourier(*sides, COLOURS)
     z = RANDOM.normal(size=[2, sides[0], sides[1] // 2 + 1, 3, 2])
     g = RANDOM.normal(size=[2, *sides, 3])
-    assert basis.picture(z).shape == g.shape
-    np.testing.assert_allclose(np.sum(g * basis.picture(z)), np.sum(basis.slope(g) * z))
+    assert basis.image(z).shape == g.shape
+    np.testing.assert_allclose(np.sum(g * basis.image(z)), np.sum(basis.slope(g) * z))
 
 
 def test_numbers_of_equal_size_make_pictures_whose_neighbours_are_alike():
     """Energy falls with the square of the frequency, as that of photographs does."""
     z = RANDOM.normal(size=[50, 32, 17, 1, 2])
-    pictures = Fourier(32, 32, np.eye(1)).picture(z)[..., 0]
+    pictures = Fourier(32, 32, np.eye(1)).image(z)[..., 0]
     power = np.mean(np.abs(np.fft.rfft2(pictures)) ** 2, 0)
     np.testing.assert_allclose(power[0, 2:8] * np.arange(2, 8) ** 2 / power[0, 1], 1, atol=0.5)
 
 
 def test_channels_are_mixed_by_the_colours():
     z = RANDOM.normal(size=[2, 6, 4, 3, 2])
-    apart = Fourier(6, 6, np.eye(3)).picture(z)
-    np.testing.assert_allclose(Fourier(6, 6, COLOURS).picture(z), apart @ COLOURS.T)
+    apart = Fourier(6, 6, np.eye(3)).image(z)
+    np.testing.assert_allclose(Fourier(6, 6, COLOURS).image(z), apart @ COLOURS.T)
 
 
 def test_the_blur_is_a_gaussian_of_that_width():
@@ -65,10 +65,10 @@ def test_the_blur_is_a_gaussian_of_that_width():
     scale = 33 / np.maximum(size, 1 / 33)
     waves = np.fft.rfft2(point, axes=(1, 2)) / scale[..., None]
     z = np.stack([waves.real, waves.imag], -1)
-    np.testing.assert_allclose(basis.picture(z), point, atol=1e-12)
+    np.testing.assert_allclose(basis.image(z), point, atol=1e-12)
     shift = np.arange(33) - 16
     want = np.exp(-np.add.outer(shift**2, shift**2) / (2 * 1.5**2)) / (2 * np.pi * 1.5**2)
-    np.testing.assert_allclose(basis.picture(basis.blurred(z, 1.5))[0, ..., 0], want, atol=1e-6)
+    np.testing.assert_allclose(basis.image(basis.blurred(z, 1.5))[0, ..., 0], want, atol=1e-6)
 
 
 def test_the_colour_root_is_that_of_the_covariance():
@@ -102,8 +102,8 @@ def test_total_variation_is_the_sum_of_steps_and_its_slope_that_of_finite_differ
 @pytest.mark.parametrize('function', [linear, curved])
 def test_the_ascent_rises(function, settings):
     made = ascend(function, settings)
-    assert made.pictures.shape == (3, 9, 8, 2)
-    assert 0 <= made.pictures.min() <= made.pictures.max() <= 1
+    assert made.images.shape == (3, 9, 8, 2)
+    assert 0 <= made.images.min() <= made.images.max() <= 1
     assert (made.end > made.start + 0.2 * np.abs(made.start)).all()
 
 
@@ -117,18 +117,18 @@ def test_of_a_linear_score_it_nears_the_best_picture_there_is():
 
 def test_a_picture_is_a_function_of_its_number_and_the_seed_alone():
     settings = Settings(steps=5)
-    together = ascend(curved, settings).pictures
-    np.testing.assert_allclose(ascend(curved, settings, [2]).pictures, together[2:], atol=1e-12)
-    np.testing.assert_array_equal(ascend(curved, settings).pictures, together)
-    other = ascend(curved, Settings(steps=5, seed=1)).pictures
+    together = ascend(curved, settings).images
+    np.testing.assert_allclose(ascend(curved, settings, [2]).images, together[2:], atol=1e-12)
+    np.testing.assert_array_equal(ascend(curved, settings).images, together)
+    other = ascend(curved, Settings(steps=5, seed=1)).images
     assert np.abs(other - together).max() > 0.01
     assert np.abs(together[0] - together[1]).max() > 0.01
 
 
 @pytest.mark.parametrize('more', [{'total_variation': 2.0}, {'blur': 1.0}])
 def test_regularisers_leave_smoother_pictures(more):
-    rough = ascend(curved).pictures
-    smooth = ascend(curved, Settings(**{**vars(PLAIN), **more})).pictures
+    rough = ascend(curved).images
+    smooth = ascend(curved, Settings(**{**vars(PLAIN), **more})).images
     variation = activation_maximisation.total_variation
     assert (variation(smooth)[0] < 0.7 * variation(rough)[0]).all()
 
@@ -152,14 +152,14 @@ def test_jitter_shows_the_network_windows_of_a_larger_picture():
 
 
 def test_colours_that_go_together_stay_together():
-    same = ascend(curved, colours=np.full([2, 2], 0.5)).pictures
+    same = ascend(curved, colours=np.full([2, 2], 0.5)).images
     np.testing.assert_allclose(same[..., 0], same[..., 1])
 
 
 def test_a_unit_that_no_picture_moves_leaves_the_noise():
     made = ascend(lambda images: tf.nn.relu(linear(images) - 1e6))
     np.testing.assert_array_equal(made.end, 0)
-    assert np.isfinite(made.pictures).all()
+    assert np.isfinite(made.images).all()
 
 
 def test_a_shift_of_half_a_side_and_a_score_of_something_else_are_refused():

@@ -1,5 +1,6 @@
 """Scores of how unlike the training a picture is."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -146,6 +147,25 @@ def test_a_file_that_is_no_detector_is_refused(tmp_path):
     for name in 'abc':
         with pytest.raises(errors.InputError, match=f'{name}.npz is no detector of tfae anomaly'):
             anomaly.load(tmp_path / f'{name}.npz')
+
+
+@pytest.mark.parametrize(
+    'name, value, text',
+    [
+        ('means', np.zeros(3), r'log_weights has shape \(\d+,\); it must be \(3,\)'),
+        ('factors', np.zeros([1, 2, 2]), r'factors has shape \(1, 2, 2\); it must be'),
+        ('blur', np.array(np.nan), 'blur is not finite'),
+        ('threshold', np.zeros(0), r'threshold has shape \(0,\); it must be \(\)'),
+        ('quantiles', np.zeros(5), r'quantiles has shape \(5,\); it must be \(1001,\)'),
+    ],
+)
+def test_a_detector_with_arrays_that_do_not_fit_together_is_refused(
+    detector, tmp_path, name, value, text
+):
+    path = tmp_path / 'a.npz'
+    dataclasses.replace(detector, **{name: value}).save(path)
+    with pytest.raises(errors.InputError, match=f'a.npz is no detector of tfae anomaly: {text}'):
+        anomaly.load(path)
 
 
 def test_pictures_that_come_back_exactly_have_scores():

@@ -83,3 +83,7 @@ def test_pictures_without_an_edge_do_not_divide_by_zero():
     blank = np.full([2, 1, 1, 1], 0.5)
     assert reconstruction.sharpness(blank, blank) == 0
     assert np.isfinite(reconstruction.sharpness(np.zeros([1, 2, 2, 1]), np.eye(2)[None, ..., None]))
+
+
+def test_psnr_of_equal_images_is_infinite():
+    assert reconstruction.psnr(pictures(), pictures()) == np.inf

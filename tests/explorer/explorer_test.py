@@ -448,7 +448,7 @@ def test_a_host_that_is_no_name_is_refused(host):
         ({'age': np.zeros(3)}, r'age is float64 \(3,\); it must be finite numbers \(2,\)'),
         ({'age': np.array([0, np.nan])}, 'it must be finite numbers'),
         ({'age': np.array([1, 2])}, 'age is int64'),
-        ({'age': np.array([None, 1])}, 'cannot be read'),
+        ({'age': np.array([None, 1])}, 'is no file of directions .*: age.npy declares object'),
         ({str(k): np.zeros(2) for k in range(201)}, 'holds 201 directions; 200 is the most'),
     ],
 )
@@ -465,7 +465,7 @@ def test_a_file_that_is_none_is_refused_and_a_missing_one_holds_nothing(tmp_path
     assert space.of_file(path, 2) == {}
     for content in (b'', b'PK\x03\x04 and so on', b'text'):
         path.write_bytes(content)
-        with pytest.raises(errors.InputError, match='cannot be read'):
+        with pytest.raises(errors.InputError, match='is no file of directions that tfae morph'):
             space.of_file(path, 2)
 
 

@@ -26,7 +26,7 @@ from sklearn.mixture import GaussianMixture
 
 from tfae import data
 from tfae.core import errors as checks
-from tfae.core.atomic_files import write_npz
+from tfae.core.atomic_files import read_npz, write_npz
 
 _FITTED = 20_000  # the most images that the mixture is fitted to
 _FLOOR = 1e-3  # of the mean variance of f, added to each
@@ -85,11 +85,32 @@ def load(path: pathlib.Path) -> Detector:
 
     Raises: InputError if the file is not that.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return Detector(**{f.name: file[f.name] for f in dataclasses.fields(Detector)})
-    except (OSError, ValueError, KeyError) as error:
-        raise checks.InputError(f'{path} is no detector of tfae anomaly: {error}') from None
+    arrays = read_npz(path, 'detector of tfae anomaly')
+    missing = [f.name for f in dataclasses.fields(Detector) if f.name not in arrays]
+    if missing:
+        raise checks.InputError(f'{path} is no detector of tfae anomaly: it lacks {missing[0]}')
+    detector = Detector(**{f.name: arrays[f.name] for f in dataclasses.fields(Detector)})
+    if unsound := _unsound(detector):
+        raise checks.InputError(f'{path} is no detector of tfae anomaly: {unsound}')
+    return detector
+
+
+def _unsound(detector: Detector) -> str:
+    """The first array that is no finite number of the right shape, in words; empty if none is."""
+    count, size = (*detector.means.shape, 0, 0)[:2]
+    shapes = {
+        'log_weights': (count,),
+        'means': (count, size),
+        'factors': (count, size, size),
+        'quantiles': _RANKS.shape,
+    }
+    for field in dataclasses.fields(detector):
+        array, shape = getattr(detector, field.name), shapes.get(field.name, ())
+        if array.shape != shape or not array.size:
+            return f'{field.name} has shape {array.shape}; it must be {shape}'
+        if not np.isfinite(array).all():
+            return f'{field.name} is not finite'
+    return ''
 
 
 def fit(

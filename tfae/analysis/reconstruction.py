@@ -14,8 +14,9 @@ def mse(images: np.ndarray, reconstructions: np.ndarray) -> float:
 
 
 def psnr(images: np.ndarray, restored: np.ndarray) -> float:
-    """Peak signal-to-noise ratio of images `[N, H, W, C]` in dB, of their mean squared error."""
-    return -10 * math.log10(mse(images, restored))
+    """Peak signal-to-noise ratio of images `[N, H, W, C]` in dB; infinite where they are equal."""
+    error = mse(images, restored)
+    return -10 * math.log10(error) if error else math.inf
 
 
 def bce(images: np.ndarray, logits: np.ndarray) -> float:

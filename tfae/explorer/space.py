@@ -4,13 +4,13 @@ N codes of pictures, Z numbers of a code, K components, A attributes.
 """
 
 import pathlib
-import zipfile
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from tfae.analysis import interpolation, plane
 from tfae.core import errors
+from tfae.core.atomic_files import read_npz
 from tfae.explorer.moves import Move
 
 COMPONENTS = 10  # most that have a slider
@@ -95,11 +95,7 @@ def of_file(path: pathlib.Path, size: int) -> dict[str, np.ndarray]:
     """
     if not path.is_file():
         return {}
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            found = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise errors.InputError(f'{path} cannot be read: {error}') from None
+    found = read_npz(path, 'file of directions that tfae morph wrote')
     for name, vector in found.items():
         if vector.shape != (size,) or vector.dtype.kind != 'f' or not np.isfinite(vector).all():
             raise errors.InputError(
