@@ -200,3 +200,8 @@ def test_each_strange_class_is_held_against_what_is_normal():
     labels = np.array([3, 3, 5, 5, 8])
     scores = np.array([1.0, 4, 2, 3, 0])
     assert anomaly.by_class(scores, labels, {3}) == {5: 0.5, 8: 0.0}
+
+
+def test_a_detector_of_one_image_is_refused():
+    with pytest.raises(errors.InputError, match='holds 1 example; an anomaly detector is fitted'):
+        anomaly.fit(examples(1, 0), examples(40, 1), **SETTINGS)

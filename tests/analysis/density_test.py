@@ -1,9 +1,11 @@
 """Distributions fitted to codes."""
 
 import numpy as np
+import pytest
 import scipy.stats
 
 from tfae.analysis.density import Density
+from tfae.core import errors
 
 MEANS = np.array([[-5.0, 0], [5, 0], [0, 8]])
 
@@ -44,3 +46,8 @@ def test_a_dead_unit_of_the_code_stays_about_its_value():
     x = codes()
     x[:, 1] = 7
     np.testing.assert_allclose(Density(x, 2, seed=0).draw(100, seed=0)[:, 1], 7, atol=0.01)
+
+
+def test_a_density_of_one_code_is_refused():
+    with pytest.raises(errors.InputError, match='holds 1 example; a density of codes is fitted'):
+        Density(np.zeros([1, 4]), 1, 0)

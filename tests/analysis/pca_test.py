@@ -69,3 +69,11 @@ def test_of_more_numbers_than_are_fitted_evenly_spaced_pictures_are_taken(monkey
     monkeypatch.setattr(pca, '_MOST_NUMBERS', images.size // 3)
     thinned = pca.Baseline(images, 5).reconstruct(images)
     np.testing.assert_array_equal(thinned, pca.Baseline(images[::3], 5).reconstruct(images))
+
+
+def test_of_one_image_everything_is_projected_to_it():
+    images = digits()
+    baseline = pca.Baseline(images[:1], 5)
+    made = baseline.reconstruct(images[:4])
+    np.testing.assert_allclose(made, np.repeat(images[:1], 4, 0), atol=1e-6)
+    assert not baseline.encode(images[:4]).any()

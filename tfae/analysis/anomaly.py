@@ -133,8 +133,13 @@ def fit(
       false_alarms: part of the normal images that lies above the threshold.
       seed: of the first guess of the mixture, and of the images where there are many.
       step: of the checkpoint.
+    Raises: InputError if there are fewer than 2 images to fit.
     """
     images, codes, reconstructions = train
+    if len(images) < 2:
+        raise checks.InputError(
+            'the training split holds 1 example; an anomaly detector is fitted to 2 or more'
+        )
     spread = max(float(codes.std()), np.finfo(np.float32).tiny)
     features, _ = _features(images, codes / spread, reconstructions, blur)
     chosen = np.random.RandomState(seed).permutation(len(features))[:_FITTED]

@@ -8,6 +8,8 @@ N codes, Z numbers of a code.
 import numpy as np
 from sklearn.mixture import GaussianMixture
 
+from tfae.core import errors
+
 
 class Density:
     """Normal distributions with covariances of their own, mixed as likelihood has it."""
@@ -19,7 +21,12 @@ class Density:
           codes: at least as many as components.
           components: of the mixture.
           seed: of the first guess, which k-means makes.
+        Raises: InputError if there are fewer than 2 codes.
         """
+        if len(codes) < 2:
+            raise errors.InputError(
+                'the training split holds 1 example; a density of codes is fitted to 2 or more'
+            )
         self._mixture = GaussianMixture(components, random_state=seed).fit(codes.astype(np.float64))
 
     def draw(self, count: int, seed: int) -> np.ndarray:

@@ -28,7 +28,11 @@ class Baseline:
         # Exact: the randomised solver's error would be counted as PCA's.
         large = flat.shape[1] > _LARGE and self.components < min(flat.shape)
         solver = 'arpack' if large else 'covariance_eigh'
-        self._pca = PCA(self.components, svd_solver=solver, random_state=0).fit(flat)
+        self._pca = PCA(self.components, svd_solver=solver, random_state=0)
+        with np.errstate(invalid='ignore'):  # of equal images, whose variance is 0
+            self._pca.fit(flat if len(flat) > 1 else np.repeat(flat, 2, 0))
+        if len(flat) == 1:  # no direction: everything is projected to the image
+            self._pca.components_[:] = 0
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Images `[N, H, W, C]` -> scores `[N, Z]`."""
