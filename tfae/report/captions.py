@@ -77,6 +77,12 @@ class Caption(NamedTuple):
     command: str  # '' where none is known
 
 
+_MAX_BYTES = 2**24  # of a JSON file
+_MAX_DEPTH = 8
+_MAX_KEY = 1000  # characters
+_MAX_DIGITS = 300
+
+
 def caption(path: pathlib.Path, logdir: str) -> Caption:
     """What a picture in the figures of a run is, told by its name and by the JSON beside it."""
     stem = path.stem
@@ -104,12 +110,40 @@ def command(section: str, logdir: str, found: Mapping[str, Any] | None = None) -
 
 
 def read(path: pathlib.Path) -> dict[str, Any]:
-    """The object in a JSON file; empty where there is none that can be read."""
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
+    """The object in a JSON file; empty where there is none that can be read.
+
+    Files of more than 16 MiB, of deep nesting or of long keys are not those of a command.
+    """
+    if not path.is_file():
         return {}
-    return found if isinstance(found, dict) else {}
+    try:
+        with path.open('rb') as file:
+            content = file.read(_MAX_BYTES + 1)
+        found = json.loads(content, parse_int=_whole) if len(content) <= _MAX_BYTES else None
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) and _plain(found) else {}
+
+
+def _whole(digits: str) -> int | float:
+    """A number that a float holds too, so that it can be compared and formatted."""
+    return int(digits) if len(digits) < _MAX_DIGITS else float(digits)
+
+
+def _plain(found: Any) -> bool:
+    """Whether no value lies deeper and no key is longer than commands write."""
+    level = [found]
+    for _ in range(_MAX_DEPTH):
+        keys = [key for value in level if isinstance(value, dict) for key in value]
+        if any(len(key) > _MAX_KEY for key in keys):
+            return False
+        level = [
+            inner
+            for value in level
+            if isinstance(value, dict | list)
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+    return not level
 
 
 def figures(logdir: pathlib.Path) -> list[pathlib.Path]:
