@@ -10,6 +10,7 @@ import tfae
 
 MEMBERS = {'Experiment', 'InputError', 'Run', 'UsageError', 'fit', 'load_data', 'open', 'recipe'}
 MODULES = {'analysis', 'compat', 'data', 'layers', 'losses', 'models', 'ops', 'pretrained'}
+MODULES |= {'testing'}
 PACKAGE = pathlib.Path(tfae.__file__).parent
 
 
@@ -81,7 +82,7 @@ codes: np.ndarray = run.encode(loaded.test.images)
 tfae.analysis.pca
 tfae.open('runs/a').close()
 tfae.opne('runs/a')
-tfae.fit(3, logdir='runs/a')
+tfae.fit('dense', logdir=3)
 losses.bernouli
 """
 

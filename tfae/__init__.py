@@ -20,6 +20,7 @@
     pretrained   published classifiers and their weights
     analysis     measures of codes, images and graphs
     compat       TF1 programs on today's TensorFlow
+    testing      the laws of a family or a data set, for those who bring one
 
 All of it is imported on first use: `import tfae` alone does not import TensorFlow.
 """
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from tfae import models as models
     from tfae import ops as ops
     from tfae import pretrained as pretrained
+    from tfae import testing as testing
     from tfae.core.errors import InputError as InputError
     from tfae.core.errors import UsageError as UsageError
     from tfae.runs.python_api import fit as fit
@@ -76,6 +78,7 @@ __all__ = [
     'ops',
     'pretrained',
     'recipe',
+    'testing',
 ]
 
 

@@ -16,8 +16,8 @@ TREES = {path: ast.parse(path.read_text()) for path in sorted((ROOT / 'tfae').rg
 
 # A file imports from its own folder and from lower floors, never from a neighbor or from above.
 FLOORS = """
-    commands
-    export report explorer testing __init__
+    commands __init__
+    export report explorer testing
     runs
     training pretrained
     models compat
