@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tfae.analysis import plane
+from tfae.core import errors
 
 RANDOM = np.random.RandomState(0)
 CODES = RANDOM.normal(size=[60, 5]) * [5, 3, 0.1, 0.1, 0.1] + [1, 2, 3, 4, 5]
@@ -43,3 +44,8 @@ def test_tsne_keeps_neighbours_together():
     left, right = made[:20], made[20:]
     within = np.linalg.norm(left - left.mean(0), axis=1).max()
     assert np.linalg.norm(left.mean(0) - right.mean(0)) > 2 * within
+
+
+def test_one_code_has_no_plane():
+    with pytest.raises(errors.InputError, match='needs 2 examples or more; there is 1'):
+        plane.through(np.zeros([1, 4]))

@@ -9,6 +9,8 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
+from tfae.core import errors
+
 Method = Literal['auto', 'pca', 'tsne']
 
 _KEPT = 0.98  # part of the points that a grid spans in each direction
@@ -34,10 +36,14 @@ def through(codes: np.ndarray, directions: int = 2) -> Plane:
     """The plane of codes `[N, Z]`: their own coordinates where Z is 1 or 2, else PCA's first.
 
     Of more than two `directions` it is no plane; K is never more than Z or N.
+
+    Raises: InputError if N is below 2 and Z above.
     """
     count, size = codes.shape
     if size <= 2:
         return Plane(np.zeros(size), np.eye(size), 1.0)
+    if count < 2:
+        raise errors.InputError(f'a plane through codes needs 2 examples or more; there is {count}')
     pca = PCA(min(directions, size, count), svd_solver='covariance_eigh').fit(codes)
     return Plane(pca.mean_, pca.components_, float(pca.explained_variance_ratio_.sum()))
 
