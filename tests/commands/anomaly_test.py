@@ -119,7 +119,7 @@ def test_a_run_of_all_classes_has_a_threshold_and_nothing_strange(folder):
         (('--false_positive_rate=0',), 2, '--false_positive_rate is 0.0; it must lie in (0, 1)'),
         (('--blur=0',), 2, '--blur is 0.0; it must lie in [0.1, 100]'),
         (('--components=0',), 2, '--components is 0; it must lie in [1, 1000]'),
-        (('--images=0.png', '--blur=2'), 2, '--blur needs a detector that is fitted'),
+        (('--images=0.png', '--blur=2'), 2, '--images and --blur exclude each other'),
         (('--images=none.png',), 1, 'none.png: No such file or directory'),
         (('--images=one/config.json',), 1, 'one/config.json cannot be read as a picture'),
     ],

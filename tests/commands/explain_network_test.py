@@ -123,7 +123,7 @@ def test_list_prints_every_layer_without_pictures(folder):
         ((*NETWORK, '--logdir=x', PICTURES), 2, 'tfae explain needs either --logdir or --model'),
         (('--model=vgg11', PICTURES), 2, '--model=vgg11 needs --weights=FILE'),
         (NETWORK, 2, '--model=vgg11 needs --images=FILE,...'),
-        ((*NETWORK, ASCENT, PICTURES), 2, '--images needs a method that looks at pictures'),
+        ((*NETWORK, ASCENT, PICTURES), 2, '--images needs --method=gradcam, saliency or integ'),
         ((*NETWORK, PICTURES, '--classes=1'), 2, '--classes needs --logdir'),
         ((*NETWORK, PICTURES, '--indices=1'), 2, '--indices needs --logdir'),
         ((*NETWORK, PICTURES, '--split=train'), 2, '--split needs --logdir'),

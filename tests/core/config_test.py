@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import json
 import math
@@ -71,7 +72,7 @@ def test_differences_read_as_flags():
 
 def test_fields_keep_their_order_and_their_help():
     assert list(KINDS)[:3] == ['flag', 'count', 'rate']
-    assert Config.__dataclass_fields__['count'].metadata['help'] == 'How many.'
+    assert config.declarations(Config)['count'].help == 'How many.'
 
 
 def test_absent_fields_keep_their_defaults():
@@ -187,6 +188,99 @@ def test_json_of_two_versions_at_once_and_wrong_choices_are_named(content, want)
     with pytest.raises(errors.InputError) as error:
         config.from_dict(Renamed, content, 'here')
     assert str(error.value).startswith(want)
+
+
+@dataclasses.dataclass(frozen=True)
+class Checked(config.Part):
+    """Fields with bounds, and fields that go with others or without them."""
+
+    rate: float = config.option(0.5, 'Rate.', within='[0, 1)')
+    width: float = config.option(1.0, 'Width.', within='(0, 8] pixels')
+    sizes: tuple[int, ...] = config.option((1,), 'Sizes.', within='[1, inf) steps')
+    depth: int = config.option(0, 'Depth.', within='(-inf, inf)')
+    kind: Literal['none', 'red', 'green', 'blue'] = config.option('none', 'Color.')
+    kinds: tuple[str, ...] = config.option(('none',), 'Colors.')
+    red: float = config.option(0.0, 'For red.', within='[0, 1]', needs=('--kind=red',))
+    cold: str = config.option('', 'For two.', needs=('--kind=green,blue',))
+    level: str = config.option('', 'For a kind in a list.', needs=('--kinds=a,b',))
+    all: str = config.option('', 'For a depth and any kind.', needs=('--depth', '--kind'))
+    any: str = config.option('', 'For any of a list.', needs=('--kinds',))
+    other: str = config.option('', 'For a flag that only others have.', needs=('--absent',))
+    alone: int = config.option(1, 'Without two.', within='[0, 9]', excludes=('--cold', '--kind'))
+
+
+@pytest.mark.parametrize(
+    'fields, want',
+    [
+        ({'rate': 0, 'width': 8.0, 'sizes': (), 'depth': -(10**30)}, ''),
+        ({'rate': 1.0}, '--rate is 1.0; it must lie in [0, 1)'),
+        ({'rate': -0.1}, '--rate is -0.1; it must lie in [0, 1)'),
+        ({'rate': math.nan}, '--rate is nan; it must lie in [0, 1)'),
+        ({'width': 0.0}, '--width is 0.0; it must lie in (0, 8]'),
+        ({'width': 8.1}, '--width is 8.1; it must lie in (0, 8]'),
+        ({'sizes': (3, 0)}, '--sizes is 3,0; each must lie in [1, inf)'),
+        ({'sizes': (3, math.inf)}, '--sizes is 3,inf; each must lie in [1, inf)'),
+        ({'depth': -math.inf}, '--depth is -inf; it must lie in (-inf, inf)'),
+        ({'kind': 'red', 'red': 1.0}, ''),
+        ({'red': 0.0}, ''),  # the default, which nobody asked for
+        ({'red': 1.0}, '--red needs --kind=red; it is none'),
+        ({'red': 2.0}, '--red is 2.0; it must lie in [0, 1]'),
+        ({'kind': 'blue', 'cold': 'x'}, ''),
+        ({'kind': 'red', 'cold': 'x'}, '--cold needs --kind=green or blue; it is red'),
+        ({'kinds': ('none', 'b:0.3'), 'level': 'x', 'any': 'x'}, ''),
+        ({'kinds': ('c:1',), 'level': 'x'}, '--level needs --kinds=a or b; it is c:1'),
+        ({'kinds': (), 'level': 'x'}, '--level needs --kinds=a or b; it is empty'),
+        ({'any': 'x'}, '--any needs --kinds'),
+        ({'kinds': (), 'any': 'x'}, '--any needs --kinds'),
+        ({'kind': 'red', 'depth': 1, 'all': 'x'}, ''),
+        ({'depth': 1, 'all': 'x'}, '--all needs --kind'),
+        ({'kind': 'red', 'all': 'x'}, '--all needs --depth'),
+        ({'other': 'x'}, ''),
+        ({'alone': 2}, ''),
+        ({'kind': 'green', 'cold': 'x'}, ''),
+        ({'kind': 'green', 'cold': 'x', 'alone': 2}, '--alone and --cold exclude each other'),
+        ({'kind': 'red', 'alone': 2}, '--alone and --kind exclude each other'),
+    ],
+)
+def test_what_the_options_declare_is_held(fields, want):
+    if not want:
+        assert dataclasses.asdict(Checked(**fields)).items() >= fields.items()
+        return
+    with pytest.raises(errors.UsageError) as error:
+        Checked(**fields)
+    assert str(error.value) == want
+
+
+def test_a_part_of_parts_is_held_to_what_each_declares():
+    @dataclasses.dataclass(frozen=True)
+    class Color(config.Part):
+        color: str = config.option('', 'Name.')
+
+    @dataclasses.dataclass(frozen=True)
+    class Shade(Color, config.Part):
+        shade: int = config.option(0, 'Number.', within='[0, 3]', needs=('--color',))
+
+        def __post_init__(self):
+            super().__post_init__()
+            if self.shade == 3:
+                raise errors.UsageError('three')
+
+    assert Shade('red', 2) == Shade(color='red', shade=2)
+    for fields, want in (((), ''), (('', 1), 'needs --color'), (('', 4), 'is 4'), (('a', 3), 'th')):
+        with pytest.raises(errors.UsageError, match=want) if want else contextlib.nullcontext():
+            Shade(*fields)
+
+
+def test_help_tells_choices_bounds_and_what_goes_together():
+    found = config.declarations(Checked)
+    shown = {name: found[name].shown(kind) for name, kind in config.field_types(Checked).items()}
+    assert shown['rate'] == 'Rate. In [0, 1).'
+    assert shown['sizes'] == 'Sizes. Each in [1, inf) steps.'
+    assert shown['kind'] == 'Color. One of none, red, green, blue.'
+    assert shown['red'] == 'For red. In [0, 1]. Needs --kind=red.'
+    assert shown['cold'] == 'For two. Needs --kind=green or blue.'
+    assert shown['all'] == 'For a depth and any kind. Needs --depth and --kind.'
+    assert shown['alone'] == 'Without two. In [0, 9]. Excludes --cold, --kind.'
 
 
 def test_choices_are_those_of_a_literal():

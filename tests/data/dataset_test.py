@@ -97,13 +97,13 @@ def test_a_field_of_another_set_is_refused(config, text):
         data.load(config)
 
 
-@pytest.mark.parametrize('fraction', [-0.1, 1.1, float('nan')])
+@pytest.mark.parametrize('fraction', [-0.1, 1, 1.1, float('nan')])
 def test_a_fraction_out_of_range_is_refused(fraction):
-    with pytest.raises(errors.UsageError, match=r'--validation_fraction .* must lie in \[0, 1\]'):
+    with pytest.raises(errors.UsageError, match=r'--validation_fraction .* must lie in \[0, 1\)'):
         data.load(data.Config(validation_fraction=fraction))
 
 
-@pytest.mark.parametrize('fraction', [1.0, 0.9999])
+@pytest.mark.parametrize('fraction', [0.9997, 0.9999])
 def test_a_fraction_that_leaves_no_training_example_is_refused(fraction):
     with pytest.raises(errors.UsageError, match='leaves none of the 1437 training examples'):
         data.load(data.Config(validation_fraction=fraction))

@@ -225,7 +225,10 @@ def test_the_k_sparse_constraint_holds_in_training_and_at_inference():
         ({'k_sparse': 4}, '--k_sparse is 4; the code has only 3 values'),
         ({'k_sparse': -1}, '--k_sparse is -1'),
         ({'weight_decay': -1.0}, r'--weight_decay is -1\.0'),
-        ({'emphasis': (1.0,)}, r'--emphasis is 1\.0; it must be two weights'),
+        (
+            {'emphasis': (1.0,), 'corruption': ('masking:0.5',)},
+            r'--emphasis is 1\.0; it must be two weights',
+        ),
         ({'emphasis': (2.0, 1.0)}, '--emphasis needs --corruption=masking, salt_and_pepper or'),
     ],
 )

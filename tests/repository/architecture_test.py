@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tfae import models
-from tfae.core import names
+from tfae.core import config, names
 from tfae.training.config import TrainingConfig
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -281,8 +281,24 @@ def configurations():
 @pytest.mark.parametrize('kind', configurations())
 def test_every_field_of_a_configuration_has_a_help_text(kind):
     assert kind.__dataclass_params__.frozen
-    for field in kind.__dataclass_fields__.values():
-        assert field.metadata['help'].endswith('.'), field.name
+    for name, option in config.declarations(kind).items():
+        assert option.help.endswith('.'), name
+
+
+@pytest.mark.parametrize('kind', configurations())
+def test_every_number_has_bounds_and_what_a_flag_needs_is_there(kind):
+    declared, kinds = config.declarations(kind), config.field_types(kind)
+    assert issubclass(kind, config.Part)
+    for name, option in declared.items():
+        numeric = kinds[name] in (int, float, tuple[int, ...], tuple[float, ...])
+        assert numeric == bool(option.within), name
+        for other, _, values in (flag[2:].partition('=') for flag in option.needs):
+            if (other, kind.__module__) == ('logdir', 'tfae.commands.compare'):
+                continue  # which takes runs behind its flags
+            assert other in declared, (name, other)
+            known = config.choices(kinds[other])
+            assert not known or set(filter(None, values.split(','))) <= set(known), name
+        assert {flag[2:] for flag in option.excludes} <= declared.keys(), name
 
 
 def test_names_are_unlike_each_other():

@@ -122,12 +122,6 @@ def test_one_value_serves_all_layers_and_no_rate_is_that_of_the_training():
             {},
             r'--pretraining_learning_rate has 2 values \(0.1,0.2\); it must have 1 or 3',
         ),
-        (phases.Config('none', (3,)), {}, '--pretraining_epochs needs --pretraining=greedy'),
-        (
-            phases.Config(pretraining_learning_rate=(0.1,)),
-            {},
-            '--pretraining_learning_rate needs --pretraining=greedy',
-        ),
     ],
 )
 def test_what_cannot_be_scheduled_is_refused(config, settings, want):
@@ -138,8 +132,16 @@ def test_what_cannot_be_scheduled_is_refused(config, settings, want):
 @pytest.mark.parametrize('field', ['pretraining_epochs', 'pretraining_learning_rate'])
 @pytest.mark.parametrize('values', [(-1,), (1, -1, 1)])
 def test_numbers_below_zero_are_refused(field, values):
-    with pytest.raises(errors.UsageError, match=rf'--{field} is -1; it must lie in \[0, inf\)'):
+    shown = ','.join(map(str, values))
+    want = rf'--{field} is {shown}; each must lie in \[0, inf\)'
+    with pytest.raises(errors.UsageError, match=want):
         phases.Config('greedy', **{field: values})
+
+
+@pytest.mark.parametrize('field', ['pretraining_epochs', 'pretraining_learning_rate'])
+def test_numbers_of_phases_that_there_are_not_are_refused(field):
+    with pytest.raises(errors.UsageError, match=f'--{field} needs --pretraining=greedy; it is non'):
+        phases.Config(**{field: (3,)})
 
 
 def test_a_family_without_layers_is_refused():

@@ -8,7 +8,6 @@ detector: score, verdict, and how far off each pixel is.
 
 import dataclasses
 import json
-import math
 import pathlib
 from typing import Any
 
@@ -19,7 +18,7 @@ from tfae.analysis import anomaly
 from tfae.commands.shared import command_flags, figures, image_scores
 from tfae.core import errors, names
 from tfae.core.atomic_files import write_text
-from tfae.core.config import Part, option
+from tfae.core.config import option
 from tfae.plots import charts, heatmaps
 from tfae.runs.directory import FIGURES
 from tfae.runs.saved_run import Run
@@ -31,46 +30,44 @@ _WORDS = {'neighbour': 'nearest neighbour', 'mean': 'distance to the mean'}
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(Part, command_flags.LookAtData):
+class Config(command_flags.LookAtData):
     """What is fitted, or which files are judged."""
 
     images: tuple[str, ...] = option(
         (),
         "Image files to score, scaled to the run's size; empty: fit and measure a detector.",
+        excludes=(
+            '--split',
+            '--false_positive_rate',
+            '--blur',
+            '--components',
+            '--pca_components',
+            '--seed',
+        ),
         formerly='pictures',
     )
     false_positive_rate: float = option(
         0.05,
         'Fraction of the validation images whose score lies above the threshold.',
+        within='(0, 1)',
         formerly='false_alarms',
     )
-    blur: float = option(1.0, 'Pixels by which a residual is blurred before it is judged.')
-    components: int = option(10, 'The most Gaussians of the mixture over codes and residuals.')
+    blur: float = option(
+        1.0,
+        'Pixels by which a residual is blurred before it is judged.',
+        within='[0.1, 100] pixels',
+    )
+    components: int = option(
+        10,
+        'The most Gaussians of the mixture over codes and residuals.',
+        within='[1, 1000] components',
+    )
     baselines: bool = option(True, 'Measure what knows no network too.')
-    pca_components: int = option(32, 'Components of the PCA that is measured.')
-    seed: int = option(0, 'Of the mixture.')
+    pca_components: int = option(
+        32, 'Components of the PCA that is measured.', within='[1, inf) components'
+    )
+    seed: int = option(0, 'Of the mixture.', within='[0, 4294967295]')
     output: str = option('', "Folder for figures; empty: the run's figures/.")
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.images:
-            of_fit = (
-                'split',
-                'false_positive_rate',
-                'blur',
-                'components',
-                'pca_components',
-                'seed',
-            )
-            self.refuse_unread('a detector that is fitted: no --images', *of_fit)
-        if not 0 < self.false_positive_rate < 1:
-            raise errors.UsageError(
-                f'--false_positive_rate is {self.false_positive_rate}; it must lie in (0, 1)'
-            )
-        errors.in_range('--blur', self.blur, 0.1, 100)
-        errors.in_range('--components', self.components, 1, 1000)
-        errors.in_range('--pca_components', self.pca_components, 1, math.inf)
-        errors.in_range('--seed', self.seed, 0, 2**32 - 1)
 
 
 def main(argv: list[str]) -> int:

@@ -10,12 +10,12 @@ import time
 
 from tfae.commands.shared import command_flags
 from tfae.core import errors
-from tfae.core.config import option
+from tfae.core.config import Part, option
 from tfae.ops import op_library
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(Part):
     """What the library holds."""
 
     cuda: bool = option(True, 'Compile the CUDA kernels too, where there is nvcc.')

@@ -9,7 +9,6 @@ cut out; for a run it is scaled to the run's size. Prints, for each picture, the
 """
 
 import dataclasses
-import math
 import pathlib
 from collections.abc import Sequence
 
@@ -20,18 +19,12 @@ from tfae.core import errors, names
 from tfae.core.config import option
 from tfae.pretrained import imagenet
 
-_TOP = 5
-
 
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.Network, command_flags.Look):
     """Which classifier."""
 
-    top: int = option(_TOP, 'Classes to print; no more than there are.')
-
-    def __post_init__(self):
-        super().__post_init__()
-        errors.in_range('--top', self.top, 1, math.inf)
+    top: int = option(5, 'Classes to print; no more than there are.', within='[1, inf) classes')
 
 
 def main(argv: list[str]) -> int:
@@ -41,7 +34,7 @@ def main(argv: list[str]) -> int:
       read before any is classified.
     """
     flags, pictures = command_flags.read_words('classify', __doc__, Config, argv, 'PICTURE ...')
-    flags.choose('classify', 'checkpoint')
+    flags.choose('classify')
     by = _by_run if flags.logdir else _by_network
     probabilities, known = by(flags, [pathlib.Path(picture) for picture in pictures])
     for picture, row in zip(pictures, probabilities, strict=True):

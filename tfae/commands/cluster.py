@@ -9,7 +9,6 @@ pictures of each cluster, which TensorBoard shows too.
 
 import dataclasses
 import json
-import math
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +20,7 @@ from tfae.analysis import clustering, pca
 from tfae.commands.shared import command_flags, figures
 from tfae.core import errors
 from tfae.core.atomic_files import write_npz, write_text
-from tfae.core.config import Part, option
+from tfae.core.config import option
 from tfae.plots import charts, grids
 from tfae.runs.directory import FIGURES
 from tfae.runs.saved_run import Run
@@ -38,20 +37,18 @@ _MEASURES = ('accuracy', 'nmi', 'ari')
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(Part, command_flags.LookAtData):
+class Config(command_flags.LookAtData):
     """How many groups, of what."""
 
-    clusters: int = option(0, 'Groups; 0: as many as there are classes.')
-    examples: int = option(20_000, 'Training examples that they are fitted to, the first.')
+    clusters: int = option(0, 'Groups; 0: as many as there are classes.', within='[0, 1000] groups')
+    examples: int = option(
+        20_000,
+        'Training examples that they are fitted to, the first.',
+        within='[2, inf) examples',
+    )
     baselines: bool = option(True, 'Measure pixels and PCA too.')
-    seed: int = option(0, 'Of the first guesses.')
+    seed: int = option(0, 'Of the first guesses.', within='[0, 4294967295]')
     output: str = option('', "Folder for what is written; empty: the run's figures/.")
-
-    def __post_init__(self):
-        super().__post_init__()
-        errors.in_range('--clusters', self.clusters, 0, 1000)
-        errors.in_range('--examples', self.examples, 2, math.inf)
-        errors.in_range('--seed', self.seed, 0, 2**32 - 1)
 
 
 def main(argv: list[str]) -> int:

@@ -21,24 +21,16 @@ from tfae.report import comparison, measures
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(command_flags.LookAtData):
+class Config(command_flags.Checkpoint, command_flags.Examples):
     """What is drawn, and where it goes."""
 
-    logdir: str = option('', 'Not read: the runs stand behind the flags.')
-    count: int = option(12, 'Pictures to draw, the first.')
+    count: int = option(12, 'Images to reconstruct, the first.', within='[1, 100] images')
     images: bool = option(
         True,
         'Open the runs and reconstruct images; without, only files are read.',
         formerly='pictures',
     )
     output: str = option('comparison', 'Folder for what is written.')
-
-    def __post_init__(self):
-        errors.in_range('--count', self.count, 1, 100)
-        if self.logdir:
-            raise errors.UsageError(
-                f'--logdir is {self.logdir}; tfae compare takes runs behind its flags'
-            )
 
 
 def main(argv: list[str]) -> int:
@@ -53,7 +45,12 @@ def main(argv: list[str]) -> int:
     pictures: Mapping[pathlib.Path, str] = {}
     words: list[str] = []
     if flags.images:
-        look = command_flags.LookAtData('', flags.checkpoint, flags.split, flags.data_dir)
+        look = command_flags.LookAtData(
+            logdir=logdirs[0],
+            checkpoint=flags.checkpoint,
+            split=flags.split,
+            data_dir=flags.data_dir,
+        )
         try:
             rebuilt, words = reconstructions.rebuild(compared, look, flags.count)
         except reconstructions.NoPicture as reason:

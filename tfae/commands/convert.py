@@ -28,7 +28,7 @@ from tfae.data.sets import celeba
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(config.Part):
     """Which pictures, where to, and how they are stored."""
 
     input: str = config.option('', 'Folder of pictures. Required.')
@@ -38,27 +38,26 @@ class Config:
     )
     test_fraction: float = config.option(
         0.2,
-        'Part of a folder without train/ and test/ in it that becomes the test part, in (0, 1).',
+        'Part of a folder without train/ and test/ in it that becomes the test part.',
+        within='(0, 1)',
     )
     size: str = config.option(
         '', "Height x width of what is stored, such as '64x64'; the longer side is cut. Empty: all."
     )
     quality: int = config.option(
-        0, 'Every picture is stored as JPEG of this quality, 1 to 100. 0 keeps what it is.'
+        0,
+        'Every picture is stored as JPEG of this quality; 0 keeps what it is.',
+        within='[0, 100]',
     )
-    shard_examples: int = config.option(4096, 'Pictures in a shard.')
+    shard_examples: int = config.option(4096, 'Images in a shard.', within='[1, inf) images')
     skip_corrupt: bool = config.option(False, 'Lists and leaves out pictures that cannot be read.')
-    processes: int = config.option(0, 'That work at a time; 0 takes one a core.')
+    processes: int = config.option(
+        0, 'That work at a time; 0 takes one a core.', within='[0, inf) processes'
+    )
 
     def __post_init__(self):
+        super().__post_init__()
         data.sides('--size', self.size)
-        errors.in_range('--quality', self.quality, 0, 100)
-        errors.in_range('--shard_examples', self.shard_examples, 1, math.inf)
-        errors.in_range('--processes', self.processes, 0, math.inf)
-        if not 0 < self.test_fraction < 1:
-            raise errors.UsageError(
-                f'--test_fraction is {self.test_fraction}; it must lie in (0, 1)'
-            )
 
 
 def main(argv: list[str]) -> int:

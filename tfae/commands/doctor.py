@@ -17,7 +17,7 @@ import tensorflow as tf2
 from tfae import data
 from tfae.commands.shared import command_flags
 from tfae.core import package
-from tfae.core.config import option
+from tfae.core.config import Part, option
 from tfae.ops import op_library, subpixel
 
 _NEEDED = ('numpy', 'absl-py', 'tensorboard', 'scikit-learn', 'matplotlib', 'pillow', 'tqdm')
@@ -25,7 +25,7 @@ _OPTIONAL = ('torch',)
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(Part):
     """How it is said."""
 
     json: bool = option(False, 'Print JSON.')

@@ -6,7 +6,6 @@ what a family measures of its own is the mean over the examples.
 
 import dataclasses
 import json
-import math
 from typing import Any
 
 import numpy as np
@@ -30,11 +29,12 @@ class Config(command_flags.LookAtData):
         0,
         'Neighbours among the training examples by whose vote the classes of examples are told, '
         "from codes, PCA's and pixels; 0 measures no such error.",
+        within='[0, inf) neighbors',
         formerly='neighbours',
     )
 
     def __post_init__(self):
-        errors.in_range('--neighbors', self.neighbors, 0, math.inf)
+        super().__post_init__()
         if self.neighbors and self.split == 'train':
             raise errors.UsageError(
                 '--neighbors with --split=train: each example would be a neighbour of its own'

@@ -13,7 +13,6 @@ as JSON, with the maps as .npz and a figure, which TensorBoard shows too where t
 """
 
 import dataclasses
-import math
 import pathlib
 from collections.abc import Callable
 from typing import Any, Literal
@@ -31,6 +30,8 @@ from tfae.runs.directory import FIGURES
 from tfae.runs.saved_run import Run
 
 _ASCENT = activation_maximisation.Settings()
+_LOOKS = '--method=gradcam,saliency,integrated_gradients'
+_ASCENDS = '--method=activation_maximisation'
 _PARTS = 64  # of the way of integrated gradients
 _MAX_UNITS_PER_SHEET = 1024
 _MAX_PIXELS_OF_ASCENT = 4_000_000  # of all images of a sheet
@@ -48,6 +49,19 @@ class Config(command_flags.Network, command_flags.ChoosePictures):
     method: Literal['gradcam', 'saliency', 'integrated_gradients', 'activation_maximisation'] = (
         option('gradcam', 'How.')
     )
+    classes: tuple[str, ...] = option(
+        (),
+        'Images: the first of each of these classes, by name or number.',
+        needs=('--logdir', _LOOKS),
+        excludes=('--indices', '--images'),
+    )
+    indices: tuple[int, ...] = option(
+        (),
+        'Or the places of images in the split, from 0.',
+        within='[0, inf)',
+        needs=('--logdir', _LOOKS),
+        excludes=('--images',),
+    )
     list: bool = option(False, 'Only print the tensors that may be named, with their shapes.')
     tensor: str = option(
         '',
@@ -59,53 +73,64 @@ class Config(command_flags.Network, command_flags.ChoosePictures):
         'picture. Empty: top, and all of activation_maximisation.',
     )
     place: tuple[int, ...] = option(
-        (), 'Row and column of a feature map; empty: the mean over all of them.'
+        (),
+        'Row and column of a feature map; empty: the mean over all of them.',
+        within='[0, inf)',
     )
-    layer: str = option('', 'Feature maps of gradcam; empty: those of the last convolution.')
+    layer: str = option(
+        '',
+        'Feature maps of gradcam; empty: those of the last convolution.',
+        needs=('--method=gradcam',),
+    )
     images: tuple[str, ...] = option(
         (),
         "Image files, scaled to the run's size; of a published network, always.",
+        needs=(_LOOKS,),
         formerly='pictures',
     )
     baseline: Literal['black', 'gray', 'white'] = option(
         'black',
         'Image that integrated_gradients starts from.',
+        needs=('--method=integrated_gradients',),
         formerly='base',
         former_values={'grey': 'gray'},
     )
     steps: int = option(
-        0, f'Of the ascent (0: {_ASCENT.steps}), or of integrated_gradients (0: {_PARTS}).'
+        0,
+        f'Of the ascent (0: {_ASCENT.steps}), or of integrated_gradients (0: {_PARTS}).',
+        within='[0, 100000] steps',
+        needs=('--method=integrated_gradients,activation_maximisation',),
     )
-    rate: float = option(_ASCENT.rate, 'Step size of the ascent.')
-    jitter: int = option(_ASCENT.jitter, 'Pixels that it shifts pictures by at most.')
-    blur: float = option(_ASCENT.blur, 'Pixels that it blurs them by every few steps.')
+    rate: float = option(
+        _ASCENT.rate, 'Step size of the ascent.', within='[0, 100]', needs=(_ASCENDS,)
+    )
+    jitter: int = option(
+        _ASCENT.jitter,
+        'Pixels that it shifts images by at most.',
+        within='[0, 1000] pixels',
+        needs=(_ASCENDS,),
+    )
+    blur: float = option(
+        _ASCENT.blur,
+        'Pixels that it blurs them by every few steps.',
+        within='[0, inf) pixels',
+        needs=(_ASCENDS,),
+    )
     total_variation: float = option(
-        _ASCENT.total_variation, 'Weight of their total variation, beside a slope of 1 a pixel.'
+        _ASCENT.total_variation,
+        'Weight of their total variation, where a slope of 1 a pixel has weight 1.',
+        within='[0, inf)',
+        needs=(_ASCENDS,),
     )
-    seed: int = option(_ASCENT.seed, 'Of the noise and the shifts of the ascent.')
+    seed: int = option(
+        _ASCENT.seed,
+        'Of the noise and the shifts of the ascent.',
+        within='[0, 4294967295]',
+        needs=(_ASCENDS,),
+    )
     output: str = option(
         '', "Folder for what is written; empty: the run's figures/, or figures/NETWORK/ here."
     )
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.ascends:
-            self.refuse_unread('a method that looks at pictures', 'classes', 'indices', 'images')
-        else:
-            of_ascent = ('rate', 'jitter', 'blur', 'total_variation', 'seed')
-            self.refuse_unread('--method=activation_maximisation', *of_ascent)
-        if self.method != 'gradcam':
-            self.refuse_unread('--method=gradcam', 'layer')
-        if self.method != 'integrated_gradients':
-            self.refuse_unread('--method=integrated_gradients', 'baseline')
-            if not self.ascends:
-                self.refuse_unread('a method that goes step by step', 'steps')
-        errors.in_range('--steps', self.steps, 0, 100_000)
-        errors.in_range('--rate', self.rate, 0, 100)
-        errors.in_range('--jitter', self.jitter, 0, 1000)
-        errors.in_range('--seed', self.seed, 0, 2**32 - 1)
-        for name in ('blur', 'total_variation'):
-            errors.in_range(f'--{name}', getattr(self, name), 0, math.inf)
 
     @property
     def ascends(self) -> bool:
@@ -114,7 +139,7 @@ class Config(command_flags.Network, command_flags.ChoosePictures):
 
     def check(self) -> None:
         """Raises UsageError for flags that do not go together; the defaults alone do not."""
-        self.choose('explain', 'checkpoint', 'split', 'data_dir', 'classes', 'indices')
+        self.choose('explain')
         if self.model and not (self.images or self.ascends or self.list):
             raise errors.UsageError(f'--model={self.model} needs --images=FILE,...')
 
@@ -267,8 +292,6 @@ def _images(flags: Config, source: Source) -> tuple[np.ndarray, list[dict[str, s
             flags, lambda path: imagenet.cut(chosen_images.opened(path, 'RGB'), height, width)
         )
     if flags.images:
-        if flags.classes or flags.indices:
-            raise errors.UsageError('--images excludes --classes and --indices')
         shape = source.experiment.signature.image_shape
         return _files(flags, lambda path: chosen_images.read(path, shape))
     loaded, split = flags.load(source)

@@ -24,16 +24,12 @@ _DIRECTIONS = 'morph.npz'
 class Config(command_flags.LookAtData):
     """Where the page is served."""
 
-    count: int = option(5000, 'Pictures that become points, the first.')
-    port: int = option(0, 'Of the page; 0 takes one that is free.')
+    count: int = option(5000, 'Images that become points, the first.', within='[2, 100000] images')
+    port: int = option(0, 'Of the page; 0 takes one that is free.', within='[0, 65535]')
     host: str = option(
         '127.0.0.1',
         'Address to serve on; any but this machine lets everybody who reaches it ask the decoder.',
     )
-
-    def __post_init__(self):
-        errors.in_range('--count', self.count, 2, 100_000)
-        errors.in_range('--port', self.port, 0, 65_535)
 
 
 def main(argv: list[str]) -> int:

@@ -42,7 +42,7 @@ def main(argv: list[str]) -> int:
       cannot be had; nothing is left then.
     """
     flags = command_flags.read('export', __doc__, Config, argv)
-    flags.choose('export', 'checkpoint')
+    flags.choose('export')
     if not flags.output:
         raise errors.UsageError('--output is empty; it must name a folder to write')
     path = pathlib.Path(flags.output)

@@ -25,7 +25,9 @@ _WAYS = {'linear': interpolation.linear, 'spherical': interpolation.spherical}
 class Config(command_flags.ChoosePictures):
     """Between which pictures."""
 
-    steps: int = option(9, 'Pictures from one to the next, both among them.')
+    steps: int = option(
+        9, 'Images from one to the next, both among them.', within='[2, 100] images'
+    )
     output: str = option('', "Folder for the pictures; empty: the run's figures/.")
 
 
@@ -35,7 +37,6 @@ def main(argv: list[str]) -> int:
     Raises: UsageError or InputError as `_flags.LookAtData` does, or where a picture is not there.
     """
     flags = command_flags.read('interpolate', __doc__, Config, argv)
-    errors.in_range('--steps', flags.steps, 2, 100)
     with flags.open() as run:
         loaded, part = flags.load(run)
         chosen = chosen_images.chosen(flags.classes, flags.indices, loaded, part)

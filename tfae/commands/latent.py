@@ -22,8 +22,10 @@ class Config(command_flags.LookAtData):
     """How the plane is drawn."""
 
     method: plane.Method = option('auto', 'Of the points; auto is pca, or the code itself.')
-    count: int = option(5000, 'Pictures that become points, the first.')
-    side: int = option(20, 'Pictures a side of the grid that the decoder makes.')
+    count: int = option(5000, 'Images that become points, the first.', within='[4, 100000] images')
+    side: int = option(
+        20, 'Images on a side of the grid that the decoder makes.', within='[2, 100] images'
+    )
     output: str = option('', "Folder for the pictures; empty: the run's figures/.")
 
 
@@ -33,8 +35,6 @@ def main(argv: list[str]) -> int:
     Raises: UsageError or InputError as `_flags.LookAtData` does.
     """
     flags = command_flags.read('latent', __doc__, Config, argv)
-    errors.in_range('--count', flags.count, 4, 100_000)
-    errors.in_range('--side', flags.side, 2, 100)
     with flags.open() as run:
         loaded, part = flags.load(run)
         folder = pathlib.Path(flags.output or run.folder.path / FIGURES)

@@ -24,7 +24,7 @@ from tfae.analysis import interpolation, morphing
 from tfae.commands.shared import chosen_images, command_flags, figures
 from tfae.core import errors, names
 from tfae.core.atomic_files import write_npz, write_text
-from tfae.core.config import Part, option
+from tfae.core.config import option
 from tfae.data import attributes
 from tfae.plots import grids, heatmaps
 from tfae.runs.directory import FIGURES
@@ -34,7 +34,7 @@ _SHOWN = 6  # pictures, where none are named
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(Part, command_flags.ChoosePictures):
+class Config(command_flags.ChoosePictures):
     """Which attributes, of which pictures."""
 
     attribute: tuple[str, ...] = option(
@@ -48,27 +48,29 @@ class Config(Part, command_flags.ChoosePictures):
         'form. Empty: the one attribute is class, as in class=7.',
     )
     images: tuple[str, ...] = option(
-        (), "Image files, scaled to the run's size.", formerly='pictures'
+        (),
+        "Image files, scaled to the run's size.",
+        excludes=('--classes', '--indices'),
+        formerly='pictures',
     )
     strengths: tuple[float, ...] = option(
-        (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5), 'Lengths of the way, in directions.'
+        (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5),
+        'Lengths of the way, in directions.',
+        within='(-inf, inf)',
     )
     film: bool = option(False, 'Write a film too, through the pictures, with and without.')
-    steps: int = option(12, 'Pictures of the film from one picture to the next.')
+    steps: int = option(
+        12,
+        'Images of the film from one image to the next.',
+        within='[2, 1000] images',
+        needs=('--film',),
+    )
     output: str = option('', "Folder for what is written; empty: the run's figures/.")
 
     def __post_init__(self):
         super().__post_init__()
-        errors.in_range('--steps', self.steps, 2, 1000)
-        if not self.film:
-            self.refuse_unread('--film', 'steps')
-        if sum(map(bool, (self.classes, self.indices, self.images))) > 1:
-            raise errors.UsageError('--classes, --indices and --images exclude each other')
-        if not self.strengths or not all(map(math.isfinite, self.strengths)):
-            raise errors.UsageError(
-                f'--strengths is {",".join(map(str, self.strengths)) or "empty"}; it must be '
-                f'finite numbers'
-            )
+        if not self.strengths:
+            raise errors.UsageError('--strengths is empty; it must be finite numbers')
 
 
 def main(argv: list[str]) -> int:

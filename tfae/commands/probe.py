@@ -7,7 +7,6 @@ shows too.
 
 import dataclasses
 import json
-import math
 import pathlib
 from typing import Any, NamedTuple
 
@@ -18,7 +17,7 @@ from tfae.analysis import classification, pca, probe
 from tfae.commands.shared import command_flags, figures
 from tfae.core import errors as checks
 from tfae.core.atomic_files import write_text
-from tfae.core.config import Part, option
+from tfae.core.config import option
 from tfae.plots import charts
 from tfae.runs.directory import FIGURES
 from tfae.runs.saved_run import Run
@@ -34,25 +33,28 @@ class Space(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(Part, command_flags.LookAtData):
+class Config(command_flags.LookAtData):
     """Which probes."""
 
     neighbors: tuple[int, ...] = option(
-        (1, 5), 'Nearest neighbors that vote, of each probe.', formerly='neighbours'
+        (1, 5),
+        'Nearest neighbors that vote, of each probe.',
+        within='[1, inf) neighbors',
+        formerly='neighbours',
     )
     labels: tuple[int, ...] = option(
-        (100, 300, 1000, 3000), 'Training labels that the linear probe is given, one row each.'
+        (100, 300, 1000, 3000),
+        'Training labels that the linear probe is given, one row each.',
+        within='[1, inf) labels',
     )
-    repeats: int = option(5, 'Random choices of these labels.', formerly='draws')
+    repeats: int = option(
+        5, 'Random choices of these labels.', within='[1, 1000]', formerly='draws'
+    )
     baselines: bool = option(True, 'Measure PCA and pixels too.')
     output: str = option('', "Folder for what is written; empty: the run's figures/.")
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ('neighbors', 'labels'):
-            for value in getattr(self, name):
-                checks.in_range(f'--{name}', value, 1, math.inf)
-        checks.in_range('--repeats', self.repeats, 1, 1000)
         if self.split == 'train':
             raise checks.UsageError('--split is train, which the probes are fitted to')
 

@@ -16,7 +16,7 @@ from tfae.runs.directory import FIGURES
 class Config(command_flags.LookAtData):
     """What to draw."""
 
-    count: int = option(12, 'Pictures to draw, the first.')
+    count: int = option(12, 'Images to reconstruct, the first.', within='[1, 100] images')
     output: str = option('', "PNG to write; empty: in the run's figures/.")
 
 
@@ -26,7 +26,6 @@ def main(argv: list[str]) -> int:
     Raises: UsageError or InputError as `_flags.LookAtData` does.
     """
     flags = command_flags.read('reconstruct', __doc__, Config, argv)
-    errors.in_range('--count', flags.count, 1, 100)
     if flags.output and not flags.output.endswith('.png'):
         raise errors.UsageError(f'--output is {flags.output!r}; it must end in .png')
     with flags.open() as run:

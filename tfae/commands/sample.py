@@ -24,7 +24,6 @@ from tfae.runs.directory import FIGURES
 from tfae.runs.saved_run import Run, open_run
 
 _COUNTED = 1000  # samples whose classes are counted
-_COMPONENTS = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,23 +35,14 @@ class Config(command_flags.LookAtData):
         "Where codes come from: the family's prior, or a Gaussian or a mixture of them, fitted to "
         'the codes of the training examples.',
     )
-    components: int = option(_COMPONENTS, 'Gaussians of a mixture.')
-    count: int = option(10_000, 'Pictures to draw.')
-    shown: int = option(100, 'Of these on the sheet, the first.')
-    seed: int = option(0, 'Of the drawing.')
+    components: int = option(
+        10, 'Gaussians of a mixture.', within='[1, 1000] components', needs=('--kind=mixture',)
+    )
+    count: int = option(10_000, 'Images to sample.', within='[2, 100000] images')
+    shown: int = option(100, 'Of these on the sheet, the first.', within='[1, 10000] images')
+    seed: int = option(0, 'Of the random codes.', within='[0, 4294967295]')
     classifier: str = option('', 'Run of the family classifier that judges them; empty: none.')
     output: str = option('', "Folder for what is written; empty: the run's figures/.")
-
-    def __post_init__(self):
-        for name, low, high in (
-            ('components', 1, 1000),
-            ('count', 2, 100_000),
-            ('shown', 1, 10_000),
-        ):
-            errors.in_range(f'--{name}', getattr(self, name), low, high)
-        errors.in_range('--seed', self.seed, 0, 2**32 - 1)
-        if self.components != _COMPONENTS and self.kind != 'mixture':
-            raise errors.UsageError('--components needs --kind=mixture')
 
 
 def main(argv: list[str]) -> int:

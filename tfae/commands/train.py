@@ -14,7 +14,7 @@ from absl import flags
 from tfae import data, models
 from tfae.commands.shared import command_flags
 from tfae.core import errors
-from tfae.core.config import option
+from tfae.core.config import Part, option
 from tfae.distributed import cluster
 from tfae.runs import fit, options
 from tfae.runs.directory import Folder
@@ -26,7 +26,7 @@ _OWN = "a module of one's own, package.module"
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(Part):
     """Which run, of what."""
 
     logdir: str = option('', "The run's folder. Required.")

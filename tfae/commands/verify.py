@@ -15,7 +15,7 @@ from tfae.data.formats import shards
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(config.Part):
     """What is checked."""
 
     input: str = config.option('', 'Folder of shards, as `tfae convert` writes them. Required.')

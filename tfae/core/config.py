@@ -6,11 +6,14 @@ comma list, JSON as a list. Unknown fields and wrong types are named in the erro
 """
 
 import dataclasses
+import functools
+import math
 import os
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from tfae.core import errors
 
@@ -21,54 +24,99 @@ _BOOLS = {'true': True, 'false': False, '1': True, '0': False, 'yes': True, 'no'
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A configuration that others are put together from; each part refuses what is wrong in it."""
+    """A configuration whose fields hold what their options declare: bounds, needs, exclusions."""
 
     def __post_init__(self):
-        """Raises UsageError; a part that overrides it goes on to `super().__post_init__()`."""
+        """Raises UsageError; a part that overrides it calls `super().__post_init__()` first."""
+        fields, declared = dataclasses.fields(self), declarations(type(self))
+        values = {field.name: getattr(self, field.name) for field in fields}
+        changed = [field.name for field in fields if values[field.name] != field.default]
+        for name in values:
+            declared[name].refuse_out_of_range(name, values[name])
+        for name in changed:
+            declared[name].refuse_unread(name, values, changed)
 
-    def refuse_unread(self, needed: str, *unread: str) -> None:
-        """Refuses the fields of these names unless they have their defaults: nothing reads them.
 
-        `needed` is the flag, as it would be written, with which something would.
+class Option(NamedTuple):
+    """What a flag is beside its name, type and default; see `option`."""
+
+    help: str
+    within: str = ''
+    needs: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+    formerly: str = ''
+    former_values: Mapping[str, str] = types.MappingProxyType({})
+
+    def shown(self, kind: Any) -> str:
+        """The text that `--help` shows of a flag of type `kind`."""
+        sentences = [self.help]
+        if options := choices(kind):
+            sentences.append(f'One of {", ".join(options)}.')
+        if self.within:
+            sentences.append(f'{"Each in" if is_tuple(kind) else "In"} {self.within}.')
+        if self.needs:
+            sentences.append(f'Needs {" and ".join(map(_alternatives, self.needs))}.')
+        if self.excludes:
+            sentences.append(f'Excludes {", ".join(self.excludes)}.')
+        return ' '.join(sentences)
+
+    def refuse_out_of_range(self, name: str, value: Any) -> None:
+        """Refuses a number, or one of a list, that is not within the interval."""
+        if not self.within:
+            return
+        values = value if isinstance(value, tuple) else (value,)
+        if not all(_interval(self.within).holds(number) for number in values):
+            each = 'each' if isinstance(value, tuple) else 'it'
+            raise errors.UsageError(
+                f'--{name} is {text(value)}; {each} must lie in {_interval(self.within).text}'
+            )
+
+    def refuse_unread(self, name: str, values: Mapping[str, Any], changed: Sequence[str]) -> None:
+        """Refuses a flag that has not its default, where by the others' values nothing reads it.
+
+        `changed` are the names of the flags that have not their defaults.
         """
-        for field in dataclasses.fields(self):
-            if field.name in unread and getattr(self, field.name) != field.default:
-                raise errors.UsageError(f'--{field.name} needs {needed}')
+        for need in self.needs:
+            other, _, wanted = need.removeprefix('--').partition('=')
+            if other not in values or _is_met(values[other], wanted):
+                continue
+            came = f'; it is {text(values[other]) or "empty"}' if wanted else ''
+            raise errors.UsageError(f'--{name} needs {_alternatives(need)}{came}')
+        for other in self.excludes:
+            if other.removeprefix('--') in changed:
+                raise errors.UsageError(f'--{name} and {other} exclude each other')
 
 
-def option(
-    default: Any,
-    help: str,
-    *,
-    formerly: str = '',
-    former_values: Mapping[str, str] | None = None,
-) -> Any:
+def option(default: Any, help: str, **more: Any) -> Any:
     """Declares a dataclass field that is a flag.
 
     Args:
       default: value of the field where the flag is not given.
       help: text that `--help` shows.
-      formerly: name of the flag in earlier versions, which old command lines and runs have.
-      former_values: spelling of a choice in earlier versions -> spelling of today.
+      more: fields of `Option`,
+        `within`, the interval of a number and its unit, `'[0, 1)'` or `'[1, inf) steps'`;
+        `needs`, other flags without which nothing reads this one, `'--filters'` (any that is not
+        empty, 0, false or none) or `'--optimizer=momentum,rmsprop'` (one of these);
+        `excludes`, flags that may not be given with this one;
+        `formerly`, the name of the flag in earlier versions;
+        `former_values`, choice in earlier versions -> choice of today.
     Returns: the field.
     """
-    metadata = {'help': help, 'formerly': formerly, 'former_values': former_values or {}}
-    return dataclasses.field(default=default, metadata=metadata)
+    return dataclasses.field(default=default, metadata=Option(help, **more)._asdict())
+
+
+def declarations(cls: type) -> dict[str, Option]:
+    """Field name -> its declaration; one without help for a field that is no flag."""
+    found = {field.name: field.metadata for field in dataclasses.fields(cls)}
+    return {
+        name: Option(**{'help': ''} | {k: v for k, v in metadata.items() if k in Option._fields})
+        for name, metadata in found.items()
+    }
 
 
 def former_names(cls: type) -> dict[str, str]:
     """Name of a field in earlier versions -> name of today, for the fields that were renamed."""
-    return {
-        old: field.name
-        for field in dataclasses.fields(cls)
-        if (old := field.metadata.get('formerly'))
-    }
-
-
-def former_values(cls: type, name: str) -> Mapping[str, str]:
-    """Choice of a field in earlier versions -> choice of today, for the choices renamed."""
-    found = {field.name: field.metadata for field in dataclasses.fields(cls)}
-    return found[name].get('former_values', {})
+    return {option.formerly: k for k, option in declarations(cls).items() if option.formerly}
 
 
 def field_types(cls: type) -> dict[str, Any]:
@@ -170,7 +218,7 @@ def _of_today(cls: type, values: dict[str, Any], where: str) -> dict[str, Any]:
             raise errors.InputError(f'{where} has both {old} and {new}, two names of one field')
     values = {names.get(name, name): value for name, value in values.items()}
     for name in values.keys() & field_types(cls).keys():
-        values[name] = _replaced(values[name], former_values(cls, name))
+        values[name] = _replaced(values[name], declarations(cls)[name].former_values)
     return values
 
 
@@ -232,3 +280,44 @@ def _matches(value: Any, kind: Any) -> bool:
         return value in typing.get_args(kind)
     wanted: types.UnionType | type = int | float if kind is float else kind
     return isinstance(value, wanted) and (kind is bool or not isinstance(value, bool))
+
+
+class _Interval(NamedTuple):
+    low: float
+    high: float
+    text: str
+
+    def holds(self, number: float) -> bool:
+        """Whether a number lies in it; an infinite one never does."""
+        above = number > self.low or (number == self.low and self.text[0] == '[')
+        below = number < self.high or (number == self.high and self.text[-1] == ']')
+        return above and below and not math.isinf(number)
+
+
+@functools.cache
+def _interval(within: str) -> _Interval:
+    """`'[1, inf) steps'` -> the interval."""
+    found = re.fullmatch(r'([\[(]([^,]+), ([^\])]+)[\])])( \w+)?', within)
+    assert found, within
+    return _Interval(float(found[2]), float(found[3]), found[1])
+
+
+def _is_set(value: Any) -> bool:
+    """Whether a value switches something on: not empty, 0, false or none."""
+    if isinstance(value, tuple):
+        return any(map(_is_set, value))
+    return bool(value) and value != 'none'
+
+
+def _is_met(value: Any, wanted: str) -> bool:
+    """Whether a value, or one of a list, is one of `wanted`; of `kind:level`, the kind counts."""
+    if not wanted:
+        return _is_set(value)
+    values = value if isinstance(value, tuple) else (value,)
+    return any(text(v).partition(':')[0] in wanted.split(',') for v in values)
+
+
+def _alternatives(need: str) -> str:
+    """`'--a=b,c,d'` -> `'--a=b, c or d'`."""
+    *first, last = need.split(',')
+    return f'{", ".join(first)} or {last}' if first else last

@@ -6,7 +6,6 @@ array: files that are decoded where they are asked for.
 
 import dataclasses
 import hashlib
-import math
 import os
 import pathlib
 from collections.abc import Sequence
@@ -14,8 +13,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from tfae.core import errors
-from tfae.core.config import option
+from tfae.core.config import Part, option
 from tfae.data.lazy_images import LazyImages, sides
 from tfae.data.splits import Split
 
@@ -75,7 +73,7 @@ class Loaded(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(Part):
     """What to load."""
 
     dataset: str = option('digits', 'Data set: the name of a file in tfae/data/sets.')
@@ -86,13 +84,15 @@ class Config:
     )
     validation_fraction: float = option(
         0.1,
-        'Part of the training set kept for validation, in [0, 1). The same fraction always gives '
-        'the same examples, and a larger one holds the smaller.',
+        'Part of the training set kept for validation. The same fraction always gives the same '
+        'examples, and a larger one holds the smaller.',
+        within='[0, 1)',
     )
     only_classes: tuple[str, ...] = option(
         (),
         'Classes, by name or number, that alone are kept in training and validation; the test part '
         'keeps all. Empty: all.',
+        excludes=('--without_classes',),
     )
     without_classes: tuple[str, ...] = option(
         (), 'Classes, by name or number, that training and validation do without.'
@@ -101,22 +101,30 @@ class Config:
         0,
         'Training examples that are kept, equally many of each class as far as they go; a larger '
         'number keeps those of a smaller one. 0 keeps all.',
+        within='[0, inf) examples',
         formerly='labelled_examples',
     )
     labeled_seed: int = option(
-        0, 'Decides with --labeled_examples which are kept.', formerly='labelled_seed'
+        0,
+        'Decides with --labeled_examples which are kept.',
+        within='[0, inf)',
+        needs=('--labeled_examples',),
+        formerly='labelled_seed',
     )
     synthetic_kind: Literal['bars', 'blobs', 'linear'] = option(
         'bars', 'For synthetic alone: what its pictures show.'
     )
     synthetic_shape: str = option('16x16x1', 'For synthetic alone: height x width x channels.')
     synthetic_examples: int = option(
-        1000, 'For synthetic alone: training and test pictures together.'
+        1000,
+        'For synthetic alone: training and test pictures together.',
+        within='[2, inf) examples',
     )
     test_fraction: float = option(
         0.2,
         'Part of a folder of pictures that has no train/ and test/ in it which becomes the test '
-        "part, in (0, 1): a function of the files' names.",
+        "part: a function of the files' names.",
+        within='(0, 1)',
     )
     crop: str = option(
         '',
@@ -133,18 +141,9 @@ class Config:
     )
 
     def __post_init__(self):
-        for name in ('labeled_examples', 'labeled_seed'):
-            errors.in_range(f'--{name}', getattr(self, name), 0, math.inf)
-        if self.labeled_seed and not self.labeled_examples:
-            raise errors.UsageError('--labeled_seed needs --labeled_examples')
-        if not 0 < self.test_fraction < 1:
-            raise errors.UsageError(
-                f'--test_fraction is {self.test_fraction}; it must lie in (0, 1)'
-            )
+        super().__post_init__()
         for name in ('crop', 'size'):
             sides(f'--{name}', getattr(self, name))
-        if self.only_classes and self.without_classes:
-            raise errors.UsageError('--only_classes and --without_classes exclude each other')
 
 
 class Source(Protocol):

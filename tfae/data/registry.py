@@ -83,7 +83,6 @@ def load(config: Config, source: Source | None = None) -> DataSet:
         fraction that leave no training example, or more labelled examples than there are.
       InputError: files that are missing or are not what they should be.
     """
-    errors.in_range('--validation_fraction', config.validation_fraction, 0, 1)
     source = source or module(config.dataset)
     _refuse_unread_fields(config, source.FIELDS)
     train, test, class_names, validation = _loaded(source, config)

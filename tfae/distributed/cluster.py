@@ -8,7 +8,6 @@ the variable TF_CONFIG of the environment (Kubeflow's training operator sets it)
 import contextlib
 import dataclasses
 import json
-import math
 import os
 import pathlib
 import re
@@ -35,17 +34,20 @@ class Config(Part):
         'All workers, worker=host:port,host:port,... or JSON, {"worker": ["host:port", ...]}; '
         'empty takes the variable TF_CONFIG, or trains alone.',
     )
-    job_name: str = option('worker', 'Job of this process in --cluster, worker or chief.')
-    task_index: int = option(-1, 'Number of this process in its job, from 0. Needed by --cluster.')
-    cluster_timeout_secs: float = option(
-        300.0, 'Seconds that workers wait for each other to come; half of it in a step.'
+    job_name: str = option(
+        'worker', 'Job of this process in --cluster, worker or chief.', needs=('--cluster',)
     )
-
-    def __post_init__(self):
-        super().__post_init__()
-        if not self.cluster:
-            self.refuse_unread('--cluster', 'job_name', 'task_index')
-        errors.in_range('--cluster_timeout_secs', self.cluster_timeout_secs, 1, math.inf)
+    task_index: int = option(
+        -1,
+        'Number of this process in its job, from 0; --cluster requires it.',
+        within='[-1, inf)',
+        needs=('--cluster',),
+    )
+    cluster_timeout_secs: float = option(
+        300.0,
+        'Seconds that workers wait for each other to come; half of it in a step.',
+        within='[1, inf) seconds',
+    )
 
     def members(self) -> 'Members | None':
         """The workers; None where this process trains alone.

@@ -37,15 +37,14 @@ class Config(Part):
         'orthogonality:weight, or kl_sparsity:target:weight, where a fourth number is the share of '
         'a moving mean that stays at each step. Trained jointly they hold for the code.',
     )
-    k_sparse: int = option(0, 'Values of a code that are kept, the largest; 0 keeps all.')
-    weight_decay: float = option(
-        0.0, 'Weight of half the squared kernels, which REGULARIZATION_LOSSES collects.'
+    k_sparse: int = option(
+        0, 'Values of a code that are kept, the largest; 0 keeps all.', within='[0, inf) values'
     )
-
-    def __post_init__(self):
-        super().__post_init__()
-        for name in ('k_sparse', 'weight_decay'):
-            errors.in_range(f'--{name}', getattr(self, name), 0, math.inf)
+    weight_decay: float = option(
+        0.0,
+        'Weight of half the squared kernels, which REGULARIZATION_LOSSES collects.',
+        within='[0, inf)',
+    )
 
 
 class Penalty(NamedTuple):

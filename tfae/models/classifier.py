@@ -31,11 +31,15 @@ from tfae.ops import activations, corruption
 class Config(network_flags.Config):
     """The network; its last layer gives the code."""
 
-    units: tuple[int, ...] = option((200,), 'Sizes of the dense layers behind them.')
+    units: tuple[int, ...] = option(
+        (200,), 'Sizes of the dense layers behind them.', within='[1, inf) units'
+    )
     code_activation: activations.Name = option(
         'relu', "Activation of the last layer; that of a restored encoder's code."
     )
-    dropout: float = option(0.0, 'Share of the code that is dropped in training, in [0, 1).')
+    dropout: float = option(
+        0.0, 'Fraction of the code that is dropped in training.', within='[0, 1)'
+    )
 
     def __post_init__(self):
         super().__post_init__()
@@ -43,8 +47,6 @@ class Config(network_flags.Config):
             raise errors.UsageError(
                 '--filters and --units are both empty; the encoder must have a layer'
             )
-        if not 0 <= self.dropout < 1:
-            raise errors.UsageError(f'--dropout is {self.dropout}; it must lie in [0, 1)')
 
 
 class Outputs(NamedTuple):

@@ -27,7 +27,9 @@ class Config(network_flags.Config, autoencoder.Config):
     """The stack."""
 
     filters: tuple[int, ...] = option(
-        (16, 32, 64), 'Filters of the convolutional layers, the first at the picture.'
+        (16, 32, 64),
+        'Filters of the convolutional layers, the first at the picture.',
+        within='[1, inf) filters',
     )
     pooling: tuple[Pooling, ...] = option(
         ('max',), 'What follows each of them; one value serves all.'

@@ -23,7 +23,9 @@ Outputs = autoencoder.Outputs
 class Config(autoencoder.Config):
     """The stack."""
 
-    units: tuple[int, ...] = option((100, 30), 'Sizes of the encoder layers, the code last.')
+    units: tuple[int, ...] = option(
+        (100, 30), 'Sizes of the encoder layers, the code last.', within='[1, inf) units'
+    )
     activation: activations.Name = option('relu', 'Activation of the hidden layers.')
     code_activation: activations.Name = option('linear', 'Activation of the code.')
     tied: bool = option(False, "Decoder kernels are the encoder's, transposed.")
@@ -36,10 +38,8 @@ class Model(autoencoder.Autoencoder):
     """See `tfae.models` for the contract."""
 
     def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
-        if not config.units or min(config.units) < 1:
-            raise errors.UsageError(
-                f'--units is {config.units}; it must name at least one layer, each of 1 or more'
-            )
+        if not config.units:
+            raise errors.UsageError('--units is empty; it must name at least one layer')
         *hidden, last = config.units
         layers = [
             *(Dense(units, config.activation) for units in hidden),

@@ -22,7 +22,6 @@ B batch, H W C picture, Z code.
 
 import contextlib
 import dataclasses
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -50,30 +49,35 @@ _WON = 0.99  # share of right answers
 class Config(network_flags.Config):
     """The two networks and the game that they play."""
 
-    units: tuple[int, ...] = option((150, 100), 'Sizes of the dense layers behind them.')
+    units: tuple[int, ...] = option(
+        (150, 100), 'Sizes of the dense layers behind them.', within='[1, inf) units'
+    )
     activation: activations.Name = option(
         'leaky_relu', 'Activation of the hidden layers of the discriminator.'
     )
     generator_activation: activations.Name = option(
         'relu', 'Activation of the hidden layers of the generator.'
     )
-    enlarging: Method = option('subpixel', 'How the generator undoes strides and pooling.')
-    code_size: int = option(30, 'Numbers of the code that a picture is made from.')
+    enlarging: Method = option(
+        'subpixel', 'How the generator undoes strides and pooling.', needs=('--filters',)
+    )
+    code_size: int = option(
+        30, 'Latent dimensions that an image is generated from.', within='[1, inf) dimensions'
+    )
     loss: adversarial.Loss = option('non_saturating', 'What either side makes small.')
-    gradient_penalty: float = option(10.0, "Weight of the gradient penalty of Wasserstein's loss.")
+    gradient_penalty: float = option(
+        10.0,
+        "Weight of the gradient penalty of Wasserstein's loss.",
+        within='[0, inf)',
+        needs=('--loss=wasserstein',),
+    )
 
     def __post_init__(self):
         super().__post_init__()
-        errors.in_range('--code_size', self.code_size, 1, math.inf)
-        errors.in_range('--gradient_penalty', self.gradient_penalty, 0, math.inf)
         if not (self.filters or self.units):
             raise errors.UsageError(
                 '--filters and --units are both empty; either side must have a hidden layer'
             )
-        if not self.filters:
-            self.refuse_unread('--filters', 'enlarging')
-        if self.loss != 'wasserstein':
-            self.refuse_unread('--loss=wasserstein', 'gradient_penalty')
 
 
 class Outputs(NamedTuple):

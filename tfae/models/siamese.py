@@ -15,7 +15,6 @@ B batch, H W C picture, Z code.
 """
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
@@ -37,17 +36,20 @@ _APART = 1.05  # ratio of the mean distances below which classes are not told ap
 class Config(network_flags.Config):
     """The network and what its distances should be."""
 
-    units: tuple[int, ...] = option((200,), 'Sizes of the dense layers behind them.')
-    code_size: int = option(16, 'Numbers of the code, a dense layer of its own.')
+    units: tuple[int, ...] = option(
+        (200,), 'Sizes of the dense layers behind them.', within='[1, inf) units'
+    )
+    code_size: int = option(
+        16, 'Latent dimensions, a dense layer of its own.', within='[1, inf) dimensions'
+    )
     loss: Literal['contrastive', 'triplet'] = option('contrastive', 'Of pairs or of triplets.')
-    margin: float = option(1.0, 'By which pictures of different classes should lie apart.')
+    margin: float = option(
+        1.0, 'By which pictures of different classes should lie apart.', within='(0, inf)'
+    )
     normalize: bool = option(False, 'Put codes on the unit sphere.')
 
     def __post_init__(self):
         super().__post_init__()
-        errors.in_range('--code_size', self.code_size, 1, math.inf)
-        if not 0 < self.margin < math.inf:
-            raise errors.UsageError(f'--margin is {self.margin}; it must lie in (0, inf)')
         if self.normalize and self.margin >= _DIAMETER:
             raise errors.UsageError(
                 f'--margin is {self.margin}; with --normalize it must be below {_DIAMETER}, the '

@@ -43,40 +43,58 @@ _REPARAMETERIZATION = 1  # folded into the seed: the corruption has that seed to
 class Config(network_flags.Config, corruption.Config):
     """The network, its distributions and the bound."""
 
-    units: tuple[int, ...] = option((400,), 'Sizes of the dense layers behind them.')
-    enlarging: Method = option('subpixel', 'How the decoder undoes strides and pooling.')
-    code_size: int = option(20, 'Numbers of the code.')
-    likelihood: Literal['bernoulli', 'gaussian'] = option('bernoulli', 'Distribution of a pixel.')
-    variance: float = option(1.0, 'Variance of Gaussian pixels, the first one if it is learned.')
-    learn_variance: bool = option(False, 'Learn one variance for all Gaussian pixels.')
-    beta: float = option(1.0, 'Weight of the divergence; 1 makes the loss a bound.')
-    kl_warmup_steps: int = option(0, 'Steps in which the weight of the divergence rises from 0.')
-    free_bits: float = option(
-        0.0, 'Nats of divergence that each number of the code has for nothing, on average.'
+    units: tuple[int, ...] = option(
+        (400,), 'Sizes of the dense layers behind them.', within='[1, inf) units'
     )
-    samples: int = option(1, 'Codes drawn a picture, for the importance-weighted bound if several.')
+    enlarging: Method = option(
+        'subpixel', 'How the decoder undoes strides and pooling.', needs=('--filters',)
+    )
+    code_size: int = option(20, 'Latent dimensions.', within='[1, inf) dimensions')
+    likelihood: Literal['bernoulli', 'gaussian'] = option('bernoulli', 'Distribution of a pixel.')
+    variance: float = option(
+        1.0,
+        'Variance of Gaussian pixels, the first one if it is learned.',
+        within='(0, inf)',
+        needs=('--likelihood=gaussian',),
+    )
+    learn_variance: bool = option(
+        False, 'Learn one variance for all Gaussian pixels.', needs=('--likelihood=gaussian',)
+    )
+    beta: float = option(
+        1.0,
+        'Weight of the divergence; 1 makes the loss a bound.',
+        within='[0, inf)',
+        needs=('--samples=1',),
+    )
+    kl_warmup_steps: int = option(
+        0,
+        'Steps in which the weight of the divergence rises from 0.',
+        within='[0, inf) steps',
+        needs=('--samples=1',),
+    )
+    free_bits: float = option(
+        0.0,
+        'Nats of divergence that each latent dimension has for nothing, on average.',
+        within='[0, inf) nats',
+        needs=('--samples=1',),
+    )
+    samples: int = option(
+        1,
+        'Codes sampled for each image; several give the importance-weighted bound.',
+        within='[1, inf) samples',
+    )
     evaluation_samples: int = option(
-        100, 'Codes drawn a picture to measure the likelihood by importance sampling.'
+        100,
+        'Codes sampled for each image to measure the likelihood by importance sampling.',
+        within='[1, inf) samples',
     )
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ('code_size', 'samples', 'evaluation_samples'):
-            errors.in_range(f'--{name}', getattr(self, name), 1, math.inf)
-        for name in ('beta', 'kl_warmup_steps', 'free_bits'):
-            errors.in_range(f'--{name}', getattr(self, name), 0, math.inf)
-        if not 0 < self.variance < math.inf:
-            raise errors.UsageError(f'--variance is {self.variance}; it must lie in (0, inf)')
         if self.emphasis != (1, 1):
             raise errors.UsageError(
                 '--emphasis weighs pixels; in a likelihood each must weigh 1, leave it out'
             )
-        if self.likelihood != 'gaussian':
-            self.refuse_unread('--likelihood=gaussian', 'variance', 'learn_variance')
-        if self.samples > 1:  # the divergence is then no term of its own
-            self.refuse_unread('--samples=1', 'beta', 'kl_warmup_steps', 'free_bits')
-        if not self.filters:
-            self.refuse_unread('--filters', 'enlarging')
 
 
 class Outputs(NamedTuple):

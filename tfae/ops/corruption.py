@@ -34,19 +34,17 @@ class Config(Part):
         (1.0, 1.0),
         'Weights of the values that noise has hit and of those it has left, in the loss; for '
         'noise that replaces values.',
+        within='[0, inf)',
+        needs=(f'--corruption={",".join(_REPLACING)}',),
     )
 
     def __post_init__(self):
         super().__post_init__()
-        if len(self.emphasis) != 2 or min(self.emphasis) < 0:
+        for word in self.corruption:
+            parse(word)
+        if len(self.emphasis) != 2:
             came = ','.join(map(str, self.emphasis))
-            raise errors.UsageError(f'--emphasis is {came}; it must be two weights of 0 or more')
-        kinds = {parse(text).kind for text in self.corruption}
-        if self.emphasis != (1, 1) and not kinds & set(_REPLACING):
-            raise errors.UsageError(
-                f'--emphasis needs --corruption={", ".join(_REPLACING[:-1])} or {_REPLACING[-1]}; '
-                f'it is {",".join(self.corruption)}'
-            )
+            raise errors.UsageError(f'--emphasis is {came}; it must be two weights')
 
 
 class Corruption(NamedTuple):

@@ -24,7 +24,14 @@ def settings(experiment: Experiment) -> list[Setting]:
     for part in experiment.parts().values():
         for field in dataclasses.fields(part):
             value, usual = (config.text(v) for v in (getattr(part, field.name), field.default))
-            found.append(Setting(f'--{field.name}', value, usual, field.metadata['help']))
+            found.append(
+                Setting(
+                    f'--{field.name}',
+                    value,
+                    usual,
+                    config.declarations(type(part))[field.name].help,
+                )
+            )
     return found
 
 

@@ -1,12 +1,10 @@
 """The configuration of a training step: optimizer, learning rate, batch and order of examples."""
 
 import dataclasses
-import math
-from collections.abc import Sequence
 from typing import Literal
 
 from tfae.core import errors
-from tfae.core.config import option
+from tfae.core.config import Part, option
 from tfae.data.pipeline import Order
 from tfae.ops import augmentation
 
@@ -15,80 +13,104 @@ Decay = Literal['constant', 'linear', 'exponential', 'cosine']
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingConfig:
+class TrainingConfig(Part):
     """How a loss is made small."""
 
     optimizer: Optimizer = option('adam', 'Rule of the update.')
-    learning_rate: float = option(1e-3, 'Learning rate at the start of a phase.')
+    learning_rate: float = option(1e-3, 'Learning rate at the start of a phase.', within='[0, inf)')
     learning_rate_decay: Decay = option('constant', 'Course of the learning rate over a phase.')
     learning_rate_end: float = option(
-        0.01, 'Learning rate at the end of a phase, as a part of that at its start.'
+        0.01,
+        'Learning rate at the end of a phase, as a part of that at its start.',
+        within='[0, inf)',
+        needs=('--learning_rate_decay=linear,exponential,cosine',),
     )
-    warmup_epochs: float = option(0.0, 'Epochs in which the learning rate rises from 0.')
-    momentum: float = option(0.9, 'Momentum of momentum, nesterov and rmsprop.')
-    adam_beta1: float = option(0.9, "Decay of adam's mean of the gradients; GANs take 0.5.")
-    adam_beta2: float = option(0.999, "Decay of adam's mean of their squares.")
-    adam_epsilon: float = option(1e-8, 'Added to the root that adam divides by.')
-    rmsprop_decay: float = option(0.9, "Decay of rmsprop's mean of the squared gradients.")
-    rmsprop_epsilon: float = option(1e-10, 'Added below the root that rmsprop divides by.')
+    warmup_epochs: float = option(
+        0.0, 'Epochs in which the learning rate rises from 0.', within='[0, inf) epochs'
+    )
+    momentum: float = option(
+        0.9,
+        'Momentum of momentum, nesterov and rmsprop.',
+        within='[0, inf)',
+        needs=('--optimizer=momentum,nesterov,rmsprop',),
+    )
+    adam_beta1: float = option(
+        0.9,
+        "Decay of adam's mean of the gradients; GANs take 0.5.",
+        within='[0, 1)',
+        needs=('--optimizer=adam',),
+    )
+    adam_beta2: float = option(
+        0.999,
+        "Decay of adam's mean of their squares.",
+        within='[0, 1)',
+        needs=('--optimizer=adam',),
+    )
+    adam_epsilon: float = option(
+        1e-8,
+        'Added to the root that adam divides by.',
+        within='[0, inf)',
+        needs=('--optimizer=adam',),
+    )
+    rmsprop_decay: float = option(
+        0.9,
+        "Decay of rmsprop's mean of the squared gradients.",
+        within='[0, 1)',
+        needs=('--optimizer=rmsprop',),
+    )
+    rmsprop_epsilon: float = option(
+        1e-10,
+        'Added below the root that rmsprop divides by.',
+        within='[0, inf)',
+        needs=('--optimizer=rmsprop',),
+    )
     order: Order = option(
         'shuffled',
         'Order of the examples: shuffled anew every epoch, sequential as the set has them, or '
         'drawn with_replacement.',
     )
-    batch_size: int = option(64, 'Examples an update; 0 takes the whole training set.')
+    batch_size: int = option(
+        64, 'Examples an update; 0 takes the whole training set.', within='[0, inf) examples'
+    )
     accumulation_steps: int = option(
-        1, 'Equal parts in which a batch goes through the graph, one after another, to save memory.'
+        1,
+        'Equal parts in which a batch goes through the graph, one after another, to save memory.',
+        within='[1, inf)',
     )
     augment: tuple[str, ...] = option(
         (),
         'Changes to the pictures of a step, of flip (left to right), crop:pixels (moves them) and '
         'jitter:part (brightness and contrast); phases on codes do without.',
     )
-    clip_norm: float = option(0.0, 'Largest global norm of the gradients; 0 does not clip.')
-    epochs: int = option(10, 'Times that the joint or fine-tuning phase sees the training set.')
+    clip_norm: float = option(
+        0.0, 'Largest global norm of the gradients; 0 does not clip.', within='[0, inf)'
+    )
+    epochs: int = option(
+        10,
+        'Times that the joint or fine-tuning phase sees the training set.',
+        within='[0, inf) epochs',
+    )
     early_stopping_epochs: int = option(
-        0, 'Epochs without a lower validation loss after which the last phase ends; 0 never.'
+        0,
+        'Epochs without a lower validation loss after which the last phase ends; 0 never.',
+        within='[0, inf) epochs',
     )
     restore_from: str = option(
         '', 'Checkpoint, run or .npz whose variables replace the initial ones of the same name.'
     )
     restore_map: tuple[str, ...] = option(
-        (), 'old_scope:new_scope pairs by which --restore_from renames what it reads.'
+        (),
+        'old_scope:new_scope pairs by which --restore_from renames what it reads.',
+        needs=('--restore_from',),
     )
-    seed: int = option(0, 'Of the initial variables, the order of the examples and all noise.')
+    seed: int = option(
+        0, 'Of the initial variables, the order of the examples and all noise.', within='[0, inf)'
+    )
 
     def __post_init__(self):
-        for name, low in (
-            ('learning_rate', 0),
-            ('learning_rate_end', 0),
-            ('warmup_epochs', 0),
-            ('momentum', 0),
-            ('adam_epsilon', 0),
-            ('rmsprop_epsilon', 0),
-            ('batch_size', 0),
-            ('accumulation_steps', 1),
-            ('clip_norm', 0),
-            ('epochs', 0),
-            ('early_stopping_epochs', 0),
-            ('seed', 0),
-        ):
-            errors.in_range(f'--{name}', getattr(self, name), low, math.inf)
-        for name in ('adam_beta1', 'adam_beta2', 'rmsprop_decay'):
-            if not 0 <= getattr(self, name) < 1:
-                raise errors.UsageError(f'--{name} is {getattr(self, name)}; it must lie in [0, 1)')
-        self._refuse_unread('momentum', 'optimizer', ('momentum', 'nesterov', 'rmsprop'))
-        for name in ('adam_beta1', 'adam_beta2', 'adam_epsilon'):
-            self._refuse_unread(name, 'optimizer', ('adam',))
-        for name in ('rmsprop_decay', 'rmsprop_epsilon'):
-            self._refuse_unread(name, 'optimizer', ('rmsprop',))
-        self._refuse_unread(
-            'learning_rate_end', 'learning_rate_decay', ('linear', 'exponential', 'cosine')
-        )
+        super().__post_init__()
         for word in self.augment:
             augmentation.parse(word)
-        if self.restore_map and not self.restore_from:
-            raise errors.UsageError('--restore_map needs --restore_from')
         self._refuse_unequal_parts(self.batch_size)
 
     def batch(self, count: int) -> int:
@@ -110,11 +132,3 @@ class TrainingConfig:
                 f'--accumulation_steps is {self.accumulation_steps}; it must divide '
                 f'--batch_size, {size}{whole}'
             )
-
-    def _refuse_unread(self, name: str, by: str, readers: Sequence[str]) -> None:
-        """Refuses a value of `name` where the choice of `by` is none that reads it."""
-        default = next(f.default for f in dataclasses.fields(self) if f.name == name)
-        if getattr(self, name) != default and getattr(self, by) not in readers:
-            *first, last = readers
-            wanted = f'{", ".join(first)} or {last}' if first else last
-            raise errors.UsageError(f'--{name} needs --{by}={wanted}; it is {getattr(self, by)}')

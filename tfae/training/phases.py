@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 import tensorflow.compat.v1 as tf
 
 from tfae.core import errors, names
-from tfae.core.config import broadcast, option
+from tfae.core.config import Part, broadcast, option
 from tfae.data import pipeline
 from tfae.distributed.all_reduce import Team
 from tfae.models import Batch, Objective
@@ -29,28 +29,29 @@ _AUGMENTATION = 2**31 - 1
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(Part):
     """What comes before the joint training."""
 
     pretraining: Literal['none', 'greedy'] = option(
         'none', 'greedy trains the stack layer by layer before it is fine-tuned.'
     )
     pretraining_epochs: tuple[int, ...] = option(
-        (10,), 'Epochs of each layer; one value serves all.'
+        (10,),
+        'Epochs of each layer; one value serves all.',
+        within='[0, inf) epochs',
+        needs=('--pretraining=greedy',),
     )
     pretraining_learning_rate: tuple[float, ...] = option(
-        (), 'Learning rate of each layer; one value serves all, none takes --learning_rate.'
+        (),
+        'Learning rate of each layer; one value serves all, none takes --learning_rate.',
+        within='[0, inf)',
+        needs=('--pretraining=greedy',),
     )
-
     head_epochs: int = option(
-        0, 'Epochs in which only what lies on top of the code is trained, before the rest is too.'
+        0,
+        'Epochs in which only what lies on top of the code is trained, before the rest is too.',
+        within='[0, inf) epochs',
     )
-
-    def __post_init__(self):
-        errors.in_range('--head_epochs', self.head_epochs, 0, math.inf)
-        for name in ('pretraining_epochs', 'pretraining_learning_rate'):
-            for value in getattr(self, name):
-                errors.in_range(f'--{name}', value, 0, math.inf)
 
 
 class Phase(NamedTuple):
@@ -225,9 +226,6 @@ def _refuse(
 def _layers(model: Model, config: Config, training_config: TrainingConfig) -> list[tuple]:
     """`(layer, epochs, learning rate)` of each greedy phase."""
     if config.pretraining == 'none':
-        for name in ('pretraining_epochs', 'pretraining_learning_rate'):
-            if getattr(config, name) != getattr(Config(), name):
-                raise errors.UsageError(f'--{name} needs --pretraining=greedy')
         return []
     if not isinstance(model, Layered):
         raise errors.UsageError('--pretraining is greedy; this family has no layers to pretrain')

@@ -29,7 +29,7 @@ class _Parser(flags.ArgumentParser):
     def __init__(self, kind: type, name: str):
         super().__init__()
         self.name = name
-        self.former_choices = config.former_values(kind, name)
+        self.former_choices = config.declarations(kind)[name].former_values
         self._type = config.field_types(kind)[name]
 
     def parse(self, argument: Any) -> Any:
@@ -62,9 +62,7 @@ def define(values: flags.FlagValues, kind: type) -> None:
     """Defines a flag for each field of a configuration dataclass, and one for each former name."""
     for field in dataclasses.fields(kind):
         _refuse_taken_name(values, kind, field.name)
-        help = field.metadata['help']
-        if choices := config.choices(config.field_types(kind)[field.name]):
-            help = f'{help} One of {", ".join(choices)}.'
+        help = config.declarations(kind)[field.name].shown(config.field_types(kind)[field.name])
         parser = _Parser(kind, field.name)
         boolean = isinstance(field.default, bool)  # --name and --noname need no value
         flag = _Flag(parser, _Serializer(), field.name, field.default, help, boolean=boolean)
@@ -204,13 +202,35 @@ def read_words(
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
-    """Which run a verb looks into."""
+class Checkpoint(config.Part):
+    """Which variables of a run."""
+
+    checkpoint: Literal['any', 'best', 'last'] = config.option(
+        'any',
+        'best is of least validation loss, last the newest; any takes the best if it can.',
+        needs=('--logdir',),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples(config.Part):
+    """Which split of the data set of a run."""
+
+    split: Literal['train', 'validation', 'test'] = config.option(
+        'test', 'Split of the data set.', needs=('--logdir',)
+    )
+    data_dir: str = config.option(
+        '',
+        "Where the data set's files lie now, if not where they lay in training.",
+        needs=('--logdir',),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Look(Checkpoint):
+    """Which run a command looks into."""
 
     logdir: str = config.option('', "The run's folder. Required.")
-    checkpoint: Literal['any', 'best', 'last'] = config.option(
-        'any', 'best is of least validation loss, last the newest; any takes the best if it can.'
-    )
 
     def open(self) -> Run:
         """The run.
@@ -225,13 +245,8 @@ class Look:
 
 
 @dataclasses.dataclass(frozen=True)
-class LookAtData(Look):
-    """Which part of the data set of a run a verb looks at."""
-
-    split: Literal['train', 'validation', 'test'] = config.option('test', 'Part of the data set.')
-    data_dir: str = config.option(
-        '', "Where the data set's files lie now, if not where they lay in training."
-    )
+class LookAtData(Look, Examples):
+    """Which split of the data set of a run a command looks at."""
 
     def load(self, run: Run) -> tuple[data.DataSet, data.Split]:
         """The data set that the run was trained on, and the part that `--split` names.
@@ -263,43 +278,40 @@ class Network(config.Part):
 
     logdir: str = config.option('', 'Folder of a run; or --model and --weights.')
     model: str = config.option('', f'Published network: {", ".join(pretrained.references())}.')
-    weights: str = config.option('', 'File with its weights: .pth, .h5, .npz or .npy.')
+    weights: str = config.option(
+        '', 'File with its weights: .pth, .h5, .npz or .npy.', needs=('--model',)
+    )
     preprocessing: Literal['auto', 'torchvision', 'bgr', 'rgb'] = config.option(
         'auto',
         'What the network was trained to see: torchvision is less the mean, by the deviation; bgr '
         'and rgb are 0 to 255 less the mean, in this order of channels; auto is what goes with '
         'the layout of the weights.',
+        needs=('--model',),
     )
-    class_count: int = config.option(1000, 'Classes of the network.')
+    class_count: int = config.option(
+        1000, 'Classes of the network.', within='[2, 1048576] classes', needs=('--model',)
+    )
     width: float = config.option(
-        1.0, 'Factor of the filters and units of every layer but the last.'
+        1.0,
+        'Factor of the filters and units of every layer but the last.',
+        within='(0, 8]',
+        needs=('--model',),
     )
     class_names: str = config.option(
-        '', 'File of one name a line, or imagenet_class_index.json; empty: numbers.'
+        '',
+        'File of one name a line, or imagenet_class_index.json; empty: numbers.',
+        needs=('--model',),
     )
 
-    def __post_init__(self):
-        super().__post_init__()
-        errors.in_range('--class_count', self.class_count, 2, 2**20)
-        if not 0 < self.width <= 8:
-            raise errors.UsageError(f'--width is {self.width}; it must lie in (0, 8]')
+    def choose(self, verb: str) -> None:
+        """Refuses a command line that does not name either a run or a network with its weights.
 
-    def choose(self, verb: str, *of_runs: str) -> None:
-        """Refuses flags that do not go together; the defaults alone do not.
-
-        `of_runs` are the fields that only a run reads.
-
-        Raises: UsageError unless exactly one of a run and a network with its weights is named.
+        Raises: UsageError.
         """
         if bool(self.logdir) == bool(self.model):
             raise errors.UsageError(f'tfae {verb} needs either --logdir or --model with --weights')
-        if self.logdir:
-            own = [field.name for field in dataclasses.fields(Network)]
-            self.refuse_unread('--model', *(name for name in own if name != 'logdir'))
-        elif not self.weights:
+        if self.model and not self.weights:
             raise errors.UsageError(f'--model={self.model} needs --weights=FILE')
-        else:
-            self.refuse_unread('--logdir', *of_runs)
 
     def known_classes(self) -> tuple[str, ...]:
         """The names of the classes; empty where no file says them.
@@ -324,9 +336,17 @@ class ChoosePictures(LookAtData):
     """Which pictures of that part; see `_pictures.chosen`."""
 
     classes: tuple[str, ...] = config.option(
-        (), 'Pictures: the first of each of these classes, by name or number.'
+        (),
+        'Images: the first of each of these classes, by name or number.',
+        needs=('--logdir',),
+        excludes=('--indices',),
     )
-    indices: tuple[int, ...] = config.option((), 'Or the places of pictures in the part, from 0.')
+    indices: tuple[int, ...] = config.option(
+        (),
+        'Or the places of images in the split, from 0.',
+        within='[0, inf)',
+        needs=('--logdir',),
+    )
 
 
 def peek(argv: Iterable[str], *names: str) -> dict[str, str]:
