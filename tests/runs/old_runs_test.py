@@ -15,6 +15,8 @@ import pytest
 import tfae_program
 
 import tfae
+from tfae import data, models
+from tfae.core import config
 
 ARCHIVE = tfae_program.ROOT / 'tests' / 'runs' / 'fixtures' / 'runs_of_0.1.0.tar.xz'
 COMMON = (
@@ -40,8 +42,6 @@ RUNS = {
     '--labelled_seed=2',
     'siamese': '--units=8 --code_size=2',
 }
-# Of those flags, the ones that have another name today.
-RENAMED = {'enlarging', 'labelled_examples', 'labelled_seed', 'penalty'}
 
 pytestmark = pytest.mark.parametrize('family', RUNS)
 
@@ -105,14 +105,24 @@ def test_it_has_a_report(run, family):
     assert 'synthetic' in page
 
 
-def test_it_goes_on_from_its_older_checkpoint_to_the_same_variables(run, family):
+def without_newest(run):
+    """Removes the newest checkpoint; returns the steps of the older one and of that."""
     older, newest = tfae_program.steps(run)
-    want, records = tfae_program.checkpoint(run), tfae_program.metrics(run)
     for path in run.rglob(f'model-{newest}.*'):
         path.unlink()
     (run / 'checkpoint').unlink()
     if (run / 'best').exists() and not tfae_program.steps(run / 'best'):
         shutil.rmtree(run / 'best')
+    return older, newest
+
+
+def test_it_goes_on_from_its_older_checkpoint_to_the_same_variables(run, family):
+    want, records = tfae_program.checkpoint(run), tfae_program.metrics(run)
+    older, newest = without_newest(run)
+    content = json.loads((run / 'config.json').read_text())
+    if 'weight_decay' in content['family']:
+        content['family']['weight_decay'] = 0.0  # which in 0.1.0 had no effect
+        (run / 'config.json').write_text(json.dumps(content))
     done = trained(run)
     assert f'step {older}' in done.out
     assert tfae_program.steps(run) == [older, newest]
@@ -124,12 +134,28 @@ def test_it_goes_on_from_its_older_checkpoint_to_the_same_variables(run, family)
     assert [record['step'] for record in again] == [record['step'] for record in records]
 
 
+def test_weight_decay_has_its_effect_from_where_training_goes_on(run, family):
+    if '--weight_decay' not in RUNS[family]:
+        pytest.skip('it has no weight decay')
+    want = tfae_program.checkpoint(run)
+    older, newest = without_newest(run)
+    done = trained(run)
+    assert '--weight_decay had no effect); training goes on with them' in done.out
+    found = tfae_program.checkpoint(run)
+    assert not tfae_program.same_bytes(found, want)
+    kernels = [name for name in want if name.endswith('kernel')]
+    far = max(np.abs(found[name] - want[name]).max() for name in kernels)
+    assert 0 < far < 0.01 * (newest - older)  # a step of Adam is hardly longer than its rate
+
+
 def test_the_command_line_of_its_day_goes_on_with_it(run, family):
     before = tfae_program.checkpoint(run)
     flags = RUNS[family].split()
     done = trained(run, f'--model={family}', *COMMON, *flags)
     assert tfae_program.same_bytes(tfae_program.checkpoint(run), before)
-    given = {flag.lstrip('-').partition('=')[0] for flag in flags} & RENAMED
+    renamed = config.former_names(data.Config) | config.former_names(models.load(family).Config)
+    given = {flag.lstrip('-').partition('=')[0] for flag in flags} & renamed.keys()
+    assert given or family != 'classifier'
     assert all(f'--{name} is now --' in done.err for name in given)
     assert len(done.err.splitlines()) == bool(given), done.err
 
@@ -144,8 +170,7 @@ def test_another_value_of_a_renamed_flag_is_another_configuration(run, family):
     if family not in other:
         pytest.skip('none of its flags was renamed')
     flags = f'{RUNS[family]} {other[family]}'.split()
-    line = tfae_program.run(
-        'train', f'--model={family}', *COMMON, *flags, '--logdir=run', cwd=run.parent
-    )
-    assert line.code == 2
-    assert 'was' in line.err.splitlines()[-1]
+    argv = ('train', f'--model={family}', *COMMON, *flags, '--logdir=run')
+    done = tfae_program.run(*argv, cwd=run.parent)
+    assert done.code == 2
+    assert 'holds a run of another configuration: --' in done.err.splitlines()[-1]

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae.core import errors
+from tfae.core import errors, names
 from tfae.runs.directory import METRICS, Folder
 from tfae.training.phases import Phase
 
@@ -86,6 +86,8 @@ def resume(
     step = restore_newest(saver, session, folder.path, print)
     lacking = _first_lacking(folder, phases, batch_size, step or 0)
     if lacking is None:
+        if step is not None:
+            _reset_other_sums(session)
         return step
     what = f'{folder.path / METRICS} is damaged: it lacks the record of step {lacking:,}'
     step = restore_newest(saver, session, folder.path, print, lacking - 1)
@@ -95,7 +97,23 @@ def resume(
             f'--logdir'
         )
     print(f'{what}; training goes back to step {step:,} to make it again')
+    _reset_other_sums(session)
     return step
+
+
+def _reset_other_sums(session: tf.Session) -> None:
+    """Zeroes the sums of a checkpoint whose loss had other terms than it has today.
+
+    Those are checkpoints of tfae 0.1.0, in which --weight_decay had no effect.
+    """
+    for variable in session.graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES):
+        is_sums = variable.op.name.rpartition('/')[2] == names.SUMS
+        if is_sums and session.run(variable).shape != tuple(variable.shape.as_list()):
+            session.run(variable.initializer)
+            print(
+                'the loss has terms that it had not when this run was saved (before tfae 0.2.0, '
+                '--weight_decay had no effect); training goes on with them'
+            )
 
 
 def write(
