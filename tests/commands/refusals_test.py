@@ -220,9 +220,9 @@ def spoilt(value):
         ({'x': np.full([9, 4, 4], 300)}, '144 of 144 pixels lie outside [0, 255]'),
         ({'x': GOOD[:0]}, 'it must hold at least one example'),
         ({'x': GOOD[:1]}, 'holds 1 example; a train and a test part take two'),
-        ({'x': GOOD, 'y': np.zeros(29, int)}, 'holds 29 labels for 30 pictures'),
+        ({'x': GOOD, 'y': np.zeros(29, int)}, 'holds 29 labels for 30 images'),
         ({'pictures': GOOD}, 'holds pictures; it must hold one of x_train, train_images'),
-        ({'x': np.array([['a']])}, 'pictures must be uint8, or floats in [0, 1]'),
+        ({'x': np.array([['a']])}, 'images must be uint8, or floats in [0, 1]'),
     ],
 )
 def test_an_npz_of_other_than_pictures_is_refused(tmp_path, arrays, text):
