@@ -5,12 +5,17 @@ import random
 import signal
 import time
 
+import own_functions
 import pytest
 import tfae_program
 
 from tfae import models
 
-SIZES = {'dense': ('--units=8,4',), 'convolutional': ('--filters=3,4',)}
+SIZES = {
+    'dense': ('--units=8,4',),
+    'convolutional': ('--filters=3,4',),
+    'custom': own_functions.WORDS[1:],
+}
 every_family = pytest.mark.parametrize('family', models.names())
 
 

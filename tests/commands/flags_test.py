@@ -128,6 +128,19 @@ FAMILIES = {
         {**CONVOLUTIONS, 'enlarging': 'deconvolution', 'corruption': 'masking:0.1'},
         {**AUTOENCODER, **NETWORK, 'enlarging': 'nearest'},
     ),
+    'custom': (
+        {
+            'encoder': 'own_functions:encoder',
+            'decoder': 'own_functions:decoder_16',
+            'corruption': 'masking:0.1',
+        },
+        {
+            **{name: text for name, text in AUTOENCODER.items() if name != 'tied'},
+            'encoder': 'own_functions:other_encoder',
+            'decoder': 'own_functions:other_decoder',
+            'code_activation': 'tanh',
+        },
+    ),
     'variational': (
         {
             **CONVOLUTIONS,

@@ -10,11 +10,14 @@ from tfae import models, testing
 from tfae.core import errors, names
 
 NOISE = ('masking:0.5',)
+OWN_FUNCTIONS = {'encoder': 'own_functions:encoder', 'decoder': 'own_functions:decoder'}
+SHAPES = {'custom': [(8, 8, 1)]}  # the functions are of one shape
 
 
 def variants(name):
     """A family's defaults, and those with noise, tied kernels or normalization where it has any."""
-    config = models.load(name).Config()
+    functions = OWN_FUNCTIONS if name == 'custom' else {}
+    config = models.load(name).Config(**functions)
     yield 'defaults', config
     if isinstance(getattr(config, 'corruption', None), tuple):
         yield 'noisy', dataclasses.replace(config, corruption=NOISE)
@@ -26,7 +29,10 @@ def variants(name):
 
 
 CASES = [
-    pytest.param(testing.Case(models.load(name), config), id=f'{name}, {kind}')
+    pytest.param(
+        testing.Case(models.load(name), config, SHAPES.get(name, testing.SHAPES)),
+        id=f'{name}, {kind}',
+    )
     for name in models.names()
     for kind, config in variants(name)
 ]

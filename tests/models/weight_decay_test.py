@@ -3,6 +3,7 @@
 import contextlib
 
 import numpy as np
+import own_functions
 import pytest
 import tensorflow.compat.v1 as tf
 import tfae_program
@@ -14,6 +15,7 @@ from tfae.models.base import objective
 SIZES = {
     'dense': ('--units=8,4',),
     'convolutional': ('--filters=3,4', '--units=5'),
+    'custom': own_functions.WORDS[1:],
 }
 FAMILIES = [
     name

@@ -17,6 +17,11 @@ from PIL import Image
 
 HERE = pathlib.Path(__file__).parent
 TRAINED = ('--model=judging', '--dataset=rings', '--synthetic_examples=300', '--epochs=3')
+FUNCTIONS = (
+    '--model=custom',
+    '--encoder=example_plugin.functions:encoder',
+    '--decoder=example_plugin.functions:decoder',
+)
 # Command -> its arguments for a run in `run`; whatever a run is good for is here.
 COMMANDS = {
     'anomaly': ('--logdir=run', '--components=2'),
@@ -101,7 +106,7 @@ def test_every_command_of_runs_is_tried_here():
 
 def test_names_and_flags_of_the_package_stand_in_help(folder):
     text = ' '.join(program(folder, 'train', '--help').split())
-    assert 'Family: classifier, convolutional, dense, gan, judging, siamese' in text
+    assert 'Family: classifier, convolutional, custom, dense, gan, judging, siamese' in text
     assert 'npz, records, rings, synthetic' in text
     assert '--label_weight' not in text
     for model in ('judging', 'example_plugin.judging'):
@@ -155,6 +160,22 @@ def test_a_stopped_run_goes_on_without_its_flags(folder):
     program(folder, 'train', '--logdir=again')
     one, other = (tfae_program.checkpoint(folder / run) for run in ('run', 'again'))
     assert tfae_program.same_bytes(one, other)
+
+
+def test_functions_of_the_package_are_an_autoencoder(folder):
+    words = (
+        '--dataset=rings',
+        '--synthetic_examples=300',
+        '--epochs=2',
+        '--corruption=masking:0.2',
+    )
+    program(folder, 'train', *FUNCTIONS, *words, '--logdir=functions')
+    variables = tfae_program.checkpoint(folder / 'functions')
+    assert variables['encoder/conv2d/kernel'].shape == (3, 3, 1, 3)
+    assert variables['encoder/dense/kernel'].shape == (75, 5)
+    for command in ('evaluate', 'reconstruct', 'latent', 'report', 'export'):
+        more = ('--output=functions_exported',) if command == 'export' else ()
+        assert program(folder, command, '--logdir=functions', *more)
 
 
 def test_a_run_whose_family_is_gone_is_refused_in_one_line(folder):

@@ -267,7 +267,6 @@ def configurations():
         'runs.options',
         'distributed.cluster',
         'data',
-        *(f'models.{n}' for n in models.names()),
     ]
     verbs = sorted(path.stem for path in (ROOT / 'tfae' / 'commands').glob('[!_]*.py'))
     kinds = {
@@ -275,6 +274,7 @@ def configurations():
         for name in [*found, *(f'commands.{verb}' for verb in verbs)]
     }
     kinds['training.config'] = TrainingConfig
+    kinds |= {f'models, {name}': family.Config for name, family in models.FAMILIES.items()}
     return [pytest.param(kind, id=name) for name, kind in kinds.items() if kind]
 
 

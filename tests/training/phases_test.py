@@ -353,7 +353,9 @@ def test_phases_see_orders_and_noise_of_their_own():
 
 def test_the_families_that_can_be_pretrained_are_scheduled():
     for name in models.names():
-        model = models.load(name).Model(models.load(name).Config(), (8, 8, 1), 10)
+        own = {side: f'own_functions:{side}' for side in ('encoder', 'decoder')}
+        config = models.load(name).Config(**(own if name == 'custom' else {}))
+        model = models.load(name).Model(config, (8, 8, 1), 10)
         if hasattr(model, 'layerwise'):
             with tf.Graph().as_default():
                 source = pipeline.Examples(np.zeros([20, 8, 8, 1], np.uint8), None, name)

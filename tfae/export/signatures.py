@@ -228,7 +228,7 @@ def description(served: Served, kind: str, onnx_names: bool = False) -> dict[str
             for key, tensor in tensors.items()
         }
 
-    versions = {name: importlib.metadata.version(name) for name in ('tfae', 'tensorflow')}
+    versions = {'tfae': package.VERSION, 'tensorflow': importlib.metadata.version('tensorflow')}
     signatures = {
         name: {
             'meaning': signature.meaning,

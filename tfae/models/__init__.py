@@ -37,6 +37,7 @@ every field, and no field that training or the data set has. A built-in family i
 that opens with its paper and its equations; a family imports no other.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -44,6 +45,7 @@ from tfae.core import errors, registry
 from tfae.models import (
     classifier,
     convolutional,
+    custom_functions,
     dense,
     gan,
     siamese,
@@ -53,6 +55,7 @@ from tfae.models.base import contract
 from tfae.models.base.contract import problem
 from tfae.models.base.family import Family, Model
 from tfae.models.base.objective import Batch, Layer, Objective, trainable
+from tfae.models.custom_functions import custom
 
 __all__ = [
     'ENTRY_POINTS',
@@ -63,7 +66,9 @@ __all__ = [
     'Model',
     'Objective',
     'build',
+    'custom',
     'load',
+    'name_of',
     'names',
     'problem',
     'trainable',
@@ -74,6 +79,7 @@ ENTRY_POINTS = 'tfae.models'  # group of the entry points of packages that bring
 FAMILIES: dict[str, Family] = {
     'classifier': classifier,
     'convolutional': convolutional,
+    'custom': custom_functions,
     'dense': dense,
     'gan': gan,
     'siamese': siamese,
@@ -96,6 +102,24 @@ def load(name: str) -> Family:
     if fault := problem(family):
         raise errors.UsageError(f'--model is {name!r}, a module that is no family: {fault}')
     return cast(Family, family)
+
+
+def name_of(config: Any) -> str:
+    """Returns the name of the family that a configuration belongs to.
+
+    Raises: UsageError if it is no `Config` of a family.
+    """
+    for name, family in FAMILIES.items():
+        if type(config) is family.Config:
+            return name
+    name = type(config).__module__
+    made = dataclasses.is_dataclass(config) and not isinstance(config, type)
+    if made and load(name).Config is type(config):
+        return name
+    raise errors.UsageError(
+        f'--model is of type {type(config).__name__}; it must be the name of a family, an '
+        f'experiment or a Config of a family'
+    )
 
 
 def build(name: str, config: Any, image_shape: Sequence[int], classes: int) -> Model:

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
-from tfae import data
+from tfae import data, models
 from tfae.core import config, errors
 from tfae.data.sets.arrays import NAME as ARRAYS
 from tfae.data.sets.arrays import Arrays
@@ -22,7 +22,7 @@ from tfae.training.experiment import Experiment
 
 
 def fit(
-    model: str | Experiment,
+    model: str | Experiment | object,
     images: Any = None,
     labels: Any = None,
     *,
@@ -46,7 +46,8 @@ def fit(
     switch off again: from then on, random ops of eager mode need `tf.random.set_seed`.
 
     Args:
-      model: name of a family, or an experiment (`tfae.recipe`, `tfae.Experiment`).
+      model: name of a family, the `Config` of one (`models.custom` of two functions), or an
+        experiment (`tfae.recipe`, `tfae.Experiment`).
       images: `[N, H, W, C]`, `[N, H, W]` (gray) or vectors `[N, D]`, which become `[N, 1, D, 1]`;
         uint8, or float in [0, 1]. None trains on the data set that `dataset` names.
       labels: classes `[N]`, integers from 0.
@@ -74,19 +75,25 @@ def fit(
         code = train(experiment, logdir, options, source=source)
         if code:
             _stopped(code - 128)
-        return open_run(logdir)
+        return saved_run.open_run(logdir, family=experiment.family)
 
 
-def open_run(logdir: str | os.PathLike[str], checkpoint: str = 'any') -> saved_run.Run:
+def open_run(
+    logdir: str | os.PathLike[str], checkpoint: str = 'any', *, model: object = None
+) -> saved_run.Run:
     """Opens a run; its data set is not read.
 
     Args:
       logdir: the run's folder.
       checkpoint: `best` (least validation loss), `last`, or `any` for the best where there is one.
-    Raises: InputError if there is no run, or no checkpoint of it that can be read.
+      model: the `Config` that the run was trained with, such as `models.custom(...)`, if its
+        functions cannot be imported; None takes what the run keeps.
+    Raises:
+      InputError: there is no run, or no checkpoint of it that can be read.
+      UsageError: `model` is another than that of the run.
     """
     with _called_from_python():
-        return saved_run.open_run(logdir, checkpoint)
+        return saved_run.open_run(logdir, checkpoint, model)
 
 
 def recipe(name: str, **arguments: Any) -> Experiment:
@@ -147,12 +154,15 @@ def _options(arguments: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
     return Options(**given), {k: v for k, v in arguments.items() if k not in kinds}
 
 
-def _experiment(model: str | Experiment, folder: Folder, flags: dict[str, Any]) -> Experiment:
+def _experiment(model: object, folder: Folder, flags: dict[str, Any]) -> Experiment:
     """The experiment as it is given, or the one in the folder with other flags."""
     if isinstance(model, Experiment):
         return model.replace(**flags)
-    known = folder.read_config() if folder.exists() else Experiment(model)
-    return known.replace(model, **flags)
+    name = model if isinstance(model, str) else models.name_of(model)
+    known = folder.read_config() if folder.exists() else Experiment(name)
+    if not isinstance(model, str):
+        known = known.of_family(model)
+    return known.replace(name, **flags)
 
 
 def _on_arrays(experiment: Experiment, flags: dict[str, Any], validated: bool) -> Experiment:

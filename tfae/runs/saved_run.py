@@ -15,16 +15,28 @@ from tfae.training import graph
 from tfae.training.experiment import Experiment
 
 
-def open_run(logdir: str | os.PathLike[str], checkpoint: str = 'any') -> 'Run':
+def open_run(
+    logdir: str | os.PathLike[str], checkpoint: str = 'any', family: object = None
+) -> 'Run':
     """Opens a run without reading its data set.
 
     Args:
       logdir: the run's folder.
       checkpoint: `best` (least validation loss), `last`, or `any` for the best where there is one.
-    Raises: InputError if there is no run, or no checkpoint of it that can be read.
+      family: the `Config` of the run's family, for a run of functions that cannot be imported.
+    Raises:
+      InputError: there is no run, or no checkpoint of it that can be read.
+      UsageError: `family` is another than that of the run.
     """
     folder = Folder(logdir)
     experiment = folder.read_config()
+    if family is not None:
+        given = experiment.of_family(family)
+        if differences := experiment.differences(given):
+            raise errors.UsageError(
+                f'--model is another than that of --logdir {folder.path}: {"; ".join(differences)}'
+            )
+        experiment = given
     with folder.blaming_config():
         built = graph.build(experiment, *experiment.signature.stand_ins())
     session = tf.Session(graph=built.graph)

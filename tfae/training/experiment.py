@@ -139,6 +139,13 @@ class Experiment:
             del kept['family']
         return Experiment(model or self.model, **kept, signature=self.signature, **arguments)
 
+    def of_family(self, family: object) -> 'Experiment':
+        """Returns this experiment on the family of which `family` is a `Config`.
+
+        Raises: UsageError if it is none.
+        """
+        return dataclasses.replace(self, model=models.name_of(family), family=family)
+
     def parts(self) -> dict[str, Any]:
         """Section of config.json -> configuration that the command line sets."""
         names = ('family', 'data', 'training', 'schedule')

@@ -1,0 +1,64 @@
+"""An encoder and decoders as a user writes them, for `--model=custom`."""
+
+import tensorflow.compat.v1 as tf
+
+from tfae import layers
+
+WORDS = ('--model=custom', '--encoder=own_functions:encoder', '--decoder=own_functions:decoder')
+
+
+def encoder(images):
+    """`[B, H, W, C]` -> `[B, 5]`."""
+    x = layers.conv2d(images, 3, 3, 2, activation=tf.nn.relu)
+    return layers.dense(layers.flatten(x), 5)
+
+
+def decoder(code):
+    """`[B, 5]` -> `[B, 8, 8, 1]`."""
+    return _decoded(code, 4)
+
+
+def decoder_16(code):
+    """`[B, 5]` -> `[B, 16, 16, 1]`."""
+    return _decoded(code, 8)
+
+
+def other_encoder(images):
+    """`[B, H, W, C]` -> `[B, 4]`."""
+    return layers.dense(layers.flatten(images), 4)
+
+
+def normalized_encoder(images, training):
+    """`[B, H, W, C]` -> `[B, 5]`, normalized by the batch in training."""
+    x = layers.batch_normalization(layers.flatten(images), training=training)
+    return layers.dense(x, 5, tf.nn.sigmoid)
+
+
+def other_decoder(code):
+    """`[B, 5]` -> `[B, 16, 16, 1]`."""
+    return tf.reshape(layers.dense(code, 256), [-1, 16, 16, 1])
+
+
+def stray_decoder(code):
+    """`[B, 5]` -> `[B, 10]`: no images."""
+    return layers.dense(code, 10)
+
+
+def forgetful_encoder(images):
+    """Makes a new variable at each call."""
+    return layers.flatten(images) * tf.Variable(1.0)
+
+
+def failing_encoder(images):
+    """Raises KeyError."""
+    return {}[images.name]
+
+
+def integer_encoder(images):
+    """Gives no floats."""
+    return tf.cast(layers.flatten(images), tf.int32)
+
+
+def _decoded(code, side):
+    x = layers.dense(code, side * side * 4, tf.nn.relu)
+    return layers.subpixel_conv2d(tf.reshape(x, [-1, side, side, 4]), 1, 3, 2)

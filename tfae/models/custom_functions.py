@@ -1,0 +1,245 @@
+"""Autoencoder of two functions of one's own. Hinton and Salakhutdinov, Science 313, 2006, its loss.
+
+    code z = s(f(x)),   x' = g(z)                                             encoder, decoder
+    loss = l(x, x') / D + penalty(z), as `tfae.models.base.autoencoder` has it
+
+f maps images [B, H, W, C] to [B, Z] and g codes [B, Z] to [B, H, W, C], logits where the output
+activation is a sigmoid. Both are written with any TensorFlow operations; their variables come from
+`tf.get_variable` or `tfae.layers`, in the variable scope `encoder` or `decoder` that is current. A
+function that has an argument `training` is told by it whether it is trained.
+
+    def encoder(images):
+        x = layers.conv2d(images, 16, 3, 2, activation=tf.nn.relu)
+        return layers.dense(layers.flatten(x), 10)
+
+On the command line it is --model=custom --encoder=package.module:function --decoder=..., in Python
+`tfae.fit(models.custom(encoder=f, decoder=g), images, logdir='runs/a')`.
+
+B batch, H W C image, Z code.
+"""
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import tensorflow.compat.v1 as tf
+
+from tfae.core import errors, names, plugins
+from tfae.core.config import option
+from tfae.models.base import autoencoder
+from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder, Kernels, Layers, T
+from tfae.ops import activations
+
+Outputs = autoencoder.Outputs
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(autoencoder.Config):
+    """The two functions."""
+
+    encoder: str = option(
+        '', 'Function package.module:function, images [B, H, W, C] to codes [B, Z]. Required.'
+    )
+    decoder: str = option(
+        '',
+        'Function package.module:function, codes [B, Z] to logits of images [B, H, W, C]; to their '
+        'values with --output_activation=linear. Required.',
+    )
+    code_activation: activations.Name = option('linear', 'Activation of the code.')
+
+
+def custom(
+    encoder: Callable[..., tf.Tensor], decoder: Callable[..., tf.Tensor], **options: Any
+) -> Config:
+    """Returns the configuration of an autoencoder of two functions, as `tfae.fit` takes it.
+
+    A run of functions that cannot be imported, such as those of a notebook or lambdas, is opened
+    again with `tfae.open(logdir, model=custom(encoder=..., decoder=...))`.
+
+    Args:
+      encoder: images `[B, H, W, C]` -> `[B, Z]`.
+      decoder: codes `[B, Z]` -> `[B, H, W, C]`.
+      **options: other fields of `Config`, such as `corruption` or `output_activation`.
+    Raises: UsageError if one of the two is no function, or another value is wrong.
+    """
+    for name, function in (('encoder', encoder), ('decoder', decoder)):
+        if not callable(function):
+            raise errors.UsageError(
+                f'{name} is of type {type(function).__name__}; it must be a function'
+            )
+    return Config(encoder=plugins.Function(encoder), decoder=plugins.Function(decoder), **options)
+
+
+class Model(autoencoder.Autoencoder):
+    """See `tfae.models` for the contract."""
+
+    def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
+        encode, decode = (_Function(config, name) for name in (names.ENCODER, names.DECODER))
+        size = _code_size(encode, decode, image_shape)
+        super().__init__(
+            config, _Encoder(encode, image_shape, size), _Decoder(decode, image_shape, size)
+        )
+
+
+class _Function:
+    """A function with its variable scope."""
+
+    def __init__(self, config: Config, name: str):
+        """Looks the function up.
+
+        Args:
+          config: whose field names it.
+          name: of that field and of the scope.
+        Raises: UsageError if there is no such function.
+        """
+        spelling = getattr(config, name)
+        if not spelling:
+            raise errors.UsageError(
+                f'--{name} is empty; --model=custom needs it, as package.module:function'
+            )
+        self.who = f'--{name}={spelling}'
+        self.scope = name
+        self.activation = config.code_activation if name == names.ENCODER else 'linear'
+        self._function = _found(name, spelling)
+        self._told = _takes_training(self._function)
+        self._decay = config.weight_decay
+
+    def __call__(self, x: tf.Tensor, training: bool) -> tf.Tensor:
+        """Maps images to codes, or codes to images."""
+        with tf.variable_scope(self.scope, reuse=tf.AUTO_REUSE, regularizer=self._regularizer()):
+            y = self._function(x, training=training) if self._told else self._function(x)
+        return activations.get(self.activation)(y)
+
+    def _regularizer(self) -> Callable[[tf.Tensor], tf.Tensor | None] | None:
+        """Weight decay of matrices and kernels; biases have none."""
+        decay = self._decay
+        if not decay:
+            return None
+        return lambda w: decay * tf.nn.l2_loss(w) if w.shape.rank > 1 else None
+
+
+class _Unknown(NamedTuple):
+    """A layer of which only the activation is known."""
+
+    activation: str
+
+
+class _Side(Layers):
+    """A function as the one layer of an encoder or decoder."""
+
+    def __init__(self, function: _Function, image_shape: Sequence[int], code_size: int):
+        super().__init__(image_shape, [Dense(code_size, 'linear')], Kernels(), function.scope)
+        self.layers = (_Unknown(function.activation),)  # type: ignore[assignment]
+        self._function = function
+
+    def only(self: T, i: int) -> T:
+        """The one layer, whose variables are all."""
+        return self
+
+    def kernels(self) -> list[tf.Variable]:
+        """Those of `variables` that are kernels.
+
+        Raises: UsageError if there is none.
+        """
+        found = super().kernels()
+        if not found:
+            raise errors.UsageError(
+                f'--penalty=orthogonality needs variables named {names.KERNEL}, as those of '
+                f'tfae.layers are; {self._function.who} has none'
+            )
+        return found
+
+
+class _Encoder(_Side, Encoder):
+    """`[B, H, W, C]` -> `[B, Z]`."""
+
+    def __call__(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Encodes images."""
+        code = self._function(tf.reshape(x, [-1, *self.shapes[0]]), training)
+        tf.add_to_collection(tf.GraphKeys.ACTIVATIONS, code)
+        return code
+
+
+class _Decoder(_Side, Decoder):
+    """`[B, Z]` -> `[B, H, W, C]`."""
+
+    def __call__(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Decodes codes."""
+        return self._function(tf.reshape(x, [-1, *self.shapes[1]]), training)
+
+
+def _found(name: str, spelling: str) -> Callable[..., tf.Tensor]:
+    """The function that a field names.
+
+    Raises: UsageError if it cannot be imported; of a function of a program or notebook, or one
+      without a name, the text says how its run is opened.
+    """
+    try:
+        return plugins.function(f'--{name}', spelling)
+    except errors.UsageError:
+        module, _, qualified = spelling.partition(':')
+        if module != '__main__' and (qualified.isidentifier() or not qualified):
+            raise
+        raise errors.UsageError(
+            f'--{name} is {spelling!r}, a function that only the program that made it can name; '
+            f'from Python, tfae.open(logdir, model=models.custom(encoder=..., decoder=...)) opens '
+            f'its run'
+        ) from None
+
+
+def _takes_training(function: Callable[..., tf.Tensor]) -> bool:
+    try:
+        return 'training' in inspect.signature(function).parameters
+    except (TypeError, ValueError):  # written in C
+        return False
+
+
+def _code_size(encode: _Function, decode: _Function, image_shape: Sequence[int]) -> int:
+    """Returns Z, found by building both sides in a graph of its own.
+
+    Raises: UsageError if a function raises, gives no tensor of the right shape, or makes new
+      variables when it is called again.
+    """
+    with tf.Graph().as_default():
+        tf.set_random_seed(0)  # determinism asks for a seed, though nothing is run here
+        images = tf.placeholder(tf.float32, [None, *image_shape])
+        code = _built(encode, images, 'codes [B, Z]')
+        if code.shape.rank != 2 or code.shape[1] is None:
+            raise errors.UsageError(
+                f'{encode.who} maps images {images.shape} to {code.shape}; it must map them to '
+                f'codes [B, Z], Z known'
+            )
+        made = _built(decode, code, 'images')
+        if made.shape.rank != 4 or made.shape.as_list()[1:] != images.shape.as_list()[1:]:
+            raise errors.UsageError(
+                f'{decode.who} maps codes {code.shape} to {made.shape}; it must map them to '
+                f'images {images.shape}'
+            )
+        return int(code.shape[1])
+
+
+def _built(function: _Function, x: tf.Tensor, wanted: str) -> tf.Tensor:
+    """The output of a function, which is called twice: the second time makes no variables.
+
+    Raises: UsageError as `_code_size` does.
+    """
+    try:
+        y = function(x, True)
+        before = len(tf.global_variables())
+        function(x, False)
+    except errors.UsageError:
+        raise
+    except Exception as error:
+        text = ' '.join(str(error).split())
+        raise errors.UsageError(f'{function.who} raises {type(error).__name__}: {text}') from error
+    if y.dtype != tf.float32:
+        raise errors.UsageError(
+            f'{function.who} gives {y.dtype.name}; it must give {wanted}, float32'
+        )
+    if len(tf.global_variables()) > before:
+        raise errors.UsageError(
+            f'{function.who} makes variables again when it is called again; take them from '
+            f'tf.get_variable or tfae.layers'
+        )
+    return y
