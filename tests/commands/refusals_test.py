@@ -352,14 +352,14 @@ def test_the_same_command_on_a_finished_run_says_so_and_changes_nothing(finished
 def test_another_configuration_is_refused_with_the_fields_that_differ(run):
     line = refuse(
         run.parent, 2, ('--logdir run holds a run of another configuration: ',), 'train',
-        '--logdir=run', '--units=8,5', '--epochs=3', '--tied', '--dataset=synthetic',
+        '--logdir=run', '--units=8,5', '--epochs=3', '--seed=3', '--tied', '--dataset=synthetic',
     )  # fmt: skip
     differences = line.partition('configuration: ')[2].split('; ')[:-1]
     assert differences == [
         '--units was 8,4, is 8,5',
         '--tied was false, is true',
         '--dataset was digits, is synthetic',
-        '--epochs was 2, is 3',
+        '--seed was 0, is 3',
     ]
 
 

@@ -4,7 +4,7 @@ The flags of a family, of a data set and of the training are the fields of their
 --model chooses the family whose flags there are. A family or a data set of one's own is named as
 Python imports it, --model=package.module; it may lie in the working directory. A run is a folder:
 the same command on the same --logdir goes on where the run stands, and flags that are left out keep
-the run's values.
+the run's values. --epochs alone may change, to train a run longer.
 """
 
 import dataclasses

@@ -43,6 +43,11 @@ def newest_first(folder: pathlib.Path) -> list[tuple[int, str]]:
     return [(step, path(folder, step)) for step in sorted(steps, reverse=True)]
 
 
+def newest_step(folder: pathlib.Path) -> int:
+    """The step of the newest checkpoint in `folder`, whether it can be read or not; 0 if none."""
+    return next((step for step, _ in newest_first(folder)), 0)
+
+
 def restore_newest(
     saver: tf.train.Saver,
     session: tf.Session,

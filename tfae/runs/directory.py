@@ -1,6 +1,7 @@
 """A run is a folder; this file is all that knows what lies in it.
 
-    config.json       what was asked for, the versions, what the data set is
+    config.json       what was asked for, the versions, what the data set is, and `history`,
+                      {epochs, step, when} each: how many epochs were asked for, and since when
     metrics.jsonl     one JSON object a line: step, phase, epoch, every mean over that epoch and,
                       last, the CRC-32 of the line up to the comma before it
     model-<step>.*    TensorFlow checkpoints, the newest few; `checkpoint` names the newest
@@ -13,6 +14,7 @@ config.json is there whole or not at all; metrics.jsonl grows by lines.
 """
 
 import contextlib
+import datetime
 import fcntl
 import json
 import os
@@ -81,23 +83,46 @@ class Folder:
 
     def write_config(self, experiment: Experiment) -> None:
         """Records what this run is."""
-        write_text(self.path / CONFIG, json.dumps(experiment.to_dict(), indent=2) + '\n')
+        history = [_asked(experiment.training.epochs, 0)]
+        self._write({**experiment.to_dict(), 'history': history})
+
+    def change_epochs(self, epochs: int, step: int) -> None:
+        """Records that from `step` on the run goes on to another number of epochs.
+
+        Raises: InputError if config.json is not as it was written.
+        """
+        content = self._read()
+        history = content.get('history')
+        if history is None:  # runs of version 0.1 have none
+            history = [{**_asked(content['training']['epochs'], 0), 'when': None}]
+        if not isinstance(history, list):
+            raise errors.InputError(
+                f'{self.path / CONFIG}: history is {type(history).__name__}; it must be a list'
+            )
+        content['history'] = [*history, _asked(epochs, step)]
+        content['training']['epochs'] = epochs
+        self._write(content)
 
     def read_config(self) -> Experiment:
         """What this run is.
 
         Raises: InputError if there is no run here or config.json is not as it was written.
         """
+        return Experiment.from_dict(self._read(), str(self.path / CONFIG))
+
+    def _write(self, content: dict[str, Any]) -> None:
+        write_text(self.path / CONFIG, json.dumps(content, indent=2) + '\n')
+
+    def _read(self) -> Any:
         path = self.path / CONFIG
         try:
-            content = json.loads(path.read_text())
+            return json.loads(path.read_text())
         except FileNotFoundError:
             raise errors.InputError(
                 f'--logdir {self.path} holds no run: there is no {CONFIG} in it'
             ) from None
         except (OSError, ValueError, RecursionError) as error:
             raise errors.InputError(f'{path} cannot be read: {error}') from None
-        return Experiment.from_dict(content, str(path))
 
     @contextlib.contextmanager
     def blaming_config(self) -> Iterator[None]:
@@ -131,6 +156,12 @@ class Folder:
         if not path.exists() or path.read_bytes() != text.encode():
             write_text(path, text)
         return records
+
+
+def _asked(epochs: int, step: int) -> dict[str, Any]:
+    """An entry of the history: how many epochs are asked for from now on."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return {'epochs': epochs, 'step': step, 'when': now.isoformat(timespec='seconds')}
 
 
 def _line(record: dict[str, Any]) -> str:

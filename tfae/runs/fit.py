@@ -24,6 +24,7 @@ from tfae.runs.saved_run import refuse_other_examples
 from tfae.runs.trainer import Trainer
 from tfae.training import graph
 from tfae.training.experiment import Experiment, Signature
+from tfae.training.phases import Phase
 
 
 class _Job(NamedTuple):
@@ -50,6 +51,8 @@ def fit(
 ) -> int:
     """Trains a run in `logdir`, from where it stands, to its end.
 
+    A run that is there may get another number of epochs, not fewer than it has made. Where the
+    learning rate does not depend on it, the result is, bit for bit, that of as many from the start.
     Of several `members` the chief alone reads and writes `logdir`; the others follow it.
 
     Args:
@@ -61,7 +64,8 @@ def fit(
     Returns: 0 at the end; 128 + the signal's number if SIGINT or SIGTERM stopped it, after a
       checkpoint.
     Raises:
-      UsageError: the configuration cannot be built, or differs from that of the run in `logdir`.
+      UsageError: the configuration cannot be built, differs from that of the run in `logdir` in
+        more than the epochs, or asks for fewer epochs than the run has made.
       InputError: the data or the folder are not what they should be, a loss is not finite, or a
         member does not come.
       Lost: another of the members is gone.
@@ -89,27 +93,31 @@ def fit(
     tf2.config.experimental.enable_op_determinism()
     with blaming():
         built = graph.build(experiment, loaded.train, loaded.validation, team)
+    if folder and known:
+        _refuse_fewer_epochs(folder.path, built.programs[-1].phase, size)
 
     job = _Job(experiment, loaded, built, options, members, team)
-    return _lead(job, folder, known is None) if folder else _follow(job)
+    return _lead(job, folder, known) if folder else _follow(job)
 
 
-def _lead(job: _Job, folder: Folder, new: bool) -> int:
+def _lead(job: _Job, folder: Folder, known: Experiment | None) -> int:
     """Trains, alone or as the chief, and tells the other workers how it ended."""
     settings = job.experiment.training
-    if new and settings.restore_from:
+    if known is None and settings.restore_from:
         # A checkpoint that cannot be transferred must not leave a run behind.
         what = (settings.restore_from, settings.restore_map)
         checkpoints.transfer(None, job.built.model_variables, *what)
     folder.create()
     with folder.locked(), job.session() as session:
-        if new:
+        if known is None:
             if folder.exists():
                 raise errors.InputError(
                     f'--logdir {folder.path}: another program has just begun a run there; '
                     f'name another folder, or give the command again to go on with that run'
                 )
             folder.write_config(job.experiment)
+        elif known.training.epochs != settings.epochs:
+            _change_epochs(job, folder, known.training.epochs)
         trainer = Trainer(job.experiment, folder, job.built, session, job.options, job.team)
         sources = (job.built.source, job.built.validation)
         with _losing(job.team, trainer.interrupt), streaming.blaming(*sources):
@@ -166,9 +174,35 @@ def _losing(team: Team, interrupt: Interrupt) -> Iterator[None]:
 
 
 def _refuse_differences(path: pathlib.Path, known: Experiment, wanted: Experiment) -> None:
-    """Refuses to go on with a run under another configuration."""
-    if differences := known.differences(wanted):
+    """Refuses to go on with a run under another configuration but for its number of epochs."""
+    training = dataclasses.replace(wanted.training, epochs=known.training.epochs)
+    if differences := known.differences(dataclasses.replace(wanted, training=training)):
         raise errors.UsageError(
             f'--logdir {path} holds a run of another configuration: {"; ".join(differences)}; '
             f'name another folder, or leave these flags out to go on with that run'
+        )
+
+
+def _refuse_fewer_epochs(path: pathlib.Path, last: Phase, batch_size: int) -> None:
+    """Refuses an end of the last phase that lies before the steps that a run has made."""
+    made = checkpoints.newest_step(path)
+    if made > last.stop:
+        epochs = (made - last.start - 1) * batch_size // last.source.count + 1
+        raise errors.UsageError(
+            f'--epochs is {last.epochs}; the run in --logdir {path} has made {epochs} ({made:,} '
+            f'steps): ask for {epochs} or more, or name another folder'
+        )
+
+
+def _change_epochs(job: _Job, folder: Folder, before: int) -> None:
+    """Records that a run goes on to another number of epochs, and says how."""
+    step, last = checkpoints.newest_step(folder.path), job.built.programs[-1].phase
+    folder.change_epochs(last.epochs, step)
+    print(f'{folder.path}: {last.epochs} epochs in place of {before}, from step {step:,} on')
+    decay = job.experiment.training.learning_rate_decay
+    if decay != 'constant' and last.start < step < last.stop:
+        print(
+            f'warning: --learning_rate_decay={decay} depends on --epochs: from step {step:,} on '
+            f'the learning rate is that of {last.epochs} epochs, up to there it was that of '
+            f'{before}; the result is not that of {last.epochs} from the start'
         )

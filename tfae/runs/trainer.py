@@ -74,6 +74,7 @@ class Trainer:
         if self._over() and (not self._has_codes() or summaries.has_projector(self._folder.path)):
             self._say_finished()
             return 0
+        summaries.remove_projector(self._folder.path)
         self._events = EventFile(self._folder.path, self._built.graph, self._step)
         self._events.add(summaries.hparams(self._experiment.hparams()), self._step)
         self._progress = Progress(self._step, self._phases[-1].stop, self._batch_size)
@@ -97,6 +98,8 @@ class Trainer:
         if step is not None:
             kept = reversed(checkpoints.newest_first(path))
             self._saver.recover_last_checkpoints([place for at, place in kept if at <= step])
+            best = reversed(checkpoints.newest_first(path / BEST))
+            self._best_saver.recover_last_checkpoints([place for _, place in best])
             self._saved_step = step
             print(f'{path}: at step {step:,} of {self._phases[-1].stop:,}')
             return

@@ -136,6 +136,11 @@ def has_projector(folder: pathlib.Path) -> bool:
     return (folder / _PROJECTOR).is_file()
 
 
+def remove_projector(folder: pathlib.Path) -> None:
+    """Removes what `write_projector` ends with: the codes of a run that goes on are out of date."""
+    (folder / _PROJECTOR).unlink(missing_ok=True)
+
+
 def projector_limit(image_shape: Sequence[int]) -> int:
     """The most examples whose thumbnails fit into one sprite; at most 10 000."""
     return min(10_000, (_SPRITE_SIDE // max(image_shape[:2])) ** 2)

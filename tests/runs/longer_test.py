@@ -1,0 +1,158 @@
+"""A run that is given more epochs ends as if it had been given them from the start."""
+
+import json
+import math
+
+import pytest
+import tfae_program
+from workers import Workers
+
+OFTEN = ('--checkpoint_steps=7', '--summary_steps=10', '--batch_size=128')
+STEPS = math.ceil(3 * 1293 / 128)  # of three epochs of the digits
+DENSE = ('train', '--units=8,4', '--corruption=masking:0.3', *OFTEN)
+GREEDY = (*DENSE, '--pretraining=greedy', '--pretraining_epochs=1,2')
+HEAD = ('train', '--model=classifier', '--units=8,4', '--dropout=0.2', '--head_epochs=1', *OFTEN)
+GAN = ('train', '--model=gan', '--units=8', '--code_size=3', '--batch_normalization', *OFTEN)
+WARM = (*DENSE, '--warmup_epochs=4', '--optimizer=momentum', '--weight_decay=0.01')
+STOPPING = (*DENSE, '--early_stopping_epochs=2', '--learning_rate=0.3')
+
+
+def trained(folder, *argv):
+    done = tfae_program.run(*argv, cwd=folder)
+    assert (done.code, done.err) == (0, ''), done
+    return done
+
+
+def assert_same(run, whole):
+    """Every variable, every line of metrics but its times, and the best checkpoint."""
+    assert tfae_program.steps(run)[-1] == tfae_program.steps(whole)[-1]
+    assert tfae_program.same_bytes(tfae_program.checkpoint(run), tfae_program.checkpoint(whole))
+    assert tfae_program.metrics(run) == tfae_program.metrics(whole)
+    assert tfae_program.steps(run / 'best') == tfae_program.steps(whole / 'best')
+    if (whole / 'best').exists():
+        best = tfae_program.checkpoint(run / 'best')
+        assert tfae_program.same_bytes(best, tfae_program.checkpoint(whole / 'best'))
+
+
+def history(run):
+    content = json.loads((run / 'config.json').read_text())
+    return [(entry['epochs'], entry['step']) for entry in content['history']]
+
+
+@pytest.mark.parametrize(
+    'argv',
+    [DENSE, GREEDY, HEAD, GAN, WARM, STOPPING],
+    ids=['dense', 'greedy', 'head', 'gan', 'warmup', 'early_stopping'],
+)
+def test_a_longer_run_equals_one_of_that_length(tmp_path, argv):
+    trained(tmp_path, *argv, '--epochs=6', '--logdir=whole')
+    trained(tmp_path, *argv, '--epochs=3', '--logdir=run')
+    first = tfae_program.steps(tmp_path / 'run')[-1]
+    done = trained(tmp_path, 'train', '--logdir=run', '--epochs=6', *OFTEN)
+    assert done.out.startswith(f'run: 6 epochs in place of 3, from step {first:,} on\n')
+    assert 'warning: --learning_rate_decay' not in done.out
+    assert_same(tmp_path / 'run', tmp_path / 'whole')
+    assert history(tmp_path / 'run') == [(3, 0), (6, first)]
+    # Flags that are left out keep the new length.
+    assert 'finished at step' in trained(tmp_path, 'train', '--logdir=run').out.splitlines()[-1]
+
+
+def test_a_run_killed_in_its_longer_part_and_resumed_equals_the_whole(tmp_path):
+    trained(tmp_path, *GREEDY, '--epochs=30', '--logdir=whole')
+    trained(tmp_path, *GREEDY, '--epochs=3', '--logdir=run')
+    run = tmp_path / 'run'
+    before = len(tfae_program.metrics(run))
+    program = tfae_program.start(
+        'train', '--logdir=run', '--epochs=30', '--checkpoint_steps=7', cwd=tmp_path
+    )
+    tfae_program.wait_for(lambda: len(tfae_program.metrics(run)) >= before + 3, program)
+    assert program.kill().code == -9
+    trained(tmp_path, 'train', '--logdir=run')
+    assert_same(run, tmp_path / 'whole')
+    assert [epochs for epochs, _ in history(run)] == [3, 30]
+
+
+def test_a_run_stopped_while_it_is_pretrained_may_become_longer_or_shorter(tmp_path):
+    argv = (*GREEDY, '--learning_rate_decay=cosine')
+    trained(tmp_path, *argv, '--epochs=2', '--logdir=whole')
+    program = tfae_program.start(*argv, '--epochs=9', '--logdir=run', cwd=tmp_path)
+    run = tmp_path / 'run'
+    tfae_program.wait_for(lambda: len(tfae_program.steps(run)) >= 2, program)
+    program.kill()
+    if tfae_program.steps(run)[-1] > 31:  # of 3 epochs of pretraining
+        pytest.skip('the kill came too late')
+    done = trained(tmp_path, 'train', '--logdir=run', '--epochs=2', *OFTEN)
+    assert 'warning: --learning_rate_decay' not in done.out  # the course had not begun
+    assert_same(run, tmp_path / 'whole')
+
+
+@pytest.mark.parametrize('decay', ['linear', 'exponential', 'cosine'])
+def test_a_course_over_all_epochs_is_said_to_depend_on_them(tmp_path, decay):
+    argv = (*DENSE, f'--learning_rate_decay={decay}')
+    trained(tmp_path, *argv, '--epochs=3', '--logdir=run')
+    done = trained(tmp_path, *argv, '--epochs=6', '--logdir=run')
+    assert done.out.splitlines()[1] == (
+        f'warning: --learning_rate_decay={decay} depends on --epochs: from step {STEPS} on the '
+        f'learning rate is that of 6 epochs, up to there it was that of 3; the result is not that '
+        f'of 6 from the start'
+    )
+    trained(tmp_path, *argv, '--epochs=6', '--logdir=whole')
+    rates = [tfae_program.scalars(tmp_path / name) for name in ('run', 'whole')]
+    run, whole = (dict(found['training/learning_rate']) for found in rates)
+    for step in range(40, 61, 10):
+        assert run[step] == whole[step]
+    assert run[30] != whole[30]
+
+
+def test_fewer_epochs_than_made_are_refused_and_nothing_changes(tmp_path):
+    trained(tmp_path, *DENSE, '--epochs=3', '--logdir=run')
+    kept = tfae_program.contents(tmp_path / 'run')
+    done = tfae_program.run('train', '--logdir=run', '--epochs=2', cwd=tmp_path)
+    assert done.refusal(2) == (
+        f'--epochs is 2; the run in --logdir run has made 3 ({STEPS} steps): ask for 3 or more, '
+        f'or name another folder'
+    )
+    assert tfae_program.contents(tmp_path / 'run') == kept
+
+
+def test_a_run_without_a_history_gets_one(tmp_path):
+    trained(tmp_path, *DENSE, '--epochs=1', '--logdir=run')
+    path = tmp_path / 'run' / 'config.json'
+    content = json.loads(path.read_text())
+    assert [entry['epochs'] for entry in content.pop('history')] == [1]
+    content['versions']['tfae'] = '0.1.0'
+    path.write_text(json.dumps(content))
+    trained(tmp_path, 'train', '--logdir=run', '--epochs=2', *OFTEN)
+    changed = json.loads(path.read_text())
+    first, second = changed.pop('history')
+    assert first == {'epochs': 1, 'step': 0, 'when': None}
+    assert (second['epochs'], second['step']) == (2, 11)
+    content['training']['epochs'] = 2
+    assert changed == content
+
+
+def test_a_broken_history_is_named(tmp_path):
+    trained(tmp_path, *DENSE, '--epochs=1', '--logdir=run')
+    path = tmp_path / 'run' / 'config.json'
+    path.write_text(json.dumps(json.loads(path.read_text()) | {'history': 3}))
+    done = tfae_program.run('train', '--logdir=run', '--epochs=2', cwd=tmp_path)
+    assert done.refusal(1) == 'run/config.json: history is int; it must be a list'
+
+
+def test_the_projector_shows_the_codes_of_the_longer_run(tmp_path):
+    trained(tmp_path, *DENSE, '--epochs=2', '--logdir=whole')
+    trained(tmp_path, *DENSE, '--epochs=1', '--logdir=run')
+    trained(tmp_path, 'train', '--logdir=run', '--epochs=2')
+    run, whole = (tmp_path / name / 'projector' / 'codes.tsv' for name in ('run', 'whole'))
+    assert run.read_bytes() == whole.read_bytes()
+
+
+def test_workers_train_longer_what_the_chief_has_kept(tmp_path):
+    flags = ('--batch_size=48', '--units=8,4', '--checkpoint_steps=20')
+    trained(tmp_path, 'train', *flags, '--epochs=2', '--logdir=alone')
+    workers = Workers(tmp_path, 2, 'train', *flags, '--epochs=1')
+    assert [done.code for done in workers.wait()] == [0, 0]
+    workers = Workers(tmp_path, 2, 'train', *flags, '--epochs=2')
+    assert [(done.code, done.err) for done in workers.wait()] == [(0, '')] * 2
+    assert history(workers.logdir) == [(1, 0), (2, 27)]
+    assert tfae_program.steps(workers.logdir)[-1] == tfae_program.steps(tmp_path / 'alone')[-1]
