@@ -1,6 +1,7 @@
 """`tfae.open`: a run from Python, beside what the program makes of it."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -120,6 +121,43 @@ def test_variables_are_those_of_the_collection_and_scope(folder, run):
         variables = tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES, 'encoder/layer_1')
     values = run.session.run(variables)
     assert np.array_equal(values[0], found['encoder/layer_1/kernel'])
+
+
+@pytest.fixture(scope='module')
+def past_its_best(tmp_path_factory):
+    """A folder with `run`, whose best checkpoint is not the newest, and both steps."""
+    path = tmp_path_factory.mktemp('best')
+    words = ('--units=12,4', '--epochs=30', '--optimizer=momentum', '--learning_rate=8')
+    words = (*words, '--batch_size=431', '--corruption=dropout:0.5', '--early_stopping_epochs=2')
+    words = (*words, '--checkpoint_steps=3', '--keep_checkpoints=1000', '--logdir=run')
+    assert tfae_program.run('train', *words, cwd=path).code == 0
+    (best,), last = tfae_program.steps(path / 'run/best'), tfae_program.steps(path / 'run')[-1]
+    assert best < last
+    return path / 'run', best, last
+
+
+def test_variables_are_of_one_step_slots_included(past_its_best):
+    folder, *steps = past_its_best
+    for checkpoint, step in zip(('best', 'last'), steps, strict=True):
+        with tfae.open(folder, checkpoint) as run:
+            found = run.variables()
+        assert 'encoder/layer_1/kernel/Momentum' in found
+        assert found['global_step'] == step
+        assert tfae_program.same_bytes(found, tfae_program.checkpoint(folder, step))
+
+
+def test_variables_of_training_are_left_out_where_their_step_is_gone(past_its_best, tmp_path):
+    folder, best, last = past_its_best
+    copy = tmp_path / 'run'
+    shutil.copytree(folder, copy)
+    for path in copy.glob(f'model-{best}.*'):
+        path.unlink()
+    with tfae.open(copy, 'best') as run:
+        found = run.variables()
+        assert run.variables(scope='encoder/layer_1/kernel/Momentum') == {}
+    assert tfae_program.same_bytes(found, tfae_program.checkpoint(copy / 'best'))
+    with tfae.open(copy, 'last') as run:
+        assert tfae_program.same_bytes(run.variables(), tfae_program.checkpoint(copy, last))
 
 
 def test_any_tensor_is_there_by_name(run, images):

@@ -221,22 +221,23 @@ class Run:
         return f'{self.folder.path}, a run of the family {self.experiment.model},'
 
     def variables(self, collection: str = '', scope: str = '') -> dict[str, np.ndarray]:
-        """Returns name -> value of the variables in a collection below a scope.
+        """Returns name -> value of the variables in a collection below a scope, all of one step.
 
             run.variables('trainable_variables', 'encoder/layer_1')
+
+        `best/` holds the model alone: the variables that training adds (slots of the optimizer,
+        sums) come from the run's own checkpoint of that step, and are left out where it is gone.
 
         Args:
           collection: one of `tf.GraphKeys` or of the run's own; empty for all global variables.
           scope: prefix of the names, as `tf.get_collection` takes it; empty for all.
-
-        What training adds (slots, sums) is in the newest checkpoint and read from there.
         """
         key = collection or tf.GraphKeys.GLOBAL_VARIABLES
         with self.graph.as_default():
             found = [v for v in tf.get_collection(key, scope or None) if hasattr(v, 'read_value')]
         model = {v.op.name for v in self.built.model_variables}
-        newest = checkpoints.newest_first(self.folder.path)
-        reader = tf.train.load_checkpoint(newest[0][1] if newest else self.checkpoint)
+        whole = dict(checkpoints.newest_first(self.folder.path)).get(self.step, self.checkpoint)
+        reader = tf.train.load_checkpoint(whole)
         return {
             v.op.name: self.session.run(v) if v.op.name in model else reader.get_tensor(v.op.name)
             for v in found
