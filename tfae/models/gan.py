@@ -20,9 +20,8 @@ penalty has none. The discriminator's moving averages are those of real pictures
 B batch, H W C picture, Z code.
 """
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
@@ -33,7 +32,7 @@ from tfae.core.config import option
 from tfae.losses import adversarial
 from tfae.models.base import network_flags
 from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder, Kernels
-from tfae.models.base.objective import Batch, Objective, drawing_seed, trainable
+from tfae.models.base.objective import Batch, Objective, drawing_seed, recorded_updates, trainable
 from tfae.models.base.upsampling import Method
 from tfae.ops import activations, stateless_random
 
@@ -157,11 +156,12 @@ class Model:
 
     def _discriminator(self, batch: Batch) -> Objective:
         loss, training = self.config.loss, batch.seed is not None
-        with _averages_kept():
-            made = self._generated(self._codes(batch, _OF_DISCRIMINATOR), training)
-            fake = tf.stop_gradient(made)
-            fake_score = self._score(fake, training)
-        score = self._score(batch.images, training)
+        made = self._generated(self._codes(batch, _OF_DISCRIMINATOR), training)
+        fake = tf.stop_gradient(made)
+        fake_score = self._score(fake, training)
+        # Its moving averages are those of real images, moved once a step.
+        with recorded_updates() as updates:
+            score = self._score(batch.images, training)
         total = tf.reduce_mean(adversarial.discriminator(loss, score, fake_score))
         answers = adversarial.told_apart(loss, score, fake_score)
         if answers is not None:
@@ -170,16 +170,16 @@ class Model:
             penalty = tf.reduce_mean(self._penalty(batch, fake))
             terms = {'distance': -total, 'gradient_penalty': penalty}
             total += self.config.gradient_penalty * penalty
-        return Objective(names.DISCRIMINATOR, total, trainable(names.DISCRIMINATOR), terms)
+        return Objective(names.DISCRIMINATOR, total, trainable(names.DISCRIMINATOR), terms, updates)
 
     def _generator(self, batch: Batch) -> Objective:
         training = batch.seed is not None
-        fake = self._generated(self._codes(batch, _OF_GENERATOR), training)
-        with _averages_kept():
-            score = self._score(fake, training)
+        with recorded_updates() as updates:
+            fake = self._generated(self._codes(batch, _OF_GENERATOR), training)
+        score = self._score(fake, training)
         loss = tf.reduce_mean(adversarial.generator(self.config.loss, score))
         terms = {'diversity': tf.reduce_mean(adversarial.diversity(fake, batch.images))}
-        return Objective(names.GENERATOR, loss, trainable(names.GENERATOR), terms)
+        return Objective(names.GENERATOR, loss, trainable(names.GENERATOR), terms, updates)
 
     def _penalty(self, batch: Batch, fake: tf.Tensor) -> tf.Tensor:
         """Of the discriminator's slope `[B]`, each at a place of its own between x and x'."""
@@ -207,12 +207,3 @@ class Model:
 def _seed(batch: Batch, salt: int) -> tf.Tensor:
     """Of one draw."""
     return tf.random.experimental.stateless_fold_in(drawing_seed(batch.seed), salt)
-
-
-@contextlib.contextmanager
-def _averages_kept() -> Iterator[None]:
-    """What is built inside moves no moving average: each side's move once a step."""
-    updates = tf.get_collection_ref(tf.GraphKeys.UPDATE_OPS)
-    before = len(updates)
-    yield
-    del updates[before:]

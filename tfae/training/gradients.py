@@ -12,7 +12,7 @@ from typing import NamedTuple
 import tensorflow.compat.v1 as tf
 
 from tfae.distributed.all_reduce import Team
-from tfae.models.base.objective import Batch, Objective
+from tfae.models.base.objective import Batch, Objective, recorded_updates
 from tfae.ops import stateless_random
 
 Build = Callable[[Batch], Objective]
@@ -24,35 +24,40 @@ _ASSIGNMENTS = {
 }
 
 
+class Numbers(NamedTuple):
+    """Of some examples, all that a mean is taken of. The order is that of the all-reduce."""
+
+    loss: tf.Tensor
+    terms: list[tf.Tensor]
+    gradients: list[tf.Tensor]  # of the objective's variables
+    moves: list[tf.Tensor]  # that the updates assign, add or subtract
+
+
 class Found(NamedTuple):
-    """What a loss says of some examples."""
+    """An objective of some examples, its gradients and the updates of its moving averages."""
 
     objective: Objective
-    gradients: list[tf.Tensor]  # of the objective's variables
-    updates: list[tf.Operation]  # of moving averages
+    gradients: list[tf.Tensor]
+    updates: list[tf.Operation]
 
-    def numbers(self) -> list[tf.Tensor]:
-        """All of it that a mean is taken of."""
-        objective = self.objective
-        return [
-            objective.loss,
-            *objective.terms.values(),
-            *map(tf.convert_to_tensor, self.gradients),
-            *map(_assigned, self.updates),
-        ]
-
-    def holding(self, numbers: Sequence[tf.Tensor]) -> 'Found':
-        """The same with other numbers."""
-        loss, *rest = numbers
-        terms = dict(zip(self.objective.terms, rest, strict=False))
-        rest = rest[len(terms) :]
-        count = len(self.gradients)
-        moves = zip(self.updates, rest[count:], strict=True)
-        return Found(
-            self.objective._replace(loss=loss, terms=terms),
-            rest[:count],
-            [_ASSIGNMENTS[u.type](resource=u.inputs[0], value=value) for u, value in moves],
+    def numbers(self) -> Numbers:
+        """Returns all of it that a mean is taken of."""
+        return Numbers(
+            self.objective.loss,
+            list(self.objective.terms.values()),
+            list(map(tf.convert_to_tensor, self.gradients)),
+            list(map(_move, self.updates)),
         )
+
+    def holding(self, means: Numbers) -> 'Found':
+        """Returns the same with these numbers in place of its own."""
+        terms = dict(zip(self.objective.terms, means.terms, strict=True))
+        updates = [
+            _ASSIGNMENTS[update.type](resource=update.inputs[0], value=move)
+            for update, move in zip(self.updates, means.moves, strict=True)
+        ]
+        objective = self.objective._replace(loss=means.loss, terms=terms)
+        return Found(objective, means.gradients, updates)
 
 
 def of_batch(build: Build, batch: Batch, parts: int = 1, team: Team | None = None) -> Found:
@@ -73,7 +78,11 @@ def of_batch(build: Build, batch: Batch, parts: int = 1, team: Team | None = Non
         with tf.device(device), stateless_random.sharing(team.share(i)):
             towers.append(_over_parts(build, _rows(batch, mine), parts))
     found = _mean(towers)
-    return found if team.size == 1 else found.holding(team.mean(found.numbers()))
+    if team.size == 1:
+        return found
+    numbers = found.numbers()
+    means = team.mean(tf.nest.flatten(numbers))
+    return found.holding(tf.nest.pack_sequence_as(numbers, means))
 
 
 def _over_parts(build: Build, batch: Batch, parts: int) -> Found:
@@ -83,23 +92,24 @@ def _over_parts(build: Build, batch: Batch, parts: int) -> Found:
     first = _of_part(build, _part(batch, 0, parts))
     sums = first.numbers()
     for i in range(1, parts):
-        with tf.control_dependencies(sums):
+        with tf.control_dependencies(tf.nest.flatten(sums)):
             more = _of_part(build, _part(batch, i, parts))
-        sums = [a + b for a, b in zip(sums, more.numbers(), strict=True)]
-    return first.holding([total / parts for total in sums])
+        sums = tf.nest.map_structure(lambda a, b: a + b, sums, more.numbers())
+    return first.holding(tf.nest.map_structure(lambda total: total / parts, sums))
 
 
 def _mean(towers: Sequence[Found]) -> Found:
     """Means over towers."""
     if len(towers) == 1:
         return towers[0]
-    sums = [tf.add_n(each) for each in zip(*(tower.numbers() for tower in towers), strict=True)]
-    return towers[0].holding([total / len(towers) for total in sums])
+    every = [tower.numbers() for tower in towers]
+    sums = tf.nest.map_structure(lambda *each: tf.add_n(each), *every)
+    return towers[0].holding(tf.nest.map_structure(lambda total: total / len(towers), sums))
 
 
 def _of_part(build: Build, batch: Batch) -> Found:
-    before = set(tf.get_collection(tf.GraphKeys.UPDATE_OPS))
-    objective = build(batch)
+    with recorded_updates() as built:
+        objective = build(batch)
     gradients = tf.gradients(objective.loss, objective.variables)
     missing = [v.op.name for v, g in zip(objective.variables, gradients, strict=True) if g is None]
     if missing:
@@ -107,11 +117,11 @@ def _of_part(build: Build, batch: Batch) -> Found:
             f'objective {objective.name}: {", ".join(missing)} get no gradient; each of its '
             f'variables must'
         )
-    updates = [op for op in tf.get_collection(tf.GraphKeys.UPDATE_OPS) if op not in before]
+    updates = built if objective.updates is None else objective.updates
     return Found(objective, gradients, updates)
 
 
-def _assigned(update: tf.Operation) -> tf.Tensor:
+def _move(update: tf.Operation) -> tf.Tensor:
     """What an update assigns, adds or subtracts. It is not run: all shares read what was before."""
     if update.type not in _ASSIGNMENTS:
         raise ValueError(

@@ -3,8 +3,9 @@
 B batch, H W C picture, D numbers of a code.
 """
 
+import contextlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
@@ -25,6 +26,8 @@ class Objective(NamedTuple):
     loss: tf.Tensor  # scalar
     variables: list[tf.Variable]
     terms: dict[str, tf.Tensor]  # scalars to watch beside the loss
+    # Of moving averages, run with the step; None takes all that are built with the objective.
+    updates: list[tf.Operation] | None = None
 
 
 class Layer(NamedTuple):
@@ -33,6 +36,16 @@ class Layer(NamedTuple):
     objective: Callable[[Batch], Objective]
     encode: Callable[[tf.Tensor], tf.Tensor]  # codes of the layer below -> [B, size]
     size: int
+
+
+@contextlib.contextmanager
+def recorded_updates() -> Iterator[list[tf.Operation]]:
+    """Lists, once the block has ended, the operations that it added to `UPDATE_OPS`."""
+    collection = tf.get_collection_ref(tf.GraphKeys.UPDATE_OPS)
+    before = len(collection)
+    added: list[tf.Operation] = []
+    yield added
+    added += collection[before:]
 
 
 def drawing_seed(seed: tf.Tensor | None) -> tf.Tensor:
