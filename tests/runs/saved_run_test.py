@@ -127,7 +127,7 @@ def test_variables_are_those_of_the_collection_and_scope(folder, run):
 def past_its_best(tmp_path_factory):
     """A folder with `run`, whose best checkpoint is not the newest, and both steps."""
     path = tmp_path_factory.mktemp('best')
-    words = ('--units=12,4', '--epochs=30', '--optimizer=momentum', '--learning_rate=8')
+    words = ('--units=12,4', '--epochs=200', '--optimizer=momentum', '--learning_rate=8')
     words = (*words, '--batch_size=431', '--corruption=dropout:0.5', '--early_stopping_epochs=2')
     words = (*words, '--checkpoint_steps=3', '--keep_checkpoints=1000', '--logdir=run')
     assert tfae_program.run('train', *words, cwd=path).code == 0

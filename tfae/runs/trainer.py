@@ -13,7 +13,7 @@ from tfae.core.signals import Interrupt
 from tfae.data import pipeline
 from tfae.distributed import all_reduce
 from tfae.models.base.family import Troubled
-from tfae.runs import checkpoints
+from tfae.runs import checkpoints, due
 from tfae.runs.directory import BEST, Folder
 from tfae.runs.event_file import EventFile
 from tfae.runs.options import Config
@@ -28,9 +28,9 @@ _VALIDATION_LOSS = f'{names.VALIDATION}_{names.LOSS}'
 class Trainer:
     """Trains a run from where its folder stands.
 
-    Between two steps, in this order: scalars for TensorBoard (of the step to come), the end of an
-    epoch, a checkpoint. None of them changes what the next step computes, and a checkpoint of step
-    s is written after everything else that is due at s, so a resumed run repeats nothing and
+    Between two steps, in this order: the end of an epoch, a checkpoint, scalars for TensorBoard (of
+    the step to come). None of them changes what the next step computes, and a checkpoint of step
+    s is written after all that is due by the steps before it, so a resumed run repeats nothing and
     leaves nothing out.
     """
 
@@ -62,9 +62,14 @@ class Trainer:
         self._batch_size = experiment.training.batch(built.source.count)
         self._records: list[dict[str, Any]] = []
         self._step = 0
-        self._saved_at = time.monotonic()
         self.interrupt = Interrupt()
         self._saved_step = -1
+        self._look = due.Scalars(watch.summary_steps)
+        self._checkpoint_due = due.Checkpoint(watch.checkpoint_steps, watch.checkpoint_secs)
+        self._events_due = (  # in this order
+            due.Event(due.EpochEnd(self._batch_size), self._epoch),
+            due.Event(self._checkpoint_due, self._checkpoint),
+        )
 
     def train(self, loaded: data.DataSet) -> int:
         """See `fit.fit`."""
@@ -141,10 +146,11 @@ class Trainer:
             self._session.run(program.begin)
         self._waited = 0.0
         while self._step < phase.stop and not self._stopped_early():
-            look = (self._step - phase.start) % self._watch.summary_steps == 0
-            epoch_end = phase.epoch_end(self._step, self._batch_size)
-            steps = self._next_event(phase, epoch_end) - self._step
-            steps = self._team.lead(self._session.run, self.interrupt, i, look, steps)
+            before = self._step
+            look = self._look.due(due.Moment(phase, before, before, 0))
+            steps = self._team.lead(
+                self._session.run, self.interrupt, i, look, self._next_event(phase) - before
+            )
             if look and steps:
                 self._scalars(program)
             for _ in range(steps):
@@ -153,32 +159,22 @@ class Trainer:
                 if self.interrupt.number and self._team.size == 1:
                     break
             self._progress.advance(self._step)
-            # Asked once: what is kept below must be what was found finite here.
-            interrupted = self.interrupt.number
-            save = bool(interrupted) or self._checkpoint_due()
-            keeps = save or self._step == epoch_end
-            # Before anything is kept, the variables too: the losses are those before the update.
-            if not np.all(np.isfinite(seen())) or (
-                keeps and not self._session.run(self._all_finite)
-            ):
-                self._refuse_not_finite(program)
-            if self._step == epoch_end:
-                self._epoch(program)
-            if save:
-                self._events.flush()  # a run resumed from this checkpoint adds no earlier event
-                self._save()
-            if interrupted:
-                print(f'stopped by signal {interrupted} at step {self._step:,}; saved')
+            # Asked once: an event keeps only variables that were found finite here.
+            moment = due.Moment(phase, before, self._step, self.interrupt.number)
+            events = [event for event in self._events_due if event.when.due(moment)]
+            self._refuse_not_finite(program, seen(), bool(events))
+            for event in events:
+                event.act(program)
+            if moment.interrupted:
+                print(f'stopped by signal {moment.interrupted} at step {self._step:,}; saved')
                 return False
         return True
 
-    def _next_event(self, phase: phases.Phase, epoch_end: int) -> int:
+    def _next_event(self, phase: phases.Phase) -> int:
         """The step at which something is due."""
-        local = self._step - phase.start
-        summary = self._step + self._watch.summary_steps - local % self._watch.summary_steps
-        every = self._watch.checkpoint_steps
-        checkpoint = (self._step // every + 1) * every
-        return min(self._step + _CHUNK, summary, checkpoint, epoch_end, phase.stop)
+        every = (self._look, *(event.when for event in self._events_due))
+        found = [when.next(phase, self._step) for when in every]
+        return min(self._step + _CHUNK, phase.stop, *found)
 
     def _scalars(self, program: phases.Program) -> None:
         """Losses, gradient norms and learning rate of the step to come, which moves nothing."""
@@ -243,20 +239,29 @@ class Trainer:
         found = [record[_VALIDATION_LOSS] for record in self._validated()]
         return bool(patience and found) and len(found) - 1 - int(np.argmin(found)) >= patience
 
-    def _checkpoint_due(self) -> bool:
-        late = time.monotonic() - self._saved_at >= self._watch.checkpoint_secs
-        return late or self._step % self._watch.checkpoint_steps == 0
+    def _checkpoint(self, program: phases.Program) -> None:
+        """Writes a checkpoint, and before it the events: a run resumed from it adds none again."""
+        self._events.flush()
+        self._save()
 
     def _save(self) -> None:
         if self._saved_step != self._step:
             self._write(self._saver, self._folder.path)
-        self._saved_step, self._saved_at = self._step, time.monotonic()
+        self._saved_step = self._step
+        self._checkpoint_due.restart()
 
     def _write(self, saver: tf.train.Saver, path: pathlib.Path) -> None:
         checkpoints.write(saver, self._session, path, self._step, self._saved_step)
 
-    def _refuse_not_finite(self, program: phases.Program) -> None:
-        """Names what is not finite; the checkpoints stay as they are, all of them finite."""
+    def _refuse_not_finite(self, program: phases.Program, seen: np.ndarray, keeps: bool) -> None:
+        """Refuses sums of losses, and variables that are about to be kept, that are not finite.
+
+        The losses are those before the update, so they do not tell of the variables. The
+        checkpoints stay as they are, all of them finite.
+        """
+        finite = np.all(np.isfinite(seen))
+        if finite and not (keeps and not self._session.run(self._all_finite)):
+            return
         means = self._session.run(program.means)
         losses = [f'{name} is {value}' for name, value in means.items() if not np.isfinite(value)]
         with self._built.graph.as_default():
