@@ -9,6 +9,7 @@ import tensorflow.compat.v1 as tf
 
 from tfae.core import errors, names
 from tfae.models import Batch, Objective
+from tfae.models.base.objective import recorded_updates
 from tfae.training.config import TrainingConfig
 from tfae.training.step import learning_rate, training_step
 
@@ -252,6 +253,28 @@ def test_updates_of_moving_averages_run_with_the_step_and_no_others_do(parts):
         session.run(tf.global_variables_initializer())
         session.run(step.op)
         assert session.run([mean, stranger]) == [1, 0]
+
+
+@pytest.mark.parametrize('parts', [1, 3])
+def test_an_objective_that_names_its_updates_runs_no_others(parts):
+    own, other = (
+        tf.get_variable(name, initializer=0.0, trainable=False, use_resource=True)
+        for name in ('own', 'other')
+    )
+
+    def choosing(batch):
+        tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, other.assign_add(1).op)
+        with recorded_updates() as updates:
+            tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, own.assign_add(1).op)
+        return distance(batch)._replace(updates=updates)
+
+    made = config(accumulation_steps=parts)
+    step = training_step([choosing], batch(), tf.constant(0.1), made)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        session.run(step.op)
+        assert session.run([own, other]) == [1, 0]
+    assert len(tf.get_collection(tf.GraphKeys.UPDATE_OPS)) == 2 * parts  # nothing is taken away
 
 
 def scalar(name):
