@@ -12,7 +12,26 @@ from tfae.core import config, errors
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Level:
+    """A type of its own, written `kind:number`."""
+
+    kind: str
+    number: float
+
+    @classmethod
+    def from_text(cls, text, who):
+        kind, _, number = text.partition(':')
+        try:
+            return cls(kind, float(number))
+        except ValueError:
+            raise errors.UsageError(f'{who} is {text!r}; it must be kind:number') from None
+
+    def __str__(self):
+        return f'{self.kind}:{config.number(self.number)}'
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(config.Part):
     """A field of every kind."""
 
     flag: bool = config.option(False, 'Whether.')
@@ -25,10 +44,14 @@ class Config:
     texts: tuple[str, ...] = config.option(('a',), 'What each is called.')
     kinds: tuple[Literal['red', 'green'], ...] = config.option(('red',), 'Of what colour each is.')
 
+    level: Level = config.option(Level('low', 1), 'How much.')
+    levels: tuple[Level, ...] = config.option((), 'How much of each.')
+
 
 KINDS = config.field_types(Config)
 finite = st.floats(allow_nan=False)
 word = st.text('abc:/._- ', min_size=1).map(str.strip).filter(bool)
+level = st.builds(Level, st.sampled_from(['low', 'high']), finite)
 configs = st.builds(
     Config,
     st.booleans(),
@@ -40,6 +63,8 @@ configs = st.builds(
     st.lists(finite).map(tuple),
     st.lists(word).map(tuple),
     st.lists(st.sampled_from(['red', 'green'])).map(tuple),
+    level,
+    st.lists(level).map(tuple),
 )
 
 
@@ -75,6 +100,20 @@ def test_fields_keep_their_order_and_their_help():
     assert config.declarations(Config)['count'].help == 'How many.'
 
 
+def test_a_value_with_a_type_of_its_own_is_a_text_in_json_and_from_python():
+    made = Config(level='high:2', levels=('low:0.5', Level('low', 1)))
+    assert made.level == Level('high', 2)
+    assert made.levels == (Level('low', 0.5), Level('low', 1))
+    held = config.to_dict(made)
+    assert (held['level'], held['levels']) == ('high:2', ['low:0.5', 'low:1'])
+    assert config.differences(Config(), made) == [
+        '--level was low:1, is high:2',
+        '--levels was , is low:0.5,low:1',
+    ]
+    with pytest.raises(errors.UsageError, match="--level is 'x'; it must be kind:number"):
+        Config(level='x')
+
+
 def test_absent_fields_keep_their_defaults():
     assert config.from_dict(Config, {'count': 7}, 'here') == Config(count=7)
 
@@ -100,6 +139,8 @@ def test_a_bool_has_several_spellings(text):
         ('sizes', '1,x', "--sizes is 'x'; it must be a whole number"),
         ('sizes', '1,,2', "--sizes is ''; it must be a whole number"),
         ('kinds', 'red,blue', "--kinds is 'blue'; it must be one of red, green"),
+        ('level', 'low', "--level is 'low'; it must be kind:number"),
+        ('levels', 'low:1,high', "--levels is 'high'; it must be kind:number"),
     ],
 )
 def test_a_wrong_text_is_named(name, text, want):
@@ -123,6 +164,8 @@ def test_a_wrong_text_is_named(name, text, want):
         ({'kind': ['red']}, "here: kind is ['red']; it must be one of red, green"),
         ({'sizes': 3}, 'here: sizes is 3; it must be a comma list, each a whole number'),
         ({'sizes': [1, 'x']}, "here: sizes is [1, 'x']; it must be a comma list, each a whole"),
+        ({'level': 3}, 'here: level is 3; it must be a text'),
+        ({'levels': ['low:1', 3]}, "here: levels is ['low:1', 3]; it must be a comma list, each a"),
         ({'texts': 'ab'}, "here: texts is 'ab'; it must be a comma list, each a text"),
     ],
 )

@@ -92,6 +92,11 @@ def test_a_module_that_cannot_be_imported_is_refused_in_one_line(tmp_path, spell
 @pytest.mark.parametrize(
     'spelling, want',
     [
+        (
+            'no_such_module:f',
+            'there is no module no_such_module; it must be installed or lie in the working '
+            'directory',
+        ),
         ('math:sqr', 'module math has no sqr; did you mean sqrt, isqrt?'),
         ('math:pi', 'pi is of type float, it must be a function'),
     ],

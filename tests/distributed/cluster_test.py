@@ -289,7 +289,11 @@ def test_shares_are_augmented_as_the_whole_batch_is(word, parts):
     pixels = np.random.RandomState(0).uniform(size=[1, 6, 5, 1]).astype(np.float32)
 
     def make(seed, rows):
-        return augmentation.augment(tf.tile(tf.constant(pixels), [rows, 1, 1, 1]), [word], seed)
+        return augmentation.augment(
+            tf.tile(tf.constant(pixels), [rows, 1, 1, 1]),
+            [augmentation.Augmentation.from_text(word)],
+            seed,
+        )
 
     np.testing.assert_array_equal(*drawn(make, 8, 2, parts))
 

@@ -1,7 +1,5 @@
 """Every loss: value, gradient, refusal."""
 
-import typing
-
 import numpy as np
 import pytest
 import scipy.special
@@ -41,8 +39,8 @@ def run(fetches):
 
 
 def test_each_likelihood_has_a_loss_of_its_name():
-    assert all(callable(getattr(losses, name)) for name in typing.get_args(losses.Likelihood))
-    assert {ours.__name__ for ours, _ in LOSSES} == set(typing.get_args(losses.Likelihood))
+    assert all(callable(getattr(losses, name)) for name in losses.Likelihood.BUILT_IN)
+    assert {ours.__name__ for ours, _ in LOSSES} == set(losses.Likelihood.BUILT_IN)
 
 
 @pytest.mark.parametrize('ours, theirs', LOSSES)

@@ -6,9 +6,9 @@ import tensorflow.compat.v1 as tf
 
 from tfae.core import errors
 from tfae.losses import regularizers
-from tfae.losses.regularizers import Penalty
+from tfae.losses.regularizers import Regularizer
 from tfae.models import Batch, convolutional, dense
-from tfae.ops import activations
+from tfae.ops.activations import Activation
 
 RANDOM = np.random.RandomState(0)
 X = RANDOM.uniform(0.1, 0.9, [5, 6])
@@ -61,11 +61,12 @@ def test_k_sparse_keeps_the_largest_values_and_their_gradient_alone():
     np.testing.assert_array_equal(gradient, [[1, 0, 1, 0], [0, 0, 1, 1]])
 
 
-@pytest.mark.parametrize('name', activations._FUNCTIONS)
+@pytest.mark.parametrize('name', Activation.BUILT_IN)
 def test_a_slope_equals_the_gradient_of_its_activation(name):
     x = tf.constant(np.linspace(-2.1, 2.2, 20))
-    y = activations.get(name)(x)
-    slope, gradient = run(activations.slope(name, y), tf.gradients(tf.reduce_sum(y), x)[0])
+    activation = Activation.from_text(name)
+    y = activation.function(x)
+    slope, gradient = run(activation.slope(y), tf.gradients(tf.reduce_sum(y), x)[0])
     np.testing.assert_allclose(slope, gradient, rtol=1e-6, atol=1e-7)
 
 
@@ -82,8 +83,9 @@ def jacobian(encode, x, step=1e-6):
 @pytest.mark.parametrize('name', ['linear', 'sigmoid', 'tanh', 'selu'])
 def test_the_closed_form_of_a_dense_layer_equals_the_brute_force_jacobian(name):
     x = tf.placeholder(tf.float64, [None, 6])
-    code = activations.get(name)(x @ tf.constant(KERNEL) + BIAS)
-    norm = regularizers.contractive_dense(activations.slope(name, code), tf.constant(KERNEL))
+    activation = Activation.from_text(name)
+    code = activation.function(x @ tf.constant(KERNEL) + BIAS)
+    norm = regularizers.contractive_dense(activation.slope(code), tf.constant(KERNEL))
     with tf.Session() as session:
         found = session.run(norm, {x: X})
         brute = jacobian(lambda given: session.run(code, {x: given}), X)
@@ -122,13 +124,14 @@ def test_the_contractive_penalty_has_the_gradient_of_finite_differences():
 @pytest.mark.parametrize(
     'text, want',
     [
-        ('l1:0.5', Penalty('l1', 0.5)),
-        ('kl_sparsity:0.05:3', Penalty('kl_sparsity', 3, 0.05)),
-        ('kl_sparsity:0.05:3:0.9', Penalty('kl_sparsity', 3, 0.05, 0.9)),
+        ('l1:0.5', Regularizer('l1', 0.5)),
+        ('kl_sparsity:0.05:3', Regularizer('kl_sparsity', 3, 0.05)),
+        ('kl_sparsity:0.05:3:0.9', Regularizer('kl_sparsity', 3, 0.05, 0.9)),
     ],
 )
-def test_a_penalty_is_read_from_its_text(text, want):
-    assert regularizers.parse(text) == want
+def test_a_penalty_is_read_from_its_text_and_written_as_it(text, want):
+    assert Regularizer.from_text(text) == want
+    assert str(want) == text
 
 
 @pytest.mark.parametrize(
@@ -146,7 +149,7 @@ def test_a_penalty_is_read_from_its_text(text, want):
 )
 def test_a_penalty_that_cannot_be_read_is_refused(text, want):
     with pytest.raises(errors.UsageError, match=want):
-        regularizers.parse(text)
+        Regularizer.from_text(text)
 
 
 def batch(seed=(1, 2)):

@@ -11,7 +11,9 @@ from tfae.core import errors
 from tfae.models import Batch, convolutional
 from tfae.models.base import upsampling
 from tfae.models.base.encoder_decoder import Convolution, Decoder, Dense, Encoder, Kernels
+from tfae.ops.activations import Activation
 
+RELU = Activation.from_text('relu')
 WAYS = ['deconvolution', 'subpixel', 'nearest', 'bilinear', 'bicubic']
 FASHION = {
     'filters': (16, 32, 64),
@@ -98,7 +100,7 @@ def test_the_published_network_of_ee311_has_these_shapes_and_its_code_is_one_pix
 def test_every_layer_of_the_decoder_has_the_shape_of_its_encoders_input(way, padding):
     shape = (23, 17, 2)
     for kernel, strides, pooling in itertools.product((2, 3, 5), (1, 2, 3), ('none', 'max')):
-        layer = Convolution(4, 'relu', kernel, strides, padding, pooling)
+        layer = Convolution(4, RELU, kernel, strides, padding, pooling)
         with tf.Graph().as_default():
             encoder = Encoder(shape, [layer], Kernels())
             decoder = Decoder(shape, [layer], Kernels(), method=way)
@@ -150,7 +152,7 @@ def test_the_subpixel_decoder_uses_the_fused_operation_by_default():
 
 def test_a_subpixel_decoder_of_a_flat_code_shows_no_checkerboard_at_the_start():
     """ICNR: the pixels of a block start equal, so a constant feature map stays constant inside."""
-    decoder = Decoder((16, 16, 1), [Convolution(4, 'relu', pooling='max')], Kernels())
+    decoder = Decoder((16, 16, 1), [Convolution(4, RELU, pooling='max')], Kernels())
     made = decoder(tf.ones([1, 8, 8, 4]))
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
@@ -175,7 +177,7 @@ def test_dense_layers_follow_convolutional_ones():
     assert made.encoder.shapes == [(28, 28, 1), (14, 14, 4), (7,), (3,)]
     for side in (made.encoder, made.decoder):
         assert [type(layer) for layer in side.layers] == [Convolution, Dense, Dense]
-        assert [side.activation(i) for i in (1, 2, 3)] == ['relu', 'relu', 'linear']
+        assert [str(side.activation(i)) for i in (1, 2, 3)] == ['relu', 'relu', 'linear']
 
 
 def test_batch_normalisation_uses_the_batch_in_training_and_moving_moments_elsewhere():
@@ -214,4 +216,4 @@ def test_what_cannot_be_built_is_refused(fields, want):
 
 def test_a_convolution_after_a_dense_layer_is_refused():
     with pytest.raises(errors.UsageError, match='cannot come after a dense one'):
-        Encoder((8, 8, 1), [Dense(4, 'relu'), Convolution(4, 'relu')], Kernels())
+        Encoder((8, 8, 1), [Dense(4, RELU), Convolution(4, RELU)], Kernels())

@@ -63,7 +63,7 @@ def affine(side, i, x, of):
 
 def forward(config, x, of):
     """`(codes of every layer, logits)`."""
-    s, z = ACTIVATIONS[config.activation], ACTIVATIONS[config.code_activation]
+    s, z = ACTIVATIONS[str(config.activation)], ACTIVATIONS[str(config.code_activation)]
     codes = [x.reshape(len(x), -1).astype(np.float64)]
     for i in range(1, len(UNITS) + 1):
         codes.append((z if i == len(UNITS) else s)(affine('encoder', i, codes[-1], of)))
@@ -174,7 +174,7 @@ def test_a_linear_output_is_cut_where_it_is_shown_and_not_where_it_is_trained():
     first = affine(
         'decoder',
         1,
-        ACTIVATIONS[made.config.activation](affine('encoder', 1, x.reshape(6, -1), of)),
+        ACTIVATIONS[str(made.config.activation)](affine('encoder', 1, x.reshape(6, -1), of)),
         of,
     )
     want = [np.mean(np.square(x - logits)), np.mean(np.square(x.reshape(6, -1) - first))]

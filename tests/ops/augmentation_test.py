@@ -6,13 +6,15 @@ import tensorflow.compat.v1 as tf
 
 from tfae.core import errors
 from tfae.ops import augmentation
+from tfae.ops.augmentation import Augmentation
 
 IMAGES = np.random.RandomState(0).random_sample([32, 6, 5, 3]).astype(np.float32)
 
 
 def augmented(*words, seed=(1, 2), images=IMAGES):
     with tf.Graph().as_default(), tf.Session() as session:
-        made = augmentation.augment(tf.constant(images), words, tf.constant(seed, tf.int64))
+        chosen = [Augmentation.from_text(word) for word in words]
+        made = augmentation.augment(tf.constant(images), chosen, tf.constant(seed, tf.int64))
         assert made.shape == images.shape
         return session.run(made)
 
@@ -78,7 +80,12 @@ def test_changes_are_a_function_of_the_seed_and_of_the_place():
 )
 def test_a_word_that_is_none_is_refused(word, text):
     with pytest.raises(errors.UsageError, match=text):
-        augmentation.parse(word)
+        Augmentation.from_text(word)
+
+
+@pytest.mark.parametrize('word', ['flip', 'crop:4', 'jitter:0.1'])
+def test_a_word_is_written_as_it_is_read(word):
+    assert str(Augmentation.from_text(word)) == word
 
 
 def test_a_crop_as_large_as_the_pictures_is_refused():

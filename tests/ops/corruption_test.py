@@ -141,17 +141,18 @@ def test_a_value_that_is_hit_passes_no_gradient(noise):
 @pytest.mark.parametrize(
     'text, want',
     [
-        ('none', ('none', 0)),
-        ('none:0', ('none', 0)),
-        ('masking:0', ('masking', 0)),
-        ('masking:1', ('masking', 1)),
-        ('gaussian:2.5', ('gaussian', 2.5)),
-        ('salt_and_pepper:.5', ('salt_and_pepper', 0.5)),
-        ('dropout:0.999', ('dropout', 0.999)),
+        ('none', Corruption('none', 0)),
+        ('none:0', Corruption('none', 0)),
+        ('masking:0', Corruption('masking', 0)),
+        ('masking:1', Corruption('masking', 1)),
+        ('gaussian:2.5', Corruption('gaussian', 2.5)),
+        ('salt_and_pepper:.5', Corruption('salt_and_pepper', 0.5)),
+        ('dropout:0.999', Corruption('dropout', 0.999)),
     ],
 )
 def test_kind_and_level_are_read(text, want):
-    assert corruption.parse(text) == want
+    assert Corruption.from_text(text) == want
+    assert Corruption.from_text(str(want)) == want
 
 
 @pytest.mark.parametrize(
@@ -173,4 +174,4 @@ def test_kind_and_level_are_read(text, want):
 )
 def test_every_other_text_is_refused(text, want):
     with pytest.raises(errors.UsageError, match=want):
-        corruption.parse(text)
+        Corruption.from_text(text)

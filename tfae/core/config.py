@@ -1,8 +1,9 @@
 """Frozen dataclasses <-> text <-> JSON.
 
 A configuration is a frozen dataclass whose fields carry their own help. Each field is a bool, int,
-float, str, `Literal` of strings, or a tuple of one of them; the command line writes a tuple as a
-comma list, JSON as a list. Unknown fields and wrong types are named in the error.
+float, str, `Literal` of strings, a type of its own with `from_text(text, who)` and `str`, or a
+tuple of one of them; the command line writes a tuple as a comma list, JSON as a list. Unknown
+fields and wrong types are named in the error.
 """
 
 import dataclasses
@@ -15,7 +16,7 @@ import typing
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from tfae.core import errors
+from tfae.core import errors, plugins
 
 T = TypeVar('T')
 
@@ -28,6 +29,9 @@ class Part:
 
     def __post_init__(self):
         """Raises UsageError; a part that overrides it calls `super().__post_init__()` first."""
+        for name, kind in field_types(type(self)).items():
+            if _has_text(_element(kind)):  # a Python caller may give the text
+                object.__setattr__(self, name, _read(name, kind, getattr(self, name)))
         fields, declared = dataclasses.fields(self), declarations(type(self))
         values = {field.name: getattr(self, field.name) for field in fields}
         changed = [field.name for field in fields if values[field.name] != field.default]
@@ -127,7 +131,10 @@ def field_types(cls: type) -> dict[str, Any]:
 
 def choices(kind: Any) -> tuple[str, ...]:
     """The values of a `Literal` type, or of a tuple of it; empty for every other type."""
-    return typing.get_args(_element(kind)) if _is_literal(_element(kind)) else ()
+    element = _element(kind)
+    if built_in := getattr(element, 'BUILT_IN', ()):
+        return (*built_in, plugins.FUNCTION)
+    return typing.get_args(element) if _is_literal(element) else ()
 
 
 def is_tuple(kind: Any) -> bool:
@@ -140,6 +147,11 @@ def split(text: str) -> list[str]:
     return [part.strip() for part in text.split(',')] if text.strip() else []
 
 
+def number(value: float) -> str:
+    """A number as short as it is read back."""
+    return repr(float(value)).removesuffix('.0')
+
+
 def parse(name: str, kind: Any, text: str) -> Any:
     """The value that `text` from a command line stands for.
 
@@ -149,6 +161,8 @@ def parse(name: str, kind: Any, text: str) -> Any:
         return tuple(parse(name, _element(kind), part) for part in split(text))
     if _is_literal(kind):
         return errors.one_of(f'--{name}', text, typing.get_args(kind))
+    if _has_text(kind):
+        return kind.from_text(text, f'--{name}')
     try:
         return _BOOLS[text.strip().lower()] if kind is bool else kind(text)
     except (KeyError, ValueError):
@@ -183,8 +197,7 @@ def from_python(name: str, kind: Any, value: Any) -> Any:
 
 def to_dict(config: Any) -> dict[str, Any]:
     """Field name -> value as JSON holds it."""
-    values = dataclasses.asdict(config)
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+    return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
 
 
 def from_dict(cls: type[T], values: dict[str, Any], where: str) -> T:
@@ -207,7 +220,7 @@ def from_dict(cls: type[T], values: dict[str, Any], where: str) -> T:
             raise errors.InputError(
                 f'{where}: {name} is {value!r}; it must be {_describe(kinds[name])}'
             )
-    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    return cls(**{name: _read(name, kinds[name], value) for name, value in values.items()})
 
 
 def _of_today(cls: type, values: dict[str, Any], where: str) -> dict[str, Any]:
@@ -231,7 +244,9 @@ def _replaced(value: Any, choices: Mapping[str, str]) -> Any:
 
 def differences(old: Any, new: Any) -> list[str]:
     """`'--name was a, is b'` for each field in which two configurations differ."""
-    a, b = dataclasses.asdict(old), dataclasses.asdict(new)
+    a, b = (
+        {field.name: getattr(c, field.name) for field in dataclasses.fields(c)} for c in (old, new)
+    )
     return [f'--{k} was {text(a[k])}, is {text(b[k])}' for k in a if a[k] != b[k]]
 
 
@@ -264,11 +279,34 @@ def _is_literal(kind: Any) -> bool:
     return typing.get_origin(kind) is typing.Literal
 
 
+def _has_text(kind: Any) -> bool:
+    """Whether values of this type are written as texts: `kind.from_text(text, who)` and `str`."""
+    return hasattr(kind, 'from_text')
+
+
+def _read(name: str, kind: Any, value: Any) -> Any:
+    """A value of JSON, or of a Python caller: lists as tuples, texts as the values they stand for.
+
+    Raises: UsageError as `parse` does.
+    """
+    if isinstance(value, list | tuple):
+        return tuple(_read(name, _element(kind), element) for element in value)
+    return parse(name, kind, value) if _has_text(kind) and isinstance(value, str) else value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(element) for element in value]
+    return str(value) if _has_text(value) else value
+
+
 def _describe(kind: Any) -> str:
     if is_tuple(kind):
         return f'a comma list, each {_describe(_element(kind))}'
     if _is_literal(kind):
         return f'one of {", ".join(typing.get_args(kind))}'
+    if _has_text(kind):
+        return 'a text'
     names = {bool: 'true or false', int: 'a whole number', float: 'a number', str: 'a text'}
     return names[kind]
 
@@ -278,6 +316,8 @@ def _matches(value: Any, kind: Any) -> bool:
         return isinstance(value, list | tuple) and all(_matches(v, _element(kind)) for v in value)
     if _is_literal(kind):
         return value in typing.get_args(kind)
+    if _has_text(kind):
+        return isinstance(value, str | kind)
     wanted: types.UnionType | type = int | float if kind is float else kind
     return isinstance(value, wanted) and (kind is bool or not isinstance(value, bool))
 

@@ -9,11 +9,13 @@ import importlib.util
 import pathlib
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
 from tfae.core import errors
+
+FUNCTION = 'package.module:function'
 
 _NAME = r'[^\W\d]\w*'
 _MODULE = re.compile(rf'{_NAME}(\.{_NAME})*')
@@ -64,11 +66,7 @@ def module(who: str, spelling: str) -> ModuleType:
     """
     if not _MODULE.fullmatch(spelling):
         raise errors.UsageError(f'{who} is {spelling!r}; it must be package.module')
-    _search_working_directory()
-    try:
-        return importlib.import_module(spelling)
-    except (Exception, SystemExit) as error:
-        raise errors.UsageError(f'{who} is {spelling!r}; {_reason(spelling, error)}') from error
+    return _imported(who, spelling, spelling)
 
 
 def function(who: str, spelling: str) -> Callable[..., Any]:
@@ -82,7 +80,7 @@ def function(who: str, spelling: str) -> Callable[..., Any]:
     if not names_function(spelling):
         raise errors.UsageError(f'{who} is {spelling!r}; it must be package.module:function')
     path, _, name = spelling.partition(':')
-    holder = module(who, path)
+    holder = _imported(who, spelling, path)
     if not hasattr(holder, name):
         near = errors.nearest(name, vars(holder))
         raise errors.UsageError(f'{who} is {spelling!r}; module {path} has no {name}{near}')
@@ -93,6 +91,31 @@ def function(who: str, spelling: str) -> Callable[..., Any]:
             f'function'
         )
     return found
+
+
+def choice(who: str, text: str, built_in: Iterable[str]) -> Callable[..., Any] | None:
+    """The function `package.module:function` that a text names; None for a built-in name.
+
+    Raises: UsageError as `function` does, if the text is neither, or if the function or its module
+      has a built-in name: a reader of a configuration could not tell the two apart.
+    """
+    known = list(built_in)
+    if not names_function(text):
+        errors.one_of(who, text, [*known, FUNCTION])
+        return None
+    for name in text.split(':'):
+        if name in known:
+            raise errors.UsageError(f'{who} is {text!r}; {name} is a built-in name, take another')
+    return function(who, text)
+
+
+def _imported(who: str, spelling: str, path: str) -> ModuleType:
+    """The module `path`, which `spelling` names or holds."""
+    _search_working_directory()
+    try:
+        return importlib.import_module(path)
+    except (Exception, SystemExit) as error:
+        raise errors.UsageError(f'{who} is {spelling!r}; {_reason(path, error)}') from error
 
 
 def _search_working_directory() -> None:

@@ -3,16 +3,46 @@
 Shapes: B batch; the rest of a tensor is one example's pixels, over which each loss sums.
 """
 
+import dataclasses
 import math
-from typing import Literal
+from typing import ClassVar, TypeVar
 
 import tensorflow.compat.v1 as tf
 
-from tfae.core import errors
+from tfae.core import errors, plugins
+from tfae.ops import own_functions
 
-Likelihood = Literal['squared_error', 'bernoulli']
+T = TypeVar('T', bound='Likelihood')
 
 _FACTORS = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Likelihood:
+    """The loss of a reconstruction: a built-in name, or a function of the user's own.
+
+    The latter takes targets and outputs `[B, ...]`, behind the output's activation, and returns
+    `[B]`.
+    """
+
+    BUILT_IN: ClassVar[tuple[str, ...]] = ('squared_error', 'bernoulli')
+
+    name: str
+    own: own_functions.Function | None = dataclasses.field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def from_text(cls: type[T], text: str, who: str = '--likelihood') -> T:
+        """The likelihood of a built-in name, or of `package.module:function`.
+
+        Raises: UsageError that names `who` and the text.
+        """
+        own = plugins.choice(who, text, cls.BUILT_IN)
+        if own is None:
+            return cls(text)
+        return cls(text, own_functions.checked(who, text, own, own_functions.by_example))
+
+    def __str__(self) -> str:
+        return self.name
 
 
 def squared_error(

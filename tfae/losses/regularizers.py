@@ -8,34 +8,108 @@
     k-sparse        the k largest values of a code stay, the others become 0 (Makhzani and Frey,
                     ICLR 2014)
 
-A penalty is written `kind:weight` on the command line, `kl_sparsity:target:weight[:decay]`.
+A regularizer is written `kind:weight` on the command line, `kl_sparsity:target:weight[:decay]`. One
+of the user's own is `package.module:function[:weight]`, of a code `[B, Z]` to `[B]` or a scalar.
 
 B batch, D numbers in, Z numbers of a code.
 """
 
 import dataclasses
 import math
-from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from tfae.core import errors
-from tfae.core.config import Part, option
-from tfae.ops import stateless_random
+from tfae.core import errors, plugins
+from tfae.core.config import Part, number, option
+from tfae.ops import own_functions, stateless_random
 
 KINDS = ('l1', 'kl_sparsity', 'contractive', 'orthogonality')
+_OTHER_TERMS = ('loss', 'reconstruction', 'weight_decay', 'mse')  # of the losses that have them
 _LEAST = 1e-6  # of a mean activation, so that a dead unit has a finite divergence
+
+
+@dataclasses.dataclass(frozen=True)
+class Regularizer:
+    """One kind and its numbers, or a function of the user's own."""
+
+    kind: str
+    weight: float = 1.0
+    target: float = 0.0  # mean activation, for kl_sparsity
+    decay: float = 0.0  # fraction of the moving mean that stays; 0 is the batch's own mean
+    own: own_functions.Function | None = dataclasses.field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def from_text(cls, text: str, who: str = '--penalty') -> 'Regularizer':
+        """`'l1:0.01'` -> `Regularizer('l1', 0.01)`.
+
+        Raises: UsageError that names `who`, the text and what is wanted.
+        """
+        kind, *numbers = text.split(':')
+        if kind not in KINDS:
+            return cls._of_user(text, who)
+        sparse = kind == 'kl_sparsity'
+        try:
+            values = [float(number) for number in numbers]
+        except ValueError:
+            values = []
+        if len(values) not in ((2, 3) if sparse else (1,)):
+            form = 'kl_sparsity:target:weight[:decay]' if sparse else f'{kind}:weight'
+            raise errors.UsageError(f'{who} is {text!r}; it must be {form}')
+        weight = _weight(who, text, values[1] if sparse else values[0])
+        if not sparse:
+            return cls(kind, weight)
+        target, decay = values[0], values[2] if len(values) == 3 else 0.0
+        if not (0 < target < 1 and 0 <= decay < 1):
+            raise errors.UsageError(
+                f'{who} is {text!r}; the target must lie in (0, 1), the decay in [0, 1)'
+            )
+        return cls(kind, weight, target, decay)
+
+    @classmethod
+    def _of_user(cls, text: str, who: str) -> 'Regularizer':
+        """Of `package.module:function` or `package.module:function:weight`."""
+        kind, number = text, '1'
+        if not plugins.names_function(text):
+            kind, _, number = text.rpartition(':')
+        if not plugins.names_function(kind):
+            errors.one_of(who, text.partition(':')[0], [*KINDS, plugins.FUNCTION])
+        own = plugins.choice(who, kind, (*KINDS, *_OTHER_TERMS))
+        assert own, kind
+        try:
+            weight = float(number)
+        except ValueError:
+            raise errors.UsageError(
+                f'{who} is {text!r}; it must be {plugins.FUNCTION}[:weight]'
+            ) from None
+        checked = own_functions.checked(who, text, own, own_functions.by_example_or_scalar)
+        return cls(kind, _weight(who, text, weight), own=checked)
+
+    def __str__(self) -> str:
+        numbers = [self.target, self.weight] if self.kind == 'kl_sparsity' else [self.weight]
+        return ':'.join([self.kind, *map(number, numbers + [self.decay] * bool(self.decay))])
+
+    @property
+    def name(self) -> str:
+        """The name of the term of a loss: the kind, or the function's name."""
+        return self.kind.rpartition(':')[2]
+
+
+def _weight(who: str, text: str, weight: float) -> float:
+    if not 0 <= weight < math.inf:
+        raise errors.UsageError(f'{who} is {text!r}; the weight must lie in [0, inf)')
+    return weight
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(Part):
     """What is held against a code and its kernels, beside the reconstruction."""
 
-    penalty: tuple[str, ...] = option(
+    penalty: tuple[Regularizer, ...] = option(
         (),
         'Penalties added to the loss of a layer: l1:weight, contractive:weight and '
-        'orthogonality:weight, or kl_sparsity:target:weight, where a fourth number is the share of '
-        'a moving mean that stays at each step. Trained jointly they hold for the code.',
+        'orthogonality:weight, kl_sparsity:target:weight, where a fourth number is the fraction '
+        'of a moving mean that stays at each step, or package.module:function[:weight], which '
+        'takes a code [B, Z] and returns [B] or a scalar. Trained jointly they hold for the code.',
     )
     k_sparse: int = option(
         0, 'Values of a code that are kept, the largest; 0 keeps all.', within='[0, inf) values'
@@ -45,43 +119,6 @@ class Config(Part):
         'Weight of half the squared kernels, which REGULARIZATION_LOSSES collects.',
         within='[0, inf)',
     )
-
-
-class Penalty(NamedTuple):
-    """One kind and its numbers."""
-
-    kind: str
-    weight: float
-    target: float = 0.0  # mean activation, for kl_sparsity
-    decay: float = 0.0  # share of the moving mean that stays; 0 is the batch's own mean
-
-
-def parse(text: str) -> Penalty:
-    """`'l1:0.01'` -> `Penalty('l1', 0.01)`.
-
-    Raises: UsageError that names the text and what is wanted.
-    """
-    kind, *numbers = text.split(':')
-    errors.one_of('--penalty', kind, KINDS)
-    sparse = kind == 'kl_sparsity'
-    try:
-        values = [float(number) for number in numbers]
-    except ValueError:
-        values = []
-    if len(values) not in ((2, 3) if sparse else (1,)):
-        form = 'kl_sparsity:target:weight[:decay]' if sparse else f'{kind}:weight'
-        raise errors.UsageError(f'--penalty is {text!r}; it must be {form}')
-    weight = values[1] if sparse else values[0]
-    if not 0 <= weight < math.inf:
-        raise errors.UsageError(f'--penalty is {text!r}; the weight must lie in [0, inf)')
-    if not sparse:
-        return Penalty(kind, weight)
-    target, decay = values[0], values[2] if len(values) == 3 else 0.0
-    if not (0 < target < 1 and 0 <= decay < 1):
-        raise errors.UsageError(
-            f'--penalty is {text!r}; the target must lie in (0, 1), the decay in [0, 1)'
-        )
-    return Penalty(kind, weight, target, decay)
 
 
 def l1(code: tf.Tensor) -> tf.Tensor:

@@ -24,7 +24,8 @@ from tfae.losses import supervised
 from tfae.models.base import network_flags
 from tfae.models.base.encoder_decoder import Encoder, Kernels
 from tfae.models.base.objective import Batch, Objective, trainable
-from tfae.ops import activations, corruption
+from tfae.ops import corruption
+from tfae.ops.activations import Activation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,8 +35,9 @@ class Config(network_flags.Config):
     units: tuple[int, ...] = option(
         (200,), 'Sizes of the dense layers behind them.', within='[1, inf) units'
     )
-    code_activation: activations.Name = option(
-        'relu', "Activation of the last layer; that of a restored encoder's code."
+    code_activation: Activation = option(
+        Activation.from_text('relu'),
+        "Activation of the last layer; that of a restored encoder's code.",
     )
     dropout: float = option(
         0.0, 'Fraction of the code that is dropped in training.', within='[0, 1)'

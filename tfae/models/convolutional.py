@@ -18,6 +18,7 @@ from tfae.models.base import autoencoder, network_flags
 from tfae.models.base.encoder_decoder import Decoder, Encoder, Kernels, Pooling
 from tfae.models.base.upsampling import Method
 from tfae.ops import activations
+from tfae.ops.activations import Activation
 
 Outputs = autoencoder.Outputs
 
@@ -34,7 +35,7 @@ class Config(network_flags.Config, autoencoder.Config):
     pooling: tuple[Pooling, ...] = option(
         ('max',), 'What follows each of them; one value serves all.'
     )
-    code_activation: activations.Name = option('linear', 'Activation of the code.')
+    code_activation: Activation = option(activations.LINEAR, 'Activation of the code.')
     enlarging: Method = option('subpixel', 'How the decoder undoes strides and pooling.')
     tied: bool = option(False, "Decoder kernels are the encoder's, transposed.")
 

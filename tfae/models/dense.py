@@ -15,6 +15,7 @@ from tfae.core.config import option
 from tfae.models.base import autoencoder
 from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder, Initializer, Kernels
 from tfae.ops import activations
+from tfae.ops.activations import Activation
 
 Outputs = autoencoder.Outputs
 
@@ -26,8 +27,10 @@ class Config(autoencoder.Config):
     units: tuple[int, ...] = option(
         (100, 30), 'Sizes of the encoder layers, the code last.', within='[1, inf) units'
     )
-    activation: activations.Name = option('relu', 'Activation of the hidden layers.')
-    code_activation: activations.Name = option('linear', 'Activation of the code.')
+    activation: Activation = option(
+        Activation.from_text('relu'), 'Activation of the hidden layers.'
+    )
+    code_activation: Activation = option(activations.LINEAR, 'Activation of the code.')
     tied: bool = option(False, "Decoder kernels are the encoder's, transposed.")
     kernel_initializer: Initializer = option(
         'glorot_uniform', 'Initial distribution of the kernels.'

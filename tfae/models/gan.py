@@ -35,6 +35,7 @@ from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder, Kernels
 from tfae.models.base.objective import Batch, Objective, drawing_seed, recorded_updates, trainable
 from tfae.models.base.upsampling import Method
 from tfae.ops import activations, stateless_random
+from tfae.ops.activations import Activation
 
 # What is folded into the seed, so that no two draws are alike.
 _OF_DISCRIMINATOR, _OF_GENERATOR, _BETWEEN = 1, 2, 3
@@ -51,11 +52,11 @@ class Config(network_flags.Config):
     units: tuple[int, ...] = option(
         (150, 100), 'Sizes of the dense layers behind them.', within='[1, inf) units'
     )
-    activation: activations.Name = option(
-        'leaky_relu', 'Activation of the hidden layers of the discriminator.'
+    activation: Activation = option(
+        Activation.from_text('leaky_relu'), 'Activation of the hidden layers of the discriminator.'
     )
-    generator_activation: activations.Name = option(
-        'relu', 'Activation of the hidden layers of the generator.'
+    generator_activation: Activation = option(
+        Activation.from_text('relu'), 'Activation of the hidden layers of the generator.'
     )
     enlarging: Method = option(
         'subpixel', 'How the generator undoes strides and pooling.', needs=('--filters',)
@@ -104,7 +105,7 @@ class Model:
         generated = dataclasses.replace(config, activation=config.generator_activation)
         self.generator = Decoder(
             image_shape,
-            [*network_flags.layers(generated), Dense(config.code_size, 'linear')],
+            [*network_flags.layers(generated), Dense(config.code_size, activations.LINEAR)],
             kernels,
             names.GENERATOR,
             method=config.enlarging,

@@ -26,6 +26,7 @@ from tfae.losses import supervised
 from tfae.models.base import network_flags
 from tfae.models.base.encoder_decoder import Dense, Encoder, Kernels
 from tfae.models.base.objective import Batch, Objective, trainable
+from tfae.ops import activations
 
 _LOSSES = {'contrastive': supervised.contrastive, 'triplet': supervised.triplet}
 _DIAMETER = 2.0  # of the unit sphere
@@ -70,7 +71,7 @@ class Model:
         errors.classes('siamese', classes)
         self.config = config
         self.code_size = config.code_size
-        layers = [*network_flags.layers(config), Dense(config.code_size, 'linear')]
+        layers = [*network_flags.layers(config), Dense(config.code_size, activations.LINEAR)]
         self.encoder = Encoder(image_shape, layers, Kernels(config.kernel_initializer))
         self.objectives = (self._distances,)
 

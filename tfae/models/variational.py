@@ -22,7 +22,7 @@ B batch, H W C image, Z code, k samples.
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
@@ -34,9 +34,15 @@ from tfae.models.base import network_flags
 from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder, Kernels
 from tfae.models.base.objective import Batch, Objective, drawing_seed, trainable
 from tfae.models.base.upsampling import Method
-from tfae.ops import corruption, stateless_random
+from tfae.ops import activations, corruption, stateless_random
 
 _REPARAMETERIZATION = 1  # folded into the seed: the corruption has that seed too
+
+
+class Likelihood(losses.Likelihood):
+    """-log p(x | z)."""
+
+    BUILT_IN: ClassVar[tuple[str, ...]] = ('bernoulli', 'gaussian')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +56,11 @@ class Config(network_flags.Config, corruption.Config):
         'subpixel', 'How the decoder undoes strides and pooling.', needs=('--filters',)
     )
     code_size: int = option(20, 'Latent dimensions.', within='[1, inf) dimensions')
-    likelihood: Literal['bernoulli', 'gaussian'] = option('bernoulli', 'Distribution of a pixel.')
+    likelihood: Likelihood = option(
+        Likelihood('bernoulli'),
+        "Distribution of a pixel; a function of one's own takes images and reconstructions "
+        '[B, ...] and returns -log p [B] in nats.',
+    )
     variance: float = option(
         1.0,
         'Variance of Gaussian pixels, the first one if it is learned.',
@@ -112,14 +122,13 @@ class Model:
     def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
         self.config = config
         self.code_size = config.code_size
-        noises = [corruption.parse(text) for text in config.corruption]
-        (self.corruption,) = broadcast('corruption', noises, 1)
+        (self.corruption,) = broadcast('corruption', config.corruption, 1)
         hidden = network_flags.layers(config)
         kernels = Kernels(config.kernel_initializer)
         self.encoder = Encoder(image_shape, hidden, kernels)
         self.decoder = Decoder(
             image_shape,
-            [*hidden, Dense(config.code_size, 'linear')],
+            [*hidden, Dense(config.code_size, activations.LINEAR)],
             kernels,
             method=config.enlarging,
         )
@@ -265,8 +274,11 @@ class Model:
     def _nll(self, x: tf.Tensor, z: tf.Tensor, training: bool) -> tf.Tensor:
         """-log p(x | z) `[B]` of images `[B, H, W, C]` and codes `[B, Z]`."""
         logits = self._logits(z, training)
-        if self.config.likelihood == 'bernoulli':
+        likelihood = self.config.likelihood
+        if likelihood.name == 'bernoulli':
             return losses.bernoulli(x, logits)
+        if likelihood.own:
+            return likelihood.own(x, tf.nn.sigmoid(logits))
         return variational.normal(x, tf.nn.sigmoid(logits), self._pixel_log_variance())
 
     def _pixel_log_variance(self) -> tf.Tensor:

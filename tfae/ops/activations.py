@@ -1,11 +1,17 @@
-"""Activation functions by name, for flags and configuration files."""
+"""Activation functions by name, for flags and configuration files.
 
+A name is a built-in one or `package.module:function`: a function of a tensor to a tensor of the
+same shape and type.
+"""
+
+import dataclasses
 from collections.abc import Callable
-from typing import Literal
+from typing import ClassVar, TypeVar
 
 import tensorflow.compat.v1 as tf
 
-Name = Literal['linear', 'relu', 'leaky_relu', 'elu', 'selu', 'sigmoid', 'tanh', 'softplus']
+from tfae.core import plugins
+from tfae.ops import own_functions
 
 _LEAKY = 0.2
 _SELU_SCALE = 1.0507009873554804934
@@ -21,15 +27,49 @@ _FUNCTIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
     'tanh': tf.nn.tanh,
     'softplus': tf.nn.softplus,
 }
+T = TypeVar('T', bound='Activation')
 
 
-def get(name: str) -> Callable[[tf.Tensor], tf.Tensor]:
-    """The function of that name, tensor to tensor of the same shape."""
-    return _FUNCTIONS[name]
+@dataclasses.dataclass(frozen=True)
+class Activation:
+    """A function of a tensor to a tensor of the same shape and type."""
+
+    BUILT_IN: ClassVar[tuple[str, ...]] = tuple(_FUNCTIONS)
+
+    name: str
+    function: Callable[[tf.Tensor], tf.Tensor] = dataclasses.field(compare=False, repr=False)
+
+    @classmethod
+    def from_text(cls: type[T], text: str, who: str = '--activation') -> T:
+        """The activation of a built-in name, or of `package.module:function`.
+
+        Raises: UsageError that names `who` and the text.
+        """
+        own = plugins.choice(who, text, cls.BUILT_IN)
+        if own is None:
+            return cls(text, _FUNCTIONS[text])
+        return cls(text, own_functions.checked(who, text, own, own_functions.same_shape))
+
+    def __str__(self) -> str:
+        return self.name
+
+    def slope(self, output: tf.Tensor) -> tf.Tensor | None:
+        """Derivative as a function of the output; None for a function that is not built in."""
+        if self.name not in _FUNCTIONS:
+            return None
+        return _slope(self.name, output)
 
 
-def slope(name: str, output: tf.Tensor) -> tf.Tensor:
-    """Derivative of the function of that name, as a function of its output."""
+class OfOutput(Activation):
+    """The activation of an image's pixels."""
+
+    BUILT_IN: ClassVar[tuple[str, ...]] = ('sigmoid', 'linear')
+
+
+LINEAR = Activation.from_text('linear')
+
+
+def _slope(name: str, output: tf.Tensor) -> tf.Tensor:
     one, zero = tf.ones_like(output), tf.zeros_like(output)
     below = {'relu': zero, 'leaky_relu': _LEAKY * one, 'elu': output + 1, 'selu': output + _SELU}
     if name in below:

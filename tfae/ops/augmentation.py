@@ -7,67 +7,71 @@ example of a batch has its own. An augmentation is written as words, for example
 B batch, H x W picture, C channels.
 """
 
+import dataclasses
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
 from tfae.core import errors
+from tfae.core.config import number
 from tfae.ops import stateless_random
 
 KINDS = ('flip', 'crop', 'jitter')
 
 
-class Augmentation(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Augmentation:
     """One kind of change and its strength."""
 
     kind: str
-    level: float  # pixels for `crop`, largest part for `jitter`, nothing for `flip`
+    level: float = 0.0  # pixels for `crop`, largest part for `jitter`, nothing for `flip`
+
+    @classmethod
+    def from_text(cls, text: str, who: str = '--augment') -> 'Augmentation':
+        """`'crop:4'` -> `Augmentation('crop', 4)`; `'flip'` takes no level.
+
+        Raises: UsageError that names `who`, the text and what is wanted.
+        """
+        kind, _, level = text.partition(':')
+        errors.one_of(who, kind, KINDS)
+        try:
+            value = float(level or (kind == 'flip') - 1)
+        except ValueError:
+            value = -1.0
+        wanted = {
+            'flip': value == 0 and not level,
+            'crop': 1 <= value < math.inf and value == int(value),
+            'jitter': 0 < value < 1,
+        }
+        if not wanted[kind]:
+            raise errors.UsageError(
+                f'{who} is {text!r}; it must be flip, crop:pixels with 1 or more of them, or '
+                f'jitter:part with a part in (0, 1)'
+            )
+        return cls(kind, value)
+
+    def __str__(self) -> str:
+        return self.kind if self.kind == 'flip' else f'{self.kind}:{number(self.level)}'
 
 
-def parse(text: str) -> Augmentation:
-    """`'crop:4'` -> `Augmentation('crop', 4)`; `'flip'` takes no level.
-
-    Raises: UsageError that names the text and what is wanted.
-    """
-    kind, _, level = text.partition(':')
-    errors.one_of('--augment', kind, KINDS)
-    try:
-        value = float(level or (kind == 'flip') - 1)
-    except ValueError:
-        value = -1.0
-    wanted = {
-        'flip': value == 0 and not level,
-        'crop': 1 <= value < math.inf and value == int(value),
-        'jitter': 0 < value < 1,
-    }
-    if not wanted[kind]:
-        raise errors.UsageError(
-            f'--augment is {text!r}; it must be flip, crop:pixels with 1 or more of them, or '
-            f'jitter:part with a part in (0, 1)'
-        )
-    return Augmentation(kind, value)
-
-
-def augment(images: tf.Tensor, words: Sequence[str], seed: tf.Tensor) -> tf.Tensor:
-    """Pictures, each changed in its own way.
+def augment(images: tf.Tensor, augmentations: Sequence[Augmentation], seed: tf.Tensor) -> tf.Tensor:
+    """Returns the images, each changed in its own way.
 
     Args:
       images: float tensor `[B, H, W, C]` in [0, 1], of known shape.
-      words: `flip` mirrors half of them left to right; `crop:n` moves each by up to n pixels either
-        way, what is missing being mirrored at the edge; `jitter:p` multiplies contrast about the
-        mean and brightness, each by a factor in [1 - p, 1 + p], and clips.
+      augmentations: `flip` mirrors half of them left to right; `crop:n` moves each by up to n
+        pixels either way, what is missing being mirrored at the edge; `jitter:p` multiplies
+        contrast about the mean and brightness, each by a factor in [1 - p, 1 + p], and clips.
       seed: int64 tensor `[2]`, from (run seed, step).
     Returns: float tensor `[B, H, W, C]` in [0, 1].
     Raises: UsageError if a picture is not larger than a crop's pixels.
     """
     apply = {'flip': _flipped, 'crop': _moved, 'jitter': _jittered}
-    for salt, word in enumerate(words):
-        kind, level = parse(word)
+    for salt, chosen in enumerate(augmentations):
         own = tf.random.experimental.stateless_fold_in(seed, salt)
-        with tf.name_scope(kind):
-            images = apply[kind](images, level, own)
+        with tf.name_scope(chosen.kind):
+            images = apply[chosen.kind](images, chosen.level, own)
     return images
 
 

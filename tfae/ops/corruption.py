@@ -2,33 +2,75 @@
 
 Noise is a function of a seed tensor, itself a function of (run seed, step): the same step of the
 same run always corrupts the same pixels, and each example of a batch has noise of its own.
-A corruption is written `kind:level` on the command line, for example `masking:0.3`.
+A corruption is written `kind:level` on the command line, for example `masking:0.3`. One of the
+user's own is `package.module:function`, of a batch `[B, H, W, C]` (of codes `[B, Z]` in greedy
+phases behind the first) and a seed `[2]` to a batch of that shape; its randomness must come from
+the seed alone.
 """
 
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from tfae.core import errors
-from tfae.core.config import Part, option
-from tfae.ops import stateless_random
+from tfae.core import errors, plugins
+from tfae.core.config import Part, number, option
+from tfae.ops import own_functions, stateless_random
 
 KINDS = ('none', 'masking', 'gaussian', 'salt_and_pepper', 'dropout')
 _REPLACING = ('masking', 'salt_and_pepper', 'dropout')
 
 
 @dataclasses.dataclass(frozen=True)
+class Corruption:
+    """One kind of noise and its strength, or a function of the user's own."""
+
+    kind: str
+    level: float = 0.0  # probability that an input is hit; standard deviation for `gaussian`
+    own: own_functions.Function | None = dataclasses.field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def from_text(cls, text: str, who: str = '--corruption') -> 'Corruption':
+        """`'masking:0.3'` -> `Corruption('masking', 0.3)`; `'none'` takes no level.
+
+        Raises: UsageError that names `who`, the text and what is wanted.
+        """
+        kind, _, level = text.partition(':')
+        if kind not in KINDS:
+            own = plugins.choice(who, text if plugins.names_function(text) else kind, KINDS)
+            assert own, text
+            return cls(text, own=own_functions.checked(who, text, own, own_functions.same_shape))
+        if kind == 'none' and not level:
+            return cls('none')
+        try:
+            value = float(level)
+        except ValueError:
+            raise errors.UsageError(
+                f'{who} is {text!r}; it must be none or kind:level, as in masking:0.3'
+            ) from None
+        high = {'none': 0, 'gaussian': math.inf}.get(kind, 1)
+        below = kind in ('gaussian', 'dropout')  # the end would leave nothing of the input
+        if not (0 <= value < high or (value == high and not below)):
+            range_ = f'[0, {high}{")" if below else "]"}'
+            raise errors.UsageError(f'{who} is {text!r}; the level must lie in {range_}')
+        return cls(kind, value)
+
+    def __str__(self) -> str:
+        plain = self.own or self.kind == 'none'
+        return self.kind if plain else f'{self.kind}:{number(self.level)}'
+
+
+@dataclasses.dataclass(frozen=True)
 class Config(Part):
     """What is done to the input of an autoencoder while it is trained."""
 
-    corruption: tuple[str, ...] = option(
-        ('none',),
+    corruption: tuple[Corruption, ...] = option(
+        (Corruption('none'),),
         'Noise on the input of each layer, kind:level with kind masking, gaussian, '
-        'salt_and_pepper or dropout; one value serves all layers. Trained jointly, the first is '
-        'applied to the picture.',
+        'salt_and_pepper or dropout, or package.module:function, which takes a batch '
+        '[B, ...] and a seed [2] and returns the batch; one value serves all layers. Trained '
+        'jointly, the first is applied to the image.',
     )
     emphasis: tuple[float, ...] = option(
         (1.0, 1.0),
@@ -40,41 +82,9 @@ class Config(Part):
 
     def __post_init__(self):
         super().__post_init__()
-        for word in self.corruption:
-            parse(word)
         if len(self.emphasis) != 2:
             came = ','.join(map(str, self.emphasis))
             raise errors.UsageError(f'--emphasis is {came}; it must be two weights')
-
-
-class Corruption(NamedTuple):
-    """One kind of noise and its strength."""
-
-    kind: str
-    level: float  # probability that an input is hit; standard deviation for `gaussian`
-
-
-def parse(text: str) -> Corruption:
-    """`'masking:0.3'` -> `Corruption('masking', 0.3)`; `'none'` takes no level.
-
-    Raises: UsageError that names the text and what is wanted.
-    """
-    kind, _, level = text.partition(':')
-    errors.one_of('--corruption', kind, KINDS)
-    if kind == 'none' and not level:
-        return Corruption('none', 0.0)
-    try:
-        value = float(level)
-    except ValueError:
-        raise errors.UsageError(
-            f'--corruption is {text!r}; it must be none or kind:level, as in masking:0.3'
-        ) from None
-    high = {'none': 0, 'gaussian': math.inf}.get(kind, 1)
-    below = kind in ('gaussian', 'dropout')  # what reaches the end leaves nothing of the input
-    if not (0 <= value < high or (value == high and not below)):
-        range_ = f'[0, {high}{")" if below else "]"}'
-        raise errors.UsageError(f'--corruption is {text!r}; the level must lie in {range_}')
-    return Corruption(kind, value)
 
 
 def corrupt(x: tf.Tensor, corruption: Corruption, seed: tf.Tensor) -> tf.Tensor:
@@ -88,7 +98,9 @@ def corrupt(x: tf.Tensor, corruption: Corruption, seed: tf.Tensor) -> tf.Tensor:
       seed: int tensor `[2]`, from (run seed, step).
     Returns: float tensor of the shape of `x`.
     """
-    kind, level = corruption
+    kind, level = corruption.kind, corruption.level
+    if corruption.own:
+        return corruption.own(x, seed)
     if kind == 'none' or level == 0:
         return x
     with tf.name_scope(kind):

@@ -77,7 +77,7 @@ class TrainingConfig(Part):
         'Equal parts in which a batch goes through the graph, one after another, to save memory.',
         within='[1, inf)',
     )
-    augment: tuple[str, ...] = option(
+    augment: tuple[augmentation.Augmentation, ...] = option(
         (),
         'Changes to the pictures of a step, of flip (left to right), crop:pixels (moves them) and '
         'jitter:part (brightness and contrast); phases on codes do without.',
@@ -109,8 +109,6 @@ class TrainingConfig(Part):
 
     def __post_init__(self):
         super().__post_init__()
-        for word in self.augment:
-            augmentation.parse(word)
         self._refuse_unequal_parts(self.batch_size)
 
     def batch(self, count: int) -> int:

@@ -282,10 +282,12 @@ def _batch(
     return Batch(images, drawn.labels, noise), drawn
 
 
-def _augmented(images: tf.Tensor, words: Sequence[str], seed: tf.Tensor) -> tf.Tensor:
+def _augmented(
+    images: tf.Tensor, augmentations: Sequence[augmentation.Augmentation], seed: tf.Tensor
+) -> tf.Tensor:
     """Pictures, changed; codes come back as they are."""
-    if not words or images.shape.rank != 4:
+    if not augmentations or images.shape.rank != 4:
         return images
     # A salt that no other noise of a step has.
     own = tf.random.experimental.stateless_fold_in(seed, _AUGMENTATION)
-    return augmentation.augment(images, words, own)
+    return augmentation.augment(images, augmentations, own)

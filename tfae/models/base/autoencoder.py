@@ -13,15 +13,15 @@ B batch, H W C image, Z code.
 
 import dataclasses
 import functools
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
 from tfae import losses
 from tfae.core import errors, names
-from tfae.core.config import broadcast, option
+from tfae.core.config import broadcast, option, text
 from tfae.losses import regularizers
-from tfae.losses.regularizers import Penalty
+from tfae.losses.regularizers import Regularizer
 from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder
 from tfae.models.base.objective import Batch, Layer, Objective, drawing_seed, regularization
 from tfae.ops import activations, corruption
@@ -33,19 +33,28 @@ _PROBES = 8  # for the Jacobian's norm in measures
 class Config(corruption.Config, regularizers.Config):
     """The loss."""
 
-    likelihood: losses.Likelihood = option('squared_error', 'Loss of the pictures.')
-    output_activation: Literal['sigmoid', 'linear'] = option(
-        'sigmoid',
+    likelihood: losses.Likelihood = option(
+        losses.Likelihood('squared_error'),
+        "Loss of the images; a function of one's own takes targets and outputs [B, ...] and "
+        'returns [B].',
+    )
+    output_activation: activations.OfOutput = option(
+        activations.OfOutput.from_text('sigmoid'),
         'Through which the loss sees the pictures; linear ones are cut to [0, 1] where they are '
         'shown. Under squared error a sigmoid may saturate early, and all pictures stay black.',
     )
 
     def __post_init__(self):
         super().__post_init__()
-        if self.likelihood == 'bernoulli' and self.output_activation != 'sigmoid':
+        if self.likelihood.name == 'bernoulli' and self.output_activation.name != 'sigmoid':
             raise errors.UsageError(
                 f'--likelihood=bernoulli takes --output_activation=sigmoid, not '
                 f'{self.output_activation}: it asks for probabilities'
+            )
+        if self.likelihood.own and self.emphasis != (1, 1):
+            raise errors.UsageError(
+                f'--emphasis weighs the values of built-in losses; --likelihood is '
+                f'{self.likelihood}'
             )
 
 
@@ -79,15 +88,10 @@ class Autoencoder:
         self.encoder = encoder
         self.decoder = decoder
         self.code_size = encoder.sizes[-1]
-        self.corruption = broadcast(
-            'corruption',
-            [corruption.parse(text) for text in config.corruption],
-            len(encoder.numbers),
-        )
-        self._penalties = [regularizers.parse(text) for text in config.penalty]
-        kinds = [penalty.kind for penalty in self._penalties]
+        self.corruption = broadcast('corruption', config.corruption, len(encoder.numbers))
+        kinds = [penalty.name for penalty in config.penalty]
         if len(set(kinds)) < len(kinds):
-            raise errors.UsageError(f'--penalty names a kind twice: {",".join(config.penalty)}')
+            raise errors.UsageError(f'--penalty names a kind twice: {text(config.penalty)}')
         if config.k_sparse > self.code_size:
             raise errors.UsageError(
                 f'--k_sparse is {config.k_sparse}; the code has only {self.code_size} values'
@@ -101,7 +105,7 @@ class Autoencoder:
             images = self.corrupt(images, seed)
         code = self._encode(self.encoder, images, seed is not None)
         decoded = self.decoder(code, seed is not None)
-        if self.config.output_activation == 'linear':
+        if self.config.output_activation.name != 'sigmoid':
             return LinearOutputs(code, self._pixels(decoded))
         return Outputs(code, self._pixels(decoded), decoded)
 
@@ -141,13 +145,15 @@ class Autoencoder:
 
     def _pixels(self, decoded: tf.Tensor) -> tf.Tensor:
         """The last step of the decoder as pixels in [0, 1]."""
-        if self.config.output_activation == 'linear':
-            return tf.clip_by_value(decoded, 0.0, 1.0)
-        return tf.nn.sigmoid(decoded)
+        activation = self.config.output_activation
+        if activation.name == 'sigmoid':
+            return tf.nn.sigmoid(decoded)
+        pixels = decoded if activation.name == 'linear' else activation.function(decoded)
+        return tf.clip_by_value(pixels, 0.0, 1.0)
 
     def _joint(self, batch: Batch) -> Objective:
         objective, mean = self._objective(names.RECONSTRUCTION, self.encoder, self.decoder, batch)
-        if batch.seed is None and self.config.likelihood == 'bernoulli':
+        if batch.seed is None and self.config.likelihood.name == 'bernoulli':
             # No part of the loss: training need not pay for it.
             mse = tf.reduce_mean(tf.math.squared_difference(batch.images, mean))
             objective.terms['mse'] = mse
@@ -176,10 +182,13 @@ class Autoencoder:
         activation = self.config.output_activation
         if decoder.below:
             activation = decoder.activation(decoder.below)
-        mean = activations.get(activation)(logits)
+        mean = activation.function(logits)
 
         # Reconstruction: codes are probabilities, as pixels are, where they come from a sigmoid.
-        if self.config.likelihood == 'bernoulli' and activation == 'sigmoid':
+        likelihood = self.config.likelihood
+        if likelihood.own:
+            each = likelihood.own(clean, mean)
+        elif likelihood.name == 'bernoulli' and activation.name == 'sigmoid':
             each = losses.bernoulli(clean, logits, weights)
         else:
             each = losses.squared_error(clean, mean, weights)
@@ -198,7 +207,7 @@ class Autoencoder:
     def _encode(self, encoder: Encoder, x: tf.Tensor, training: bool) -> tf.Tensor:
         """`[B, ...]` -> the code `[B, Z]` of these layers, as the constraint leaves it."""
         code = tf.reshape(encoder(x, training), [-1, encoder.sizes[encoder.above]])
-        for penalty in self._penalties:
+        for penalty in self.config.penalty:
             if penalty.decay:
                 self._moving(encoder, penalty)
         k = self.config.k_sparse if encoder.above == self.encoder.above else 0
@@ -209,18 +218,20 @@ class Autoencoder:
     ) -> dict[str, tf.Tensor]:
         """Kind -> penalty, weighed, of the code `[B, Z]` that the encoder makes of `x`."""
         return {
-            penalty.kind: penalty.weight * self._penalty(penalty, encoder, code, x, seed)
-            for penalty in self._penalties
+            penalty.name: penalty.weight * self._penalty(penalty, encoder, code, x, seed)
+            for penalty in self.config.penalty
         }
 
     def _penalty(
         self,
-        penalty: Penalty,
+        penalty: Regularizer,
         encoder: Encoder,
         code: tf.Tensor,
         x: tf.Tensor,
         seed: tf.Tensor | None,
     ) -> tf.Tensor:
+        if penalty.own:
+            return tf.reduce_mean(penalty.own(code))
         if penalty.kind == 'l1':
             return tf.reduce_mean(regularizers.l1(code))
         if penalty.kind == 'kl_sparsity':
@@ -229,18 +240,19 @@ class Autoencoder:
         if penalty.kind == 'orthogonality':
             return tf.add_n([regularizers.orthogonality(k) for k in encoder.kernels()])
         layer = encoder.layers[encoder.above - 1]
-        if len(encoder.numbers) == 1 and isinstance(layer, Dense) and not self.config.k_sparse:
-            slope = activations.slope(layer.activation, code)
+        alone = len(encoder.numbers) == 1 and isinstance(layer, Dense) and not self.config.k_sparse
+        slope = layer.activation.slope(code) if alone else None
+        if slope is not None:
             (kernel,) = encoder.kernels()
             return tf.reduce_mean(regularizers.contractive_dense(slope, kernel))
         return tf.reduce_mean(regularizers.contractive(code, x, drawing_seed(seed)))
 
     def _mean(
-        self, penalty: Penalty, encoder: Encoder, code: tf.Tensor, training: bool
+        self, penalty: Regularizer, encoder: Encoder, code: tf.Tensor, training: bool
     ) -> tf.Tensor:
         """Mean activations `[Z]`: of the batch, or moving ones with the batch's gradient."""
         i = encoder.above
-        if encoder.activation(i) != 'sigmoid':
+        if encoder.activation(i).name != 'sigmoid':
             raise errors.UsageError(
                 f'--penalty=kl_sparsity needs activations in [0, 1]; that of layer {i} is '
                 f'{encoder.activation(i)}, it must be sigmoid'
@@ -255,7 +267,7 @@ class Autoencoder:
             tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
         return mean + tf.stop_gradient(moved - mean)
 
-    def _moving(self, encoder: Encoder, penalty: Penalty) -> tf.Variable:
+    def _moving(self, encoder: Encoder, penalty: Regularizer) -> tf.Variable:
         """The moving mean `[Z]` of the encoder's last layer, which starts at the target."""
         scope = f'{encoder.scope}/{names.layer(encoder.above)}'
         with tf.variable_scope(scope, reuse=tf.AUTO_REUSE, auxiliary_name_scope=False):

@@ -23,6 +23,7 @@ from tfae.core import errors, names
 from tfae.models.base import upsampling
 from tfae.models.base.objective import trainable
 from tfae.ops import activations
+from tfae.ops.activations import Activation
 
 Padding = Literal['same', 'valid']
 Pooling = Literal['none', 'max', 'average']
@@ -42,7 +43,7 @@ class Dense(NamedTuple):
     """`[B, D]` -> `[B, units]`; an image is flattened."""
 
     units: int
-    activation: str
+    activation: Activation
     normalized: bool = False  # by the moments of its batch, before the activation
 
 
@@ -54,7 +55,7 @@ class Convolution(NamedTuple):
     """
 
     filters: int
-    activation: str
+    activation: Activation
     kernel_size: int = 3
     strides: int = 1
     padding: Padding = 'same'
@@ -132,8 +133,8 @@ class Layers:
         """The number of h that an encoder gives and a decoder takes."""
         return self.numbers.stop - 1
 
-    def activation(self, i: int) -> str:
-        """Name of the activation of h_i and g_i, i at least 1."""
+    def activation(self, i: int) -> Activation:
+        """That of h_i and g_i, i at least 1."""
         return self.layers[i - 1].activation
 
     def variables(self) -> list[tf.Variable]:
@@ -192,7 +193,7 @@ class Encoder(Layers):
 
     def _layer(self, i: int, x: tf.Tensor, training: bool) -> tf.Tensor:
         layer = self.layers[i - 1]
-        function = activations.get(layer.activation)
+        function = layer.activation.function
         options = self._options(None if layer.normalized else function, not layer.normalized)
         if isinstance(layer, Dense):
             x = tf.reshape(x, [-1, self.sizes[i - 1]])
@@ -258,7 +259,8 @@ class Decoder(Layers):
             for i in reversed(self.numbers):
                 x = tf.reshape(x, [-1, *self.shapes[i]])
                 first = i == self.numbers.start
-                function = activations.get('linear' if first else self.activation(i - 1))
+                activation = activations.LINEAR if first else self.activation(i - 1)
+                function = activation.function
                 if tied:
                     x = function(self._transposed(i, x, kernels[i]))
                 else:

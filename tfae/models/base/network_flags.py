@@ -10,7 +10,7 @@ from typing import Any
 
 from tfae.core.config import Part, broadcast, option
 from tfae.models.base.encoder_decoder import Convolution, Dense, Initializer, Padding, Pooling
-from tfae.ops import activations
+from tfae.ops.activations import Activation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +46,9 @@ class Config(Part):
     units: tuple[int, ...] = option(
         (), 'Sizes of the dense layers behind them.', within='[1, inf) units'
     )
-    activation: activations.Name = option('relu', 'Activation of the hidden layers.')
+    activation: Activation = option(
+        Activation.from_text('relu'), 'Activation of the hidden layers.'
+    )
     batch_normalization: bool = option(
         False, 'Normalise each hidden layer by the moments of its batch.'
     )
