@@ -98,7 +98,7 @@ def test_variables_are_listed_by_collection_and_scope(trained, family):
 
 
 def test_a_convolutional_stack_is_pretrained_layer_by_layer(tmp_path):
-    argv = ('--model=convolutional', '--filters=3,4', '--units=5', '--enlarging=deconvolution')
+    argv = ('--model=convolutional', '--filters=3,4', '--units=5', '--upsampling=deconvolution')
     argv = (*argv, '--pretraining=greedy', '--pretraining_epochs=1', '--epochs=1', '--logdir=run')
     done = tfae_program.run('train', *argv, cwd=tmp_path)
     assert (done.code, done.err) == (0, ''), done

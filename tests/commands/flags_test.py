@@ -109,7 +109,7 @@ AUTOENCODER = {
     'tied': 'true',
     'corruption': 'gaussian:0.2',
     'emphasis': '2,1',
-    'penalty': 'l1:0.1',
+    'regularizer': 'l1:0.1',
     'k_sparse': '2',
     'weight_decay': '0.1',
 }
@@ -125,8 +125,8 @@ FAMILIES = {
         },
     ),
     'convolutional': (
-        {**CONVOLUTIONS, 'enlarging': 'deconvolution', 'corruption': 'masking:0.1'},
-        {**AUTOENCODER, **NETWORK, 'enlarging': 'nearest'},
+        {**CONVOLUTIONS, 'upsampling': 'deconvolution', 'corruption': 'masking:0.1'},
+        {**AUTOENCODER, **NETWORK, 'upsampling': 'nearest'},
     ),
     'custom': (
         {
@@ -144,7 +144,7 @@ FAMILIES = {
     'variational': (
         {
             **CONVOLUTIONS,
-            'enlarging': 'deconvolution',
+            'upsampling': 'deconvolution',
             'units': '6',
             'code_size': '3',
             'likelihood': 'gaussian',
@@ -152,7 +152,7 @@ FAMILIES = {
         },
         {
             **NETWORK,
-            'enlarging': 'nearest',
+            'upsampling': 'nearest',
             'code_size': '4',
             'likelihood': 'bernoulli',
             'variance': '0.5',
@@ -175,11 +175,11 @@ FAMILIES = {
         {**NETWORK, 'code_size': '4', 'loss': 'triplet', 'margin': '0.5', 'normalize': 'true'},
     ),
     'gan': (
-        {**CONVOLUTIONS, 'enlarging': 'deconvolution', 'units': '6', 'loss': 'wasserstein'},
+        {**CONVOLUTIONS, 'upsampling': 'deconvolution', 'units': '6', 'loss': 'wasserstein'},
         {
             **NETWORK,
             'generator_activation': 'tanh',
-            'enlarging': 'nearest',
+            'upsampling': 'nearest',
             'code_size': '4',
             'loss': 'least_squares',
             'gradient_penalty': '2',

@@ -22,7 +22,7 @@ def variants(name):
     if isinstance(getattr(config, 'corruption', None), tuple):
         yield 'noisy', dataclasses.replace(config, corruption=NOISE)
     if hasattr(config, 'tied'):
-        free = {'enlarging': 'deconvolution'} if hasattr(config, 'enlarging') else {}
+        free = {'upsampling': 'deconvolution'} if hasattr(config, 'upsampling') else {}
         yield 'tied', dataclasses.replace(config, tied=True, **free)
     if hasattr(config, 'batch_normalization'):
         yield 'normalised', dataclasses.replace(config, batch_normalization=True)

@@ -137,9 +137,9 @@ def test_a_penalty_is_read_from_its_text_and_written_as_it(text, want):
 @pytest.mark.parametrize(
     'text, want',
     [
-        ('contractiv:1', "--penalty is 'contractiv'; .* did you mean contractive"),
-        ('l1', "--penalty is 'l1'; it must be l1:weight"),
-        ('l1:x', "--penalty is 'l1:x'; it must be l1:weight"),
+        ('contractiv:1', "--regularizer is 'contractiv'; .* did you mean contractive"),
+        ('l1', "--regularizer is 'l1'; it must be l1:weight"),
+        ('l1:x', "--regularizer is 'l1:x'; it must be l1:weight"),
         ('l1:-1', r'the weight must lie in \[0, inf\)'),
         ('l1:nan', r'the weight must lie in \[0, inf\)'),
         ('kl_sparsity:1', r'it must be kl_sparsity:target:weight\[:decay\]'),
@@ -159,14 +159,14 @@ def batch(seed=(1, 2)):
 
 @pytest.mark.parametrize('family', ['dense', 'convolutional'])
 @pytest.mark.parametrize(
-    'penalty', ['l1:0.5', 'kl_sparsity:0.1:2', 'contractive:0.3', 'orthogonality:0.2']
+    'regularizer', ['l1:0.5', 'kl_sparsity:0.1:2', 'contractive:0.3', 'orthogonality:0.2']
 )
-def test_a_penalty_is_added_to_the_loss_of_any_autoencoder(family, penalty):
+def test_a_penalty_is_added_to_the_loss_of_any_autoencoder(family, regularizer):
     of = {'dense': dense, 'convolutional': convolutional}[family]
     sizes = {'units': (8, 3)} if family == 'dense' else {'filters': (2, 3), 'units': (5,)}
-    config = of.Config(**sizes, penalty=(penalty,), code_activation='sigmoid')
+    config = of.Config(**sizes, regularizer=(regularizer,), code_activation='sigmoid')
     objective = of.Model(config, (6, 6, 1)).objectives[0](batch())
-    kind = penalty.partition(':')[0]
+    kind = regularizer.partition(':')[0]
     assert None not in tf.gradients(objective.loss, objective.variables)
     loss, terms = run(objective.loss, objective.terms)
     assert terms.keys() == {'reconstruction', kind}
@@ -194,7 +194,7 @@ def test_weight_decay_is_collected_and_counts_each_kernel_of_its_layers_once(sco
 
 def test_a_moving_mean_moves_with_the_updates_of_a_step_and_passes_the_batchs_gradient():
     config = dense.Config(
-        units=(3,), code_activation='sigmoid', penalty=('kl_sparsity:0.1:2:0.75',)
+        units=(3,), code_activation='sigmoid', regularizer=('kl_sparsity:0.1:2:0.75',)
     )
     model = dense.Model(config, (6, 6, 1))
     objective = model.objectives[0](batch())
@@ -224,7 +224,7 @@ def test_the_k_sparse_constraint_holds_in_training_and_at_inference():
 @pytest.mark.parametrize(
     'fields, want',
     [
-        ({'penalty': ('l1:1', 'l1:2')}, '--penalty names a kind twice: l1:1,l1:2'),
+        ({'regularizer': ('l1:1', 'l1:2')}, '--regularizer names a kind twice: l1:1,l1:2'),
         ({'k_sparse': 4}, '--k_sparse is 4; the code has only 3 values'),
         ({'k_sparse': -1}, '--k_sparse is -1'),
         ({'weight_decay': -1.0}, r'--weight_decay is -1\.0'),
@@ -241,7 +241,7 @@ def test_what_cannot_be_built_is_refused(fields, want):
 
 
 def test_kl_sparsity_wants_activations_that_are_probabilities():
-    model = dense.Model(dense.Config(units=(3,), penalty=('kl_sparsity:0.1:1',)), (6, 6, 1))
+    model = dense.Model(dense.Config(units=(3,), regularizer=('kl_sparsity:0.1:1',)), (6, 6, 1))
     with pytest.raises(errors.UsageError, match='that of layer 1 is linear, it must be sigmoid'):
         model.objectives[0](batch())
 

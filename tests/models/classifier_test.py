@@ -141,8 +141,8 @@ def named(out, kind):
 
 SOURCES = {
     'dense': ('--units=9,5',),
-    'convolutional': ('--filters=3', '--units=5', '--enlarging=deconvolution'),
-    'variational': ('--filters=3', '--units=5', '--enlarging=deconvolution', '--code_size=2'),
+    'convolutional': ('--filters=3', '--units=5', '--upsampling=deconvolution'),
+    'variational': ('--filters=3', '--units=5', '--upsampling=deconvolution', '--code_size=2'),
 }
 
 

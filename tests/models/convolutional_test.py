@@ -20,7 +20,7 @@ FASHION = {
     'pooling': ('max',),
     'activation': 'selu',
     'code_activation': 'selu',
-    'enlarging': 'deconvolution',
+    'upsampling': 'deconvolution',
 }
 EE311 = {
     'filters': (32, 32, 32, 32, 8),
@@ -28,7 +28,7 @@ EE311 = {
     'strides': (1, 1, 2, 2, 1),
     'padding': ('valid',),
     'pooling': ('none',),
-    'enlarging': 'deconvolution',
+    'upsampling': 'deconvolution',
 }
 
 
@@ -113,7 +113,7 @@ def test_every_layer_of_the_decoder_has_the_shape_of_its_encoders_input(way, pad
 def test_an_enlarged_picture_is_what_its_definition_says(way):
     """5 x 4 to 10 x 8 with a kernel of one pixel, which leaves the way to enlarge alone."""
     x = pictures((5, 4, 3))
-    made = upsampling.enlarge(tf.constant(x), (10, 8, 2), 1, 2, way, name='made')
+    made = upsampling.upsample(tf.constant(x), (10, 8, 2), 1, 2, way, name='made')
     with session_with_biases() as session:
         got, of = session.run([made, variables()])
     kernel, bias = of['made/kernel'], of['made/bias']
@@ -133,7 +133,7 @@ def test_an_enlarged_picture_is_what_its_definition_says(way):
 
 def test_where_nothing_is_to_be_enlarged_a_valid_convolution_is_undone_by_a_full_one():
     x = pictures((4, 4, 1))
-    made = upsampling.enlarge(tf.constant(x), (6, 6, 1), 3, 1, 'subpixel', name='made')
+    made = upsampling.upsample(tf.constant(x), (6, 6, 1), 3, 1, 'subpixel', name='made')
     with session_with_biases() as session:
         got, of = session.run([made, variables()])
     padded = np.pad(x[..., 0], [(0, 0), (2, 2), (2, 2)])
@@ -162,7 +162,7 @@ def test_a_subpixel_decoder_of_a_flat_code_shows_no_checkerboard_at_the_start():
 
 
 def test_tied_kernels_are_one_variable_that_gets_both_gradients():
-    made = model((9, 7, 2), filters=(3, 4), units=(5,), enlarging='deconvolution', tied=True)
+    made = model((9, 7, 2), filters=(3, 4), units=(5,), upsampling='deconvolution', tied=True)
     objective = made.objectives[0](Batch(tf.constant(pictures((9, 7, 2))), None, None))
     decoder = [v.op.name for v in tf.trainable_variables('decoder/')]
     assert sorted(decoder) == [f'decoder/layer_{i}/bias' for i in (1, 2, 3)]
@@ -202,9 +202,9 @@ def test_batch_normalisation_uses_the_batch_in_training_and_moving_moments_elsew
         ({'kernel_sizes': (3, 3)}, r'--kernel_sizes has 2 values \(3,3\); it must have 1 or 3'),
         ({'pooling': ('none',), 'pool_sizes': (3,)}, '--pool_sizes needs --pooling'),
         ({'filters': (4,) * 5}, 'a picture of 1 x 1 is too small for a layer with kernel 3'),
-        ({'tied': True}, '--enlarging is subpixel, it must be deconvolution'),
+        ({'tied': True}, '--upsampling is subpixel, it must be deconvolution'),
         (
-            {'tied': True, 'enlarging': 'deconvolution', 'batch_normalization': True},
+            {'tied': True, 'upsampling': 'deconvolution', 'batch_normalization': True},
             '--tied and --batch_normalization exclude each other',
         ),
     ],

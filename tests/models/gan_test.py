@@ -332,10 +332,10 @@ def test_variables_have_the_names_and_shapes_that_readers_expect():
     }
 
 
-@pytest.mark.parametrize('enlarging', ['subpixel', 'deconvolution', 'nearest'])
+@pytest.mark.parametrize('upsampling', ['subpixel', 'deconvolution', 'nearest'])
 @every_loss
-def test_convolutional_networks_train_with_every_loss(loss, enlarging):
-    made = model((7, 9, 3), loss=loss, enlarging=enlarging, **CONVOLUTIONAL)
+def test_convolutional_networks_train_with_every_loss(loss, upsampling):
+    made = model((7, 9, 3), loss=loss, upsampling=upsampling, **CONVOLUTIONAL)
     images = np.random.RandomState(0).uniform(size=[4, 7, 9, 3]).astype(np.float32)
     found = [build(batch(images=images)) for build in made.objectives]
     gradients = [tf.gradients(o.loss, o.variables) for o in found]
@@ -354,7 +354,7 @@ def test_convolutional_networks_train_with_every_loss(loss, enlarging):
         ({'code_size': 0}, r'--code_size is 0; it must lie in \[1, inf\)'),
         ({'loss': 'wasserstein', 'gradient_penalty': -1.0}, r'--gradient_penalty is -1\.0'),
         ({'gradient_penalty': 1.0}, '--gradient_penalty needs --loss=wasserstein'),
-        ({'enlarging': 'nearest'}, '--enlarging needs --filters'),
+        ({'upsampling': 'nearest'}, '--upsampling needs --filters'),
         ({'units': ()}, '--filters and --units are both empty; either side must have a hidden'),
     ],
 )

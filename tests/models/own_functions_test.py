@@ -90,8 +90,8 @@ def trained(folder, name, *words):
         ('--activation=own:rectified', '--activation=relu', '--activation=linear', GREEDY),
         ('--code_activation=own:rectified', '--code_activation=relu', '', ()),
         ('--corruption=own:masked', '--corruption=masking:0.3', '', GREEDY),
-        ('--penalty=own:absolute:0.01', '--penalty=l1:0.01', '', GREEDY),
-        ('--penalty=own:absolute', '--penalty=l1:1', '', ()),
+        ('--regularizer=own:absolute:0.01', '--regularizer=l1:0.01', '', GREEDY),
+        ('--regularizer=own:absolute', '--regularizer=l1:1', '', ()),
         ('--likelihood=own:squares', '--likelihood=squared_error', '--likelihood=bernoulli', ()),
     ],
 )
@@ -113,7 +113,7 @@ def test_a_function_that_equals_a_built_in_one_trains_to_its_bytes(
 def test_a_scalar_regularizer_is_a_term_of_the_loss_and_makes_codes_smaller(folder):
     words = (*DENSE, '--optimizer=sgd', '--learning_rate=0.1')
     trained(folder, 'free', *words)
-    trained(folder, 'regularized', *words, '--penalty=own:mean_square:10')
+    trained(folder, 'regularized', *words, '--regularizer=own:mean_square:10')
     means = []
     for name in ('free', 'regularized'):
         assert tfae_program.run('embed', f'--logdir={name}', cwd=folder).code == 0
@@ -145,7 +145,13 @@ def test_a_variational_autoencoder_takes_a_negative_log_likelihood(folder):
 
 
 def test_convolutions_take_an_activation(folder):
-    words = ('train', '--model=convolutional', '--filters=3,4', '--enlarging=nearest', '--epochs=1')
+    words = (
+        'train',
+        '--model=convolutional',
+        '--filters=3,4',
+        '--upsampling=nearest',
+        '--epochs=1',
+    )
     ours = trained(folder, 'own_convolutions', *words, '--activation=own:rectified')
     theirs = trained(folder, 'convolutions', *words, '--activation=relu')
     assert tfae_program.same_bytes(ours, theirs)
@@ -159,7 +165,7 @@ def test_a_killed_run_with_functions_of_its_own_ends_byte_identical(folder):
         '--checkpoint_steps=5',
         '--activation=own:rectified',
         '--corruption=own:masked',
-        '--penalty=own:mean_square:0.1',
+        '--regularizer=own:mean_square:0.1',
     )
     whole = trained(folder, 'whole', *argv)
     program = tfae_program.start(*argv, '--logdir=killed', cwd=folder)
@@ -208,12 +214,15 @@ def test_every_command_finds_a_function_again_and_says_when_it_is_gone(tmp_path)
         ('--corruption=own:doubles', 'it returned float64 (None, 8, 8, 1), it must return float32'),
         ('--corruption=own:gaussian', 'gaussian is a built-in name, take another'),
         ('--corruption=own:missing', 'module own has no missing'),
-        ('--penalty=own:square', "--penalty is 'own:square'; it returned float32 ("),
-        ('--penalty=own:absolute:x:y', "--penalty is 'own'; it must be one of l1, kl_sparsity"),
-        ('--penalty=own:absolute:-1', 'the weight must lie in [0, inf)'),
-        ('--penalty=own:l1', 'l1 is a built-in name, take another'),
-        ('--penalty=own:weight_decay', 'weight_decay is a built-in name, take another'),
-        ('--penalty=own:absolute,own:absolute:2', '--penalty names a kind twice'),
+        ('--regularizer=own:square', "--regularizer is 'own:square'; it returned float32 ("),
+        (
+            '--regularizer=own:absolute:x:y',
+            "--regularizer is 'own'; it must be one of l1, kl_sparsity",
+        ),
+        ('--regularizer=own:absolute:-1', 'the weight must lie in [0, inf)'),
+        ('--regularizer=own:l1', 'l1 is a built-in name, take another'),
+        ('--regularizer=own:weight_decay', 'weight_decay is a built-in name, take another'),
+        ('--regularizer=own:absolute,own:absolute:2', '--regularizer names a kind twice'),
         ('--likelihood=own:bernoulli', 'bernoulli is a built-in name, take another'),
         ('--likelihood=own:mean_square', 'it raised TypeError: mean_square() takes 1 positional'),
         ('--likelihood=own:square', "--likelihood is 'own:square'; it returned float32 ("),

@@ -277,7 +277,7 @@ def test_variables_have_the_names_and_shapes_that_readers_expect():
 
 @pytest.mark.parametrize(
     'fields',
-    [{'units': ()}, {'filters': (3, 4), 'pooling': ('max',), 'enlarging': 'nearest'}],
+    [{'units': ()}, {'filters': (3, 4), 'pooling': ('max',), 'upsampling': 'nearest'}],
     ids=['no hidden layer', 'convolutional'],
 )
 def test_other_networks_give_pictures_and_measures_too(fields):
@@ -313,7 +313,7 @@ def test_a_collapsed_posterior_is_trouble():
         ({'samples': 2, 'beta': 2.0}, '--beta needs --samples=1'),
         ({'samples': 2, 'kl_warmup_steps': 9}, '--kl_warmup_steps needs --samples=1'),
         ({'samples': 2, 'free_bits': 0.5}, '--free_bits needs --samples=1'),
-        ({'enlarging': 'nearest'}, '--enlarging needs --filters'),
+        ({'upsampling': 'nearest'}, '--upsampling needs --filters'),
         ({'emphasis': (2.0, 1.0), 'corruption': ('masking:0.1',)}, '--emphasis weighs pixels'),
         ({'corruption': ('masking:0.1', 'none')}, '--corruption has 2 values .* must have 1 or 1'),
     ],

@@ -39,7 +39,7 @@ class Regularizer:
     own: own_functions.Function | None = dataclasses.field(default=None, compare=False, repr=False)
 
     @classmethod
-    def from_text(cls, text: str, who: str = '--penalty') -> 'Regularizer':
+    def from_text(cls, text: str, who: str = '--regularizer') -> 'Regularizer':
         """`'l1:0.01'` -> `Regularizer('l1', 0.01)`.
 
         Raises: UsageError that names `who`, the text and what is wanted.
@@ -104,12 +104,13 @@ def _weight(who: str, text: str, weight: float) -> float:
 class Config(Part):
     """What is held against a code and its kernels, beside the reconstruction."""
 
-    penalty: tuple[Regularizer, ...] = option(
+    regularizer: tuple[Regularizer, ...] = option(
         (),
-        'Penalties added to the loss of a layer: l1:weight, contractive:weight and '
+        'Regularizers added to the loss of a layer: l1:weight, contractive:weight and '
         'orthogonality:weight, kl_sparsity:target:weight, where a fourth number is the fraction '
         'of a moving mean that stays at each step, or package.module:function[:weight], which '
         'takes a code [B, Z] and returns [B] or a scalar. Trained jointly they hold for the code.',
+        formerly='penalty',
     )
     k_sparse: int = option(
         0, 'Values of a code that are kept, the largest; 0 keeps all.', within='[0, inf) values'

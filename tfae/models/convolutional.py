@@ -36,17 +36,21 @@ class Config(network_flags.Config, autoencoder.Config):
         ('max',), 'What follows each of them; one value serves all.'
     )
     code_activation: Activation = option(activations.LINEAR, 'Activation of the code.')
-    enlarging: Method = option('subpixel', 'How the decoder undoes strides and pooling.')
+    upsampling: Method = option(
+        'subpixel',
+        'How the decoder undoes strides and pooling.',
+        formerly='enlarging',
+    )
     tied: bool = option(False, "Decoder kernels are the encoder's, transposed.")
 
     def __post_init__(self):
         super().__post_init__()
         if self.tied and self.batch_normalization:
             raise errors.UsageError('--tied and --batch_normalization exclude each other')
-        if self.tied and self.enlarging != 'deconvolution':
+        if self.tied and self.upsampling != 'deconvolution':
             raise errors.UsageError(
-                f'--tied shares the kernels of convolutions with deconvolutions; --enlarging is '
-                f'{self.enlarging}, it must be deconvolution'
+                f'--tied shares the kernels of convolutions with deconvolutions; --upsampling is '
+                f'{self.upsampling}, it must be deconvolution'
             )
 
 
@@ -66,7 +70,7 @@ class Model(autoencoder.Autoencoder):
             image_shape,
             [*hidden, code],
             kernels,
-            method=config.enlarging,
+            method=config.upsampling,
             tied_to=encoder if config.tied else None,
         )
         super().__init__(config, encoder, decoder)

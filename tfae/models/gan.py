@@ -58,8 +58,11 @@ class Config(network_flags.Config):
     generator_activation: Activation = option(
         Activation.from_text('relu'), 'Activation of the hidden layers of the generator.'
     )
-    enlarging: Method = option(
-        'subpixel', 'How the generator undoes strides and pooling.', needs=('--filters',)
+    upsampling: Method = option(
+        'subpixel',
+        'How the generator undoes strides and pooling.',
+        needs=('--filters',),
+        formerly='enlarging',
     )
     code_size: int = option(
         30, 'Latent dimensions that an image is generated from.', within='[1, inf) dimensions'
@@ -108,7 +111,7 @@ class Model:
             [*network_flags.layers(generated), Dense(config.code_size, activations.LINEAR)],
             kernels,
             names.GENERATOR,
-            method=config.enlarging,
+            method=config.upsampling,
         )
         self.objectives = (self._discriminator, self._generator)
 

@@ -52,8 +52,11 @@ class Config(network_flags.Config, corruption.Config):
     units: tuple[int, ...] = option(
         (400,), 'Sizes of the dense layers behind them.', within='[1, inf) units'
     )
-    enlarging: Method = option(
-        'subpixel', 'How the decoder undoes strides and pooling.', needs=('--filters',)
+    upsampling: Method = option(
+        'subpixel',
+        'How the decoder undoes strides and pooling.',
+        needs=('--filters',),
+        formerly='enlarging',
     )
     code_size: int = option(20, 'Latent dimensions.', within='[1, inf) dimensions')
     likelihood: Likelihood = option(
@@ -130,7 +133,7 @@ class Model:
             image_shape,
             [*hidden, Dense(config.code_size, activations.LINEAR)],
             kernels,
-            method=config.enlarging,
+            method=config.upsampling,
         )
         self.objectives = (self._bound,)
 

@@ -44,7 +44,7 @@ def _convolutional(batch: int) -> Case:
         'strides': (2, 2, 1),
         'pooling': ('none',),
         'activation': 'relu',
-        'enlarging': 'deconvolution',
+        'upsampling': 'deconvolution',
         'likelihood': 'bernoulli',
     }
     return Case('conv 16-32-8 and back', 'convolutional', batch, config)

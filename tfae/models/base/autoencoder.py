@@ -1,10 +1,10 @@
 """The loss that autoencoders share, of all layers or layer by layer.
 
-    joint loss = l(x, x') / D + penalty(h_L)
-    greedy loss of layer i = l(h_{i-1}, g_{i-1}(h_i)) / D_{i-1} + penalty(h_i)
+    joint loss = l(x, x') / D + regularizer(h_L)
+    greedy loss of layer i = l(h_{i-1}, g_{i-1}(h_i)) / D_{i-1} + regularizer(h_i)
 
 l is the squared error or -log p under Bernoulli pixels, D the number of values that it sums over;
-penalties are those of `tfae.losses.regularizers`, weighed, as means over the batch. With
+regularizers are those of `tfae.losses.regularizers`, weighed, as means over the batch. With
 corruption, the input is corrupted and the clean one is the target (Vincent et al., JMLR 2010):
 trained jointly the image, layer by layer the code of the layer below.
 
@@ -82,16 +82,16 @@ class Autoencoder:
     def __init__(self, config: Any, encoder: Encoder, decoder: Decoder):
         """`config` is a `Config` of a family.
 
-        Raises: UsageError for a penalty that cannot be read or that the code cannot have.
+        Raises: UsageError for regularizers of one name, or a constraint that the code cannot have.
         """
         self.config = config
         self.encoder = encoder
         self.decoder = decoder
         self.code_size = encoder.sizes[-1]
         self.corruption = broadcast('corruption', config.corruption, len(encoder.numbers))
-        kinds = [penalty.name for penalty in config.penalty]
+        kinds = [regularizer.name for regularizer in config.regularizer]
         if len(set(kinds)) < len(kinds):
-            raise errors.UsageError(f'--penalty names a kind twice: {text(config.penalty)}')
+            raise errors.UsageError(f'--regularizer names a kind twice: {text(config.regularizer)}')
         if config.k_sparse > self.code_size:
             raise errors.UsageError(
                 f'--k_sparse is {config.k_sparse}; the code has only {self.code_size} values'
@@ -194,8 +194,8 @@ class Autoencoder:
             each = losses.squared_error(clean, mean, weights)
         loss = tf.reduce_mean(each) / encoder.sizes[encoder.below]
 
-        # Penalties.
-        terms = self._penalized(encoder, code, noisy, batch.seed)
+        # Regularizers.
+        terms = self._regularized(encoder, code, noisy, batch.seed)
         variables = [*encoder.variables(), *decoder.variables()]
         decay = regularization(variables)
         if decay is not None:
@@ -207,37 +207,38 @@ class Autoencoder:
     def _encode(self, encoder: Encoder, x: tf.Tensor, training: bool) -> tf.Tensor:
         """`[B, ...]` -> the code `[B, Z]` of these layers, as the constraint leaves it."""
         code = tf.reshape(encoder(x, training), [-1, encoder.sizes[encoder.above]])
-        for penalty in self.config.penalty:
-            if penalty.decay:
-                self._moving(encoder, penalty)
+        for regularizer in self.config.regularizer:
+            if regularizer.decay:
+                self._moving(encoder, regularizer)
         k = self.config.k_sparse if encoder.above == self.encoder.above else 0
         return regularizers.k_sparse(code, k) if k else code
 
-    def _penalized(
+    def _regularized(
         self, encoder: Encoder, code: tf.Tensor, x: tf.Tensor, seed: tf.Tensor | None
     ) -> dict[str, tf.Tensor]:
-        """Kind -> penalty, weighed, of the code `[B, Z]` that the encoder makes of `x`."""
+        """Name -> regularizer, weighed, of the code `[B, Z]` that the encoder makes of `x`."""
         return {
-            penalty.name: penalty.weight * self._penalty(penalty, encoder, code, x, seed)
-            for penalty in self.config.penalty
+            regularizer.name: regularizer.weight
+            * self._regularizer(regularizer, encoder, code, x, seed)
+            for regularizer in self.config.regularizer
         }
 
-    def _penalty(
+    def _regularizer(
         self,
-        penalty: Regularizer,
+        regularizer: Regularizer,
         encoder: Encoder,
         code: tf.Tensor,
         x: tf.Tensor,
         seed: tf.Tensor | None,
     ) -> tf.Tensor:
-        if penalty.own:
-            return tf.reduce_mean(penalty.own(code))
-        if penalty.kind == 'l1':
+        if regularizer.own:
+            return tf.reduce_mean(regularizer.own(code))
+        if regularizer.kind == 'l1':
             return tf.reduce_mean(regularizers.l1(code))
-        if penalty.kind == 'kl_sparsity':
-            mean = self._mean(penalty, encoder, code, seed is not None)
-            return regularizers.kl_sparsity(mean, penalty.target)
-        if penalty.kind == 'orthogonality':
+        if regularizer.kind == 'kl_sparsity':
+            mean = self._mean(regularizer, encoder, code, seed is not None)
+            return regularizers.kl_sparsity(mean, regularizer.target)
+        if regularizer.kind == 'orthogonality':
             return tf.add_n([regularizers.orthogonality(k) for k in encoder.kernels()])
         layer = encoder.layers[encoder.above - 1]
         alone = len(encoder.numbers) == 1 and isinstance(layer, Dense) and not self.config.k_sparse
@@ -248,33 +249,33 @@ class Autoencoder:
         return tf.reduce_mean(regularizers.contractive(code, x, drawing_seed(seed)))
 
     def _mean(
-        self, penalty: Regularizer, encoder: Encoder, code: tf.Tensor, training: bool
+        self, regularizer: Regularizer, encoder: Encoder, code: tf.Tensor, training: bool
     ) -> tf.Tensor:
         """Mean activations `[Z]`: of the batch, or moving ones with the batch's gradient."""
         i = encoder.above
         if encoder.activation(i).name != 'sigmoid':
             raise errors.UsageError(
-                f'--penalty=kl_sparsity needs activations in [0, 1]; that of layer {i} is '
+                f'--regularizer=kl_sparsity needs activations in [0, 1]; that of layer {i} is '
                 f'{encoder.activation(i)}, it must be sigmoid'
             )
         mean = tf.reduce_mean(code, 0)
-        if not penalty.decay:
+        if not regularizer.decay:
             return mean
-        moving = self._moving(encoder, penalty)
-        moved = penalty.decay * moving.read_value() + (1 - penalty.decay) * mean
+        moving = self._moving(encoder, regularizer)
+        moved = regularizer.decay * moving.read_value() + (1 - regularizer.decay) * mean
         if training:
             update = moving.assign(tf.stop_gradient(moved)).op
             tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
         return mean + tf.stop_gradient(moved - mean)
 
-    def _moving(self, encoder: Encoder, penalty: Regularizer) -> tf.Variable:
+    def _moving(self, encoder: Encoder, regularizer: Regularizer) -> tf.Variable:
         """The moving mean `[Z]` of the encoder's last layer, which starts at the target."""
         scope = f'{encoder.scope}/{names.layer(encoder.above)}'
         with tf.variable_scope(scope, reuse=tf.AUTO_REUSE, auxiliary_name_scope=False):
             return tf.get_variable(
                 names.MEAN_ACTIVATION,
                 [encoder.sizes[encoder.above]],
-                initializer=tf.constant_initializer(penalty.target),
+                initializer=tf.constant_initializer(regularizer.target),
                 trainable=False,
                 use_resource=True,
             )

@@ -275,7 +275,7 @@ class Decoder(Layers):
         if isinstance(layer, Dense):
             x = layers.dense(x, self.sizes[i - 1], **options, name=names.layer(i))
         else:
-            x = upsampling.enlarge(
+            x = upsampling.upsample(
                 x,
                 self.shapes[i - 1],
                 layer.kernel_size,

@@ -1,4 +1,4 @@
-"""Ways to enlarge feature maps: what undoes a convolution that shrank them.
+"""Upsampling of feature maps, which undoes a convolution that shrank them.
 
 Each maps `[B, h, w, C]` to `[B, H, W, F]` for a given H x W that the factor need not divide:
 
@@ -8,7 +8,7 @@ Each maps `[B, h, w, C]` to `[B, H, W, F]` for a given H x W that the factor nee
                                   (Shi et al., CVPR 2016)
     nearest, bilinear, bicubic    interpolation by f, then convolution (Odena et al., Distill 2016)
 
-Where the factor is 1 there is nothing to enlarge: every way but the deconvolution is a convolution,
+Where the factor is 1 nothing is upsampled: every method but the deconvolution is a convolution,
 padded so that it gives H x W.
 """
 
@@ -22,7 +22,7 @@ from tfae import layers
 Method = Literal['deconvolution', 'subpixel', 'nearest', 'bilinear', 'bicubic']
 
 
-def enlarge(
+def upsample(
     x: tf.Tensor,
     target: Sequence[int],
     kernel_size: int,
@@ -31,7 +31,7 @@ def enlarge(
     name: str,
     **options: Any,
 ) -> tf.Tensor:
-    """Enlarges by about `factor`, to exactly the target.
+    """Upsamples by about `factor`, to exactly the target.
 
     Args:
       x: float tensor `[B, h, w, C]`, h and w known.
