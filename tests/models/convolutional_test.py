@@ -198,7 +198,7 @@ def test_batch_normalisation_uses_the_batch_in_training_and_moving_moments_elsew
     'fields, want',
     [
         ({'filters': ()}, '--filters is empty; it must name at least one layer'),
-        ({'filters': (4, 0)}, '--filters is 4,0; each must lie in [1, inf)'),
+        ({'filters': (4, 0)}, r'--filters is 4,0; each must lie in \[1, inf\)'),
         ({'kernel_sizes': (3, 3)}, r'--kernel_sizes has 2 values \(3,3\); it must have 1 or 3'),
         ({'pooling': ('none',), 'pool_sizes': (3,)}, '--pool_sizes needs --pooling'),
         ({'filters': (4,) * 5}, 'a picture of 1 x 1 is too small for a layer with kernel 3'),
