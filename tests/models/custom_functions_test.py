@@ -48,11 +48,11 @@ def results(model):
     [
         {},
         {'corruption': ('masking:0.5',), 'emphasis': (2.0, 1.0)},
-        {'likelihood': 'bernoulli', 'penalty': ('l1:0.1', 'orthogonality:0.2')},
+        {'likelihood': 'bernoulli', 'regularizer': ('l1:0.1', 'orthogonality:0.2')},
         {'output_activation': 'linear', 'k_sparse': 1, 'weight_decay': 0.3},
         {
             'code_activation': 'sigmoid',
-            'penalty': ('kl_sparsity:0.1:0.3:0.9', 'contractive:0.1'),
+            'regularizer': ('kl_sparsity:0.1:0.3:0.9', 'contractive:0.1'),
         },
     ],
     ids=lambda options: ', '.join(options) or 'defaults',
@@ -115,9 +115,9 @@ def test_orthogonality_without_kernels_is_refused():
     def decoder(code):
         return tf.reshape(code, [-1, 8, 8, 1])
 
-    config = models.custom(encoder=encoder, decoder=decoder, penalty=('orthogonality:1',))
+    config = models.custom(encoder=encoder, decoder=decoder, regularizer=('orthogonality:1',))
     model = models.build('custom', config, (8, 8, 1), 0)
-    with pytest.raises(errors.UsageError, match='--penalty=orthogonality needs variables named k'):
+    with pytest.raises(errors.UsageError, match='--regularizer=orthogonality needs variables named k'):
         model.objectives[0](Batch(tf.constant(IMAGES), None, None))
 
 

@@ -1,7 +1,7 @@
 """Autoencoder of two functions of one's own. Hinton and Salakhutdinov, Science 313, 2006, its loss.
 
     code z = s(f(x)),   x' = g(z)                                             encoder, decoder
-    loss = l(x, x') / D + penalty(z), as `tfae.models.base.autoencoder` has it
+    loss = l(x, x') / D + regularizer(z), as `tfae.models.base.autoencoder` has it
 
 f maps images [B, H, W, C] to [B, Z] and g codes [B, Z] to [B, H, W, C], logits where the output
 activation is a sigmoid. Both are written with any TensorFlow operations; their variables come from
@@ -30,6 +30,7 @@ from tfae.core.config import option
 from tfae.models.base import autoencoder
 from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder, Kernels, Layers, T
 from tfae.ops import activations
+from tfae.ops.activations import Activation
 
 Outputs = autoencoder.Outputs
 
@@ -46,7 +47,7 @@ class Config(autoencoder.Config):
         'Function package.module:function, codes [B, Z] to logits of images [B, H, W, C]; to their '
         'values with --output_activation=linear. Required.',
     )
-    code_activation: activations.Name = option('linear', 'Activation of the code.')
+    code_activation: Activation = option(activations.LINEAR, 'Activation of the code.')
 
 
 def custom(
@@ -100,7 +101,9 @@ class _Function:
             )
         self.who = f'--{name}={spelling}'
         self.scope = name
-        self.activation = config.code_activation if name == names.ENCODER else 'linear'
+        self.activation = activations.LINEAR
+        if name == names.ENCODER:
+            self.activation = config.code_activation
         self._function = _found(name, spelling)
         self._told = _takes_training(self._function)
         self._decay = config.weight_decay
@@ -109,7 +112,7 @@ class _Function:
         """Maps images to codes, or codes to images."""
         with tf.variable_scope(self.scope, reuse=tf.AUTO_REUSE, regularizer=self._regularizer()):
             y = self._function(x, training=training) if self._told else self._function(x)
-        return activations.get(self.activation)(y)
+        return self.activation.function(y)
 
     def _regularizer(self) -> Callable[[tf.Tensor], tf.Tensor | None] | None:
         """Weight decay of matrices and kernels; biases have none."""
@@ -122,14 +125,16 @@ class _Function:
 class _Unknown(NamedTuple):
     """A layer of which only the activation is known."""
 
-    activation: str
+    activation: Activation
 
 
 class _Side(Layers):
     """A function as the one layer of an encoder or decoder."""
 
     def __init__(self, function: _Function, image_shape: Sequence[int], code_size: int):
-        super().__init__(image_shape, [Dense(code_size, 'linear')], Kernels(), function.scope)
+        super().__init__(
+            image_shape, [Dense(code_size, activations.LINEAR)], Kernels(), function.scope
+        )
         self.layers = (_Unknown(function.activation),)  # type: ignore[assignment]
         self._function = function
 
@@ -145,7 +150,7 @@ class _Side(Layers):
         found = super().kernels()
         if not found:
             raise errors.UsageError(
-                f'--penalty=orthogonality needs variables named {names.KERNEL}, as those of '
+                f'--regularizer=orthogonality needs variables named {names.KERNEL}, as those of '
                 f'tfae.layers are; {self._function.who} has none'
             )
         return found
