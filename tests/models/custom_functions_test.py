@@ -117,7 +117,9 @@ def test_orthogonality_without_kernels_is_refused():
 
     config = models.custom(encoder=encoder, decoder=decoder, regularizer=('orthogonality:1',))
     model = models.build('custom', config, (8, 8, 1), 0)
-    with pytest.raises(errors.UsageError, match='--regularizer=orthogonality needs variables named k'):
+    with pytest.raises(
+        errors.UsageError, match='--regularizer=orthogonality needs variables named k'
+    ):
         model.objectives[0](Batch(tf.constant(IMAGES), None, None))
 
 
