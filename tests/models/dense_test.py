@@ -274,9 +274,9 @@ def test_initial_kernels_have_the_variance_of_their_name(kind):
 @pytest.mark.parametrize(
     'fields, want',
     [
-        ({'units': ()}, r'--units is \(\); it must name at least one layer'),
-        ({'units': (3, 0)}, r'--units is \(3, 0\); it must name at least one layer, each of 1'),
-        ({'units': (-3,)}, r'--units is \(-3,\); '),
+        ({'units': ()}, '--units is empty; it must name at least one layer'),
+        ({'units': (3, 0)}, r'--units is 3,0; each must lie in \[1, inf\)'),
+        ({'units': (-3,)}, r'--units is -3; each must lie in \[1, inf\)'),
         ({'corruption': ('none', 'none')}, '--corruption has 2 values .* it must have 1 or 3'),
         ({'corruption': ('mask:1',)}, "--corruption is 'mask'; .* did you mean masking"),
     ],
