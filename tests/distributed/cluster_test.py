@@ -13,7 +13,8 @@ import tfae_program
 from workers import CONVOLUTIONAL, DENSE, GAN, GREEDY, Workers, addresses, assert_equal
 
 from tfae.core import errors
-from tfae.distributed import all_reduce, cluster
+from tfae.distributed import cluster, coordinator
+from tfae.distributed.replica import Replica
 from tfae.ops import augmentation, corruption, stateless_random
 from tfae.runs import follower
 
@@ -56,29 +57,33 @@ def test_each_worker_reads_its_share_of_picture_files(tmp_path):
 
 def test_the_chief_keeps_others_from_giving_up_while_it_does_something_else(monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(all_reduce.time, 'monotonic', lambda: now[0])
-    team, done = all_reduce.Team(0, 2), []
-    monkeypatch.setattr(team, 'turn', lambda run, said: done.append(said))
-    run = team.patient(lambda *given: done.append(given))
+    monkeypatch.setattr(coordinator.time, 'monotonic', lambda: now[0])
+    chief, done = coordinator.Coordinator(Replica(0, 2), []), []
+    monkeypatch.setattr(chief, 'turn', lambda run, said: done.append(said))
+    run = chief.patient(lambda *given: done.append(given))
     now[0] += 10
     run('before', {})  # nobody waits yet
-    team.begun = True
+    chief.begun = True
     run('late', {1: 2})
     run('soon')
     now[0] += 10
     run('later')
-    still = all_reduce.Turn()
+    still = coordinator.Turn()
     assert done == [('before', {}), still, ('late', {1: 2}), ('soon',), still, ('later',)]
 
 
 def test_a_turn_without_steps_is_waited_out(monkeypatch):
-    turns = [all_reduce.Turn(), all_reduce.Turn(steps=3, wish=15), all_reduce.Turn(over=1, code=7)]
-    team = all_reduce.Team(1, 2)
-    monkeypatch.setattr(team, 'turn', lambda run, said: turns.pop(0))
-    monkeypatch.setattr(team, 'leave', lambda run: None)
+    turns = [
+        coordinator.Turn(),
+        coordinator.Turn(steps=3, wish=15),
+        coordinator.Turn(over=1, code=7),
+    ]
+    worker = coordinator.Coordinator(Replica(1, 2), [])
+    monkeypatch.setattr(worker, 'turn', lambda run, said: turns.pop(0))
+    monkeypatch.setattr(worker, 'leave', lambda run: None)
     session = type('Session', (), {'run': None})
-    built = type('Built', (), {'graph': tf.Graph()})  # it has no program to run
-    assert follower.Follower(built, session, team).follow() == 7
+    built = type('Built', (), {'graph': tf.Graph(), 'coordinator': worker})  # no program to run
+    assert follower.Follower(built, session).follow() == 7
 
 
 def test_a_run_goes_on_with_another_number_of_workers(tmp_path):

@@ -11,7 +11,7 @@ import tfae_program
 from workers import CONVOLUTIONAL, DENSE, GAN, GREEDY, Workers, assert_equal
 
 from tfae.core import errors
-from tfae.distributed.all_reduce import Team
+from tfae.distributed.replica import Replica
 from tfae.models.base.objective import Batch, Objective
 from tfae.ops import stateless_random
 from tfae.runs import sessions
@@ -95,9 +95,9 @@ def test_loss_gradients_and_terms_are_those_of_the_whole_batch(count, parts):
         seen.append((batch.images, batch.labels))
         return cubed(batch)
 
-    team = Team(towers=tuple(f'/cpu:{i}' for i in range(count)))
+    replica = Replica(towers=tuple(f'/cpu:{i}' for i in range(count)))
     batch = Batch(tf.constant(ROWS), tf.range(12), None)
-    found = gradients.of_batch(noting, batch, parts, team)
+    found = gradients.of_batch(noting, batch, parts, replica)
     with tf.Session(config=tf.ConfigProto(device_count={'CPU': count})) as session:
         session.run(tf.global_variables_initializer())
         made, (slope,), shares = session.run([found.objective[1::2], found.gradients, seen])
@@ -115,7 +115,7 @@ def test_loss_gradients_and_terms_are_those_of_the_whole_batch(count, parts):
 
 def test_each_tower_computes_on_its_device_forth_and_back():
     batch = Batch(tf.constant(ROWS), None, None)
-    gradients.of_batch(cubed, batch, team=Team(towers=('/cpu:0', '/cpu:1')))
+    gradients.of_batch(cubed, batch, replica=Replica(towers=('/cpu:0', '/cpu:1')))
     products = collections.Counter(
         op.device[-1] for op in tf.get_default_graph().get_operations() if op.type == 'MatMul'
     )
@@ -138,8 +138,8 @@ def test_moving_averages_move_once_by_the_mean_over_towers_and_parts():
             tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, op)
         return cubed(batch)
 
-    team = Team(towers=('/cpu:0', '/cpu:0'))
-    found = gradients.of_batch(updating, Batch(tf.constant(ROWS), None, None), 3, team)
+    replica = Replica(towers=('/cpu:0', '/cpu:0'))
+    found = gradients.of_batch(updating, Batch(tf.constant(ROWS), None, None), 3, replica)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         session.run(found.updates)
@@ -170,7 +170,7 @@ def test_towers_draw_what_the_whole_batch_draws():
 
     noise = []
     batch = Batch(tf.constant(ROWS), None, seed)
-    gradients.of_batch(drawing, batch, team=Team(towers=('',) * 3))
+    gradients.of_batch(drawing, batch, replica=Replica(towers=('',) * 3))
     gradients.of_batch(drawing, batch)
     with tf.Session() as session:
         *shares, whole = session.run(noise)

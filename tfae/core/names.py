@@ -100,6 +100,7 @@ CODES = 'codes'
 SUMS = 'sums'
 FINITE = 'finite'
 TEAM = 'team'
+COLLECTIVES = 'collectives'  # one entry for each collective operation of a graph
 GRADIENT_NORM = 'gradient_norm'
 LEARNING_RATE = 'learning_rate'
 SUMMARIES = 'summaries'

@@ -14,8 +14,9 @@ from tfae import data
 from tfae.core import errors
 from tfae.core.signals import Interrupt
 from tfae.data import streaming
-from tfae.distributed import all_reduce, cluster
-from tfae.distributed.all_reduce import Team
+from tfae.distributed import cluster, coordinator
+from tfae.distributed.coordinator import Coordinator
+from tfae.distributed.replica import Replica
 from tfae.runs import checkpoints, sessions
 from tfae.runs.directory import Folder
 from tfae.runs.follower import Follower
@@ -35,7 +36,6 @@ class _Job(NamedTuple):
     built: graph.Graph
     options: Config
     members: cluster.Members | None
-    team: Team
 
     def session(self) -> contextlib.AbstractContextManager[tf.Session]:
         """Opens the session."""
@@ -72,8 +72,8 @@ def fit(
     """
     options = options or Config()
     place = (members.index, len(members.addresses)) if members else (0, 1)
-    team = Team(*place, sessions.devices(options.towers))
-    folder = None if team.index else Folder(logdir)
+    replica = Replica(*place, sessions.devices(options.towers))
+    folder = None if replica.index else Folder(logdir)
     known = folder.read_config() if folder and folder.exists() else None
     blaming = folder.blaming_config if folder and known else contextlib.nullcontext
 
@@ -88,15 +88,15 @@ def fit(
     with blaming():
         size = experiment.training.batch(len(loaded.train.images))
     # The flags that share a batch are no part of config.json.
-    team.refuse_uneven(size, experiment.training.accumulation_steps)
+    replica.refuse_uneven(size, experiment.training.accumulation_steps)
     # Before any op is built: order and noise are functions of (seed, step), so must results be.
     tf2.config.experimental.enable_op_determinism()
     with blaming():
-        built = graph.build(experiment, loaded.train, loaded.validation, team)
+        built = graph.build(experiment, loaded.train, loaded.validation, replica)
     if folder and known:
         _refuse_fewer_epochs(folder.path, built.programs[-1].phase, size)
 
-    job = _Job(experiment, loaded, built, options, members, team)
+    job = _Job(experiment, loaded, built, options, members)
     return _lead(job, folder, known) if folder else _follow(job)
 
 
@@ -118,16 +118,16 @@ def _lead(job: _Job, folder: Folder, known: Experiment | None) -> int:
             folder.write_config(job.experiment)
         elif known.training.epochs != settings.epochs:
             _change_epochs(job, folder, known.training.epochs)
-        trainer = Trainer(job.experiment, folder, job.built, session, job.options, job.team)
+        trainer = Trainer(job.experiment, folder, job.built, session, job.options)
         sources = (job.built.source, job.built.validation)
-        with _losing(job.team, trainer.interrupt), streaming.blaming(*sources):
+        with _losing(job.built.coordinator, trainer.interrupt), streaming.blaming(*sources):
             try:
                 code = trainer.train(job.loaded)
             except Exception as error:
-                if not all_reduce.lost(error):
-                    job.team.end(session.run, all_reduce.FAILED)
+                if not coordinator.lost(error):
+                    job.built.coordinator.end(session.run, coordinator.FAILED)
                 raise
-            job.team.end(session.run, code)
+            job.built.coordinator.end(session.run, code)
             return code
 
 
@@ -135,8 +135,11 @@ def _follow(job: _Job) -> int:
     """Makes the steps that the chief asks for, and writes nothing."""
     assert job.members
     with job.session() as session:
-        follower = Follower(job.built, session, job.team)
-        with _losing(job.team, follower.interrupt), streaming.blaming(job.built.source):
+        follower = Follower(job.built, session)
+        with (
+            _losing(job.built.coordinator, follower.interrupt),
+            streaming.blaming(job.built.source),
+        ):
             chief = Experiment.from_dict(follower.begin(), 'the configuration of the chief')
             _refuse_other_worker(job, chief)
             print(f'{job.members} follows {job.members.addresses[0]}', flush=True)
@@ -160,14 +163,14 @@ def _refuse_other_worker(job: _Job, chief: Experiment) -> None:
 
 
 @contextlib.contextmanager
-def _losing(team: Team, interrupt: Interrupt) -> Iterator[None]:
+def _losing(workers: Coordinator, interrupt: Interrupt) -> Iterator[None]:
     """Tells that another worker is gone from everything else that can go wrong."""
     try:
         yield
     except tf.errors.OpError as error:
-        if team.size == 1 or not all_reduce.lost(error):
+        if workers.replica.workers == 1 or not coordinator.lost(error):
             raise
-        if team.begun:
+        if workers.begun:
             cluster.together()
         reason = type(error).__name__.removesuffix('Error')
         raise cluster.Lost(f'another worker is gone ({reason})', interrupt.number) from None

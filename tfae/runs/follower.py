@@ -6,17 +6,17 @@ import tensorflow.compat.v1 as tf
 
 from tfae.core import errors
 from tfae.core.signals import Interrupt
-from tfae.distributed import all_reduce
+from tfae.distributed.coordinator import Turn
 from tfae.training import graph
 
 
 class Follower:
     """Trains beside a `Trainer` in another process, from its variables on."""
 
-    def __init__(self, built: graph.Graph, session: tf.Session, team: all_reduce.Team):
+    def __init__(self, built: graph.Graph, session: tf.Session):
         self._built = built
         self._session = session
-        self._team = team
+        self._coordinator = built.coordinator
         with built.graph.as_default():
             self._initialize = [tf.global_variables_initializer(), tf.local_variables_initializer()]
         self.interrupt = Interrupt()
@@ -30,12 +30,12 @@ class Follower:
         run = self._session.run
         with self.interrupt:
             while True:
-                turn = self._team.turn(run, all_reduce.Turn(wish=self.interrupt.number))
+                turn = self._coordinator.turn(run, Turn(wish=self.interrupt.number))
                 if turn.over:
                     break
                 if turn.steps and not turn.wish:
                     self._make(turn)
-            self._team.leave(run)
+            self._coordinator.leave(run)
         if turn.failed:
             raise errors.InputError('the chief, worker 0, cannot go on; it says why')
         return turn.code
@@ -43,9 +43,9 @@ class Follower:
     def begin(self) -> dict[str, Any]:
         """Takes over the chief's variables; returns its content of config.json."""
         self._session.run(self._initialize)
-        return self._team.begin(self._session.run, {})
+        return self._coordinator.begin(self._session.run, {})
 
-    def _make(self, turn: all_reduce.Turn) -> None:
+    def _make(self, turn: Turn) -> None:
         """The steps of a turn."""
         program, run = self._built.programs[turn.phase], self._session.run
         if turn.phase != self._phase:

@@ -11,7 +11,6 @@ from tfae import data
 from tfae.core import errors, names
 from tfae.core.signals import Interrupt
 from tfae.data import pipeline
-from tfae.distributed import all_reduce
 from tfae.models.base.family import Troubled
 from tfae.runs import checkpoints, due
 from tfae.runs.directory import BEST, Folder
@@ -41,15 +40,14 @@ class Trainer:
         built: graph.Graph,
         session: tf.Session,
         watch: Config,
-        team: all_reduce.Team,
     ):
         self._experiment = experiment
         self._folder = folder
         self._built = built
         self._session = session
         self._watch = watch
-        self._team = team
-        self._patiently = team.patient(session.run)
+        self._coordinator = built.coordinator
+        self._patiently = built.coordinator.patient(session.run)
         with built.graph.as_default():
             self._saver = tf.train.Saver(max_to_keep=watch.keep_checkpoints)
             self._best_saver = tf.train.Saver(built.model_variables, max_to_keep=1)
@@ -75,7 +73,7 @@ class Trainer:
         """See `fit.fit`."""
         self._session.run(self._initialize)
         self._begin()
-        self._team.begin(self._session.run, self._experiment.to_dict())
+        self._coordinator.begin(self._session.run, self._experiment.to_dict())
         if self._over() and (not self._has_codes() or summaries.has_projector(self._folder.path)):
             self._say_finished()
             return 0
@@ -148,7 +146,7 @@ class Trainer:
         while self._step < phase.stop and not self._stopped_early():
             before = self._step
             look = self._look.due(due.Moment(phase, before, before, 0))
-            steps = self._team.lead(
+            steps = self._coordinator.lead(
                 self._session.run, self.interrupt, i, look, self._next_event(phase) - before
             )
             if look and steps:
@@ -156,7 +154,7 @@ class Trainer:
             for _ in range(steps):
                 step_once()
                 self._step += 1
-                if self.interrupt.number and self._team.size == 1:
+                if self.interrupt.number and self._coordinator.replica.workers == 1:
                     break
             self._progress.advance(self._step)
             # Asked once: an event keeps only variables that were found finite here.

@@ -1,7 +1,7 @@
 """Gradients of a loss over a whole batch that is divided.
 
 In time: parts go through the graph one after another, to save memory. Among the towers of a
-process: the same network on several devices. Among processes: the workers of a `Team`. What each
+process: the same network on several devices. Among processes: the workers of a run. What each
 share gives is numbers, of which the mean is taken, moving averages included: a loss that is a mean
 over examples has the same gradients however its batch is divided, but for rounding.
 """
@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from tfae.distributed.all_reduce import Team
+from tfae.distributed import all_reduce
+from tfae.distributed.replica import SINGLE, Replica
 from tfae.models.base.objective import Batch, Objective, recorded_updates
 from tfae.ops import stateless_random
 
@@ -60,28 +61,27 @@ class Found(NamedTuple):
         return Found(objective, means.gradients, updates)
 
 
-def of_batch(build: Build, batch: Batch, parts: int = 1, team: Team | None = None) -> Found:
+def of_batch(build: Build, batch: Batch, parts: int = 1, replica: Replica = SINGLE) -> Found:
     """Loss, gradients and moving averages of an objective over a batch.
 
     Args:
       build: makes the objective of some examples.
-      batch: the whole one; where a team trains, this worker's share.
+      batch: the whole one; with several workers, this worker's share.
       parts: equal ones in which it goes through the graph.
-      team: of workers and their towers.
+      replica: this worker and its towers.
     Raises: ValueError if a variable of the objective gets no gradient from it, or what moves beside
       the gradients is not assigned to a resource variable where the batch is divided.
     """
-    team = team or Team()
     towers = []
-    for i, device in enumerate(team.towers):
-        mine = stateless_random.Share(i, len(team.towers), parts)
-        with tf.device(device), stateless_random.sharing(team.share(i)):
+    for i, device in enumerate(replica.towers):
+        mine = stateless_random.Share(i, len(replica.towers), parts)
+        with tf.device(device), stateless_random.sharing(replica.share(i)):
             towers.append(_over_parts(build, _rows(batch, mine), parts))
     found = _mean(towers)
-    if team.size == 1:
+    if replica.workers == 1:
         return found
     numbers = found.numbers()
-    means = team.mean(tf.nest.flatten(numbers))
+    means = all_reduce.mean(tf.nest.flatten(numbers), replica)
     return found.holding(tf.nest.pack_sequence_as(numbers, means))
 
 

@@ -13,7 +13,8 @@ import tensorflow.compat.v1 as tf
 from tfae import data, models
 from tfae.core import names
 from tfae.data import pipeline, streaming
-from tfae.distributed.all_reduce import Team
+from tfae.distributed.coordinator import Coordinator
+from tfae.distributed.replica import SINGLE, Replica
 from tfae.models.base.family import Corrupting, Decoder, Generator, Measuring, Model, Outputs
 from tfae.models.base.objective import Batch
 from tfae.training import summaries
@@ -49,16 +50,16 @@ class Graph(NamedTuple):
     validation: pipeline.Source
     programs: list[Program]
     summary: tf.Tensor  # serialised histograms and pictures of this moment
+    coordinator: Coordinator  # of the workers that train it
 
 
 def build(
-    experiment: Experiment, train: data.Split, validation: data.Split, team: Team | None = None
+    experiment: Experiment, train: data.Split, validation: data.Split, replica: Replica = SINGLE
 ) -> Graph:
-    """Builds the graph of a run on these examples, as one of a team of equal shares has it.
+    """Builds the graph of a run on these examples, as a replica trains its share of them.
 
     Raises: UsageError if the configuration does not fit the examples.
     """
-    team = team or Team()
     settings = experiment.training
     graph = tf.Graph()
     with graph.as_default():
@@ -82,10 +83,20 @@ def build(
             v for v in tf.global_variables() if v.op.name != tf.GraphKeys.GLOBAL_STEP
         ]
         found = phases(model, experiment.schedule, settings, source, held_out)
-        programs = [program(phase, stream, settings, team) for stream, phase in enumerate(found)]
+        programs = [program(phase, stream, settings, replica) for stream, phase in enumerate(found)]
         summary = _summary(model, held_out if held_out.count else source)
-        team.connect(tf.global_variables())
-    return Graph(graph, model, inference, model_variables, source, held_out, programs, summary)
+        coordinator = Coordinator(replica, tf.global_variables())
+    return Graph(
+        graph,
+        model,
+        inference,
+        model_variables,
+        source,
+        held_out,
+        programs,
+        summary,
+        coordinator,
+    )
 
 
 def in_batches(

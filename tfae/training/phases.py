@@ -18,7 +18,7 @@ import tensorflow.compat.v1 as tf
 from tfae.core import errors, names
 from tfae.core.config import Part, broadcast, option
 from tfae.data import pipeline
-from tfae.distributed.all_reduce import Team
+from tfae.distributed.replica import SINGLE, Replica
 from tfae.models import Batch, Objective
 from tfae.models.base.family import Headed, Layered, Model
 from tfae.ops import augmentation, stateless_random
@@ -136,12 +136,13 @@ def phases(
     return found
 
 
-def program(phase: Phase, stream: int, config: TrainingConfig, team: Team | None = None) -> Program:
+def program(
+    phase: Phase, stream: int, config: TrainingConfig, replica: Replica = SINGLE
+) -> Program:
     """Builds the graph of `phase`, whose examples and noise are stream number `stream`.
 
-    Where a team trains, each worker takes its share of a batch.
+    Each of several workers takes its share of a batch.
     """
-    team = team or Team()
     # The joint phase's optimiser has TF1's slot names; those before it live under their own scope.
     scope = phase.name if phase.name.startswith(names.PRETRAINING) else ''
     global_step = tf.train.get_or_create_global_step()
@@ -149,11 +150,11 @@ def program(phase: Phase, stream: int, config: TrainingConfig, team: Team | None
         step = global_step.read_value() - phase.start
         examples = phase.source.count
         size = config.batch(examples)
-        batch, drawn = _batch(phase, config, step, [config.seed, stream], team)
+        batch, drawn = _batch(phase, config, step, [config.seed, stream], replica)
         steps = phase.stop - phase.start
         warmup = math.ceil(config.warmup_epochs * examples / size)
         rate = learning_rate(config, phase.learning_rate, step, steps, warmup)
-        made = training_step(phase.objectives, batch, rate, config, scope, team)
+        made = training_step(phase.objectives, batch, rate, config, scope, replica)
         sums = _sums(phase.name, len(made.scalars))
         added = [tf.ones([], tf.float64)]
         added += [tf.cast(value, tf.float64) for value in made.scalars.values()]
@@ -265,11 +266,11 @@ def _validation(phase: Phase, shape: tf.TensorShape) -> tuple[tf.Tensor, int, di
 
 
 def _batch(
-    phase: Phase, config: TrainingConfig, step: tf.Tensor, seeds: Sequence[int], team: Team
+    phase: Phase, config: TrainingConfig, step: tf.Tensor, seeds: Sequence[int], replica: Replica
 ) -> tuple[Batch, pipeline.Drawn]:
     """What a step of a phase is trained on, and what was drawn for it."""
     count = phase.source.count
-    share = stateless_random.Share(team.index, team.size, config.accumulation_steps)
+    share = stateless_random.Share(replica.index, replica.workers, config.accumulation_steps)
 
     def indices(step: tf.Tensor) -> tf.Tensor:
         size = config.batch(count)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import tensorflow.compat.v1 as tf
 
 from tfae.core import names
-from tfae.distributed.all_reduce import Team
+from tfae.distributed.replica import SINGLE, Replica
 from tfae.models import Batch, Objective
 from tfae.training import gradients
 from tfae.training.config import TrainingConfig
@@ -69,12 +69,12 @@ def training_step(
     rate: tf.Tensor,
     config: TrainingConfig,
     scope: str = '',
-    team: Team | None = None,
+    replica: Replica = SINGLE,
 ) -> Step:
     """Runs `objectives` in turn on `batch`.
 
     The optimiser's slots lie under variable scope `scope`; each objective has its own optimiser.
-    Where a team trains, `batch` is this worker's share, and all make the same update.
+    With several workers, `batch` is this worker's share, and all make the same update.
 
     Raises: ValueError if a variable of an objective gets no gradient from it.
     """
@@ -84,7 +84,7 @@ def training_step(
     for build in objectives:
         # The dependency makes this objective read the variables after the last one's update.
         with tf.control_dependencies(done):
-            found = gradients.of_batch(build, batch, config.accumulation_steps, team)
+            found = gradients.of_batch(build, batch, config.accumulation_steps, replica)
         objective, slopes, updates = found
         scalars |= watched(objective, len(objectives))
         norm = tf.linalg.global_norm(slopes)
