@@ -7,7 +7,7 @@ import pytest
 
 from tfae import data, testing
 from tfae.core import errors
-from tfae.data import outside
+from tfae.data import lazy_images, outside
 
 IMAGES = np.random.RandomState(0).randint(256, size=[20, 6, 5, 2]).astype(np.uint8)
 LABELS = np.arange(20) % 3
@@ -71,6 +71,13 @@ def missing(config):
         ((split(), split(), ('a',)), 'there are 1 class names for labels up to 2'),
         ((split(), split(), 'abc'), "class names are 'abc'; they must be a tuple of texts"),
         ((split(labels=None), split(labels=None), ('a',)), 'class names and no labels'),
+        ((split(), None, ()), ' test is NoneType; it must give (train, test, class_names)'),
+        ((None, split(), ()), ' train is NoneType; it must give'),
+        ((split(), split(), None), 'class names are None; they must be a tuple of texts'),
+        (
+            data.Loaded(split(labels=LABELS % 2), split(labels=LABELS % 2), ('a', 'b'), split()),
+            'there are 2 class names for labels up to 2',
+        ),
         (raising, "load raised KeyError: 'images' ("),
         (missing, '/nowhere: no such file'),
     ],
@@ -80,6 +87,46 @@ def test_a_wrong_result_is_refused_by_name(found, text):
         loaded(found)
     assert text in str(caught.value)
     assert found is missing or str(caught.value).startswith('--dataset=of_somebody: ')
+
+
+def test_an_error_of_the_operating_system_passes():
+    def unreadable(config):
+        raise PermissionError(13, 'Permission denied', '/secret')
+
+    with pytest.raises(PermissionError, match='/secret'):
+        loaded(unreadable)
+
+
+def lazy(count):
+    """Images in files, none of which is read."""
+    return data.LazyImages(None, np.arange(count), lazy_images.Form(6, 5, 2))
+
+
+def test_labels_of_images_in_files_are_taken_as_those_of_arrays():
+    parts = [data.Split(lazy(count), LABELS[:count].astype(np.uint8)) for count in (20, 8)]
+    got = loaded((*parts, ()))
+    assert np.array_equal(got.train.labels, LABELS[got.train.images.places])
+    assert got.test.labels.dtype == np.int64
+    assert got.class_names == ('0', '1', '2')
+
+
+@pytest.mark.parametrize(
+    'count, labels, text',
+    [
+        (20, LABELS - 1, 'labels are int64 (20,); they must be whole numbers from 0, one for each'),
+        (
+            19,
+            LABELS,
+            'labels are int64 (20,); they must be whole numbers from 0, one for each of 1',
+        ),
+        (20, LABELS / 2, 'labels are float64 (20,); they must be whole numbers from 0'),
+        (0, LABELS[:0], 'images are none; there must be at least one'),
+    ],
+)
+def test_wrong_labels_of_images_in_files_are_refused(count, labels, text):
+    with pytest.raises(errors.InputError) as caught:
+        loaded((split(), data.Split(lazy(count), labels), ()))
+    assert str(caught.value).startswith(f'--dataset=of_somebody: test {text}')
 
 
 @pytest.mark.parametrize(

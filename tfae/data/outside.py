@@ -6,6 +6,7 @@ that a mistake in it is one line and not a graph of wrong numbers.
 
 import dataclasses
 import traceback
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,9 @@ def load(source: Source, config: Config) -> Loaded:
         raise errors.InputError(f'{who}: load gave {_kind(found)}; {_WANTED}')
     train, test, class_names, validation = Loaded(*found)
     parts = {'train': train, 'test': test, 'validation': validation}
-    pairs = {k: _pair(f'{who}: {k}', part) for k, part in parts.items() if part is not None}
+    if validation is None:
+        del parts['validation']
+    pairs = {k: _pair(f'{who}: {k}', part) for k, part in parts.items()}
     if all(isinstance(pair.images.values, np.ndarray) for pair in pairs.values()):
         loaded = arrays.loaded(who, pairs['train'], pairs.get('validation'), pairs['test'])
     else:
@@ -94,6 +97,8 @@ def _pair(who: str, part: Any) -> arrays.Pair:
 def _lazy(pair: arrays.Pair) -> Split:
     """A split of images that lie in files; only their labels can be checked here."""
     images = pair.images.values
+    if not len(images):
+        raise errors.InputError(f'{pair.images.who} are none; there must be at least one')
     if pair.labels is None:
         return Split(images, None)
     labels = pair.labels.values
@@ -111,7 +116,8 @@ def _names(who: str, loaded: Loaded, given: Any) -> tuple[str, ...]:
 
     Raises: InputError if they are no texts, fewer than the classes, or given without labels.
     """
-    if isinstance(given, str) or not all(isinstance(name, str) for name in given):
+    many = isinstance(given, Iterable) and not isinstance(given, str)
+    if not many or not all(isinstance(name, str) for name in given):
         raise errors.InputError(f'{who}: class names are {given!r}; they must be a tuple of texts')
     parts = (loaded.train, loaded.test, loaded.validation)
     labels = [part.labels for part in parts if part is not None and part.labels is not None]
