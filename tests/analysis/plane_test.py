@@ -46,6 +46,16 @@ def test_tsne_keeps_neighbours_together():
     assert np.linalg.norm(left.mean(0) - right.mean(0)) > 2 * within
 
 
+def test_few_codes_span_no_more_directions_than_they_are():
+    pair = CODES[:2]
+    seen = plane.through(pair)
+    assert seen.explained == pytest.approx(1)
+    np.testing.assert_allclose(seen.lift(seen.flatten(pair)), pair, atol=1e-8)
+    assert plane.through(CODES[:3], 4).axes.shape == (3, 5)
+    assert plane.through(CODES, 4).axes.shape == (4, 5)
+    assert plane.through(CODES, 9).axes.shape == (5, 5)
+
+
 def test_one_code_has_no_plane():
     with pytest.raises(errors.InputError, match='needs 2 examples or more; there is 1'):
         plane.through(np.zeros([1, 4]))

@@ -9,6 +9,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from tfae import testing
+from tfae.models import dense
 
 PACKAGE = pathlib.Path(__file__).parents[1] / 'plugins' / 'package'
 
@@ -52,10 +53,6 @@ def test_a_missing_part_is_named(judging):
     module = broken(judging)
     del module.Config
     assert law(module).startswith('broken_family: it has no Config')
-
-
-def noisy(self, images, seed=None):
-    return super(type(self), self).__call__(self.corrupt(images, tf.range(2)), seed)
 
 
 def unseeded(self, images, seed):
@@ -107,6 +104,85 @@ def touching(self, config, image_shape, classes=0):
     tf.constant(1.0)
 
 
+def early(self, code):
+    if not tf.global_variables():
+        tf.get_variable('made_early', [], trainable=False)
+    return type(self).__mro__[1].decode(self, code)
+
+
+def rooted(self, images):
+    root = tf.VariableScope(tf.AUTO_REUSE, '')
+    with tf.variable_scope(root, auxiliary_name_scope=False):
+        tf.get_variable('rooted', [], trainable=False)
+    return type(self).__mro__[1].encode(self, images)
+
+
+def doubling(self, images):
+    code = type(self).__mro__[1].encode(self, images)
+    found = tf.get_collection_ref(tf.GraphKeys.ACTIVATIONS)
+    found += found[:]
+    return code
+
+
+def displaced(self, images, seed=None):
+    outputs = type(self).__mro__[1].__call__(self, images, seed)
+    return outputs._replace(code=outputs.code + 1)
+
+
+def drawing_at_inference(self, batch):
+    objective = type(self).__mro__[1].whole(self, batch)
+    return objective._replace(loss=objective.loss + _noise(batch.seed is None))
+
+
+def drawing_in_training(self, batch):
+    objective = type(self).__mro__[1].whole(self, batch)
+    return objective._replace(loss=objective.loss + _noise(batch.seed is not None))
+
+
+def _noise(drawn):
+    return tf.random_normal([]) if drawn else 0.0
+
+
+def reaching(self, batch):
+    objective = type(self).__mro__[1].head(self, batch)
+    (kernel,) = (v for v in tf.trainable_variables() if v.op.name == 'into/kernel')
+    return objective._replace(loss=objective.loss + tf.reduce_sum(kernel))
+
+
+def of_one_name(self, config, image_shape, classes=0):
+    _share_out(self, config, image_shape, classes, rename=lambda name, _: name)
+
+
+def moving_more(self, config, image_shape, classes=0):
+    _share_out(self, config, image_shape, classes, rename=lambda name, i: f'{name}_{i}')
+    first, second = self.objectives
+
+    def greedy(batch):
+        objective, other = first(batch), second(batch).variables[0]
+        tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, other.assign_add(tf.ones_like(other)).op)
+        return objective
+
+    self.objectives = (greedy, second)
+
+
+def _share_out(self, config, image_shape, classes, rename):
+    """Two objectives, which share out the variables of the one."""
+    whole = type(self).__mro__[1].whole
+    type(self).__mro__[1].__init__(self, config, image_shape, classes)
+
+    def part(i):
+        def build(batch):
+            objective = whole(self, batch)
+            listed = objective.variables
+            return objective._replace(
+                name=rename(objective.name, i), variables=listed[2:] if i else listed[:2]
+            )
+
+        return build
+
+    self.objectives = (part(0), part(1))
+
+
 @pytest.mark.parametrize(
     'changed, name, detail',
     [
@@ -121,6 +197,15 @@ def touching(self, config, image_shape, classes=0):
         ({'prior': without_seed}, 'The prior gives codes', 'two seeds give one sample'),
         ({'measures': infinite}, 'Measures are finite', 'measure is [inf inf inf inf]'),
         ({'measures': scalar}, 'Measures are finite', 'measure is () for 4 images'),
+        ({'decode': early}, 'Any call may be the first', "after decode they are ['back/bias'"),
+        ({'__init__': of_one_name}, 'Each trainable variable', 'two objectives have one name'),
+        ({'__init__': moving_more}, 'A training step', 'greedy changes back/kernel'),
+        ({'__call__': displaced}, 'encode gives the code', 'outputs.code and encode differ by up'),
+        ({'whole': drawing_at_inference}, 'Without a seed, outputs and losses', 'they differ by'),
+        ({'whole': drawing_in_training}, 'Outputs and losses in training', 'losses of one seed'),
+        ({'encode': rooted}, 'Two models under two variable', 'outside of both scopes there is r'),
+        ({'encode': doubling}, 'Every call adds the same number', 'the first adds'),
+        ({'head': reaching}, "A head's loss has gradients", 'the loss depends on into/kernel'),
     ],
     ids=lambda value: value if isinstance(value, str) else next(iter(value.values())).__name__,
 )
@@ -129,6 +214,38 @@ def test_a_broken_law_is_named_with_what_came(judging, changed, name, detail):
     assert text.startswith('broken_family breaks the law "')
     assert name in text.partition('";')[0]
     assert detail in text.partition('";')[2]
+
+
+def doubled(self):
+    first, *rest = type(self).__mro__[1].layerwise(self)
+    return [first._replace(encode=lambda codes: 2 * first.encode(codes)), *rest]
+
+
+def overlapping(self):
+    first, second = type(self).__mro__[1].layerwise(self)
+
+    def objective(batch):
+        (kernel,) = (v for v in tf.trainable_variables() if v.op.name == 'encoder/layer_1/kernel')
+        found = second.objective(batch)
+        loss = found.loss + tf.reduce_sum(kernel)
+        return found._replace(loss=loss, variables=[*found.variables, kernel])
+
+    return [first, second._replace(objective=objective)]
+
+
+@pytest.mark.parametrize(
+    'changed, name, detail',
+    [
+        (doubled, 'The layers of a stack, one after the other', 'the last layer and encode differ'),
+        (overlapping, 'Each layer of a stack trains variables', 'two layers share a variable: '),
+    ],
+)
+def test_a_broken_law_of_a_stack_is_named_with_what_came(changed, name, detail):
+    module = broken(dense, layerwise=changed)
+    with pytest.raises(AssertionError) as caught:
+        testing.check_family(module, dense.Config(units=(5, 3)), shapes=[(6, 6, 1)], classes=0)
+    assert name in str(caught.value).partition('";')[0]
+    assert detail in str(caught.value).partition('";')[2]
 
 
 def test_an_exception_of_the_family_is_named_with_the_law(judging):

@@ -106,6 +106,10 @@ def test_a_fifo_a_folder_and_a_large_file_are_refused_unread(tmp_path):
     atomic_files.write_npz(tmp_path / 'a.npz', {'a': np.zeros(100)})
     with pytest.raises(errors.InputError, match='bytes; at most 500 are read'):
         atomic_files.read_npz(tmp_path / 'a.npz', 'test', 500)
+    size = (tmp_path / 'a.npz').stat().st_size
+    assert atomic_files.read_npz(tmp_path / 'a.npz', 'test', size)['a'].shape == (100,)
+    with pytest.raises(errors.InputError, match=f'it has {size:,} bytes; at most {size - 1:,} are'):
+        atomic_files.read_npz(tmp_path / 'a.npz', 'test', size - 1)
 
 
 def test_a_damaged_file_of_arrays_is_read_or_refused_in_one_line(tmp_path):

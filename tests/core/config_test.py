@@ -333,3 +333,38 @@ def test_choices_are_those_of_a_literal():
 
 def test_infinity_is_a_number():
     assert config.parse('rate', float, 'inf') == math.inf
+
+
+@pytest.mark.parametrize(
+    'name, value, want',
+    [
+        ('name', 3, '3'),
+        ('name', (64, 48), '64x48'),
+        ('texts', [3, (64, 48)], ('3', '64x48')),
+        ('count', '7', 7),
+        ('rate', 1, 1.0),
+        ('sizes', 5, (5,)),
+        ('kinds', 'red,green', ('red', 'green')),
+        ('level', 'high:2', Level('high', 2)),
+    ],
+)
+def test_a_python_caller_gives_values_or_texts(name, value, want):
+    found = config.from_python(name, KINDS[name], value)
+    assert (type(found), found) == (type(want), want)
+
+
+@pytest.mark.parametrize(
+    'name, value, text',
+    [
+        ('name', (64, 4.5), '--name is (64, 4.5); it must be a text'),
+        ('name', (64, True), '--name is (64, True); it must be a text'),
+        ('name', (), '--name is (); it must be a text'),
+        ('count', 2.5, '--count is 2.5; it must be a whole number'),
+        ('count', True, '--count is True; it must be a whole number'),
+        ('sizes', (3, None), '--sizes is None; it must be a whole number'),
+    ],
+)
+def test_a_wrong_value_of_a_python_caller_is_named(name, value, text):
+    with pytest.raises(errors.UsageError) as caught:
+        config.from_python(name, KINDS[name], value)
+    assert str(caught.value) == text

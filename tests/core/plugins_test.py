@@ -75,6 +75,7 @@ def test_a_spelling_that_names_no_function_is_refused(spelling):
         ('wrong', 'importing it raised SyntaxError: '),
         ('lacking', "importing it raised ModuleNotFoundError: No module named 'no_such_helper'"),
         ('many_lines', 'importing it raised RuntimeError: one two'),
+        ('nothing_more', "importing it raised ModuleNotFoundError: No module named 'nothing'"),
     ],
 )
 def test_a_module_that_cannot_be_imported_is_refused_in_one_line(tmp_path, spelling, want):
@@ -82,6 +83,7 @@ def test_a_module_that_cannot_be_imported_is_refused_in_one_line(tmp_path, spell
     write(tmp_path / 'leaving.py', 'raise SystemExit(7)\n')
     write(tmp_path / 'wrong.py', 'def\n')
     write(tmp_path / 'lacking.py', 'import no_such_helper\n')
+    write(tmp_path / 'nothing_more.py', 'import nothing\n')
     write(tmp_path / 'many_lines.py', 'raise RuntimeError("one\\n\\n   two")\n')
     with pytest.raises(errors.UsageError) as caught:
         plugins.module('--model', spelling)
@@ -105,3 +107,19 @@ def test_what_is_no_function_of_a_module_is_refused(spelling, want):
     with pytest.raises(errors.UsageError) as caught:
         plugins.function('--f', spelling)
     assert str(caught.value) == f'--f is {spelling!r}; {want}'
+
+
+@pytest.mark.parametrize('spelling, name', [('relu:f', 'relu'), ('own:relu', 'relu')])
+def test_a_function_or_module_of_a_built_in_name_is_refused(spelling, name):
+    with pytest.raises(errors.UsageError) as caught:
+        plugins.choice('--activation', spelling, ['linear', 'relu'])
+    assert str(caught.value) == (
+        f'--activation is {spelling!r}; {name} is a built-in name, take another'
+    )
+
+
+def test_a_choice_is_a_built_in_name_or_a_function():
+    assert plugins.choice('--activation', 'relu', ['linear', 'relu']) is None
+    assert plugins.choice('--activation', 'math:tanh', ['linear', 'relu']) is math.tanh
+    with pytest.raises(errors.UsageError, match='one of linear, relu, package.module:function; d'):
+        plugins.choice('--activation', 'rely', ['linear', 'relu'])

@@ -72,13 +72,16 @@ def test_a_built_in_name_is_never_hidden(installed, tmp_path):
         assert find('dense') is BUILT_IN['dense']
     installed('flows', dense='flows_dense')
     (tmp_path / 'gan.py').write_text('')
+    (tmp_path / 'gan').mkdir()
+    (tmp_path / 'gan' / '__init__.py').write_text('')
     with pytest.warns(UserWarning) as caught:
         assert find('dense') is BUILT_IN['dense']
         assert find('gan') is BUILT_IN['gan']
     assert [str(warning.message) for warning in caught] == [
         '--model=dense is the built-in one; flows_dense of package flows must have another name '
         'to be used',
-        f'--model=gan is the built-in one; {tmp_path}/gan.py must have another name to be used',
+        f'--model=gan is the built-in one; {tmp_path}/gan.py and '
+        f'{tmp_path}/gan/__init__.py must have another name to be used',
     ]
     assert registry.names(BUILT_IN, GROUP) == ['dense', 'gan']
 
@@ -90,6 +93,12 @@ def test_a_name_that_two_packages_bring_is_refused(installed):
         "--model is 'flow', which rivers_flow of package rivers and flows_flow of package flows "
         'bring; name the module, rivers_flow or flows_flow'
     )
+
+
+def test_a_module_that_two_packages_bring_by_one_name_is_found(installed):
+    installed('flows', flow='one_flow')
+    installed('rivers', flow='one_flow')
+    assert find('flow').ORIGIN == 'rivers'  # the first on the search path
 
 
 def test_an_entry_point_whose_module_cannot_be_imported_is_named_with_its_package(installed):

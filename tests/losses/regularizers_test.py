@@ -210,6 +210,12 @@ def test_a_moving_mean_moves_with_the_updates_of_a_step_and_passes_the_batchs_gr
         t = 0.1
         want = np.sum(t * np.log(t / moved) + (1 - t) * np.log((1 - t) / (1 - moved)))
         np.testing.assert_allclose(session.run(objective.terms['kl_sparsity']), 2 * want, rtol=1e-5)
+        (bias,) = (v for v in objective.variables if v.op.name == 'encoder/layer_1/bias')
+        (gradient,) = session.run(tf.gradients(objective.terms['kl_sparsity'], [bias]))
+        values = session.run(code)
+        slope = (1 - t) / (1 - moved) - t / moved
+        passed = 2 * slope * (values * (1 - values)).mean(0)
+        np.testing.assert_allclose(gradient, passed, rtol=1e-4)
         session.run(update)
         np.testing.assert_allclose(session.run(moving[0]), moved, rtol=1e-6)
 

@@ -63,6 +63,16 @@ class Refusing(Config):
         raise errors.UsageError('--units is none')
 
 
+class PriorAlone:
+    def __init__(self, config, image_shape, classes=0):
+        pass
+
+    def __call__(self, images, seed=None):
+        raise NotImplementedError
+
+    prior = __call__
+
+
 LACKS = [
     ({'Config': None}, 'it has no Config; a frozen dataclass is wanted'),
     ({'Config': dict}, 'Config is no dataclass'),
@@ -94,6 +104,10 @@ LACKS = [
         {'Outputs': NamedTuple('Outputs', [('score', int)])},
         'Model has encode, but its Outputs have no code',
     ),
+    (
+        {'Outputs': NamedTuple('Outputs', [('score', int)]), 'Model': PriorAlone},
+        'Model has prior, but lacks decode',
+    ),
 ]
 
 
@@ -124,6 +138,14 @@ def test_a_model_without_objectives_or_code_size_is_refused(name, value, text):
     with pytest.raises(errors.UsageError) as caught:
         contract.model('x', broken, Config(), (8, 8, 1), 0)
     assert str(caught.value).startswith(text)
+
+
+@pytest.mark.parametrize('only', ['encode', 'decode'])
+def test_a_model_of_one_side_has_a_code_size_too(only):
+    parts = {name: part for name, part in vars(Model).items() if name not in ('encode', 'decode')}
+    half = type('Model', (), {**parts, only: Model.encode, 'code_size': 0})
+    with pytest.raises(errors.UsageError, match='x: code_size of Model is 0; it must be a whole'):
+        contract.model('x', family(Model=half), Config(), (8, 8, 1), 0)
 
 
 def test_load_names_the_module_and_what_it_lacks(tmp_path, monkeypatch):

@@ -70,6 +70,7 @@ def test_changes_are_a_function_of_the_seed_and_of_the_place():
     [
         ('blur', "--augment is 'blur'; it must be one of flip, crop, jitter"),
         ('flip:1', "--augment is 'flip:1'; it must be flip, crop:pixels"),
+        ('flip:0', "--augment is 'flip:0'; it must be flip, crop:pixels"),
         ('crop', "--augment is 'crop'; it must be flip, crop:pixels"),
         ('crop:1.5', 'crop:pixels with 1 or more'),
         ('crop:inf', 'crop:pixels with 1 or more'),

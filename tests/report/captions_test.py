@@ -33,3 +33,17 @@ def test_a_fifo_is_not_waited_for(tmp_path):
 def test_integers_that_no_float_holds_are_infinite(tmp_path):
     (tmp_path / 'a.json').write_text('{"a": 1' + '0' * 400 + ', "b": 12, "c": {"d": [1, 2.5]}}')
     assert captions.read(tmp_path / 'a.json') == {'a': math.inf, 'b': 12, 'c': {'d': [1, 2.5]}}
+
+
+def test_what_lies_just_within_the_bounds_is_read(tmp_path):
+    path = tmp_path / 'a.json'
+    for depth, read in ((6, True), (7, False)):
+        path.write_text('{"a": ' + '[' * depth + '1' + ']' * depth + '}')
+        assert bool(captions.read(path)) == read, depth
+    for length, read in ((1000, True), (1001, False)):
+        path.write_text(json.dumps({'a': [{'k' * length: 1}]}))
+        assert bool(captions.read(path)) == read, length
+    for length, read in ((2**24, True), (2**24 + 1, False)):
+        path.write_text('{"a": "' + 'x' * (length - 9) + '"}')
+        assert path.stat().st_size == length
+        assert bool(captions.read(path)) == read, length

@@ -84,6 +84,7 @@ def test_a_run_stopped_while_it_is_pretrained_may_become_longer_or_shorter(tmp_p
     done = trained(tmp_path, 'train', '--logdir=run', '--epochs=2', *OFTEN)
     assert 'warning: --learning_rate_decay' not in done.out  # the course had not begun
     assert_same(run, tmp_path / 'whole')
+    assert [epochs for epochs, _ in history(run)] == [9, 2]
 
 
 @pytest.mark.parametrize('decay', ['linear', 'exponential', 'cosine'])
@@ -113,6 +114,16 @@ def test_fewer_epochs_than_made_are_refused_and_nothing_changes(tmp_path):
         f'or name another folder'
     )
     assert tfae_program.contents(tmp_path / 'run') == kept
+
+
+def test_epochs_made_are_those_of_the_last_phase(tmp_path):
+    trained(tmp_path, *GREEDY, '--epochs=2', '--logdir=run')
+    done = tfae_program.run('train', '--logdir=run', '--epochs=1', cwd=tmp_path)
+    last = tfae_program.steps(tmp_path / 'run')[-1]
+    assert done.refusal(2) == (
+        f'--epochs is 1; the run in --logdir run has made 2 ({last} steps): ask for 2 or more, or '
+        f'name another folder'
+    )
 
 
 def test_a_run_without_a_history_gets_one(tmp_path):

@@ -58,6 +58,14 @@ def test_images_alone_have_no_classes():
     assert [len(part.images) for part in found[1:4]] == [10, 2, 3]
 
 
+def test_classes_are_those_of_every_split_and_below_65536():
+    labels = np.full(3, 2**16 - 1)
+    found = load(FLOATS, LABELS, validation_data=(FLOATS[:3], labels), test_data=(FLOATS, LABELS))
+    assert len(found.class_names) == 2**16
+    with pytest.raises(errors.InputError, match='labels span 65536 to 65536; they must number cl'):
+        load(FLOATS, LABELS, validation_data=(FLOATS[:3], labels + 1), test_data=(FLOATS, LABELS))
+
+
 def test_lists_are_arrays():
     wanted = load(FLOATS, LABELS).fingerprint()
     assert load(FLOATS.tolist(), LABELS.tolist()).test.labels.tolist()
