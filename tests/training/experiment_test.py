@@ -69,6 +69,24 @@ def test_what_is_no_experiment_is_named(changed, want):
         Experiment.from_dict(changed, 'here')
 
 
+@pytest.mark.parametrize(
+    'model, arguments',
+    [
+        ('dense', {'corruption': ('masking:0.5', 'gaussian:0.25'), 'activation': 'tanh'}),
+        ('dense', {'regularizer': ('kl_sparsity:0.5:0.25',), 'augment': 'flip,crop:2'}),
+        (
+            'variational',
+            {'units': (5, 3), 'code_size': 2, 'learning_rate': 0.1, 'order': 'sequential'},
+        ),
+    ],
+)
+def test_repr_is_a_call_that_makes_the_experiment(model, arguments):
+    given = Experiment(model, **arguments)
+    shown = repr(given)
+    assert eval(shown, {'Experiment': Experiment}) == given
+    assert all(f'{name}=' in shown for name in arguments)
+
+
 def test_an_experiment_differs_from_itself_in_nothing():
     assert experiment().differences(experiment()) == []
 

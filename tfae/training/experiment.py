@@ -119,7 +119,7 @@ class Experiment:
     def __repr__(self) -> str:
         """As a call that makes this experiment: the arguments that are not at their defaults."""
         changed = {
-            field.name: getattr(part, field.name)
+            field.name: _as_argument(getattr(part, field.name))
             for part in self.parts().values()
             for field in dataclasses.fields(part)
             if getattr(part, field.name) != field.default
@@ -226,6 +226,13 @@ def _assigned(model: str, parts: Mapping[str, Any], arguments: Mapping[str, Any]
         )
         for section, part in parts.items()
     }
+
+
+def _as_argument(value: Any) -> Any:
+    """A field's value as plain Python: those with a text of their own as that text."""
+    if isinstance(value, tuple):
+        return tuple(map(_as_argument, value))
+    return str(value) if hasattr(value, 'from_text') else value
 
 
 def _unknown(model: str, name: str, kinds: Mapping[str, Mapping[str, Any]]) -> str:
