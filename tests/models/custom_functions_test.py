@@ -163,6 +163,27 @@ def test_a_run_of_functions_that_cannot_be_imported_opens_with_them(tmp_path):
         np.testing.assert_array_equal(run.encode(IMAGES), codes)
 
 
+def recurrent_encoder(images):
+    """Rows one after the other: the first kernel has rows of an image and of the state."""
+    state = tf.zeros([tf.shape(images)[0], 4])
+    for row in tf.unstack(images[..., 0], axis=1):
+        state = layers.dense(tf.concat([row, state], 1), 4, tf.nn.tanh, name='cell')
+    return state
+
+
+def constant_encoder(images):
+    """Means of rows, of no variable."""
+    return tf.reduce_mean(images, [2, 3])
+
+
+@pytest.mark.parametrize('encoder, size', [(recurrent_encoder, 4), (constant_encoder, 8)])
+def test_an_encoder_whose_kernels_are_no_images_is_trained(tmp_path, encoder, size):
+    config = models.custom(encoder=encoder, decoder=own_functions.decoder)
+    with tfae.fit(config, IMAGES, logdir=tmp_path / 'run', epochs=1) as run:
+        assert run.encode(IMAGES).shape == (120, size)
+        assert run.reconstruct(IMAGES).shape == IMAGES.shape
+
+
 def test_the_config_of_any_family_may_be_fitted(tmp_path):
     with tfae.fit(dense.Config(units=(3,)), IMAGES, logdir=tmp_path / 'run', epochs=1) as run:
         assert run.encode(IMAGES).shape == (120, 3)

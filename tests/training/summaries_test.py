@@ -61,6 +61,14 @@ def test_pictures_of_odd_channels_show_no_filters():
     assert summaries.filters(tf.zeros([24, 5]), (4, 3, 2)) is None
 
 
+@pytest.mark.parametrize('shape', [[], [12], [6, 5], [3, 4, 5], [2, 2, 3, 5], [2, 2, 2, 1, 5]])
+def test_a_variable_that_is_no_kernel_of_images_shows_no_filters(shape):
+    assert summaries.filters(tf.zeros(shape), (4, 3, 1)) is None
+    scale = tf.get_variable(f'scale_{len(shape)}', shape, use_resource=True)
+    found = tf.Summary.FromString(run(summaries.epoch_summary((4, 3, 1), {}, [], [scale]))).value
+    assert [(v.tag, v.HasField('histo')) for v in found] == [(scale.op.name, True)]
+
+
 @pytest.mark.parametrize('channels', [1, 2, 3])
 def test_an_epoch_shows_histograms_and_the_pictures_that_can_be_shown(channels):
     x = tf.constant(pictures(9, channels=channels), tf.float32)

@@ -37,18 +37,22 @@ def grid(images: tf.Tensor, columns: int, name: str = 'grid') -> tf.Tensor:
 
 
 def filters(kernel: tf.Tensor, image_shape: Sequence[int], limit: int = 64) -> tf.Tensor | None:
-    """The first `limit` filters of a first layer as pictures `[K, h, w, C]`, each scaled to [0, 1].
+    """Returns the first `limit` filters of a first layer as images, each scaled to [0, 1].
 
     Args:
       kernel: dense `[H * W * C, K]` or convolutional `[h, w, C, K]`.
       image_shape: `(H, W, C)`.
       limit: the most filters to show.
-    Returns: the pictures, or None where C is neither 1 nor 3 and no picture can show them.
+    Returns: images `[K, h, w, C]`, or None where C is neither 1 nor 3 or `kernel` has another
+      shape, such as that of a recurrent cell: no image can show it.
     """
-    if image_shape[-1] not in (1, 3):
+    shape = kernel.shape.as_list()
+    of_pixels = shape[:-1] == [math.prod(image_shape)]
+    of_windows = len(shape) == 4 and shape[2] == image_shape[-1]
+    if image_shape[-1] not in (1, 3) or not (of_pixels or of_windows):
         return None
-    count = min(limit, int(kernel.shape[-1]))
-    if kernel.shape.rank == 2:
+    count = min(limit, shape[-1])
+    if of_pixels:
         pictures = tf.reshape(tf.transpose(kernel[:, :count]), [count, *image_shape])
     else:
         pictures = tf.transpose(kernel[..., :count], [3, 0, 1, 2])
