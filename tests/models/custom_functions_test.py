@@ -97,6 +97,37 @@ def test_a_function_with_an_argument_training_is_told():
             '--encoder=own_functions:forgetful_encoder makes variables again when it is called ',
         ),
         ('failing_encoder', 'decoder', '--encoder=own_functions:failing_encoder raises KeyError: '),
+        (
+            'none',
+            'decoder',
+            '--encoder=own_functions:none returns NoneType; it must return a tensor',
+        ),
+        (
+            'array',
+            'decoder',
+            '--encoder=own_functions:array returns ndarray; it must return a tens',
+        ),
+        (
+            'encoder',
+            'array',
+            '--decoder=own_functions:array returns ndarray; it must return a tens',
+        ),
+        ('mean_encoder', 'decoder', '--encoder=own_functions:mean_encoder maps images (None, 8, 8'),
+        (
+            'placeholder_encoder',
+            'decoder',
+            '--encoder=own_functions:placeholder_encoder returns codes [B, Z] that do not depend',
+        ),
+        (
+            'feeding_encoder',
+            'decoder',
+            '--encoder=own_functions:feeding_encoder reads placeholder encoder/noise; it must dep',
+        ),
+        (
+            'rows',
+            'columns',
+            '--encoder=own_functions:rows and --decoder=own_functions:columns make no variables; ',
+        ),
         ('integer_encoder', 'decoder', '--encoder=own_functions:integer_encoder gives int32; it '),
     ],
 )
@@ -126,6 +157,48 @@ def test_orthogonality_without_kernels_is_refused():
 def test_what_is_no_function_is_refused():
     with pytest.raises(errors.UsageError, match='decoder is of type str; it must be a function'):
         models.custom(encoder=dense_encoder, decoder='decoder')
+
+
+def test_options_are_read_as_fit_reads_them():
+    config = models.custom(
+        encoder=dense_encoder,
+        decoder=dense_decoder,
+        corruption='masking:0.3',
+        regularizer='l1:0.1,orthogonality:0.2',
+        emphasis=[2, 1],
+    )
+    wanted = dense.Config(
+        corruption=('masking:0.3',),
+        regularizer=('l1:0.1', 'orthogonality:0.2'),
+        emphasis=(2.0, 1.0),
+    )
+    assert config.corruption == wanted.corruption
+    assert config.regularizer == wanted.regularizer
+    assert config.emphasis == wanted.emphasis
+
+
+@pytest.mark.parametrize(
+    'options, text',
+    [
+        ({'coruption': 'x'}, 'coruption is no argument of models.custom; did you mean corruption?'),
+        ({'epochs': 3}, 'epochs is no argument of models.custom'),
+        ({'k_sparse': 'x'}, "k_sparse is 'x'; it must be a whole number"),
+        ({'likelihood': 'no'}, "likelihood is 'no'; it must be one of "),
+    ],
+)
+def test_a_wrong_option_is_refused(options, text):
+    with pytest.raises(errors.UsageError) as caught:
+        models.custom(encoder=dense_encoder, decoder=dense_decoder, **options)
+    assert str(caught.value).startswith(text)
+
+
+def test_a_function_in_place_of_its_name_points_to_custom(tmp_path):
+    with pytest.raises(errors.UsageError) as caught:
+        tfae.fit('custom', IMAGES, logdir=tmp_path / 'run', encoder=dense_encoder)
+    assert str(caught.value) == (
+        'encoder is of type function; it must be a text, for a function its name '
+        'package.module:function; models.custom(encoder=..., decoder=...) takes functions'
+    )
 
 
 def test_a_run_of_functions_that_cannot_be_imported_opens_with_them(tmp_path):

@@ -1,5 +1,6 @@
 """An encoder and decoders as a user writes them, for `--model=custom`."""
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae import layers
@@ -57,6 +58,40 @@ def failing_encoder(images):
 def integer_encoder(images):
     """Gives no floats."""
     return tf.cast(layers.flatten(images), tf.int32)
+
+
+def none(x):
+    """Returns nothing."""
+
+
+def array(x):
+    """Returns an array, of no tensor."""
+    return np.zeros([5, 5], np.float32)
+
+
+def mean_encoder(images):
+    """Returns one code for all images."""
+    return tf.reduce_mean(encoder(images), 0, keepdims=True)
+
+
+def placeholder_encoder(images):
+    """Returns a placeholder in place of codes."""
+    return tf.placeholder(tf.float32, [None, 5])
+
+
+def feeding_encoder(images):
+    """Adds what nobody feeds."""
+    return encoder(images) + tf.placeholder(tf.float32, [], 'noise')
+
+
+def rows(images):
+    """`[B, 8, 8, 1]` -> `[B, 8]`, without variables."""
+    return tf.reduce_mean(images, [2, 3])
+
+
+def columns(code):
+    """`[B, 8]` -> `[B, 8, 8, 1]`, without variables."""
+    return tf.tile(code[:, tf.newaxis, :, tf.newaxis], [1, 8, 1, 1])
 
 
 def _decoded(code, side):

@@ -190,6 +190,11 @@ def from_python(name: str, kind: Any, value: Any) -> Any:
     if is_tuple(kind):
         elements = value if isinstance(value, Iterable) else (value,)
         return tuple(from_python(name, _element(kind), element) for element in elements)
+    if kind is str and callable(value):
+        raise errors.UsageError(
+            f'--{name} is of type {type(value).__name__}; it must be a text, for a function its '
+            f'name {plugins.FUNCTION}; models.custom(encoder=..., decoder=...) takes functions'
+        )
     if not _matches(value, kind):
         raise errors.UsageError(f'--{name} is {value!r}; it must be {_describe(kind)}')
     return float(value) if kind is float else value

@@ -26,9 +26,10 @@ from typing import Any, NamedTuple
 import tensorflow.compat.v1 as tf
 
 from tfae.core import errors, names, plugins
-from tfae.core.config import option
+from tfae.core.config import field_types, from_python, option
 from tfae.models.base import autoencoder
 from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder, Kernels, Layers, T
+from tfae.models.base.objective import ancestors
 from tfae.ops import activations
 from tfae.ops.activations import Activation
 
@@ -50,6 +51,7 @@ class Config(autoencoder.Config):
     code_activation: Activation = option(activations.LINEAR, 'Activation of the code.')
 
 
+@errors.naming_arguments()
 def custom(
     encoder: Callable[..., tf.Tensor], decoder: Callable[..., tf.Tensor], **options: Any
 ) -> Config:
@@ -61,15 +63,22 @@ def custom(
     Args:
       encoder: images `[B, H, W, C]` -> `[B, Z]`.
       decoder: codes `[B, Z]` -> `[B, H, W, C]`.
-      **options: other fields of `Config`, such as `corruption` or `output_activation`.
-    Raises: UsageError if one of the two is no function, or another value is wrong.
+      **options: other fields of `Config`, such as `corruption` or `output_activation`; texts are
+        read as on the command line.
+    Raises: UsageError if one of the two is no function, or an option is unknown or wrong.
     """
     for name, function in (('encoder', encoder), ('decoder', decoder)):
         if not callable(function):
             raise errors.UsageError(
                 f'{name} is of type {type(function).__name__}; it must be a function'
             )
-    return Config(encoder=plugins.Function(encoder), decoder=plugins.Function(decoder), **options)
+    kinds = field_types(Config)
+    for name in options:
+        if name not in kinds:
+            near = errors.nearest(name, kinds)
+            raise errors.UsageError(f'{name} is no argument of models.custom{near}')
+    values = {name: from_python(name, kinds[name], value) for name, value in options.items()}
+    return Config(encoder=plugins.Function(encoder), decoder=plugins.Function(decoder), **values)
 
 
 class Model(autoencoder.Autoencoder):
@@ -112,6 +121,10 @@ class _Function:
         """Maps images to codes, or codes to images."""
         with tf.variable_scope(self.scope, reuse=tf.AUTO_REUSE, regularizer=self._regularizer()):
             y = self._function(x, training=training) if self._told else self._function(x)
+        if not tf.is_tensor(y):
+            raise errors.UsageError(
+                f'{self.who} returns {type(y).__name__}; it must return a tensor'
+            )
         return self.activation.function(y)
 
     def _regularizer(self) -> Callable[[tf.Tensor], tf.Tensor | None] | None:
@@ -203,23 +216,27 @@ def _takes_training(function: Callable[..., tf.Tensor]) -> bool:
 def _code_size(encode: _Function, decode: _Function, image_shape: Sequence[int]) -> int:
     """Returns Z, found by building both sides in a graph of its own.
 
-    Raises: UsageError if a function raises, gives no tensor of the right shape, or makes new
-      variables when it is called again.
+    Raises: UsageError if a function raises, returns no tensor of the right shape that depends on
+      its argument alone, or makes new variables when it is called again; or if there are none.
     """
     with tf.Graph().as_default():
         tf.set_random_seed(0)  # determinism asks for a seed, though nothing is run here
         images = tf.placeholder(tf.float32, [None, *image_shape])
         code = _built(encode, images, 'codes [B, Z]')
-        if code.shape.rank != 2 or code.shape[1] is None:
+        if code.shape.rank != 2 or code.shape[0] is not None or code.shape[1] is None:
             raise errors.UsageError(
                 f'{encode.who} maps images {images.shape} to {code.shape}; it must map them to '
-                f'codes [B, Z], Z known'
+                f'codes [B, Z], B free and Z known'
             )
         made = _built(decode, code, 'images')
-        if made.shape.rank != 4 or made.shape.as_list()[1:] != images.shape.as_list()[1:]:
+        if made.shape.rank != 4 or made.shape.as_list() != images.shape.as_list():
             raise errors.UsageError(
                 f'{decode.who} maps codes {code.shape} to {made.shape}; it must map them to '
                 f'images {images.shape}'
+            )
+        if not tf.trainable_variables():
+            raise errors.UsageError(
+                f'{encode.who} and {decode.who} make no variables; there must be some to train'
             )
         return int(code.shape[1])
 
@@ -241,6 +258,15 @@ def _built(function: _Function, x: tf.Tensor, wanted: str) -> tf.Tensor:
     if y.dtype != tf.float32:
         raise errors.UsageError(
             f'{function.who} gives {y.dtype.name}; it must give {wanted}, float32'
+        )
+    below = ancestors(y.op)
+    if x.op not in below:
+        raise errors.UsageError(
+            f'{function.who} returns {wanted} that do not depend on its argument; they must'
+        )
+    if own := [op.name for op in below - ancestors(x.op) if op.type == 'Placeholder']:
+        raise errors.UsageError(
+            f'{function.who} reads placeholder {own[0]}; it must depend on its argument alone'
         )
     if len(tf.global_variables()) > before:
         raise errors.UsageError(

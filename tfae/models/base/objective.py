@@ -73,12 +73,12 @@ def regularization(variables: Sequence[tf.Variable]) -> tf.Tensor | None:
     """
     handles = {variable.op for variable in variables}
     losses = tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES)
-    found = [loss for loss in losses if handles & _ancestors(loss.op)]
+    found = [loss for loss in losses if handles & ancestors(loss.op)]
     return tf.add_n(found) if found else None
 
 
-def _ancestors(op: tf.Operation) -> set[tf.Operation]:
-    """The operation and all that it is computed from."""
+def ancestors(op: tf.Operation) -> set[tf.Operation]:
+    """Returns the operation and all that it is computed from."""
     found: set[tf.Operation] = set()
     waiting = [op]
     while waiting:
