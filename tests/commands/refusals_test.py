@@ -63,6 +63,10 @@ def refuse(folder, code, text, *argv, **more):
         ('train --logdir=run --units=8,0', '--units is 8,0; each must lie in [1, inf)'),
         ('train --logdir=run --tied=maybe', "--tied is 'maybe'; it must be true or false"),
         ('train --logdir=run --epochs=1.5', "--epochs is '1.5'; it must be a whole number"),
+        (
+            'train --logdir=run --seed=18446744073709551616',
+            '--seed is 18446744073709551616; it must lie in [0, 18446744073709551615]',
+        ),
         ('train --logdir=run --epochs=-1', '--epochs is -1; it must lie in [0, inf)'),
         ('train --logdir=run --learning_rate=nan', '--learning_rate is nan'),
         ('train --logdir=run --learning_rate=fast', 'it must be a number'),

@@ -197,6 +197,12 @@ def test_an_unknown_family_is_refused_with_the_nearest_name(tmp_path):
         tfae.fit('dens', IMAGES, logdir=tmp_path / 'run')
 
 
+def test_the_largest_seed_is_trained(tmp_path):
+    arguments = SMALL | {'seed': 2**64 - 1, 'epochs': 1, 'corruption': 'masking:0.5'}
+    tfae.fit('dense', IMAGES, logdir=tmp_path, order='with_replacement', **arguments).close()
+    assert read(tmp_path)['training']['seed'] == 2**64 - 1
+
+
 def test_vectors_are_images_of_one_row(tmp_path):
     vectors = RANDOM.random_sample((40, 7))
     with tfae.fit('dense', vectors, logdir=tmp_path, units=2, epochs=1, batch_size=8) as run:

@@ -60,6 +60,26 @@ def test_every_family_goes_through_json(name):
             content(training={'batch_size': -1}),
             r'here: --batch_size is -1; it must lie in \[0, inf',
         ),
+        (
+            content(training={'seed': 2**64}),
+            r'here: --seed is 18446744073709551616; it must lie in \[0, 18446744073709551615\]$',
+        ),
+        (
+            content(family={'units': [5, 2**31]}),
+            r'here: --units is 5,2147483648; each must lie in \[1, 2147483647\]$',
+        ),
+        (
+            content(training={'learning_rate': 10**400}),
+            r'here: --learning_rate is 10+; it must lie in \[0, inf\)$',
+        ),
+        (
+            content(signature={'train': 2**31}),
+            r'here: train is 2147483648; it must lie in \[0, 2147483647\]$',
+        ),
+        (
+            content(signature={'image_shape': [2**20, 2**20, 1]}),
+            r'here: image_shape is \(1048576, 1048576, 1\); it must hold at most 268435456 values$',
+        ),
         (content(signature={'train': '1'}), "here: signature: train is '1'; it must be a whole"),
     ],
     ids=lambda value: value if isinstance(value, str) else '',
@@ -134,6 +154,27 @@ def test_a_signature_stands_in_for_its_data_set(dtype, labelled):
         if labelled:
             assert ours.labels.shape == theirs.labels.shape
             assert ours.labels.dtype == theirs.labels.dtype == np.int64
+
+
+def test_stand_ins_of_the_largest_signature_are_made():
+    largest = Signature('', (2**14, 2**14, 1), 'float32', 2**31 - 1, 2**31 - 1, True, 2)
+    assert len(largest.stand_ins()[1].images) == 2**31 - 1
+
+
+@pytest.mark.parametrize(
+    'arguments, text',
+    [
+        ({'seed': 2**70}, r'^seed is 1180591620717411303424; it must lie in \[0, 184467440737095'),
+        ({'units': (3, 2**31)}, r'^units is 3,2147483648; each must lie in \[1, 2147483647\]$'),
+        ({'epochs': 2**31}, r'^epochs is 2147483648; it must lie in \[0, 2147483647\]$'),
+        ({'labeled_examples': 9, 'labeled_seed': 2**32}, r'^labeled_seed is .* \[0, 4294967295\]$'),
+        ({'learning_rate': 10**400}, '^learning_rate is a whole number beyond the largest float$'),
+        ({'learning_rate': '1e400'}, r'^learning_rate is inf; it must lie in \[0, inf\)$'),
+    ],
+)
+def test_numbers_beyond_those_of_tensorflow_are_refused(arguments, text):
+    with pytest.raises(errors.UsageError, match=text):
+        Experiment('dense', **arguments)
 
 
 def test_a_stand_in_takes_no_memory():

@@ -8,9 +8,9 @@ fields and wrong types are named in the error.
 
 import dataclasses
 import functools
-import math
 import os
 import re
+import sys
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +20,7 @@ from tfae.core import errors, plugins
 
 T = TypeVar('T')
 
+_LARGEST_WHOLE = 2**31 - 1
 _BOOLS = {'true': True, 'false': False, '1': True, '0': False, 'yes': True, 'no': False}
 
 
@@ -29,14 +30,15 @@ class Part:
 
     def __post_init__(self):
         """Raises UsageError; a part that overrides it calls `super().__post_init__()` first."""
-        for name, kind in field_types(type(self)).items():
+        kinds = field_types(type(self))
+        for name, kind in kinds.items():
             if _has_text(_element(kind)):  # a Python caller may give the text
                 object.__setattr__(self, name, _read(name, kind, getattr(self, name)))
         fields, declared = dataclasses.fields(self), declarations(type(self))
         values = {field.name: getattr(self, field.name) for field in fields}
         changed = [field.name for field in fields if values[field.name] != field.default]
         for name in values:
-            declared[name].refuse_out_of_range(name, values[name])
+            declared[name].refuse_out_of_range(name, kinds[name], values[name])
         for name in changed:
             declared[name].refuse_unread(name, values, changed)
 
@@ -64,16 +66,24 @@ class Option(NamedTuple):
             sentences.append(f'Excludes {", ".join(self.excludes)}.')
         return ' '.join(sentences)
 
-    def refuse_out_of_range(self, name: str, value: Any) -> None:
-        """Refuses a number, or one of a list, that is not within the interval."""
+    def refuse_out_of_range(self, name: str, kind: Any, value: Any) -> None:
+        """Refuses a number, or one of a list, that is not within the interval.
+
+        A whole number without an upper bound is a size or a count, which TensorFlow holds in 32
+        bits.
+        """
         if not self.within:
             return
         values = value if isinstance(value, tuple) else (value,)
-        if not all(_interval(self.within).holds(number) for number in values):
-            each = 'each' if isinstance(value, tuple) else 'it'
-            raise errors.UsageError(
-                f'--{name} is {text(value)}; {each} must lie in {_interval(self.within).text}'
-            )
+        bounds = [self.within]
+        if _element(kind) is int:
+            bounds.append(self.within.replace('inf)', f'{_LARGEST_WHOLE}]'))
+        for interval in map(_interval, bounds):
+            if not all(map(interval.holds, values)):
+                each = 'each' if isinstance(value, tuple) else 'it'
+                raise errors.UsageError(
+                    f'--{name} is {text(value)}; {each} must lie in {interval.text}'
+                )
 
     def refuse_unread(self, name: str, values: Mapping[str, Any], changed: Sequence[str]) -> None:
         """Refuses a flag that has not its default, where by the others' values nothing reads it.
@@ -197,7 +207,12 @@ def from_python(name: str, kind: Any, value: Any) -> Any:
         )
     if not _matches(value, kind):
         raise errors.UsageError(f'--{name} is {value!r}; it must be {_describe(kind)}')
-    return float(value) if kind is float else value
+    if kind is not float:
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        raise errors.UsageError(f'--{name} is a whole number beyond the largest float') from None
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -333,10 +348,10 @@ class _Interval(NamedTuple):
     text: str
 
     def holds(self, number: float) -> bool:
-        """Whether a number lies in it; an infinite one never does."""
+        """Whether a number lies in it; one that is infinite as a float never does."""
         above = number > self.low or (number == self.low and self.text[0] == '[')
         below = number < self.high or (number == self.high and self.text[-1] == ']')
-        return above and below and not math.isinf(number)
+        return above and below and abs(number) <= sys.float_info.max
 
 
 @functools.cache
@@ -344,7 +359,8 @@ def _interval(within: str) -> _Interval:
     """`'[1, inf) steps'` -> the interval."""
     found = re.fullmatch(r'([\[(]([^,]+), ([^\])]+)[\])])( \w+)?', within)
     assert found, within
-    return _Interval(float(found[2]), float(found[3]), found[1])
+    low, high = (int(end) if end.isdigit() else float(end) for end in found.group(2, 3))
+    return _Interval(low, high, found[1])
 
 
 def _is_set(value: Any) -> bool:

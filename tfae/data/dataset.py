@@ -107,7 +107,7 @@ class Config(Part):
     labeled_seed: int = option(
         0,
         'Decides with --labeled_examples which are kept.',
-        within='[0, inf)',
+        within='[0, 4294967295]',
         needs=('--labeled_examples',),
         formerly='labelled_seed',
     )

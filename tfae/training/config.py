@@ -104,7 +104,9 @@ class TrainingConfig(Part):
         needs=('--restore_from',),
     )
     seed: int = option(
-        0, 'Of the initial variables, the order of the examples and all noise.', within='[0, inf)'
+        0,
+        'Of the initial variables, the order of the examples and all noise.',
+        within='[0, 18446744073709551615]',
     )
 
     def __post_init__(self):

@@ -21,6 +21,7 @@ _CONFIGS: dict[str, Any] = {
     'training': TrainingConfig,
     'schedule': ScheduleConfig,
 }
+_MOST_EXAMPLES, _MOST_VALUES = 2**31 - 1, 2**28  # of an image; their bytes fit in 63 bits
 _VERSIONS = ('tensorflow', 'numpy')
 
 
@@ -40,10 +41,14 @@ class Signature:
     def __post_init__(self):
         errors.one_of('dtype', self.dtype, ('uint8', 'float32'))
         for name in ('train', 'validation', 'classes'):
-            errors.in_range(name, getattr(self, name), 0, math.inf)
+            errors.in_range(name, getattr(self, name), 0, _MOST_EXAMPLES)
         if len(self.image_shape) not in (0, 3) or min(self.image_shape, default=1) < 1:
             raise errors.UsageError(
                 f'image_shape is {self.image_shape}; it must be three lengths of 1 or more'
+            )
+        if math.prod(self.image_shape) > _MOST_VALUES:
+            raise errors.UsageError(
+                f'image_shape is {self.image_shape}; it must hold at most {_MOST_VALUES} values'
             )
 
     @classmethod
