@@ -55,11 +55,11 @@ level = st.builds(Level, st.sampled_from(['low', 'high']), finite)
 configs = st.builds(
     Config,
     st.booleans(),
-    st.integers(),
+    st.integers(-(2**63), 2**63 - 1),
     finite,
     st.text(),
     st.sampled_from(['red', 'green']),
-    st.lists(st.integers()).map(tuple),
+    st.lists(st.integers(-(2**63), 2**63 - 1)).map(tuple),
     st.lists(finite).map(tuple),
     st.lists(word).map(tuple),
     st.lists(st.sampled_from(['red', 'green'])).map(tuple),
@@ -255,7 +255,7 @@ class Checked(config.Part):
 @pytest.mark.parametrize(
     'fields, want',
     [
-        ({'rate': 0, 'width': 8.0, 'sizes': (), 'depth': -(10**30)}, ''),
+        ({'rate': 0, 'width': 8.0, 'sizes': (), 'depth': -(2**63)}, ''),
         ({'rate': 1.0}, '--rate is 1.0; it must lie in [0, 1)'),
         ({'rate': -0.1}, '--rate is -0.1; it must lie in [0, 1)'),
         ({'rate': math.nan}, '--rate is nan; it must lie in [0, 1)'),

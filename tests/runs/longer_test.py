@@ -7,6 +7,9 @@ import pytest
 import tfae_program
 from workers import Workers
 
+from tfae.core import errors
+from tfae.runs import directory
+
 OFTEN = ('--checkpoint_steps=7', '--summary_steps=10', '--batch_size=128')
 STEPS = math.ceil(3 * 1293 / 128)  # of three epochs of the digits
 DENSE = ('train', '--units=8,4', '--corruption=masking:0.3', *OFTEN)
@@ -142,12 +145,32 @@ def test_a_run_without_a_history_gets_one(tmp_path):
     assert changed == content
 
 
-def test_a_broken_history_is_named(tmp_path):
+@pytest.mark.parametrize(
+    'history',
+    [
+        3,
+        ['a'],
+        [{'epochs': -3, 'step': 0, 'when': None}],
+        [{'epochs': 1, 'step': 'a', 'when': None}],
+        [{'epochs': 1, 'step': 10**30, 'when': None}],
+        [{'epochs': 1, 'step': 0, 'when': 5}],
+    ],
+)
+def test_a_broken_history_is_named_and_left_as_it_is(tmp_path, history):
+    folder = directory.Folder(tmp_path)
+    written = {'training': {'epochs': 1}, 'history': history}
+    (tmp_path / 'config.json').write_text(json.dumps(written))
+    with pytest.raises(errors.InputError, match='config.json: history must be a list of objects'):
+        folder.change_epochs(2, 11)
+    assert json.loads((tmp_path / 'config.json').read_text()) == written
+
+
+def test_absurdly_many_epochs_are_refused_and_leave_the_run_as_it_is(tmp_path):
     trained(tmp_path, *DENSE, '--epochs=1', '--logdir=run')
-    path = tmp_path / 'run' / 'config.json'
-    path.write_text(json.dumps(json.loads(path.read_text()) | {'history': 3}))
-    done = tfae_program.run('train', '--logdir=run', '--epochs=2', cwd=tmp_path)
-    assert done.refusal(1) == 'run/config.json: history is int; it must be a list'
+    before = (tmp_path / 'run' / 'config.json').read_bytes()
+    done = tfae_program.run('train', '--logdir=run', f'--epochs={10**22}', cwd=tmp_path)
+    assert done.refusal(2) == f'--epochs is {10**22}; it must lie in [0, 1000000000]'
+    assert (tmp_path / 'run' / 'config.json').read_bytes() == before
 
 
 def test_the_projector_shows_the_codes_of_the_longer_run(tmp_path):

@@ -87,7 +87,8 @@ def test_it_measures_what_it_measured(run, family):
     before = json.loads(path.read_text())
     path.unlink()
     done = tfae_program.run('evaluate', '--logdir=run', cwd=run.parent)
-    assert (done.code, done.err) == (0, ''), done
+    assert done.code == 0, done
+    assert_renamed(done)
     after = json.loads(path.read_text())
     assert before.keys() <= after.keys()
     for name, value in before.items():
@@ -99,10 +100,19 @@ def test_it_measures_what_it_measured(run, family):
 
 def test_it_has_a_report(run, family):
     done = tfae_program.run('report', '--logdir=run', cwd=run.parent)
-    assert (done.code, done.err) == (0, ''), done
+    assert done.code == 0, done
+    assert_renamed(done)
     page = (run / 'report.html').read_text()
     assert family in page
     assert 'synthetic' in page
+
+
+def assert_renamed(done):
+    """One line says which names in config.json are no longer those of today."""
+    (line,) = done.err.splitlines()
+    assert line.startswith('tfae: run/config.json: '), line
+    assert 'colour is now color' in line
+    assert 'labelled_examples is now labeled_examples' in line
 
 
 def without_newest(run):
@@ -141,6 +151,7 @@ def test_weight_decay_has_its_effect_from_where_training_goes_on(run, family):
     older, newest = without_newest(run)
     done = trained(run)
     assert '--weight_decay had no effect); training goes on with them' in done.out
+    assert 'warning: --weight_decay=0.0001 had no effect in version 0.1.0' in done.out
     found = tfae_program.checkpoint(run)
     assert not tfae_program.same_bytes(found, want)
     kernels = [name for name in want if name.endswith('kernel')]
@@ -157,7 +168,7 @@ def test_the_command_line_of_its_day_goes_on_with_it(run, family):
     given = {flag.lstrip('-').partition('=')[0] for flag in flags} & renamed.keys()
     assert given or family != 'classifier'
     assert all(f'--{name} is now --' in done.err for name in given)
-    assert len(done.err.splitlines()) == bool(given), done.err
+    assert len(done.err.splitlines()) == 1 + bool(given), done.err
 
 
 def test_another_value_of_a_renamed_flag_is_another_configuration(run, family):

@@ -19,6 +19,7 @@ import fcntl
 import json
 import os
 import pathlib
+import sys
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -34,6 +35,7 @@ BEST = 'best'
 FIGURES = 'figures'
 
 _SUM = ', "crc32": "'
+_noticed: set[pathlib.Path] = set()  # files whose former names were told in this process
 
 
 class Folder:
@@ -95,9 +97,10 @@ class Folder:
         history = content.get('history')
         if history is None:  # runs of version 0.1 have none
             history = [{**_asked(content['training']['epochs'], 0), 'when': None}]
-        if not isinstance(history, list):
+        if not (isinstance(history, list) and all(map(_is_entry, history))):
             raise errors.InputError(
-                f'{self.path / CONFIG}: history is {type(history).__name__}; it must be a list'
+                f'{self.path / CONFIG}: history must be a list of objects with epochs and step, '
+                f'whole numbers of 0 or more, and when, a text or null'
             )
         content['history'] = [*history, _asked(epochs, step)]
         content['training']['epochs'] = epochs
@@ -108,7 +111,19 @@ class Folder:
 
         Raises: InputError if there is no run here or config.json is not as it was written.
         """
-        return Experiment.from_dict(self._read(), str(self.path / CONFIG))
+        path, content = self.path / CONFIG, self._read()
+        experiment = Experiment.from_dict(content, str(path))
+        renamed = experiment.renamed(content)
+        if renamed and path.resolve() not in _noticed:
+            _noticed.add(path.resolve())
+            print(f'tfae: {path}: {"; ".join(renamed)}', file=sys.stderr)
+        return experiment
+
+    def version(self) -> str:
+        """The version of tfae that began this run; empty where config.json does not record it."""
+        versions = self._read().get('versions')
+        found = versions.get('tfae') if isinstance(versions, dict) else None
+        return found if isinstance(found, str) else ''
 
     def _write(self, content: dict[str, Any]) -> None:
         write_text(self.path / CONFIG, json.dumps(content, indent=2) + '\n')
@@ -156,6 +171,14 @@ class Folder:
         if not path.exists() or path.read_bytes() != text.encode():
             write_text(path, text)
         return records
+
+
+def _is_entry(entry: Any) -> bool:
+    """Whether this is an entry of the history as `_asked` makes it."""
+    if not isinstance(entry, dict) or not isinstance(entry.get('when', ''), str | None):
+        return False
+    numbers = [entry.get(name) for name in ('epochs', 'step')]
+    return all(type(number) is int and 0 <= number < 2**63 for number in numbers)
 
 
 def _asked(epochs: int, step: int) -> dict[str, Any]:

@@ -118,6 +118,8 @@ def _lead(job: _Job, folder: Folder, known: Experiment | None) -> int:
             folder.write_config(job.experiment)
         elif known.training.epochs != settings.epochs:
             _change_epochs(job, folder, known.training.epochs)
+        if known is not None:
+            _warn_of_weight_decay(job.experiment, folder)
         trainer = Trainer(job.experiment, folder, job.built, session, job.options)
         sources = (job.built.source, job.built.validation)
         with _losing(job.built.coordinator, trainer.interrupt), streaming.blaming(*sources):
@@ -208,4 +210,14 @@ def _change_epochs(job: _Job, folder: Folder, before: int) -> None:
             f'warning: --learning_rate_decay={decay} depends on --epochs: from step {step:,} on '
             f'the learning rate is that of {last.epochs} epochs, up to there it was that of '
             f'{before}; the result is not that of {last.epochs} from the start'
+        )
+
+
+def _warn_of_weight_decay(experiment: Experiment, folder: Folder) -> None:
+    """Says that a run begun by version 0.1 goes on with weight decay, which had no effect there."""
+    weight = getattr(experiment.family, 'weight_decay', 0)
+    if weight and folder.version().startswith('0.1.'):
+        print(
+            f'warning: --weight_decay={weight} had no effect in version {folder.version()}, which '
+            f'began this run; it has from step {checkpoints.newest_step(folder.path):,} on'
         )

@@ -56,10 +56,9 @@ class Progress:
         """Prints one line about an epoch, above the bar where there is one."""
         elapsed = time.monotonic() - self._started
         left = elapsed / max(step - self._first, 1) * (self._steps - step)
-        eta = time.strftime('%H:%M:%S', time.gmtime(left))
         self._bar.write(
             f'{text}  {pace.examples_per_second:,.0f} examples/s  input {pace.input_wait:.0%}  '
-            f'left {eta}',
+            f'left {_duration(left)}',
             file=sys.stdout,
         )
         sys.stdout.flush()
@@ -71,3 +70,12 @@ class Progress:
     def close(self) -> None:
         """Removes the bar."""
         self._bar.close()
+
+
+def _duration(seconds: float) -> str:
+    """A time as `HH:MM:SS`, with the days before it if there are any."""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    clock = f'{hour:02}:{minute:02}:{second:02}'
+    return f'{days:,} d {clock}' if days else clock

@@ -294,5 +294,6 @@ class Trainer:
 
     def _say_finished(self) -> None:
         stop = self._phases[-1].stop
-        early = f', early: no lower {_VALIDATION_LOSS}' if self._step < stop else ''
+        early = f', early: no lower {_VALIDATION_LOSS}; more epochs would not change it'
+        early = early if self._step < stop else ''
         print(f'finished at step {self._step:,} of {stop:,}{early}; run in {self._folder.path}')

@@ -26,7 +26,7 @@ class TrainingConfig(Part):
         needs=('--learning_rate_decay=linear,exponential,cosine',),
     )
     warmup_epochs: float = option(
-        0.0, 'Epochs in which the learning rate rises from 0.', within='[0, inf) epochs'
+        0.0, 'Epochs in which the learning rate rises from 0.', within='[0, 1000000000] epochs'
     )
     momentum: float = option(
         0.9,
@@ -88,12 +88,12 @@ class TrainingConfig(Part):
     epochs: int = option(
         10,
         'Times that the joint or fine-tuning phase sees the training set.',
-        within='[0, inf) epochs',
+        within='[0, 1000000000] epochs',
     )
     early_stopping_epochs: int = option(
         0,
         'Epochs without a lower validation loss after which the last phase ends; 0 never.',
-        within='[0, inf) epochs',
+        within='[0, 1000000000] epochs',
     )
     restore_from: str = option(
         '', 'Checkpoint, run or .npz whose variables replace the initial ones of the same name.'

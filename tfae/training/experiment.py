@@ -199,6 +199,16 @@ class Experiment:
             raise errors.InputError(f'{where}: {error}') from None
         return cls(content['model'], **parts)
 
+    def renamed(self, content: Mapping[str, Any]) -> list[str]:
+        """Returns `'old is now new'` for each former name of a field that config.json holds."""
+        parts = {**self.parts(), 'signature': self.signature}
+        return [
+            f'{old} is now {new}'
+            for section, part in parts.items()
+            for old, new in config.former_names(type(part)).items()
+            if old in content[section]
+        ]
+
     def differences(self, other: 'Experiment') -> list[str]:
         """`'--flag was a, is b'` for each flag in which another experiment differs from this.
 

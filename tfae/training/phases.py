@@ -38,7 +38,7 @@ class Config(Part):
     pretraining_epochs: tuple[int, ...] = option(
         (10,),
         'Epochs of each layer; one value serves all.',
-        within='[0, inf) epochs',
+        within='[0, 1000000000] epochs',
         needs=('--pretraining=greedy',),
     )
     pretraining_learning_rate: tuple[float, ...] = option(
@@ -50,7 +50,7 @@ class Config(Part):
     head_epochs: int = option(
         0,
         'Epochs in which only what lies on top of the code is trained, before the rest is too.',
-        within='[0, inf) epochs',
+        within='[0, 1000000000] epochs',
     )
 
 
