@@ -22,8 +22,11 @@ import tensorflow.compat.v1 as tf
 
 from tfae import data, models
 from tfae.core import errors
+from tfae.distributed import cluster
 from tfae.models import Batch, Family, Layer, Objective
-from tfae.runs import sessions
+from tfae.models.base import contract
+from tfae.runs import options, sessions
+from tfae.training import phases
 from tfae.training.config import TrainingConfig
 from tfae.training.step import training_step
 
@@ -60,6 +63,7 @@ Law = Callable[[Case], None]
 _laws: list[Law] = []
 
 
+@errors.naming_arguments()
 def check_family(
     family: Family | ModuleType | str,
     config: Any = None,
@@ -79,9 +83,15 @@ def check_family(
       UsageError: there is no such module.
     """
     module = models.load(family) if isinstance(family, str) else family
-    if problem := models.problem(module):
+    if problem := models.problem(module, _flags()):
         raise AssertionError(f'{_name(module)}: {problem}')
     case = Case(module, module.Config() if config is None else config, shapes, classes)
+    try:
+        contract.model_from_outside(
+            _name(module), cast(Family, module), case.config, tuple(shapes[0]), classes
+        )
+    except (errors.UsageError, errors.InputError) as error:
+        raise AssertionError(_named(module, errors.of_arguments(str(error)))) from error
     for law in FAMILY_LAWS:
         check(law, case)
 
@@ -98,9 +108,10 @@ def check(law: Law, case: Case) -> None:
     except Exception as error:
         kind = '' if isinstance(error, AssertionError) else f'{type(error).__name__}: '
         text = f'{_name(case.family)} breaks the law "{_sentence(law)}"; {kind}{error}'
-        raise AssertionError(text) from error
+        raise AssertionError(errors.of_arguments(text)) from error
 
 
+@errors.naming_arguments()
 def check_dataset(source: ModuleType | str, config: data.Config | None = None) -> None:
     """Checks a data set against the contract of `tfae.data.Source`.
 
@@ -119,12 +130,24 @@ def check_dataset(source: ModuleType | str, config: data.Config | None = None) -
     try:
         first, again = (data.load(wanted, cast(data.Source, module)) for _ in range(2))
     except errors.InputError as error:
-        raise AssertionError(str(error)) from error
+        raise AssertionError(errors.of_arguments(str(error))) from error
     if first.fingerprint() != again.fingerprint():
         raise AssertionError(
             f'{name} breaks the law "Loading twice gives the same examples"; the fingerprints are '
             f'{first.fingerprint()} and {again.fingerprint()}'
         )
+
+
+def _flags() -> list[str]:
+    """The flags that every training has."""
+    parts = (data.Config, TrainingConfig, phases.Config, options.Config, cluster.Config)
+    return [field.name for part in parts for field in dataclasses.fields(part)]
+
+
+def _named(module: Any, text: str) -> str:
+    """A text with the name of a module before it, if it is not there."""
+    name = _name(module)
+    return text if text.startswith(f'{name}: ') else f'{name}: {text}'
 
 
 def _law(function: Law) -> Law:

@@ -9,6 +9,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from tfae import testing
+from tfae.core import errors
 from tfae.models import dense
 
 PACKAGE = pathlib.Path(__file__).parents[1] / 'plugins' / 'package'
@@ -189,7 +190,6 @@ def _share_out(self, config, image_shape, classes, rename):
         ({'__init__': touching}, 'The constructor adds nothing', 'it adds Const'),
         ({'encode': with_a_new_variable}, 'Calls after the first add no variables', 'adds Variab'),
         ({'whole': forgetful}, 'Each trainable variable gets a gradient', 'the objectives list'),
-        ({'whole': two_losses}, 'losses are finite scalars', 'the loss of two_losses is (2,)'),
         ({'decode': bright}, 'Outputs have their shapes', 'reconstruction lies in [2.'),
         ({'corrupt': unseeded}, 'Outputs and losses in training', 'differs by up to'),
         ({'encode': of_the_batch}, 'the outputs of an image do not depend', 'code differs by'),
@@ -214,6 +214,40 @@ def test_a_broken_law_is_named_with_what_came(judging, changed, name, detail):
     assert text.startswith('broken_family breaks the law "')
     assert name in text.partition('";')[0]
     assert detail in text.partition('";')[2]
+
+
+def refusing(self, config, image_shape, classes=0):
+    raise errors.UsageError('--noise is wrong')
+
+
+def uncoded(self, config, image_shape, classes=0):
+    type(self).__mro__[1].__init__(self, config, image_shape, classes)
+    del self.code_size
+
+
+def without_objectives(self, config, image_shape, classes=0):
+    type(self).__mro__[1].__init__(self, config, image_shape, classes)
+    self.objectives = ()
+
+
+@pytest.mark.parametrize(
+    'changed, text',
+    [
+        ({'whole': two_losses}, 'the loss of two_losses is (2,); it must be a scalar tensor'),
+        ({'__init__': refusing}, 'noise is wrong'),
+        ({'__init__': uncoded}, 'code_size of Model is None; it must be a whole number of 1 or'),
+        ({'__init__': without_objectives}, 'objectives of Model are (); they must be one func'),
+        ({'__call__': lambda self, images, seed=None: (images,)}, 'Model returns tuple for imag'),
+        ({'__init__': lambda *_: {}['x']}, "building its graph raised KeyError: 'x'"),
+    ],
+)
+def test_a_broken_part_of_the_model_is_named(judging, changed, text):
+    assert law(broken(judging, **changed)).startswith(f'broken_family: {text}')
+
+
+def test_an_unknown_module_is_named_as_an_argument():
+    with pytest.raises(errors.UsageError, match='^model is '):
+        testing.check_family('no_such.module')
 
 
 def doubled(self):

@@ -95,6 +95,11 @@ def test_infinity_is_in_no_range():
         ('x (--split=test), [--seed]', 'x (split=test), [seed]'),
         ('tfae train has --units=3 set', 'tfae train has units=3 set'),
         ('--a: tfae train --a --b=3 does, not --x', 'a: tfae train --a --b=3 does, not x'),
+        (
+            '`tfae fetch x --data_dir=/a` gets it, not --b',
+            '`tfae fetch x --data_dir=/a` gets it, not b',
+        ),
+        ('`pip install --user` is `--a`', '`pip install --user` is `--a`'),
         ('-- and --- and --1', '-- and --- and --1'),
         ('', ''),
     ],

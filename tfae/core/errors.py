@@ -11,10 +11,12 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-# What keeps its dashes comes first: quoted values, command lines, and the rest of a longer word.
+# What keeps its dashes comes first: quoted command lines and values, other command lines, and the
+# rest of a longer word.
 _FLAG = re.compile(
     r"""
-    (?<!\w)'(?:[^'\\]|\\.)*'(?!\w) | (?<!\w)"(?:[^"\\]|\\.)*"(?!\w)
+    `\w[^`]*`
+    | (?<!\w)'(?:[^'\\]|\\.)*'(?!\w) | (?<!\w)"(?:[^"\\]|\\.)*"(?!\w)
     | \btfae\ [a-z-]+(?:\ --\S+)*
     | (?<![^\s(\[]) --(?P<name>[a-z]\w*)
     """,
@@ -40,9 +42,13 @@ def naming_arguments() -> Iterator[None]:
     try:
         yield
     except (UsageError, InputError) as error:
-        text = _FLAG.sub(lambda match: match['name'] or match[0], str(error))
-        error.args = (text, *error.args[1:])
+        error.args = (of_arguments(str(error)), *error.args[1:])
         raise
+
+
+def of_arguments(text: str) -> str:
+    """Returns the text of an error with the names of arguments in place of flags."""
+    return _FLAG.sub(lambda match: match['name'] or match[0], text)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

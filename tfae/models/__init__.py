@@ -37,8 +37,9 @@ every field, and no field that training or the data set has. A built-in family i
 that opens with its paper and its equations; a family imports no other.
 """
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 from tfae.core import errors, registry
@@ -66,6 +67,7 @@ __all__ = [
     'Model',
     'Objective',
     'build',
+    'building',
     'custom',
     'load',
     'name_of',
@@ -122,7 +124,13 @@ def name_of(config: Any) -> str:
     )
 
 
-def build(name: str, config: Any, image_shape: Sequence[int], classes: int) -> Model:
+def build(
+    name: str,
+    config: Any,
+    image_shape: Sequence[int],
+    classes: int,
+    taken: Collection[str] = (),
+) -> Model:
     """Returns a model of a family.
 
     Args:
@@ -130,6 +138,23 @@ def build(name: str, config: Any, image_shape: Sequence[int], classes: int) -> M
       config: its `Config`.
       image_shape: `(H, W, C)`.
       classes: K that the labels name, 0 without labels.
-    Raises: UsageError as `load` does, and for settings that cannot be built.
+      taken: names of flags that no field of a `Config` from outside may have.
+    Raises: UsageError as `load` does, and for settings that cannot be built; of a family from
+      outside also where its code raises or returns what the contract does not say.
     """
-    return contract.model(f'--model={name}', load(name), config, image_shape, classes)
+    family, who = load(name), f'--model={name}'
+    if name in FAMILIES:
+        return contract.model(who, family, config, image_shape, classes)
+    if fault := problem(family, taken):
+        raise errors.UsageError(f'{who}: {fault}')
+    return contract.model_from_outside(who, family, config, image_shape, classes)
+
+
+def building(name: str) -> contextlib.AbstractContextManager[None]:
+    """Returns a context in which exceptions of the code of a family from outside are UsageErrors.
+
+    Those of a built-in family pass: they are mistakes of tfae.
+    """
+    if name in FAMILIES:
+        return contextlib.nullcontext()
+    return contract.building(f'--model={name}', load(name))

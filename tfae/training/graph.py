@@ -4,6 +4,7 @@ Training, evaluation and every look inside build the same graph, so each variabl
 name everywhere.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -58,11 +59,17 @@ def build(
 ) -> Graph:
     """Builds the graph of a run on these examples, as a replica trains its share of them.
 
-    Raises: UsageError if the configuration does not fit the examples.
+    Raises: UsageError if the configuration does not fit the examples, or if the code of a family
+      from outside raises.
     """
     settings = experiment.training
     graph = tf.Graph()
-    with graph.as_default():
+    flags = [
+        field.name
+        for part in (experiment.data, settings, experiment.schedule)
+        for field in dataclasses.fields(part)
+    ]
+    with graph.as_default(), models.building(experiment.model):
         tf.set_random_seed(settings.seed)
         tf.get_variable(
             tf.GraphKeys.GLOBAL_STEP,
@@ -75,7 +82,7 @@ def build(
         )
         image_shape = train.images.shape[1:]
         classes = experiment.signature.classes
-        model = models.build(experiment.model, experiment.family, image_shape, classes)
+        model = models.build(experiment.model, experiment.family, image_shape, classes, flags)
         source = streaming.source(*train, names.TRAINING)
         held_out = streaming.source(*validation, names.VALIDATION)
         inference = _inference(model, image_shape, experiment.signature.labeled)

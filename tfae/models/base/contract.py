@@ -1,22 +1,32 @@
 """Whether a module is a family: the parts of the contract of `tfae.models` that it must have."""
 
+import contextlib
 import dataclasses
 import inspect
 import json
-from collections.abc import Sequence
+import traceback
+from collections.abc import Collection, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
+import tensorflow.compat.v1 as tf
+
 from tfae.core import config, errors
 from tfae.models.base.family import Family, Model
+from tfae.models.base.objective import Batch, Objective
 
 _NEEDS = {'code': 'encode', 'reconstruction': 'decode'}  # field of Outputs -> method of Model
+_TAKEN = ('logdir', 'model', 'recipe')  # flags that say which run is trained
 
 
-def problem(family: Family | ModuleType) -> str:
-    """Returns the first part of the contract that a module lacks, in words; '' if it has all."""
+def problem(family: Family | ModuleType, taken: Collection[str] = ()) -> str:
+    """Returns the first part of the contract that a module lacks, in words; '' if it has all.
+
+    `taken` are names of flags that no field of its Config may have.
+    """
     kind = getattr(family, 'Config', None)
-    return _config_problem(kind) or _outputs_problem(family) or _model_problem(family)
+    found = _config_problem(kind) or _outputs_problem(family) or _model_problem(family)
+    return found or _name_problem(family, taken)
 
 
 def model(
@@ -49,11 +59,109 @@ def model(
     return made
 
 
+def model_from_outside(
+    who: str, family: Family, settings: Any, image_shape: Sequence[int], classes: int
+) -> Model:
+    """Returns the model of a family of somebody else, tried out in a graph of its own.
+
+    Args: as `model` takes them.
+    Raises: UsageError as `model` does, if the family raises any exception, or if its model returns
+      what is not of the kind or shape that the contract says.
+    """
+    arguments = (who, family, settings, image_shape, classes)
+    with building(who, family):
+        with tf.Graph().as_default():
+            tf.set_random_seed(0)  # determinism asks for a seed, though nothing is run here
+            _try_out(who, model(*arguments), image_shape, classes)
+        return model(*arguments)
+
+
+@contextlib.contextmanager
+def building(who: str, family: Any) -> Iterator[None]:
+    """Turns any exception of a family's code while its graph is built into a UsageError.
+
+    The text names the exception, and the last line of the family's file that it passed.
+    """
+    try:
+        yield
+    except (errors.UsageError, errors.InputError):
+        raise
+    except (Exception, SystemExit) as error:
+        path = getattr(family, '__file__', None)
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
+        place = f' ({path}, line {frames[-1].lineno})' if frames else ''
+        text = next((line for line in map(str.strip, str(error).splitlines()) if line), '')
+        raise errors.UsageError(
+            f'{who}: building its graph raised {type(error).__name__}: {text}{place}'
+        ) from error
+
+
+def _try_out(who: str, made: Model, image_shape: Sequence[int], classes: int) -> None:
+    """Calls a model as validation does, without noise.
+
+    Raises: UsageError if a result is not of the kind or shape that the contract says.
+    """
+    images = tf.placeholder(tf.float32, [None, *image_shape])
+    labels = tf.placeholder(tf.int64, [None]) if classes else None
+    size = getattr(made, 'code_size', None)
+    shapes = {'code': [size], 'reconstruction': image_shape, 'logits': image_shape}
+    shapes['probabilities'] = [classes]
+    outputs = made(images)
+    if not hasattr(outputs, '_fields'):
+        raise errors.UsageError(
+            f'{who}: Model returns {type(outputs).__name__} for images; it must return Outputs, a '
+            f'NamedTuple of tensors'
+        )
+    for name, value in outputs._asdict().items():
+        _refuse_other(f'{who}: {name} of Outputs', value, shapes.get(name))
+    if hasattr(made, 'encode'):
+        _refuse_other(f'{who}: the result of encode', made.encode(images), [size])
+    if hasattr(made, 'decode'):
+        images_made = made.decode(tf.placeholder(tf.float32, [None, made.code_size]))
+        _refuse_other(f'{who}: the result of decode', images_made, image_shape)
+    for build in made.objectives:
+        objective = build(Batch(images, labels, None))
+        name = getattr(build, '__name__', repr(build))
+        if not isinstance(objective, Objective):
+            raise errors.UsageError(
+                f'{who}: objective {name} returns '
+                f'{"a tensor" if tf.is_tensor(objective) else type(objective).__name__}; it must '
+                f'return an Objective'
+            )
+        if not tf.is_tensor(objective.loss) or objective.loss.shape.rank not in (0, None):
+            raise errors.UsageError(
+                f'{who}: the loss of {name} is {_kind(objective.loss)}; it must be a scalar tensor'
+            )
+        if not objective.variables:
+            raise errors.UsageError(f'{who}: objective {name} lists no variables to train')
+
+
+def _refuse_other(who: str, value: Any, shape: Sequence[int | None] | None) -> None:
+    """Refuses what is no tensor, or none of `[B, *shape]`."""
+    wanted = None if shape is None else tf.TensorShape([None, *shape])
+    if not tf.is_tensor(value) or (wanted and not value.shape.is_compatible_with(wanted)):
+        of_shape = '' if wanted is None else f' {wanted}'
+        raise errors.UsageError(f'{who} is {_kind(value)}; it must be a tensor{of_shape}')
+
+
+def _kind(value: Any) -> str:
+    return str(value.shape) if tf.is_tensor(value) else f'of type {type(value).__name__}'
+
+
+def _name_problem(family: Family | ModuleType, taken: Collection[str]) -> str:
+    for field in dataclasses.fields(family.Config):
+        if field.name in (*_TAKEN, *taken):
+            return f'Config.{field.name} has the name of a flag of tfae train; rename it'
+    return ''
+
+
 def _config_problem(kind: Any) -> str:
     if kind is None:
         return 'it has no Config; a frozen dataclass is wanted, its fields become flags'
     if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
         return 'Config is no dataclass; a frozen one is wanted, its fields become flags'
+    if '__dataclass_params__' not in vars(kind) and inspect.get_annotations(kind):
+        return 'Config is no dataclass itself; write @dataclasses.dataclass(frozen=True)'
     if not kind.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         return 'Config is not frozen; write @dataclasses.dataclass(frozen=True)'
     for field in dataclasses.fields(kind):
