@@ -84,6 +84,9 @@ def test_a_built_in_name_is_never_hidden(installed, tmp_path):
         f'{tmp_path}/gan/__init__.py must have another name to be used',
     ]
     assert registry.names(BUILT_IN, GROUP) == ['dense', 'gan']
+    with warnings.catch_warnings():  # filters that change let Python warn again
+        warnings.simplefilter('error')
+        assert find('dense') is BUILT_IN['dense']
 
 
 def test_a_name_that_two_packages_bring_is_refused(installed):
@@ -112,7 +115,12 @@ def test_an_entry_point_whose_module_cannot_be_imported_is_named_with_its_packag
 @pytest.mark.parametrize(
     'name, text',
     [
-        ('dens', '; it must be one of dense, gan, or a module such as package.module; did you'),
+        (
+            'dens',
+            '; it must be one of dense, gan, or a module such as package.module; there is no '
+            'module dens either, which must be installed or lie in the working directory; did you '
+            'mean dense?',
+        ),
         ('', '; it must be one of dense, gan, or a module'),
         ('..', '; it must be one of dense, gan, or a module'),
         ('x y', '; it must be one of dense, gan, or a module'),

@@ -40,10 +40,9 @@ def find(who: str, spelling: str, built_in: Mapping[str, T], group: str) -> T | 
     if spelling in built_in:
         hidden = [_origin(point) for point in points] + _files_here(spelling)
         if hidden:
-            warnings.warn(
+            _warn_once(
                 f'{who}={spelling} is the built-in one; {" and ".join(hidden)} must have another '
-                f'name to be used',
-                stacklevel=2,
+                f'name to be used'
             )
         return built_in[spelling]
     if len({point.value for point in points}) > 1:
@@ -59,10 +58,22 @@ def find(who: str, spelling: str, built_in: Mapping[str, T], group: str) -> T | 
     if '.' in spelling.strip('.') or plugins.exists(spelling):
         return plugins.module(who, spelling)
     known = names(built_in, group)
+    absent = ''
+    if spelling.isidentifier():
+        absent = (
+            f'; there is no module {spelling} either, which must be installed or lie in the '
+            f'working directory'
+        )
     raise errors.UsageError(
         f'{who} is {spelling!r}; it must be one of {", ".join(known)}, or a module such as '
-        f'package.module{errors.nearest(spelling, known)}'
+        f'package.module{absent}{errors.nearest(spelling, known)}'
     )
+
+
+@functools.cache
+def _warn_once(text: str) -> None:
+    """Warns the first time; Python's own memory ends where TensorFlow changes the filters."""
+    warnings.warn(text, stacklevel=3)
 
 
 def _installed(group: str) -> Mapping[str, tuple[EntryPoint, ...]]:
