@@ -1,5 +1,6 @@
 """Data sets from outside: found by name, checked part by part, and refused in one line."""
 
+import sys
 import types
 
 import numpy as np
@@ -50,6 +51,19 @@ def raising(config):
     return {}['images']
 
 
+def two_lines(config):
+    raise OSError('the server\nis away')
+
+
+def exiting(config):
+    sys.exit(5)
+
+
+def cut_after(**fields):
+    """A function that cuts a split with other images or labels as `data.with_test` does."""
+    return lambda config: (*data.with_test(split()._replace(**fields), '--dataset=of_somebody'), ())
+
+
 def missing(config):
     raise errors.InputError('/nowhere: no such file')
 
@@ -79,6 +93,12 @@ def missing(config):
             'there are 2 class names for labels up to 2',
         ),
         (raising, "load raised KeyError: 'images' ("),
+        (two_lines, 'load raised OSError: the server is away ('),
+        (cut_after(labels=LABELS[:19]), 'holds 19 labels for 20 images'),
+        (cut_after(images=IMAGES.tolist()), 'images are of type list; they must be an array'),
+        (cut_after(labels=LABELS.tolist()), 'labels are of type list; they must be an array'),
+        (cut_after(images=None), 'load raised TypeError: '),
+        (exiting, 'load raised SystemExit: 5 ('),
         (missing, '/nowhere: no such file'),
     ],
 )

@@ -43,15 +43,17 @@ def load(source: Source, config: Config) -> Loaded:
     Args:
       source: the module.
       config: what to load; errors call the set by the name in it.
-    Raises: InputError that names the set and the split if it gives what is no split or raises;
-      UsageError, InputError and OSError of the module pass.
+    Raises: InputError that names the set and the split if it gives what is no split, or raises or
+      exits; UsageError, InputError and an OSError that names a file pass.
     """
     who = f'--dataset={config.dataset}'
     try:
         found = source.load(config)
-    except (errors.UsageError, errors.InputError, OSError):
+    except (errors.UsageError, errors.InputError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        if isinstance(error, OSError) and error.filename and error.strerror:
+            raise  # is one line that names the file
         last = traceback.extract_tb(error.__traceback__)[-1]
         text = ' '.join(f'{type(error).__name__}: {error}'.split())
         raise errors.InputError(

@@ -64,15 +64,33 @@ def class_number(who: str, word: str, class_names: tuple[str, ...], classes: int
 def with_test(split: Split, who: str) -> tuple[Split, Split]:
     """Train and test splits of a set published as one: a fixed fifth, rounded up, is the test.
 
-    Raises: InputError that names `who` if there are fewer than two examples.
+    Raises: InputError that names `who` if there are fewer than two examples, or no arrays of as
+      many images as labels.
     """
     count = len(split.images)
     if count < 2:
         raise errors.InputError(f'{who}: holds {count} example; a train and a test part take two')
+    _refuse_uneven(who, split, count)
     return cut(split, -(-count // 5), _TEST_SEED)
 
 
 def select(split: Split, mask: np.ndarray) -> Split:
-    """The examples of `split` where `mask` `[N]` is true."""
+    """Returns the examples of `split` where `mask` `[N]` is true.
+
+    Raises: InputError if the split holds no arrays, or not N images and labels.
+    """
+    _refuse_uneven('a split', split, len(mask))
     images = split.images.take(np.flatnonzero(mask), axis=0)
     return Split(images, None if split.labels is None else split.labels[mask])
+
+
+def _refuse_uneven(who: str, split: Split, count: int) -> None:
+    """Refuses a split that holds no arrays, or not `count` images and labels."""
+    for name, values in zip(('images', 'labels'), split, strict=True):
+        if values is None and name == 'labels':
+            continue
+        if not hasattr(values, 'take'):  # an array's or `LazyImages`'
+            kind = type(values).__name__
+            raise errors.InputError(f'{who}: {name} are of type {kind}; they must be an array')
+        if len(values) != count:
+            raise errors.InputError(f'{who}: holds {len(values)} {name} for {count} images')

@@ -252,7 +252,7 @@ def _built(function: _Function, x: tf.Tensor, wanted: str) -> tf.Tensor:
         function(x, False)
     except errors.UsageError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         text = ' '.join(str(error).split())
         raise errors.UsageError(f'{function.who} raises {type(error).__name__}: {text}') from error
     if y.dtype != tf.float32:

@@ -32,7 +32,7 @@ def checked(
         first = tensors[0]
         try:
             result = tf.convert_to_tensor(function(*tensors))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             text = ' '.join(str(error).split())
             raise errors.UsageError(
                 f'{who} is {spelling!r}; it raised {type(error).__name__}: {text}'
