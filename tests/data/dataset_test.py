@@ -199,7 +199,7 @@ def test_the_seed_decides_which_examples_have_labels():
     'fields, text',
     [
         ({'labeled_examples': -1}, r'--labeled_examples is -1; it must lie in \[0, inf\)'),
-        ({'labeled_seed': -1}, r'--labeled_seed is -1; it must lie in \[0, inf\)'),
+        ({'labeled_seed': -1}, r'--labeled_seed is -1; it must lie in \[0, 4294967295\]'),
         ({'labeled_seed': 1}, '--labeled_seed needs --labeled_examples'),
         ({'labeled_examples': 1294}, '--labeled_examples is 1294; digits has 1293 for training'),
     ],

@@ -196,7 +196,7 @@ def test_check_dataset_names_what_is_wrong():
     random = np.random.RandomState(0)
 
     def other_each_time(config):
-        return split(images=random.randint(9, size=IMAGES.shape)), split(), ()
+        return split(images=random.randint(99, size=IMAGES.shape)), split(), ()
 
     with pytest.raises(AssertionError, match='"Loading twice gives the same examples"; the finge'):
         testing.check_dataset(module(other_each_time))

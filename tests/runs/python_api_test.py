@@ -16,6 +16,7 @@ import tfae_program
 
 import tfae
 from tfae.core import config
+from tfae.data.sets import arrays
 from tfae.runs.options import Config as Options
 from tfae.training import recipes
 
@@ -115,7 +116,7 @@ def test_report_needs_no_data_and_commands_on_images_take_a_file(tmp_path, train
     evaluate = ('evaluate', f'--logdir={trained}')
     refused = tfae_program.run(*evaluate, cwd=tmp_path).refusal(2)
     assert refused == (
-        'the run was trained on arrays from Python, which it does not keep; --data_dir=FILE.npz '
+        'data set arrays is of arrays from Python, which a run does not keep; --data_dir=FILE.npz '
         'must name a file of the same arrays, as numpy.savez writes it'
     )
     np.savez(tmp_path / 'same.npz', images=IMAGES, labels=LABELS)
@@ -189,6 +190,136 @@ def test_a_wrong_argument_is_named_and_leaves_no_run(tmp_path, given, named, tex
         tfae.fit('dense', *given, logdir=tmp_path / 'run', **named)
     assert isinstance(caught.value, tfae.UsageError | tfae.InputError)
     assert '\n' not in str(caught.value)
+    assert not (tmp_path / 'run').exists()
+
+
+DARK = IMAGES.astype(int) % 2
+
+
+@pytest.mark.parametrize(
+    'given, named, text',
+    [
+        ((IMAGES,), {'penalty': 'l1:0.1'}, '^penalty is now regularizer$'),
+        ((IMAGES,), {'labelled_examples': 9}, '^labelled_examples is now labeled_examples$'),
+        ((IMAGES,), {'enlarging': 'nearest'}, '^enlarging is now upsampling; upsampling is an arg'),
+        ((), {'dataset': 'nope'}, "^dataset is 'nope'; it must be one of arrays, "),
+        ((), {'dataset': 'arrays'}, '^images is None; data set arrays is of the images that are g'),
+        (
+            (IMAGES, LABELS),
+            {'validation_data': IMAGES[:9]},
+            r'^validation_data: holds no labels, but labels is given; it must be \(images, label',
+        ),
+        (
+            (IMAGES,),
+            {'test_data': (IMAGES, LABELS)},
+            '^test_data: holds labels, but labels is None;',
+        ),
+        (
+            (IMAGES, LABELS),
+            {'validation_data': [IMAGES[:9], LABELS[:9]]},
+            r'^validation_data: is a list of 2; it must be a tuple \(images, labels\) or an array',
+        ),
+        (
+            (IMAGES,),
+            {'activation': np.tanh},
+            "^activation is the ufunc tanh; it must be its name as a text, 'package.module:func",
+        ),
+        (
+            (IMAGES,),
+            {'corruption': (read,)},
+            '^corruption is the function read; it must be its name',
+        ),
+        (
+            (IMAGES,),
+            {'regularizer': read},
+            '^regularizer is the function read; it must be its name',
+        ),
+        (
+            (np.ma.masked_less(IMAGES, 9),),
+            {},
+            '^images: is a masked array; it must be an array with',
+        ),
+        (
+            (DARK,),
+            {},
+            '^images: holds int64 up to 1, which is no more than 16; if 1 is white, divide by it, '
+            'and if 255 is, give uint8$',
+        ),
+        (
+            (IMAGES, LABELS),
+            {'test_data': (DARK, LABELS)},
+            '^test_data: images: holds int64 up to 1',
+        ),
+    ],
+)
+def test_an_argument_that_was_meant_otherwise_is_refused_with_its_cure(
+    tmp_path, given, named, text
+):
+    with pytest.raises(ValueError, match=text) as caught:
+        tfae.fit('dense', *given, logdir=tmp_path / 'run', **named)
+    assert isinstance(caught.value, tfae.UsageError | tfae.InputError)
+    assert not (tmp_path / 'run').exists()
+
+
+@pytest.mark.parametrize('white', [1, 2, 17])
+def test_bytes_bools_and_floats_may_be_dark(white):
+    dark = np.asarray([[[0, white]]] * 9, np.uint8)
+    for given in (dark, dark > 0, dark / 255):
+        found = arrays.Arrays(given).load(None).train.images
+        assert found.max() == (given.max() if given.dtype == np.uint8 else np.float32(given.max()))
+
+
+@pytest.mark.parametrize('logdir', ['', None, 3, b'run', 'a\0b', IMAGES])
+def test_what_is_no_path_is_no_run(tmp_path, monkeypatch, logdir):
+    monkeypatch.chdir(tmp_path)
+    text = '^logdir is .*; it must be the path of a folder, a text or a pathlib.Path$'
+    with pytest.raises(tfae.UsageError, match=text):
+        tfae.fit('dense', IMAGES, logdir=logdir, **SMALL)
+    with pytest.raises(tfae.UsageError, match=text):
+        tfae.open(logdir)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    'checkpoint, text',
+    [
+        ('newest', "^checkpoint is 'newest'; it must be one of best, last, any"),
+        ('lasst', "^checkpoint is 'lasst'; it must be one of best, last, any; did you mean last?"),
+        (None, '^checkpoint is .*None.*; it must be one of best, last, any'),
+        (3, '^checkpoint is .*3.*; it must be one of best, last, any'),
+    ],
+)
+def test_a_checkpoint_is_the_best_the_last_or_any(trained, checkpoint, text):
+    with pytest.raises(tfae.UsageError, match=text):
+        tfae.open(trained, checkpoint)
+
+
+@pytest.mark.parametrize('value', [None, 3, IMAGES, b'digits', ['digits']])
+def test_what_is_no_name_is_refused(value):
+    with pytest.raises(tfae.UsageError, match='^recipe is .*; it must be the name of a recipe$'):
+        tfae.recipe(value)
+    with pytest.raises(tfae.UsageError, match='^dataset is .*; it must be the name of a data set$'):
+        tfae.load_data(value)
+    with pytest.raises(tfae.UsageError, match='^model is .*; it must be the name of a family$'):
+        tfae.Experiment(value)
+
+
+def test_the_data_set_of_arrays_is_loaded_from_a_file_alone(tmp_path):
+    text = '^data set arrays is of arrays from Python, .*; data_dir=FILE.npz must name a file'
+    with pytest.raises(tfae.UsageError, match=text):
+        tfae.load_data('arrays')
+    np.savez(tmp_path / 'set.npz', images=IMAGES)
+    assert len(tfae.load_data('arrays', data_dir=tmp_path / 'set.npz').test.images) == 24
+    with pytest.raises(tfae.UsageError, match='^labelled_seed is now labeled_seed$'):
+        tfae.load_data('digits', labelled_seed=3)
+
+
+def test_vectors_for_a_family_of_images_are_named(tmp_path):
+    text = '^images are 40 vectors .N, 64., which become images of 1 x 64; a family with layers of '
+    with pytest.raises(tfae.UsageError, match=text):
+        tfae.fit(
+            'convolutional', RANDOM.random_sample((40, 64)), logdir=tmp_path / 'run', batch_size=8
+        )
     assert not (tmp_path / 'run').exists()
 
 

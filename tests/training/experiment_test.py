@@ -130,8 +130,9 @@ def test_where_the_files_lie_and_what_they_hold_are_no_flags():
 
 
 def test_another_family_is_the_only_difference_told():
-    other = experiment(model='other', training=TrainingConfig())
-    assert experiment().differences(other) == ['--model was dense, is other']
+    family = models.load('gan').Config()
+    other = experiment(model='gan', family=family, training=TrainingConfig())
+    assert experiment().differences(other) == ['--model was dense, is gan']
 
 
 def loaded(dtype=np.uint8, labelled=True):
@@ -175,6 +176,20 @@ def test_stand_ins_of_the_largest_signature_are_made():
 def test_numbers_beyond_those_of_tensorflow_are_refused(arguments, text):
     with pytest.raises(errors.UsageError, match=text):
         Experiment('dense', **arguments)
+
+
+@pytest.mark.parametrize('name', ['family', 'data', 'training', 'schedule', 'signature'])
+def test_what_is_no_configuration_is_refused(name):
+    others = {'family': TrainingConfig()}
+    for wrong in (3, 'dense', dense.Config, others.get(name, dense.Config())):
+        with pytest.raises(errors.UsageError, match=f'^{name} is .*; it must be a configuration, '):
+            Experiment('dense', **{name: wrong})
+
+
+def test_a_data_set_is_looked_up_by_its_name_but_one_with_a_dot():
+    with pytest.raises(errors.UsageError, match="^dataset is 'mnits'; .* did you mean mnist"):
+        Experiment('dense', dataset='mnits')
+    assert Experiment('dense', dataset='my.own').data.dataset == 'my.own'
 
 
 def test_a_stand_in_takes_no_memory():

@@ -205,6 +205,11 @@ def from_python(name: str, kind: Any, value: Any) -> Any:
             f'--{name} is of type {type(value).__name__}; it must be a text, for a function its '
             f'name {plugins.FUNCTION}; models.custom(encoder=..., decoder=...) takes functions'
         )
+    if callable(value) and _has_text(kind) and not isinstance(value, kind):
+        raise errors.UsageError(
+            f'--{name} is the {type(value).__name__} {getattr(value, "__name__", "")}; it must be '
+            f'its name as a text, {plugins.FUNCTION!r}'
+        )
     if not _matches(value, kind):
         raise errors.UsageError(f'--{name} is {value!r}; it must be {_describe(kind)}')
     if kind is not float:
@@ -275,6 +280,12 @@ def text(value: Any) -> str:
     if isinstance(value, tuple | list):
         return ','.join(text(v) for v in value)
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def shown(value: Any) -> str:
+    """A wrong argument of a Python caller on one line: a plain value itself, else its type."""
+    plain = value is None or isinstance(value, bool | int | float | str | bytes)
+    return repr(value) if plain else f'of type {type(value).__name__}'
 
 
 def broadcast(name: str, values: Sequence[T], count: int) -> tuple[T, ...]:

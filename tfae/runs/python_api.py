@@ -64,6 +64,7 @@ def fit(
       KeyboardInterrupt: SIGINT came; a checkpoint is written, and the same call goes on from it.
     """
     with _called_from_python():
+        _refuse_no_path(logdir)
         options, flags = _options(arguments)
         experiment = _experiment(model, Folder(logdir), flags)
         source = None
@@ -72,7 +73,8 @@ def fit(
             source = Arrays(images, labels, validation_data, test_data)
         else:
             _refuse_without_images(experiment, logdir, labels, validation_data, test_data)
-        code = train(experiment, logdir, options, source=source)
+        with _blaming_vectors(images):
+            code = train(experiment, logdir, options, source=source)
         if code:
             _stopped(code - 128)
         return saved_run.open_run(logdir, family=experiment.family)
@@ -90,9 +92,10 @@ def open_run(
         functions cannot be imported; None takes what the run keeps.
     Raises:
       InputError: there is no run, or no checkpoint of it that can be read.
-      UsageError: `model` is another than that of the run.
+      UsageError: an argument is wrong, or `model` is another than that of the run.
     """
     with _called_from_python():
+        _refuse_no_path(logdir)
         return saved_run.open_run(logdir, checkpoint, model)
 
 
@@ -105,6 +108,7 @@ def recipe(name: str, **arguments: Any) -> Experiment:
     Raises: UsageError with the nearest names if there is no such recipe or argument.
     """
     with _called_from_python():
+        _refuse_no_name('recipe', name, 'a recipe')
         return Experiment(**(recipes.arguments(name) | arguments))
 
 
@@ -120,8 +124,12 @@ def load_data(dataset: str, **arguments: Any) -> data.DataSet:
     Raises: UsageError if a name is unknown or a value wrong; InputError if a file is.
     """
     with _called_from_python():
+        _refuse_no_name('dataset', dataset, 'a data set')
         kinds = config.field_types(data.Config)
+        former = config.former_names(data.Config)
         for name in arguments:
+            if name in former:
+                raise errors.UsageError(f'{name} is now {former[name]}')
             if name not in kinds:
                 near = errors.nearest(name, kinds)
                 raise errors.UsageError(f'{name} is no argument of a data set{near}')
@@ -140,6 +148,22 @@ def _called_from_python() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
+
+
+def _refuse_no_path(logdir: object) -> None:
+    """Refuses what names no folder; the empty text would be the working directory."""
+    path = os.fspath(logdir) if isinstance(logdir, os.PathLike) else logdir
+    if not isinstance(path, str) or not path or '\0' in path:
+        raise errors.UsageError(
+            f'logdir is {config.shown(logdir)}; it must be the path of a folder, a text or a '
+            f'pathlib.Path'
+        )
+
+
+def _refuse_no_name(who: str, value: object, kind: str) -> None:
+    """Refuses what is no text."""
+    if not isinstance(value, str):
+        raise errors.UsageError(f'{who} is {config.shown(value)}; it must be the name of {kind}')
 
 
 def _options(arguments: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
@@ -179,6 +203,22 @@ def _on_arrays(experiment: Experiment, flags: dict[str, Any], validated: bool) -
     return dataclasses.replace(experiment, data=data.Config(**kept))
 
 
+@contextlib.contextmanager
+def _blaming_vectors(images: Any) -> Iterator[None]:
+    """Lets a refusal of images of one row tell that they were given as vectors."""
+    try:
+        yield
+    except errors.UsageError as error:
+        shape: tuple[int, ...] = getattr(images, 'shape', ())
+        if len(shape) == 2 and f'1 x {shape[1]}' in str(error):
+            raise errors.UsageError(
+                f'images are {shape[0]} vectors [N, {shape[1]}], which become images of 1 x '
+                f'{shape[1]}; a family with layers of images needs [N, H, W] or [N, H, W, C]: '
+                f'{error}'
+            ) from None
+        raise
+
+
 def _refuse_without_images(
     experiment: Experiment, logdir: str | os.PathLike[str], *arrays: Any
 ) -> None:
@@ -187,6 +227,10 @@ def _refuse_without_images(
         if array is not None:
             raise errors.UsageError(f'{name} needs images; it must be left out without them')
     if experiment.data.dataset == ARRAYS and not experiment.data.data_dir:
+        if not Folder(logdir).exists():
+            raise errors.UsageError(
+                'images is None; data set arrays is of the images that are given'
+            )
         raise errors.UsageError(
             f'images is None; the run in {os.fspath(logdir)} was trained on arrays, and goes on '
             f'when it is given the same'

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae import data
-from tfae.core import errors, names
+from tfae.core import config, errors, names
 from tfae.data.sets.arrays import NAME as ARRAYS
 from tfae.runs import checkpoints
 from tfae.runs.directory import BEST, Folder
@@ -26,8 +26,11 @@ def open_run(
       family: the `Config` of the run's family, for a run of functions that cannot be imported.
     Raises:
       InputError: there is no run, or no checkpoint of it that can be read.
-      UsageError: `family` is another than that of the run.
+      UsageError: `family` is another than that of the run, or there is no such `checkpoint`.
     """
+    if not isinstance(checkpoint, str):
+        checkpoint = config.shown(checkpoint)
+    errors.one_of('--checkpoint', checkpoint, ('best', 'last', 'any'))
     folder = Folder(logdir)
     experiment = folder.read_config()
     if family is not None:
@@ -40,10 +43,11 @@ def open_run(
     with folder.blaming_config():
         built = graph.build(experiment, *experiment.signature.stand_ins())
     session = tf.Session(graph=built.graph)
-    places = {'best': [folder.path / BEST], 'last': [folder.path]}
+    best, last = folder.path / BEST, folder.path
+    places = {'best': [best], 'last': [last], 'any': [best, last]}
     with built.graph.as_default():
         saver = tf.train.Saver(built.model_variables)
-        for path in places.get(checkpoint, [folder.path / BEST, folder.path]):
+        for path in places[checkpoint]:
             step = checkpoints.restore_newest(saver, session, path, print)
             if step is not None:
                 found = checkpoints.path(path, step)

@@ -110,8 +110,20 @@ class Experiment:
         Raises: UsageError that names an argument that no configuration has, or its wrong value.
         """
         with errors.naming_arguments():
+            if not isinstance(model, str):
+                raise errors.UsageError(
+                    f'model is {config.shown(model)}; it must be the name of a family'
+                )
+            kinds = {**_CONFIGS, 'family': models.load(model).Config, 'signature': Signature}
+            given = (family, data, training, schedule, signature)
+            for name, value in zip(('family', *_CONFIGS, 'signature'), given, strict=True):
+                if value is not None and not isinstance(value, kinds[name]):
+                    raise errors.UsageError(
+                        f'{name} is {config.shown(value)}; it must be a configuration, '
+                        f'{kinds[name].__module__}.{kinds[name].__name__}'
+                    )
             parts = {
-                'family': models.load(model).Config() if family is None else family,
+                'family': kinds['family']() if family is None else family,
                 'data': DataConfig() if data is None else data,
                 'training': TrainingConfig() if training is None else training,
                 'schedule': ScheduleConfig() if schedule is None else schedule,
@@ -226,8 +238,12 @@ def _assigned(model: str, parts: Mapping[str, Any], arguments: Mapping[str, Any]
 
     Raises: UsageError that names an argument that no part has, or its wrong value.
     """
+    _refuse_unknown_data_set(arguments.get('dataset'))
     kinds = {name: config.field_types(type(part)) for name, part in parts.items()}
+    former = {k: v for part in parts.values() for k, v in config.former_names(type(part)).items()}
     for name in arguments:
+        if name in former:
+            raise errors.UsageError(f'{name} is now {former[name]}')
         if not any(name in fields for fields in kinds.values()):
             raise errors.UsageError(_unknown(model, name, kinds))
     return {
@@ -243,6 +259,12 @@ def _assigned(model: str, parts: Mapping[str, Any], arguments: Mapping[str, Any]
     }
 
 
+def _refuse_unknown_data_set(name: Any) -> None:
+    """Refuses a name of no data set; that of a module, with a dot, is left to loading."""
+    if isinstance(name, str) and '.' not in name:
+        data.module(name)
+
+
 def _as_argument(value: Any) -> Any:
     """A field's value as plain Python: those with a text of their own as that text."""
     if isinstance(value, tuple):
@@ -256,6 +278,9 @@ def _unknown(model: str, name: str, kinds: Mapping[str, Mapping[str, Any]]) -> s
     having = [f for f, module in families if name in config.field_types(module.Config)]
     if having:
         return f'{name} is an argument of the family {", ".join(having)}; the model is {model}'
+    for _, module in families:
+        if today := config.former_names(module.Config).get(name):
+            return f'{name} is now {today}; {_unknown(model, today, kinds)}'
     near = errors.nearest(name, [known for fields in kinds.values() for known in fields])
     return f'{name} is no argument of an experiment of the family {model}{near}'
 

@@ -109,7 +109,7 @@ REFUSALS = {
     ),
     'test images without labels': (
         (BYTES, LABELS, None, BYTES),
-        'training images are labeled, test images are unlabeled; they must agree',
+        'test_data: holds no labels, but labels is given; it must be',
     ),
     'one image': ((BYTES[:1],), '^images: holds 1 example; a train and a test part take two'),
 }

@@ -1,8 +1,9 @@
 """Arrays of images and labels, as their owners have them, become splits.
 
 Images are `[N, H, W, C]`, `[N, H, W]` (then C is 1) or vectors `[N, D]`, which become
-`[N, 1, D, 1]`. uint8 counts 1/255, and so do wider integers, which must fit into uint8; floats and
-bools lie in [0, 1]. Labels are integers from 0 up, `[N]` or `[N, 1]`.
+`[N, 1, D, 1]`. uint8 counts 1/255, and so do wider integers, which must fit into uint8 and go
+beyond 16, since the white of images of few gray levels would be unknown; floats and bools lie in
+[0, 1]. Labels are integers from 0 up, `[N]` or `[N, 1]`.
 """
 
 from typing import NamedTuple
@@ -12,6 +13,8 @@ import numpy as np
 from tfae.core import errors
 from tfae.data import dataset, splits
 
+# Whole numbers up to here may be gray levels, or bytes of images that are nearly black.
+_GRAY_LEVELS = 16
 # A larger number is an identifier or a measurement, not a class.
 _MAX_CLASSES = 2**16
 
@@ -102,6 +105,11 @@ def _images(who: str, array: np.ndarray) -> np.ndarray:
         )
     integers = values.dtype.kind in 'ui'
     _check_range(who, values, 255 if integers else 1)
+    if integers and values.dtype != np.uint8 and 0 < values.max() <= _GRAY_LEVELS:
+        raise errors.InputError(
+            f'{who}: holds {values.dtype} up to {values.max()}, which is no more than '
+            f'{_GRAY_LEVELS}; if {values.max()} is white, divide by it, and if 255 is, give uint8'
+        )
     return values.astype(np.uint8 if integers else np.float32, copy=False)
 
 

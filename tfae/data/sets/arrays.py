@@ -25,7 +25,7 @@ def load(config: dataset.Config) -> dataset.Loaded:
     """
     if not config.data_dir:
         raise errors.UsageError(
-            'the run was trained on arrays from Python, which it does not keep; '
+            'data set arrays is of arrays from Python, which a run does not keep; '
             '--data_dir=FILE.npz must name a file of the same arrays, as numpy.savez writes it'
         )
     return npz.load(config)
@@ -54,8 +54,8 @@ class Arrays:
         Raises: InputError that names the argument.
         """
         self._train = _pair(images, labels, 'images', 'labels')
-        self._validation = _given('validation_data', validation_data)
-        self._test = _given('test_data', test_data)
+        self._validation = _given('validation_data', validation_data, labels is not None)
+        self._test = _given('test_data', test_data, labels is not None)
 
     def load(self, _: dataset.Config) -> dataset.Loaded:
         """The splits.
@@ -65,10 +65,14 @@ class Arrays:
         return arrays.loaded('images', self._train, self._validation, self._test)
 
 
-def _given(who: str, value: Any) -> arrays.Pair | None:
-    """`(images, labels)`, `(images, None)`, `(images,)` or images alone."""
+def _given(who: str, value: Any, labeled: bool) -> arrays.Pair | None:
+    """`(images, labels)`, `(images, None)`, `(images,)` or images alone, as `labels` is given."""
     if value is None:
         return None
+    if isinstance(value, list) and len(value) == 2:  # one of the pair, or two images?
+        raise errors.InputError(
+            f'{who}: is a list of 2; it must be a tuple (images, labels) or an array of images'
+        )
     if not isinstance(value, tuple):
         value = (value, None)
     if len(value) not in (1, 2):
@@ -76,6 +80,14 @@ def _given(who: str, value: Any) -> arrays.Pair | None:
             f'{who}: holds {len(value)} arrays; it must be (images, labels) or images'
         )
     images, labels = value if len(value) == 2 else (*value, None)
+    if labeled and labels is None:
+        raise errors.InputError(
+            f'{who}: holds no labels, but labels is given; it must be (images, labels)'
+        )
+    if not labeled and labels is not None:
+        raise errors.InputError(
+            f'{who}: holds labels, but labels is None; it must be images alone, or labels given'
+        )
     return _pair(images, labels, f'{who}: images', f'{who}: labels')
 
 
@@ -89,6 +101,10 @@ def _pair(images: Any, labels: Any, who: str, who_labels: str) -> arrays.Pair:
 def _array(who: str, value: Any) -> np.ndarray:
     if isinstance(value, str | bytes | dict):
         raise errors.InputError(f'{who}: is {type(value).__name__}; it must be an array')
+    if isinstance(value, np.ma.MaskedArray):
+        raise errors.InputError(
+            f'{who}: is a masked array; it must be an array without a mask, such as its filled(0)'
+        )
     try:
         return np.asarray(value)
     except (ValueError, TypeError) as error:
