@@ -167,7 +167,7 @@ def test_stand_ins_of_the_largest_signature_are_made():
     [
         ({'seed': 2**70}, r'^seed is 1180591620717411303424; it must lie in \[0, 184467440737095'),
         ({'units': (3, 2**31)}, r'^units is 3,2147483648; each must lie in \[1, 2147483647\]$'),
-        ({'epochs': 2**31}, r'^epochs is 2147483648; it must lie in \[0, 2147483647\]$'),
+        ({'batch_size': 2**31}, r'^batch_size is 2147483648; it must lie in \[0, 2147483647\]$'),
         ({'labeled_examples': 9, 'labeled_seed': 2**32}, r'^labeled_seed is .* \[0, 4294967295\]$'),
         ({'learning_rate': 10**400}, '^learning_rate is a whole number beyond the largest float$'),
         ({'learning_rate': '1e400'}, r'^learning_rate is inf; it must lie in \[0, inf\)$'),
