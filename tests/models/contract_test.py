@@ -253,6 +253,10 @@ def test_a_model_from_outside_that_keeps_the_contract_is_built():
             'the result of encode is of type NoneType; it must be a tensor (?, 3)',
         ),
         (
+            {'encode': lambda self, images: None},
+            'the result of encode is of type NoneType; it must be a tensor (?, 3)',
+        ),
+        (
             {
                 '__call__': lambda self, images, seed=None: Outputs(self.encode(images), images),
                 'decode': lambda self, code: code,

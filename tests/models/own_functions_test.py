@@ -54,6 +54,9 @@ def square(x, *_):
 def doubles(x, *_):
     return tf.cast(x, tf.float64)
 
+def leaving(x):
+    raise SystemExit(5)
+
 def raising(x, *_):
     raise KeyError('a key')
 
@@ -202,6 +205,7 @@ def test_every_command_finds_a_function_again_and_says_when_it_is_gone(tmp_path)
         ('--activation=own:flat', 'it returned float32 (None,), it must return float32 (None, 8)'),
         ('--code_activation=own:doubles', 'it returned float64 (None, 4), it must return float32'),
         ('--activation=own:raising', "--activation is 'own:raising'; it raised KeyError: 'a key'"),
+        ('--activation=own:leaving', "--activation is 'own:leaving'; it raised SystemExit: 5"),
         ('--activation=own:nothing', "--activation is 'own:nothing'; it raised ValueError: None"),
         ('--output_activation=own:doubles', "--output_activation is 'own:doubles'; it returned"),
         ('--output_activation=tanh', 'it must be one of sigmoid, linear, package.module:function'),

@@ -106,7 +106,11 @@ def _try_out(who: str, made: Model, image_shape: Sequence[int], classes: int) ->
     size = getattr(made, 'code_size', None)
     shapes = {'code': [size], 'reconstruction': image_shape, 'logits': image_shape}
     shapes['probabilities'] = [classes]
-    outputs = made(images)
+    try:
+        outputs = made(images)
+    except Exception:
+        _try_encode(who, made, image_shape)  # the plainer cause, where that is wrong already
+        raise
     if not hasattr(outputs, '_fields'):
         raise errors.UsageError(
             f'{who}: Model returns {type(outputs).__name__} for images; it must return Outputs, a '
@@ -134,6 +138,14 @@ def _try_out(who: str, made: Model, image_shape: Sequence[int], classes: int) ->
             )
         if not objective.variables:
             raise errors.UsageError(f'{who}: objective {name} lists no variables to train')
+
+
+def _try_encode(who: str, made: Model, image_shape: Sequence[int]) -> None:
+    """Refuses an encoder that returns no code."""
+    if hasattr(made, 'encode'):
+        with tf.Graph().as_default():
+            code = made.encode(tf.placeholder(tf.float32, [None, *image_shape]))
+            _refuse_other(f'{who}: the result of encode', code, [made.code_size])
 
 
 def _refuse_other(who: str, value: Any, shape: Sequence[int | None] | None) -> None:
