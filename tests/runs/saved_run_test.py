@@ -179,9 +179,100 @@ def test_two_runs_are_open_at_once(folder, images):
 
 def test_a_closed_run_answers_no_more(folder, images):
     with tfae.open(folder / 'run') as run:
-        pass
-    with pytest.raises(RuntimeError):
-        run.encode(images)
+        codes = run.encode(images)
+    run.close()  # again is no mistake
+    for ask in (
+        lambda: run.encode(images),
+        lambda: run.reconstruct(images),
+        lambda: run.decode(codes),
+        lambda: run.denoise(images),
+        lambda: run.sample(3),
+        lambda: run.measure(images, None),
+        lambda: run.fetch('inference/code:0', images),
+        lambda: run.variables(),
+        lambda: run.__enter__(),
+    ):
+        with pytest.raises(errors.UsageError, match='^the run is closed; open it again with tfae'):
+            ask()
+
+
+@pytest.mark.parametrize(
+    'values, text',
+    [
+        ('a', '^decode: codes are <U1 .*; they must be numbers$'),
+        (None, '^decode: codes are object .*; they must be numbers$'),
+        ([[1, 2, 3, 4], [1]], r'^decode: codes are no array \('),
+        (np.full((3, 4), np.nan), '^decode: 12 of 12 numbers of the codes are not finite; they'),
+        (np.full((1, 4), 1e300), '^decode: 4 of 4 numbers of the codes are not finite; they must'),
+        (np.ma.masked_less(np.ones((3, 4)), 2), '^decode: codes are a masked array; they must be'),
+    ],
+)
+@pytest.mark.filterwarnings('ignore:overflow')
+def test_what_is_no_code_is_refused(run, values, text):
+    with pytest.raises(errors.InputError, match=text):
+        run.decode(values)
+
+
+@pytest.mark.parametrize('values', ['a', None, [[1], [2, 3]], np.ones((2, 6, 5, 1), complex)])
+def test_what_is_no_image_is_refused(run, values):
+    with pytest.raises(errors.InputError, match='^images are '):
+        run.encode(values)
+
+
+@pytest.mark.parametrize(
+    'collection, scope, text',
+    [
+        ('trainable', '', "^collection is 'trainable'; .* did you mean .*trainable_variables"),
+        ('', '(', r"^scope is '\('; it must be a regular expression: missing \)"),
+        (3, '', '^collection is 3; it must be a text$'),
+        ('', None, '^scope is None; it must be a text$'),
+    ],
+)
+def test_variables_of_no_collection_or_scope_are_refused(run, collection, scope, text):
+    with pytest.raises(errors.UsageError, match=text):
+        run.variables(collection, scope)
+
+
+def test_no_variable_is_found_where_the_graph_has_none(run):
+    assert run.variables('trainable_variables', 'nowhere') == {}
+    assert run.variables('moving_average_variables') == {}
+
+
+def test_what_is_no_tensor_of_the_run_is_refused(folder, run, images):
+    with tfae.open(folder / 'run') as other:
+        of_another = other.built.inference.outputs.code
+    for tensor, text in (
+        ('inference/cod:0', "^tensor is 'inference/cod:0'; .* did you mean inference/code:0"),
+        ('inference/code', "^tensor is 'inference/code'; .* did you mean inference/code:0"),
+        ('', "^tensor is ''; the graph has none of that name$"),
+        (None, '^tensor is None; it must be a tensor of the run, or its name$'),
+        (of_another, '^tensor is of type SymbolicTensor; it must be a tensor of the run'),
+        ('inference/decoded:0', '^tensor inference/decoded:0 is no function of the images alone: '),
+    ):
+        with pytest.raises(errors.UsageError, match=text):
+            run.fetch(tensor, images)
+
+
+def test_labels_of_measures_are_classes_of_as_many_images(folder, images):
+    words = ('--model=variational', '--dataset=synthetic', '--synthetic_shape=6x5x1')
+    words = (*words, '--units=12', '--code_size=2', '--epochs=1', '--logdir=measured')
+    assert tfae_program.run('train', *words, cwd=folder).code == 0
+    with tfae.open(folder / 'measured') as run:
+        classes = run.experiment.signature.classes
+        wanted = run.measure(images, None)
+        found = run.measure(images, np.arange(200) % classes)
+        assert wanted and all(np.array_equal(wanted[name], found[name]) for name in wanted)
+        for labels in (np.zeros(199, int), np.zeros(200), np.full(200, -1), ['a'] * 200):
+            with pytest.raises(errors.InputError, match='^labels '):
+                run.measure(images, labels)
+        with pytest.raises(errors.InputError, match=f'^labels span 0 to {classes}; the run has '):
+            run.measure(images, np.arange(200) % (classes + 1))
+        assert run.sample(3).shape == (3, 2)
+        for count in (-1, 2.5, 'a', None, 2**31):
+            with pytest.raises(errors.UsageError, match='^count is .*; it must be a whole number'):
+                run.sample(count)
+        with pytest.raises(errors.UsageError, match='^seed is 9223372036854775808; it must be a'):
+            run.sample(3, 2**63)
 
 
 def test_what_is_no_run_is_named(tmp_path):

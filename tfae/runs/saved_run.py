@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -100,44 +101,57 @@ class Run:
         self.session = session
         self.checkpoint = checkpoint  # path of what was restored
         self.step = step
+        self._closed = False
 
     def __enter__(self) -> 'Run':
+        self._refuse_closed()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Ends the session."""
+        """Ends the session; every method but this refuses a closed run with a UsageError."""
+        self._closed = True
         self.session.close()
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise errors.UsageError('the run is closed; open it again with tfae.open')
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Returns the codes `[N, Z]` of images.
 
-        Raises: ValueError if the images are not of the run's shape and range; InputError if the
-          family has no encoder.
+        Raises: InputError if the images are not of the run's shape and range, or the family has no
+          encoder.
         """
         return self.fetch(self._output(names.CODE), images)
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """Returns the reconstructions `[N, H, W, C]`, float32 in [0, 1], of images.
 
-        Raises: ValueError as `encode` does; InputError if the family has no decoder.
+        Raises: InputError as `encode` does, and if the family has no decoder.
         """
         return self.fetch(self._output(names.RECONSTRUCTION), images)
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Returns the images `[N, H, W, C]`, float32 in [0, 1], of codes `[N, Z]`.
 
-        Raises: ValueError if the codes have another size; InputError if the family has no decoder.
+        Raises: InputError if the codes have another size or are not finite, or the family has no
+          decoder.
         """
+        self._refuse_closed()
         inference = self.built.inference
         if inference.code is None:
             raise errors.InputError(f'{self._what()} decodes no codes')
         size = self.built.model.code_size
-        codes = np.asarray(codes, np.float32)
+        codes = _numbers('decode: codes', codes).astype(np.float32, copy=False)
         if codes.ndim != 2 or codes.shape[1] != size:
-            raise ValueError(f'decode: codes are {codes.shape}; they must be [N, {size}]')
+            raise errors.InputError(f'decode: codes are {codes.shape}; they must be [N, {size}]')
+        if wrong := int((~np.isfinite(codes)).sum()):
+            raise errors.InputError(
+                f'decode: {wrong} of {codes.size} numbers of the codes are not finite; they must be'
+            )
         return graph.in_batches(self.session.run, inference.decoded, {inference.code: codes})
 
     def denoise(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -145,8 +159,9 @@ class Run:
 
         The noise is a function of an image's place among the others.
 
-        Raises: ValueError as `encode` does; InputError if the run was trained without corruption.
+        Raises: InputError as `encode` does, and if the run was trained without corruption.
         """
+        self._refuse_closed()
         inference = self.built.inference
         if inference.corrupted is None:
             raise errors.InputError(f'{self._what()} corrupts no pictures')
@@ -158,8 +173,14 @@ class Run:
     def sample(self, count: int, seed: int = 0) -> np.ndarray:
         """Returns codes `[count, Z]` sampled from the prior of the family, a function of `seed`.
 
-        Raises: InputError if the family has no prior.
+        Raises: InputError if the family has no prior; UsageError if a number is none or too large.
         """
+        self._refuse_closed()
+        for who, value, most in (('count', count, 2**31 - 1), ('seed', seed, 2**63 - 1)):
+            if not isinstance(value, int | np.integer) or not 0 <= value <= most:
+                raise errors.UsageError(
+                    f'{who} is {config.shown(value)}; it must be a whole number in [0, {most}]'
+                )
         inference = self.built.inference
         if inference.samples is None:
             raise errors.InputError(f'{self._what()} has no distribution of codes to draw from')
@@ -175,13 +196,18 @@ class Run:
           images: as `encode` takes them.
           labels: `[N]` int, or None where the run has none.
         Returns: name -> `[N]` or `[N, K]`.
+        Raises: InputError as `encode` does, or if the labels are not those of as many images.
         """
+        self._refuse_closed()
         inference = self.built.inference
         if not inference.measures:
             return {}
         feeds = {inference.images: self._pixels(images)}
         if labels is not None:
-            feeds[inference.labels] = labels
+            count = len(feeds[inference.images])
+            feeds[inference.labels] = self._classes(labels, count)
+        elif inference.labels.consumers():
+            raise errors.InputError(f'{self._what()} measures by labels; labels must not be None')
         return graph.in_batches(self.session.run, inference.measures, feeds, inference.seed)
 
     def fetch(self, tensor: tf.Tensor | str, images: np.ndarray) -> np.ndarray:
@@ -190,25 +216,71 @@ class Run:
         Args:
           tensor: `[B, ...]`, a function of the graph's images; itself or its name.
           images: as `encode` takes them.
+        Raises: UsageError if it is no such tensor; InputError as `encode` does.
         """
+        self._refuse_closed()
+        tensor = self._tensor(tensor)
         feeds = {self.built.inference.images: self._pixels(images)}
-        return graph.in_batches(self.session.run, tensor, feeds)
+        try:
+            return graph.in_batches(self.session.run, tensor, feeds)
+        except tf.errors.InvalidArgumentError as error:
+            reason = ' '.join(str(error.message).split())
+            raise errors.UsageError(
+                f'tensor {tensor.name} is no function of the images alone: {reason}'
+            ) from None
+
+    def _tensor(self, tensor: tf.Tensor | str) -> tf.Tensor:
+        """A tensor of the graph with a dimension of examples, itself or by its name."""
+        if isinstance(tensor, str):
+            try:
+                tensor = self.graph.get_tensor_by_name(tensor)
+            except (KeyError, ValueError):
+                known = [out.name for op in self.graph.get_operations() for out in op.outputs]
+                raise errors.UsageError(
+                    f'tensor is {tensor!r}; the graph has none of that name'
+                    f'{errors.nearest(tensor, known)}'
+                ) from None
+        if getattr(tensor, 'graph', None) is not self.graph or not hasattr(tensor, 'consumers'):
+            raise errors.UsageError(
+                f'tensor is {config.shown(tensor)}; it must be a tensor of the run, or its name'
+            )
+        if tensor.shape.rank == 0:
+            raise errors.UsageError(f'tensor {tensor.name} is a single number; it must be [B, ...]')
+        return tensor
+
+    def _classes(self, labels: np.ndarray, count: int) -> np.ndarray:
+        """`[N]` classes of the run; InputError where they are none."""
+        labels = _numbers('labels', labels)
+        if labels.shape != (count,) or labels.dtype.kind not in 'bui':
+            raise errors.InputError(
+                f'labels are {labels.dtype} {labels.shape}; they must be integers [{count}], one '
+                f'of each image'
+            )
+        classes = self.experiment.signature.classes
+        if labels.size and classes and not 0 <= labels.min() <= labels.max() < classes:
+            raise errors.InputError(
+                f'labels span {labels.min()} to {labels.max()}; the run has the classes 0 to '
+                f'{classes - 1}'
+            )
+        return labels
 
     def _pixels(self, images: np.ndarray) -> np.ndarray:
-        """Images as the graph takes them; ValueError where they are not what it takes."""
+        """Images as the graph takes them; InputError where they are not what it takes."""
         placeholder = self.built.inference.images
-        came = np.shape(images)
         if not isinstance(images, data.LazyImages):
-            images = _with_channels(np.asarray(images), tuple(placeholder.shape[1:]))
+            images = _numbers('images', images)
+        came = images.shape
+        if not isinstance(images, data.LazyImages):
+            images = _with_channels(images, tuple(placeholder.shape[1:]))
         if images.ndim != 4 or images.shape[1:] != tuple(placeholder.shape[1:]):
             wanted = ', '.join(map(str, placeholder.shape[1:]))
-            raise ValueError(f'images are {came}; they must be [N, {wanted}]')
+            raise errors.InputError(f'images are {came}; they must be [N, {wanted}]')
         values = data.pixels(images)
         if isinstance(images, data.LazyImages):  # in [0, 1], decoded in batches
             return values
         low, high = values.min(initial=0), values.max(initial=0)
         if not (low >= 0 and high <= 1):  # false if any is NaN
-            raise ValueError(
+            raise errors.InputError(
                 f'images are {images.dtype} from {low} to {high}; they must be uint8 or in [0, 1]'
             )
         return values
@@ -235,10 +307,25 @@ class Run:
         Args:
           collection: one of `tf.GraphKeys` or of the run's own; empty for all global variables.
           scope: prefix of the names, as `tf.get_collection` takes it; empty for all.
+        Returns: the variables; none where the graph has none of that collection or scope.
+        Raises: UsageError if there is no such collection, or the scope is no prefix.
         """
+        self._refuse_closed()
+        for who, text in (('collection', collection), ('scope', scope)):
+            if not isinstance(text, str):
+                raise errors.UsageError(f'{who} is {config.shown(text)}; it must be a text')
         key = collection or tf.GraphKeys.GLOBAL_VARIABLES
-        with self.graph.as_default():
-            found = [v for v in tf.get_collection(key, scope or None) if hasattr(v, 'read_value')]
+        there = [name for name in self.graph.get_all_collection_keys() if isinstance(name, str)]
+        if key not in vars(tf.GraphKeys).values():
+            errors.one_of('collection', key, there)
+        try:
+            with self.graph.as_default():
+                held = tf.get_collection(key, scope or None)
+        except re.error as error:
+            raise errors.UsageError(
+                f'scope is {scope!r}; it must be a regular expression: {error}'
+            ) from None
+        found = [v for v in held if hasattr(v, 'read_value')]
         model = {v.op.name for v in self.built.model_variables}
         whole = dict(checkpoints.newest_first(self.folder.path)).get(self.step, self.checkpoint)
         reader = tf.train.load_checkpoint(whole)
@@ -247,6 +334,20 @@ class Run:
             for v in found
             if v.op.name in model or reader.has_tensor(v.op.name)
         }
+
+
+def _numbers(who: str, values: object) -> np.ndarray:
+    """An array of real numbers; InputError that names `who` where it is none."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise errors.InputError(f'{who} are a masked array; they must be one without a mask')
+    try:
+        array = np.asarray(values)
+    except (ValueError, TypeError) as error:
+        reason = ' '.join(str(error).split())
+        raise errors.InputError(f'{who} are no array ({reason})') from None
+    if array.dtype.kind not in 'buif':
+        raise errors.InputError(f'{who} are {array.dtype} {array.shape}; they must be numbers')
+    return array
 
 
 def _with_channels(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
