@@ -76,7 +76,9 @@ class Loaded(NamedTuple):
 class Config(Part):
     """What to load."""
 
-    dataset: str = option('digits', 'Data set: the name of a file in tfae/data/sets.')
+    dataset: str = option(
+        'digits', "Name of the data set, or a module of one's own, package.module."
+    )
     data_dir: str = option(
         '',
         "Folder with the set's files, or one that holds a folder of the set's name; for npz, the "
