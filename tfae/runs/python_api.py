@@ -8,6 +8,8 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
+import numpy.typing as npt
+
 from tfae import data, models
 from tfae.core import config, errors
 from tfae.data.sets.arrays import NAME as ARRAYS
@@ -23,8 +25,8 @@ from tfae.training.experiment import Experiment
 
 def fit(
     model: str | Experiment | object,
-    images: Any = None,
-    labels: Any = None,
+    images: npt.ArrayLike | None = None,
+    labels: npt.ArrayLike | None = None,
     *,
     logdir: str | os.PathLike[str],
     validation_data: Any = None,
