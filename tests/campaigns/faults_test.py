@@ -143,7 +143,7 @@ def test_shards_on_a_full_disk_are_refused_in_one_line(tmp_path, monkeypatch):
     sample_images.fill(tmp_path / 'in', 3)
     listing = image_folder.listed(tmp_path / 'in', 0.5)
     plan = shard_writer.Plan(
-        tmp_path / 'a.tfrecord', listing.root, listing.names, listing.parts.tolist(), None, None,
+        tmp_path / 'a.tfrecord', listing.root, listing.names, listing.split.tolist(), None, None,
         0, False,
     )  # fmt: skip
 

@@ -154,8 +154,16 @@ def test_what_rebuilds_nothing_is_left_out_of_the_picture(folder, tmp_path):
         (('runs/two', 'runs/two'), 2, 'tfae compare needs two runs or more; runs/two is one'),
         (('runs/two', 'runs'), 1, '--logdir runs holds no run: there is no config.json in it'),
         (('runs/two', 'x', '--count=0'), 2, '--count is 0; it must lie in [1, 100]'),
-        (('a', 'b', '--logdir=c'), 2, 'tfae compare has no flag --logdir'),
-        (('a', 'b', '--blur=1'), 2, 'tfae compare has no flag --blur; tfae compare --help lists'),
+        (
+            ('a', 'b', '--logdir=c'),
+            2,
+            'tfae compare has no flag --logdir; tfae compare --help lists them',
+        ),
+        (
+            ('a', 'b', '--blur=1'),
+            2,
+            'tfae compare has no flag --blur; tfae compare --help lists them',
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_refused(folder, words, code, want):

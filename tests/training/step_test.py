@@ -397,7 +397,7 @@ def test_a_phase_without_steps_has_a_rate():
         ('learning_rate', math.inf, '[0, inf)'),
         ('learning_rate', math.nan, '[0, inf)'),
         ('learning_rate_end', -1, '[0, inf)'),
-        ('warmup_epochs', -1, '[0, inf)'),
+        ('warmup_epochs', -1, '[0, 1000000000]'),
         ('momentum', -0.1, '[0, inf)'),
         ('adam_beta1', 1.0, '[0, 1)'),
         ('adam_beta1', -0.1, '[0, 1)'),
@@ -408,9 +408,9 @@ def test_a_phase_without_steps_has_a_rate():
         ('batch_size', -1, '[0, inf)'),
         ('accumulation_steps', 0, '[1, inf)'),
         ('clip_norm', -1, '[0, inf)'),
-        ('epochs', -1, '[0, inf)'),
-        ('early_stopping_epochs', -1, '[0, inf)'),
-        ('seed', -1, '[0, inf)'),
+        ('epochs', -1, '[0, 1000000000]'),
+        ('early_stopping_epochs', -1, '[0, 1000000000]'),
+        ('seed', -1, '[0, 18446744073709551615]'),
     ],
 )
 def test_a_number_out_of_range_is_refused(field, value, range_):

@@ -8,6 +8,7 @@ corruption         corrupt: noise for denoising autoencoders
 augmentation       augment: flips, crops and jitter of training images
 stateless_random   uniform and normal noise as a function of a seed tensor
 op_library         the compiled ops: found, checked, loaded
+own_functions      functions of the user's own, with what they return checked
 """
 
 from tfae.ops import (
@@ -15,6 +16,7 @@ from tfae.ops import (
     augmentation,
     corruption,
     op_library,
+    own_functions,
     stateless_random,
     subpixel,
     subpixel_fused,
@@ -33,6 +35,7 @@ __all__ = [
     'corrupt',
     'corruption',
     'op_library',
+    'own_functions',
     'shuffle',
     'shuffle_1d',
     'shuffle_3d',

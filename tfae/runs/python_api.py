@@ -5,6 +5,7 @@ import dataclasses
 import logging
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -243,5 +244,6 @@ def _stopped(number: int) -> None:
     """Raises what the signal that stopped training raises."""
     if number == signal.SIGINT:
         raise KeyboardInterrupt
+    sys.stdout.flush()  # the handler may end the process at once
     signal.raise_signal(number)  # to the caller's handler, which is in place again
     raise SystemExit(128 + number)
