@@ -133,7 +133,8 @@ def test_what_cannot_be_scheduled_is_refused(config, settings, want):
 @pytest.mark.parametrize('values', [(-1,), (1, -1, 1)])
 def test_numbers_below_zero_are_refused(field, values):
     shown = ','.join(map(str, values))
-    want = rf'--{field} is {shown}; each must lie in \[0, '
+    interval = {'pretraining_epochs': r'\[0, 1000000000\]'}.get(field, r'\[0, inf\)')
+    want = rf'--{field} is {shown}; each must lie in {interval}$'
     with pytest.raises(errors.UsageError, match=want):
         phases.Config('greedy', **{field: values})
 

@@ -215,9 +215,9 @@ def _change_epochs(job: _Job, folder: Folder, before: int) -> None:
 
 def _warn_of_weight_decay(experiment: Experiment, folder: Folder) -> None:
     """Says that a run begun by version 0.1 goes on with weight decay, which had no effect there."""
-    weight = getattr(experiment.family, 'weight_decay', 0)
-    if weight and folder.version().startswith('0.1.'):
+    weight, version = getattr(experiment.family, 'weight_decay', 0), folder.version()
+    if weight and version.startswith('0.1.'):
         print(
-            f'warning: --weight_decay={weight} had no effect in version {folder.version()}, which '
+            f'warning: --weight_decay={weight} had no effect in version {version}, which '
             f'began this run; it has from step {checkpoints.newest_step(folder.path):,} on'
         )

@@ -294,6 +294,7 @@ class Trainer:
 
     def _say_finished(self) -> None:
         stop = self._phases[-1].stop
-        early = f', early: no lower {_VALIDATION_LOSS}; more epochs would not change it'
-        early = early if self._step < stop else ''
+        early = ''
+        if self._step < stop:
+            early = f', early: no lower {_VALIDATION_LOSS}; more epochs would not change it'
         print(f'finished at step {self._step:,} of {stop:,}{early}; run in {self._folder.path}')
