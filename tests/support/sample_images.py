@@ -30,15 +30,37 @@ def fill(folder, count, suffix='jpg', **shape):
         (folder / f'{i:05}.{suffix}').write_bytes(encoded(pixels(i, **shape), kind))
 
 
+def _chunk(kind, content):
+    end = struct.pack('>I', zlib.crc32(kind + content))
+    return struct.pack('>I', len(content)) + kind + content + end
+
+
+def raw_png(depth, color, key=None):
+    """A PNG of 16x16 random pixels of any kind of color, with its one transparent color or none."""
+    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color]
+    random = np.random.RandomState(0)
+    rows = random.randint(256, size=[16, depth * channels * 2]).astype(np.uint8)
+    if key is not None and color != 3:  # at the first pixel
+        bits = np.unpackbits(rows[0])[: depth * channels].reshape(channels, depth)
+        key = b''.join(struct.pack('>H', int(''.join(map(str, c)), 2)) for c in bits)
+    chunks = [_chunk(b'IHDR', struct.pack('>IIBBBBB', 16, 16, depth, color, 0, 0, 0))]
+    if color == 3:
+        palette = random.randint(256, size=[2**depth, 3]).astype(np.uint8)
+        chunks.append(_chunk(b'PLTE', palette.tobytes()))
+    if key is not None:
+        chunks.append(_chunk(b'tRNS', b'\0' if color == 3 else key))
+    lines = b''.join(b'\0' + row.tobytes() for row in rows)
+    chunks += [_chunk(b'IDAT', zlib.compress(lines)), _chunk(b'IEND', b'')]
+    return b'\x89PNG\r\n\x1a\n' + b''.join(chunks)
+
+
 def png_header(width, height):
     """A PNG that says it is of this size and holds no pixel."""
 
-    def chunk(kind, content):
-        end = struct.pack('>I', zlib.crc32(kind + content))
-        return struct.pack('>I', len(content)) + kind + content + end
-
     sizes = struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)
-    return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', sizes) + chunk(b'IDAT', b'') + chunk(b'IEND', b'')
+    return (
+        b'\x89PNG\r\n\x1a\n' + _chunk(b'IHDR', sizes) + _chunk(b'IDAT', b'') + _chunk(b'IEND', b'')
+    )
 
 
 def cmyk():

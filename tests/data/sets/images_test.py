@@ -368,3 +368,56 @@ def test_a_header_is_read_without_the_pixels():
     content = sample_images.png_header(5000, 6000)
     found = image_files.header(content, 'x')
     assert (found.format, found.height, found.width, found.plain) == ('PNG', 6000, 5000, True)
+
+
+def transparent_files():
+    """Name -> (image with alpha 0 over bright colors, its opaque pixels) of each kind of file."""
+    colors = sample_images.pixels(3)
+    alpha = np.zeros([16, 16], np.uint8)
+    alpha[:, 8:] = 255
+    rgba = Image.fromarray(np.dstack([colors, alpha]))
+    gray = Image.fromarray(np.dstack([colors[..., 0], alpha]))
+    return {'rgba.png': rgba, 'la.png': gray}
+
+
+@unexpected
+def test_colors_below_alpha_0_are_not_read(tmp_path):
+    sample_images.fill(tmp_path, 6, 'png')
+    for name, image in transparent_files().items():
+        image.save(tmp_path / name)
+    found = whole(load(tmp_path))
+    assert np.all(found['rgba.png'][:, :8] == 255)
+    assert np.array_equal(found['rgba.png'][:, 8:], sample_images.pixels(3)[:, 8:])
+    assert np.all(found['la.png'][:, :8] == 255)
+    assert np.array_equal(found['la.png'][:, 8:, 1], sample_images.pixels(3)[:, 8:, 0])
+    loaded = load(tmp_path)
+    for part in (loaded.train, loaded.test):
+        assert np.array_equal(in_graph(part.images), part.images[:])
+
+
+def test_half_transparent_colors_are_mixed_with_white():
+    pixels = np.full([2, 2, 4], (200, 100, 0, 51), np.uint8)
+    made = np.asarray(image_files.eight_bits(sample_images.encoded(pixels, 'PNG'), 'it'))
+    assert np.array_equal(made[0, 0], [244, 224, 204])  # 0.2 of the color and 0.8 of white
+
+
+@pytest.mark.parametrize(
+    'depth, color, key',
+    [
+        *((depth, color, True) for color in (0, 3) for depth in (1, 2, 4, 8)),
+        *((16, color, True) for color in (0, 2)),
+        (8, 2, True),
+        *((depth, color, None) for color in (4, 6) for depth in (8, 16)),
+    ],
+)
+def test_every_kind_of_transparent_png_is_composited_as_libpng_reads_it(depth, color, key):
+    content = sample_images.raw_png(depth, color, key)
+    with tf.Session() as session:
+        rgba = session.run(tf.image.decode_png(content, 4)).astype(float)
+    alpha = rgba[..., 3:] / 255
+    assert alpha.min() < 1
+    wanted = alpha * rgba[..., :3] + (1 - alpha) * 255
+    assert image_files.transparent(content)
+    assert not image_files.header(content, 'it').plain
+    made = np.asarray(image_files.eight_bits(content, 'it').convert('RGB'))
+    assert np.abs(made - wanted).max() <= 1

@@ -23,10 +23,10 @@ _LONGEST = 30_000  # pixels a side
 _MOST_PIXELS = 2**26
 _TAIL = 4096  # bytes at the end among which the mark of the end is looked for
 # Modes of pillow's that TensorFlow decodes to the same pixels.
-_PLAIN = {'JPEG': ('L', 'RGB'), 'PNG': ('1', 'L', 'LA', 'P', 'RGB', 'RGBA')}
+_PLAIN = {'JPEG': ('L', 'RGB'), 'PNG': ('1', 'L', 'P', 'RGB')}
 _FORMAT_OF = {'.jpg': 'JPEG', '.jpeg': 'JPEG', '.png': 'PNG', '.bmp': 'BMP'}
 _FORMAT_OF |= dict.fromkeys(('.pgm', '.ppm', '.pnm'), 'PPM')
-_DEPTH_AT = 24  # place of the bits a channel in a PNG
+_DEPTH_AT, _COLOR_AT = 24, 25  # places of the bits a channel and of the kind of color in a PNG
 _ENDS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND'}
 
 # Pillow warns of tags that it skips and of sizes that are refused here, and names no file. For all
@@ -86,12 +86,42 @@ def eight_bits(content: bytes, who: str) -> Image.Image:
     found = header(content, who)
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            upright = ImageOps.exif_transpose(image)
+            upright = _opaque(ImageOps.exif_transpose(image), content)
             if upright.mode.startswith('I'):  # 16 bits; pillow's own conversion would clip them
                 return Image.fromarray((np.asarray(upright, np.int64) >> 8).astype(np.uint8))
             return upright.convert('L' if found.grey else 'RGB')
     except Exception as error:  # damaged bytes draw nearly anything from pillow
         raise errors.InputError(f'{who} cannot be decoded: {error}') from None
+
+
+def transparent(content: bytes) -> bool:
+    """Whether the content of a file is a PNG that may hold transparent pixels."""
+    if not content.startswith(b'\x89PNG'):
+        return False
+    return content[_COLOR_AT] & 4 > 0 or b'tRNS' in content[: content.find(b'IDAT')]
+
+
+def _has_alpha(image: Image.Image) -> bool:
+    return image.mode in ('LA', 'PA', 'La', 'RGBA', 'RGBa') or 'transparency' in image.info
+
+
+def _opaque(image: Image.Image, content: bytes) -> Image.Image:
+    """The image composited over white where it has transparency, else the image itself."""
+    if not _has_alpha(image):
+        return image
+    key, depth = image.info.get('transparency'), content[_DEPTH_AT]
+    if content.startswith(b'\x89PNG') and isinstance(key, int | tuple):
+        # The one transparent color counts in the bits of the file, pillow's pixels in 8.
+        if image.mode.startswith('I'):
+            pixels = np.asarray(image, np.int64)
+            return Image.fromarray(np.where(pixels == key, 2**16 - 1, pixels).astype(np.uint16))
+        if image.mode == 'RGB' and depth == 16:
+            image.info['transparency'] = tuple(value >> 8 for value in key)
+        if image.mode == 'L' and depth < 8:
+            image.info['transparency'] = key * 255 // (2**depth - 1)
+    colors = image.convert('RGBA')
+    white = Image.new('RGBA', colors.size, 'white')
+    return Image.alpha_composite(white, colors)
 
 
 def refuse_cut(content: bytes, who: str) -> None:
@@ -126,6 +156,7 @@ def _header(file, who: str) -> Header:
     width, height = reversed(image.size) if lies else image.size
     grey = image.mode.startswith(('1', 'L', 'I'))
     plain = orientation == 1 and image.mode in _PLAIN.get(kind, ())
+    plain = plain and not _has_alpha(image)
     file.seek(_DEPTH_AT)
     deep = image.mode.startswith('I') or (kind == 'PNG' and file.read(1) == b'\x10')
     return Header(kind, height, width, grey, plain, _remark(image, kind, deep, who))
@@ -138,6 +169,7 @@ def _remark(image: Image.Image, kind: str, deep: bool, who: str) -> str:
         f'is {kind} by its content, and read as that': named != kind,
         f'is {image.mode}, and read as RGB': image.mode in ('CMYK', 'YCbCr', 'LAB', 'HSV'),
         'has 16 bits a channel, of which the upper 8 are read': deep,
+        'has transparency, and is composited over white': _has_alpha(image),
         'is a single pixel': image.size == (1, 1),
     }
     return '; '.join(words for words, true in found.items() if true)

@@ -22,6 +22,7 @@ import numpy as np
 
 from tfae.core import errors
 from tfae.data import lazy_images
+from tfae.data.formats import image_files
 
 INDEX = 'index.json'
 VERSION = 1
@@ -79,7 +80,9 @@ class ShardFiles:
             raise errors.InputError(
                 f'{self.where(place)} is not as it was written; `tfae verify` says what is damaged'
             )
-        return content
+        # Shards of earlier versions hold transparent images as they were.
+        who = self.where(place)
+        return image_files.plain(content, who) if image_files.transparent(content) else content
 
     def identity(self, places: np.ndarray) -> bytes:
         """See `lazy_images.Files`: the sums of the images."""
