@@ -421,3 +421,72 @@ def test_every_kind_of_transparent_png_is_composited_as_libpng_reads_it(depth, c
     assert not image_files.header(content, 'it').plain
     made = np.asarray(image_files.eight_bits(content, 'it').convert('RGB'))
     assert np.abs(made - wanted).max() <= 1
+
+
+FILM = bytes(range(256)) * 64  # what a telephone puts behind an image
+
+
+@pytest.mark.parametrize('kind', ['JPEG', 'PNG'])
+def test_anything_may_stand_behind_the_end_of_an_image(tmp_path, kind):
+    sample_images.fill(tmp_path, 7, 'jpg')
+    content = sample_images.encoded(sample_images.pixels(70), kind)
+    suffix = 'jpg' if kind == 'JPEG' else 'png'
+    (tmp_path / f'motion.{suffix}').write_bytes(content + FILM)
+    (tmp_path / f'still.{suffix}').write_bytes(content)
+    loaded = load(tmp_path)
+    found = whole(loaded)
+    assert np.array_equal(found[f'motion.{suffix}'], found[f'still.{suffix}'])
+    for part in (loaded.train, loaded.test):
+        assert np.array_equal(in_graph(part.images), part.images[:])
+
+
+@pytest.mark.parametrize('options', [{}, {'progressive': True}, {'subsampling': 0}], ids=str)
+@pytest.mark.parametrize('part', [0.5, 0.9])
+def test_a_jpeg_cut_short_is_refused_with_an_end_mark_too(tmp_path, options, part):
+    sample_images.fill(tmp_path, 6, height=64, width=64)
+    whole_jpeg = sample_images.encoded(sample_images.pixels(70, 64, 64), **options)
+    image_files.refuse_incomplete(whole_jpeg, 'it')
+    image_files.refuse_incomplete(whole_jpeg + FILM, 'it')
+    half = whole_jpeg[: int(part * len(whole_jpeg))] + b'\xff\xd9'
+    for name in ('a.jpg', 'b.jpg'):
+        (tmp_path / name).write_bytes(half)
+    images = load(tmp_path).train.images
+    places = [i for i, name in enumerate(images.names) if name in ('a.jpg', 'b.jpg')]
+    text = r'[ab]\.jpg is cut short: its JPEG ends before its last pixel'
+    with pytest.raises(errors.InputError, match=text):
+        images[places]
+    with tf.Graph().as_default(), tf.Session() as session:
+        stream = streaming.Stream(images, None, 'training')
+        fetched = stream.gather(tf.constant(places, tf.int64))
+        with pytest.raises(errors.InputError, match=text), streaming.blaming(stream):
+            session.run(fetched[0])
+    with pytest.raises(errors.InputError, match='is cut short: its JPEG ends before'):
+        image_files.eight_bits(half, 'it')
+
+
+def test_an_image_of_one_color_is_complete():
+    flat = np.full([300, 200, 3], 255, np.uint8)
+    for options in ({}, {'progressive': True}):
+        for image in (flat, flat[:1, :1], flat[:5]):
+            image_files.refuse_incomplete(sample_images.encoded(image, **options), 'it')
+    flat[:50] = sample_images.pixels(1, 50, 200)
+    content = sample_images.encoded(flat)
+    image_files.refuse_incomplete(content, 'it')
+    with pytest.raises(errors.InputError, match='ends before its last pixel'):
+        image_files.refuse_incomplete(content[: len(content) * 2 // 3] + b'\xff\xd9', 'it')
+
+
+def test_half_a_png_with_its_end_is_refused_by_both_readers(tmp_path):
+    sample_images.fill(tmp_path, 9, 'png', height=64, width=64)
+    content = sample_images.encoded(sample_images.pixels(70, 64, 64), 'PNG')
+    for name in ('a.png', 'b.png'):
+        (tmp_path / name).write_bytes(content[: len(content) // 2] + content[-12:])
+    images = load(tmp_path).train.images
+    places = [i for i, name in enumerate(images.names) if name in ('a.png', 'b.png')]
+    with pytest.raises(errors.InputError, match=r'[ab]\.png '):
+        images[places]
+    with tf.Graph().as_default(), tf.Session() as session:
+        stream = streaming.Stream(images, None, 'training')
+        fetched = stream.gather(tf.constant(places, tf.int64))
+        with pytest.raises(errors.InputError, match=r'[ab]\.png '), streaming.blaming(stream):
+            session.run(fetched[0])

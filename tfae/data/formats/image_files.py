@@ -8,6 +8,7 @@ their side) become a PNG of their pixels first.
 import io
 import logging
 import pathlib
+import re
 import warnings
 from typing import NamedTuple
 
@@ -16,7 +17,17 @@ from PIL import ExifTags, Image, ImageOps
 
 from tfae.core import errors
 
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.pgm', '.ppm', '.pnm', '.bmp', '.gif', '.tif', '.tiff')
+_SUFFIXES_OF = {
+    'JPEG': ('.jpg', '.jpeg', '.jpe', '.jfif'),
+    'PNG': ('.png',),
+    'PPM': ('.pgm', '.ppm', '.pnm', '.pbm'),
+    'BMP': ('.bmp', '.dib'),
+    'GIF': ('.gif',),
+    'TIFF': ('.tif', '.tiff'),
+    'WEBP': ('.webp',),
+}
+_FORMAT_OF = {suffix: kind for kind, suffixes in _SUFFIXES_OF.items() for suffix in suffixes}
+SUFFIXES = tuple(_FORMAT_OF)
 _FORMATS = ('BMP', 'JPEG', 'PNG', 'PPM')
 _SEEN = (*_FORMATS, 'GIF', 'TIFF', 'WEBP')  # told apart, so that a refusal can name what came
 _LONGEST = 30_000  # pixels a side
@@ -24,10 +35,13 @@ _MOST_PIXELS = 2**26
 _TAIL = 4096  # bytes at the end among which the mark of the end is looked for
 # Modes of pillow's that TensorFlow decodes to the same pixels.
 _PLAIN = {'JPEG': ('L', 'RGB'), 'PNG': ('1', 'L', 'P', 'RGB')}
-_FORMAT_OF = {'.jpg': 'JPEG', '.jpeg': 'JPEG', '.png': 'PNG', '.bmp': 'BMP'}
-_FORMAT_OF |= dict.fromkeys(('.pgm', '.ppm', '.pnm'), 'PPM')
 _DEPTH_AT, _COLOR_AT = 24, 25  # places of the bits a channel and of the kind of color in a PNG
 _ENDS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND'}
+# Of a JPEG: neither the 0 behind a byte of 255 among the pixels, nor a restart of their code.
+_MARKER = re.compile(rb'\xff+[^\x00\xff\xd0-\xd7]')
+_BARE_MARKERS = (0x01, 0xD8)  # without a length behind them
+# Code of pixels that no image needs.
+_SURPLUS = np.random.RandomState(0).randint(255, size=256).astype(np.uint8).tobytes()
 
 # Pillow warns of tags that it skips and of sizes that are refused here, and names no file. For all
 # threads, since what `warnings.catch_warnings` does in one of them another may undo.
@@ -84,6 +98,7 @@ def eight_bits(content: bytes, who: str) -> Image.Image:
     Raises: InputError that names `who` if it cannot be decoded.
     """
     found = header(content, who)
+    refuse_incomplete(content, who)
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             upright = _opaque(ImageOps.exif_transpose(image), content)
@@ -116,7 +131,7 @@ def _opaque(image: Image.Image, content: bytes) -> Image.Image:
             pixels = np.asarray(image, np.int64)
             return Image.fromarray(np.where(pixels == key, 2**16 - 1, pixels).astype(np.uint16))
         if image.mode == 'RGB' and depth == 16:
-            image.info['transparency'] = tuple(value >> 8 for value in key)
+            image.info['transparency'] = tuple(value >> 8 for value in image.info['transparency'])
         if image.mode == 'L' and depth < 8:
             image.info['transparency'] = key * 255 // (2**depth - 1)
     colors = image.convert('RGBA')
@@ -125,12 +140,70 @@ def _opaque(image: Image.Image, content: bytes) -> Image.Image:
 
 
 def refuse_cut(content: bytes, who: str) -> None:
-    """Refuses the content of a file that is empty, or a JPEG or PNG that lacks its end."""
+    """Refuses the content of a file that is empty, or a JPEG or PNG that lacks its end.
+
+    Behind the end, anything may follow: telephones put a film there.
+    """
     kind = {b'\xff\xd8': 'JPEG', b'\x89P': 'PNG'}.get(content[:2], '')
     if not content:
         raise errors.InputError(f'{who} is empty')
-    if kind and _ENDS[kind] not in content[-_TAIL:]:
+    if kind and _ENDS[kind] not in content[-_TAIL:] and _end(kind, content) is None:
         raise errors.InputError(f'{who} is cut short: the end of its {kind} is missing')
+
+
+def refuse_incomplete(content: bytes, who: str) -> None:
+    """Refuses a JPEG that has its end but not all of its pixels.
+
+    Every decoder fills those with gray and tells nobody. But surplus code before the end becomes
+    pixels only where some are missing. A progressive JPEG that lacks whole scans is not found: it
+    is a coarser image by right.
+
+    Raises: InputError that names `who`, also if it cannot be decoded.
+    """
+    if not content.startswith(b'\xff\xd8'):
+        return
+    end = _end('JPEG', content)
+    if end is None:
+        raise errors.InputError(f'{who} is cut short: the end of its JPEG is missing')
+    try:
+        complete = _coarse(content) == _coarse(content[:end] + _SURPLUS + _ENDS['JPEG'])
+    except Exception as error:  # damaged bytes draw nearly anything from pillow
+        raise errors.InputError(f'{who} cannot be decoded: {error}') from None
+    if not complete:
+        raise errors.InputError(f'{who} is cut short: its JPEG ends before its last pixel')
+
+
+def _coarse(content: bytes) -> bytes:
+    """The pixels of a JPEG at the least effort that reads all of its code."""
+    with Image.open(io.BytesIO(content), formats=('JPEG',)) as image:
+        if 'progressive' not in image.info:  # its last scans are of detail
+            image.draft(None, (max(image.width // 8, 1), max(image.height // 8, 1)))
+        return image.tobytes()
+
+
+def _end(kind: str, content: bytes) -> int | None:
+    """Where the mark of the end of a JPEG or PNG stands; None where there is none."""
+    return _jpeg_end(content) if kind == 'JPEG' else _png_end(content)
+
+
+def _jpeg_end(content: bytes) -> int | None:
+    place = 2
+    while found := _MARKER.search(content, place):
+        marker, place = found[0][-1], found.end()
+        if found[0].endswith(_ENDS['JPEG']):
+            return found.start()
+        if marker not in _BARE_MARKERS:
+            place += max(int.from_bytes(content[place : place + 2], 'big'), 2)
+    return None
+
+
+def _png_end(content: bytes) -> int | None:
+    place = 8
+    while len(content) >= place + 12:  # the length, the name and the sum of a chunk
+        if content[place + 4 : place + 8] == _ENDS['PNG']:
+            return place
+        place += 12 + int.from_bytes(content[place : place + 4], 'big')
+    return None
 
 
 def _header(file, who: str) -> Header:
@@ -150,8 +223,9 @@ def _header(file, who: str) -> Header:
         raise errors.InputError(f'{who} is no picture') from None
     kind = form_of(image)
     file.seek(max(0, size - _TAIL))
-    if _ENDS.get(kind, b'') not in file.read():
-        raise errors.InputError(f'{who} is cut short: the end of its {kind} is missing')
+    if kind in _ENDS and _ENDS[kind] not in file.read():
+        file.seek(0)
+        refuse_cut(file.read(), who)
     lies = orientation in (5, 6, 7, 8)  # on its side
     width, height = reversed(image.size) if lies else image.size
     grey = image.mode.startswith(('1', 'L', 'I'))

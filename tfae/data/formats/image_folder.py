@@ -37,6 +37,7 @@ class FolderFiles:
         self.names = names
         self._root = root
         self._plain = plain  # [N] bool: TensorFlow decodes it as it is
+        self._complete = np.zeros(len(plain), bool)  # was found to be
 
     def where(self, place: int) -> str:
         """See `lazy_images.Files`."""
@@ -49,8 +50,13 @@ class FolderFiles:
             content = path.read_bytes()
         except OSError as error:
             raise errors.InputError(f'{who} cannot be read: {error.strerror or error}') from None
+        if not self._plain[place]:
+            return image_files.plain(content, who)
         image_files.refuse_cut(content, who)
-        return content if self._plain[place] else image_files.plain(content, who)
+        if not self._complete[place]:  # once, since it takes as long as decoding
+            image_files.refuse_incomplete(content, who)
+            self._complete[place] = True
+        return content
 
     def identity(self, places: np.ndarray) -> bytes:
         """See `lazy_images.Files`: names and lengths, since to read all would take too long."""
