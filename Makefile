@@ -13,8 +13,8 @@ CPP = $(wildcard ops/*.cc ops/*.h tests/ops/*.cc tests/ops/*.h tools/bench/*.cu)
 DEMO := runs/demo
 
 .DEFAULT_GOAL := install
-.PHONY: install demo test test-slow bazel-test check format bench recipes faults fuzz matrix dist \
-        tensorboard clean
+.PHONY: install demo test test-slow bazel-test check format docs bench recipes faults fuzz matrix \
+        dist tensorboard clean
 
 install: $(INSTALLED) $(LIBRARY)
 
@@ -60,6 +60,11 @@ format: install
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(CPP)
 
+docs: install
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	$(BIN)/sphinx-build -q --fail-on-warning -b html docs build/docs
+	@echo "The documentation is in build/docs/index.html"
+
 bench: install
 	$(BIN)/python -m pip install --quiet --editable '.[peers]'
 	$(BIN)/python tools/bench/training.py
@@ -67,7 +72,7 @@ bench: install
 recipes: install
 	$(BIN)/python tools/experiments/recipes.py
 
-# What both do stands in docs/RELIABILITY.md.
+# What both do stands in docs/evidence/reliability.md.
 faults: install
 	$(BIN)/python tests/campaigns/faults.py --rounds=100
 

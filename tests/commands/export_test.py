@@ -396,15 +396,20 @@ def test_weights_that_no_single_file_can_hold_are_refused(folder, monkeypatch):
         signatures.frozen(signatures.of_run(run))
 
 
-# docs/EXPORT.md.
+# docs/guide/export.md.
 
 
 def test_the_python_of_the_documentation_does_what_it_says(folder, frozen, tmp_path):
-    blocks = re.findall(r'```python\n(.*?)```', (ROOT / 'docs' / 'EXPORT.md').read_text(), re.S)
+    blocks = re.findall(
+        r'```python\n(.*?)```', (ROOT / 'docs' / 'guide' / 'export.md').read_text(), re.S
+    )
     assert len(blocks) == 4
     eager, variables, graph, onnx = blocks
     np.savez(tmp_path / 'given.npz', images=IMAGES)
-    for name, source in (('served/a/1', folder / 'served' / 'dense'), ('frozen', frozen / 'dense')):
+    for name, source in (
+        ('served/dense/1', folder / 'served' / 'dense'),
+        ('frozen', frozen / 'dense'),
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).symlink_to(source)
     before = "import numpy as np\nimages = np.load('given.npz')['images']\n"

@@ -1,4 +1,4 @@
-"""docs/kubernetes.yaml: what it starts is a command of this program, by workers that can share."""
+"""docs/guide/kubernetes.yaml: it starts a command of this program, by workers that can share."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import yaml
 
 @pytest.fixture(scope='module')
 def documents():
-    text = (tfae_program.ROOT / 'docs' / 'kubernetes.yaml').read_text()
+    text = (tfae_program.ROOT / 'docs' / 'guide' / 'kubernetes.yaml').read_text()
     return {document['kind']: document for document in yaml.safe_load_all(text)}
 
 

@@ -32,6 +32,8 @@ def left_out(folder, names):
     """Which names of a folder no copy of the tree needs: what git ignores."""
     made = {name for name in names if name.endswith('.so') or name == '__pycache__'}
     top = pathlib.Path(folder) == ROOT
+    if pathlib.Path(folder) == ROOT / 'docs' / 'reference':
+        made.add('commands')
     return made | {name for name in names if top and NOT_SOURCES.fullmatch(name)}
 
 

@@ -1,4 +1,4 @@
-"""docs/tour.ipynb runs to its end, in a folder of its own, and draws its figures."""
+"""docs/guide/tour.ipynb runs to its end, in a folder of its own, and draws its figures."""
 
 import base64
 import io
@@ -9,7 +9,7 @@ import numpy as np
 from nbclient import NotebookClient
 from PIL import Image
 
-TOUR = pathlib.Path(__file__).parents[2] / 'docs' / 'tour.ipynb'
+TOUR = pathlib.Path(__file__).parents[2] / 'docs' / 'guide' / 'tour.ipynb'
 
 
 def outputs(notebook):

@@ -321,8 +321,9 @@ def separable_conv2d(
 
     Args:
       depth_multiplier: M, how many kernels each channel has.
-      depthwise_initializer, pointwise_initializer, depthwise_regularizer, pointwise_regularizer,
-        depthwise_constraint, pointwise_constraint: as `conv2d`'s for its kernel.
+      depthwise_initializer, pointwise_initializer: as `conv2d`'s for its kernel.
+      depthwise_regularizer, pointwise_regularizer: as `conv2d`'s for its kernel.
+      depthwise_constraint, pointwise_constraint: as `conv2d`'s for its kernel.
 
     The other arguments, the result and the errors are those of `conv2d`; the default name is
     `separable_conv2d`. TensorFlow's CPU kernel without oneDNN wants both strides equal.

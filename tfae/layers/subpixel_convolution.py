@@ -148,8 +148,8 @@ def subpixel_conv2d(
         Glorot's uniform: the layer starts as the nearest-neighbour enlargement of a convolution.
         One that is given is used as it is, for all F*rh*rw channels.
       bias_initializer: zeros.
-      kernel_regularizer, bias_regularizer, activity_regularizer, kernel_constraint,
-        bias_constraint, trainable: as in `conv2d`.
+      kernel_regularizer, bias_regularizer, activity_regularizer: as in `conv2d`.
+      kernel_constraint, bias_constraint, trainable: as in `conv2d`.
       mode: the order of the channels, 'DCR' or 'CRD'.
       name: the variable scope; by default `subpixel_conv2d`, with a number where that is taken.
       reuse: as in `tf.compat.v1.variable_scope`.

@@ -1,4 +1,4 @@
-"""Runs recipes, measures them on the test set and writes docs/RESULTS.md and the README's table.
+"""Runs recipes, measures them on the test set and writes docs/evidence/recipes.md.
 
     python tools/experiments/recipes.py                 all recipes, in runs/recipes/<name>
     python tools/experiments/recipes.py mlp_mnist ...   these; the others keep their results
@@ -27,8 +27,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RECIPES = ROOT / 'tfae' / 'recipes'
 RUNS = ROOT / 'runs' / 'recipes'
-RESULTS = ROOT / 'docs' / 'RESULTS.md'
-README = ROOT / 'README.md'
+RESULTS = ROOT / 'docs' / 'evidence' / 'recipes.md'
 
 # Two ways to train one network, compared at equal steps and at equal time.
 PAIRS = [
@@ -86,15 +85,6 @@ def main(names: list[str]) -> int:
     parts = [_INTRODUCTION, table, *sections, *(epochs(name) for name in done)]
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text('\n\n'.join(parts) + '\n')
-    text = README.read_text()
-    README.write_text(
-        re.sub(
-            r'(<!-- recipes -->\n).*?(<!-- /recipes -->)',
-            lambda found: f'{found[1]}{table}\n{found[2]}',
-            text,
-            flags=re.DOTALL,
-        )
-    )
     return 0 if all(reached for _, reached in rows) else 1
 
 
