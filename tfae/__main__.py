@@ -84,7 +84,9 @@ def _verbs() -> dict[str, str]:
 
 def _help(verbs: dict[str, str]) -> str:
     width = max(map(len, verbs))
-    lines = [f'  {name:{width}}  {line}' for name, line in verbs.items()]
+    lines = []
+    for group, members in commands.GROUPS.items():
+        lines += [f'{group}:', *(f'  {name:{width}}  {verbs[name]}' for name in members), '']
     return '\n'.join(
         [
             'tfae: autoencoders and representation learning as static TensorFlow graphs',
@@ -92,7 +94,6 @@ def _help(verbs: dict[str, str]) -> str:
             'usage: tfae VERB [--flag=value ...]',
             '',
             *lines,
-            '',
             'tfae VERB --help lists the flags of a verb.',
             'tfae --version prints the versions of tfae and of TensorFlow.',
         ]

@@ -14,7 +14,7 @@ from absl import flags
 from tfae import data, models
 from tfae.commands.shared import command_flags
 from tfae.core import errors
-from tfae.core.config import Part, option
+from tfae.core.config import Part, field_types, option
 from tfae.distributed import cluster
 from tfae.runs import fit, options
 from tfae.runs.directory import Folder
@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
     for kind in (Config, *kinds, options.Config, cluster.Config):
         command_flags.define(values, kind)
     values['dataset'].help = f'Data set: {", ".join(data.names())}, or {_OWN}.'
-    command_flags.parse('train', __doc__, values, words)
+    command_flags.parse('train', __doc__, values, words, elsewhere=_of_another_family)
     if not first['logdir']:
         raise errors.UsageError('--logdir is empty; it must name the folder of the run')
     base = known or Experiment(
@@ -76,3 +76,9 @@ def main(argv: list[str]) -> int:
             cluster.end(128 + lost.interrupt)
         print(f'{members}: {lost}; starting anew', flush=True)
         cluster.restart(['train', *argv])
+
+
+def _of_another_family(flag: str) -> str:
+    """Says which built-in families have a flag, for an error; empty if none has."""
+    found = [name for name in models.names() if flag in field_types(models.load(name).Config)]
+    return f'; --model={" or --model=".join(found)} has it' if found else ''

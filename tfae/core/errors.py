@@ -52,8 +52,9 @@ def of_arguments(text: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`'; did you mean a, b?'` for the known names closest to `name`, or an empty text."""
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
+    """`'; did you mean a, b?'` for the names closest to `name` in any case, or an empty text."""
+    names = {word.lower(): word for word in known}
+    close = [names[word] for word in difflib.get_close_matches(name.lower(), names)]
     return f'; did you mean {", ".join(close)}?' if close else ''
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeVar
 
 from absl import flags
@@ -20,6 +20,16 @@ T = TypeVar('T')
 _LONGEST_NAME = 100  # of a flag
 _RESERVED = ('flagfile', 'h', 'help', 'undefok')  # names that absl or `parse` reads
 _FORMER = 'former names'  # where absl keeps the flags that are not shown
+# Module -> the purpose of its flags; a model from outside may have any other.
+_HEADINGS = {
+    'tfae.commands': 'Command',
+    'tfae.data': 'Data',
+    'tfae.training.config': 'Optimization',
+    'tfae.training.phases': 'Schedule',
+    'tfae.runs': 'Checkpoints and resources',
+    'tfae.distributed': 'Several processes',
+    'tfae.models': 'Model',
+}
 _RECIPES = pathlib.Path(__file__).parents[2] / 'recipes'
 
 
@@ -92,11 +102,24 @@ def given(values: flags.FlagValues, base: T) -> T:
 
 
 def parse(
-    verb: str, doc: str | None, values: flags.FlagValues, argv: Iterable[str], takes: str = ''
+    verb: str,
+    doc: str | None,
+    values: flags.FlagValues,
+    argv: Iterable[str],
+    takes: str = '',
+    elsewhere: Callable[[str], str] = lambda name: '',
 ) -> list[str]:
     """Reads the words behind a verb into `values`; `--help` prints all flags and exits.
 
-    Returns: the words that are no flags, what `takes` says; a verb that takes none has none.
+    Args:
+      verb: the command.
+      doc: its docstring.
+      values: its flags, which are given their values.
+      argv: the words.
+      takes: the words that are no flags, as the usage line shows them; empty: it takes none.
+      elsewhere: says of an unknown flag where there is one of that name, or nothing.
+
+    Returns: the words that are no flags.
     Raises: UsageError for an unknown flag (with the nearest names), a wrong value, or words where
       none are taken or none where some are.
     """
@@ -112,7 +135,7 @@ def parse(
         _refuse_two_names(values, line)
     except flags.UnrecognizedFlagError as error:
         former = {flag.name for flag, _ in _former(values)}
-        near = errors.nearest(error.flagname, set(values) - former)
+        near = elsewhere(error.flagname) or errors.nearest(error.flagname, set(values) - former)
         raise errors.UsageError(
             f'tfae {verb} has no flag --{error.flagname}{near}'
             f'{"" if near else f"; tfae {verb} --help lists them"}'
@@ -381,9 +404,17 @@ def _help(verb: str, doc: str, values: flags.FlagValues, takes: str = '') -> str
     for module, found in values.flags_by_module_dict().items():
         if module == _FORMER:
             continue
-        lines.append(f'{module}:')
+        lines.append(f'{_heading(module)}:')
         for flag in found:
             lines.append(f'  --{flag.name}={config.text(flag.default)}')
             lines += textwrap.wrap(flag.help, 96, initial_indent=' ' * 6, subsequent_indent=' ' * 6)
         lines.append('')
     return '\n'.join(lines)
+
+
+def _heading(module: str) -> str:
+    """The purpose of the flags of a module's configuration."""
+    for prefix, heading in _HEADINGS.items():
+        if module.startswith(prefix):
+            return heading
+    return f'Model, {module}'

@@ -1,0 +1,37 @@
+"""Serve TensorBoard on this machine for a run, or for a folder of runs.
+
+tfae tensorboard --logdir=runs
+"""
+
+import dataclasses
+import pathlib
+
+from tfae.commands.shared import command_flags
+from tfae.core import errors
+from tfae.core.config import Part, option
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(Part):
+    """The folder and the address."""
+
+    logdir: str = option('runs', 'Folder of a run, or of several.')
+    host: str = option('localhost', 'Address to serve on.')
+    port: int = option(6006, 'Port; 0 takes a free one.', within='[0, 65535]')
+
+
+def main(argv: list[str]) -> int:
+    """Runs `tfae tensorboard` until it is stopped; returns TensorBoard's exit code.
+
+    Raises: UsageError for a wrong flag; InputError if there is no such folder.
+    """
+    flags = command_flags.read('tensorboard', __doc__, Config, argv)
+    if not pathlib.Path(flags.logdir).is_dir():
+        raise errors.InputError(f'--logdir {flags.logdir} is no folder')
+    from tensorboard import program  # takes a second, which a wrong flag need not wait for
+
+    server = program.TensorBoard()
+    server.configure(
+        ('tfae', f'--logdir={flags.logdir}', f'--host={flags.host}', f'--port={flags.port}')
+    )
+    return server.main()
