@@ -52,3 +52,14 @@ def test_without_labels_there_are_none(tmp_path):
         assert file['codes'].shape == (10, 3)
     names = {path.name for path in (tmp_path / 'run' / 'projector').iterdir()}
     assert names == {'codes.tsv'}  # two channels make no thumbnail
+
+
+def test_the_projector_shows_the_names_of_classes(tmp_path):
+    words = ('--dataset=synthetic', '--synthetic_examples=20', '--batch_size=4', '--logdir=run')
+    assert tfae_program.run('train', '--units=4', '--epochs=1', *words, cwd=tmp_path).code == 0
+    path = tmp_path / 'run' / 'projector' / 'labels.tsv'
+    assert set(path.read_text().split()) <= {'rows', 'columns'}
+    written = path.read_bytes()
+    path.unlink()
+    assert tfae_program.run('embed', '--logdir=run', cwd=tmp_path).code == 0
+    assert path.read_bytes() == written

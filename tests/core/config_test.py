@@ -61,7 +61,7 @@ configs = st.builds(
     st.sampled_from(['red', 'green']),
     st.lists(st.integers(-(2**63), 2**63 - 1)).map(tuple),
     st.lists(finite).map(tuple),
-    st.lists(word).map(tuple),
+    st.lists(st.text() | word).map(tuple),
     st.lists(st.sampled_from(['red', 'green'])).map(tuple),
     level,
     st.lists(level).map(tuple),
@@ -121,6 +121,32 @@ def test_absent_fields_keep_their_defaults():
 @pytest.mark.parametrize('text, want', [('', ()), (' ', ()), ('1', (1,)), ('3, 2 ,1', (3, 2, 1))])
 def test_a_tuple_is_a_comma_list(text, want):
     assert config.parse('sizes', KINDS['sizes'], text) == want
+
+
+@pytest.mark.parametrize(
+    'text, want',
+    [
+        ('a, b ,c', ('a', 'b', 'c')),
+        ('"a,b",c', ('a,b', 'c')),
+        (' "a, b" , c', ('a, b', 'c')),
+        ('"a ""b"", c"', ('a "b", c',)),
+        ('5" disk,b', ('5" disk', 'b')),
+        ('"a"b,c', ('"a"b', 'c')),
+        ('"a,b', ('"a', 'b')),
+        ('a,,b', ('a', '', 'b')),
+        ('" a "', (' a ',)),
+        ('""', ('',)),
+    ],
+)
+def test_an_element_that_holds_a_comma_stands_in_quotes(text, want):
+    assert config.parse('texts', KINDS['texts'], text) == want
+    assert config.parse('texts', KINDS['texts'], config.text(want)) == want
+
+
+def test_help_says_how_a_comma_is_written():
+    help = config.declarations(Config)
+    assert 'double quotes: "a,b",c' in help['texts'].shown(KINDS['texts'])
+    assert 'quotes' not in help['sizes'].shown(KINDS['sizes'])
 
 
 @pytest.mark.parametrize('text', ['true', 'True', '1', 'yes'])

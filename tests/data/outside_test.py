@@ -43,7 +43,8 @@ def test_arrays_of_any_kind_that_an_npz_may_hold_are_taken():
 
 
 def test_a_validation_split_of_its_own_is_kept():
-    got = loaded(data.Loaded(split(12), split(8), ('a', 'b', 'c'), split(5)))
+    got = loaded(data.Loaded(split(12), split(8), ('a', 'b', 'c'), split(5), ('left out: one',)))
+    assert got.notes == ('left out: one',)
     assert len(got.validation.images) == 5
 
 

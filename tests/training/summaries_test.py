@@ -109,12 +109,13 @@ def test_hyperparameters_are_read_by_their_dashboard():
 def test_the_projector_gets_codes_labels_and_thumbnails(tmp_path, channels):
     images = np.rint(255 * pictures(7, channels=channels)) / 255
     codes = np.random.RandomState(1).normal(size=[7, 2])
-    summaries.write_projector(tmp_path, codes, np.arange(7) % 3, images)
+    names = ['T-shirt/top', 'ankle boot', 'a\tb\nc']
+    summaries.write_projector(tmp_path, codes, [names[i % 3] for i in range(7)], images)
     np.testing.assert_allclose(
         np.loadtxt(tmp_path / 'projector' / 'codes.tsv', delimiter='\t'), codes, rtol=1e-5
     )
-    labels = (tmp_path / 'projector' / 'labels.tsv').read_text().split()
-    assert labels == ['0', '1', '2', '0', '1', '2', '0']
+    labels = (tmp_path / 'projector' / 'labels.tsv').read_text().splitlines()
+    assert labels == 2 * ['T-shirt/top', 'ankle boot', 'a b c'] + ['T-shirt/top']
     sheet = np.asarray(Image.open(tmp_path / 'projector' / 'sprite.png')) / 255
     sheet = sheet.reshape(12, 9, channels)
     for k, image in enumerate(images):

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from multiprocessing import forkserver
 from typing import Literal
 
+import numpy as np
 import tqdm
 
 from tfae import data
@@ -76,6 +77,8 @@ def main(argv: list[str]) -> int:
         listing = celeba.listed(source)
     else:
         listing = image_folder.listed(source, flags.test_fraction)
+    for line in _found(listing):
+        print(f'{source}: {line}')
     written = _all_written(list(_plans(listing, folder, flags)), flags.processes)
     index = {
         'version': shards.VERSION,
@@ -90,12 +93,34 @@ def main(argv: list[str]) -> int:
             print(f'kept: {text}')
         for text in found.skipped:
             print(f'skipped: {text}')
+    if index['examples']:
+        print(f'{folder}: {_shapes(folder)}')
     megabytes = sum(found.shard.bytes for found in written) / 1e6
     print(
         f'{folder}: {index["examples"]:,} pictures, {megabytes:,.1f} MB in {len(written)} shards, '
         f'{sum(found.kept for found in written)} of which were there; {index["skipped"]} skipped'
     )
     return 0
+
+
+def _found(listing: image_folder.Listing) -> list[str]:
+    """Lines with the counts of the splits and of the classes, and what is left out."""
+    splits = [f'{(listing.split == k).sum():,} {s}' for s, k in image_folder.SPLITS.items()]
+    classes = 'no classes'
+    if listing.labels is not None:
+        counts = np.bincount(listing.labels, minlength=len(listing.class_names)).tolist()
+        classes = f'{len(counts):,} classes: {data.counted(listing.class_names, counts)}'
+    return [f'{", ".join(splits[:-1])} and {splits[-1]} images', classes, *listing.notes]
+
+
+def _shapes(folder: pathlib.Path) -> str:
+    """A line with the shapes of the images that were written."""
+    tables = shards.read_tables(shards.read_index(folder))
+    sizes = shards.column(tables, 'sizes', np.int64)
+    gray = int(shards.column(tables, 'grey', bool).sum())
+    (low, high) = ('{} x {}'.format(*of) for of in (sizes.min(0), sizes.max(0)))
+    span = low if low == high else f'{low} to {high}'
+    return f'images of {span} (height x width), {gray:,} gray and {len(sizes) - gray:,} in color'
 
 
 def _plans(

@@ -26,16 +26,17 @@ def main(argv: list[str]) -> int:
     """
     flags = command_flags.read('embed', __doc__, Config, argv)
     with flags.open() as run:
-        _, part = flags.load(run)
+        loaded, part = flags.load(run)
         codes = run.encode(part.images)
     name = f'codes_{flags.split}.npz'
     path = pathlib.Path(flags.output or run.folder.path / name)
     arrays = {'codes': codes} if part.labels is None else {'codes': codes, 'labels': part.labels}
     write_npz(path, arrays)
     count = min(len(codes), summaries.projector_limit(part.images.shape[1:]))
-    labels = None if part.labels is None else part.labels[:count]
+    labels = part.labels
+    words = None if labels is None else data.class_words(labels[:count], loaded.class_names)
     shown = data.pixels(part.images[:count])
-    summaries.write_projector(run.folder.path, codes[:count], labels, shown)
+    summaries.write_projector(run.folder.path, codes[:count], words, shown)
     print(f'{path}: codes {codes.shape[0]:,} x {codes.shape[1]}')
     print(f'{run.folder.path}/projector: the first {count:,} for TensorBoard')
     return 0

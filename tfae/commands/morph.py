@@ -24,7 +24,7 @@ from tfae.analysis import interpolation, morphing
 from tfae.commands.shared import chosen_images, command_flags, figures
 from tfae.core import errors, names
 from tfae.core.atomic_files import write_npz, write_text
-from tfae.core.config import option
+from tfae.core.config import option, text
 from tfae.data import attributes
 from tfae.plots import grids, heatmaps
 from tfae.runs.directory import FIGURES
@@ -182,7 +182,7 @@ def _written(
         )
     paths = [folder / 'morph.json', folder / 'morph.npz']
     content = {
-        'attribute': ','.join(found),
+        'attribute': text(tuple(found)),
         'attributes': flags.attributes,
         'split': flags.split,
         'step': run.step,

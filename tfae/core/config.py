@@ -2,7 +2,8 @@
 
 A configuration is a frozen dataclass whose fields carry their own help. Each field is a bool, int,
 float, str, `Literal` of strings, a type of its own with `from_text(text, who)` and `str`, or a
-tuple of one of them; the command line writes a tuple as a comma list, JSON as a list. Unknown
+tuple of one of them; the command line writes a tuple as a comma list, JSON as a list. An element
+that holds a comma stands in double quotes there, `"a,b",c`, and `""` is a quote in it. Unknown
 fields and wrong types are named in the error.
 """
 
@@ -21,6 +22,7 @@ from tfae.core import errors, plugins
 T = TypeVar('T')
 
 _LARGEST_WHOLE = 2**31 - 1
+_ELEMENT = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^,]*))(,|\Z)')
 _BOOLS = {'true': True, 'false': False, '1': True, '0': False, 'yes': True, 'no': False}
 
 
@@ -58,6 +60,8 @@ class Option(NamedTuple):
         sentences = [self.help]
         if options := choices(kind):
             sentences.append(f'One of {", ".join(options)}.')
+        if is_tuple(kind) and _element(kind) is str:
+            sentences.append('One that holds a comma stands in double quotes: "a,b",c.')
         if self.within:
             sentences.append(f'{"Each in" if is_tuple(kind) else "In"} {self.within}.')
         if self.needs:
@@ -153,8 +157,17 @@ def is_tuple(kind: Any) -> bool:
 
 
 def split(text: str) -> list[str]:
-    """The elements of a comma list."""
-    return [part.strip() for part in text.split(',')] if text.strip() else []
+    """The elements of a comma list, without the quotes around those that hold commas."""
+    if not text.strip():
+        return []
+    elements, place, comma = [], 0, ','
+    while comma:
+        found = _ELEMENT.match(text, place)
+        assert found  # an element may be empty
+        quoted, bare, comma = found.groups()
+        elements.append(bare.strip() if quoted is None else quoted.replace('""', '"'))
+        place = found.end()
+    return elements
 
 
 def number(value: float) -> str:
@@ -278,8 +291,15 @@ def differences(old: Any, new: Any) -> list[str]:
 def text(value: Any) -> str:
     """A value as the command line writes it."""
     if isinstance(value, tuple | list):
-        return ','.join(text(v) for v in value)
+        return ','.join(_quoted(text(v)) for v in value)
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _quoted(element: str) -> str:
+    """An element of a comma list as `split` reads it."""
+    if element and element == element.strip() and ',' not in element and element[0] != '"':
+        return element
+    return '"{}"'.format(element.replace('"', '""'))
 
 
 def shown(value: Any) -> str:

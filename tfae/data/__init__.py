@@ -5,10 +5,11 @@ shards needs TensorFlow.
 """
 
 from tfae.data.dataset import Config, DataSet, Loaded, Source, folder, pixels
+from tfae.data.description import counted, described, refuse_gaps
 from tfae.data.lazy_images import LazyImages, sides
 from tfae.data.outside import problem
 from tfae.data.registry import COMMON_FIELDS, SETS, load, module, names, of_classes
-from tfae.data.splits import Split, class_number, cut, few, select, with_test
+from tfae.data.splits import Split, class_number, class_words, cut, few, select, with_test
 
 __all__ = [
     'COMMON_FIELDS',
@@ -20,7 +21,10 @@ __all__ = [
     'Source',
     'Split',
     'class_number',
+    'class_words',
+    'counted',
     'cut',
+    'described',
     'few',
     'folder',
     'load',
@@ -29,6 +33,7 @@ __all__ = [
     'of_classes',
     'pixels',
     'problem',
+    'refuse_gaps',
     'select',
     'sides',
     'with_test',

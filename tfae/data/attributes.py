@@ -118,7 +118,7 @@ def of_classes(split: splits.Split, class_names: Sequence[str]) -> Table:
         raise errors.UsageError(
             '--attributes is empty and the data set has no labels; it must name a table'
         )
-    words = [class_names[k] if class_names else str(k) for k in split.labels]
+    words = splits.class_words(split.labels, class_names)
     numbers = {str(k): name for k, name in enumerate(class_names)}
     return Table(tuple(map(str, range(len(words)))), {'class': words}, numbers)
 

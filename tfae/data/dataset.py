@@ -26,6 +26,7 @@ class DataSet(NamedTuple):
     validation: Split  # may hold 0 examples
     test: Split
     class_names: tuple[str, ...]  # empty when unlabelled
+    notes: tuple[str, ...] = ()  # what was left out of the set, and why
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -70,6 +71,7 @@ class Loaded(NamedTuple):
     test: Split
     class_names: Sequence[str]  # empty when unlabelled
     validation: Split | None = None  # None: it is cut from the training split
+    notes: tuple[str, ...] = ()  # what was left out, and why
 
 
 @dataclasses.dataclass(frozen=True)

@@ -59,9 +59,11 @@ def load(source: Source, config: Config) -> Loaded:
         raise errors.InputError(
             f'{who}: load raised {text} ({last.filename}, line {last.lineno})'
         ) from error
-    if not isinstance(found, tuple) or len(found) not in (3, 4):
+    if not isinstance(found, tuple) or len(found) not in (3, 4, 5):
         raise errors.InputError(f'{who}: load gave {_kind(found)}; {_WANTED}')
-    train, test, class_names, validation = Loaded(*found)
+    train, test, class_names, validation, notes = Loaded(*found)
+    if not isinstance(notes, tuple) or not all(isinstance(note, str) for note in notes):
+        raise errors.InputError(f'{who}: notes are {notes!r}; they must be a tuple of texts')
     parts = {'train': train, 'test': test, 'validation': validation}
     if validation is None:
         del parts['validation']
@@ -71,7 +73,8 @@ def load(source: Source, config: Config) -> Loaded:
     else:
         lazy = {name: _lazy(pair) for name, pair in pairs.items()}
         loaded = Loaded(lazy['train'], lazy['test'], (), lazy.get('validation'))
-    return loaded._replace(class_names=_names(who, loaded, class_names))
+    names = _names(who, loaded, class_names)
+    return loaded._replace(class_names=names, notes=(*loaded.notes, *notes))
 
 
 def _kind(value: Any) -> str:

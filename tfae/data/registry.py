@@ -11,6 +11,7 @@ from typing import cast
 import numpy as np
 
 from tfae.core import errors, registry
+from tfae.core.config import text
 from tfae.data import outside
 from tfae.data.dataset import Config, DataSet, Loaded, Source
 from tfae.data.sets import (
@@ -85,7 +86,7 @@ def load(config: Config, source: Source | None = None) -> DataSet:
     """
     source = source or module(config.dataset)
     _refuse_unread_fields(config, source.FIELDS)
-    train, test, class_names, validation = _loaded(source, config)
+    train, test, class_names, validation, notes = _loaded(source, config)
     class_names = tuple(class_names)
     train = of_classes(train, config, class_names)
     if validation is None:
@@ -95,7 +96,7 @@ def load(config: Config, source: Source | None = None) -> DataSet:
         validation = of_classes(validation, config, class_names)
     if config.labeled_examples:
         train = few(train, config.labeled_examples, config.labeled_seed, config.dataset)
-    return DataSet(config.dataset, train, validation, test, class_names)
+    return DataSet(config.dataset, train, validation, test, class_names, notes)
 
 
 def _loaded(source: Source, config: Config) -> Loaded:
@@ -140,7 +141,7 @@ def of_classes(split: Split, config: Config, class_names: tuple[str, ...]) -> Sp
         split = select(split, np.isin(split.labels, numbers) == (field == 'only_classes'))
         if not len(split.images):
             raise errors.UsageError(
-                f'--{field}={",".join(words)} leaves no training example of {config.dataset}'
+                f'--{field}={text(words)} leaves no training example of {config.dataset}'
             )
     return split
 

@@ -1,5 +1,6 @@
 """`Split`, the train, validation or test examples of a data set, and smaller ones cut from it."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,6 +60,11 @@ def class_number(who: str, word: str, class_names: tuple[str, ...], classes: int
     """
     errors.one_of(who, word, [*class_names, *map(str, range(classes))])
     return class_names.index(word) if word in class_names else int(word)
+
+
+def class_words(labels: np.ndarray, class_names: Sequence[str]) -> list[str]:
+    """The name of the class of each of N labels, its number where it has none."""
+    return [class_names[k] if class_names else str(k) for k in labels]
 
 
 def with_test(split: Split, who: str) -> tuple[Split, Split]:

@@ -7,10 +7,11 @@ import pathlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf2
 import tensorflow.compat.v1 as tf
 
-from tfae import data
+from tfae import data, models
 from tfae.core import errors
 from tfae.core.signals import Interrupt
 from tfae.data import streaming
@@ -84,7 +85,13 @@ def fit(
     loaded = data.load(experiment.data, source)
     if folder and known:
         refuse_other_examples(folder.path, known, loaded)
+    if folder:
+        for line in data.described(loaded):
+            print(line)
     experiment = dataclasses.replace(experiment, signature=Signature.of(loaded))
+    if not known:
+        data.refuse_gaps(loaded, experiment.data)
+        _refuse_one_class(experiment, loaded.train)
     with blaming():
         size = experiment.training.batch(len(loaded.train.images))
     # The flags that share a batch are no part of config.json.
@@ -176,6 +183,14 @@ def _losing(workers: Coordinator, interrupt: Interrupt) -> Iterator[None]:
             cluster.together()
         reason = type(error).__name__.removesuffix('Error')
         raise cluster.Lost(f'another worker is gone ({reason})', interrupt.number) from None
+
+
+def _refuse_one_class(experiment: Experiment, train: data.Split) -> None:
+    """Refuses training examples of a single class, for a family that must tell classes apart."""
+    there = 0 if train.labels is None else len(np.unique(train.labels))
+    if there == 1:
+        shape = experiment.signature.image_shape
+        models.build(experiment.model, experiment.family, shape, there)
 
 
 def _refuse_differences(path: pathlib.Path, known: Experiment, wanted: Experiment) -> None:

@@ -286,11 +286,12 @@ class Trainer:
     def _project(self, loaded: data.DataSet) -> None:
         count = min(len(loaded.test.images), summaries.projector_limit(loaded.image_shape))
         images = data.pixels(loaded.test.images[:count])
-        labels = None if loaded.test.labels is None else loaded.test.labels[:count]
+        labels = loaded.test.labels
+        words = None if labels is None else data.class_words(labels[:count], loaded.class_names)
         inference = self._built.inference
         feeds = {inference.images: images}
         codes = graph.in_batches(self._patiently, inference.outputs.code, feeds)
-        summaries.write_projector(self._folder.path, codes, labels, images)
+        summaries.write_projector(self._folder.path, codes, words, images)
 
     def _say_finished(self) -> None:
         stop = self._phases[-1].stop

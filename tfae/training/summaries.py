@@ -108,14 +108,14 @@ def hparams(values: Mapping[str, object]) -> bytes:
 
 
 def write_projector(
-    folder: pathlib.Path, codes: np.ndarray, labels: np.ndarray | None, images: np.ndarray
+    folder: pathlib.Path, codes: np.ndarray, labels: Sequence[str] | None, images: np.ndarray
 ) -> None:
     """Codes for TensorBoard's projector, with a thumbnail and a label each.
 
     Args:
       folder: the run; files go into `projector/` below it, named by relative paths.
       codes: `[N, Z]`.
-      labels: `[N]` or None.
+      labels: names of the N classes, or None.
       images: `[N, H, W, C]` float in [0, 1], C 1 or 3 (other pictures get no thumbnails).
     """
     target = folder / 'projector'
@@ -124,7 +124,8 @@ def write_projector(
     settings = projector.ProjectorConfig()
     embedding = settings.embeddings.add(tensor_name=names.CODE, tensor_path='projector/codes.tsv')
     if labels is not None:
-        atomic_files.write_text(target / 'labels.tsv', '\n'.join(map(str, labels)) + '\n')
+        lines = [' '.join(label.split()) for label in labels]  # a tab would begin a column
+        atomic_files.write_text(target / 'labels.tsv', '\n'.join(lines) + '\n')
         embedding.metadata_path = 'projector/labels.tsv'
     if images.shape[-1] in (1, 3):
         with atomic_files.replacing(target / 'sprite.png') as temporary:

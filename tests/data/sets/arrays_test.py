@@ -72,6 +72,33 @@ def test_lists_are_arrays():
     assert load(FLOATS.astype(float), LABELS.tolist()).fingerprint() == wanted
 
 
+@pytest.mark.parametrize(
+    'shape',
+    [
+        (10, 4, 3, 8),
+        (10, 1, 28, 1),
+        (10, 1, 784, 8),
+        (10, 28, 28, 1),
+        (10, 64, 64, 12),
+        (9, 4, 4, 4),
+    ],
+)
+def test_images_of_few_rows_or_many_channels_are_no_other_layout(shape):
+    assert load(np.zeros(shape)).train.images.shape[1:] == shape[1:]
+
+
+def test_a_shape_that_may_mean_another_is_said():
+    assert load(np.zeros([32, 24, 3])).notes == (
+        'warning: shape (32, 24, 3) is taken for 32 images of 24 x 3; if it is one image '
+        '[H, W, C], give images[None]',
+    )
+    assert load(np.zeros([28, 28, 500])).notes == (
+        'warning: shape (28, 28, 500) is taken for 28 images of 28 x 500; if it is [H, W, N], give '
+        'numpy.moveaxis(images, -1, 0)',
+    )
+    assert load(np.zeros([500, 28, 28])).notes == ()
+
+
 def test_a_command_on_such_a_run_is_told_what_to_do():
     with pytest.raises(errors.UsageError, match=r'--data_dir=FILE\.npz must name a file of the'):
         data.load(data.Config('arrays'))
@@ -86,7 +113,44 @@ REFUSALS = {
         (BYTES.astype(float),),
         r'^images: .* float64 pixels must lie in \[0, 1\]: divide them by 255, or give uint8',
     ),
-    'negative floats': ((FLOATS - 0.5,), r'^images: .* must lie in \[0, 1\]$'),
+    'floats from -1 to 1': (
+        (2 * FLOATS - 1,),
+        r'^images: .* must lie in \[0, 1\]: where they lie in \[-1, 1\], take \(images \+ 1\) / 2$',
+    ),
+    'standardised floats': ((9 * FLOATS - 4,), r'^images: .* must lie in \[0, 1\]$'),
+    'floats of gray levels': ((15 * np.ceil(FLOATS),), 'divide them by 15, if that is white$'),
+    'floats that were rounded': ((FLOATS / FLOATS.max() * 1.0001,), r'numpy\.clip\(images, 0, 1\)'),
+    'integers of 16 bits': (
+        (BYTES.astype(np.uint16) * 257,),
+        'must lie in .0, 255.: divide them by 65535, which gives floats$',
+    ),
+    'gray levels as integers': (
+        (BYTES.astype(int) // 16,),
+        'holds int64 up to 15, which is no',
+    ),
+    'channels first': (
+        (np.zeros([10, 3, 32, 24], np.uint8),),
+        r'^images: shape is \(10, 3, 32, 24\), which looks like \[N, C, H, W\]; it must be '
+        r'\[N, H, W, C\], which numpy\.moveaxis\(images, 1, -1\) makes of it$',
+    ),
+    'one channel first': (
+        (np.zeros([10, 1, 28, 28]),),
+        r'looks like \[N, C, H, W\]; .* numpy\.moveaxis\(images, 1, -1\)',
+    ),
+    'examples last': (
+        (np.zeros([32, 32, 3, 10]),),
+        r'looks like \[H, W, C, N\]; .* numpy\.moveaxis\(images, -1, 0\) makes of it$',
+    ),
+    'examples last, and labels': (
+        (np.zeros([4, 4, 10]), LABELS),
+        r'holds 10 labels for 4 images; the counts must agree: numpy\.moveaxis\(images, -1, 0\)',
+    ),
+    'labels as floats': ((BYTES, LABELS.astype(float)), r': labels\.astype\(int\) is$'),
+    'labels as texts': (
+        (BYTES, list('abcabcabca')),
+        r': numpy\.unique\(labels, return_inverse=True\)',
+    ),
+    'labels in a row': ((BYTES, LABELS[None]), r': labels\[0\] is$'),
     'complex numbers': ((FLOATS.astype('c8'),), '^images: holds complex64; images must be uint8'),
     'nothing': ((None,), r'^images: shape is \(\); it must be'),
     'a path': (('faces.npz',), '^images: is str; it must be an array'),
@@ -96,7 +160,10 @@ REFUSALS = {
         '^labels: holds 9 labels for 10 images; the counts must agree',
     ),
     'labels that are no integers': ((BYTES, LABELS / 2), r'^labels: is float64 \(10,\); labels'),
-    'one-hot labels': ((BYTES, np.eye(10, dtype=int)), r'^labels: is int64 \(10, 10\); labels'),
+    'one-hot labels': (
+        (BYTES, np.eye(10, dtype=int)),
+        r'^labels: is int64 \(10, 10\); .* labels\.argmax\(1\) is$',
+    ),
     'a negative label': ((BYTES, LABELS - 1), '^labels: labels span -1 to 1; they must'),
     'three arrays': ((BYTES, None, (BYTES,) * 3), '^validation_data: holds 3 arrays; it must be'),
     'validation images of another shape': (

@@ -342,14 +342,142 @@ def test_the_cut_is_a_function_of_each_name(tmp_path):
     assert set(before) == {n for n in load(tmp_path).test.images.names if '/' not in n}
 
 
-def test_a_part_without_pictures_is_refused(tmp_path):
-    sample_images.fill(tmp_path, 2, 'png')
-    with pytest.raises(errors.InputError, match='none of its 2 pictures is in the test part'):
-        load(tmp_path, test_fraction=1e-9)
+def test_a_small_folder_has_a_test_image_whatever_the_fraction(tmp_path):
+    for count in range(2, 14):
+        sample_images.fill(tmp_path, count, 'png')
+        for fraction in (1e-9, 0.2, 0.5, 1 - 1e-9):
+            loaded = load(tmp_path, test_fraction=fraction)
+            assert len(loaded.train.images) + len(loaded.test.images) == count
+            assert min(len(loaded.train.images), len(loaded.test.images)) >= 1
+            again = load(tmp_path, test_fraction=fraction)
+            assert again.test.images.names == loaded.test.images.names
+
+
+def test_a_folder_without_two_images_is_refused(tmp_path):
     with pytest.raises(errors.InputError, match='holds no picture file'):
-        load(tmp_path / 'empty_one') if (tmp_path / 'empty_one').mkdir() is None else None
+        load(tmp_path)
+    (tmp_path / 'a.heic').write_bytes(b'')
+    with pytest.raises(errors.InputError, match=r'holds no picture file .*; it holds 1 \.heic$'):
+        load(tmp_path)
+    sample_images.fill(tmp_path, 1, 'png')
+    with pytest.raises(errors.InputError, match='holds 1 image; a train and a test part take two'):
+        load(tmp_path)
     with pytest.raises(errors.UsageError, match='--data_dir must name the folder'):
         data.load(data.Config('images'))
+
+
+def tree(folder, *places, count=4):
+    """Images in each of these folders."""
+    for place in places:
+        sample_images.fill(folder / place, count, 'png')
+    return folder
+
+
+def top(images):
+    """The first folders of the names of images."""
+    return {name.split('/')[0] for name in images.names}
+
+
+@pytest.mark.parametrize(
+    'train, validation, test',
+    [
+        ('train', 'val', 'test'),
+        ('Train', 'Val', 'Test'),
+        ('TRAIN', None, 'TEST'),
+        ('training', 'validation', 'testing'),
+        ('train', 'valid', 'eval'),
+        ('train', 'dev', None),
+        ('Training', None, 'Evaluation'),
+        ('train', None, None),
+    ],
+)
+def test_folders_of_splits_are_no_classes_whatever_their_names(tmp_path, train, validation, test):
+    for part in filter(None, (train, validation, test)):
+        tree(tmp_path, f'{part}/cat', f'{part}/dog')
+    loaded = data.load(data.Config('images', str(tmp_path)))
+    assert loaded.class_names == ('cat', 'dog')
+    assert set(loaded.train.labels) == {0, 1}
+    assert top(loaded.train.images) == {train}
+    assert top(loaded.test.images) == {test or train}
+    assert top(loaded.validation.images) == {validation or train}
+    if validation:
+        assert len(loaded.validation.images) == 8
+    if test:
+        assert len(loaded.test.images) == 8
+    assert not set(loaded.train.images.names) & set(loaded.test.images.names)
+
+
+def test_a_class_may_be_called_train(tmp_path):
+    tree(tmp_path, 'bus', 'car', 'train')
+    assert load(tmp_path).class_names == ('bus', 'car', 'train')
+
+
+@pytest.mark.parametrize(
+    'folders, text',
+    [
+        (('train', 'Train', 'test'), 'holds Train/ and train/, which are all the training split'),
+        (('train', 'val', 'dev'), 'holds dev/ and val/, which are all the validation split'),
+        (('train', 'test', 'eval'), 'holds eval/ and test/, which are all the test split'),
+        (('val', 'test'), 'holds test/ and val/ and no folder train; it must hold one'),
+    ],
+)
+def test_folders_that_are_one_split_or_no_training_are_refused(tmp_path, folders, text):
+    tree(tmp_path, *folders)
+    with pytest.raises(errors.InputError, match=text):
+        load(tmp_path)
+
+
+def test_a_fraction_beside_a_folder_of_validation_images_is_refused(tmp_path):
+    tree(tmp_path, 'train', 'val')
+    with pytest.raises(errors.UsageError, match='images has a validation split of its own'):
+        data.load(data.Config('images', str(tmp_path), validation_fraction=0.3))
+
+
+def test_what_is_left_out_is_counted_and_named(tmp_path):
+    tree(tmp_path, 'train/cat', 'train/dog', 'test/cat', 'test/dog', 'extra')
+    for name in ('train/cat/a.heic', 'train/cat/b.HEIC', 'test/dog/c.avif', 'notes.txt', 'LICENSE'):
+        (tmp_path / name).write_bytes(b'')
+    (tmp_path / 'train' / 'bird').mkdir()
+    assert load(tmp_path).notes == (
+        'warning: left out are images that are not read: 2 .heic, 1 .avif, such as test/dog/c.avif',
+        'left out are files that are no images: 1 without a suffix, 1 .txt, such as LICENSE',
+        'warning: left out are 4 images outside of test/ and train/, such as extra/00000.png',
+        'warning: left out are folders without an image: train/bird/',
+    )
+
+
+@pytest.mark.parametrize('place', ['cat', 'train/cat', 'test'])
+def test_a_folder_of_images_that_are_not_read_does_not_vanish(tmp_path, place):
+    folders = ('dog', 'bird') if place == 'cat' else ('train/dog', 'train/bird')
+    tree(tmp_path, *folders, *([] if place != 'train/cat' else ['test/dog']))
+    (tmp_path / place).mkdir(parents=True)
+    for name in ('a.heic', 'b.heic'):
+        (tmp_path / place / name).write_bytes(b'')
+    text = rf'{place}/? holds no image that is read, but 2 \.heic; save them as JPEG or PNG'
+    with pytest.raises(errors.InputError, match=text):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize('suffix', ['jpe', 'jfif', 'jif', 'JPG', 'dib'])
+def test_every_suffix_of_a_form_that_is_read_counts(tmp_path, suffix):
+    kind = {'webp': 'WEBP', 'gif': 'GIF', 'tiff': 'TIFF', 'dib': 'BMP'}.get(suffix, 'JPEG')
+    for i in range(6):
+        content = sample_images.encoded(sample_images.pixels(i), kind)
+        (tmp_path / f'{i}.{suffix}').write_bytes(content)
+    loaded = load(tmp_path)
+    assert len(whole(loaded)) == 6
+    for part in (loaded.train, loaded.test):
+        assert np.array_equal(in_graph(part.images), part.images[:])
+
+
+def test_images_beside_folders_say_why_there_are_no_classes(tmp_path):
+    tree(tmp_path, 'train/cat', 'train/dog', 'test')
+    loaded = load(tmp_path)
+    assert loaded.class_names == ()
+    assert loaded.notes == (
+        'warning: 2 folders are no classes, since 4 images lie beside the folders, such as '
+        '00000.png',
+    )
 
 
 def test_the_fingerprint_tells_other_pictures_and_other_flags(tmp_path):

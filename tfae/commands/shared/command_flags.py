@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 from absl import flags
 
 from tfae import data, pretrained
+from tfae.commands.shared import flag_files
 from tfae.core import config, errors
 from tfae.pretrained import imagenet
 from tfae.pretrained.classifier import Reference, open_reference
@@ -47,7 +48,7 @@ class _Parser(flags.ArgumentParser):
             return argument
         if self.former_choices:
             words = config.split(argument)
-            argument = ','.join(self.former_choices.get(word, word) for word in words)
+            argument = config.text([self.former_choices.get(word, word) for word in words])
         return config.parse(self.name, self._type, argument)
 
 
@@ -129,7 +130,7 @@ def parse(
         sys.exit(0)
     values.set_gnu_getopt(bool(takes))  # flags may stand behind words
     try:
-        line, argv = argv, values.read_flags_from_files(argv, force_gnu=bool(takes))
+        line, argv = argv, flag_files.expanded(argv)
         _refuse_long_names(verb, argv)
         rest = values([verb, *argv])[1:]
         _refuse_two_names(values, line)
@@ -379,7 +380,7 @@ def peek(argv: Iterable[str], *names: str) -> dict[str, str]:
     for name in names:
         flags.DEFINE_string(name, '', '', values)
     try:
-        values(['tfae', *argv], known_only=True)
+        values(['tfae', *flag_files.expanded(argv)], known_only=True)
     except (flags.Error, ValueError) as error:
         raise errors.UsageError(str(error)) from None
     return {name: str(values[name].value) for name in names}

@@ -3,7 +3,8 @@
 Images are `[N, H, W, C]`, `[N, H, W]` (then C is 1) or vectors `[N, D]`, which become
 `[N, 1, D, 1]`. uint8 counts 1/255, and so do wider integers, which must fit into uint8 and go
 beyond 16, since the white of images of few gray levels would be unknown; floats and bools lie in
-[0, 1]. Labels are integers from 0 up, `[N]` or `[N, 1]`.
+[0, 1]. Labels are integers from 0 up, `[N]` or `[N, 1]`; classes are the numbers up to the largest,
+and `description.refuse_gaps` refuses to train where one of them has no example.
 """
 
 from typing import NamedTuple
@@ -15,6 +16,13 @@ from tfae.data import dataset, splits
 
 # Whole numbers up to here may be gray levels, or bytes of images that are nearly black.
 _GRAY_LEVELS = 16
+# Dimensions of images in another order, and what puts them right.
+_LAYOUTS = {
+    'NCHW': 'numpy.moveaxis(images, 1, -1)',
+    'HWCN': 'numpy.moveaxis(images, -1, 0)',
+}
+_MIN_CHANNELS = {'NCHW': 1, 'HWCN': 3}  # [N, T, 1, C] may be a sequence
+_MAX_CHANNELS = 4
 # A larger number is an identifier or a measurement, not a class.
 _MAX_CLASSES = 2**16
 
@@ -53,7 +61,27 @@ def loaded(who: str, train: Pair, validation: Pair | None, test: Pair | None) ->
             _refuse_disagreement(who, training, other, name)
     labels = [p.labels for p in (training, testing, validating) if p and p.labels is not None]
     classes = max((int(of.max()) for of in labels), default=-1) + 1
-    return dataset.Loaded(training, testing, tuple(map(str, range(classes))), validating)
+    shapes = [pair.images.values.shape for pair in (train, validation, test) if pair]
+    notes = tuple(note for shape in shapes for note in _doubts(shape))
+    return dataset.Loaded(training, testing, tuple(map(str, range(classes))), validating, notes)
+
+
+def _doubts(shape: tuple[int, ...]) -> list[str]:
+    """What a shape may mean beside what it is taken for."""
+    if len(shape) != 3:
+        return []
+    n, height, width = shape
+    taken = f'warning: shape {shape} is taken for {n} images of {height} x {width}; if it is'
+    if width in (3, 4) and _alike(n, height):
+        return [f'{taken} one image [H, W, C], give images[None]']
+    if n == height and width > 4 * height:
+        return [f'{taken} [H, W, N], give numpy.moveaxis(images, -1, 0)']
+    return []
+
+
+def _alike(*sides: int) -> bool:
+    """Whether lengths may be height and width of an image."""
+    return min(sides) > _MAX_CHANNELS and max(sides) <= 4 * min(sides)
 
 
 def _split(pair: Pair) -> splits.Split:
@@ -62,9 +90,11 @@ def _split(pair: Pair) -> splits.Split:
         return splits.Split(images, None)
     classes = _classes(pair.labels.who, pair.labels.values)
     if len(images) != len(classes):
+        shape = pair.images.values.shape
+        cure = ': numpy.moveaxis(images, -1, 0) makes them' if shape[-1] == len(classes) else ''
         raise errors.InputError(
             f'{pair.labels.who}: holds {len(classes)} labels for {len(images)} images; the counts '
-            f'must agree'
+            f'must agree{cure}'
         )
     return splits.Split(images, classes)
 
@@ -103,6 +133,7 @@ def _images(who: str, array: np.ndarray) -> np.ndarray:
         raise errors.InputError(
             f'{who}: holds {values.dtype}; images must be uint8, or floats in [0, 1]'
         )
+    _refuse_layout(who, array.shape)
     integers = values.dtype.kind in 'ui'
     _check_range(who, values, 255 if integers else 1)
     if integers and values.dtype != np.uint8 and 0 < values.max() <= _GRAY_LEVELS:
@@ -111,6 +142,23 @@ def _images(who: str, array: np.ndarray) -> np.ndarray:
             f'{_GRAY_LEVELS}; if {values.max()} is white, divide by it, and if 255 is, give uint8'
         )
     return values.astype(np.uint8 if integers else np.float32, copy=False)
+
+
+def _refuse_layout(who: str, shape: tuple[int, ...]) -> None:
+    """Refuses dimensions in another order, where as `[N, H, W, C]` they would be no images.
+
+    Few channels stand where a side of about the length of the other is wanted.
+    """
+    for layout, cure in _LAYOUTS.items():
+        if len(shape) != len(layout):
+            continue
+        sides = [n for n, name in zip(shape, layout, strict=True) if name in 'HW']
+        channels = shape[layout.index('C')]
+        if channels in range(_MIN_CHANNELS[layout], _MAX_CHANNELS + 1) and _alike(*sides):
+            raise errors.InputError(
+                f'{who}: shape is {shape}, which looks like [{", ".join(layout)}]; it must be '
+                f'[N, H, W, C], which {cure} makes of it'
+            )
 
 
 def _check_range(who: str, values: np.ndarray, high: int) -> None:
@@ -123,12 +171,26 @@ def _check_range(who: str, values: np.ndarray, high: int) -> None:
             f'{who}: {missing} of {values.size} pixels are NaN; they must lie in [0, {high}]'
         )
     outside = int(((values < 0) | (values > high)).sum())
-    bytes_as_floats = high == 1 and low >= 0 and top <= 255
+    cure = _cure(float(low), float(top), high)
     raise errors.InputError(
         f'{who}: {outside} of {values.size} pixels lie outside [0, {high}], the range is '
-        f'[{low}, {top}]; {values.dtype} pixels must lie in [0, {high}]'
-        f'{": divide them by 255, or give uint8" if bytes_as_floats else ""}'
+        f'[{low}, {top}]; {values.dtype} pixels must lie in [0, {high}]{cure and ": "}{cure}'
     )
+
+
+def _cure(low: float, top: float, high: int) -> str:
+    """The way into the interval for ranges that many images have, else an empty text."""
+    if high == 255:
+        return 'divide them by 65535, which gives floats' if low >= 0 and top < 2**16 else ''
+    if low >= -1e-3 and top <= 1 + 1e-3:
+        return 'numpy.clip(images, 0, 1) rounds them off'
+    if -1 <= low < 0 and top <= 1:
+        return 'where they lie in [-1, 1], take (images + 1) / 2'
+    if low >= 0 and top <= _GRAY_LEVELS:
+        return f'divide them by {top:g}, if that is white'
+    if low >= 0 and top <= 255:
+        return 'divide them by 255, or give uint8'
+    return ''
 
 
 def _classes(who: str, values: np.ndarray) -> np.ndarray:
@@ -136,8 +198,17 @@ def _classes(who: str, values: np.ndarray) -> np.ndarray:
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1 or values.dtype.kind not in 'bui':
+        cure = ''
+        if values.ndim == 1 and values.dtype.kind in 'OSU':
+            cure = ': numpy.unique(labels, return_inverse=True) gives the classes and the numbers'
+        elif values.ndim == 1 and values.dtype.kind == 'f' and np.all(values == np.round(values)):
+            cure = ': labels.astype(int) is'
+        elif values.ndim == 2 and values.dtype.kind in 'buif' and values.size:
+            one_hot = np.all((values == 0) | (values == 1)) and np.all(values.sum(1) == 1)
+            cure = ': of one-hot labels, labels.argmax(1) is' if one_hot else ''
+            cure = ': labels[0] is' if values.shape[0] == 1 else cure
         raise errors.InputError(
-            f'{who}: is {values.dtype} {values.shape}; labels must be integers [N] or [N, 1]'
+            f'{who}: is {values.dtype} {values.shape}; labels must be integers [N] or [N, 1]{cure}'
         )
     if values.size and (values.min() < 0 or values.max() >= _MAX_CLASSES):
         raise errors.InputError(

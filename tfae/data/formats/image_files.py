@@ -18,8 +18,8 @@ from PIL import ExifTags, Image, ImageOps
 from tfae.core import errors
 
 _SUFFIXES_OF = {
-    'JPEG': ('.jpg', '.jpeg', '.jpe', '.jfif'),
-    'PNG': ('.png',),
+    'JPEG': ('.jpg', '.jpeg', '.jpe', '.jfif', '.jfi', '.jif'),
+    'PNG': ('.png', '.apng'),
     'PPM': ('.pgm', '.ppm', '.pnm', '.pbm'),
     'BMP': ('.bmp', '.dib'),
     'GIF': ('.gif',),

@@ -1,23 +1,37 @@
 """A tree of image files: which there are, the class and split of each, and their bytes."""
 
+import collections
 import hashlib
 import os
 import pathlib
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tfae.core import errors
-from tfae.data import lazy_images
+from tfae.data import dataset, lazy_images
 from tfae.data.formats import image_files
 from tfae.data.formats.image_files import shown
 from tfae.data.splits import Split
 
-TRAIN, TEST = 0, 1
-_REMARKS = 10  # that are printed of a set
-_PARTS = {'train': TRAIN, 'test': TEST}
+TRAIN, TEST, VALIDATION = 0, 1, 2  # as the tables of shards hold them
+SPLITS = {'training': TRAIN, 'validation': VALIDATION, 'test': TEST}
+_MAX_REMARKS = 10  # that are printed of a set
+# Names of folders, in lower case, beside a folder of training images.
+_SPLIT_OF = {
+    **dict.fromkeys(('train', 'training'), TRAIN),
+    **dict.fromkeys(('val', 'valid', 'validation', 'dev'), VALIDATION),
+    **dict.fromkeys(('test', 'testing', 'eval', 'evaluation'), TEST),
+}
+# Files that hold images which are not read: a class of them must not vanish.
+_UNREAD_SUFFIXES = (
+    '.ai .arw .avif .cr2 .cr3 .dcm .dng .eps .exr .hdr .heic .heif .hif .icns .ico .j2c .j2k .jng '
+    '.jp2 .jpf .jpx .jxl .jxr .nef .nii .orf .pam .pcx .pfm .psd .raf .raw .rw2 .sgi .svg .svgz '
+    '.tga .wmf .xbm .xcf .xpm'
+)
+_UNREAD = frozenset(_UNREAD_SUFFIXES.split())
 
 
 class Listing(NamedTuple):
@@ -25,9 +39,10 @@ class Listing(NamedTuple):
 
     root: pathlib.Path
     names: list[str]  # relative to the root, with /
-    split: np.ndarray  # [N], TRAIN or TEST
+    split: np.ndarray  # [N], TRAIN, TEST or VALIDATION
     labels: np.ndarray | None  # [N] int64
     class_names: tuple[str, ...]
+    notes: tuple[str, ...] = ()  # what was left out, and why
 
 
 class FolderFiles:
@@ -70,32 +85,202 @@ class FolderFiles:
 def listed(root: pathlib.Path, test_fraction: float) -> Listing:
     """The images below a folder.
 
-    A folder that holds `train` and `test` is cut as they say, else by a hash of each name. Where no
-    image lies in the folder itself (or in its `train` and `test`), the folders in it are the
-    classes, if there are two or more.
+    A folder that holds `train` and `test` or `val` (in any case; `training`, `testing`, `eval`,
+    `valid`, `validation` and `dev` serve too), or nothing but `train`, is cut as they say; what
+    they leave open is cut by a hash of each name, so that no split but validation is empty. Where
+    no image lies in the folder itself (or in its splits), the folders in it are the classes, if
+    there are two or more.
 
-    Raises: InputError that names a folder that is missing, cannot be read, or holds no image.
+    Raises: InputError that names a folder that is missing, cannot be read, holds no image, or none
+      that is read, or two folders of one split.
     """
-    names = sorted(found(root))
+    files = sorted(_files(root))
+    names = [name for name in files if _is_image(name)]
     if not names:
         raise errors.InputError(
             f'{shown(root)} holds no picture file ({", ".join(image_files.SUFFIXES)})'
+            f'{files and f"; it holds {_suffixes(files)}" or ""}'
         )
-    paths = [name.split('/') for name in names]
-    explicit = {path[0] for path in paths if len(path) > 1} >= _PARTS.keys()
-    if explicit:
-        kept = [i for i, path in enumerate(paths) if path[0] in _PARTS and len(path) > 1]
-        names, paths = [names[i] for i in kept], [paths[i] for i in kept]
-        parts = np.array([_PARTS[path[0]] for path in paths])
-        paths = [path[1:] for path in paths]
-    else:
-        parts = np.array([hashed_split(name, test_fraction) for name in names])
-    folders = sorted({path[0] for path in paths if len(path) > 1})
-    if len(folders) < 2 or any(len(path) == 1 for path in paths):
-        return Listing(root, names, parts, None, ())
+    split_of = _split_folders(root, {_folder(name) for name in files if '/' in name})
+    inside = [name for name in names if not split_of or _folder(name) in split_of]
+    below = [name.split('/', 1)[1] if split_of else name for name in inside]
+    _refuse_unread_folders(root, files, 2 if split_of else 1)
+    notes = [*_left_out(files), *_outside(names, split_of), *_without_images(root, names, split_of)]
+    labels, class_names, note = _classes(below)
+    parts = _parts(root, inside, split_of, test_fraction)
+    return Listing(root, inside, parts, labels, class_names, (*notes, *note))
+
+
+def _classes(names: list[str]) -> tuple[np.ndarray | None, tuple[str, ...], list[str]]:
+    """Labels `[N]`, the names of the classes, and why there are none where there might be."""
+    folders = sorted({_folder(name) for name in names if '/' in name})
+    loose = [name for name in names if '/' not in name]
+    if len(folders) < 2:
+        return None, (), []
+    if loose:
+        why = f'{len(loose):,} images lie beside the folders, such as {shown(loose[0])}'
+        return None, (), [f'warning: {len(folders):,} folders are no classes, since {why}']
     number = {folder: i for i, folder in enumerate(folders)}
-    labels = np.array([number[path[0]] for path in paths], np.int64)
-    return Listing(root, names, parts, labels, tuple(map(shown, folders)))
+    labels = np.array([number[_folder(name)] for name in names], np.int64)
+    return labels, tuple(map(shown, folders)), []
+
+
+def _split_folders(root: pathlib.Path, folders: set[str]) -> dict[str, int]:
+    """Folder -> its split, where the folders of a set are its splits; else none.
+
+    Raises: InputError if two folders are one split, or all are splits and none is of training.
+    """
+    found = {name: _SPLIT_OF[name.lower()] for name in sorted(folders) if name.lower() in _SPLIT_OF}
+    kinds = set(found.values())
+    if TRAIN not in kinds:
+        if len(kinds) > 1 and len(found) == len(folders):
+            raise errors.InputError(
+                f'{shown(root)} holds {_listed(found)} and no folder train; it must hold one'
+            )
+        return {}
+    if len(kinds) == 1 and len(folders) > len(found):
+        return {}  # a class of trains
+    for split, kind in SPLITS.items():
+        same = [name for name, of in found.items() if of == kind]
+        if len(same) > 1:
+            raise errors.InputError(
+                f'{shown(root)} holds {_listed(same)}, which are all the {split} split; it must '
+                f'hold one of them'
+            )
+    return found
+
+
+def _parts(
+    root: pathlib.Path, names: list[str], split_of: dict[str, int], test_fraction: float
+) -> np.ndarray:
+    """The split `[N]` of each image; test images are taken from training where there are none."""
+    if not split_of:
+        return hashed_splits(root, names, test_fraction)
+    parts = np.array([split_of[_folder(name)] for name in names])
+    for split, kind in SPLITS.items():
+        if kind in split_of.values() and kind not in parts:
+            folder = next(name for name, of in split_of.items() if of == kind)
+            raise errors.InputError(f'{shown(root / folder)}, the {split} split, holds no image')
+    if TEST not in parts:
+        training = np.flatnonzero(parts == TRAIN)
+        parts[training] = hashed_splits(root, [names[i] for i in training], test_fraction)
+    return parts
+
+
+def hashed_splits(root: pathlib.Path, names: list[str], test_fraction: float) -> np.ndarray:
+    """TEST `[N]` for this fraction of all names, and one at least; TRAIN for the others.
+
+    Raises: InputError if there are fewer than two.
+    """
+    if len(names) < 2:
+        raise errors.InputError(
+            f'{shown(root)} holds {len(names)} image; a train and a test part take two'
+        )
+    digests = [_digest(name) for name in names]
+    parts = np.array([hashed_split(name, test_fraction) for name in names])
+    if TEST not in parts:
+        parts[digests.index(min(digests))] = TEST
+    if TRAIN not in parts:
+        parts[digests.index(max(digests))] = TRAIN
+    return parts
+
+
+def hashed_split(name: str, test_fraction: float) -> int:
+    """TEST for this fraction of all names, TRAIN for the others."""
+    return TEST if _digest(name) < test_fraction * 2**64 else TRAIN
+
+
+def _digest(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(os.fsencode(name), digest_size=8).digest(), 'big')
+
+
+def _refuse_unread_folders(root: pathlib.Path, files: list[str], depth: int) -> None:
+    """Refuses folders of classes or splits that hold images, none of which is read."""
+    read = {folder for name in filter(_is_image, files) for folder in _folders(name, depth)}
+    for name in filter(_is_unread, files):
+        for folder in _folders(name, depth):
+            if folder not in read:
+                inside = [other for other in files if other.startswith(folder)]
+                raise errors.InputError(
+                    f'{shown(root / folder)} holds no image that is read, but {_suffixes(inside)}; '
+                    f'save them as JPEG or PNG, or take the folder away'
+                )
+
+
+def _left_out(files: list[str]) -> list[str]:
+    """Lines that count the images that are not read, and the files that are no images."""
+    others = [name for name in files if not _is_image(name)]
+    unread = [name for name in others if _is_unread(name)]
+    rest = [name for name in others if not _is_unread(name)]
+    return [
+        f'{words}: {_suffixes(names)}, such as {shown(names[0])}'
+        for words, names in (
+            ('warning: left out are images that are not read', unread),
+            ('left out are files that are no images', rest),
+        )
+        if names
+    ]
+
+
+def _outside(names: list[str], split_of: dict[str, int]) -> list[str]:
+    """A line that counts the images outside of the folders of the splits."""
+    outside = [name for name in names if split_of and _folder(name) not in split_of]
+    if not outside:
+        return []
+    where = f'outside of {_listed(split_of)}, such as {shown(outside[0])}'
+    return [f'warning: left out are {len(outside):,} images {where}']
+
+
+def _without_images(root: pathlib.Path, names: list[str], split_of: dict[str, int]) -> list[str]:
+    """A line that names folders, of classes or splits as it seems, in which no image lies."""
+    held = {folder for name in names for folder in _folders(name, 2)}
+    there = [
+        f'{above}{entry.name}/'
+        for above in ('', *(f'{folder}/' for folder in split_of))
+        for entry in os.scandir(root / above)
+        if entry.is_dir() and not entry.name.startswith('.')
+    ]
+    empty = sorted(set(there) - held)
+    if not empty:
+        return []
+    more = f' and {len(empty) - _MAX_REMARKS:,} more' if len(empty) > _MAX_REMARKS else ''
+    named = ', '.join(map(shown, empty[:_MAX_REMARKS]))
+    return [f'warning: left out are folders without an image: {named}{more}']
+
+
+def _suffixes(names: list[str]) -> str:
+    """`'12 .heic, 3 .txt'`."""
+    counts = collections.Counter(shown(_suffix(name)) or 'without a suffix' for name in names)
+    words = [f'{count:,} {suffix}' for suffix, count in counts.most_common(_MAX_REMARKS)]
+    return ', '.join([*words, *(['others'] if len(counts) > _MAX_REMARKS else [])])
+
+
+def _folders(name: str, depth: int) -> list[str]:
+    """The outer folders of a name, `depth` at most, each with a / at its end."""
+    above = name.split('/')[:-1]
+    return ['/'.join(above[: i + 1]) + '/' for i in range(min(depth, len(above)))]
+
+
+def _listed(names: Iterable[str]) -> str:
+    """`'train and Train'`, as one line of text."""
+    return ' and '.join(f'{shown(name)}/' for name in names)
+
+
+def _folder(name: str) -> str:
+    """The first folder of a name; the name itself where it lies in none."""
+    return name.split('/', 1)[0] if '/' in name else ''
+
+
+def _suffix(name: str) -> str:
+    return pathlib.PurePosixPath(name).suffix.lower()
+
+
+def _is_unread(name: str) -> bool:
+    return _suffix(name) in _UNREAD
+
+
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(image_files.SUFFIXES)
 
 
 def found(root: pathlib.Path) -> Iterator[str]:
@@ -105,6 +290,11 @@ def found(root: pathlib.Path) -> Iterator[str]:
 
     Raises: InputError that names a folder that is missing or cannot be read.
     """
+    return filter(_is_image, _files(root))
+
+
+def _files(root: pathlib.Path) -> Iterator[str]:
+    """As `found`, of files of any kind."""
 
     def refuse(error: OSError) -> None:
         raise errors.InputError(
@@ -121,18 +311,12 @@ def found(root: pathlib.Path) -> Iterator[str]:
         inner[:] = sorted(name for name in inner if not name.startswith('.'))
         place = pathlib.Path(folder).relative_to(root)
         for name in files:
-            if name.lower().endswith(image_files.SUFFIXES) and not name.startswith('.'):
+            if not name.startswith('.'):
                 yield (place / name).as_posix()
 
 
-def hashed_split(name: str, test_fraction: float) -> int:
-    """TEST for this fraction of all names, TRAIN for the others."""
-    digest = hashlib.blake2b(os.fsencode(name), digest_size=8).digest()
-    return TEST if int.from_bytes(digest, 'big') < test_fraction * 2**64 else TRAIN
-
-
-def splits(listing: Listing, flags: Any) -> tuple[Split, Split]:
-    """Train and test splits of a listing, after a look at the first and last bytes of each file.
+def loaded(listing: Listing, flags: Any) -> dataset.Loaded:
+    """The splits of a listing, after a look at the first and last bytes of each file.
 
     Args:
       listing: of image files.
@@ -148,14 +332,15 @@ def splits(listing: Listing, flags: Any) -> tuple[Split, Split]:
         sizes[i] = found.height, found.width
         remarks += [f'{shown(path)} {found.remark}'] * bool(found.remark)
         plain[i], grey[i], jpeg[i] = found.plain, found.grey, found.format == 'JPEG'
-    for text in remarks[:_REMARKS]:
+    for text in remarks[:_MAX_REMARKS]:
         warnings.warn(text, stacklevel=2)
-    if len(remarks) > _REMARKS:
-        warnings.warn(f'and so are {len(remarks) - _REMARKS:,} more pictures', stacklevel=2)
+    if len(remarks) > _MAX_REMARKS:
+        warnings.warn(f'and so are {len(remarks) - _MAX_REMARKS:,} more pictures', stacklevel=2)
     files = FolderFiles(listing.root, listing.names, plain)
     all_jpeg = bool((jpeg & plain).all())
     form = lazy_images.form(sizes, bool(grey.all()), all_jpeg, flags, files.where)
-    return parted(files, form, listing.split, listing.labels, shown(listing.root))
+    made = parted(files, form, listing.split, listing.labels, shown(listing.root))
+    return made._replace(class_names=listing.class_names, notes=listing.notes)
 
 
 def parted(
@@ -164,18 +349,20 @@ def parted(
     parts: np.ndarray,
     labels: np.ndarray | None,
     who: str,
-) -> tuple[Split, Split]:
-    """Train and test splits of image files.
+) -> dataset.Loaded:
+    """The splits of image files, without names of classes.
 
-    Raises: InputError that names `who` if one of them is empty.
+    Raises: InputError that names `who` if there is no training or no test image.
     """
-    made = []
-    for name, part in _PARTS.items():
+    made = {}
+    for name, part in SPLITS.items():
         places = np.flatnonzero(parts == part)
-        if not len(places):
+        if not len(places) and part != VALIDATION:
             raise errors.InputError(
-                f'{who}: none of its {len(parts)} pictures is in the {name} part'
+                f'{who}: none of its {len(parts)} images is in the {name} part; `tfae convert` '
+                f'with another --test_fraction puts some there'
             )
         images = lazy_images.LazyImages(files, places, form)
-        made.append(Split(images, None if labels is None else labels[places]))
-    return made[0], made[1]
+        made[part] = Split(images, None if labels is None else labels[places])
+    validation = made[VALIDATION] if len(made[VALIDATION].images) else None
+    return dataset.Loaded(made[TRAIN], made[TEST], (), validation)

@@ -222,7 +222,7 @@ def _table(path: pathlib.Path, content: bytes, shard: Shard, classes: int) -> di
     sizes = columns['sizes']
     sound = {
         'names': _all(str, columns['names']),
-        'parts': _within(columns['parts'], 0, 1),
+        'parts': _within(columns['parts'], 0, 2),
         'labels': _within(columns['labels'], -1, max(classes, 1) - 1),
         'offsets': _within(columns['offsets'], 0, shard.bytes),
         'lengths': _within(columns['lengths'], 0, shard.bytes),

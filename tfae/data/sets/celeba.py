@@ -15,7 +15,7 @@ import pathlib
 import numpy as np
 
 from tfae.core import errors
-from tfae.data import dataset, splits
+from tfae.data import dataset
 from tfae.data.formats import image_folder
 
 FIELDS = ('data_dir', 'crop', 'size', 'color')
@@ -24,12 +24,12 @@ _IMAGES = 'img_align_celeba'
 _PARTITION = 'list_eval_partition.txt'
 
 
-def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:
-    """Train and test splits as `lazy_images.LazyImages`.
+def load(config: dataset.Config) -> dataset.Loaded:
+    """The splits as `lazy_images.LazyImages`.
 
     Raises: InputError that names the folder, file or line that is not what it should be.
     """
-    return *image_folder.splits(listed(dataset.folder(config.data_dir, 'celeba')), config), ()
+    return image_folder.loaded(listed(dataset.folder(config.data_dir, 'celeba')), config)
 
 
 def listed(folder: pathlib.Path) -> image_folder.Listing:

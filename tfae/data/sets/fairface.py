@@ -8,16 +8,18 @@ https://github.com/joojs/fairface (CC BY 4.0), as its archive unpacks:
 The images have no classes.
 """
 
-from tfae.data import dataset, splits
+from tfae.data import dataset
 from tfae.data.formats import image_folder
 
 FIELDS = ('data_dir', 'test_fraction', 'crop', 'size', 'color')
 
 
-def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:
-    """Train and test splits as `lazy_images.LazyImages`.
+def load(config: dataset.Config) -> dataset.Loaded:
+    """The splits as `lazy_images.LazyImages`.
 
     Raises: InputError that names the folder or file that is not what it should be.
     """
-    listing = image_folder.listed(dataset.folder(config.data_dir, 'fairface'), config.test_fraction)
-    return *image_folder.splits(listing._replace(labels=None, class_names=()), config), ()
+    root = dataset.folder(config.data_dir, 'fairface')
+    names = sorted(image_folder.found(root))
+    parts = image_folder.hashed_splits(root, names, config.test_fraction)
+    return image_folder.loaded(image_folder.Listing(root, names, parts, None, ()), config)

@@ -5,14 +5,14 @@ split was decided when they were converted.
 """
 
 from tfae.core import errors
-from tfae.data import dataset, splits
+from tfae.data import dataset
 from tfae.data.formats import image_folder, shards
 
 FIELDS = ('data_dir', 'crop', 'size', 'color')
 
 
-def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:
-    """Train and test splits as `lazy_images.LazyImages`.
+def load(config: dataset.Config) -> dataset.Loaded:
+    """The splits as `lazy_images.LazyImages`.
 
     Raises: UsageError if `data_dir` is empty; InputError that names the file that is missing, cut
       short or not as it was written.
@@ -21,5 +21,5 @@ def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str,
         raise errors.UsageError('--dataset is records; --data_dir must name the folder of shards')
     folder = dataset.folder(config.data_dir, 'records')
     files, form, found = shards.open_images(folder, config)
-    parts = image_folder.parted(files, form, found['parts'], found['labels'], str(folder))
-    return *parts, found['classes']
+    loaded = image_folder.parted(files, form, found['parts'], found['labels'], str(folder))
+    return loaded._replace(class_names=found['classes'])

@@ -1,0 +1,102 @@
+"""What was found in a data set, in the lines that training prints before its first step."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from tfae.core import errors
+from tfae.data.dataset import Config, DataSet
+from tfae.data.formats import image_files
+from tfae.data.lazy_images import LazyImages
+
+_MAX_CLASSES = 10  # that are named in a line
+_MAX_DECODED = 2**24  # values of image files that are looked at
+_MAX_FILES = 64
+_DARK = 0.25  # of white, which hardly a set stays below
+
+
+def described(loaded: DataSet) -> list[str]:
+    """Returns lines with the counts, shape, classes and values of a set, and what is unusual."""
+    height, width, channels = loaded.image_shape
+    counts = [len(part.images) for part in (loaded.train, loaded.validation, loaded.test)]
+    lines = [
+        '{:,} training, {:,} validation and {:,} test images'.format(*counts)
+        + f' of {height} x {width} x {channels} (height x width x channels)',
+        *_of_classes(loaded),
+        *_of_values(loaded.train.images),
+        *loaded.notes,
+    ]
+    return [f'data set {loaded.name}: {line}' for line in lines]
+
+
+def refuse_gaps(loaded: DataSet, config: Config) -> None:
+    """Refuses labels that leave numbers below the largest out, where classes have no other names.
+
+    Labels from 1 to 10 would make eleven classes, and one label 3 four of them. Where `config`
+    keeps some of the examples only, any class may be left without one.
+
+    Raises: InputError that says how to number them.
+    """
+    if config.only_classes or config.without_classes or config.labeled_examples:
+        return
+    parts = (loaded.train, loaded.validation, loaded.test)
+    there = [np.unique(part.labels) for part in parts if part.labels is not None]
+    if not there or loaded.class_names != tuple(map(str, range(loaded.classes))):
+        return
+    found = np.unique(np.concatenate(there))
+    if len(found) < loaded.classes:
+        first = np.setdiff1d(np.arange(loaded.classes), found)[0]
+        raise errors.InputError(
+            f'data set {loaded.name}: its labels are {len(found):,} numbers from {found[0]} to '
+            f'{found[-1]}, and none is {first}; they must number classes from 0 without a gap, as '
+            f'numpy.unique(labels, return_inverse=True)[1] does'
+        )
+
+
+def counted(names: Sequence[str], counts: Sequence[int]) -> str:
+    """Returns `'cat 12, dog 7'`; of many names the first, and how many more there are."""
+    words = [
+        f'{image_files.shown(name)} {count:,}' for name, count in zip(names, counts, strict=True)
+    ]
+    more = f' and {len(words) - _MAX_CLASSES:,} more' if len(words) > _MAX_CLASSES else ''
+    return ', '.join(words[:_MAX_CLASSES]) + more
+
+
+def _of_classes(loaded: DataSet) -> list[str]:
+    labels = loaded.train.labels
+    if labels is None:
+        return ['no classes']
+    names = loaded.class_names or tuple(map(str, range(loaded.classes)))
+    counts = np.bincount(labels, minlength=len(names))
+    lines = [f'training images of {len(names):,} classes: {counted(names, counts.tolist())}']
+    if lacking := [
+        image_files.shown(name) for name, count in zip(names, counts, strict=True) if not count
+    ]:
+        shown = ', '.join(lacking[:_MAX_CLASSES])
+        more = f' and {len(lacking) - _MAX_CLASSES:,} more' if len(lacking) > _MAX_CLASSES else ''
+        lines.append(f'warning: no training image is of class {shown}{more}')
+    return lines
+
+
+def _of_values(images: np.ndarray | LazyImages) -> list[str]:
+    """The range of the values, and a warning where white can hardly be what it is taken for."""
+    where = ''
+    if isinstance(images, LazyImages):
+        size = math.prod(images.shape[1:])
+        values = images[: min(max(_MAX_DECODED // size, 1), _MAX_FILES)]
+        where = f' in the first {len(values)} training images' if len(values) < len(images) else ''
+    else:
+        values = images
+    white = 255 if values.dtype == np.uint8 else 1
+    low, high = (float(value) for value in (values.min(), values.max()))
+    lines = [f'values {low:g} to {high:g}{where}, {values.dtype}; white is {white}']
+    if low == high:
+        lines.append(f'warning: every value is {low:g}{where}')
+    elif high < _DARK * white:
+        lines.append(
+            f'warning: no value is above {high:g}{where}, and white is {white}: training sees '
+            f'nearly black images; if {high:g} is meant to be white, give images divided by '
+            f'{high:g} as floats{", or as bool" if high == 1 else ""}'
+        )
+    return lines
