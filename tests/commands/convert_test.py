@@ -325,3 +325,38 @@ def verify_in(folder: pathlib.Path):
     index = json.loads((folder / 'index.json').read_text())
     assert tfae_program.run('verify', f'--input={folder}', cwd=folder.parent).code == 0
     return index['examples']
+
+
+def test_what_was_found_and_what_is_left_out_is_printed(tmp_path):
+    for place, count in (('train/cat', 5), ('train/dog', 4), ('val/cat', 3), ('test/dog', 2)):
+        sample_images.fill(tmp_path / 'in' / place, count, 'png')
+    (tmp_path / 'in' / 'train' / 'cat' / 'a.heic').write_bytes(b'')
+    done = convert(tmp_path)
+    assert done.out.splitlines()[:4] == [
+        'in: 9 training, 3 validation and 2 test images',
+        'in: 2 classes: cat 8, dog 6',
+        'in: warning: left out are images that are not read: 1 .heic, such as train/cat/a.heic',
+        'out: images of 16 x 16 (height x width), 0 gray and 14 in color',
+    ]
+    folder = data.load(data.Config('images', str(tmp_path / 'in')))
+    records = data.load(data.Config('records', str(tmp_path / 'out')))
+    for ours, theirs in zip(records[1:4], folder[1:4], strict=True):
+        assert ours.images.names == theirs.images.names
+        assert np.array_equal(ours.labels, theirs.labels)
+    assert len(records.validation.images) == 3
+
+
+def test_transparent_images_in_shards_of_earlier_versions_are_composited(made, monkeypatch):
+    """Those were stored as they are."""
+    from tfae.data.formats import shards
+
+    pixels = np.full([4, 4, 4], (200, 100, 0, 0), np.uint8)
+    content = sample_images.encoded(pixels, 'PNG')
+    monkeypatch.setattr(shards.zlib, 'crc32', lambda read: None)
+    files = load('records', made / 'out').train.images.files
+    files._sums = {0: None}
+    monkeypatch.setattr(shards.os, 'pread', lambda *where: content)
+    files._lengths = {0: len(content)}
+    read = files.read(0)
+    assert read != content
+    assert np.all(np.asarray(shards.image_files.eight_bits(read, 'it')) == 255)

@@ -18,7 +18,7 @@ from tfae.data.splits import Split
 
 TRAIN, TEST, VALIDATION = 0, 1, 2  # as the tables of shards hold them
 SPLITS = {'training': TRAIN, 'validation': VALIDATION, 'test': TEST}
-_MAX_REMARKS = 10  # that are printed of a set
+_MAX_NAMES = 10  # that a line holds
 # Names of folders, in lower case, beside a folder of training images.
 _SPLIT_OF = {
     **dict.fromkeys(('train', 'training'), TRAIN),
@@ -243,16 +243,16 @@ def _without_images(root: pathlib.Path, names: list[str], split_of: dict[str, in
     empty = sorted(set(there) - held)
     if not empty:
         return []
-    more = f' and {len(empty) - _MAX_REMARKS:,} more' if len(empty) > _MAX_REMARKS else ''
-    named = ', '.join(map(shown, empty[:_MAX_REMARKS]))
+    more = f' and {len(empty) - _MAX_NAMES:,} more' if len(empty) > _MAX_NAMES else ''
+    named = ', '.join(map(shown, empty[:_MAX_NAMES]))
     return [f'warning: left out are folders without an image: {named}{more}']
 
 
 def _suffixes(names: list[str]) -> str:
     """`'12 .heic, 3 .txt'`."""
     counts = collections.Counter(shown(_suffix(name)) or 'without a suffix' for name in names)
-    words = [f'{count:,} {suffix}' for suffix, count in counts.most_common(_MAX_REMARKS)]
-    return ', '.join([*words, *(['others'] if len(counts) > _MAX_REMARKS else [])])
+    words = [f'{count:,} {suffix}' for suffix, count in counts.most_common(_MAX_NAMES)]
+    return ', '.join([*words, *(['others'] if len(counts) > _MAX_NAMES else [])])
 
 
 def _folders(name: str, depth: int) -> list[str]:
@@ -325,17 +325,17 @@ def loaded(listing: Listing, flags: Any) -> dataset.Loaded:
     """
     sizes = np.empty([len(listing.names), 2], np.int32)
     plain, grey, jpeg = (np.empty(len(listing.names), bool) for _ in range(3))
-    remarks = []
+    remarked: dict[str, list[str]] = {}
     for i, name in enumerate(listing.names):
         path = listing.root / name
         found = image_files.header(path, shown(path))
         sizes[i] = found.height, found.width
-        remarks += [f'{shown(path)} {found.remark}'] * bool(found.remark)
+        if found.remark:
+            remarked.setdefault(found.remark, []).append(shown(path))
         plain[i], grey[i], jpeg[i] = found.plain, found.grey, found.format == 'JPEG'
-    for text in remarks[:_MAX_REMARKS]:
-        warnings.warn(text, stacklevel=2)
-    if len(remarks) > _MAX_REMARKS:
-        warnings.warn(f'and so are {len(remarks) - _MAX_REMARKS:,} more pictures', stacklevel=2)
+    for remark, paths in remarked.items():
+        more = f'; so it is with {len(paths) - 1:,} more images' if len(paths) > 1 else ''
+        warnings.warn(f'{paths[0]} {remark}{more}', stacklevel=2)
     files = FolderFiles(listing.root, listing.names, plain)
     all_jpeg = bool((jpeg & plain).all())
     form = lazy_images.form(sizes, bool(grey.all()), all_jpeg, flags, files.where)
