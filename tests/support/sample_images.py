@@ -96,7 +96,11 @@ BAD = {
     'words.png': (b'no picture at all', 'is no picture'),
     'animated.gif': (animated('GIF'), 'is animated: it holds 3 pictures'),
     'animated.png': (animated('PNG'), 'is animated: it holds 3 pictures'),
-    'still.gif': (encoded(pixels(1), 'GIF'), 'is GIF; it must be JPEG, PNG, PGM, PPM or BMP'),
+    'real.tif': (encoded(np.ones([4, 4], np.float32), 'TIFF'), 'holds floating-point numbers; it'),
+    'signed.tif': (
+        encoded(np.full([4, 4], 70_000, np.int32), 'TIFF'),
+        'holds signed numbers or such of 32 bits; they must be 0 to 255, or 0 to 65,535',
+    ),
     'damaged.tif': (damaged(encoded(pixels(1), 'TIFF'), 8), 'is no picture'),
     'huge.png': (png_header(30_000, 30_000), 'has more than 67,108,864 pixels'),
     'large.png': (png_header(9000, 9000), 'is 9000 x 9000; no side may exceed 30,000, all of it'),

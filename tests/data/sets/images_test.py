@@ -457,7 +457,7 @@ def test_a_folder_of_images_that_are_not_read_does_not_vanish(tmp_path, place):
         load(tmp_path)
 
 
-@pytest.mark.parametrize('suffix', ['jpe', 'jfif', 'jif', 'JPG', 'dib'])
+@pytest.mark.parametrize('suffix', ['jpe', 'jfif', 'jif', 'JPG', 'dib', 'webp', 'gif', 'tiff'])
 def test_every_suffix_of_a_form_that_is_read_counts(tmp_path, suffix):
     kind = {'webp': 'WEBP', 'gif': 'GIF', 'tiff': 'TIFF', 'dib': 'BMP'}.get(suffix, 'JPEG')
     for i in range(6):
@@ -467,6 +467,14 @@ def test_every_suffix_of_a_form_that_is_read_counts(tmp_path, suffix):
     assert len(whole(loaded)) == 6
     for part in (loaded.train, loaded.test):
         assert np.array_equal(in_graph(part.images), part.images[:])
+
+
+def test_folders_one_level_too_deep_are_said(tmp_path):
+    tree(tmp_path, 'photos/train/cat', 'photos/test/dog')
+    assert load(tmp_path).notes == (
+        'warning: there are no classes, since all images lie in the folder photos/; name that one '
+        'to take the 2 folders in it for classes or splits',
+    )
 
 
 def test_images_beside_folders_say_why_there_are_no_classes(tmp_path):
@@ -504,17 +512,24 @@ def transparent_files():
     alpha[:, 8:] = 255
     rgba = Image.fromarray(np.dstack([colors, alpha]))
     gray = Image.fromarray(np.dstack([colors[..., 0], alpha]))
-    return {'rgba.png': rgba, 'la.png': gray}
+    return {'rgba.png': rgba, 'la.png': gray, 'rgba.tif': rgba, 'rgba.webp': rgba}
 
 
 @unexpected
 def test_colors_below_alpha_0_are_not_read(tmp_path):
     sample_images.fill(tmp_path, 6, 'png')
     for name, image in transparent_files().items():
-        image.save(tmp_path / name)
+        # WEBP drops the colors below alpha 0 by itself, unless it is told to be exact.
+        image.save(tmp_path / name, **({'lossless': True, 'exact': True} if 'w' in name else {}))
+    colors = Image.fromarray(sample_images.pixels(3)).quantize(16)
+    colors.save(tmp_path / 'some.gif', transparency=colors.getpixel((0, 0)))
     found = whole(load(tmp_path))
-    assert np.all(found['rgba.png'][:, :8] == 255)
-    assert np.array_equal(found['rgba.png'][:, 8:], sample_images.pixels(3)[:, 8:])
+    for name in ('rgba.png', 'rgba.tif', 'rgba.webp'):
+        assert np.all(found[name][:, :8] == 255)
+        assert np.array_equal(found[name][:, 8:], sample_images.pixels(3)[:, 8:])
+    clear = np.asarray(colors) == colors.getpixel((0, 0))
+    assert np.all(found['some.gif'][clear] == 255)
+    assert np.array_equal(found['some.gif'][~clear], np.asarray(colors.convert('RGB'))[~clear])
     assert np.all(found['la.png'][:, :8] == 255)
     assert np.array_equal(found['la.png'][:, 8:, 1], sample_images.pixels(3)[:, 8:, 0])
     loaded = load(tmp_path)

@@ -28,8 +28,9 @@ _SUFFIXES_OF = {
 }
 _FORMAT_OF = {suffix: kind for kind, suffixes in _SUFFIXES_OF.items() for suffix in suffixes}
 SUFFIXES = tuple(_FORMAT_OF)
-_FORMATS = ('BMP', 'JPEG', 'PNG', 'PPM')
-_SEEN = (*_FORMATS, 'GIF', 'TIFF', 'WEBP')  # told apart, so that a refusal can name what came
+# Those that pillow decodes by itself: others start programs (EPS) or fetch what they name.
+_FORMATS = ('BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP')
+_GRAY = ('1', 'L', 'LA', 'La', 'I', 'I;16', 'I;16B', 'I;16L', 'I;16N')  # modes of pillow's
 _LONGEST = 30_000  # pixels a side
 _MOST_PIXELS = 2**26
 _TAIL = 4096  # bytes at the end among which the mark of the end is looked for
@@ -52,7 +53,7 @@ logging.getLogger('PIL').setLevel(logging.CRITICAL)
 class Header(NamedTuple):
     """What an image file says of itself."""
 
-    format: str  # one of BMP, JPEG, PNG, PPM
+    format: str  # one of BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP
     height: int
     width: int
     grey: bool
@@ -102,7 +103,7 @@ def eight_bits(content: bytes, who: str) -> Image.Image:
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             upright = _opaque(ImageOps.exif_transpose(image), content)
-            if upright.mode.startswith('I'):  # 16 bits; pillow's own conversion would clip them
+            if upright.mode in _GRAY[4:]:  # 16 bits; pillow's own conversion would clip them
                 return Image.fromarray((np.asarray(upright, np.int64) >> 8).astype(np.uint8))
             return upright.convert('L' if found.grey else 'RGB')
     except Exception as error:  # damaged bytes draw nearly anything from pillow
@@ -212,7 +213,7 @@ def _header(file, who: str) -> Header:
         raise errors.InputError(f'{who} is empty')
     file.seek(0)
     try:
-        image = Image.open(file, formats=_SEEN)
+        image = Image.open(file, formats=_FORMATS)
         _refuse(image, who)
         orientation = _orientation(image)
     except errors.InputError:
@@ -228,11 +229,11 @@ def _header(file, who: str) -> Header:
         refuse_cut(file.read(), who)
     lies = orientation in (5, 6, 7, 8)  # on its side
     width, height = reversed(image.size) if lies else image.size
-    grey = image.mode.startswith(('1', 'L', 'I'))
+    grey = image.mode in _GRAY
     plain = orientation == 1 and image.mode in _PLAIN.get(kind, ())
     plain = plain and not _has_alpha(image)
     file.seek(_DEPTH_AT)
-    deep = image.mode.startswith('I') or (kind == 'PNG' and file.read(1) == b'\x10')
+    deep = image.mode in _GRAY[4:] or (kind == 'PNG' and file.read(1) == b'\x10')
     return Header(kind, height, width, grey, plain, _remark(image, kind, deep, who))
 
 
@@ -271,7 +272,9 @@ def _refuse(image: Image.Image, who: str) -> None:
     frames = 1 if form_of(image) == 'JPEG' else getattr(image, 'n_frames', 1)
     if frames > 1:
         raise errors.InputError(f'{who} is animated: it holds {frames} pictures')
-    if form_of(image) not in _FORMATS:
-        raise errors.InputError(f'{who} is {image.format}; it must be JPEG, PNG, PGM, PPM or BMP')
     if image.mode == 'F':
         raise errors.InputError(f'{who} holds floating-point numbers; it must hold whole ones')
+    if image.mode == 'I' and image.format == 'TIFF':
+        raise errors.InputError(
+            f'{who} holds signed numbers or such of 32 bits; they must be 0 to 255, or 0 to 65,535'
+        )

@@ -116,7 +116,12 @@ def _classes(names: list[str]) -> tuple[np.ndarray | None, tuple[str, ...], list
     folders = sorted({_folder(name) for name in names if '/' in name})
     loose = [name for name in names if '/' not in name]
     if len(folders) < 2:
-        return None, (), []
+        inner = {folder for name in names for folder in _folders(name, 2) if folder.count('/') > 1}
+        if loose or len(inner) < 2:
+            return None, (), []
+        where = f'all images lie in the folder {shown(folders[0])}/'
+        cure = f'name that one to take the {len(inner):,} folders in it for classes or splits'
+        return None, (), [f'warning: there are no classes, since {where}; {cure}']
     if loose:
         why = f'{len(loose):,} images lie beside the folders, such as {shown(loose[0])}'
         return None, (), [f'warning: {len(folders):,} folders are no classes, since {why}']
