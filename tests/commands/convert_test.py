@@ -1,18 +1,22 @@
 """Folders of pictures become shards, and shards are held to what was written."""
 
 import hashlib
+import io
 import json
 import os
 import pathlib
+import zlib
 
 import numpy as np
 import pytest
 import sample_images
 import tensorflow.compat.v1 as tf
 import tfae_program
+from PIL import Image
 
 from tfae import data
 from tfae.core import errors
+from tfae.data.formats import shards as tfrecords
 
 
 def convert(folder, *argv, code=0):
@@ -346,17 +350,12 @@ def test_what_was_found_and_what_is_left_out_is_printed(tmp_path):
     assert len(records.validation.images) == 3
 
 
-def test_transparent_images_in_shards_of_earlier_versions_are_composited(made, monkeypatch):
-    """Those were stored as they are."""
-    from tfae.data.formats import shards
-
+def test_transparent_images_in_shards_of_earlier_versions_are_composited(tmp_path):
     pixels = np.full([4, 4, 4], (200, 100, 0, 0), np.uint8)
-    content = sample_images.encoded(pixels, 'PNG')
-    monkeypatch.setattr(shards.zlib, 'crc32', lambda read: None)
-    files = load('records', made / 'out').train.images.files
-    files._sums = {0: None}
-    monkeypatch.setattr(shards.os, 'pread', lambda *where: content)
-    files._lengths = {0: len(content)}
-    read = files.read(0)
-    assert read != content
-    assert np.all(np.asarray(shards.image_files.eight_bits(read, 'it')) == 255)
+    content = sample_images.encoded(pixels, 'PNG')  # those were stored as they are
+    (tmp_path / 'a.tfrecord').write_bytes(content)
+    shard = tfrecords.Shard('a.tfrecord', 1, len(content), '', '')
+    row = {'names': 'a.png', 'offsets': 0, 'lengths': len(content), 'crc32': zlib.crc32(content)}
+    table = {name: [value] for name, value in row.items()}
+    read = tfrecords.ShardFiles(tfrecords.Index(tmp_path, (), (shard,)), [table]).read(0)
+    assert np.all(np.asarray(Image.open(io.BytesIO(read))) == 255)
