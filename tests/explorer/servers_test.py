@@ -25,7 +25,7 @@ PATIENCE = 10  # seconds
 class Page:
     """The explorer's page over a decoder that needs no TensorFlow, on a real socket."""
 
-    def __init__(self, host='127.0.0.1', decode=None):
+    def __init__(self, host='127.0.0.1', decode=None, **bounds):
         self.listening = server.listen(host, 0)
         self.port = self.listening.getsockname()[1]
         self.hosts = server.hosts(host, self.port)
@@ -35,7 +35,7 @@ class Page:
         about = {'title': 'a', 'model': 'b', 'pictures': 'c', 'classes': []}
         decode = decode or (lambda codes: np.zeros([1, 4, 4, 1]))
         made = application.Application(about, known, images, None, decode, self.hosts)
-        self.server = server.bound(self.listening, made)
+        self.server = server.bound(self.listening, made, **bounds)
         self.thread = threading.Thread(target=self.server.serve_forever, args=[0.05])
         self.thread.start()
 
@@ -364,11 +364,103 @@ def test_a_hundred_at_once_are_all_answered(page):
     assert len({answer.body for answer in answers}) == 1
 
 
-def test_a_client_that_says_nothing_for_long_is_let_go(monkeypatch):
-    monkeypatch.setattr(server._Handler, 'timeout', 0.2)
-    with contextlib.closing(Page()) as page, page.connect() as connection:
+def test_a_client_that_says_nothing_for_long_is_let_go():
+    with contextlib.closing(Page(deadline=0.2)) as page, page.connect() as connection:
         connection.sendall(b'GET / HT')
         assert connection.recv(1000) == b''
+
+
+def lasted(page, before, drop):
+    """Seconds until the page ends a connection that sends `drop` again and again after `before`."""
+    began = time.monotonic()
+    with page.connect() as connection, contextlib.suppress(ConnectionError):
+        connection.sendall(before)
+        connection.settimeout(0.05)
+        while time.monotonic() - began < PATIENCE:
+            connection.sendall(drop)
+            with contextlib.suppress(TimeoutError):
+                if not connection.recv(65_536):
+                    break
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize(
+    'before, drop',
+    [
+        (b'', b'G'),
+        (b'GET / HTTP/1.1\r\nX: ', b'a'),
+        (b'GET / HTTP/1.1\r\n', b'X: a\r\n'),
+        (b'POST /decode HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n'
+         b'Content-Length: 10000\r\n\r\n', b' '),
+    ],
+)  # fmt: skip
+def test_a_request_that_trickles_is_ended_at_its_deadline(before, drop):
+    with contextlib.closing(Page(deadline=0.5)) as page:
+        before = before.replace(b'{host}', page.hosts[0].encode())
+        assert 0.4 < lasted(page, before, drop) < 3
+        assert page.ask('GET / HTTP/1.1').status == 200
+
+
+def test_an_answer_that_nobody_reads_is_ended_at_its_deadline():
+    with contextlib.closing(Page(deadline=0.5)) as page, page.connect() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        connection.sendall(f'GET /explorer.js HTTP/1.1\r\nHost: {page.hosts[0]}\r\n\r\n'.encode())
+        page.settle()
+
+
+def threads():
+    return len([t for t in threading.enumerate() if 'process_request_thread' in t.name])
+
+
+def test_no_more_connections_are_answered_at_a_time_than_the_bound():
+    with (
+        contextlib.closing(Page(connections=3, deadline=1.0)) as page,
+        contextlib.ExitStack() as held,
+    ):
+        silent = [held.enter_context(page.connect()) for _ in range(12)]
+        seen = []
+        ended = time.monotonic() + 0.5
+        while time.monotonic() < ended:
+            seen.append(threads())
+            time.sleep(0.02)
+        assert max(seen) == 3
+        assert page.ask('GET / HTTP/1.1').status == 200  # behind all of them
+        assert silent[0].recv(1) == b''
+
+
+LIMITED = """
+import resource, socket, sys, threading, time
+from tfae.explorer import server
+
+listening = server.listen('127.0.0.1', 0)
+made = server.bound(listening, lambda environ, start: (start('200 OK', []), [b'ok'])[1], 1000, 60.0)
+threading.Thread(target=made.serve_forever, args=[0.1], daemon=True).start()
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+print(listening.getsockname()[1], flush=True)
+sys.stdin.readline()  # by now there are more connections than descriptors
+before = time.process_time()
+time.sleep(1)
+print(time.process_time() - before, flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_at_the_limit_of_descriptors_it_waits_without_a_word():
+    pipe = subprocess.PIPE
+    words = [sys.executable, '-c', LIMITED]
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as program:
+        port = int(program.stdout.readline())
+        with contextlib.ExitStack() as held:
+            for _ in range(60):
+                held.enter_context(socket.create_connection(('127.0.0.1', port), PATIENCE))
+            time.sleep(0.2)
+            program.stdin.write('\n')
+            program.stdin.flush()
+            assert float(program.stdout.readline()) < 0.2
+        with socket.create_connection(('127.0.0.1', port), PATIENCE) as connection:
+            connection.sendall(b'GET / HTTP/1.1\r\n\r\n')
+            assert b' 200 OK' in received(connection)
+        assert program.communicate('\n') == ('', '')
 
 
 # Where it listens.

@@ -2,9 +2,11 @@
 
 import contextlib
 import email.message
+import errno
 import http
 import re
 import socket
+import sys
 import threading
 import time
 import urllib.parse
@@ -18,10 +20,14 @@ from tfae.core.signals import Interrupt
 
 _HERE = ('localhost', '127.0.0.1', '[::1]')
 _EVERYWHERE = {'0.0.0.0': '127.0.0.1', '::': '[::1]'}  # no addresses to ask for the page by
-_IDLE = 30  # seconds that a connection may say nothing
-_LOOK = 0.1  # seconds between two looks for a signal
+_LOOK = 0.1  # seconds between two looks for a signal, a free place or a late request
+_YOUNG = 2.0  # seconds in which a connection is not ended for others that wait
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _LEFT = 2**20  # bytes that are read of what is refused, so that its sender gets to the answer
 _REACHED = 'tfae.reached'  # in the environment of a request: where its connection came to
+
+CONNECTIONS = 64  # that are answered at a time; a browser opens six
+DEADLINE = 30.0  # seconds from a connection to the end of the answer to its one request
 
 # Of every answer.
 HEADERS = {
@@ -36,9 +42,69 @@ HEADERS = {
 }
 
 
-class _Handler(serving.WSGIRequestHandler):
-    timeout = _IDLE
+class _Server(serving.ThreadedWSGIServer):
+    """Answers so many connections at a time, each in a thread and until a deadline.
 
+    Others wait in the system's queue. While they do, the oldest connections are ended, so that
+    those that say nothing hold nobody up.
+    """
+
+    def __init__(
+        self, listening: socket.socket, application: Callable, connections: int, deadline: float
+    ):
+        host, port = listening.getsockname()[:2]
+        super().__init__(host, port, application, _Handler, fd=listening.fileno())
+        self._deadline = deadline
+        self._free = threading.Semaphore(connections)
+        self._lock = threading.Lock()
+        self._began: dict[socket.socket, float] = {}  # connection that is open -> since when
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accepts a connection. Raises OSError where none can be had, after a while: no spin."""
+        if not self._free.acquire(timeout=_LOOK):
+            self._end_those_before(time.monotonic() - min(_YOUNG, self._deadline), most=1)
+            raise BlockingIOError
+        try:
+            return super().get_request()
+        except OSError as error:
+            self._free.release()
+            if error.errno in _EXHAUSTED:
+                time.sleep(_LOOK)
+            raise
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            self._began[request] = time.monotonic()
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:  # the end of every one that was accepted
+        with self._lock:
+            del self._began[request]
+        super().shutdown_request(request)
+        self._free.release()
+
+    def service_actions(self) -> None:  # at least every `_LOOK`
+        super().service_actions()
+        self._end_those_before(time.monotonic() - self._deadline)
+
+    def _end_those_before(self, moment: float, most: int | None = None) -> None:
+        """Ends the connections, the oldest first, that began before a moment: their reads end."""
+        with self._lock:
+            late = [request for request, began in self._began.items() if began <= moment]
+            for request in late[:most]:
+                with contextlib.suppress(OSError):
+                    request.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Says nothing of connections that are gone and of threads that cannot be had."""
+        if not isinstance(sys.exc_info()[1], OSError | RuntimeError):
+            super().handle_error(request, client_address)
+
+    def log(self, *_: Any) -> None:  # of answers that could not be given
+        pass
+
+
+class _Handler(serving.WSGIRequestHandler):
     def version_string(self) -> str:
         return 'tfae'
 
@@ -150,13 +216,21 @@ def _at(names: Iterable[str], port: int) -> list[str]:
     return [f'{name}:{port}' for name in names] + (names if port == 80 else [])
 
 
-def bound(listening: socket.socket, application: Callable) -> serving.BaseWSGIServer:
-    """A server of this application on a socket that listens; each request has its own thread."""
-    host, port = listening.getsockname()[:2]
-    fd = listening.fileno()
-    return serving.make_server(
-        host, port, application, threaded=True, request_handler=_Handler, fd=fd
-    )
+def bound(
+    listening: socket.socket,
+    application: Callable,
+    connections: int = CONNECTIONS,
+    deadline: float = DEADLINE,
+) -> serving.BaseWSGIServer:
+    """A server of this application on a socket that listens.
+
+    Args:
+      listening: the socket.
+      application: as WSGI has it.
+      connections: answered at a time, each in a thread of its own.
+      deadline: seconds that a connection may last.
+    """
+    return _Server(listening, application, connections, deadline)
 
 
 def serve(listening: socket.socket, application: Callable, announce: Callable[[], None]) -> None:
