@@ -1,12 +1,15 @@
 """`tfae fetch`, against a server on this machine."""
 
 import contextlib
+import fcntl
 import functools
 import hashlib
 import http.server
 import pathlib
 import shutil
+import socket
 import threading
+import time
 
 import pytest
 
@@ -65,6 +68,8 @@ def published(tmp_path, monkeypatch):
         (folder / file).write_bytes(file.encode() * 1000)
     sums = {file: hashlib.sha256((folder / file).read_bytes()).hexdigest() for file in FILES}
     monkeypatch.setattr(data.module('mnist'), 'SHA256', sums)
+    lengths = {file: 1000 * len(file) for file in FILES}
+    monkeypatch.setattr(data.module('mnist'), 'BYTES', lengths)
     return folder
 
 
@@ -146,10 +151,104 @@ def test_a_download_cut_short_is_refused_and_nothing_is_kept(tmp_path, published
     published.rename(tmp_path / 'short')
     with (
         serving(tmp_path) as (url, _),
-        pytest.raises(errors.InputError, match='cannot be fetched .*retrieval incomplete'),
+        pytest.raises(errors.InputError, match='cannot be fetched .*(cut short|IncompleteRead)'),
     ):
         run(tmp_path / 'set', f'{url}/short')
     assert not (tmp_path / 'set').exists()
+
+
+@contextlib.contextmanager
+def answering(parts):
+    """Address of a server that sends these parts, one after another, until nobody listens."""
+
+    def answer(listening):
+        with contextlib.suppress(OSError), listening.accept()[0] as connection:
+            connection.recv(65_536)
+            for part in parts():
+                connection.sendall(part)
+
+    with socket.create_server(('127.0.0.1', 0)) as listening:
+        threading.Thread(target=answer, args=[listening], daemon=True).start()
+        yield f'http://127.0.0.1:{listening.getsockname()[1]}'
+
+
+def trickled(content, before=b''):
+    """Parts of a content, a byte every twentieth of a second, for ten seconds at most."""
+    yield before
+    for _ in range(200):
+        time.sleep(0.05)
+        yield content
+
+
+HEAD = b'HTTP/1.0 200 OK\r\n\r\n'
+
+
+@pytest.mark.parametrize(
+    'parts, text',
+    [
+        (lambda: iter([time.sleep(10) or b'']), 'timed out'),
+        (lambda: trickled(b'a', b'HTTP/1.0 200 OK\r\nX: '), 'no answer in 0.6 s'),
+        (lambda: trickled(b'a', HEAD), r'only \d+ bytes came in'),
+    ],
+)
+def test_a_server_that_sends_hardly_anything_is_given_up(
+    tmp_path, published, monkeypatch, parts, text
+):
+    monkeypatch.setattr(fetch, '_PATIENCE', 0.3)
+    began = time.monotonic()
+    with (
+        answering(parts) as url,
+        pytest.raises(errors.InputError, match=rf'cannot be fetched \(.*{text}'),
+    ):
+        run(tmp_path / 'set', url)
+    assert time.monotonic() - began < 5
+    assert not (tmp_path / 'set').exists()
+
+
+@pytest.mark.parametrize('head', [HEAD, b'HTTP/1.0 200 OK\r\nContent-Length: 99999999999\r\n\r\n'])
+def test_no_more_is_read_than_the_published_length(tmp_path, published, head):
+    sent = []
+
+    def parts():
+        yield head
+        for _ in range(1000):  # a gigabyte
+            sent.append(2**20)
+            yield bytes(2**20)
+
+    with (
+        answering(parts) as url,
+        pytest.raises(errors.InputError, match=f'it has more than {1000 * len(FILES[0]):,} bytes'),
+    ):
+        run(tmp_path / 'set', url)
+    assert sum(sent) < 2**26  # what the system's buffers hold
+    assert not (tmp_path / 'set').exists()
+
+
+def test_what_a_killed_fetch_left_is_used_up_and_never_trusted(tmp_path, published):
+    target = tmp_path / 'set'
+    target.mkdir()
+    (target / f'.fetch-{FILES[0]}').write_bytes(b'half of something else')
+    run(target, f'file://{published}')
+    assert sorted(path.name for path in target.iterdir()) == sorted(FILES)
+    assert (target / FILES[0]).read_bytes() == (published / FILES[0]).read_bytes()
+
+
+def test_two_programs_do_not_fetch_one_file(tmp_path, published):
+    target = tmp_path / 'set'
+    target.mkdir()
+    with (target / f'.fetch-{FILES[0]}').open('wb') as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(errors.InputError, match=f'{FILES[0]} is being fetched by another'):
+            run(target, f'file://{published}')
+    assert (target / f'.fetch-{FILES[0]}').exists()
+
+
+@pytest.mark.parametrize('name', ['mnist', 'fashion_mnist'])
+def test_the_lengths_are_those_of_the_files(data_dir, name):
+    module = data.module(name)
+    assert module.BYTES.keys() == module.SHA256.keys()
+    for file, length in module.BYTES.items():
+        assert (data_dir / name / file).stat().st_size == length
 
 
 def test_an_address_that_does_not_answer_says_what_to_do(tmp_path, published):

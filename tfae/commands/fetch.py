@@ -1,25 +1,42 @@
 """Download a data set: `tfae fetch mnist` or `tfae fetch fashion_mnist`.
 
-Files arrive under a temporary name, are checked against known SHA-256 sums and only then get
-their own name, so that a file which is there is a whole one. What is there already is left alone.
+Files arrive under a temporary name, are checked against known lengths and SHA-256 sums and only
+then get their own name, so that a file which is there is a whole one. What is there already is left
+alone. A server that stops sending is given up after half a minute.
 """
 
+import contextlib
+import fcntl
 import hashlib
+import http.client
+import os
 import pathlib
-import tempfile
-from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+import queue
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 from absl import flags
 
 from tfae import data
 from tfae.commands.shared import command_flags
 from tfae.core import errors
+from tfae.data.formats import shards
+
+_PATIENCE = 30.0  # seconds in which a server must answer, and then send something
+_SLOWEST = 1000  # bytes a second that it must send on average, after `_PATIENCE`
+_CHUNK = 2**16  # bytes
+_MOST_BYTES = 2**32  # of a file whose length its data set does not tell
 
 
 @runtime_checkable
 class Published(Protocol):
-    """A data set's module whose files can be downloaded."""
+    """A data set's module whose files can be downloaded.
+
+    It may also tell their lengths, `BYTES`, name of a file -> bytes.
+    """
 
     URL: str  # which the names of the files are appended to
     SHA256: Mapping[str, str]  # name of a file -> its sum
@@ -82,13 +99,12 @@ def fetch(source: Published, folder: pathlib.Path, url: str) -> None:
         )
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
+    lengths: Mapping[str, int] = getattr(source, 'BYTES', {})
     try:
-        # Inside the folder: a rename is atomic only within one file system.
-        with tempfile.TemporaryDirectory(prefix='.fetch-', dir=folder) as temporary:
-            for file, sha256 in wanted.items():
-                path = pathlib.Path(temporary) / file
-                _download(f'{url.rstrip("/")}/{file}', path, sha256, folder)
-                path.replace(folder / file)
+        for file, sha256 in wanted.items():
+            place = f'{url.rstrip("/")}/{file}'
+            with _arriving(folder / file) as arriving, _explained(place, folder):
+                _download(place, arriving, lengths.get(file), sha256)
     except BaseException:
         if made and not any(folder.iterdir()):
             folder.rmdir()
@@ -96,22 +112,93 @@ def fetch(source: Published, folder: pathlib.Path, url: str) -> None:
     print(f'{folder}: {len(wanted)} of {len(sums)} files fetched, and their sums are right.')
 
 
-def _download(url: str, path: pathlib.Path, sha256: str, folder: pathlib.Path) -> None:
-    """Brings `url` to `path`; `folder` is only told to the user, for a download by hand."""
-    # Here, because it brings in TensorFlow, which an answer from the disk need not wait for.
-    import keras
+@contextlib.contextmanager
+def _arriving(path: pathlib.Path) -> Iterator[BinaryIO]:
+    """A file beside `path` that takes its name if the block ends well, and else is removed.
 
-    try:
-        keras.utils.get_file(
-            path.name, url, file_hash=sha256, cache_dir=str(path.parent), cache_subdir=''
-        )
-    except Exception as error:  # get_file raises bare Exception where an address does not answer
-        came = _sum(path)  # get_file keeps a file of another sum, and none that came in part
-        if came:
+    Its name is always the same, so that what a killed program left is used up by the next one.
+
+    Raises: InputError if another program fetches the same file.
+    """
+    temporary = path.with_name(f'.fetch-{path.name}')
+    with temporary.open('ab') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
             raise errors.InputError(
-                f'{url}: SHA-256 is {came}; it must be {sha256}, so the file is not kept'
-            ) from error
-        reason = ' '.join(str(error.__context__ or error).split())
+                f'{path} is being fetched by another program; wait for it'
+            ) from None
+        try:
+            file.truncate(0)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _download(url: str, file: BinaryIO, length: int | None, sha256: str) -> None:
+    """Brings what is at `url` into a file.
+
+    Raises: InputError if it has another length or sum; whatever `urllib` raises, or OSError if the
+      server is too slow.
+    """
+    most = _MOST_BYTES if length is None else length
+    digest, count, began = hashlib.sha256(), 0, time.monotonic()
+    with _answer(url) as answer:
+        declared = answer.headers.get('Content-Length', '')
+        while count <= most and (chunk := answer.read1(_CHUNK)):
+            count += len(chunk)
+            seconds = time.monotonic() - began
+            if seconds > _PATIENCE and count < _SLOWEST * seconds:
+                raise TimeoutError(f'only {count:,} bytes came in {seconds:.0f} s')
+            digest.update(chunk)
+            file.write(chunk)
+    if count > most:
+        raise errors.InputError(f'{url}: it has more than {most:,} bytes, so it is not kept')
+    if declared.isdecimal() and count < int(declared):
+        raise ConnectionError(f'cut short, {count:,} bytes of {int(declared):,}')
+    came = digest.hexdigest()
+    if came != sha256:
+        raise errors.InputError(
+            f'{url}: SHA-256 is {came}; it must be {sha256}, so the file is not kept'
+        )
+
+
+def _answer(url: str) -> Any:
+    """What a server answers, its headers read.
+
+    Raises: whatever `urlopen` raises, or TimeoutError if the headers do not come, be it because
+      they trickle, which the timeout of a socket does not tell.
+    """
+    came: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            came.put(urllib.request.urlopen(url, timeout=_PATIENCE))
+        except Exception as error:
+            came.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = came.get(timeout=2 * _PATIENCE)
+    except queue.Empty:
+        raise TimeoutError(f'no answer in {2 * _PATIENCE:g} s') from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+@contextlib.contextmanager
+def _explained(url: str, folder: pathlib.Path) -> Iterator[None]:
+    """Turns what `urllib` raises into an InputError that tells how to get the file by hand."""
+    try:
+        yield
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        if isinstance(error, errors.InputError):
+            raise
+        reason = ' '.join(f'{error}'.split()) or type(error).__name__
         raise errors.InputError(
             f'{url}: cannot be fetched ({reason}); name another address with --url, or copy the '
             f'file to {folder}'
@@ -120,4 +207,4 @@ def _download(url: str, path: pathlib.Path, sha256: str, folder: pathlib.Path) -
 
 def _sum(path: pathlib.Path) -> str:
     """SHA-256 of a file, or an empty text if there is none."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ''
+    return shards.sha256(path) if path.is_file() else ''

@@ -25,6 +25,12 @@ SHA256 = {
         '67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5'
     ),
 }
+BYTES = {
+    'train-images-idx3-ubyte.gz': 26_421_880,
+    'train-labels-idx1-ubyte.gz': 29_515,
+    't10k-images-idx3-ubyte.gz': 4_422_102,
+    't10k-labels-idx1-ubyte.gz': 5_148,
+}
 
 CLASS_NAMES = (
     'T-shirt/top',

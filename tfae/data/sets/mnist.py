@@ -25,6 +25,12 @@ SHA256 = {
         'f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6'
     ),
 }
+BYTES = {
+    'train-images-idx3-ubyte.gz': 9_912_422,
+    'train-labels-idx1-ubyte.gz': 28_881,
+    't10k-images-idx3-ubyte.gz': 1_648_877,
+    't10k-labels-idx1-ubyte.gz': 4_542,
+}
 
 
 def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:
