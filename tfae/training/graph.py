@@ -18,7 +18,7 @@ from tfae.distributed.coordinator import Coordinator
 from tfae.distributed.replica import SINGLE, Replica
 from tfae.models.base.family import Corrupting, Decoder, Generator, Measuring, Model, Outputs
 from tfae.models.base.objective import Batch
-from tfae.training import summaries
+from tfae.training import memory, summaries
 from tfae.training.experiment import Experiment
 from tfae.training.phases import Program, phases, program
 
@@ -59,8 +59,8 @@ def build(
 ) -> Graph:
     """Builds the graph of a run on these examples, as a replica trains its share of them.
 
-    Raises: UsageError if the configuration does not fit the examples, or if the code of a family
-      from outside raises.
+    Raises: UsageError if the configuration does not fit the examples or the memory of this
+      machine, or if the code of a family from outside raises.
     """
     settings = experiment.training
     graph = tf.Graph()
@@ -69,7 +69,11 @@ def build(
         for part in (experiment.data, settings, experiment.schedule)
         for field in dataclasses.fields(part)
     ]
-    with graph.as_default(), models.building(experiment.model):
+    with (
+        graph.as_default(),
+        models.building(experiment.model),
+        memory.bounded(f'--model={experiment.model}'),
+    ):
         tf.set_random_seed(settings.seed)
         tf.get_variable(
             tf.GraphKeys.GLOBAL_STEP,
