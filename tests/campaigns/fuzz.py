@@ -223,7 +223,8 @@ class Watch:
 
 def of_python(path: str) -> bool:
     """Whether a file is part of what is installed."""
-    return path.endswith(('.py', '.pyc', '.so')) or '/encodings/' in path or path == os.devnull
+    installed = ('.py', '.pyc', '.so', '.html', '.css', '.js')
+    return path.endswith(installed) or '/encodings/' in path or path == os.devnull
 
 
 class TooLong(BaseException):

@@ -27,11 +27,12 @@ from PIL import Image
 
 from tfae import data, models
 from tfae.commands.shared import command_flags
-from tfae.core import config
+from tfae.core import config, json_text
 from tfae.data import attributes, lazy_images, streaming
 from tfae.data.formats import idx, image_files, shards
 from tfae.data.sets import celeba, cifar10, npz
 from tfae.pretrained import imagenet, weights
+from tfae.report import comparison, curves, document, run_page
 from tfae.runs import checkpoints, options
 from tfae.runs import directory as folder
 from tfae.runs.directory import Folder
@@ -266,6 +267,7 @@ def read_shards(path: pathlib.Path) -> Any:
     return [files.read(i) for i in range(len(files.names))], form, rest
 
 
+@functools.cache
 def config_seeds() -> list[bytes]:
     """What a run records of itself."""
     made = []
@@ -283,6 +285,67 @@ def metrics_seeds() -> list[bytes]:
     records = [{**record, 'step': 21 * i} for i in (1, 2, 3)]
     old, new = (''.join(map(f, records)) for f in (lambda r: json.dumps(r) + '\n', folder._line))
     return [old.encode(), new.encode()]
+
+
+MEASURED = (
+    run_page.EVALUATION,
+    *run_page.MEASURED.values(),
+    'figures/morph.json',
+    'figures/explain_a.json',
+)
+
+
+def measured_seeds() -> list[bytes]:
+    """What commands have measured of a run."""
+    evaluation = {
+        'split': 'test', 'examples': 20, 'mse': 0.1, 'pca_mse': 0.2, 'error': 0.5, 'code_size': 4,
+        'kl_by_dimension': [0.1, 0.2], 'confusion': [[3, 1], [0, 4]], 'parameters': 96, 'step': 9,
+        'restored_psnr': 'Infinity', 'auroc_by_class': {'a': 0.5, 'b': 'NaN'},
+    }  # fmt: skip
+    probe = {
+        'split': 'test', 'examples': 20, 'probe_error_100_labels': [0.25, 0.01], 'pca_error': 0.5,
+        'error': 0.25, '5_nearest_error': 0.25, 'kmeans_accuracy': 0.5, 'kind': 'prior', 'count': 9,
+        'attribute': 'class=0', 'method': 'saliency', 'tensor': 'encoder/a:0', 'classifier': 'runs',
+    }  # fmt: skip
+    return [json.dumps(evaluation).encode(), json.dumps(probe).encode()]
+
+
+@functools.cache
+def pictured() -> bytes:
+    """A small PNG."""
+    file = io.BytesIO()
+    Image.fromarray(BYTES[0]).save(file, 'PNG')
+    return file.getvalue()
+
+
+def read_measured(path: pathlib.Path) -> tuple[str, str, str]:
+    """The pages and the JSON of a run whose every measure is the damaged file, and of two."""
+    content, place = path.read_bytes(), path.parent
+    (place / 'figures').mkdir(exist_ok=True)
+    for name in MEASURED:
+        (place / name).write_bytes(content)
+    for name in ('samples', 'morph', 'morph_a', 'explain_a', 'other'):
+        (place / 'figures' / f'{name}.png').write_bytes(pictured())
+    (place / 'config.json').write_bytes(config_seeds()[0])
+    (place / 'metrics.jsonl').write_bytes(metrics_seeds()[1])
+    run = Folder(place)
+    compared = comparison.sides([str(place), str(place)])
+    json_text.dumps(comparison.content(compared, 'a reason'))
+    return run_page.page(run, None, 'a reason'), comparison.page(compared, {}, 'a reason')
+
+
+def read_figure(path: pathlib.Path) -> Any:
+    """A figure of a run, as a page takes it."""
+    return document.Pictures().take(path)
+
+
+def read_metrics(path: pathlib.Path) -> Any:
+    """The records of a run, and the pages that draw them."""
+    records = Folder(path.parent).metrics()
+    for plots in (curves.of_run(records), curves.of_runs({'a': records, 'b': records})):
+        document.render('base.html', plots, title='')
+    curves.phases(records)
+    return records
 
 
 def sound_records(found: Any) -> bool:
@@ -437,8 +500,17 @@ TARGETS = {
         b'NaN', b'1e999', b'9' * 5000, b'\\ud800', b'null'), True,
     ),
     'metrics': Target(
-        'metrics.jsonl', metrics_seeds, lambda path: Folder(path.parent).metrics(), sound_records,
-        100, (b'[' * 3000, b'\n', b'{', b'NaN', b'"step": true', b'9' * 5000, b'\xff'),
+        'metrics.jsonl', metrics_seeds, read_metrics, sound_records,
+        60, (b'[' * 3000, b'\n', b'{', b'NaN', b'"step": true', b'9' * 5000, b'\xff'),
+    ),
+    'measured': Target(
+        'evaluation.json', measured_seeds, read_measured,
+        lambda pages: all('</html>' in page for page in pages), 6,
+        (b'[' * 3000, b'{"a":' * 3000, b'NaN', b'9' * 400, b'9' * 5000, b'\\ud800', b'null'), True,
+        may=('printed: tfae: ',),
+    ),
+    'figure': Target(
+        'figures.png', lambda: [pictured()], read_figure, lambda found: bool(found), 20,
     ),
     'shards': Target(
         'index.json', shard_seeds, read_shards, lambda found: len(found) == 3, 30,

@@ -2,6 +2,7 @@ import contextlib
 import dataclasses
 import json
 import math
+import os
 from typing import Literal
 
 import hypothesis
@@ -57,7 +58,7 @@ configs = st.builds(
     st.booleans(),
     st.integers(-(2**63), 2**63 - 1),
     finite,
-    st.text(),
+    st.text(st.characters(exclude_characters='\0', exclude_categories=['Cs'])),
     st.sampled_from(['red', 'green']),
     st.lists(st.integers(-(2**63), 2**63 - 1)).map(tuple),
     st.lists(finite).map(tuple),
@@ -394,3 +395,17 @@ def test_a_wrong_value_of_a_python_caller_is_named(name, value, text):
     with pytest.raises(errors.UsageError) as caught:
         config.from_python(name, KINDS[name], value)
     assert str(caught.value) == text
+
+
+@pytest.mark.parametrize('text', ['a\0b', '\0', '\ud800', 'x' * 9 + '\udfff\ud800'])
+@pytest.mark.parametrize('field', ['name', 'texts'])
+def test_texts_that_no_system_takes_are_refused(field, text):
+    value = (text, 'b') if field == 'texts' else text
+    with pytest.raises(errors.UsageError, match=f'^--{field} is .*; it must be whole characters'):
+        Config(**{field: value})
+    with pytest.raises(errors.UsageError, match=f'^--{field} is '):
+        config.from_dict(Config, {field: list(value) if field == 'texts' else value}, 'a.json')
+
+
+def test_names_of_files_in_bytes_of_no_encoding_are_texts():
+    assert Config(name='\udcff').name == os.fsdecode(b'\xff')

@@ -1,6 +1,7 @@
 """The folder of a run, and files that are there whole or not at all."""
 
 import json
+import math
 import os
 import pathlib
 import subprocess
@@ -53,6 +54,86 @@ def test_a_broken_configuration_is_named(tmp_path, text):
     (tmp_path / CONFIG).write_bytes(text)
     with pytest.raises(errors.InputError, match='config.json cannot be read: '):
         Folder(tmp_path).read_config()
+
+
+def place_fifo(path):
+    os.mkfifo(path)
+
+
+def place_folder(path):
+    path.mkdir()
+
+
+def place_loop(path):
+    path.symlink_to(path.name)
+
+
+def place_zeros(path):
+    path.symlink_to('/dev/zero')
+
+
+def place_gigabytes(path):
+    with path.open('wb') as file:
+        file.truncate(3 * 2**30)
+
+
+@pytest.mark.parametrize('name', [CONFIG, METRICS])
+@pytest.mark.parametrize(
+    'place', [place_fifo, place_folder, place_loop, place_zeros, place_gigabytes]
+)
+def test_what_is_no_file_of_a_run_is_refused_by_its_name_and_not_replaced(tmp_path, place, name):
+    folder = Folder(tmp_path)
+    folder.write_config(Experiment('dense'))
+    (tmp_path / name).unlink(missing_ok=True)
+    place(tmp_path / name)
+    read = folder.read_config if name == CONFIG else folder.metrics
+    with pytest.raises(errors.InputError, match=rf'^{tmp_path}/{name} cannot be read: '):
+        read()
+    assert folder.exists()
+
+
+ABSURD = [
+    (('family', 'units'), [2**40], 'units is 1099511627776'),
+    (('family', 'units'), [10**400], 'units is .*inf'),
+    (('training', 'seed'), 2**70, 'seed is 1180591620717411303424'),
+    (('training', 'learning_rate'), 10**400, 'learning_rate is inf'),
+    (('training', 'learning_rate'), math.nan, 'learning_rate is nan'),
+    (('training', 'warmup_epochs'), 1e308, r'warmup_epochs is 1e\+308'),
+    (('data', 'data_dir'), 'a\0', 'data_dir is '),
+    (('signature', 'train'), 2**63, 'train is'),
+    (('signature', 'classes'), 10**400, 'classes is'),
+    (('signature', 'image_shape'), [2**31, 2**31, 3], 'image_shape is'),
+    (('model',), 'a.' * 1000, 'model'),
+    (('model',), ['dense'], 'model'),
+]
+
+
+@pytest.mark.parametrize('place, value, text', ABSURD)
+def test_an_absurd_value_of_a_configuration_is_refused_by_its_name(tmp_path, place, value, text):
+    folder = Folder(tmp_path)
+    folder.write_config(Experiment('dense'))
+    content = json.loads((tmp_path / CONFIG).read_text())
+    inner = content
+    for name in place[:-1]:
+        inner = inner[name]
+    inner[place[-1]] = value
+    (tmp_path / CONFIG).write_text(json.dumps(content))
+    with pytest.raises(errors.InputError, match=f'config.json.*{text}') as caught:
+        folder.read_config()
+    assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize('value', [math.inf, -math.inf, math.nan])
+def test_a_record_keeps_what_is_not_finite_and_is_json(tmp_path, value):
+    folder = Folder(tmp_path)
+    record = {'step': 1, 'phase': 'NaN', 'loss': value, 'trouble': 'Infinity'}
+    folder.append_metrics(record)
+    line = (tmp_path / METRICS).read_text()
+    json.loads(line, parse_constant=lambda text: pytest.fail(text))
+    (found,) = folder.metrics()
+    assert repr(found) == repr(record)
+    folder.rewind_metrics(1)
+    assert (tmp_path / METRICS).read_text() == line
 
 
 def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path):

@@ -26,7 +26,8 @@ from sklearn.mixture import GaussianMixture
 
 from tfae import data
 from tfae.core import errors as checks
-from tfae.core.atomic_files import read_npz, write_npz
+from tfae.core.atomic_files import write_npz
+from tfae.core.bounded_files import read_npz
 
 _FITTED = 20_000  # the most images that the mixture is fitted to
 _FLOOR = 1e-3  # of the mean variance of f, added to each

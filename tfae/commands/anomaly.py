@@ -7,7 +7,6 @@ detector: score, verdict, and how far off each pixel is.
 """
 
 import dataclasses
-import json
 import pathlib
 from typing import Any
 
@@ -17,7 +16,7 @@ from tfae import data
 from tfae.analysis import anomaly
 from tfae.commands.shared import command_flags, figures, image_scores
 from tfae.core import errors, names
-from tfae.core.atomic_files import write_text
+from tfae.core.atomic_files import write_json
 from tfae.core.config import option
 from tfae.plots import charts, heatmaps
 from tfae.runs.directory import FIGURES
@@ -126,7 +125,7 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
     }
     _print(found)
     detector.save(run.folder.path / image_scores.DETECTOR)
-    write_text(run.folder.path / _MEASURED, json.dumps(found, indent=2) + '\n')
+    write_json(run.folder.path / _MEASURED, found)
     paths = [folder / 'anomaly.png', folder / 'anomaly_maps.png']
     what = ', '.join(found['normal']) or 'all'
     title = f'{loaded.name}, {flags.split}: normal is {what}'

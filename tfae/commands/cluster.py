@@ -8,7 +8,6 @@ pictures of each cluster, which TensorBoard shows too.
 """
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +18,7 @@ from tfae import data
 from tfae.analysis import clustering, pca
 from tfae.commands.shared import command_flags, figures
 from tfae.core import errors
-from tfae.core.atomic_files import write_npz, write_text
+from tfae.core.atomic_files import write_json, write_npz
 from tfae.core.config import option
 from tfae.plots import charts, grids
 from tfae.runs.directory import FIGURES
@@ -109,7 +108,7 @@ def _clustered(
         if space == 'code':
             sheets[method] = _rows(part, chosen, fitted.closeness(asked), words)
     paths = [folder / 'cluster.json', folder / 'cluster.npz']
-    write_text(paths[0], json.dumps(found | {'step': run.step}, indent=2) + '\n')
+    write_json(paths[0], found | {'step': run.step})
     write_npz(paths[1], {name.replace(', ', '_'): array for name, array in clusters.items()})
     what = f'{loaded.name}, {flags.split}: {count} clusters of {len(part.images):,} pictures'
     for method, rows in sheets.items():

@@ -9,13 +9,12 @@ compare_curve.png how the error falls with the size of the code.
 """
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Mapping, Sequence
 
 from tfae.commands.shared import command_flags, reconstructions
 from tfae.core import errors
-from tfae.core.atomic_files import write_text
+from tfae.core.atomic_files import write_json, write_text
 from tfae.core.config import option
 from tfae.report import comparison, measures
 
@@ -63,7 +62,7 @@ def main(argv: list[str]) -> int:
     _print(compared, words)
     why = '; '.join(words)
     found, page = folder / 'compare.json', folder / 'compare.html'
-    write_text(found, json.dumps(comparison.content(compared, why), indent=2) + '\n')
+    write_json(found, comparison.content(compared, why))
     write_text(page, comparison.page(compared, pictures, why))
     for path in (found, page, *pictures):
         print(path)

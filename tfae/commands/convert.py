@@ -8,7 +8,6 @@ again and keeps what is there.
 
 import concurrent.futures
 import dataclasses
-import json
 import math
 import multiprocessing
 import os
@@ -87,7 +86,7 @@ def main(argv: list[str]) -> int:
         'classes': listing.class_names,
         'shards': [found.shard._asdict() for found in written],
     }
-    atomic_files.write_text(folder / shards.INDEX, json.dumps(index, indent=1) + '\n')
+    atomic_files.write_json(folder / shards.INDEX, index)
     for found in written:
         for text in found.remarks:
             print(f'kept: {text}')

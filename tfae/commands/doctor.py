@@ -5,7 +5,6 @@ Ends with exit code 1 and the reasons where something is.
 
 import dataclasses
 import importlib.metadata
-import json
 import os
 import platform
 import warnings
@@ -16,7 +15,7 @@ import tensorflow as tf2
 
 from tfae import data
 from tfae.commands.shared import command_flags
-from tfae.core import package
+from tfae.core import json_text, package
 from tfae.core.config import Part, option
 from tfae.ops import op_library, subpixel
 
@@ -40,7 +39,7 @@ def main(argv: list[str]) -> int:
     troubles += [f'{name} is not installed' for name in _NEEDED if installed[name] is None]
     troubles += _namesake()
     if flags.json:
-        print(json.dumps({**found, 'troubles': troubles}, indent=2))
+        print(json_text.dumps({**found, 'troubles': troubles}, 2))
     else:
         for section, facts in found.items():
             print(f'{section}:')

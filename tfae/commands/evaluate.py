@@ -5,7 +5,6 @@ what a family measures of its own is the mean over the examples.
 """
 
 import dataclasses
-import json
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from tfae import data
 from tfae.analysis import classification, pca, reconstruction
 from tfae.commands.shared import command_flags
 from tfae.core import errors, names
-from tfae.core.atomic_files import write_text
+from tfae.core.atomic_files import write_json
 from tfae.core.config import option
 from tfae.losses import variational
 from tfae.runs.saved_run import Run
@@ -73,7 +72,7 @@ def main(argv: list[str]) -> int:
             print(f'{name:16} {value:.5f}' if isinstance(value, float) else f'{name:16} {value}')
         elif name != 'confusion':
             print(f'{name:16} {" ".join(f"{number:.3g}" for number in value)}')
-    write_text(run.folder.path / 'evaluation.json', json.dumps(measured, indent=2) + '\n')
+    write_json(run.folder.path / 'evaluation.json', measured)
     return 0
 
 

@@ -9,7 +9,6 @@ checkpoint. signatures.json lists their inputs and outputs. No operation is of t
 """
 
 import dataclasses
-import json
 import pathlib
 from typing import Any, Literal
 
@@ -54,7 +53,7 @@ def main(argv: list[str]) -> int:
         served = _served(flags, opened)
         with atomic_files.new_folder(path) as folder, checkpoints.writing(f'--output {path}'):
             found = _WRITERS[flags.format](folder, served)
-            atomic_files.write_text(folder / _DESCRIPTION, json.dumps(found, indent=2) + '\n')
+            atomic_files.write_json(folder / _DESCRIPTION, found)
     _print(found)
     print(path)
     return 0

@@ -10,8 +10,6 @@ are and how well the direction tells them apart; draws each picture at each stre
 """
 
 import dataclasses
-import json
-import math
 import pathlib
 import re
 from collections.abc import Iterable
@@ -23,7 +21,7 @@ from tfae import data
 from tfae.analysis import interpolation, morphing
 from tfae.commands.shared import chosen_images, command_flags, figures
 from tfae.core import errors, names
-from tfae.core.atomic_files import write_npz, write_text
+from tfae.core.atomic_files import write_json, write_npz
 from tfae.core.config import option, text
 from tfae.data import attributes
 from tfae.plots import grids, heatmaps
@@ -174,8 +172,7 @@ def _written(
     rows, directions = [], {}
     for word, of in found.items():
         directions[word] = of['direction']
-        row = {'attribute': word, **{k: v for k, v in of.items() if k != 'direction'}}
-        rows.append(row | {'auroc': None if math.isnan(of['auroc']) else of['auroc']})
+        rows.append({'attribute': word, **{k: v for k, v in of.items() if k != 'direction'}})
         print(
             f'{word:{width}} {of["with"]:9,} {of["without"]:9,} {of["length"]:8.3f} '
             f'{of["auroc"]:7.4f}'
@@ -188,7 +185,7 @@ def _written(
         'step': run.step,
         'directions': rows,
     }
-    write_text(paths[0], json.dumps(content, indent=2, allow_nan=False) + '\n')
+    write_json(paths[0], content)
     write_npz(paths[1], directions)
     codes = run.encode(images)
     for (word, v), name in zip(directions.items(), _file_names(directions), strict=True):

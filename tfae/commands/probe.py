@@ -6,7 +6,6 @@ shows too.
 """
 
 import dataclasses
-import json
 import pathlib
 from typing import Any, NamedTuple
 
@@ -16,7 +15,7 @@ from tfae import data
 from tfae.analysis import classification, pca, probe
 from tfae.commands.shared import command_flags, figures
 from tfae.core import errors as checks
-from tfae.core.atomic_files import write_text
+from tfae.core.atomic_files import write_json
 from tfae.core.config import option
 from tfae.plots import charts
 from tfae.runs.directory import FIGURES
@@ -118,7 +117,7 @@ def _probed(
     found['step'] = run.step
     _print(bars, curves)
     paths = [folder / 'probe.json', folder / 'probe.png']
-    write_text(paths[0], json.dumps(found, indent=2) + '\n')
+    write_json(paths[0], found)
     size = spaces['code'].codes.shape[1]
     title = f'{loaded.name}, {flags.split}: classes told from a code of {size} numbers'
     charts.save_errors(paths[1], bars, curves, title)

@@ -6,7 +6,6 @@ pictures of the part that --split names, beside that of as many real ones.
 """
 
 import dataclasses
-import json
 import math
 import pathlib
 from typing import Any, Literal
@@ -17,7 +16,7 @@ from tfae import data
 from tfae.analysis import density, frechet
 from tfae.commands.shared import command_flags
 from tfae.core import errors, names
-from tfae.core.atomic_files import write_npz, write_text
+from tfae.core.atomic_files import write_json, write_npz
 from tfae.core.config import option
 from tfae.plots import grids
 from tfae.runs.directory import FIGURES
@@ -149,6 +148,6 @@ def _write(
     label = f'{len(sheet):,} of {len(images):,}'
     grids.save_sheets(paths[0], {label: sheet}, columns, title)
     write_npz(paths[1], {'images': images})
-    write_text(paths[2], json.dumps(found, indent=2) + '\n')
+    write_json(paths[2], found)
     for path in paths:
         print(path)

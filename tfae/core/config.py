@@ -40,6 +40,7 @@ class Part:
         values = {field.name: getattr(self, field.name) for field in fields}
         changed = [field.name for field in fields if values[field.name] != field.default]
         for name in values:
+            _refuse_no_text(name, values[name])
             declared[name].refuse_out_of_range(name, kinds[name], values[name])
         for name in changed:
             declared[name].refuse_unread(name, values, changed)
@@ -320,6 +321,17 @@ def broadcast(name: str, values: Sequence[T], count: int) -> tuple[T, ...]:
             f'--{name} has {len(values)} values ({text(tuple(values))}); it must have 1 or {count}'
         )
     return tuple(values)
+
+
+def _refuse_no_text(name: str, value: Any) -> None:
+    """Refuses texts that no system takes: names of files with a NUL, or with half a character."""
+    for element in value if isinstance(value, tuple) else (value,):
+        try:
+            sound = not isinstance(element, str) or b'\0' not in os.fsencode(element)
+        except UnicodeEncodeError:
+            sound = False
+        if not sound:
+            raise errors.UsageError(f'--{name} is {element!r}; it must be whole characters, no NUL')
 
 
 def _element(kind: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tfae.analysis import interpolation, plane
 from tfae.core import errors
-from tfae.core.atomic_files import read_npz
+from tfae.core.bounded_files import read_npz
 from tfae.explorer.moves import Move
 
 COMPONENTS = 10  # most that have a slider
@@ -93,7 +93,7 @@ def of_file(path: pathlib.Path, size: int) -> dict[str, np.ndarray]:
 
     Raises: InputError that names the file if it holds anything else.
     """
-    if not path.is_file():
+    if not path.exists():
         return {}
     found = read_npz(path, 'file of directions that tfae morph wrote')
     for name, vector in found.items():

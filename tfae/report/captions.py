@@ -1,13 +1,13 @@
 """What the pictures of a run are, and which command draws them."""
 
-import json
 import pathlib
 import re
 import shlex
+import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from tfae.core import names
+from tfae.core import bounded_files, errors, json_text, names
 from tfae.runs.directory import FIGURES
 
 
@@ -69,6 +69,9 @@ _SHOWN = [
 ]
 
 
+_told: set[str] = set()  # what this process has said of files that are left out
+
+
 class Caption(NamedTuple):
     """What stands with a picture."""
 
@@ -77,16 +80,9 @@ class Caption(NamedTuple):
     command: str  # '' where none is known
 
 
-_MAX_BYTES = 2**24  # of a JSON file
-_MAX_DEPTH = 8
-_MAX_KEY = 1000  # characters
-_MAX_DIGITS = 300
-
-
 def caption(path: pathlib.Path, logdir: str) -> Caption:
     """What a picture in the figures of a run is, told by its name and by the JSON beside it."""
-    stem = path.stem
-    section = next((key for key in SECTIONS if re.match(rf'{key}(_|$)', stem)), '')
+    stem, section = path.stem, _section(path)
     beside = read(path.with_name('morph.json' if section == 'morph' else f'{stem}.json'))
     if section == 'explain':
         return Caption(section, _explained(stem, beside), _explain(logdir, beside))
@@ -110,40 +106,27 @@ def command(section: str, logdir: str, found: Mapping[str, Any] | None = None) -
 
 
 def read(path: pathlib.Path) -> dict[str, Any]:
-    """The object in a JSON file; empty where there is none that can be read.
+    """The object in a JSON file of a run; empty where there is none that can be read.
 
-    Files of more than 16 MiB, of deep nesting or of long keys are not those of a command.
+    What no command wrote there is left out with a line on stderr: a page is made all the same.
     """
-    if not path.is_file():
-        return {}
     try:
-        with path.open('rb') as file:
-            content = file.read(_MAX_BYTES + 1)
-        found = json.loads(content, parse_int=_whole) if len(content) <= _MAX_BYTES else None
-    except (OSError, ValueError, RecursionError):
+        found = bounded_files.read_json(path)
+    except FileNotFoundError:
         return {}
-    return found if isinstance(found, dict) and _plain(found) else {}
+    except errors.InputError as error:
+        return _left_out(str(error))
+    if not isinstance(found, dict):
+        return _left_out(f'{path} is {type(found).__name__}; it must be an object')
+    return json_text.numbers(found)
 
 
-def _whole(digits: str) -> int | float:
-    """A number that a float holds too, so that it can be compared and formatted."""
-    return int(digits) if len(digits) < _MAX_DIGITS else float(digits)
-
-
-def _plain(found: Any) -> bool:
-    """Whether no value lies deeper and no key is longer than commands write."""
-    level = [found]
-    for _ in range(_MAX_DEPTH):
-        keys = [key for value in level if isinstance(value, dict) for key in value]
-        if any(len(key) > _MAX_KEY for key in keys):
-            return False
-        level = [
-            inner
-            for value in level
-            if isinstance(value, dict | list)
-            for inner in (value.values() if isinstance(value, dict) else value)
-        ]
-    return not level
+def _left_out(why: str) -> dict[str, Any]:
+    """No object, and a line on stderr, once for each file and reason."""
+    if why not in _told:
+        _told.add(why)
+        print(f'tfae: {" ".join(why.split())}; it is left out', file=sys.stderr)
+    return {}
 
 
 def figures(logdir: pathlib.Path) -> list[pathlib.Path]:
@@ -151,12 +134,17 @@ def figures(logdir: pathlib.Path) -> list[pathlib.Path]:
     order = list(SECTIONS)
 
     def place(path: pathlib.Path) -> tuple[int, str]:
-        section = caption(path, '').section
+        section = _section(path)
         return (order.index(section) if section else len(order)), path.name
 
     folder = logdir / FIGURES
     found = [path for path in folder.glob('*') if path.suffix.lower() in ('.png', '.gif')]
     return sorted((path for path in found if path.name[0] != '.'), key=place)
+
+
+def _section(path: pathlib.Path) -> str:
+    """The key of the section that a picture belongs to, by its name; empty where it has none."""
+    return next((key for key in SECTIONS if re.match(rf'{key}(_|$)', path.stem)), '')
 
 
 def _explained(stem: str, found: Mapping[str, Any]) -> str:

@@ -75,7 +75,8 @@ def measured(compared: Sequence[Side]) -> list[measures.Row]:
 def comparable(compared: Sequence[Side]) -> bool:
     """Whether measures of these runs are of the same pictures, as far as their files tell."""
     sets = {side.experiment.data.dataset for side in compared}
-    parts = {side.measured().get('split') for side in compared} - {None}
+    found = [side.measured().get('split') for side in compared]
+    parts = {str(split) for split in found if split is not None}  # whatever their files hold
     return len(sets) == 1 and len(parts) < 2
 
 

@@ -169,8 +169,8 @@ def row(name: str, values: list[Any]) -> Row:
     """Values of one measure, the best of them marked where there is one; None was not measured."""
     key, _, rest = name.partition('\0')
     told = measure(key)
-    numbers = [v[0] if told.spread and isinstance(v, list) and v else v for v in values]
-    usable = [v for v in numbers if isinstance(v, int | float) and math.isfinite(v)]
+    numbers = [v[0] if told.spread and _is_spread(v) else v for v in values]
+    usable = [v for v in numbers if isinstance(v, int | float) and not math.isnan(v)]
     best = None
     if told.better and len(usable) > 1 and min(usable) < max(usable):
         best = max(usable) if told.better > 0 else min(usable)
@@ -184,9 +184,15 @@ def row(name: str, values: list[Any]) -> Row:
 def _text(value: Any, told: Measure) -> str:
     if value is None:
         return NOTHING
-    if told.spread and isinstance(value, list) and len(value) == 2:
+    if told.spread and _is_spread(value):
         return ' ± '.join(f'{v * told.factor:.2f}' for v in value)
     return number(value, told.factor)
+
+
+def _is_spread(value: Any) -> bool:
+    """Whether a value is a mean and its standard deviation."""
+    listed = isinstance(value, list) and len(value) == 2
+    return listed and all(isinstance(v, int | float) for v in value)
 
 
 def flattened(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ EVALUATION = 'evaluation.json'
 _TILES = 6
 
 # Section -> JSON that its verb writes, from the folder of the run.
-_MEASURED = {
+MEASURED = {
     'samples': 'figures/samples.json',
     'anomaly': 'anomaly.json',
     'cluster': 'figures/cluster.json',
@@ -160,7 +160,7 @@ def _parts(folder: Folder) -> tuple[list[Part], list[dict[str, Any]]]:
         )
     parts = []
     for key, section in captions.SECTIONS.items():
-        found = captions.read(folder.path / _MEASURED[key]) if key in _MEASURED else {}
+        found = captions.read(folder.path / MEASURED[key]) if key in MEASURED else {}
         if found or pictures[key]:
             table = measures.beside(found) if found else None
             parts.append(

@@ -16,7 +16,6 @@ config.json is there whole or not at all; metrics.jsonl grows by lines.
 import contextlib
 import datetime
 import fcntl
-import json
 import os
 import pathlib
 import sys
@@ -24,8 +23,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from tfae.core import errors
-from tfae.core.atomic_files import write_text
+from tfae.core import bounded_files, errors, json_text
+from tfae.core.atomic_files import write_json, write_text
 from tfae.training.experiment import Experiment
 
 CONFIG = 'config.json'
@@ -35,6 +34,8 @@ BEST = 'best'
 FIGURES = 'figures'
 
 _SUM = ', "crc32": "'
+_METRICS_BYTES = 2**28  # of metrics.jsonl, about a million epochs
+_TEXTS = ('phase', 'trouble')  # fields of a record that are no numbers
 _noticed: set[pathlib.Path] = set()  # files whose former names were told in this process
 
 
@@ -45,8 +46,8 @@ class Folder:
         self.path = pathlib.Path(path)
 
     def exists(self) -> bool:
-        """Whether a run was begun here."""
-        return (self.path / CONFIG).is_file()
+        """Whether a run was begun here: what stands in the place of its file is never replaced."""
+        return os.path.lexists(self.path / CONFIG)
 
     def create(self) -> None:
         """Makes the folder if it is not there.
@@ -126,18 +127,16 @@ class Folder:
         return found if isinstance(found, str) else ''
 
     def _write(self, content: dict[str, Any]) -> None:
-        write_text(self.path / CONFIG, json.dumps(content, indent=2) + '\n')
+        write_json(self.path / CONFIG, content)
 
     def _read(self) -> Any:
         path = self.path / CONFIG
         try:
-            return json.loads(path.read_text())
+            return bounded_files.read_json(path)
         except FileNotFoundError:
             raise errors.InputError(
                 f'--logdir {self.path} holds no run: there is no {CONFIG} in it'
             ) from None
-        except (OSError, ValueError, RecursionError) as error:
-            raise errors.InputError(f'{path} cannot be read: {error}') from None
 
     @contextlib.contextmanager
     def blaming_config(self) -> Iterator[None]:
@@ -157,8 +156,11 @@ class Folder:
 
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl; those that are cut short or not as written are left out."""
-        path = self.path / METRICS
-        lines = path.read_text(errors='replace').split('\n') if path.exists() else []
+        try:
+            content = bounded_files.read_bytes(self.path / METRICS, _METRICS_BYTES)
+        except FileNotFoundError:
+            return []
+        lines = content.decode(errors='replace').split('\n')
         summed = any(_SUM in line for line in lines)  # older runs have no sums
         records = [_record(line, summed) for line in lines]
         return [record for record in records if record is not None]
@@ -168,7 +170,7 @@ class Folder:
         records = [record for record in self.metrics() if record['step'] <= step]
         text = ''.join(map(_line, records))
         path = self.path / METRICS
-        if not path.exists() or path.read_bytes() != text.encode():
+        if not path.exists() or bounded_files.read_bytes(path, _METRICS_BYTES) != text.encode():
             write_text(path, text)
         return records
 
@@ -189,7 +191,7 @@ def _asked(epochs: int, step: int) -> dict[str, Any]:
 
 def _line(record: dict[str, Any]) -> str:
     """A record as a line that ends with the CRC-32 of what stands before it."""
-    text = json.dumps(record)[:-1]
+    text = json_text.dumps(record)[:-1]
     return f'{text}{_SUM}{zlib.crc32(text.encode()):08x}"}}\n'
 
 
@@ -199,8 +201,10 @@ def _record(line: str, summed: bool) -> dict[str, Any] | None:
     if summed and end != f'{zlib.crc32(text.encode()):08x}"}}':
         return None
     try:
-        record = json.loads(f'{text}}}' if summed else line)
-    except (ValueError, RecursionError):
+        record = json_text.loads(f'{text}}}' if summed else line)
+    except ValueError:
         return None
     sound = isinstance(record, dict) and type(record.get('step')) is int
-    return record if sound and isinstance(record.get('phase', ''), str) else None
+    if not sound or not isinstance(record.get('phase', ''), str):
+        return None
+    return {k: v if k in _TEXTS else json_text.numbers(v) for k, v in record.items()}

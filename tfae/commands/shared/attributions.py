@@ -9,7 +9,6 @@ N images, H x W image, C channels, K units of the target.
 """
 
 import dataclasses
-import json
 import math
 import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,7 +21,7 @@ from tfae.analysis import activation_maximisation, gradcam, integrated_gradients
 from tfae.analysis._slope import Fetch
 from tfae.commands.shared import figures
 from tfae.core import errors
-from tfae.core.atomic_files import write_npz, write_text
+from tfae.core.atomic_files import write_json, write_npz
 from tfae.plots import heatmaps
 
 _COLUMNS = 10  # images side by side
@@ -244,7 +243,7 @@ def write(
     shape = of.tensor.shape.as_list()[1:]
     found = {'method': method, 'tensor': of.name, 'shape': shape, 'place': list(of.place)}
     found |= {**of.weights, **attribution.settings, 'rows': attribution.rows}
-    write_text(table, json.dumps(found, indent=2) + '\n')
+    write_json(table, found)
     if step is not None:
         figures.show([png], step)
     return [png, npz, table]

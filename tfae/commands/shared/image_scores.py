@@ -1,6 +1,5 @@
 """Judges picture files by the detector that a run keeps, and draws what is off in pictures."""
 
-import json
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +10,7 @@ from tfae import data
 from tfae.analysis import anomaly
 from tfae.commands.shared import chosen_images
 from tfae.core import errors
-from tfae.core.atomic_files import write_npz, write_text
+from tfae.core.atomic_files import write_json, write_npz
 from tfae.plots import charts, heatmaps
 from tfae.runs.saved_run import Run
 
@@ -75,7 +74,7 @@ def judge(run: Run, names: Sequence[str], folder: pathlib.Path) -> list[pathlib.
     lines = heatmaps.wrapped(drawn, heatmaps.columns(len(drawn)))
     heatmaps.save_cells(paths[0], lines, f'{title}\n{MEANING}')
     write_npz(paths[1], {'maps': detector.maps(images, reconstructions)})
-    write_text(paths[2], json.dumps(found, indent=2) + '\n')
+    write_json(paths[2], found)
     return paths
 
 

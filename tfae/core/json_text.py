@@ -1,0 +1,78 @@
+"""JSON as RFC 8259 has it, written by one rule and read within bounds.
+
+JSON has no number for a float that is not finite. It is written as one of the texts "NaN",
+"Infinity" and "-Infinity", as in protobuf's mapping (https://protobuf.dev/programming-guides/json):
+`float` in Python and `Number` in JavaScript read them, and `numbers` puts the floats back.
+"""
+
+import json
+import math
+from typing import Any
+
+MAX_DEPTH = 8  # of values in each other
+MAX_KEY = 1000  # characters
+MAX_DIGITS = 300  # of a whole number; a float holds one of 308
+
+_TEXTS = {'NaN': math.nan, 'Infinity': math.inf, '-Infinity': -math.inf}
+
+
+def dumps(value: Any, indent: int | None = None) -> str:
+    """The JSON of a value, whose floats may be anything."""
+    return json.dumps(_finite(value), indent=indent, allow_nan=False)
+
+
+def loads(content: str | bytes) -> Any:
+    """The value of JSON, also of that with bare NaN and Infinity, which older versions wrote.
+
+    Whole numbers that no float holds come as floats, so that whatever is a number can be compared
+    and formatted.
+
+    Raises: ValueError if it is no JSON, nests deeper or has longer keys than commands write.
+    """
+    try:
+        value = json.loads(content, parse_int=_whole)
+    except RecursionError:
+        raise ValueError('it nests too deep') from None
+    _refuse_unbounded(value)
+    return value
+
+
+def numbers(value: Any) -> Any:
+    """A value with floats in place of the texts that stand for those that are not finite."""
+    if isinstance(value, dict):
+        return {key: numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [numbers(inner) for inner in value]
+    return _TEXTS.get(value, value) if isinstance(value, str) else value
+
+
+def _finite(value: Any) -> Any:
+    """A value with texts in place of floats that are not finite."""
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    if not isinstance(value, float) or math.isfinite(value):
+        return value
+    return 'NaN' if math.isnan(value) else 'Infinity' if value > 0 else '-Infinity'
+
+
+def _whole(digits: str) -> int | float:
+    return int(digits) if len(digits) < MAX_DIGITS else float(digits)
+
+
+def _refuse_unbounded(value: Any) -> None:
+    """Refuses nesting and keys that no command writes."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        keys = [key for inner in level if isinstance(inner, dict) for key in inner]
+        if any(len(key) > MAX_KEY for key in keys):
+            raise ValueError(f'it has a key of more than {MAX_KEY} characters')
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    if level:
+        raise ValueError(f'it nests deeper than {MAX_DEPTH}')
