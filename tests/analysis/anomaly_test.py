@@ -156,6 +156,12 @@ def test_a_file_that_is_no_detector_is_refused(tmp_path):
         ('factors', np.zeros([1, 2, 2]), r'factors has shape \(1, 2, 2\); it must be'),
         ('blur', np.array(np.nan), 'blur is not finite'),
         ('threshold', np.zeros(0), r'threshold has shape \(0,\); it must be \(\)'),
+        ('blur', np.array(1e308), r'blur is 1e\+308; it must lie in \[0.1, 100\]'),
+        ('spread', np.array(0.0), 'spread is 0; it must lie in'),
+        ('residual', np.array(-1.0), 'residual is -1; it must lie in'),
+        ('error', np.array(0.0), 'error is 0; it must lie in'),
+        ('step', np.array(-1), 'step is -1; it must lie in'),
+        ('quantiles', np.linspace(1, 0, 1001), 'quantiles do not ascend'),
         ('quantiles', np.zeros(5), r'quantiles has shape \(5,\); it must be \(1001,\)'),
     ],
 )
@@ -166,6 +172,14 @@ def test_a_detector_with_arrays_that_do_not_fit_together_is_refused(
     dataclasses.replace(detector, **{name: value}).save(path)
     with pytest.raises(errors.InputError, match=f'a.npz is no detector of tfae anomaly: {text}'):
         anomaly.load(path)
+
+
+def test_a_detector_of_other_codes_is_refused(detector, tmp_path):
+    detector.save(tmp_path / 'a.npz')
+    size = detector.means.shape[1] - 3
+    assert anomaly.load(tmp_path / 'a.npz', size)
+    with pytest.raises(errors.InputError, match=f'a.npz is of codes of {size} numbers; .* have 9'):
+        anomaly.load(tmp_path / 'a.npz', 9)
 
 
 def test_pictures_that_come_back_exactly_have_scores():

@@ -26,11 +26,13 @@ from absl import flags
 from PIL import Image
 
 from tfae import data, models
+from tfae.analysis import anomaly
 from tfae.commands.shared import command_flags
-from tfae.core import config, json_text
+from tfae.core import atomic_files, config, json_text
 from tfae.data import attributes, lazy_images, streaming
-from tfae.data.formats import idx, image_files, shards
+from tfae.data.formats import idx, image_files, image_folder, shard_writer, shards
 from tfae.data.sets import celeba, cifar10, npz
+from tfae.explorer import space
 from tfae.pretrained import imagenet, weights
 from tfae.report import comparison, curves, document, run_page
 from tfae.runs import checkpoints, options
@@ -201,9 +203,39 @@ def read_picture(path: pathlib.Path) -> np.ndarray:
     image_files.refuse_cut(content, str(path))
     content = content if found.plain else image_files.plain(content, str(path))
     channels = 1 if found.grey else 3
+    if found.height * found.width <= 2**21:
+        plan = shard_plan(path)
+        shard_writer.converted(plan, path.name)
+        image_folder.FolderFiles(path.parent, [path.name], np.array([found.plain])).read(0)
     if found.height * found.width > 2**21:  # what the pixels may take is not the header's fault
         return np.zeros([1, 1, channels], np.uint8)
     return lazy_images.decoded(content, lazy_images.Form(5, 4, channels), str(path))
+
+
+def shard_plan(path: pathlib.Path) -> shard_writer.Plan:
+    """A shard of one image beside it."""
+    place = path.with_name('a.tfrecord')
+    return shard_writer.Plan(place, path.parent, [path.name], [0], None, None, 0, False)
+
+
+@functools.cache
+def table_seeds() -> list[bytes]:
+    """The table beside a shard, by which `tfae convert` knows that it is there."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as place:
+        path = pathlib.Path(place) / 'a.png'
+        path.write_bytes(pictured())
+        shard_writer.write(shard_plan(path))
+        return [(path.with_name('a.json')).read_bytes()]
+
+
+def read_table(path: pathlib.Path) -> shard_writer.Written | None:
+    """The shard that a table says is there."""
+    image = path.with_name('a.png')
+    image.write_bytes(pictured())
+    image.with_name('a.tfrecord').write_bytes(b'0123456789')
+    return shard_writer._there(shard_plan(image))
 
 
 def sound_pixels(found: np.ndarray) -> bool:
@@ -334,6 +366,57 @@ def read_measured(path: pathlib.Path) -> tuple[str, str, str]:
     return run_page.page(run, None, 'a reason'), comparison.page(compared, {}, 'a reason')
 
 
+def detector_seeds() -> list[bytes]:
+    """What `tfae anomaly` keeps."""
+    chance = np.random.RandomState(0)
+    images = np.float32(chance.uniform(size=[40, 6, 5, 1]))
+    codes, made = images[:, 0, :3, 0], np.float32(0.5 * images)
+    fitted = anomaly.fit(
+        (images, codes, made), (images, codes, made),
+        blur=1.0, components=2, false_alarms=0.1, seed=0, step=3,
+    )  # fmt: skip
+    return [saved(lambda path: fitted.save(path))]
+
+
+def read_detector(path: pathlib.Path) -> tuple[np.ndarray, ...]:
+    """Scores, ranks and maps of two images by a detector, where it is one of such codes."""
+    found = anomaly.load(path)
+    if found.means.shape[1] != 6:  # as the program asks before it judges
+        return np.zeros(2), np.zeros(2), np.zeros([2, 6, 5])
+    images, codes = np.float32(np.ones([2, 6, 5, 1])), np.float32(np.ones([2, 3]))
+    with np.errstate(all='ignore'):
+        scores = found.scores(images, codes, 0.5 * images)
+        return scores, found.ranks(scores), found.maps(images, 0.5 * images)
+
+
+def direction_seeds() -> list[bytes]:
+    """What `tfae morph` keeps."""
+    directions = {'class 0': np.arange(4.0), 'age': np.ones(4, np.float32)}
+    return [saved(lambda path: atomic_files.write_npz(path, directions))]
+
+
+def saved(write: Callable[[pathlib.Path], None]) -> bytes:
+    """The content of a file that a function writes."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as place:
+        path = pathlib.Path(place) / 'a.npz'
+        write(path)
+        return path.read_bytes()
+
+
+def read_arrays(path: pathlib.Path) -> checkpoints.Restored:
+    """What would become of a variable that an .npz holds, or one of another name."""
+    return transferred(path)
+
+
+def restored_seeds() -> list[bytes]:
+    """Arrays by the name of a variable, packed or not."""
+    kernel = npy(np.ones([2, 3], np.float32))
+    members = {'encoder/kernel__npy': kernel, 'step__npy': npy(np.array(3))}
+    return [zipped(**members), zipped(zipfile.ZIP_DEFLATED, **members)]
+
+
 def read_figure(path: pathlib.Path) -> Any:
     """A figure of a run, as a page takes it."""
     return document.Pictures().take(path)
@@ -342,6 +425,7 @@ def read_figure(path: pathlib.Path) -> Any:
 def read_metrics(path: pathlib.Path) -> Any:
     """The records of a run, and the pages that draw them."""
     records = Folder(path.parent).metrics()
+    Folder(path.parent).rewind_metrics(2**62)
     for plots in (curves.of_run(records), curves.of_runs({'a': records, 'b': records})):
         document.render('base.html', plots, title='')
     curves.phases(records)
@@ -502,6 +586,7 @@ TARGETS = {
     'metrics': Target(
         'metrics.jsonl', metrics_seeds, read_metrics, sound_records,
         60, (b'[' * 3000, b'\n', b'{', b'NaN', b'"step": true', b'9' * 5000, b'\xff'),
+        may=('ran os.remove',),  # of its own temporary file
     ),
     'measured': Target(
         'evaluation.json', measured_seeds, read_measured,
@@ -512,9 +597,29 @@ TARGETS = {
     'figure': Target(
         'figures.png', lambda: [pictured()], read_figure, lambda found: bool(found), 20,
     ),
+    'detector': Target(
+        'anomaly.npz', detector_seeds, read_detector,
+        lambda found: [array.shape for array in found] == [(2,), (2,), (2, 6, 5)], 6,
+        (b'PK\x01\x02', b'PK\x05\x06', b"'descr'", b'|O', b'<f8', b'shape', b'('),
+    ),
+    'directions': Target(
+        'morph.npz', direction_seeds, lambda path: space.of_file(path, 4),
+        lambda found: all(vector.shape == (4,) for vector in found.values()), 20,
+        (b'PK\x01\x02', b'PK\x05\x06', b"'descr'", b'|O', b'<f8', b'shape', b'('),
+    ),
+    'restored': Target(
+        'values.npz', restored_seeds, read_arrays,
+        lambda found: found.restored == ['encoder/kernel'], 10,
+        (b'PK\x01\x02', b'PK\x05\x06', b"'descr'", b'|O', b'<f8', b'shape', b'('),
+    ),
     'shards': Target(
         'index.json', shard_seeds, read_shards, lambda found: len(found) == 3, 30,
         (b'../', b'/etc/passwd', b'[' * 3000, b'null', b'9' * 5000), True,
+    ),
+    'table': Target(
+        'a.json', table_seeds, read_table,
+        lambda found: found is None or isinstance(found, shard_writer.Written), 10,
+        (b'[' * 3000, b'null', b'9' * 5000, b'../', b'NaN'), True,
     ),
     'checkpoint': Target(
         'model-3', lambda: checkpoint_seeds()[0], read_checkpoint,

@@ -33,7 +33,16 @@ _FITTED = 20_000  # the most images that the mixture is fitted to
 _FLOOR = 1e-3  # of the mean variance of f, added to each
 _SHARE = 2  # images for each number of f that a component takes
 _OFTEN = 0.999  # part of the pixels of normal images that a map of 1 exceeds
+_BLURS = (0, 1, 2)  # times s, of the residuals in f
 _RANKS = np.linspace(0, 1, 1001)
+# Of numbers in a file: the blur decides how much is computed, by the others is divided.
+_BOUNDS = {
+    'blur': (0.1, 100),
+    'spread': (1e-300, 1e300),
+    'residual': (1e-300, 1e300),
+    'error': (1e-300, 1e300),
+    'step': (0, 2**63),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,10 +90,13 @@ class Detector:
         write_npz(path, {f.name: getattr(self, f.name) for f in dataclasses.fields(self)})
 
 
-def load(path: pathlib.Path) -> Detector:
+def load(path: pathlib.Path, code_size: int | None = None) -> Detector:
     """What `Detector.save` wrote.
 
-    Raises: InputError if the file is not that.
+    Args:
+      path: of the file.
+      code_size: of the run, None for any.
+    Raises: InputError if the file is not that, or of codes of another size.
     """
     arrays = read_npz(path, 'detector of tfae anomaly')
     missing = [f.name for f in dataclasses.fields(Detector) if f.name not in arrays]
@@ -93,6 +105,11 @@ def load(path: pathlib.Path) -> Detector:
     detector = Detector(**{f.name: arrays[f.name] for f in dataclasses.fields(Detector)})
     if unsound := _unsound(detector):
         raise checks.InputError(f'{path} is no detector of tfae anomaly: {unsound}')
+    size = detector.means.shape[1] - len(_BLURS)
+    if code_size not in (None, size):
+        raise checks.InputError(
+            f'{path} is of codes of {size} numbers; those of the run have {code_size}'
+        )
     return detector
 
 
@@ -111,6 +128,13 @@ def _unsound(detector: Detector) -> str:
             return f'{field.name} has shape {array.shape}; it must be {shape}'
         if not np.isfinite(array).all():
             return f'{field.name} is not finite'
+    for name, (low, high) in _BOUNDS.items():
+        if not low <= (value := float(getattr(detector, name))) <= high:
+            return f'{name} is {value:g}; it must lie in [{low:g}, {high:g}]'
+    if not (np.diff(detector.quantiles) >= 0).all():
+        return 'quantiles do not ascend'
+    if not (np.diagonal(detector.factors, axis1=1, axis2=2) > 0).all():
+        return 'factors have a diagonal that is not positive'
     return ''
 
 
@@ -221,7 +245,7 @@ def _features(
     images: np.ndarray, codes: np.ndarray, reconstructions: np.ndarray, blur: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """f `[N, F]` of codes that are scaled already, and r_s `[N]`."""
-    residuals = [_residual(images, reconstructions, s) for s in (0, blur, 2 * blur)]
+    residuals = [_residual(images, reconstructions, s * blur) for s in _BLURS]
     # An image that comes back exactly has no logarithm; this is less than one part in a million.
     logs = [np.log(r + 1e-12) for r in residuals]
     return np.column_stack([codes.reshape(len(codes), -1), *logs]).astype(np.float64), residuals[1]

@@ -63,7 +63,7 @@ def _served(flags: Config, opened: Any) -> signatures.Served:
     if not flags.logdir:
         return signatures.of_network(opened, flags.known_classes())
     path = opened.folder.path / image_scores.DETECTOR
-    detector = anomaly.load(path) if path.is_file() else None
+    detector = anomaly.load(path, opened.built.model.code_size) if path.is_file() else None
     if detector is not None and int(detector.step) != opened.step:
         print(
             f'score is left out: {path} is of step {int(detector.step):,}, the checkpoint of step '

@@ -85,7 +85,7 @@ def _detector(run: Run) -> anomaly.Detector:
             f'{path} is not there: tfae anomaly --logdir={run.folder.path} without --images '
             f'makes it'
         )
-    detector = anomaly.load(path)
+    detector = anomaly.load(path, run.built.model.code_size)
     if int(detector.step) != run.step:
         raise errors.InputError(
             f'{path} is of step {int(detector.step):,}, the checkpoint is of step {run.step:,}; '
