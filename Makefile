@@ -78,6 +78,7 @@ faults: install
 
 fuzz: install
 	$(BIN)/python tests/campaigns/fuzz.py --cases=1000000
+	$(BIN)/python tests/campaigns/absurd_flags.py
 	$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
 	$(BIN)/python tests/campaigns/guided_fuzz.py
 

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 import tfae_program
 
+from tfae.commands import variables
+from tfae.core import errors
+
 ENCODER = [f'encoder/layer_{i}/{name}' for i in (1, 2) for name in ('kernel', 'bias')]
 DECODER = [f'decoder/layer_{i}/{name}' for i in (2, 1) for name in ('kernel', 'bias')]
 
@@ -101,3 +104,13 @@ def test_what_names_nothing_is_refused(run):
 def test_an_export_that_cannot_be_written_is_refused(run):
     argv = ('variables', '--logdir=run', '--export=run/config.json/weights.npz')
     assert 'run/config.json' in tfae_program.run(*argv, cwd=run.parent).refusal(1)
+
+
+@pytest.mark.parametrize(
+    'scope', ['[', '(' * 5000, '*', 'a{2,1}', '(?P<a>.)(?P<a>.)', 'a{99999999999}']
+)
+def test_a_scope_that_is_no_regular_expression_is_a_usage_error(scope):
+    with pytest.raises(
+        errors.UsageError, match='^--scope is .*; it must be a regular expression: '
+    ):
+        variables.Config(logdir='run', scope=scope)

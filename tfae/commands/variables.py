@@ -6,6 +6,7 @@ tf.GraphKeys; `variables` holds all, `trainable_variables` what is trained) and 
 
 import dataclasses
 import pathlib
+import re
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -21,8 +22,21 @@ class Config(command_flags.Look):
     """Which variables."""
 
     collection: str = option(tf.GraphKeys.GLOBAL_VARIABLES, 'Collection that they are in.')
-    scope: str = option('', 'What their names start with.')
+    scope: str = option(
+        '',
+        'Regular expression that their names begin with, as tf.get_collection takes it; a name '
+        'without special characters is one. Empty: all.',
+    )
     export: str = option('', 'The .npz to write them to.')
+
+    def __post_init__(self):
+        super().__post_init__()
+        try:
+            re.compile(self.scope)
+        except (re.error, RecursionError, OverflowError) as error:
+            raise errors.UsageError(
+                f'--scope is {self.scope!r}; it must be a regular expression: {error}'
+            ) from None
 
 
 def main(argv: list[str]) -> int:

@@ -321,7 +321,7 @@ class Run:
         try:
             with self.graph.as_default():
                 held = tf.get_collection(key, scope or None)
-        except re.error as error:
+        except (re.error, RecursionError, OverflowError) as error:
             raise errors.UsageError(
                 f'scope is {scope!r}; it must be a regular expression: {error}'
             ) from None
