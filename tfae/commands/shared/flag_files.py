@@ -9,7 +9,7 @@ import pathlib
 import re
 from collections.abc import Iterable, Sequence
 
-from tfae.core import errors
+from tfae.core import bounded_files, errors
 
 _FLAG = re.compile(r'--?flagfile(?:=(.*))?', re.DOTALL)
 _MAX_BYTES = 2**20
@@ -44,7 +44,7 @@ def expanded(words: Iterable[str], within: Sequence[str] = ()) -> list[str]:
 
 def _lines(name: str) -> list[str]:
     try:
-        with pathlib.Path(name).expanduser().open('rb') as file:
+        with bounded_files.open_regular(pathlib.Path(name).expanduser()) as file:
             content = file.read(_MAX_BYTES + 1)
     except (OSError, ValueError, RuntimeError) as error:
         reason = getattr(error, 'strerror', None) or error
