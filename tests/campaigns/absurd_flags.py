@@ -182,6 +182,7 @@ def prepared(folder: pathlib.Path) -> dict[str, str]:
 def main(argv: list[str]) -> int:
     """Runs the cases and prints what failed and how many there were."""
     del argv
+    tfae_program._PATIENCE = 10 * SECONDS  # the machine may have other work
     found = commands()
     chosen = [case for name in _COMMANDS.value or found for case in found[name]]
     if _CASES.value:
