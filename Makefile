@@ -13,8 +13,8 @@ CPP = $(wildcard ops/*.cc ops/*.h tests/ops/*.cc tests/ops/*.h tools/bench/*.cu)
 DEMO := runs/demo
 
 .DEFAULT_GOAL := install
-.PHONY: install demo test test-slow bazel-test check format docs bench recipes faults fuzz matrix \
-        dist tensorboard clean
+.PHONY: install demo test test-slow bazel-test check format docs bench recipes faults fuzz mutants \
+        matrix dist tensorboard clean
 
 install: $(INSTALLED) $(LIBRARY)
 
@@ -81,6 +81,11 @@ fuzz: install
 	$(BIN)/python tests/campaigns/absurd_flags.py
 	$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
 	$(BIN)/python tests/campaigns/guided_fuzz.py
+
+# What is mutated and how stands in the tool; what came of it in docs/evidence/mutants.md.
+mutants: install
+	$(BIN)/python -m pip install --quiet --editable '.[mutants]'
+	$(BIN)/python tools/mutants.py
 
 # Every version of TensorFlow in an environment of its own, which takes an hour or two.
 matrix: install

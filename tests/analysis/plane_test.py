@@ -59,3 +59,17 @@ def test_few_codes_span_no_more_directions_than_they_are():
 def test_one_code_has_no_plane():
     with pytest.raises(errors.InputError, match='needs 2 examples or more; there is 1'):
         plane.through(np.zeros([1, 4]))
+
+
+@pytest.mark.parametrize('count', [4, 7])
+def test_tsne_asks_for_no_more_neighbours_than_there_are(monkeypatch, count):
+    """Three times the perplexity of them are looked at, as van der Maaten's program has it."""
+    asked, given = [], plane.TSNE
+
+    def recorded(*words, perplexity, **settings):
+        asked.append(perplexity)
+        return given(*words, perplexity=perplexity, **settings)
+
+    monkeypatch.setattr(plane, 'TSNE', recorded)
+    assert plane.tsne(np.random.RandomState(0).normal(size=[count, 3]), 0).shape == (count, 2)
+    assert 3 * asked[0] + 1 <= count

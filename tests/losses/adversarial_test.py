@@ -72,16 +72,18 @@ def test_scores_of_other_shapes_are_refused():
 
 
 def test_a_critic_of_slope_one_has_no_penalty_and_a_flat_one_a_penalty_without_direction():
-    slopes = tf.constant(np.array([[0.6, 0.8], [0, 0], [3, 4]], np.float64))
+    slopes = tf.constant(np.array([[0.6, 0.8], [0, 0], [3, 4], [3e-6, 4e-6]], np.float64))
     penalty = adversarial.gradient_penalty(slopes)
     (back,) = tf.gradients(penalty, [slopes])
     with tf.Session() as session:
         values, directions = session.run([penalty, back])
         error = tf.test.compute_gradient_error(
-            slopes, [3, 2], penalty, [3], np.array([[0.6, 0.9], [1, 2], [3, 4.0]]), 1e-6
+            slopes, [4, 2], penalty, [4], np.array([[0.6, 0.9], [1, 2], [3, 4], [5, 6.0]]), 1e-6
         )
-    np.testing.assert_allclose(values, [0, 1, 16], atol=1e-12)
-    np.testing.assert_allclose(directions, [[0, 0], [0, 0], [4.8, 6.4]], atol=1e-12)
+    np.testing.assert_allclose(values, [0, 1, 16, (1 - 5e-6) ** 2], atol=1e-12)
+    np.testing.assert_allclose(directions[:3], [[0, 0], [0, 0], [4.8, 6.4]], atol=1e-12)
+    steep = -2 * (1 - 5e-6) * np.array([0.6, 0.8])
+    np.testing.assert_allclose(directions[3], steep, atol=1e-12)
     assert error < 1e-7
 
 

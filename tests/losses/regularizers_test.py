@@ -125,6 +125,8 @@ def test_the_contractive_penalty_has_the_gradient_of_finite_differences():
     'text, want',
     [
         ('l1:0.5', Regularizer('l1', 0.5)),
+        ('contractive:0.5', Regularizer('contractive', 0.5)),
+        ('orthogonality:0.5', Regularizer('orthogonality', 0.5)),
         ('kl_sparsity:0.05:3', Regularizer('kl_sparsity', 3, 0.05)),
         ('kl_sparsity:0.05:3:0.9', Regularizer('kl_sparsity', 3, 0.05, 0.9)),
     ],

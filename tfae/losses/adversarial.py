@@ -67,7 +67,7 @@ def gradient_penalty(gradient: tf.Tensor, name: str = 'gradient_penalty') -> tf.
     with tf.name_scope(name):
         squares = tf.reduce_sum(tf.square(gradient), list(range(1, gradient.shape.rank)))
         # The slope of a root at 0 is infinite, and infinity times 0 is no number.
-        norms = tf.where(squares > 0, tf.sqrt(tf.maximum(squares, _TINY**2)), 0 * squares)
+        norms = tf.where(squares > 0, tf.sqrt(tf.maximum(squares, _TINY**2)), squares)
         return tf.square(norms - 1)
 
 

@@ -1,0 +1,677 @@
+"""Mutation tests: a small fault is put into tfae, one at a time, and the tests must notice it.
+
+    python tools/mutants.py                         300 mutants; docs/evidence/mutants.md
+    python tools/mutants.py --count=40 --seed=1     others, fewer
+
+The operators are those of cosmic-ray (`_OPERATORS` says which): an arithmetic operator, comparison,
+number, truth value, condition or loop is replaced. A place is mutated once, by one of the operators
+that fit. Left out, because no figure depends on them: texts, annotations, flags and their help,
+what is raised, printed or asserted (`strict=True` too), decorators.
+
+Places are sorted by a hash of the seed, their function and their text, and the first `--count` are
+taken. So one seed gives the same mutants on the same tree, and nearly the same after an edit.
+
+Each mutant is judged in a process forked from this one, which has imported TensorFlow but nothing
+of tfae and has opened no session; it works on a copy of the tree. Which tests reach a statement,
+also by a program that they start, is found by running a test file once under coverage, when it is
+first asked for. All mutants face the tests of their own file, then those that live the tests of its
+folder, then those of its top folder, then all others; quick ones first, each time for `_BUDGET`
+seconds of the time that they took alone. A mutant is killed by the first failure, or by running
+`_SLOWER` times as long.
+
+build/mutants keeps what was found: which tests reach what (found again when the test file or the
+file of its name in tfae changes), who was killed (not judged again), who lived through which tests.
+"""
+
+import argparse
+import ast
+import compileall
+import contextlib
+import dataclasses
+import gc
+import hashlib
+import json
+import multiprocessing.util
+import os
+import pathlib
+import py_compile
+import resource
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+KEPT = ROOT / 'build' / 'mutants'
+EVIDENCE = ROOT / 'docs' / 'evidence' / 'mutants.md'
+EQUIVALENT = ROOT / 'tools' / 'equivalent_mutants.json'
+
+MUTATED = ('losses', 'analysis', 'data', 'training', 'models', 'commands')
+TESTS = (*MUTATED, 'contract', 'oracle')
+WANTED = 0.9  # of all mutants are killed; the rest must be named in EQUIVALENT
+
+_BUDGET = 60  # seconds of tests at a time, by what they took without a mutant
+_SLOWER = 5
+_START = 30  # seconds of a processor that are used beside the tests
+_BUSY = 20  # times as long does it take on a busy machine
+_PRELOADED = (
+    *('tensorflow.compat.v1', 'tensorboard', 'sklearn.cluster', 'sklearn.datasets'),
+    *('sklearn.decomposition', 'sklearn.mixture', 'sklearn.neighbors', 'sklearn.linear_model'),
+    *('scipy.linalg', 'matplotlib.pyplot', 'PIL.Image', 'pytest', 'hypothesis', 'coverage'),
+)
+
+_ARITHMETIC = ('Add_Sub', 'Sub_Add', 'Mul_Div', 'Div_Mul', 'FloorDiv_Div', 'Mod_Div', 'Pow_Mul')
+_ORDER = ('Eq', 'NotEq', 'Lt', 'LtE', 'Gt', 'GtE')
+_OPERATORS = (
+    *(f'ReplaceBinaryOperator_{pair}' for pair in _ARITHMETIC),
+    *(f'ReplaceComparisonOperator_{a}_{b}' for a in _ORDER for b in _ORDER if a != b),
+    *('ReplaceComparisonOperator_Is_IsNot', 'ReplaceComparisonOperator_IsNot_Is'),
+    *('ReplaceUnaryOperator_Delete_USub', 'ReplaceUnaryOperator_Delete_Not'),
+    *('ReplaceTrueWithFalse', 'ReplaceFalseWithTrue', 'ReplaceAndWithOr', 'ReplaceOrWithAnd'),
+    *('AddNot', 'NumberReplacer', 'ZeroIterationForLoop'),
+    *('ReplaceBreakWithContinue', 'ReplaceContinueWithBreak'),
+)
+# What these operators look at; to ask each of them about every node takes minutes.
+_MUTABLE = {
+    *('operator', 'keyword', 'number', 'comparison', 'factor', 'not_test', 'test'),
+    *('if_stmt', 'while_stmt', 'for_stmt'),
+}
+_PUNCTUATION = {*'()[]{},.:=@', '->'}
+# Calls whose arguments are left as they are: flags, and words for people.
+_WORDS = {'option', 'print', 'warn', 'warning', 'info', 'debug', 'one_of'}
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutant:
+    """One fault: a file of tfae in which one place was changed."""
+
+    file: str  # from the root of the tree
+    function: str  # dotted, `<module>` outside all
+    line: int
+    operator: str
+    occurrence: int
+    old: str  # the lines that were changed
+    new: str
+
+    @property
+    def key(self) -> str:
+        """The same in a tree in which other places were edited."""
+        return json.dumps([self.file, self.function, self.operator, self.old, self.new])
+
+
+# Which mutants there are.
+
+
+def sample(tree: pathlib.Path, count: int, seed: int) -> list[Mutant]:
+    """The first `count` of the mutants of a seed, by folder, file and line."""
+    found = [place for file in sources(tree) for place in places(tree, file, seed)]
+    if len(found) < count:
+        raise SystemExit(f'--count={count}: there are {len(found)} places')
+    chosen = [make() for _, make in sorted(found, key=lambda pair: pair[0])[:count]]
+    order = {file: k for k, file in enumerate(sources(tree))}
+    return sorted(chosen, key=lambda mutant: (order[mutant.file], mutant.line, mutant.operator))
+
+
+def sources(tree: pathlib.Path) -> list[str]:
+    """The files that are mutated."""
+    folders = (tree / 'tfae' / folder for folder in MUTATED)
+    return [str(p.relative_to(tree)) for folder in folders for p in sorted(folder.rglob('*.py'))]
+
+
+def places(tree: pathlib.Path, file: str, seed: int) -> Iterator[tuple[str, Callable[[], Mutant]]]:
+    """`(hash, what makes its mutant)` of each place in a file that can be mutated."""
+    source = (tree / file).read_text()
+    lines = source.splitlines()
+    functions, left_out = functions_of(source), left_out_of(source)
+    ways: dict[tuple[int, int], list[tuple[str, int]]] = {}
+    for operator, occurrence, position in positions(source):
+        if not any(first <= position < last for first, last in left_out):
+            ways.setdefault(position, []).append((operator, occurrence))
+    seen: dict[str, int] = {}
+    for (line, _), fitting in sorted(ways.items()):
+        words = f'{seed} {file} {functions[line]} {lines[line - 1].strip()}'
+        seen[words] = seen.get(words, -1) + 1
+        word = f'{words} {seen[words]}'
+        operator, occurrence = min(fitting, key=lambda way: hashed(f'{word} {way[0]} {way[1]}'))
+
+        def make(line=line, operator=operator, occurrence=occurrence):
+            new = mutated(source, operator, occurrence).splitlines()
+            changed = [
+                k for k, pair in enumerate(zip(lines, new, strict=False)) if len({*pair}) > 1
+            ]
+            first, last = changed[0], changed[-1] + 1
+            old, new = ('\n'.join(text[first:last]) for text in (lines, new))
+            return Mutant(file, functions[line], first + 1, operator, occurrence, old, new)
+
+        yield hashed(word), make
+
+
+def hashed(text: str) -> str:
+    """Digits that look like chance and are the same on every machine."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def positions(source: str) -> Iterator[tuple[str, int, tuple[int, int]]]:
+    """`(operator, its occurrence, (line, column))` of each mutation of a text."""
+    from cosmic_ray import ast as trees
+    from cosmic_ray import plugins
+
+    operators = {name: plugins.get_operator(f'core/{name}')() for name in _OPERATORS}
+    found = {name: [] for name in _OPERATORS}
+
+    class Collect(trees.Visitor):
+        def visit(self, node):
+            if node.type not in _MUTABLE or getattr(node, 'value', '') in _PUNCTUATION:
+                return node
+            for name, operator in operators.items():
+                sites = [start for start, _ in operator.mutation_positions(node)]
+                # f(a, *, b) multiplies nothing.
+                found[name] += [() if node.parent.type == 'parameters' else at for at in sites]
+            return node
+
+    Collect().walk(trees.get_ast(source))
+    for name, starts in found.items():
+        for occurrence, start in enumerate(starts):
+            if start:
+                yield name, occurrence, start
+
+
+def mutated(source: str, operator: str, occurrence: int) -> str:
+    """A text with one mutation in it."""
+    from cosmic_ray import mutating, plugins
+
+    return mutating.mutate_code(source, plugins.get_operator(f'core/{operator}')(), occurrence)
+
+
+def functions_of(source: str) -> dict[int, str]:
+    """Line -> dotted name of the function or class that it stands in."""
+    found = dict.fromkeys(range(1, source.count('\n') + 2), '<module>')
+
+    def look(node, name):
+        for child in ast.iter_child_nodes(node):
+            inner = name
+            if isinstance(child, ast.FunctionDef | ast.ClassDef):
+                inner = f'{name}.{child.name}'.removeprefix('.')
+                found.update(dict.fromkeys(range(child.lineno, child.end_lineno + 1), inner))
+            look(child, inner)
+
+    look(ast.parse(source), '')
+    return found
+
+
+def left_out_of(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Spans `(line, column)` to `(line, column)` that no mutant touches."""
+    spans = []
+    for node in ast.walk(ast.parse(source)):
+        found = [getattr(node, 'annotation', None), getattr(node, 'returns', None)]
+        found += getattr(node, 'decorator_list', [])
+        if isinstance(node, ast.Raise | ast.Assert | ast.JoinedStr | ast.Import | ast.ImportFrom):
+            found.append(node)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split('.')[-1] in _WORDS:
+            found.append(node)
+        if isinstance(node, ast.keyword) and node.arg == 'strict':
+            found.append(node)
+        spans += [((n.lineno, n.col_offset), (n.end_lineno, n.end_col_offset)) for n in found if n]
+    return spans
+
+
+def statements(source: str) -> dict[int, str]:
+    """Line -> function and first line of the statement that it belongs to.
+
+    The same in a tree in which other statements were edited.
+    """
+    lines, functions, found = source.splitlines(), functions_of(source), {}
+    every = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt))
+    for node in every:  # outer ones first
+        word = f'{functions[node.lineno]} {lines[node.lineno - 1].strip()}'
+        found.update(dict.fromkeys(range(node.lineno, node.end_lineno + 1), word))
+    return found
+
+
+def within(statement: str, function: str) -> bool:
+    """Whether a statement of `statements` stands in a function, class or `<module>`."""
+    return function == '<module>' or f'{statement.split()[0]}.'.startswith(f'{function}.')
+
+
+def imported(source: str) -> set[int]:
+    """Lines that are run when the file is imported: all but the bodies of functions."""
+    bodies = [
+        range(node.body[0].lineno, node.end_lineno + 1)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef)
+    ]
+    return {*range(1, source.count('\n') + 2)}.difference(*bodies)
+
+
+# Which tests reach them.
+
+
+class Covering:
+    """For pytest: notes the statements that each test reaches and how long it takes."""
+
+    def __init__(self, folder: pathlib.Path):
+        self._folder = folder
+        self._coverage = covering(folder)
+        self.seconds: dict[str, float] = {}
+        self.failed: set[str] = set()
+
+    def pytest_sessionstart(self):
+        """Programs that tests start are covered too."""
+        import tfae_program
+
+        begin, folder = tfae_program.Program.__init__, self._folder
+
+        def started(self, argv, cwd, environment, before=None):
+            begin(self, argv, cwd, environment, CoveredProgram(str(folder), before))
+
+        tfae_program.Program.__init__ = started
+        self._coverage.start()
+
+    def pytest_runtest_logstart(self, nodeid):
+        """What is done for a fixture may be done for every test of the file."""
+        self._coverage.switch_context(f'{nodeid} (setup)')
+
+    def pytest_runtest_call(self, item):
+        """See `pytest_runtest_logstart`."""
+        self._coverage.switch_context(f'{item.nodeid} (call)')
+
+    def pytest_runtest_logreport(self, report):
+        """Adds up the three parts of a test."""
+        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
+        if not report.passed:
+            self.failed.add(report.nodeid)
+
+    def pytest_sessionfinish(self):
+        """Writes found.json."""
+        self._coverage.stop()
+        self._coverage.save()
+        tests = sorted(self.seconds.keys() - self.failed)
+        number = {test: k for k, test in enumerate(tests)}
+        reached: dict[str, dict[str, set[int]]] = {}
+        for path in self._folder.glob('covered*'):
+            for file, statement, context in contexts(path):
+                test, _, part = context.rpartition(' ')
+                every = number.values() if part == '(setup)' else [number.get(test)]
+                of_file = reached.setdefault(file, {})
+                of_file.setdefault(statement, set()).update(k for k in every if k is not None)
+        found = {
+            'tests': {test: self.seconds[test] for test in tests},
+            'failed': sorted(self.failed),
+            'reached': {
+                file: {statement: sorted(found) for statement, found in of_file.items()}
+                for file, of_file in reached.items()
+            },
+        }
+        (self._folder / 'found.json').write_text(json.dumps(found))
+
+
+@dataclasses.dataclass
+class CoveredProgram:
+    """What a program calls before it begins, beside what the test wanted."""
+
+    folder: str
+    before: Callable[[], None] | None
+
+    def __call__(self):
+        """Covers what follows, for the test that started it."""
+        measured = covering(pathlib.Path(self.folder))
+        measured.start()
+        measured.switch_context(os.environ['PYTEST_CURRENT_TEST'])
+
+        def save():
+            measured.stop()
+            measured.save()
+
+        multiprocessing.util.Finalize(None, save, exitpriority=100)
+        if self.before:
+            self.before()
+
+
+def covering(folder: pathlib.Path):
+    """Of the files that are mutated, wherever in the copy of the tree they are run."""
+    import coverage
+
+    return coverage.Coverage(
+        data_file=str(folder / 'covered'),
+        data_suffix=True,
+        config_file=False,
+        include=[f'*/tfae/{name}/*' for name in MUTATED],
+        messages=False,
+    )
+
+
+def contexts(path: pathlib.Path) -> Iterator[tuple[str, str, str]]:
+    """`(file of tfae, statement, context)` in what coverage wrote."""
+    import coverage
+
+    data = coverage.CoverageData(str(path))
+    data.read()
+    for name in data.measured_files():
+        file = name[name.rindex('/tfae/') + 1 :]
+        known = statements(pathlib.Path(name).read_text())
+        for line, names in data.contexts_by_lineno(name).items():
+            yield from ((file, known[line], context) for context in names if line in known)
+
+
+class Reach:
+    """Which tests reach a statement; kept in build/mutants."""
+
+    def __init__(self, bench: 'Bench'):
+        self._bench = bench
+        self._known: dict[str, dict] = {}
+        folders = (bench.tree / 'tests' / folder for folder in TESTS)
+        paths = [path for folder in folders for path in sorted(folder.rglob('*_test.py'))]
+        self._files = [str(path.relative_to(bench.tree)) for path in paths]
+
+    def facing(self, mutant: Mutant, distance: int) -> dict[str, float]:
+        """The tests that reach a mutant from so far, in order, and the seconds that each takes."""
+        files = [file for file in self._files if apart(mutant.file, file) == distance]
+        source = (self._bench.tree / mutant.file).read_text()
+        at_import = mutant.line in imported(source)
+        statement = statements(source)[mutant.line]
+        chosen = []
+        for file in files:
+            found = self.of(file)
+            tests = list(found['tests'])
+            reached = found['reached'].get(mutant.file, {})
+            # What is done at import counts for all that comes after it.
+            names = [name for name in reached if at_import and within(name, mutant.function)]
+            indices = {k for name in (statement, *names) for k in reached.get(name, ())}
+            # What a test of its own keeps for the next is covered once.
+            seconds = {tests[k]: found['tests'][tests[k]] for k in indices}
+            if not distance:
+                seconds |= {test: found['tests'][test] for test in tests if test not in seconds}
+            chosen.append(dict(sorted(seconds.items(), key=lambda pair: pair[1])))
+        budget, faced = float(_BUDGET), {}
+        for seconds in sorted(chosen, key=lambda some: sum(some.values())):
+            for test, spent in seconds.items():
+                if not faced or spent <= budget:
+                    faced[test] = spent
+                    budget -= spent
+        return faced
+
+    def mark(self, tests: dict[str, float]) -> str:
+        """Changes when one of the files that these tests stand in does."""
+        files = {test.partition('::')[0] for test in tests}
+        return hashed(' '.join(sorted(self.of(file)['mark'] for file in files)))
+
+    def of(self, file: str) -> dict:
+        """What `Covering` has found of a test file."""
+        if file in self._known:
+            return self._known[file]
+        kept = KEPT / f'{file.replace("/", "-")}.json'
+        tree = self._bench.tree
+        source = tree / file.replace('tests/', 'tfae/', 1).replace('_test.py', '.py')
+        texts = [path.read_text() for path in (tree / file, source) if path.is_file()]
+        mark = hashed('\n'.join(texts))
+        if not kept.is_file() or json.loads(kept.read_text())['mark'] != mark:
+            began = time.monotonic()
+            found = self._bench.cover(file)
+            kept.write_text(json.dumps(found | {'mark': mark}))
+            failed = ''.join(f'\n    not passed: {name}' for name in found['failed'])
+            print(f'{time.monotonic() - began:6.1f} s  {file}{failed}', flush=True)
+        self._known[file] = json.loads(kept.read_text())
+        return self._known[file]
+
+
+def apart(source: str, test: str) -> int:
+    """0 for a file's own tests, 1 for others of its folder, 2 of its top folder, 3 elsewhere."""
+    _, *folders, name = source.removesuffix('.py').split('/')
+    _, *those, other = test.removesuffix('_test.py').split('/')
+    if folders != those:
+        return 2 if folders[0] == those[0] else 3
+    return int(name != other)
+
+
+# How one is judged.
+
+UNTRIED = {'killed': False, 'by': '', 'seconds': 0.0, 'lived': ()}
+
+
+class Bench:
+    """A copy of the tree, and a process with TensorFlow in it that has not met tfae yet."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.tree = folder / 'tree'
+        copy_tree(self.tree)
+        # By their hash: a mutant of the same size and second as its source must not be missed.
+        by_hash = py_compile.PycInvalidationMode.CHECKED_HASH
+        compileall.compile_dir(self.tree / 'tfae', quiet=1, invalidation_mode=by_hash)
+        os.environ.update(TMPDIR=str(folder), PYTHONPATH=str(self.tree))
+        os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+        os.environ['PYTEST_DISABLE_PLUGIN_AUTOLOAD'] = '1'
+        tempfile.tempdir = None
+        os.chdir(self.tree)
+        sys.path[:0] = [str(self.tree), str(self.tree / 'tests' / 'support')]
+        for name in _PRELOADED:
+            __import__(name)
+        import tfae_program
+
+        tfae_program.warm()
+        server = multiprocessing.forkserver._forkserver
+        self._server = server._forkserver_pid
+        server.ensure_running = lambda: None  # a fork is not its parent and may not ask
+        assert 'tfae' not in sys.modules
+        gc.freeze()  # no fork looks through what it will not free
+
+    def cover(self, file: str) -> dict:
+        """Runs a test file once and returns what `Covering` found."""
+        folder = pathlib.Path(tempfile.mkdtemp())
+        out = folder / 'found.json'
+        self._fork(lambda: run_pytest([file], Covering(folder), folder), folder, 3600)
+        if not out.is_file():
+            raise SystemExit(f'{file} does not run:\n{(folder / "printed").read_text()}')
+        found = json.loads(out.read_text())
+        shutil.rmtree(folder)
+        return found
+
+    def judge(self, mutant: Mutant, tests: dict[str, float]) -> dict:
+        """Runs tests on a mutant: `killed`, `by` which, `seconds`."""
+        path, folder = self.tree / mutant.file, pathlib.Path(tempfile.mkdtemp())
+        source, began = path.read_text(), time.monotonic()
+        path.write_text(mutated(source, mutant.operator, mutant.occurrence))
+        files = list(dict.fromkeys(test.partition('::')[0] for test in tests))
+        patience = _START + _SLOWER * sum(tests.values())
+
+        def work():
+            resource.setrlimit(resource.RLIMIT_CPU, (int(patience), int(patience)))
+            return run_pytest(files, Chosen(tests, folder), folder)
+
+        try:
+            code = self._fork(work, folder, _BUSY * patience)
+        finally:
+            path.write_text(source)
+        failed = folder / 'failed'
+        by = failed.read_text() if failed.is_file() else ''
+        ended = {None: 'time', -signal.SIGKILL: 'time', -signal.SIGXCPU: 'time', 0: ''}
+        by = ended.get(code, by or f'pytest ended with {code}')
+        shutil.rmtree(folder)
+        return {'killed': code != 0, 'by': by, 'seconds': round(time.monotonic() - began, 1)}
+
+    def _fork(self, work: Callable[[], int], folder: pathlib.Path, patience: float) -> int | None:
+        """Exit code of work done in a fork; None if it had to be ended."""
+        child = os.fork()
+        if not child:
+            code = 70
+            try:
+                os.setsid()
+                printed = os.open(folder / 'printed', os.O_WRONLY | os.O_CREAT, 0o600)
+                os.dup2(printed, 1)
+                os.dup2(printed, 2)
+                code = work()
+            finally:
+                os._exit(code)
+        ended = False
+        try:
+            with os.fdopen(os.pidfd_open(child)) as process:
+                ended = bool(select.select([process], [], [], patience)[0])
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child, signal.SIGKILL)
+            _, status = os.waitpid(child, 0)
+            left = pathlib.Path(f'/proc/{self._server}/task/{self._server}/children').read_text()
+            for program in map(int, left.split()):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(program, signal.SIGKILL)
+        return os.waitstatus_to_exitcode(status) if ended else None
+
+
+class Chosen:
+    """For pytest: runs these tests in this order, and notes the first that fails."""
+
+    def __init__(self, tests: dict[str, float], folder: pathlib.Path):
+        self._place = {test: k for k, test in enumerate(tests)}
+        self._failed = folder / 'failed'
+
+    def pytest_collection_modifyitems(self, items):
+        """Leaves the other tests of these files out."""
+        known = [item for item in items if item.nodeid in self._place]
+        items[:] = sorted(known, key=lambda item: self._place[item.nodeid])
+
+    def pytest_collectreport(self, report):
+        """A file that cannot be imported has failed."""
+        if report.failed:
+            self._failed.write_text(f'{report.nodeid} cannot be imported')
+
+    def pytest_runtest_logreport(self, report):
+        """A test has failed."""
+        if report.failed:
+            self._failed.write_text(report.nodeid)
+
+
+def run_pytest(files: list[str], plugin: object, folder: pathlib.Path) -> int:
+    """Runs test files to the first failure if tests are chosen, else to their end."""
+    import pytest
+
+    words = ['-q', '-p', 'no:cacheprovider', f'--basetemp={folder}/pytest']
+    words += ['-x'] if isinstance(plugin, Chosen) else []
+    return int(pytest.main([*words, *files], [plugin]))
+
+
+def copy_tree(to: pathlib.Path) -> None:
+    """The files of the project that git knows or would take, and the compiled op."""
+    asked = ['git', 'ls-files', '--cached', '--others', '--exclude-standard', '-z']
+    names = subprocess.run(asked, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    library = [str(p.relative_to(ROOT)) for p in (ROOT / 'tfae' / 'ops').glob('*.so')]
+    for name in [*names.strip('\0').split('\0'), *library]:
+        if (ROOT / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, to / name)
+
+
+# What is said of them.
+
+
+def report(mutants: list[Mutant], verdicts: dict[str, dict], words: str) -> tuple[str, bool]:
+    """The page of evidence, and whether every survivor is explained and enough are killed."""
+    reasons = {
+        json.dumps([e['file'], e['function'], e['operator'], e['old'], e['new']]): e['reason']
+        for e in json.loads(EQUIVALENT.read_text())
+    }
+    killed = [m for m in mutants if verdicts[m.key]['killed']]
+    lived = [m for m in mutants if not verdicts[m.key]['killed']]
+    named = [m for m in lived if m.key in reasons]
+    wrong = [m for m in killed if m.key in reasons]
+    rate = len(killed) / len(mutants)
+    reached = rate >= WANTED and len(named) == len(lived) and not wrong
+    commit = subprocess.run(
+        ['git', 'rev-parse', '--short', 'HEAD'], cwd=ROOT, capture_output=True, text=True
+    ).stdout.strip()
+    lines = [
+        '# Mutants',
+        '',
+        f'Written by `{words}` at commit {commit}. What is mutated, and how, stands at the top of',
+        '`tools/mutants.py`.',
+        '',
+        f'**{len(killed)} of {len(mutants)} killed: {rate:.1%}.** {len(named)} that live are named',
+        f'as equivalent in `tools/equivalent_mutants.json`, {len(lived) - len(named)} are not'
+        f'{f"; {len(wrong)} are named and yet killed" if wrong else ""}.',
+        '',
+        '| folder | mutants | killed | equivalent | not noticed |',
+        '| --- | --- | --- | --- | --- |',
+    ]
+    for folder in MUTATED:
+        of = [
+            [m for m in some if m.file.split('/')[1] == folder] for some in (mutants, killed, named)
+        ]
+        every, dead, excused = map(len, of)
+        lines.append(f'| {folder} | {every} | {dead} | {excused} | {every - dead - excused} |')
+    lines += ['', '## That live', '']
+    for mutant in lived:
+        lines += [
+            f'`{mutant.file}:{mutant.line}` `{mutant.function}`: '
+            + (f'equivalent, {reasons[mutant.key]}' if mutant.key in reasons else 'not noticed'),
+            '',
+            '```diff',
+            *(f'-{t}' for t in mutant.old.split('\n')),
+            *(f'+{t}' for t in mutant.new.split('\n')),
+            '```',
+            '',
+        ]
+    lines += [
+        '## All',
+        '',
+        '| place | function | change | killed by | seconds |',
+        '| --- | --- | --- | --- | --- |',
+    ]
+    for mutant in mutants:
+        verdict = verdicts[mutant.key]
+        by = verdict['by'] if verdict['killed'] else '**lives**'
+        cells = [
+            f'{mutant.file}:{mutant.line}',
+            mutant.function,
+            change(mutant),
+            by,
+            f'{verdict["seconds"]:.1f}',
+        ]
+        lines.append(f'| {" | ".join(cell.replace("|", "&#124;") for cell in cells)} |')
+    return '\n'.join(lines) + '\n', reached
+
+
+def change(mutant: Mutant) -> str:
+    """The two texts, without what is the same at their ends."""
+    old, new = mutant.old.strip(), mutant.new.strip()
+    return f'`{old}` to `{new}`'.replace('\n', ' ')
+
+
+def main(argv: list[str]) -> int:
+    """Judges the mutants of a seed; returns 1 if too many live."""
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--count', type=int, default=300, help='mutants')
+    parser.add_argument('--seed', type=int, default=0, help='chooses them')
+    flags = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the forks are ended then too
+    KEPT.mkdir(parents=True, exist_ok=True)
+    kept = KEPT / 'verdicts.jsonl'
+    lines = kept.read_text().splitlines() if kept.is_file() else []
+    verdicts = dict(map(json.loads, lines))
+    with tempfile.TemporaryDirectory(prefix='tfae_mutants_') as folder:
+        bench = Bench(pathlib.Path(folder))
+        mutants, reach = sample(bench.tree, flags.count, flags.seed), Reach(bench)
+        for distance in range(4):
+            for k, mutant in enumerate(mutants, 1):
+                verdict = verdicts.setdefault(mutant.key, dict(UNTRIED))
+                tests = {} if verdict['killed'] else reach.facing(mutant, distance)
+                if not tests or (mark := reach.mark(tests)) in verdict['lived']:
+                    continue
+                verdict |= bench.judge(mutant, tests)
+                verdict['lived'] = [*verdict['lived'], *([] if verdict['killed'] else [mark])]
+                with kept.open('a') as file:
+                    file.write(json.dumps([mutant.key, verdict]) + '\n')
+                how = f'killed by {verdict["by"]}' if verdict['killed'] else 'lives'
+                place = f'{mutant.file}:{mutant.line}'
+                print(f'{distance} {k:3} {verdict["seconds"]:6.1f} s  {place}  {how}', flush=True)
+    words = f'python tools/mutants.py --count={flags.count} --seed={flags.seed}'
+    text, reached = report(mutants, verdicts, words)
+    EVIDENCE.parent.mkdir(exist_ok=True)
+    EVIDENCE.write_text(text)
+    print(next(line for line in text.split('\n') if line.startswith('**')))
+    return 0 if reached else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
