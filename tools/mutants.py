@@ -28,6 +28,7 @@ import ast
 import compileall
 import contextlib
 import dataclasses
+import functools
 import gc
 import hashlib
 import json
@@ -48,6 +49,7 @@ from collections.abc import Callable, Iterator
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 KEPT = ROOT / 'build' / 'mutants'
 EVIDENCE = ROOT / 'docs' / 'evidence' / 'mutants.md'
+VERDICTS = KEPT / 'verdicts.jsonl'
 EQUIVALENT = ROOT / 'tools' / 'equivalent_mutants.json'
 
 MUTATED = ('losses', 'analysis', 'data', 'training', 'models', 'commands')
@@ -361,7 +363,7 @@ class Reach:
     """Which tests reach a statement; kept in build/mutants."""
 
     def __init__(self, bench: 'Bench'):
-        self._bench = bench
+        self.bench = bench
         self._known: dict[str, dict] = {}
         folders = (bench.tree / 'tests' / folder for folder in TESTS)
         paths = [path for folder in folders for path in sorted(folder.rglob('*_test.py'))]
@@ -370,7 +372,7 @@ class Reach:
     def facing(self, mutant: Mutant, distance: int) -> dict[str, float]:
         """The tests that reach a mutant from so far, in order, and the seconds that each takes."""
         files = [file for file in self._files if apart(mutant.file, file) == distance]
-        source = (self._bench.tree / mutant.file).read_text()
+        source = (self.bench.tree / mutant.file).read_text()
         at_import = mutant.line in imported(source)
         statement = statements(source)[mutant.line]
         chosen = []
@@ -404,13 +406,13 @@ class Reach:
         if file in self._known:
             return self._known[file]
         kept = KEPT / f'{file.replace("/", "-")}.json'
-        tree = self._bench.tree
+        tree = self.bench.tree
         source = tree / file.replace('tests/', 'tfae/', 1).replace('_test.py', '.py')
         texts = [path.read_text() for path in (tree / file, source) if path.is_file()]
         mark = hashed('\n'.join(texts))
         if not kept.is_file() or json.loads(kept.read_text())['mark'] != mark:
             began = time.monotonic()
-            found = self._bench.cover(file)
+            found = self.bench.cover(file)
             kept.write_text(json.dumps(found | {'mark': mark}))
             failed = ''.join(f'\n    not passed: {name}' for name in found['failed'])
             print(f'{time.monotonic() - began:6.1f} s  {file}{failed}', flush=True)
@@ -565,112 +567,124 @@ def copy_tree(to: pathlib.Path) -> None:
 
 # What is said of them.
 
+KILLED, EXPLAINED, LIVES, OPEN = 'killed', 'equivalent', 'not noticed', 'not judged'
+ROUNDS = ('of its own file', 'of its folder', 'of its top folder', 'elsewhere')
 
-def report(mutants: list[Mutant], verdicts: dict[str, dict], words: str) -> tuple[str, bool]:
-    """The page of evidence, and whether every survivor is explained and enough are killed."""
-    reasons = {
-        json.dumps([e['file'], e['function'], e['operator'], e['old'], e['new']]): e['reason']
-        for e in json.loads(EQUIVALENT.read_text())
-    }
-    killed = [m for m in mutants if verdicts[m.key]['killed']]
-    lived = [m for m in mutants if not verdicts[m.key]['killed']]
-    named = [m for m in lived if m.key in reasons]
-    wrong = [m for m in killed if m.key in reasons]
-    rate = len(killed) / len(mutants)
-    reached = rate >= WANTED and len(named) == len(lived) and not wrong
-    commit = subprocess.run(
-        ['git', 'rev-parse', '--short', 'HEAD'], cwd=ROOT, capture_output=True, text=True
-    ).stdout.strip()
+
+def fates(mutants: list[Mutant], verdicts: dict[str, dict], rounds: int) -> dict[str, str]:
+    """What became of each mutant when so many of ROUNDS are over."""
+    found = {}
+    for mutant in mutants:
+        verdict = verdicts.get(mutant.key, UNTRIED)
+        fate = LIVES if verdict['lived'] or rounds == len(ROUNDS) else OPEN
+        named = EXPLAINED if mutant.key in equivalents() else fate
+        found[mutant.key] = KILLED if verdict['killed'] else named
+    return found
+
+
+@functools.cache
+def equivalents() -> dict[str, str]:
+    """Key of a mutant -> why no test can notice it."""
+    fields = ('file', 'function', 'operator', 'old', 'new')
+    entries = json.loads(EQUIVALENT.read_text())
+    return {json.dumps([entry[name] for name in fields]): entry['reason'] for entry in entries}
+
+
+def page(mutants: list[Mutant], verdicts: dict[str, dict], rounds: int, command: str) -> str:
+    """docs/evidence/mutants.md."""
+    fate = fates(mutants, verdicts, rounds)
+    asked = ['git', 'rev-parse', '--short', 'HEAD']
+    commit = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True).stdout.strip()
     lines = [
         '# Mutants',
         '',
-        f'Written by `{words}` at commit {commit}. What is mutated, and how, stands at the top of',
-        '`tools/mutants.py`.',
+        f'Written by `{command}` at commit {commit}; `make mutants` runs it. What is mutated, and',
+        'how, stands at the top of `tools/mutants.py`; why a mutant is no fault, in',
+        '`tools/equivalent_mutants.json`.',
         '',
-        f'**{len(killed)} of {len(mutants)} killed: {rate:.1%}.** {len(named)} that live are named',
-        f'as equivalent in `tools/equivalent_mutants.json`, {len(lived) - len(named)} are not'
-        f'{f"; {len(wrong)} are named and yet killed" if wrong else ""}.',
+        f'**{summary(fate)}**',
         '',
-        '| folder | mutants | killed | equivalent | not noticed |',
-        '| --- | --- | --- | --- | --- |',
+        f'Rounds that were finished: {rounds} of {len(ROUNDS)} (the tests {", ".join(ROUNDS)}).',
+        '',
+        f'| folder | mutants | {KILLED} | {EXPLAINED} | {LIVES} | {OPEN} |',
+        '| --- | --- | --- | --- | --- | --- |',
     ]
     for folder in MUTATED:
-        of = [
-            [m for m in some if m.file.split('/')[1] == folder] for some in (mutants, killed, named)
-        ]
-        every, dead, excused = map(len, of)
-        lines.append(f'| {folder} | {every} | {dead} | {excused} | {every - dead - excused} |')
+        of = [fate[m.key] for m in mutants if m.file.split('/')[1] == folder]
+        counts = [len(of), *(of.count(kind) for kind in (KILLED, EXPLAINED, LIVES, OPEN))]
+        lines.append(f'| {folder} | {" | ".join(map(str, counts))} |')
     lines += ['', '## That live', '']
-    for mutant in lived:
-        lines += [
-            f'`{mutant.file}:{mutant.line}` `{mutant.function}`: '
-            + (f'equivalent, {reasons[mutant.key]}' if mutant.key in reasons else 'not noticed'),
-            '',
-            '```diff',
-            *(f'-{t}' for t in mutant.old.split('\n')),
-            *(f'+{t}' for t in mutant.new.split('\n')),
-            '```',
-            '',
-        ]
-    lines += [
-        '## All',
-        '',
-        '| place | function | change | killed by | seconds |',
-        '| --- | --- | --- | --- | --- |',
-    ]
+    for mutant in (m for m in mutants if fate[m.key] in (EXPLAINED, LIVES)):
+        why = f': {equivalents()[mutant.key]}' if fate[mutant.key] == EXPLAINED else ''
+        head = f'`{mutant.file}:{mutant.line}` `{mutant.function}` {fate[mutant.key]}{why}'
+        old, new = (text.split('\n') for text in (mutant.old, mutant.new))
+        lines += [head, '', '```diff', *(f'-{t}' for t in old), *(f'+{t}' for t in new), '```', '']
+    lines += ['## All', '', '| place | function | change | | seconds |']
+    lines += ['| --- | --- | --- | --- | --- |']
     for mutant in mutants:
-        verdict = verdicts[mutant.key]
-        by = verdict['by'] if verdict['killed'] else '**lives**'
-        cells = [
-            f'{mutant.file}:{mutant.line}',
-            mutant.function,
-            change(mutant),
-            by,
-            f'{verdict["seconds"]:.1f}',
-        ]
+        verdict = verdicts.get(mutant.key, UNTRIED)
+        by = f'by {verdict["by"]}' if verdict['killed'] else ''
+        change = f'`{mutant.old.strip()}` to `{mutant.new.strip()}`'.replace('\n', ' ')
+        cells = [f'{mutant.file}:{mutant.line}', mutant.function, change]
+        cells += [f'{fate[mutant.key]} {by}'.strip(), f'{verdict["seconds"]:.1f}']
         lines.append(f'| {" | ".join(cell.replace("|", "&#124;") for cell in cells)} |')
-    return '\n'.join(lines) + '\n', reached
+    return '\n'.join(lines) + '\n'
 
 
-def change(mutant: Mutant) -> str:
-    """The two texts, without what is the same at their ends."""
-    old, new = mutant.old.strip(), mutant.new.strip()
-    return f'`{old}` to `{new}`'.replace('\n', ' ')
+def summary(fate: dict[str, str]) -> str:
+    """How many are killed, in a line."""
+    count = list(fate.values()).count
+    rest = ', '.join(f'{count(kind)} {kind}' for kind in (EXPLAINED, LIVES, OPEN))
+    return f'{count(KILLED)} of {len(fate)} killed ({count(KILLED) / len(fate):.1%}); {rest}.'
+
+
+def judge_all(reach: Reach, mutants: list[Mutant], verdicts: dict[str, dict]) -> Iterator[int]:
+    """Yields the number of rounds that are over; `verdicts` are kept in build/mutants too."""
+    for distance in range(len(ROUNDS)):
+        yield distance
+        for k, mutant in enumerate(mutants, 1):
+            verdict = verdicts.setdefault(mutant.key, dict(UNTRIED))
+            tests = {} if verdict['killed'] else reach.facing(mutant, distance)
+            if not tests or (mark := reach.mark(tests)) in verdict['lived']:
+                continue
+            verdict |= reach.bench.judge(mutant, tests)
+            verdict['lived'] = [*verdict['lived'], *([] if verdict['killed'] else [mark])]
+            with VERDICTS.open('a') as file:
+                file.write(json.dumps([mutant.key, verdict]) + '\n')
+            how = f'killed by {verdict["by"]}' if verdict['killed'] else 'lives'
+            place = f'{mutant.file}:{mutant.line}'
+            print(f'{distance} {k:3} {verdict["seconds"]:6.1f} s  {place}  {how}', flush=True)
+    yield len(ROUNDS)
 
 
 def main(argv: list[str]) -> int:
-    """Judges the mutants of a seed; returns 1 if too many live."""
+    """Judges the mutants of a seed; returns 1 if too many live or one is not explained.
+
+    Ended early, it says what it has found until then.
+    """
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--count', type=int, default=300, help='mutants')
     parser.add_argument('--seed', type=int, default=0, help='chooses them')
     flags = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the forks are ended then too
     KEPT.mkdir(parents=True, exist_ok=True)
-    kept = KEPT / 'verdicts.jsonl'
-    lines = kept.read_text().splitlines() if kept.is_file() else []
+    lines = VERDICTS.read_text().splitlines() if VERDICTS.is_file() else []
     verdicts = dict(map(json.loads, lines))
-    with tempfile.TemporaryDirectory(prefix='tfae_mutants_') as folder:
+    with tempfile.TemporaryDirectory(None, 'tfae_mutants_', ignore_cleanup_errors=True) as folder:
         bench = Bench(pathlib.Path(folder))
-        mutants, reach = sample(bench.tree, flags.count, flags.seed), Reach(bench)
-        for distance in range(4):
-            for k, mutant in enumerate(mutants, 1):
-                verdict = verdicts.setdefault(mutant.key, dict(UNTRIED))
-                tests = {} if verdict['killed'] else reach.facing(mutant, distance)
-                if not tests or (mark := reach.mark(tests)) in verdict['lived']:
-                    continue
-                verdict |= bench.judge(mutant, tests)
-                verdict['lived'] = [*verdict['lived'], *([] if verdict['killed'] else [mark])]
-                with kept.open('a') as file:
-                    file.write(json.dumps([mutant.key, verdict]) + '\n')
-                how = f'killed by {verdict["by"]}' if verdict['killed'] else 'lives'
-                place = f'{mutant.file}:{mutant.line}'
-                print(f'{distance} {k:3} {verdict["seconds"]:6.1f} s  {place}  {how}', flush=True)
-    words = f'python tools/mutants.py --count={flags.count} --seed={flags.seed}'
-    text, reached = report(mutants, verdicts, words)
-    EVIDENCE.parent.mkdir(exist_ok=True)
-    EVIDENCE.write_text(text)
-    print(next(line for line in text.split('\n') if line.startswith('**')))
-    return 0 if reached else 1
+        mutants, rounds = sample(bench.tree, flags.count, flags.seed), 0
+        try:
+            for rounds in judge_all(Reach(bench), mutants, verdicts):  # noqa: B007
+                pass
+        finally:
+            command = f'python tools/mutants.py --count={flags.count} --seed={flags.seed}'
+            EVIDENCE.write_text(page(mutants, verdicts, rounds, command))
+            fate = fates(mutants, verdicts, rounds)
+            print(summary(fate))
+    alive = [kind for kind in fate.values() if kind != KILLED]
+    wrong = [m for m in mutants if fate[m.key] == KILLED and m.key in equivalents()]
+    few = len(alive) > (1 - WANTED) * len(mutants)
+    return int(few or bool(wrong) or any(kind != EXPLAINED for kind in alive))
 
 
 if __name__ == '__main__':

@@ -182,6 +182,12 @@ def test_a_detector_of_other_codes_is_refused(detector, tmp_path):
         anomaly.load(tmp_path / 'a.npz', 9)
 
 
+def test_means_that_are_no_points_are_refused(detector, tmp_path):
+    dataclasses.replace(detector, means=np.zeros(detector.log_weights.shape)).save(tmp_path / 'a')
+    with pytest.raises(errors.InputError, match=r'means has shape \(\d+,\); it must be \(\d+, 0\)'):
+        anomaly.load(tmp_path / 'a')
+
+
 def test_pictures_that_come_back_exactly_have_scores():
     images, codes, _ = examples(30, 0)
     found = anomaly.fit((images, codes, images), (images, codes, images), **SETTINGS)

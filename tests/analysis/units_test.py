@@ -122,6 +122,15 @@ def test_a_rectified_unit_is_asked_for_by_what_lies_before():
         assert units.before_rectifier(ways.names[name]) is ways.names[name]
 
 
+@pytest.mark.parametrize('copied', [tf.identity, lambda x: tf.reshape(x, [2, 3])])
+def test_a_copy_of_a_rectified_unit_is_seen_through_and_another_shape_is_not(copied):
+    before = tf.constant([[-1.0, 2.0, 3.0], [4.0, -5.0, 6.0]])
+    after = tf.nn.relu(before)
+    assert units.before_rectifier(copied(after)) is before
+    flat = tf.reshape(after, [6])
+    assert units.before_rectifier(flat) is flat
+
+
 def test_a_unit_of_a_feature_map_is_the_mean_over_its_places_or_one_of_them():
     x = RANDOM.normal(size=[3, 4, 5, 6])
     with tf.Session() as session:

@@ -105,6 +105,12 @@ def test_rows_are_found_by_name_or_place(tmp_path):
     assert table.places(None, 4).tolist() == [1, -1, 0, -1]
 
 
+def test_of_a_column_of_many_words_twenty_are_shown(tmp_path):
+    table = read(tmp_path, 'index,word\n' + ''.join(f'{k},w{k:02}\n' for k in range(30)))
+    with pytest.raises(errors.UsageError, match=r"'x' .* which holds w00, w01, .*, w18, w19$"):
+        table.having('word=x')
+
+
 def test_classes_are_an_attribute():
     part = data.Split(np.zeros([3, 2, 2, 1]), np.array([1, 0, 1]))
     table = attributes.of_classes(part, ('cat', 'dog'))

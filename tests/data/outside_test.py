@@ -86,6 +86,10 @@ def missing(config):
         ((split(), split(), ('a',)), 'there are 1 class names for labels up to 2'),
         ((split(), split(), 'abc'), "class names are 'abc'; they must be a tuple of texts"),
         ((split(labels=None), split(labels=None), ('a',)), 'class names and no labels'),
+        (
+            (split(), (*split(), 0), ()),
+            ' test is tuple of 3; it must give (train, test, class_names)',
+        ),
         ((split(), None, ()), ' test is NoneType; it must give (train, test, class_names)'),
         ((None, split(), ()), ' train is NoneType; it must give'),
         ((split(), split(), None), 'class names are None; they must be a tuple of texts'),
@@ -108,6 +112,13 @@ def test_a_wrong_result_is_refused_by_name(found, text):
         loaded(found)
     assert text in str(caught.value)
     assert found is missing or str(caught.value).startswith('--dataset=of_somebody: ')
+
+
+def test_an_error_is_placed_where_it_was_raised():
+    with pytest.raises(errors.InputError) as caught:
+        loaded(raising)
+    line = raising.__code__.co_firstlineno + 1
+    assert str(caught.value).endswith(f'({__file__}, line {line})')
 
 
 def test_an_error_of_the_operating_system_passes():

@@ -47,6 +47,24 @@ def test_bars_are_rows_or_columns_by_class():
         assert image.any(axis=(0, 1)).all()
 
 
+def test_a_quarter_of_the_bars_is_lit_and_one_for_sure():
+    part = load(synthetic_kind='bars', synthetic_shape='8x8x3', synthetic_examples=2000).train
+    for label, places in enumerate([part.images[:, :, 0], part.images[:, 0]]):
+        lit = np.mean(places[part.labels == label] == 255)
+        assert lit == pytest.approx(1 / 8 + 7 / 8 * 0.25, abs=0.02)
+
+
+def test_blobs_are_gaussians_of_an_eighth_of_the_longer_side():
+    images = load(synthetic_kind='blobs', synthetic_shape='24x16x1').train.images[..., 0]
+    for axis, bend in ((1, images[:, 8:16]), (2, images[:, :, 4:12])):
+        seen = bend.min(axis, keepdims=True) > 1e-4
+        curved = np.diff(np.log(np.maximum(bend, 1e-9)), 2, axis)
+        np.testing.assert_allclose(
+            curved[np.broadcast_to(seen, curved.shape)], -1 / 3**2, atol=1e-3
+        )
+        assert seen.any()
+
+
 def test_blobs_peak_in_the_quarter_of_their_class():
     part = load(synthetic_kind='blobs', synthetic_shape='20x20x1').train
     y, x = np.divmod(part.images.reshape(len(part.images), -1).argmax(1), 20)
@@ -58,6 +76,14 @@ def test_linear_pictures_span_four_dimensions():
     spectrum = np.linalg.svd(images.reshape(len(images), -1) - 0.5, compute_uv=False)
     assert spectrum[3] > 1
     assert spectrum[4] < 1e-3
+
+
+def test_linear_pictures_lose_only_what_lies_beyond_three_standard_deviations():
+    """Weights of any directions whose sizes sum to half the range over three deviations."""
+    directions = np.random.RandomState(1).normal(size=[4, 100_000])
+    weights = directions / np.abs(directions).sum(0) * 0.5 / 3
+    images = load(synthetic_kind='linear', synthetic_shape='32x32x3').train.images
+    np.testing.assert_allclose(images.var(0).mean(), np.square(weights).sum(0).mean(), rtol=0.05)
 
 
 @pytest.mark.parametrize(
