@@ -156,7 +156,26 @@ def test_a_stopped_worker_is_waited_for_no_longer_than_the_limit(tmp_path):
         ('{"cluster"', r'^TF_CONFIG is .*, which is no JSON: '),
         ('[1]', r'it must be a JSON object$'),
         ({'cluster': {'worker': ['a:1', 'b:2']}}, r'this process is of job None; there is worker$'),
-        ({'task': {'type': 'worker', 'index': 0}}, r'must hold the objects cluster and task$'),
+        ({'cluster': ['a:1']}, r'its cluster and task must be objects$'),
+        ({'cluster': {}, 'task': 1}, r'its cluster and task must be objects$'),
+        (
+            {'task': {'type': 'worker', 'index': 1}},
+            r"^TF_CONFIG has no cluster, and this process is task 1 of job 'worker'",
+        ),
+        ({'task': {'type': 'ps', 'index': 0}}, r"no cluster, .* task 0 of job 'ps'"),
+        (
+            {'cluster': {'worker': {'x': 'a:1'}}, 'task': {'type': 'worker', 'index': 0}},
+            r"^TF_CONFIG has task 'x' in job worker; its number must be 0 or more$",
+        ),
+        (
+            {'cluster': {'worker': {'1': 'a:1', '01': 'b:2'}}},
+            r'^TF_CONFIG has task 1 of job worker twice$',
+        ),
+        ({'cluster': {'worker': 'a:1'}}, r"^TF_CONFIG has 'a:1' in job worker; wanted is"),
+        (
+            {'cluster': {'worker': {'0': 'a:1', '2': 'b:2'}}, 'task': {'type': 'worker'}},
+            r'task index is None; job worker has 2 tasks, it must be one of 0, 2$',
+        ),
         (
             {'cluster': {'worker': ['a:1'], 'ps': ['b:2']}, 'task': {'type': 'ps', 'index': 0}},
             r'^TF_CONFIG names ps; tfae trains without parameter servers and evaluators',
@@ -204,6 +223,34 @@ def test_a_wrong_tf_config_is_refused(monkeypatch, content, wanted):
 def test_wrong_flags_are_refused(fields, wanted):
     with pytest.raises(errors.UsageError, match=wanted):
         cluster.Config(**fields).members()
+
+
+ALONE = (
+    {},
+    {'environment': 'cloud'},
+    {'cluster': {}},
+    {'cluster': {}, 'task': {}},
+    {'cluster': {'ps': [], 'worker': None, 'chief': {}}},
+    {'task': {'type': 'worker', 'index': 0}},
+    {'cluster': {}, 'task': {'type': 'master', 'index': '0'}, 'environment': 'cloud'},
+    {'cluster': {'worker': ['a:1']}},
+    {'cluster': {'worker': ['a:1'], 'ps': []}, 'task': {'type': 'worker', 'index': 0}},
+    {'cluster': {'worker': {'1': 'a:1'}, 'ps': None}, 'task': {'type': 'worker', 'index': 1}},
+    {'cluster': {'master': ['a:1']}, 'task': {'type': 'master', 'index': 0}},
+)
+
+
+@pytest.mark.parametrize('content', ALONE, ids=json.dumps)
+def test_who_is_no_member_of_a_cluster_trains_alone(monkeypatch, content):
+    monkeypatch.setenv('TF_CONFIG', json.dumps(content))
+    assert cluster.Config().members() is None
+
+
+def test_the_tasks_of_a_job_may_be_numbered_with_gaps(monkeypatch):
+    jobs = {'worker': {'3': 'b:2', '1': 'a:1'}, 'master': {'0': 'c:3'}}
+    task = {'type': 'worker', 'index': 3}
+    monkeypatch.setenv('TF_CONFIG', json.dumps({'cluster': jobs, 'task': task}))
+    assert cluster.Config().members() == cluster.Members(('c:3', 'a:1', 'b:2'), 2, 300.0)
 
 
 def test_flags_win_over_the_environment_and_a_chief_is_worker_0(monkeypatch):

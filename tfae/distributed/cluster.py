@@ -14,13 +14,14 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from tfae.core import errors
 from tfae.core.config import Part, option
 
 _SINCE = 'TFAE_CLUSTER_SINCE'  # the moment from which a process that starts itself anew waits
+_CHIEFS = ('chief', 'master')  # as TensorFlow calls the first worker, and called it
 _PAUSE = 1.0  # seconds before that: others may have yet to find out
 _SAY_AFTER = 5.0  # seconds of waiting
 
@@ -54,14 +55,16 @@ class Config(Part):
 
         Raises: UsageError if flags or TF_CONFIG do not say who they are.
         """
+        found: Members | None
         if self.cluster:
-            jobs = _jobs(self.cluster)
-            found = _members('--cluster', jobs, self.job_name, self.task_index, self)
+            who = '--cluster'
+            jobs = _addresses(who, _jobs(self.cluster))
+            found = _members(who, jobs, self.job_name, self.task_index, self)
         elif os.environ.get('TF_CONFIG'):
             found = _from_environment(os.environ['TF_CONFIG'], self)
         else:
             return None
-        return found if len(found.addresses) > 1 else None
+        return found if found and len(found.addresses) > 1 else None
 
 
 class Lost(Exception):
@@ -171,18 +174,30 @@ def _split(address: str) -> tuple[str, int]:
     return host.strip('[]'), int(port)
 
 
-def _from_environment(text: str, config: Config) -> Members:
+def _from_environment(text: str, config: Config) -> Members | None:
+    """The workers that TF_CONFIG names; None where TensorFlow would let this process train alone.
+
+    That is where there is no cluster or an empty one, or one of a single task.
+    """
     who = 'TF_CONFIG'
     content = _json(who, text)
     if not isinstance(content, dict):
         raise errors.UsageError(f'{who} is {text!r}; it must be a JSON object')
-    task = content.get('task', {})
-    if not isinstance(task, dict) or not isinstance(content.get('cluster'), dict):
-        raise errors.UsageError(f'{who} is {text!r}; it must hold the objects cluster and task')
-    index = task.get('index')
+    task, cluster = content.get('task', {}), content.get('cluster', {})
+    if not isinstance(task, dict) or not isinstance(cluster, dict):
+        raise errors.UsageError(f'{who} is {text!r}; its cluster and task must be objects')
+    job, index = task.get('type'), task.get('index')
     if isinstance(index, str) and index.isdecimal():  # some write it so
         index = int(index)
-    return _members(who, content['cluster'], task.get('type'), index, config)
+    jobs = _addresses(who, cluster)
+    if not jobs and (job not in (None, 'worker', *_CHIEFS) or index not in (None, 0)):
+        raise errors.UsageError(
+            f'{who} has no cluster, and this process is task {index} of job {job!r}; without a '
+            f'cluster it must be task 0 of job worker'
+        )
+    if not jobs or (not task and sum(map(len, jobs.values())) == 1):
+        return None
+    return _members(who, jobs, job, index, config)
 
 
 def _jobs(text: str) -> Any:
@@ -203,45 +218,67 @@ def _json(who: str, text: str) -> Any:
         raise errors.UsageError(f'{who} is {text!r}, which is no JSON: {error}') from None
 
 
-def _members(who: str, jobs: dict, job: Any, index: Any, config: Config) -> Members:
-    """The workers of these jobs, job -> addresses; a chief comes before the workers."""
-    unused = sorted(set(jobs) - {'chief', 'worker'})
+def _addresses(who: str, jobs: dict[str, Any]) -> dict[str, dict[int, str]]:
+    """The jobs that have tasks: job -> number of a task -> host:port, by number.
+
+    As for `tf.train.ClusterSpec`, the tasks of a job are a list, or an object if some lack.
+    """
+    found = {}
+    for job, tasks in jobs.items():
+        if isinstance(tasks, list | None):
+            tasks = dict(enumerate(tasks or ()))
+        if not isinstance(tasks, dict):
+            raise errors.UsageError(f'{who} has {tasks!r} in job {job}; wanted is host:port')
+        numbered = {}
+        for number, address in tasks.items():
+            if not re.fullmatch('[0-9]{1,9}', str(number)):
+                raise errors.UsageError(
+                    f'{who} has task {number!r} in job {job}; its number must be 0 or more'
+                )
+            if not _is_address(address):
+                raise errors.UsageError(f'{who} has {address!r} in job {job}; wanted is host:port')
+            if int(number) in numbered:
+                raise errors.UsageError(f'{who} has task {int(number)} of job {job} twice')
+            numbered[int(number)] = address
+        if numbered:
+            found[job] = dict(sorted(numbered.items()))
+    return found
+
+
+def _members(
+    who: str, jobs: dict[str, dict[int, str]], job: Any, index: Any, config: Config
+) -> Members:
+    """The workers of these jobs; a chief comes before the workers."""
+    unused = sorted(set(jobs) - {*_CHIEFS, 'worker'})
     if unused:
         raise errors.UsageError(
             f'{who} names {", ".join(unused)}; tfae trains without parameter servers and '
             f'evaluators, its jobs are worker and, for the first of them, chief'
         )
-    for name, addresses in jobs.items():
-        wrong = list(_wrong(addresses))
-        if wrong:
-            raise errors.UsageError(f'{who} has {wrong[0]} in job {name}; wanted is host:port')
-    chiefs, workers = (list(jobs.get(name, [])) for name in ('chief', 'worker'))
-    every = [*chiefs, *workers]
+    tasks = [(name, i) for name in (*_CHIEFS, 'worker') for i in jobs.get(name, {})]
+    every = [jobs[name][i] for name, i in tasks]
     twice = sorted({address for address in every if every.count(address) > 1})
     if twice:
         raise errors.UsageError(f'{who} names {", ".join(twice)} more than once')
+    chiefs = [name for name, _ in tasks if name in _CHIEFS]
     if len(chiefs) > 1:
         raise errors.UsageError(f'{who} names {len(chiefs)} chiefs; there can be one')
     if job not in jobs:
         raise errors.UsageError(
             f'{who}: this process is of job {job!r}; there is {", ".join(jobs) or "no job"}'
         )
-    count = len(jobs[job])
-    if not isinstance(index, int) or not 0 <= index < count:
+    if type(index) is not int or index not in jobs[job]:
         given = '--task_index' if who == '--cluster' else f'{who}: task index'
+        known = list(jobs[job])
+        wanted = f'lie in [0, {len(known) - 1}]'
+        if known != list(range(len(known))):
+            wanted = f'be one of {", ".join(map(str, known))}'
         raise errors.UsageError(
-            f'{given} is {index}; job {job} has {count} tasks, it must lie in [0, {count - 1}]'
+            f'{given} is {index}; job {job} has {len(known)} tasks, it must {wanted}'
         )
-    before = len(chiefs) if job == 'worker' else 0
-    return Members(tuple(every), before + index, config.cluster_timeout_secs)
+    return Members(tuple(every), tasks.index((job, index)), config.cluster_timeout_secs)
 
 
-def _wrong(addresses: Any) -> Iterator[str]:
-    """What is no list of host:port, or which of its items are none."""
-    if not isinstance(addresses, list):
-        yield repr(addresses)
-        return
-    for address in addresses:
-        found = re.fullmatch(r'([\w.-]+|\[[\da-fA-F:]+\]):(\d{1,5})', str(address))
-        if not found or not 0 < int(found[2]) < 2**16:
-            yield repr(address)
+def _is_address(address: Any) -> bool:
+    found = re.fullmatch(r'([\w.-]+|\[[\da-fA-F:]+\]):(\d{1,5})', str(address))
+    return found is not None and 0 < int(found[2]) < 2**16
