@@ -8,9 +8,10 @@ import os
 import pathlib
 import sys
 import warnings
+from typing import Any
 
 from tfae import commands
-from tfae.core import errors, package, stderr
+from tfae.core import errors, package, stderr, terminal
 
 _LONGEST = 4000  # characters of an error
 # The names under which builds of TensorFlow are installed.
@@ -21,7 +22,19 @@ _COMMANDS = pathlib.Path(__file__).parent / 'commands'
 def main() -> None:
     """Runs the command line; exits with 2 for a wrong command, 1 for any other failure."""
     warnings.formatwarning = lambda message, *_, **__: f'tfae: warning: {message}\n'
-    sys.exit(run(sys.argv[1:]))
+    terminal.take_streams()
+    code: Any = 0
+    try:
+        try:
+            code = run(sys.argv[1:])
+        except SystemExit as end:  # of --help
+            code = end.code
+        sys.stdout.flush()
+    except terminal.ReaderGone:
+        code = terminal.READER_GONE
+    except OSError as error:  # stdout is a file on a full disk
+        code = _fail(error, 1)
+    sys.exit(code)
 
 
 def run(argv: list[str]) -> int:
@@ -45,6 +58,8 @@ def run(argv: list[str]) -> int:
         return verb.main(argv[1:])
     except errors.UsageError as error:
         return _fail(error, 2)
+    except terminal.ReaderGone:
+        raise
     except (errors.InputError, OSError) as error:
         return _fail(error, 1)
     except KeyboardInterrupt:

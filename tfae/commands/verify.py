@@ -5,12 +5,9 @@ Every byte is read. A shard that is missing, cut short or changed is named, and 
 
 import dataclasses
 import pathlib
-import sys
-
-import tqdm
 
 from tfae.commands.shared import command_flags
-from tfae.core import config, errors
+from tfae.core import config, errors, terminal
 from tfae.data.formats import shards
 
 
@@ -33,11 +30,12 @@ def main(argv: list[str]) -> int:
         raise errors.UsageError('--input is empty; it must name a folder of shards')
     index = shards.read_index(pathlib.Path(flags.input))
     damaged = []
-    bar = tqdm.tqdm(index.shards, unit=' shards', disable=not sys.stderr.isatty(), leave=False)
-    for shard in bar:
-        if problem := shards.problem(index, shard):
-            bar.write(problem)
-            damaged.append(shard.file)
+    with terminal.bar(len(index.shards), ' shards') as bar:
+        for shard in index.shards:
+            if problem := shards.problem(index, shard):
+                bar.write(problem)
+                damaged.append(shard.file)
+            bar.update()
     count = len(index.shards)
     if damaged:
         raise errors.InputError(

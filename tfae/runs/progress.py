@@ -4,7 +4,7 @@ import sys
 import time
 from typing import NamedTuple
 
-import tqdm
+from tfae.core import terminal
 
 
 class Pace(NamedTuple):
@@ -25,13 +25,8 @@ class Progress:
         self._started = self._marked = time.monotonic()
         self._waited = self._waited_before = 0.0
         self._examples_per_second = 0.0
-        self._bar = tqdm.tqdm(
-            total=steps * batch_size,
-            initial=step * batch_size,
-            unit=' examples',
-            unit_scale=True,
-            disable=not sys.stderr.isatty(),
-            leave=False,
+        self._bar = terminal.bar(
+            steps * batch_size, ' examples', initial=step * batch_size, unit_scale=True
         )
 
     def advance(self, step: int) -> None:

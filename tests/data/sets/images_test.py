@@ -243,7 +243,7 @@ def test_names_of_any_kind_are_read(tmp_path):
     for i, name in enumerate(names):
         assert np.array_equal(found[name], sample_images.pixels(50 + i))
     (tmp_path / 'two\nlines.png').write_bytes(b'')
-    with pytest.raises(errors.InputError, match=r'two\\nlines.png. is empty'):
+    with pytest.raises(errors.InputError, match=r'two\\nlines.png is empty'):
         load(tmp_path)
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from tfae.core import errors
+from tfae.core import errors, terminal
 
 _SUFFIXES_OF = {
     'JPEG': ('.jpg', '.jpeg', '.jpe', '.jfif', '.jfi', '.jif'),
@@ -63,8 +63,7 @@ class Header(NamedTuple):
 
 def shown(path: object) -> str:
     """A file's name as one line of text can carry it: with escapes where it holds a newline."""
-    text = str(path)
-    return text if text.isprintable() else ascii(text)
+    return terminal.shown(path)
 
 
 def header(content: bytes | pathlib.Path, who: str) -> Header:
