@@ -5,6 +5,8 @@ import io
 import json
 import os
 import pathlib
+import signal
+import time
 import zlib
 
 import numpy as np
@@ -323,6 +325,33 @@ def test_a_killed_command_leaves_no_shard_that_is_not_whole(tmp_path):
     assert done.code == 0, done
     assert ', 0 of which were there' not in done.out
     assert verify_in(out) == 1503
+
+
+def children(process):
+    """Ids of the processes that a process has begun."""
+    path = pathlib.Path(f'/proc/{process}/task/{process}/children')
+    return list(map(int, path.read_text().split()))
+
+
+def test_a_killed_process_of_several_is_one_line_and_whole_shards_stay(tmp_path):
+    sample_images.fill(tmp_path / 'in', 3)
+    for i in range(1500):
+        os.link(tmp_path / 'in' / '00000.jpg', tmp_path / 'in' / f'link_{i}.jpg')
+    argv = ('convert', '--input=in', '--output=out', '--shard_examples=50', '--processes=2')
+    process = tfae_program.cold(*argv, cwd=tmp_path)
+    while len(list((tmp_path / 'out').glob('*.tfrecord'))) < 3:
+        assert process.poll() is None
+        time.sleep(0.01)
+    (killed, *_) = [worker for server in children(process.pid) for worker in children(server)]
+    os.kill(killed, signal.SIGKILL)
+    assert tfae_program.finish(process).refusal(1) == (
+        'a process that wrote shards was killed, perhaps for lack of memory; give the command '
+        'again, with fewer --processes: it keeps the shards that are there'
+    )
+    done = tfae_program.run(*argv, cwd=tmp_path)
+    assert done.code == 0, done
+    assert ', 0 of which were there' not in done.out
+    assert not list((tmp_path / 'out').glob('.*'))
 
 
 def verify_in(folder: pathlib.Path):

@@ -83,7 +83,7 @@ def main(argv: list[str]) -> int:
                     f'{run.folder.path}, a run of the family {run.experiment.model}, has no '
                     f'{name}; a detector needs both code and reconstruction'
                 )
-        folder = pathlib.Path(flags.output or run.folder.path / FIGURES)
+        folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
         if flags.images:
             paths = image_scores.judge(run, flags.images, folder)
         else:
@@ -124,8 +124,8 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
         'step': run.step,
     }
     _print(found)
-    detector.save(run.folder.path / image_scores.DETECTOR)
-    write_json(run.folder.path / _MEASURED, found)
+    detector.save(run.folder.place(image_scores.DETECTOR))
+    write_json(run.folder.place(_MEASURED), found)
     paths = [folder / 'anomaly.png', folder / 'anomaly_maps.png']
     what = ', '.join(found['normal']) or 'all'
     title = f'{loaded.name}, {flags.split}: normal is {what}'

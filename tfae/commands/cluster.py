@@ -70,7 +70,7 @@ def main(argv: list[str]) -> int:
                 f'--clusters is {count}; there are only {len(train)} examples to fit and '
                 f'{len(part.images)} to judge'
             )
-        folder = pathlib.Path(flags.output or run.folder.path / FIGURES)
+        folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
         paths = _clustered(flags, run, loaded, part, train, count, folder)
         figures.show([path for path in paths if path.suffix == '.png'], run.step)
     for path in paths:

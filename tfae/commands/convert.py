@@ -6,23 +6,21 @@ decoded once on the way; one that cannot be stops the command, or is listed and 
 again and keeps what is there.
 """
 
-import concurrent.futures
+import concurrent.futures.process
 import dataclasses
 import math
 import multiprocessing
 import os
 import pathlib
-import sys
 from collections.abc import Iterator
 from multiprocessing import forkserver
 from typing import Literal
 
 import numpy as np
-import tqdm
 
 from tfae import data
 from tfae.commands.shared import command_flags
-from tfae.core import atomic_files, config, errors, stderr
+from tfae.core import atomic_files, config, errors, stderr, terminal
 from tfae.data.formats import image_folder, shard_writer, shards
 from tfae.data.sets import celeba
 
@@ -148,12 +146,7 @@ def _all_written(plans: list[shard_writer.Plan], processes: int) -> list[shard_w
     context.set_forkserver_preload(['tfae.data.formats.shard_writer', 'tensorflow.compat.v1'])
     with stderr.native_messages_dropped():
         forkserver.ensure_running()
-    bar = tqdm.tqdm(
-        total=sum(len(plan.names) for plan in plans),
-        unit=' pictures',
-        disable=not sys.stderr.isatty(),
-        leave=False,
-    )
+    bar = terminal.bar(sum(len(plan.names) for plan in plans), ' pictures')
     workers = min(processes or os.cpu_count() or 1, len(plans))
     with (
         bar,
@@ -166,6 +159,11 @@ def _all_written(plans: list[shard_writer.Plan], processes: int) -> list[shard_w
             for done in concurrent.futures.as_completed(waiting):
                 done.result()
                 bar.update(len(waiting[done].names))
+        except concurrent.futures.process.BrokenProcessPool:
+            raise errors.InputError(
+                'a process that wrote shards was killed, perhaps for lack of memory; give the '
+                'command again, with fewer --processes: it keeps the shards that are there'
+            ) from None
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

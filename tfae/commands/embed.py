@@ -7,6 +7,7 @@ from tfae import data
 from tfae.commands.shared import command_flags
 from tfae.core.atomic_files import write_npz
 from tfae.core.config import option
+from tfae.runs.directory import PROJECTOR
 from tfae.training import summaries
 
 
@@ -29,8 +30,9 @@ def main(argv: list[str]) -> int:
         loaded, part = flags.load(run)
         codes = run.encode(part.images)
     name = f'codes_{flags.split}.npz'
-    path = pathlib.Path(flags.output or run.folder.path / name)
+    path = pathlib.Path(flags.output or run.folder.place(name))
     arrays = {'codes': codes} if part.labels is None else {'codes': codes, 'labels': part.labels}
+    run.folder.place(PROJECTOR)  # is no link
     write_npz(path, arrays)
     count = min(len(codes), summaries.projector_limit(part.images.shape[1:]))
     labels = part.labels

@@ -72,7 +72,7 @@ def main(argv: list[str]) -> int:
             print(f'{name:16} {value:.5f}' if isinstance(value, float) else f'{name:16} {value}')
         elif name != 'confusion':
             print(f'{name:16} {" ".join(f"{number:.3g}" for number in value)}')
-    write_json(run.folder.path / 'evaluation.json', measured)
+    write_json(run.folder.place('evaluation.json'), measured)
     return 0
 
 

@@ -188,7 +188,7 @@ def _folder(source: Source) -> pathlib.Path:
     """Where files go unless another folder is named."""
     if isinstance(source, Reference):
         return pathlib.Path(FIGURES) / source.name
-    return source.folder.path / FIGURES
+    return source.folder.place(FIGURES)
 
 
 def _target(

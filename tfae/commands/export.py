@@ -76,8 +76,9 @@ def _served(flags: Config, opened: Any) -> signatures.Served:
 
 def _saved_model(folder: pathlib.Path, served: signatures.Served) -> dict[str, Any]:
     graph, values = signatures.variable_graph(served)
-    with sessions.holding(graph, values) as session:
-        signatures.write_saved_model(folder, session, served)
+    # TensorFlow's writer takes a path for a pattern.
+    with sessions.holding(graph, values) as session, atomic_files.plain_alias(folder) as plain:
+        signatures.write_saved_model(plain, session, served)
     return signatures.description(served, 'saved_model')
 
 

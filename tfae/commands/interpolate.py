@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
             raise errors.UsageError('--classes or --indices must name at least two pictures')
         images = data.pixels(part.images[chosen])
         baseline = pca.Baseline(loaded.train.images, run.built.model.code_size)
-        folder = pathlib.Path(flags.output or run.folder.path / FIGURES)
+        folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
         for path in _drawn(run, baseline, images, flags, folder):
             print(path)
     return 0

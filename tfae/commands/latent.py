@@ -37,7 +37,7 @@ def main(argv: list[str]) -> int:
     flags = command_flags.read('latent', __doc__, Config, argv)
     with flags.open() as run:
         loaded, part = flags.load(run)
-        folder = pathlib.Path(flags.output or run.folder.path / FIGURES)
+        folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
         codes = run.encode(part.images[: flags.count])
         labels = None if part.labels is None else part.labels[: flags.count]
         title = f'{loaded.name}, {flags.split}: {len(codes):,} codes of {codes.shape[1]} numbers'

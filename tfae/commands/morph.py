@@ -89,7 +89,7 @@ def main(argv: list[str]) -> int:
             )
         loaded, part = flags.load(run)
         table = _table(flags, loaded, part)
-        folder = pathlib.Path(flags.output or run.folder.path / FIGURES)
+        folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
         images = _keys(flags, run, loaded, part)
         if flags.film and len(images) < 2:
             raise errors.UsageError('--film needs at least two pictures')

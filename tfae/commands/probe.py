@@ -68,7 +68,7 @@ def main(argv: list[str]) -> int:
     with flags.open() as run:
         loaded, part = flags.load(run)
         _refuse(flags, loaded, part)
-        folder = pathlib.Path(flags.output or run.folder.path / FIGURES)
+        folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
         paths = _probed(flags, run, loaded, part, folder)
         figures.show([path for path in paths if path.suffix == '.png'], run.step)
     for path in paths:

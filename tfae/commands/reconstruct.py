@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
         baseline = pca.Baseline(loaded.train.images, size)
         projected = baseline.reconstruct(images)
     name = f'reconstructions_{flags.split}.png'
-    path = pathlib.Path(flags.output or run.folder.path / FIGURES / name)
+    path = pathlib.Path(flags.output or run.folder.place(FIGURES, name))
     rows = {
         'original': images,
         f'{run.experiment.model}\nMSE {reconstruction.mse(images, made):.4f}': made,

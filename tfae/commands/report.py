@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
         trouble = str(error)
     folder = Folder(flags.logdir)
     page = run_page.page(folder, graph, trouble)
-    path = pathlib.Path(flags.output or folder.path / 'report.html')
+    path = pathlib.Path(flags.output or folder.place('report.html'))
     write_text(path, page)
     print(f'{path}: {len(page.encode()) / 1e6:.1f} MB')
     return 0

@@ -61,7 +61,7 @@ def main(argv: list[str]) -> int:
             with judge:
                 found |= _judged(flags, run, judge, images)
         title = f'{run.experiment.data.dataset}, {run.experiment.model}: samples, {flags.kind}'
-        folder = pathlib.Path(flags.output or run.folder.path / FIGURES)
+        folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
     _write(folder, images, flags.shown, title, found)
     return 0
 

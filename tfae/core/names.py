@@ -99,6 +99,7 @@ EXAMPLES = 'examples'
 CODES = 'codes'
 SUMS = 'sums'
 FINITE = 'finite'
+SAVE = 'save'
 TEAM = 'team'
 COLLECTIVES = 'collectives'  # one entry for each collective operation of a graph
 GRADIENT_NORM = 'gradient_norm'

@@ -10,7 +10,8 @@
     figures/          PNG
     lock              held by the program that trains here
 
-config.json is there whole or not at all; metrics.jsonl grows by lines.
+config.json is there whole or not at all; metrics.jsonl grows by lines, and is flushed before a
+checkpoint.
 """
 
 import contextlib
@@ -23,7 +24,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from tfae.core import bounded_files, errors, json_text
+from tfae.core import atomic_files, bounded_files, errors, json_text
 from tfae.core.atomic_files import write_json, write_text
 from tfae.training.experiment import Experiment
 
@@ -32,6 +33,7 @@ METRICS = 'metrics.jsonl'
 LOCK = 'lock'
 BEST = 'best'
 FIGURES = 'figures'
+PROJECTOR = 'projector'
 
 _SUM = ', "crc32": "'
 _METRICS_BYTES = 2**28  # of metrics.jsonl, about a million epochs
@@ -49,15 +51,30 @@ class Folder:
         """Whether a run was begun here: what stands in the place of its file is never replaced."""
         return os.path.lexists(self.path / CONFIG)
 
+    def place(self, *names: str) -> pathlib.Path:
+        """The path of these names, to write to.
+
+        Raises: InputError if one of them is a link: a run of others may lead anywhere by it.
+        """
+        path = self.path
+        for name in names:
+            path /= name
+            if path.is_symlink():
+                raise errors.InputError(
+                    f'{path} is a symbolic link; a run is written to its own folder: remove the '
+                    f'link, or name another --logdir'
+                )
+        return path
+
     def create(self) -> None:
         """Makes the folder if it is not there.
 
         Raises: InputError if it is a file or cannot be written.
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            atomic_files.make_folder(self.path)
             # Root may write where the mode forbids it, so try instead of asking.
-            with (self.path / LOCK).open('a'):
+            with self.place(LOCK).open('a'):
                 pass
         except FileExistsError:
             raise errors.InputError(
@@ -72,9 +89,11 @@ class Folder:
     def locked(self) -> Iterator[None]:
         """Holds the folder for one program; the system frees it when the program dies.
 
+        What programs that died left under temporary names is removed.
+
         Raises: InputError if another program trains here.
         """
-        with (self.path / LOCK).open('a') as file:
+        with self.place(LOCK).open('a') as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -82,6 +101,9 @@ class Folder:
                     f'--logdir {self.path} is in use by another program that trains there; '
                     f'wait for it or name another folder'
                 ) from None
+            for place in (self.path, *(self.place(name) for name in (BEST, FIGURES, PROJECTOR))):
+                if place.is_dir():
+                    atomic_files.sweep(place)
             yield
 
     def write_config(self, experiment: Experiment) -> None:
@@ -127,7 +149,7 @@ class Folder:
         return found if isinstance(found, str) else ''
 
     def _write(self, content: dict[str, Any]) -> None:
-        write_json(self.path / CONFIG, content)
+        write_json(self.place(CONFIG), content)
 
     def _read(self) -> Any:
         path = self.path / CONFIG
@@ -151,7 +173,7 @@ class Folder:
 
     def append_metrics(self, record: dict[str, Any]) -> None:
         """Adds one line to metrics.jsonl."""
-        with (self.path / METRICS).open('a') as file:
+        with self.place(METRICS).open('a') as file:
             file.write(_line(record))
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -169,7 +191,7 @@ class Folder:
         """Drops what was recorded after `step`, which a resumed run will record again."""
         records = [record for record in self.metrics() if record['step'] <= step]
         text = ''.join(map(_line, records))
-        path = self.path / METRICS
+        path = self.place(METRICS)
         if not path.exists() or bounded_files.read_bytes(path, _METRICS_BYTES) != text.encode():
             write_text(path, text)
         return records

@@ -2,6 +2,9 @@
 
 Not `tf.summary.FileWriter`: that one writes from a thread, whose errors (a full disk) reach no
 caller, and two programs that begin in the same second would share its file.
+
+Training marks each checkpoint in its files, as TensorFlow's Supervisor did. A run that goes on from
+one drops what stands behind that mark, since it tells it again.
 """
 
 import contextlib
@@ -12,11 +15,15 @@ import socket
 import time
 
 import tensorflow.compat.v1 as tf
+from google.protobuf import message
 
+from tfae.core import atomic_files
 from tfae.runs import checkpoints
 
 _PREFIX = 'events.out.tfevents.'
 _NAME = re.compile(rf'{re.escape(_PREFIX)}([0-9]{{1,10}})\.')
+_LONGEST_MARK = 1000  # bytes
+_FRAME = 12  # before a record: its length and the sum of that
 
 
 class EventFile:
@@ -29,11 +36,11 @@ class EventFile:
         """
         # TensorBoard reads the files in the order of their names: a clock that was set back, or
         # another program in the same second, must not bring this one before the older ones.
-        begun = [int(m[1]) for m in map(_NAME.match, (path.name for path in folder.iterdir())) if m]
-        now = max(int(time.time()), *(second + 1 for second in begun), 0)
+        now = max(int(time.time()), *(second + 1 for second, _ in _begun(folder)), 0)
         self._path = folder / f'{_PREFIX}{now}.{socket.gethostname()}.{os.getpid()}'
+        self._path.touch(exist_ok=False)  # a link of that name would lead elsewhere
         with checkpoints.writing(self._path):
-            self._file = tf.io.TFRecordWriter(str(self._path))
+            self._file = tf.io.TFRecordWriter(os.fsencode(self._path))
         self._add(tf.Event(file_version='brain.Event:2'))
         if graph is None:
             return
@@ -56,6 +63,15 @@ class EventFile:
         with checkpoints.writing(self._path):
             self._file.flush()
 
+    def mark(self, step: int) -> pathlib.Path:
+        """Marks the checkpoint of `step`; returns the file, which is to be flushed before it."""
+        status = tf.SessionLog(
+            status=tf.SessionLog.CHECKPOINT, checkpoint_path=f'{checkpoints.PREFIX}-{step}'
+        )
+        self._add(tf.Event(session_log=status, step=step))
+        self.flush()
+        return self._path
+
     def close(self) -> None:
         """Ends the file; raises nothing, since it also runs while an error is on its way."""
         with contextlib.suppress(tf.errors.OpError):
@@ -65,3 +81,47 @@ class EventFile:
         event.wall_time = time.time()
         with checkpoints.writing(self._path):
             self._file.write(event.SerializeToString())
+
+
+def rewind(folder: pathlib.Path, step: int) -> None:
+    """Drops from the event files of training what they tell of after the checkpoint of `step`.
+
+    Files of tfae 0.1.0 have no marks and stay as they are.
+    """
+    later: list[pathlib.Path] = []
+    for _, path in sorted(_begun(folder), reverse=True):
+        trained, end = _marked(path, step)
+        if end:
+            for other in later:
+                other.unlink()
+            os.truncate(path, end)
+            for flushed in (path, folder):
+                atomic_files.flush(flushed)
+            return
+        later += [path] * trained
+
+
+def _begun(folder: pathlib.Path) -> list[tuple[int, pathlib.Path]]:
+    """The event files in `folder`, links left out, and the second in which each was begun."""
+    found = [(path, _NAME.match(path.name)) for path in folder.iterdir()]
+    return [(int(match[1]), path) for path, match in found if match and not path.is_symlink()]
+
+
+def _marked(path: pathlib.Path, step: int) -> tuple[bool, int]:
+    """Whether training wrote this file, and where the mark of `step` ends in it, 0 for nowhere."""
+    trained = False
+    with path.open('rb') as file:
+        while len(head := file.read(_FRAME)) == _FRAME:
+            length = int.from_bytes(head[:8], 'little')
+            if length > _LONGEST_MARK:
+                file.seek(min(length + 4, path.stat().st_size), os.SEEK_CUR)
+                continue
+            try:
+                event = tf.Event.FromString(file.read(length))
+            except message.DecodeError:
+                break
+            file.seek(4, os.SEEK_CUR)  # its own sum
+            trained = trained or event.session_log.status == tf.SessionLog.START
+            if event.session_log.status == tf.SessionLog.CHECKPOINT and event.step == step:
+                return trained, file.tell()
+    return trained, 0

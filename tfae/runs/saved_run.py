@@ -47,13 +47,29 @@ def open_run(
     best, last = folder.path / BEST, folder.path
     places = {'best': [best], 'last': [last], 'any': [best, last]}
     with built.graph.as_default():
-        saver = tf.train.Saver(built.model_variables)
+        saver = checkpoints.Saver(built.model_variables)
         for path in places[checkpoint]:
-            step = checkpoints.restore_newest(saver, session, path, print)
+            step = _restored(saver, session, path, path is not places[checkpoint][-1])
             if step is not None:
                 found = checkpoints.path(path, step)
                 return Run(folder, experiment, built, session, found, step)
     raise errors.InputError(f'--logdir {folder.path} has no checkpoint yet')
+
+
+def _restored(
+    saver: checkpoints.Saver, session: tf.Session, folder: pathlib.Path, others: bool
+) -> int | None:
+    """The step of the newest checkpoint of `folder` that can be read; None if there is none.
+
+    Where there are `others` to take, one that cannot be read is none.
+    """
+    try:
+        return checkpoints.restore_newest(saver, session, folder, print)
+    except checkpoints.Unreadable as error:
+        if not others:
+            raise
+        print(f'{error}; taking the last one')
+        return None
 
 
 def refuse_other_examples(path: pathlib.Path, known: Experiment, loaded: data.DataSet) -> None:
@@ -327,12 +343,12 @@ class Run:
             ) from None
         found = [v for v in held if hasattr(v, 'read_value')]
         model = {v.op.name for v in self.built.model_variables}
-        whole = dict(checkpoints.newest_first(self.folder.path)).get(self.step, self.checkpoint)
-        reader = tf.train.load_checkpoint(whole)
+        rest = [v for v in found if v.op.name not in model]
+        held = checkpoints.values(self.graph, checkpoints.path(self.folder.path, self.step), rest)
         return {
-            v.op.name: self.session.run(v) if v.op.name in model else reader.get_tensor(v.op.name)
+            v.op.name: self.session.run(v) if v.op.name in model else held[v.op.name]
             for v in found
-            if v.op.name in model or reader.has_tensor(v.op.name)
+            if v.op.name in model or v.op.name in held
         }
 
 

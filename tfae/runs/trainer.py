@@ -12,9 +12,8 @@ from tfae.core import errors, names
 from tfae.core.signals import Interrupt
 from tfae.data import pipeline
 from tfae.models.base.family import Troubled
-from tfae.runs import checkpoints, due
-from tfae.runs.directory import BEST, Folder
-from tfae.runs.event_file import EventFile
+from tfae.runs import checkpoints, due, event_file
+from tfae.runs.directory import BEST, METRICS, PROJECTOR, Folder
 from tfae.runs.options import Config
 from tfae.runs.progress import Progress
 from tfae.training import graph, phases, summaries
@@ -49,8 +48,8 @@ class Trainer:
         self._coordinator = built.coordinator
         self._patiently = built.coordinator.patient(session.run)
         with built.graph.as_default():
-            self._saver = tf.train.Saver(max_to_keep=watch.keep_checkpoints)
-            self._best_saver = tf.train.Saver(built.model_variables, max_to_keep=1)
+            self._saver = checkpoints.Saver(tf.global_variables())
+            self._best_saver = checkpoints.Saver(built.model_variables)
             trained = tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
             with tf.name_scope(names.FINITE):
                 finite = [tf.reduce_all(tf.math.is_finite(v)) for v in trained]
@@ -62,6 +61,7 @@ class Trainer:
         self._step = 0
         self.interrupt = Interrupt()
         self._saved_step = -1
+        self._unflushed: list[pathlib.Path] = []  # which the next checkpoint must not outlive
         self._look = due.Scalars(watch.summary_steps)
         self._checkpoint_due = due.Checkpoint(watch.checkpoint_steps, watch.checkpoint_secs)
         self._events_due = (  # in this order
@@ -78,8 +78,10 @@ class Trainer:
             self._say_finished()
             return 0
         summaries.remove_projector(self._folder.path)
-        self._events = EventFile(self._folder.path, self._built.graph, self._step)
+        event_file.rewind(self._folder.path, self._step)
+        self._events = event_file.EventFile(self._folder.path, self._built.graph, self._step)
         self._events.add(summaries.hparams(self._experiment.hparams()), self._step)
+        self._events.mark(self._step)
         self._progress = Progress(self._step, self._phases[-1].stop, self._batch_size)
         try:
             with self.interrupt:
@@ -99,10 +101,7 @@ class Trainer:
         self._step = step or 0
         self._records = self._folder.rewind_metrics(self._step)
         if step is not None:
-            kept = reversed(checkpoints.newest_first(path))
-            self._saver.recover_last_checkpoints([place for at, place in kept if at <= step])
-            best = reversed(checkpoints.newest_first(path / BEST))
-            self._best_saver.recover_last_checkpoints([place for _, place in best])
+            self._sweep()
             self._saved_step = step
             print(f'{path}: at step {step:,} of {self._phases[-1].stop:,}')
             return
@@ -116,6 +115,17 @@ class Trainer:
             ):
                 print(f'{kind}: {", ".join(found) or "none"}')
         self._save()
+
+    def _sweep(self) -> None:
+        """Removes checkpoints that were not finished, and from `best/` what is not the best."""
+        best = self._folder.place(BEST)
+        for folder in (self._folder.path, best):
+            checkpoints.sweep(folder)
+        validated = self._validated()
+        if validated:
+            least = min(validated, key=lambda record: (record[_VALIDATION_LOSS], -record['step']))
+            if least['step'] in dict(checkpoints.newest_first(best)):
+                checkpoints.keep_only(best, least['step'])
 
     def _all_phases(self) -> bool:
         """Whether training came to its end."""
@@ -224,9 +234,9 @@ class Trainer:
     def _keep_if_best(self) -> None:
         found = [record[_VALIDATION_LOSS] for record in self._validated()]
         if found[-1] <= min(found):
-            path = self._folder.path / BEST
-            path.mkdir(exist_ok=True)
-            self._write(self._best_saver, path)
+            best = self._folder.place(BEST)
+            self._write(self._best_saver, best, 1, None)
+            self._unflushed = [*best.iterdir(), best]
 
     def _over(self) -> bool:
         return self._step >= self._phases[-1].stop or self._stopped_early()
@@ -238,18 +248,33 @@ class Trainer:
         return bool(patience and found) and len(found) - 1 - int(np.argmin(found)) >= patience
 
     def _checkpoint(self, program: phases.Program) -> None:
-        """Writes a checkpoint, and before it the events: a run resumed from it adds none again."""
-        self._events.flush()
         self._save()
 
     def _save(self) -> None:
         if self._saved_step != self._step:
-            self._write(self._saver, self._folder.path)
+            # With it the disk has what a run that is resumed from it does not make again.
+            unflushed = [*self._unflushed, self._folder.place(METRICS)]
+            if self._step:
+                unflushed.append(self._events.mark(self._step))
+            keep = self._watch.keep_checkpoints
+            self._write(self._saver, self._folder.path, keep, unflushed)
+            self._unflushed = []
         self._saved_step = self._step
         self._checkpoint_due.restart()
 
-    def _write(self, saver: tf.train.Saver, path: pathlib.Path) -> None:
-        checkpoints.write(saver, self._session, path, self._step, self._saved_step)
+    def _write(
+        self,
+        saver: checkpoints.Saver,
+        path: pathlib.Path,
+        keep: int,
+        unflushed: list[pathlib.Path] | None,
+    ) -> None:
+        try:
+            checkpoints.write(saver, self._session, path, self._step, keep, unflushed)
+        except errors.InputError as error:
+            raise errors.InputError(
+                f'{error}; the last whole one is of step {self._saved_step}'
+            ) from None
 
     def _refuse_not_finite(self, program: phases.Program, seen: np.ndarray, keeps: bool) -> None:
         """Refuses sums of losses, and variables that are about to be kept, that are not finite.
@@ -291,6 +316,7 @@ class Trainer:
         inference = self._built.inference
         feeds = {inference.images: images}
         codes = graph.in_batches(self._patiently, inference.outputs.code, feeds)
+        self._folder.place(PROJECTOR)  # is no link
         summaries.write_projector(self._folder.path, codes, words, images)
 
     def _say_finished(self) -> None:

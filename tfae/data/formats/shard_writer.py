@@ -117,7 +117,7 @@ def _write_records(plan: Plan, path: pathlib.Path, table: dict[str, Any]) -> Non
     import tensorflow.compat.v1 as tf
 
     try:
-        with tf.io.TFRecordWriter(str(path)) as writer:
+        with tf.io.TFRecordWriter(os.fsencode(path)) as writer:
             _add_records(tf, writer, plan, table)
     except tf.errors.OpError as error:  # the disk is full
         raise errors.InputError(f'{plan.path} cannot be written: {error.message}') from None
