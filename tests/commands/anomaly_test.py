@@ -121,7 +121,7 @@ def test_a_run_of_all_classes_has_a_threshold_and_nothing_strange(folder):
         (('--components=0',), 2, '--components is 0; it must lie in [1, 1000]'),
         (('--images=0.png', '--blur=2'), 2, '--images and --blur exclude each other'),
         (('--images=none.png',), 1, 'none.png: No such file or directory'),
-        (('--images=one/config.json',), 1, 'one/config.json cannot be read as a picture'),
+        (('--images=one/config.json',), 1, 'one/config.json is no picture'),
     ],
 )
 def test_what_cannot_be_judged_is_refused(folder, fitted, words, code, want):

@@ -150,11 +150,12 @@ def test_a_run_classifies_pictures_scaled_to_its_size(folder):
             'a.npz is no file of vgg13: it lacks conv1_2/kernel, conv1_2/bias, conv2_2/kernel, conv'
             '2_2/bias',
         ),
-        ((*NETWORK, 'none.png'), 1, 'none.png: No such file or directory'),
-        ((*NETWORK, 'wide.png', 'names.txt'), 1, 'names.txt cannot be read as a picture'),
-        ((*NETWORK, 'cut.png'), 1, 'cut.png cannot be read as a picture'),
-        ((*NETWORK, 'long.png'), 1, 'long.png is 40000 x 1; no side may exceed 30000'),
-        (('--logdir=classifier', 'long.png'), 1, 'long.png is 40000 x 1; no side may exceed 30000'),
+        ((*NETWORK, 'none.png'), 1, 'none.png cannot be read: No such file or directory'),
+        ((*NETWORK, 'wide.png', 'names.txt'), 1, 'names.txt is no picture'),
+        ((*NETWORK, 'cut.png'), 1, 'cut.png is cut short: the end of its PNG is missing'),
+        (('--logdir=classifier', 'cut.png'), 1, 'cut.png is cut short: the end of its PNG is miss'),
+        ((*NETWORK, 'long.png'), 1, 'long.png is 40000 x 1; no side may exceed 30,000'),
+        (('--logdir=classifier', 'long.png'), 1, 'long.png is 40000 x 1; no side may exceed 30,0'),
         ((*NETWORK, '--class_names=few.txt', 'wide.png'), 1, '--class_names few.txt has 2 names; '),
         (
             (*NETWORK, '--class_names=broken.json', 'wide.png'),

@@ -111,7 +111,7 @@ def test_pictures_are_stored_at_the_size_asked_for(tmp_path):
     means = slope[:, 16:48].reshape(10, 4, 8, 4).mean((1, 3)) + int(images.names[0][:-4])
     assert np.abs(images[0][1:-1, 1:-1, 0] - means[1:-1, 1:-1]).max() <= 1
     convert(tmp_path, '--size=10x8', '--test_fraction=0.5', '--quality=95')
-    assert load('records', tmp_path / 'out').train.images.form.all_jpeg
+    assert load('records', tmp_path / 'out').train.images.form.recorded[1]
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,12 @@ import sys
 import narrow_network
 import numpy as np
 import pytest
+import sample_images
 import tensorflow.compat.v1 as tf
 import tfae_program
 
 import tfae
+from tfae import data
 from tfae.analysis import anomaly
 from tfae.commands import export as command
 from tfae.core import errors
@@ -42,9 +44,17 @@ SIGNATURES = {
     'classifier': ['encode', 'classify'],
     'siamese': ['encode'],
 }
-IMAGES = np.random.RandomState(0).uniform(size=[7, 8, 8, 1]).astype(np.float32)
+BYTES = np.random.RandomState(0).randint(0, 256, [7, 8, 8, 1]).astype(np.uint8)
+IMAGES = data.pixels(BYTES)
+FILES = np.array([sample_images.encoded(image[..., 0], 'PNG') for image in BYTES])
 CODES = np.random.RandomState(1).normal(size=[7, 64]).astype(np.float32)
 EXACT = {'rtol': 1e-5, 'atol': 1e-5}
+
+OF_IMAGES = ('encode', 'reconstruct', 'classify', 'score')
+SIGNATURES = {
+    family: [n for name in found for n in (name, f'{name}_bytes') if n == name or name in OF_IMAGES]
+    for family, found in SIGNATURES.items()
+}
 
 every_family = pytest.mark.parametrize('family', RUNS)
 
@@ -105,6 +115,7 @@ def described(folder):
 def fed(name, described):
     """Values for the inputs of a signature, of seven examples."""
     known = {'images': IMAGES, 'count': np.int32(7), 'seed': np.array([5, 0], np.int64)}
+    known['image_bytes'] = FILES
     if 'code' in described['inputs']:
         known['code'] = CODES[:, : described['inputs']['code']['shape'][1]]
     return {key: known[key] for key in described['inputs']}
@@ -131,6 +142,7 @@ def wanted(folder, family):
             detector = anomaly.load(folder / family / 'anomaly.npz')
             scores = detector.scores(IMAGES, outputs['code'], outputs['reconstruction'])
             found['score'] = {'score': scores}
+    found |= {f'{name}_bytes': found[name] for name in OF_IMAGES}
     return {name: found[name] for name in SIGNATURES[family]}
 
 
@@ -249,7 +261,8 @@ def test_onnxruntime_gives_what_the_run_gives(folder, family):
 
     output = folder / 'onnx' / family
     out = export(f'--logdir={folder / family}', f'--output={output}', '--format=onnx')
-    names = [name for name in SIGNATURES[family] if name != 'sample']
+    names = [n for n in SIGNATURES[family] if n != 'sample' and not n.endswith('_bytes')]
+    assert ('encode_bytes is left out: ONNX decodes no files' in out) == ('encode' in names)
     assert ('sample is left out: ONNX draws no numbers' in out) == ('sample' in SIGNATURES[family])
     assert list(described(output)['signatures']) == names
     assert sorted(path.stem for path in output.glob('*.onnx')) == sorted(names)
@@ -294,8 +307,16 @@ def test_signatures_say_shapes_and_how_a_picture_becomes_pixels(folder):
         'width': 8,
         'channels': 'grey',
         'range': [0.0, 1.0],
-        'preprocessing': 'scale to height x width, divide bytes by 255',
+        'preprocessing': said['pixels']['preprocessing'],
+        'crop': None,
     }
+    for words in (
+        'the centre that crop names',
+        '2^15) >> 16',
+        'bilinear and antialiased',
+        'by 255',
+    ):
+        assert words in said['pixels']['preprocessing']
     score = described(folder / 'served' / 'dense')['signatures']['score']
     assert score['threshold'] == float(anomaly.load(folder / 'dense' / 'anomaly.npz').threshold)
 
@@ -403,8 +424,9 @@ def test_the_python_of_the_documentation_does_what_it_says(folder, frozen, tmp_p
     blocks = re.findall(
         r'```python\n(.*?)```', (ROOT / 'docs' / 'guide' / 'export.md').read_text(), re.S
     )
-    assert len(blocks) == 4
-    eager, variables, graph, onnx = blocks
+    assert len(blocks) == 5
+    eager, files, variables, graph, onnx = blocks
+    (tmp_path / 'image.png').write_bytes(FILES[0])
     np.savez(tmp_path / 'given.npz', images=IMAGES)
     for name, source in (
         ('served/dense/1', folder / 'served' / 'dense'),
@@ -414,8 +436,9 @@ def test_the_python_of_the_documentation_does_what_it_says(folder, frozen, tmp_p
         (tmp_path / name).symlink_to(source)
     before = "import numpy as np\nimages = np.load('given.npz')['images']\n"
     keep = "kept = {'codes': codes, 'pictures': pictures, 'kernel': kernel, 'rebuilt': rebuilt}\n"
+    keep += "kept['codes_of_files'] = codes_of_files\n"
     after = "np.savez('found.npz', **kept)\n"
-    code = before + eager + variables + graph + keep
+    code = before + eager + files + variables + graph + keep
     if has_onnx():
         words = ('--logdir=dense', f'--output={tmp_path / "onnx"}', '--format=onnx')
         run_tfae('export', *words, cwd=folder)
@@ -424,6 +447,7 @@ def test_the_python_of_the_documentation_does_what_it_says(folder, frozen, tmp_p
     with tfae.open(folder / 'dense') as run, np.load(tmp_path / 'found.npz') as found:
         codes, rebuilt = run.encode(IMAGES), run.reconstruct(IMAGES)
         np.testing.assert_allclose(found['codes'], codes, **EXACT)
+        np.testing.assert_allclose(found['codes_of_files'], codes[:1], **EXACT)
         np.testing.assert_allclose(found['pictures'], rebuilt, **EXACT)
         np.testing.assert_allclose(found['rebuilt'], rebuilt, **EXACT)
         kernels = run.variables('trainable_variables', 'encoder/layer_1/kernel')

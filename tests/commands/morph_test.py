@@ -101,7 +101,7 @@ def test_a_picture_file_is_morphed(folder):
         (('--attribute=class=0', '--film', '--indices=3'), 2, '--film needs at least two'),
         (('--attribute=ten>500', '--attributes=table.csv'), 1, 'no picture has it'),
         (('--attribute=class=0', '--indices=1', '--classes=2'), 2, 'exclude each other'),
-        (('--attribute=class=0', '--images=table.csv'), 1, 'cannot be read as a picture'),
+        (('--attribute=class=0', '--images=table.csv'), 1, 'table.csv is no picture'),
         (
             ('--attribute=class=0', '--logdir=classifier'),
             1,

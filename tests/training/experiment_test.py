@@ -196,3 +196,33 @@ def test_a_stand_in_takes_no_memory():
     part, _ = Signature('', (512, 512, 3), 'float32', 10**6, 0, False).stand_ins()
     assert part.images.shape == (10**6, 512, 512, 3)
     assert sum(part.images.strides) <= 4
+
+
+def test_files_are_read_as_the_training_set_was():
+    lazy = data.LazyImages(None, np.arange(5), data.Form(6, 4, 3, (8, 9), (2, True, False)))
+
+    class Named(data.DataSet):
+        def fingerprint(self):
+            return '0f'
+
+    parts = [data.Split(lazy, None)] * 3
+    signature = Signature.of(Named('mine', *parts, ()))
+    assert signature.crop == (8, 9)
+    said = json.loads(json.dumps(experiment(signature=signature).to_dict()))
+    read = Experiment.from_dict(said, 'config.json')
+    assert read.form() == data.Form(6, 4, 3, (8, 9))
+    assert experiment().form() == data.Form(4, 4, 1, None)
+
+
+def test_a_run_of_before_crops_as_its_flag_says():
+    old = content(data={**content()['data'], 'dataset': 'images', 'crop': '8x9'})
+    del old['signature']['crop']
+    assert Experiment.from_dict(old, 'config.json').form() == data.Form(4, 4, 1, (8, 9))
+
+
+@pytest.mark.parametrize('crop', [(8,), (8, 0), (8, 9, 3)])
+def test_a_crop_that_is_none_is_refused(crop):
+    with pytest.raises(
+        errors.UsageError, match=r'^crop is \(8.*\); it must be two lengths of 1 or'
+    ):
+        dataclasses.replace(experiment().signature, crop=crop)

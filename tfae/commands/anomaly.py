@@ -34,7 +34,8 @@ class Config(command_flags.LookAtData):
 
     images: tuple[str, ...] = option(
         (),
-        "Image files to score, scaled to the run's size; empty: fit and measure a detector.",
+        'Image files to score, read as those of the training set; empty: fit and measure a '
+        'detector.',
         excludes=(
             '--split',
             '--false_positive_rate',

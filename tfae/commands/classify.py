@@ -4,12 +4,12 @@
     tfae classify --logdir=runs/classifier picture.png ...
 
 Weights are torchvision's .pth, Keras's .h5, or arrays (.npz, .npy); nothing in them is executed.
-Of a picture for a published network, the shorter side is scaled to 256 pixels and the middle is
-cut out; for a run it is scaled to the run's size. Prints, for each picture, the likeliest classes.
+Of an image for a published network, the shorter side is scaled to 256 pixels and the middle is
+cut out; a run reads it as its training set was read: --crop, size and channels are the run's.
+Prints, for each image, the likeliest classes.
 """
 
 import dataclasses
-import pathlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,7 +17,6 @@ import numpy as np
 from tfae.commands.shared import chosen_images, command_flags
 from tfae.core import errors, names
 from tfae.core.config import option
-from tfae.pretrained import imagenet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +35,7 @@ def main(argv: list[str]) -> int:
     flags, pictures = command_flags.read_words('classify', __doc__, Config, argv, 'PICTURE ...')
     flags.choose('classify')
     by = _by_run if flags.logdir else _by_network
-    probabilities, known = by(flags, [pathlib.Path(picture) for picture in pictures])
+    probabilities, known = by(flags, pictures)
     for picture, row in zip(pictures, probabilities, strict=True):
         print(f'{picture}:')
         for k in np.argsort(-row, kind='stable')[: flags.top]:
@@ -44,25 +43,21 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _by_run(flags: Config, paths: Sequence[pathlib.Path]) -> tuple[np.ndarray, Sequence[str]]:
+def _by_run(flags: Config, paths: Sequence[str]) -> tuple[np.ndarray, Sequence[str]]:
     """Probabilities `[N, K]` and the names of the K classes, if they have any."""
     with flags.open() as run:
-        signature = run.experiment.signature
+        class_names = run.experiment.signature.class_names
         outputs = run.built.inference.outputs
         if not hasattr(outputs, names.PROBABILITIES):
             raise errors.InputError(
                 f'{flags.logdir} is a run of the family {run.experiment.model}, which does not '
                 f'classify'
             )
-        images = [chosen_images.read(path, signature.image_shape) for path in paths]
-        return run.fetch(outputs.probabilities, np.stack(images)), signature.class_names
+        return run.fetch(outputs.probabilities, chosen_images.read(run, paths)), class_names
 
 
-def _by_network(flags: Config, paths: Sequence[pathlib.Path]) -> tuple[np.ndarray, Sequence[str]]:
+def _by_network(flags: Config, paths: Sequence[str]) -> tuple[np.ndarray, Sequence[str]]:
     """As `_by_run`."""
     known = flags.known_classes()
     with flags.open_network() as network:
-        height, width, _ = network.image_shape
-        # One picture at a time: the files may be a hundred times what is cut out of them.
-        images = [imagenet.cut(chosen_images.opened(path, 'RGB'), height, width) for path in paths]
-        return network.classify(np.stack(images)), known
+        return network.classify(chosen_images.cut(network, paths)), known

@@ -14,7 +14,6 @@ as JSON, with the maps as .npz and a figure, which TensorBoard shows too where t
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -84,7 +83,7 @@ class Config(command_flags.Network, command_flags.ChoosePictures):
     )
     images: tuple[str, ...] = option(
         (),
-        "Image files, scaled to the run's size; of a published network, always.",
+        'Image files, read as those of the training set; of a published network, always.',
         needs=(_LOOKS,),
         formerly='pictures',
     )
@@ -286,14 +285,11 @@ def _units(flags: Config, target: attributions.Target) -> np.ndarray:
 
 def _images(flags: Config, source: Source) -> tuple[np.ndarray, list[dict[str, str]]]:
     """Images `[N, H, W, C]` in [0, 1], and of each the cells of the table that say which it is."""
+    files = [{'picture': pathlib.Path(path).name} for path in flags.images]
     if isinstance(source, Reference):
-        height, width, _ = source.image_shape
-        return _files(
-            flags, lambda path: imagenet.cut(chosen_images.opened(path, 'RGB'), height, width)
-        )
+        return data.pixels(chosen_images.cut(source, flags.images)), files
     if flags.images:
-        shape = source.experiment.signature.image_shape
-        return _files(flags, lambda path: chosen_images.read(path, shape))
+        return chosen_images.read(source, flags.images), files
     loaded, split = flags.load(source)
     places = chosen_images.chosen(flags.classes, flags.indices, loaded, split)
     places = places or _first_ones(split, 1 if flags.unit == 'all' else _SHOWN)
@@ -302,15 +298,6 @@ def _images(flags: Config, source: Source) -> tuple[np.ndarray, list[dict[str, s
         for found, label in zip(sources, split.labels[places], strict=True):
             found['class'] = loaded.class_names[label] if loaded.class_names else str(label)
     return data.pixels(split.images[places]), sources
-
-
-def _files(
-    flags: Config, read: Callable[[pathlib.Path], np.ndarray]
-) -> tuple[np.ndarray, list[dict[str, str]]]:
-    """As `_images`, of the files of `--images`."""
-    paths = [pathlib.Path(path) for path in flags.images]
-    images = np.stack([data.pixels(read(path)) for path in paths])
-    return images, [{'picture': path.name} for path in paths]
 
 
 def _colors(flags: Config, source: Source) -> np.ndarray | None:

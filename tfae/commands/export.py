@@ -5,7 +5,9 @@
 
 What it can do are signatures: encode, decode, reconstruct, classify, score and sample, as many as
 the model has; score is that of the detector of `tfae anomaly`, where the run keeps one of this
-checkpoint. signatures.json lists their inputs and outputs. No operation is of this package.
+checkpoint. Of a run, encode_bytes and so on take the bytes of JPEG and PNG files and read them as
+the training set was read. signatures.json lists all inputs and outputs, and how images are made of
+files. No operation is of this package.
 """
 
 import dataclasses
@@ -89,9 +91,9 @@ def _frozen_graph(folder: pathlib.Path, served: signatures.Served) -> dict[str, 
 
 
 def _onnx(folder: pathlib.Path, served: signatures.Served) -> dict[str, Any]:
-    kept = signatures.without_draws(served)
-    for name in served.signatures.keys() - kept.signatures.keys():
-        print(f'{name} is left out: ONNX draws no numbers that are a function of a seed')
+    kept, lost = signatures.for_onnx(served)
+    for name, reason in lost.items():
+        print(f'{name} is left out: {reason}')
     for name, content in signatures.onnx(kept).items():
         (folder / f'{name}.onnx').write_bytes(content)
     return signatures.description(kept, 'onnx', onnx_names=True)

@@ -47,7 +47,7 @@ class Config(command_flags.ChoosePictures):
     )
     images: tuple[str, ...] = option(
         (),
-        "Image files, scaled to the run's size.",
+        'Image files, read as those of the training set.',
         excludes=('--classes', '--indices'),
         formerly='pictures',
     )
@@ -153,8 +153,7 @@ def _found(table: attributes.Table, word: str, codes: np.ndarray) -> dict[str, A
 def _keys(flags: Config, run: Run, loaded: data.DataSet, part: data.Split) -> np.ndarray:
     """The pictures `[K, H, W, C]` in [0, 1] that are morphed."""
     if flags.images:
-        shape = run.experiment.signature.image_shape
-        return np.stack([chosen_images.read(pathlib.Path(path), shape) for path in flags.images])
+        return chosen_images.read(run, flags.images)
     places = chosen_images.chosen(flags.classes, flags.indices, loaded, part)
     return data.pixels(part.images[places or list(range(min(_SHOWN, len(part.images))))])
 

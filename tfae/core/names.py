@@ -106,6 +106,7 @@ GRADIENT_NORM = 'gradient_norm'
 LEARNING_RATE = 'learning_rate'
 SUMMARIES = 'summaries'
 IMAGES = 'images'
+IMAGE_BYTES = 'image_bytes'  # TensorFlow Serving takes base64 for a name that ends so
 CODE = 'code'
 FILTERS = 'filters'
 DECODED = 'decoded'

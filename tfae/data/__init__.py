@@ -6,7 +6,7 @@ shards needs TensorFlow.
 
 from tfae.data.dataset import Config, DataSet, Loaded, Source, folder, pixels
 from tfae.data.description import counted, described, refuse_gaps
-from tfae.data.lazy_images import LazyImages, sides
+from tfae.data.lazy_images import Form, LazyImages, sides
 from tfae.data.outside import problem
 from tfae.data.registry import COMMON_FIELDS, SETS, load, module, names, of_classes
 from tfae.data.splits import Split, class_number, class_words, cut, few, select, with_test
@@ -16,6 +16,7 @@ __all__ = [
     'SETS',
     'Config',
     'DataSet',
+    'Form',
     'Loaded',
     'LazyImages',
     'Source',

@@ -1,11 +1,18 @@
 """Images that lie in files and are decoded where they are asked for: what is larger than memory.
 
+The pixels of a file are a function of its content and of a `Form`, whoever asks. An image is put
+upright and composited over white, of 16 bits the upper 8 count, its centre is cropped, and what is
+left is scaled to H x W whatever its aspect, by whole numbers (`resampling`). Gray of colors is
+(19595 R + 38470 G + 7471 B + 2^15) >> 16, the luma of ITU-R BT.601; gray becomes three equal
+colors. `decoded` does this in numpy, `streaming.decoded` in a graph, equal to the bit.
+
 N examples, H x W image, C channels.
 """
 
 import concurrent.futures
 import io
 import json
+import pathlib
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -14,22 +21,31 @@ import numpy as np
 from PIL import Image
 
 from tfae.core import errors
-from tfae.data.formats import image_files
+from tfae.data.formats import image_files, resampling
 
+RATIOS = (2, 4, 8)  # parts of its sides at which libjpeg decodes
 _MOST_BYTES = 2**32  # that one array may take
-_RATIOS = (8, 4, 2)  # at which libjpeg decodes
+_MODES = {1: 'L', 3: 'RGB'}
 
 
 class Form(NamedTuple):
-    """How the images of a set are decoded, each of them to the same shape."""
+    """How image files are decoded, each of them to the same shape."""
 
     height: int
     width: int
     channels: int
     crop: tuple[int, int] | None = None  # height and width of the centre that is kept
-    ratio: int = 1  # JPEG files are decoded at this part of their sides
-    all_jpeg: bool = False
-    scaled: bool = True  # False where each image has its shape without that
+    # Of the set, as its fingerprint has held it since 0.1.0: ratio, only JPEG, scaled.
+    recorded: tuple[int, bool, bool] = (1, False, True)
+
+    def ratio(self, height: int, width: int) -> int:
+        """The part of its sides, 1 in this many, at which a JPEG of this size is decoded.
+
+        It is the smallest that leaves no side below the wanted one, so that few pixels are made.
+        """
+        height, width = self.crop or (height, width)
+        fits = [r for r in RATIOS if height >= r * self.height and width >= r * self.width]
+        return max(fits, default=1)
 
     def cropped(self, ratio: int) -> tuple[int, int] | None:
         """What is kept of an image that was decoded at 1 / `ratio`."""
@@ -115,7 +131,8 @@ class LazyImages:
 
     def identity(self) -> bytes:
         """Differs where the images, their order or how they are decoded do."""
-        form = json.dumps([self.form, self.dtype.name]).encode()
+        told = [*self.form[:4], *self.form.recorded]
+        form = json.dumps([told, self.dtype.name]).encode()
         return form + self.files.identity(self.places)
 
     def _decoded(self, places: np.ndarray) -> np.ndarray:
@@ -139,27 +156,53 @@ class LazyImages:
         return made
 
 
+def read(path: pathlib.Path, form: Form) -> np.ndarray:
+    """`[H, W, C]` uint8 of an image file, as a set of this form would hold it.
+
+    Raises: InputError that names the file if it is no image that can be read, or is smaller than
+      what the form crops, or if C is neither 1 nor 3.
+    """
+    who = image_files.shown(path)
+    if form.channels not in _MODES:
+        raise errors.InputError(
+            f'{who}: the run takes images of {form.channels} channels, a file has 1 or 3'
+        )
+    content = image_files.content(path)
+    found = image_files.header(content, who)
+    size = found.height, found.width
+    if form.crop and (size[0] < form.crop[0] or size[1] < form.crop[1]):
+        raise errors.InputError(
+            f'{who} is {_by(size)} (height x width), smaller than --crop={_by(form.crop)} of the '
+            f'run'
+        )
+    if found.plain:
+        image_files.refuse_incomplete(content, who)
+    else:
+        content = image_files.plain(content, who)
+    return decoded(content, form, who)
+
+
 def decoded(content: bytes, form: Form, who: str) -> np.ndarray:
-    """`[H, W, C]` uint8 of a file's content, to within rounding what `streaming.decoded` makes.
+    """`[H, W, C]` uint8 of a file's content, what `streaming.decoded` makes in a graph.
 
     Raises: InputError that names `who`.
     """
-    mode = {1: 'L', 3: 'RGB'}[form.channels]
+    ratio = 1
     try:
         with Image.open(io.BytesIO(content), formats=('JPEG', 'PNG')) as image:
-            ratio = form.ratio if image_files.form_of(image) == 'JPEG' else 1
+            if image_files.form_of(image) == 'JPEG':
+                ratio = form.ratio(image.height, image.width)
             if ratio > 1:
-                image.draft(mode, (image.width // ratio, image.height // ratio))
-            made = image.convert(mode)
+                image.draft(None, (image.width // ratio, image.height // ratio))
+            pixels = np.asarray(image.convert(_MODES[form.channels]))
     except Exception as error:  # damaged bytes draw nearly anything from pillow
         raise errors.InputError(f'{who} cannot be decoded: {error}') from None
     if form.crop:
         height, width = form.cropped(ratio) or (0, 0)
-        left, top = (made.width - width) // 2, (made.height - height) // 2
-        made = made.crop((left, top, left + width, top + height))
-    if made.size != (form.width, form.height):
-        made = made.resize((form.width, form.height), Image.Resampling.BILINEAR)
-    return np.asarray(made).reshape(form.height, form.width, form.channels)
+        top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
+        pixels = pixels[top : top + height, left : left + width]
+    pixels = pixels.reshape(*pixels.shape[:2], form.channels)
+    return resampling.resized(pixels, form.height, form.width)
 
 
 def form(
@@ -195,13 +238,12 @@ def form(
             f'--size all of them become alike'
         )
     height, width = size or (int(kept[0]), int(kept[1]))
-    fits = [r for r in _RATIOS if kept[0] >= r * height and kept[1] >= r * width]
     channels = {'gray': 1, 'rgb': 3, 'as_is': 1 if grey else 3}[flags.color]
-    ratio = fits[0] if fits else 1
+    ratio = Form(height, width, channels).ratio(*kept)
     alike = bool(crop) or not (sizes != least).any()
     left = tuple(-(-int(side) // ratio) for side in kept)
     scaled = not alike or left != (height, width) or (ratio > 1 and not all_jpeg)
-    return Form(height, width, channels, crop, ratio, all_jpeg, scaled)
+    return Form(height, width, channels, crop, (ratio, all_jpeg, scaled))
 
 
 def sides(who: str, text: str) -> tuple[int, int] | None:

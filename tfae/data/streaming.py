@@ -10,19 +10,21 @@ N examples, B batch, H x W image, C channels.
 """
 
 import contextlib
+import functools
 import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import tensorflow as tf2
 import tensorflow.compat.v1 as tf
 
 from tfae.core import errors, names
 from tfae.data import lazy_images, pipeline
+from tfae.data.formats import resampling
 
 _AHEAD = 2  # batches that are ready and wait
+_LUMA = ((19595.0,), (38470.0,), (7471.0,))  # of R, G and B, in 2^-16
 
 
 class Stream:
@@ -152,16 +154,26 @@ def blaming(*sources: pipeline.Source) -> Iterator[None]:
         raise
 
 
-def decoded(content: tf.Tensor, form: Any) -> tf.Tensor:
-    """`[H, W, C]` uint8 of the content of one file."""
-    if form.all_jpeg:
-        return _shaped(_jpeg(content, form), form, form.ratio)
+def decoded(content: tf.Tensor, form: lazy_images.Form) -> tf.Tensor:
+    """`[H, W, C]` uint8 of the content of one JPEG or PNG: `lazy_images.decoded` to the bit."""
     image = tf.cond(
         tf.io.is_jpeg(content),
-        lambda: _shaped(_jpeg(content, form), form, form.ratio),
-        lambda: _shaped(_png(content, form), form, 1),
+        lambda: _jpeg(content, form),
+        lambda: _cropped(tf.io.decode_png(content, 3), form.crop),
     )
-    return tf.ensure_shape(image, [form.height, form.width, form.channels])
+    return _scaled(image, form)
+
+
+def whole(content: tf.Tensor) -> tf.Tensor:
+    """`[h, w, 3]` uint8 of all of one JPEG or PNG."""
+    return tf.cond(
+        tf.io.is_jpeg(content), lambda: _jpeg_at(content, 1), lambda: tf.io.decode_png(content, 3)
+    )
+
+
+def shaped(image: tf.Tensor, form: lazy_images.Form) -> tf.Tensor:
+    """`[h, w, 3]` uint8, upright -> `[H, W, C]` uint8."""
+    return _scaled(_cropped(image, form.crop), form)
 
 
 def _now() -> tf.Tensor:
@@ -171,25 +183,69 @@ def _now() -> tf.Tensor:
     return now
 
 
-def _jpeg(content: tf.Tensor, form: Any) -> tf.Tensor:
-    # As pillow decodes it, to the bit.
-    return tf.io.decode_jpeg(content, form.channels, form.ratio, dct_method='INTEGER_ACCURATE')
+def _jpeg(content: tf.Tensor, form: lazy_images.Form) -> tf.Tensor:
+    if form.crop:
+        ratio = form.ratio(*form.crop)
+        return _cropped(_jpeg_at(content, ratio), form.cropped(ratio))
+    height, width, _ = tf.unstack(tf.io.extract_jpeg_shape(content), 3)
+    fits = [(height >= r * form.height) & (width >= r * form.width) for r in lazy_images.RATIOS]
+    branches = [functools.partial(_jpeg_at, content, ratio) for ratio in (1, *lazy_images.RATIOS)]
+    return tf.switch_case(tf.add_n([tf.cast(fit, tf.int32) for fit in fits]), branches)
 
 
-def _png(content: tf.Tensor, form: Any) -> tf.Tensor:
-    image = tf.io.decode_png(content, 3)
-    # decode_png has weights of its own for grey, those of another standard than JPEG's.
-    return image if form.channels == 3 else tf.image.rgb_to_grayscale(image)
+def _jpeg_at(content: tf.Tensor, ratio: int) -> tf.Tensor:
+    """`[h, w, 3]` uint8 of a JPEG at 1 / `ratio` of its sides, as pillow decodes it, to the bit."""
+    return tf.io.decode_jpeg(content, 3, ratio, dct_method='INTEGER_ACCURATE')
 
 
-def _shaped(image: tf.Tensor, form: Any, ratio: int) -> tf.Tensor:
-    """The centre of a decoded image, at the wanted size."""
-    cropped = form.cropped(ratio)
-    if cropped:
-        top, left = (tf.shape(image)[i] - cropped[i] for i in (0, 1))
-        image = tf.slice(image, [top // 2, left // 2, 0], [*cropped, form.channels])
-    if form.scaled:
-        # The antialiasing kind, which the v1 function of this name lacks.
-        scaled = tf2.image.resize(image, [form.height, form.width], antialias=True)
-        image = tf.cast(tf.clip_by_value(tf.round(scaled), 0, 255), tf.uint8)
-    return tf.reshape(image, [form.height, form.width, form.channels])
+def _luma(image: tf.Tensor) -> tf.Tensor:
+    """Gray `[h, w, 1]` of colors `[h, w, 3]`, as `lazy_images` defines it."""
+    sums = tf.matmul(tf.reshape(tf.cast(image, tf.float32), [-1, 3]), tf.constant(_LUMA))
+    gray = tf.cast(tf.floor((sums + 2**15) * 2**-16), tf.uint8)
+    return tf.reshape(gray, [*tf.unstack(tf.shape(image)[:2], 2), 1])
+
+
+def _cropped(image: tf.Tensor, size: tuple[int, int] | None) -> tf.Tensor:
+    """The centre of an image."""
+    if not size:
+        return image
+    top, left = (tf.shape(image)[i] - size[i] for i in (0, 1))
+    return tf.slice(image, [top // 2, left // 2, 0], [*size, -1])
+
+
+def _scaled(image: tf.Tensor, form: lazy_images.Form) -> tf.Tensor:
+    """A cropped `[h, w, 3]` in the channels and at the size of a form."""
+    with tf.device('/cpu:0'):  # others may multiply with fewer bits
+        image = _luma(image) if form.channels == 1 else image
+        there = tf.reduce_all(tf.equal(tf.shape(image)[:2], [form.height, form.width]))
+        image = tf.cond(there, lambda: image, lambda: _resized(image, form.height, form.width))
+    return tf.ensure_shape(image, [form.height, form.width, form.channels])
+
+
+def _resized(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """What `resampling.resized` does."""
+
+    def columns(image: tf.Tensor, made: int) -> tf.Tensor:
+        """The columns scaled, as rows."""
+        size, *rest = tf.unstack(tf.shape(image), 3)
+        places, shares = _taps(tf.cast(size, tf.int64), made)
+        shared = tf.gather(tf.reshape(image, [size, -1]), places)  # [made, K, w C]
+        sums = tf.matmul(shares[:, tf.newaxis], tf.cast(shared, tf.float32))
+        rounded = tf.floor((sums + 2 ** (resampling.PRECISION - 1)) * 2**-resampling.PRECISION)
+        return tf.transpose(tf.reshape(tf.cast(rounded, tf.uint8), [made, *rest]), [1, 0, 2])
+
+    return columns(columns(image, height), width)
+
+
+def _taps(size: tf.Tensor, made: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """What `resampling.taps` gives, the shares as float32."""
+    longer = tf.maximum(size, made)
+    centres = tf.constant(2 * np.arange(made)[:, np.newaxis] + 1) * size
+    first = (centres - 2 * longer - made) // (2 * made) + 1
+    places = first + tf.range(-(-2 * longer // made) + 1)
+    weights = tf.maximum(2 * longer - tf.abs((2 * places + 1) * made - centres), 0)
+    inside = tf.cast((places >= 0) & (places < size), tf.int64)
+    sums = tf.cumsum(weights * inside, axis=1)
+    shares = (sums * 2**resampling.PRECISION + sums[:, -1:] // 2) // sums[:, -1:]
+    shares -= tf.pad(shares[:, :-1], [[0, 0], [1, 0]])
+    return tf.clip_by_value(places, 0, size - 1), tf.cast(shares, tf.float32)

@@ -7,8 +7,10 @@
     score         images -> score
     sample        count, seed -> code, images
 
-Which there are, the model decides. Formats are written without the compiled op: a SavedModel, one
-frozen GraphDef, or a file of ONNX for each signature.
+Which there are, the model decides. Those of images stand there a second time for files, as
+encode_bytes and so on: image_bytes, JPEG or PNG, are read as the run read its training set. Formats
+are written without the compiled op: a SavedModel, one frozen GraphDef, or a file of ONNX for each
+signature, but those of files.
 """
 
 import importlib
@@ -22,7 +24,7 @@ import tensorflow.compat.v1 as tf
 
 from tfae.analysis import anomaly
 from tfae.core import errors, names, package
-from tfae.export import anomaly_score
+from tfae.export import anomaly_score, encoded_images
 from tfae.export import graph_def as export
 from tfae.models.base.family import Decoder
 from tfae.pretrained.classifier import Reference
@@ -31,9 +33,16 @@ from tfae.runs.saved_run import Run
 VERSION = 1  # of signatures.json
 FROZEN = 'frozen_graph.pb'
 
+_SCALING = (
+    'put upright; of 16 bits keep the upper 8; composite over white; cut out the centre that crop '
+    'names, height x width, if any; gray is (19595 R + 38470 G + 7471 B + 2^15) >> 16; scale to '
+    'height x width, bilinear and antialiased, bytes after the columns and after the rows; divide '
+    'by 255. A JPEG is decoded at the smallest of 1/8, 1/4 and 1/2 that leaves height x width'
+)
 _OPSET = 17  # of ONNX
 _MOST = 2**31 - 2**20  # bytes of a protocol buffer, with room for the nodes
 _ORDER = ('encode', 'decode', 'reconstruct', 'classify', 'score', 'sample')
+_OF_FILES = '_bytes'  # behind the name of a signature of images
 
 # Signature -> the outputs of a family that it gives, the first of which it must have; its meaning.
 _OF_IMAGES = {
@@ -93,6 +102,7 @@ def of_run(run: Run, detector: anomaly.Detector | None = None) -> Served:
             found['sample'] = _sample(run)
         if detector is not None:
             found['score'] = _strangeness(run, detector)
+        found |= _of_files(run, found)
     signature = experiment.signature
     about = {
         'model': experiment.model,
@@ -100,7 +110,7 @@ def of_run(run: Run, detector: anomaly.Detector | None = None) -> Served:
         'step': run.step,
         'classes': signature.classes,
         'class_names': list(signature.class_names),
-        'pixels': _pixels(signature.image_shape, 'scale to height x width, divide bytes by 255'),
+        'pixels': _pixels(signature.image_shape, _SCALING) | {'crop': experiment.form().crop},
     }
     return Served(run.graph, run.session, _in_order(found), about)
 
@@ -209,10 +219,20 @@ def onnx(served: Served) -> dict[str, bytes]:
     return made
 
 
-def without_draws(served: Served) -> Served:
-    """Without the signatures that draw numbers, which ONNX cannot do as a function of a seed."""
-    kept = {k: v for k, v in served.signatures.items() if names.SEED not in v.inputs}
-    return served._replace(signatures=kept)
+def for_onnx(served: Served) -> tuple[Served, dict[str, str]]:
+    """The signatures that ONNX can hold, and why it cannot hold each of the others."""
+    reasons = {
+        names.SEED: 'ONNX draws no numbers that are a function of a seed',
+        names.IMAGE_BYTES: 'ONNX decodes no files',
+    }
+    lost = {
+        name: reason
+        for name, signature in served.signatures.items()
+        for key, reason in reasons.items()
+        if key in signature.inputs
+    }
+    kept = {name: s for name, s in served.signatures.items() if name not in lost}
+    return served._replace(signatures=kept), lost
 
 
 def description(served: Served, kind: str, onnx_names: bool = False) -> dict[str, Any]:
@@ -267,6 +287,25 @@ def _strangeness(run: Run, detector: anomaly.Detector) -> Signature:
     )
 
 
+def _of_files(run: Run, found: Mapping[str, Signature]) -> dict[str, Signature]:
+    """The signatures of images once more, for files; none where a file cannot be such an image."""
+    form = run.experiment.form()
+    of_images = {k: s for k, s in found.items() if set(s.inputs) == {names.IMAGES}}
+    if form.channels not in (1, 3) or not of_images:
+        return {}
+    outputs = [tensor for s in of_images.values() for tensor in s.outputs.values()]
+    contents, made = encoded_images.on_bytes(run.built.inference.images, outputs, form)
+    known = dict(zip((tensor.name for tensor in outputs), made, strict=True))
+    return {
+        f'{name}{_OF_FILES}': s._replace(
+            meaning=f'{name} of files, JPEG or PNG, read as those of the training',
+            inputs={names.IMAGE_BYTES: contents},
+            outputs={key: known[tensor.name] for key, tensor in s.outputs.items()},
+        )
+        for name, s in of_images.items()
+    }
+
+
 def _tensors(signature: Signature) -> Iterable[tf.Tensor]:
     return [*signature.inputs.values(), *signature.outputs.values()]
 
@@ -285,4 +324,5 @@ def _pixels(shape: Sequence[int], preprocessing: str) -> dict[str, Any]:
 
 
 def _in_order(found: dict[str, Signature]) -> dict[str, Signature]:
-    return {name: found[name] for name in _ORDER if name in found}
+    order = [name + kind for name in _ORDER for kind in ('', _OF_FILES)]
+    return {name: found[name] for name in order if name in found}

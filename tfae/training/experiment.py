@@ -12,6 +12,7 @@ import numpy as np
 from tfae import data, models
 from tfae.core import config, errors, package
 from tfae.data import Config as DataConfig
+from tfae.data import Form
 from tfae.training.config import TrainingConfig
 from tfae.training.phases import Config as ScheduleConfig
 
@@ -37,6 +38,7 @@ class Signature:
     labeled: bool = config.option(False, 'Whether there are labels.', formerly='labelled')
     classes: int = 0  # 0 where there are no labels
     class_names: tuple[str, ...] = ()
+    crop: tuple[int, ...] = ()  # height and width of the centre of an image file that is kept
 
     def __post_init__(self):
         errors.one_of('dtype', self.dtype, ('uint8', 'float32'))
@@ -50,6 +52,8 @@ class Signature:
             raise errors.UsageError(
                 f'image_shape is {self.image_shape}; it must hold at most {_MOST_VALUES} values'
             )
+        if len(self.crop) not in (0, 2) or min(self.crop, default=1) < 1:
+            raise errors.UsageError(f'crop is {self.crop}; it must be two lengths of 1 or more')
 
     @classmethod
     def of(cls, loaded: data.DataSet) -> 'Signature':
@@ -64,6 +68,7 @@ class Signature:
             labels is not None,
             loaded.classes,
             tuple(loaded.class_names),
+            tuple(images.form.crop or ()) if isinstance(images, data.LazyImages) else (),
         )
 
     def stand_ins(self) -> tuple[data.Split, data.Split]:
@@ -162,6 +167,14 @@ class Experiment:
         Raises: UsageError if it is none.
         """
         return dataclasses.replace(self, model=models.name_of(family), family=family)
+
+    def form(self) -> Form:
+        """How an image file becomes an example of this run, as its training set was made."""
+        # Runs before 0.3 hold the crop in their flags alone.
+        recorded = self.signature.crop or data.sides('--crop', self.data.crop)
+        crop = (recorded[0], recorded[1]) if recorded else None
+        height, width, channels = self.signature.image_shape
+        return Form(height, width, channels, crop)
 
     def parts(self) -> dict[str, Any]:
         """Section of config.json -> configuration that the command line sets."""

@@ -1,19 +1,18 @@
-"""Pictures that flags name: by class, by place in a part of a data set, or as files."""
+"""Images that flags name: by class, by place in a part of a data set, or as files."""
 
 import pathlib
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from tfae import data
 from tfae.core import errors
-
-_LONGEST = 30_000  # pixels a side of a file that is read
-# Those that pillow decodes by itself: others start programs (EPS) or fetch what they name.
-_FORMATS = ('BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP')
-_MODES = {1: 'L', 3: 'RGB'}
+from tfae.data import lazy_images
+from tfae.data.formats import image_files
+from tfae.pretrained import imagenet
+from tfae.pretrained.classifier import Reference
+from tfae.runs.saved_run import Run
 
 
 def chosen(
@@ -33,42 +32,28 @@ def chosen(
     return [*indices, *(_first(word, loaded, part) for word in classes)]
 
 
-def read(path: pathlib.Path, shape: Sequence[int]) -> np.ndarray:
-    """The picture in a file as `[H, W, C]` in [0, 1], scaled to `shape`.
+def read(run: Run, paths: Iterable[str | pathlib.Path]) -> np.ndarray:
+    """The images `[N, H, W, C]` in [0, 1] of files, as the run's training set would hold them.
 
-    Raises: InputError that names the file if it is no picture that can be read, or C is neither 1
-      nor 3.
+    Raises: InputError as `lazy_images.read` does.
     """
-    height, width, channels = shape
-    if channels not in _MODES:
-        raise errors.InputError(
-            f'{path}: the run takes pictures of {channels} channels, a file has 1 or 3'
-        )
-    picture = opened(path, _MODES[channels])
-    if picture.size != (width, height):
-        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
-    return data.pixels(np.asarray(picture)).reshape(height, width, channels)
+    form = run.experiment.form()
+    return data.pixels(np.stack([lazy_images.read(pathlib.Path(path), form) for path in paths]))
 
 
-def opened(path: pathlib.Path, mode: str) -> Image.Image:
-    """The picture in a file in a mode of pillow's, upright.
+def cut(network: Reference, paths: Iterable[str | pathlib.Path]) -> np.ndarray:
+    """The images `[N, H, W, 3]` uint8 of files, as a published network takes them.
 
-    Raises: InputError that names the file if it is no picture that can be read.
+    Raises: InputError that names a file that is no image that can be read.
     """
-    try:
-        with warnings.catch_warnings():
-            # Between pillow's bound, where it warns, and twice that, where it raises.
-            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-            with Image.open(path, formats=_FORMATS) as found:
-                if max(found.size) > _LONGEST:
-                    raise errors.InputError(
-                        f'{path} is {found.width} x {found.height}; no side may exceed {_LONGEST}'
-                    )
-                return ImageOps.exif_transpose(found).convert(mode)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        if isinstance(error, FileNotFoundError | errors.InputError):
-            raise
-        raise errors.InputError(f'{path} cannot be read as a picture: {error}') from None
+    height, width, _ = network.image_shape
+    # One at a time: the files may be a hundred times what is cut out of them.
+    return np.stack([imagenet.cut(_rgb(pathlib.Path(path)), height, width) for path in paths])
+
+
+def _rgb(path: pathlib.Path) -> Image.Image:
+    who = image_files.shown(path)
+    return image_files.eight_bits(image_files.content(path), who).convert('RGB')
 
 
 def _first(word: str, loaded: data.DataSet, part: data.Split) -> int:

@@ -49,9 +49,7 @@ def judge(run: Run, names: Sequence[str], folder: pathlib.Path) -> list[pathlib.
     Raises: InputError if the run keeps no detector of its checkpoint, or a file is no picture.
     """
     detector = _detector(run)
-    shape = run.experiment.signature.image_shape
-    images = np.stack([chosen_images.read(pathlib.Path(name), shape) for name in names])
-    images, codes, reconstructions = seen(run, images)
+    images, codes, reconstructions = seen(run, chosen_images.read(run, names))
     scores = detector.scores(images, codes, reconstructions)
     rows: list[dict[str, Any]] = [
         {

@@ -1,8 +1,8 @@
 """One image file: what its first and last bytes say, and its pixels.
 
 A file is told by its content, never by its name. `plain` ones are decoded by TensorFlow as they
-are, to the pixels that pillow gives too; all others (PGM, BMP, CMYK, 16 bits a channel, lying on
-their side) become a PNG of their pixels first.
+are, to the pixels that pillow gives too; all others (PGM, BMP, GIF, TIFF, WEBP, CMYK, gray of 16
+bits, transparent ones, lying on their side) become a PNG of their pixels first.
 """
 
 import io
@@ -79,6 +79,20 @@ def header(content: bytes | pathlib.Path, who: str) -> Header:
             return _header(file, who)
     except OSError as error:
         raise errors.InputError(f'{who} cannot be read: {error.strerror or error}') from None
+
+
+def content(path: pathlib.Path) -> bytes:
+    """The content of an image file.
+
+    Raises: InputError that names the file, as `header` does.
+    """
+    header(path, shown(path))  # so that nothing but images is read whole
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise errors.InputError(
+            f'{shown(path)} cannot be read: {error.strerror or error}'
+        ) from None
 
 
 def plain(content: bytes, who: str) -> bytes:

@@ -1,0 +1,49 @@
+"""Images scaled by whole numbers, so that every machine and every order of the sums agree.
+
+Antialiased bilinear scaling of `size` pixels to `made`: the weight of pixel j in pixel i is a
+triangle around its centre, max(0, 1 - |j + 1/2 - (i + 1/2) size / made| / max(1, size / made)), as
+in `tf.image.resize(antialias=True)` and in pillow's BILINEAR. Times 2 max(size, made) it is a whole
+number. The weights of a pixel are then shared out of 2^16, so that every sum of them over bytes
+stays below 2^24, where float32 is exact too. First the columns are scaled, then the rows; each
+gives bytes.
+
+H x W image, h x w as it was before, C channels, K pixels that have a share in one.
+"""
+
+import functools
+
+import numpy as np
+
+PRECISION = 16  # bits of the sum of the shares in a pixel
+
+
+def resized(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """`[h, w, C]` uint8 -> `[H, W, C]` uint8; one that has the size comes back as it is."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    return _columns(_columns(pixels, height).swapaxes(0, 1), width).swapaxes(0, 1)
+
+
+def _columns(pixels: np.ndarray, made: int) -> np.ndarray:
+    """`[h, w, C]` uint8 -> `[made, w, C]` uint8."""
+    places, shares = taps(len(pixels), made)
+    sums = np.full([made, *pixels.shape[1:]], 2 ** (PRECISION - 1), np.int32)
+    for k in range(places.shape[1]):
+        sums += shares[:, k, np.newaxis, np.newaxis] * pixels[places[:, k]]
+    return (sums >> PRECISION).astype(np.uint8)
+
+
+@functools.lru_cache(64)
+def taps(size: int, made: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which old pixels have a share in each new one, and which: `[made, K]` and int32 `[made, K]`.
+
+    The shares in a pixel are differences of rounded cumulative sums, so that they add up to 2^16.
+    """
+    longer = max(size, made)
+    centres = (2 * np.arange(made)[:, np.newaxis] + 1) * size  # times 2 made
+    first = (centres - 2 * longer - made) // (2 * made) + 1
+    places = first + np.arange(-(-2 * longer // made) + 1)
+    weights = np.maximum(2 * longer - np.abs((2 * places + 1) * made - centres), 0)
+    sums = np.cumsum(np.where((places >= 0) & (places < size), weights, 0), axis=1)
+    shares = (sums * 2**PRECISION + sums[:, -1:] // 2) // sums[:, -1:]
+    return places.clip(0, size - 1), np.diff(shares, axis=1, prepend=0).astype(np.int32)
