@@ -88,6 +88,19 @@ def test_joint_training_is_one_phase():
     assert (found[0].source.count, found[0].validation.count) == (70, 40)
 
 
+@pytest.mark.parametrize(
+    'epochs, want', [(0, ['training']), (3, ['pretraining/head', 'fine_tuning'])]
+)
+def test_a_head_is_pretrained_for_its_epochs_and_not_without_any(epochs, want):
+    model = models.load('classifier').Model(dense_classifier(), SHAPE, 3)
+    found = build(phases.Config(head_epochs=epochs), model=model)
+    assert [p.name for p in found] == want
+
+
+def dense_classifier():
+    return models.load('classifier').Config(filters=(), units=(6,))
+
+
 def test_a_step_of_a_full_batch_is_an_epoch():
     found = build(GREEDY, dataclasses.replace(STEPS, batch_size=0))
     assert [(p.start, p.stop) for p in found] == [(0, 2), (2, 4), (4, 6), (6, 8)]
@@ -368,3 +381,10 @@ def test_early_stopping_without_a_validation_part_is_refused():
     settings = dataclasses.replace(STEPS, early_stopping_epochs=3)
     with pytest.raises(errors.UsageError, match='--early_stopping_epochs is 3; it needs a valid'):
         build(phases.Config(), settings, held_out=0)
+
+
+def test_early_stopping_of_two_losses_is_refused():
+    gan = models.load('gan')
+    settings = dataclasses.replace(STEPS, early_stopping_epochs=3)
+    with pytest.raises(errors.UsageError, match='--early_stopping_epochs is 3; .* has 2 losses'):
+        build(phases.Config(), settings, gan.Model(gan.Config(units=(6,)), SHAPE))

@@ -74,13 +74,14 @@ def test_an_epoch_shows_histograms_and_the_pictures_that_can_be_shown(channels):
     x = tf.constant(pictures(9, channels=channels), tf.float32)
     kernel = tf.get_variable('encoder/layer_1/kernel', [12 * channels, 4], use_resource=True)
     h = tf.nn.relu(tf.reshape(x, [9, -1]) @ kernel)
+    bias = tf.get_variable('encoder/layer_1/bias', [4], use_resource=True)  # shows no filters
     made = summaries.epoch_summary(
-        x.shape[1:], {'reconstruction': tf.concat([x, x], 2)}, [h], [kernel]
+        x.shape[1:], {'reconstruction': tf.concat([x, x], 2)}, [h], [kernel, bias]
     )
     found = tf.Summary.FromString(run(made)).value
     histograms = [v.tag for v in found if v.HasField('histo')]
     images = [v for v in found if v.HasField('image')]
-    assert len(histograms) == 2
+    assert len(histograms) == 3
     assert histograms[0] == 'encoder/layer_1/kernel'
     assert len(images) == (0 if channels == 2 else 2)
     for value in images:
