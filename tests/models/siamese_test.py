@@ -47,7 +47,7 @@ def test_two_sides_share_one_set_of_variables(loss):
     assert names == want
     assert sorted(v.op.name for v in found.variables) == want
     operations = tf.get_default_graph().get_operations()
-    assert sum(op.type == 'Conv2D' for op in operations) == 2  # one network, twice
+    assert sum(op.type == 'Conv2D' for op in operations) == 1  # both sides in one pass
 
 
 @pytest.mark.parametrize('normalize', [False, True])
@@ -81,15 +81,13 @@ def test_both_sides_move_the_variables(loss):
     whole = tf.gradients(objective(made, given).loss, tf.trainable_variables())
 
     class Held(siamese.Model):
-        held = 0
-
         def __call__(self, images, seed=None):
-            self.held += 1
             code = super().__call__(images, seed).code
-            return siamese.Outputs(tf.stop_gradient(code) if self.held == self.still else code)
+            held = tf.equal(tf.range(tf.shape(code)[0])[:, tf.newaxis] % 2, self.still)
+            return siamese.Outputs(tf.where_v2(held, tf.stop_gradient(code), code))
 
     sides = []
-    for still in (1, 2):
+    for still in (0, 1):
         half = Held(made.config, SHAPE, 3)
         half.still = still
         sides.append(tf.gradients(objective(half, given).loss, tf.trainable_variables()))
@@ -99,6 +97,25 @@ def test_both_sides_move_the_variables(loss):
         np.testing.assert_allclose(a, b + c, rtol=1e-3, atol=1e-6)
     assert any(np.abs(b).max() > 1e-3 for b in one)
     assert any(np.abs(c).max() > 1e-3 for c in other)
+
+
+def test_both_sides_are_normalized_as_one_batch_which_moves_each_average_once():
+    made, given = model(batch_normalization=True), batch()
+    found = objective(made, given)
+    updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+    moving = [v for v in tf.global_variables() if 'moving' in v.op.name]
+    assert len({update.inputs[0] for update in updates}) == len(updates) == len(moving) > 0
+    code = made(given.images, given.seed).code
+    with opened() as session:
+        value, code = session.run([found.loss, code])
+    d = scipy.spatial.distance.cdist(code[0::2], code[1::2])
+    same = LABELS[0::2, None] == LABELS[1::2]
+    apart = np.maximum(0, made.config.margin - d) ** 2
+    each = [
+        (np.mean(row[k] ** 2) + np.mean(far[~k])) / 2
+        for row, far, k in zip(d, apart, same, strict=True)
+    ]
+    assert value == pytest.approx(np.mean(each), rel=1e-4)
 
 
 @pytest.mark.parametrize('loss', ['contrastive', 'triplet'])

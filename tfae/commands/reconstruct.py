@@ -1,4 +1,8 @@
-"""Draw pictures, their reconstructions and PCA's of the same code size as PNG."""
+"""Draw images, their reconstructions and PCA's of the same code size as PNG.
+
+Prints mse and pca_mse, which the PNG shows too: those of all images of the split, as `tfae
+evaluate` prints them, however few are drawn.
+"""
 
 import dataclasses
 import pathlib
@@ -30,19 +34,21 @@ def main(argv: list[str]) -> int:
         raise errors.UsageError(f'--output is {flags.output!r}; it must end in .png')
     with flags.open() as run:
         loaded, part = flags.load(run)
-        images = data.pixels(part.images[: flags.count])
+        images = data.pixels(part.images)
         made = run.reconstruct(images)
         size = run.built.model.code_size
-        baseline = pca.Baseline(loaded.train.images, size)
-        projected = baseline.reconstruct(images)
+        projected = pca.Baseline(loaded.train.images, size).reconstruct(images)
+    mse, pca_mse = (reconstruction.mse(images, each) for each in (made, projected))
+    for measure, value in {'examples': len(images), 'mse': mse, 'pca_mse': pca_mse}.items():
+        print(f'{measure:16} {value:.5f}' if isinstance(value, float) else f'{measure:16} {value}')
     name = f'reconstructions_{flags.split}.png'
     path = pathlib.Path(flags.output or run.folder.place(FIGURES, name))
     rows = {
         'original': images,
-        f'{run.experiment.model}\nMSE {reconstruction.mse(images, made):.4f}': made,
-        f'PCA\nMSE {reconstruction.mse(images, projected):.4f}': projected,
+        f'{run.experiment.model}\nMSE {mse:.4f}\nof {len(images):,}': made,
+        f'PCA\nMSE {pca_mse:.4f}\nof {len(images):,}': projected,
     }
-    title = f'{loaded.name}, {flags.split}: code of {size} numbers'
-    grids.save_rows(path, rows, title)
+    shown = {label: each[: flags.count] for label, each in rows.items()}
+    grids.save_rows(path, shown, f'{loaded.name}, {flags.split}: code of {size} dimensions')
     print(path)
     return 0

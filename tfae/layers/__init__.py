@@ -7,7 +7,8 @@ are TF1's, so that a TF1 program and a TF1 checkpoint know no difference. Build 
     conv1 = tfae.layers.conv2d(data, 64, 5, padding='same', activation=tf.nn.relu, name='truc')
     kernel = tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES, 'truc/kernel')[0]
 
-`subpixel_conv2d`, its initializer `ICNR`, and `upsample` are tfae's own, in the same form.
+`subpixel_conv2d`, its initializer `ICNR`, and `upsample` are tfae's own, in the same form;
+`recorded_statistics` lists what batch normalization normalizes by.
 
 `tfae.compat.install()` puts this module where TF1 programs look for it.
 
@@ -27,7 +28,12 @@ from tfae.layers.convolution import (
 )
 from tfae.layers.core import Dense, Dropout, Flatten, dense, dropout, flatten
 from tfae.layers.initializers import ICNR
-from tfae.layers.normalization import BatchNormalization, batch_normalization
+from tfae.layers.normalization import (
+    BatchNormalization,
+    Statistics,
+    batch_normalization,
+    recorded_statistics,
+)
 from tfae.layers.pooling import AveragePooling2D, MaxPooling2D, average_pooling2d, max_pooling2d
 from tfae.layers.subpixel_convolution import SubpixelConv2D, subpixel_conv2d
 from tfae.layers.upsampling import upsample
@@ -45,6 +51,7 @@ __all__ = [
     'Layer',
     'MaxPooling2D',
     'SeparableConv2D',
+    'Statistics',
     'SubpixelConv2D',
     'average_pooling2d',
     'batch_normalization',
@@ -54,6 +61,7 @@ __all__ = [
     'dropout',
     'flatten',
     'max_pooling2d',
+    'recorded_statistics',
     'separable_conv2d',
     'subpixel_conv2d',
     'upsample',

@@ -13,7 +13,9 @@ Sources: Ioffe and Szegedy, https://arxiv.org/abs/1502.03167; Ioffe, Batch renor
 https://arxiv.org/abs/1702.03275.
 """
 
-from typing import Any
+import contextlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
@@ -24,6 +26,32 @@ from tfae.layers.base import ONES, ZEROS, Configured, InputSpec, apply, branch, 
 # (rank, axis) that TensorFlow's fused operation knows.
 _FUSED_FORMATS = {(4, 1): 'NCHW', (4, 3): 'NHWC', (5, 1): 'NCDHW', (5, 4): 'NDHWC'}
 _HALF = ('float16', 'bfloat16')
+
+
+class Statistics(NamedTuple):
+    """What one call of a layer has normalized by."""
+
+    mean: tf.Tensor  # of the batch while training, else the moving one
+    variance: tf.Tensor
+    slope: tf.Tensor  # of the outputs by the inputs, where mean and variance are constants
+
+
+_recordings: list[list[Statistics]] = []
+
+
+@contextlib.contextmanager
+def recorded_statistics() -> Iterator[list[Statistics]]:
+    """Lists the statistics of each batch normalization that is built in the block, in order.
+
+    They are tensors that the outputs are computed from, as `stop_gradients` of `tf.gradients` takes
+    them. No layer is fused there: a fused operation keeps its moments to itself.
+    """
+    found: list[Statistics] = []
+    _recordings.append(found)
+    try:
+        yield found
+    finally:
+        _recordings.pop()
 
 
 class BatchNormalization(Configured):
@@ -115,7 +143,7 @@ class BatchNormalization(Configured):
         """The normalized `inputs`, of the same shape and type."""
         inputs = tf.cast(inputs, self.dtype)
         training = arguments.training(training)
-        if self.fused:
+        if self.fused and not _recordings:
             return self._fused(inputs, training)
         # In 16 bits a variance overflows easily.
         x = tf.cast(inputs, self.moving_mean.dtype.base_dtype)
@@ -156,6 +184,11 @@ class BatchNormalization(Configured):
             scale, offset = self._broadcast(self.gamma, x), self._broadcast(self.beta, x)
         else:
             mean, variance, scale, offset = self._moments(x, training)
+        if _recordings:
+            mean, variance = tf.convert_to_tensor(mean), tf.convert_to_tensor(variance)
+            slope = tf.math.rsqrt(self._broadcast(variance, x) + self.epsilon)
+            slope = slope if scale is None else slope * scale
+            _recordings[-1].append(Statistics(mean, variance, slope))
         mean, variance = self._broadcast(mean, x), self._broadcast(variance, x)
         return tf.nn.batch_normalization(x, mean, variance, offset, scale, self.epsilon)
 

@@ -3,7 +3,8 @@
     l1              sum_j |h_j|
     kl_sparsity     sum_j t log(t / m_j) + (1 - t) log((1 - t) / (1 - m_j)), m_j the mean of unit j
                     over a batch or a moving one (Ng, CS294A lecture notes, 2011)
-    contractive     |dh/dx|_F^2 (Rifai et al., ICML 2011)
+    contractive     |dh/dx|_F^2 (Rifai et al., ICML 2011), x the input that the encoder is given,
+                    noise included; the statistics of batch normalization are held
     orthogonality   |W'W - I|_F^2 (Brock et al., ICLR 2017, equation 3)
     k-sparse        the k largest values of a code stay, the others become 0 (Makhzani and Frey,
                     ICLR 2014)
@@ -16,6 +17,7 @@ B batch, D numbers in, Z numbers of a code.
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import tensorflow.compat.v1 as tf
 
@@ -152,20 +154,24 @@ def contractive_dense(slope: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     return tf.linalg.matvec(tf.square(slope), tf.reduce_sum(tf.square(kernel), 0))
 
 
-def contractive(code: tf.Tensor, x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def contractive(
+    code: tf.Tensor, x: tf.Tensor, seed: tf.Tensor, held: Sequence[tf.Tensor] = ()
+) -> tf.Tensor:
     """Unbiased estimate of the squared Frobenius norm of d(code)/dx, for each example.
 
     |J|_F^2 is the mean of |v'J|^2 over v of independent signs (Hutchinson, 1990).
 
     Args:
-      code: `[B, Z]`, made of `x` example by example.
+      code: `[B, Z]`, made of `x` example by example, but for what is held.
       x: `[B, ...]`.
       seed: int tensor `[2]`, from (run seed, step).
+      held: constants of the derivative by `x`, such as the moments of a batch. The result has a
+        gradient by them.
     Returns: `[B]`.
     """
     uniform = stateless_random.uniform(tf.shape(code), seed, dtype=code.dtype)
     signs = tf.where(uniform < 0.5, -tf.ones_like(code), tf.ones_like(code))
-    (product,) = tf.gradients(tf.reduce_sum(code * signs), [x])
+    (product,) = tf.gradients(tf.reduce_sum(code * signs), [x], stop_gradients=list(held))
     return tf.reduce_sum(tf.square(product), list(range(1, x.shape.rank)))
 
 

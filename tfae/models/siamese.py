@@ -9,7 +9,8 @@
 
 (triplets after Schroff et al., CVPR 2015, and Hermans et al., 2017). Every picture of the one half
 is paired with every one of the other: each of the two sides sees half of the batch, and pairs of
-every kind come without being looked for.
+every kind come without being looked for. Both halves go through the network as one batch, whose
+moments batch normalization takes.
 
 B batch, H W C picture, Z code.
 """
@@ -95,8 +96,10 @@ class Model:
         )
 
     def _distances(self, batch: Batch) -> Objective:
+        # One pass for both halves: batch normalization sees one batch and moves its averages once.
+        code = self(batch.images, batch.seed).code
         # Every other one: a set that is sorted by class would have no two of one in two halves.
-        left, right = (self(batch.images[i::2], batch.seed).code for i in (0, 1))
+        left, right = code[0::2], code[1::2]
         labels = tf.convert_to_tensor(batch.labels)
         same = tf.equal(labels[0::2, tf.newaxis], labels[tf.newaxis, 1::2])
         distance = supervised.distances(left, right)

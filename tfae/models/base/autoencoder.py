@@ -6,18 +6,22 @@
 l is the squared error or -log p under Bernoulli pixels, D the number of values that it sums over;
 regularizers are those of `tfae.losses.regularizers`, weighed, as means over the batch. With
 corruption, the input is corrupted and the clean one is the target (Vincent et al., JMLR 2010):
-trained jointly the image, layer by layer the code of the layer below.
+trained jointly the image, layer by layer the code of the layer below. The contractive penalty takes
+the Jacobian at the corrupted input, while the statistics of batch normalization are constants: those
+of the batch in training, else the moving ones.
 
 B batch, H W C image, Z code.
 """
 
+import contextlib
 import dataclasses
 import functools
+import math
 from typing import Any, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from tfae import losses
+from tfae import layers, losses
 from tfae.core import errors, names
 from tfae.core.config import broadcast, option, text
 from tfae.losses import regularizers
@@ -27,6 +31,7 @@ from tfae.models.base.objective import Batch, Layer, Objective, drawing_seed, re
 from tfae.ops import activations, corruption
 
 _PROBES = 8  # for the Jacobian's norm in measures
+_CONTRACTION = 1  # folded into the seed: the corruption has that seed too
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +76,16 @@ class Outputs(NamedTuple):
     code: tf.Tensor  # [B, Z]
     reconstruction: tf.Tensor  # [B, H, W, C] in [0, 1]
     logits: tf.Tensor  # [B, H, W, C], reconstruction = sigmoid(logits)
+
+
+class Encoded(NamedTuple):
+    """What an encoder makes of a batch."""
+
+    encoder: Encoder  # of all layers or of one
+    x: tf.Tensor  # [B, ...], noise included
+    code: tf.Tensor  # [B, Z]
+    statistics: list[layers.Statistics]  # of its batch normalizations
+    seed: tf.Tensor | None  # [2]; None at inference
 
 
 class Autoencoder:
@@ -177,7 +192,8 @@ class Autoencoder:
             weights = corruption.emphasis(clean, noise, batch.seed, self.config.emphasis)
 
         # Encode and decode.
-        code = self._encode(encoder, noisy, training)
+        with self._statistics() as statistics:
+            code = self._encode(encoder, noisy, training)
         logits = decoder(code, training)
         activation = self.config.output_activation
         if decoder.below:
@@ -195,7 +211,11 @@ class Autoencoder:
         loss = tf.reduce_mean(each) / encoder.sizes[encoder.below]
 
         # Regularizers.
-        terms = self._regularized(encoder, code, noisy, batch.seed)
+        encoded = Encoded(encoder, noisy, code, statistics, batch.seed)
+        terms = {
+            regularizer.name: regularizer.weight * self._regularizer(regularizer, encoded)
+            for regularizer in self.config.regularizer
+        }
         variables = [*encoder.variables(), *decoder.variables()]
         decay = regularization(variables)
         if decay is not None:
@@ -213,57 +233,54 @@ class Autoencoder:
         k = self.config.k_sparse if encoder.above == self.encoder.above else 0
         return regularizers.k_sparse(code, k) if k else code
 
-    def _regularized(
-        self, encoder: Encoder, code: tf.Tensor, x: tf.Tensor, seed: tf.Tensor | None
-    ) -> dict[str, tf.Tensor]:
-        """Name -> regularizer, weighed, of the code `[B, Z]` that the encoder makes of `x`."""
-        return {
-            regularizer.name: regularizer.weight
-            * self._regularizer(regularizer, encoder, code, x, seed)
-            for regularizer in self.config.regularizer
-        }
+    def _statistics(self) -> contextlib.AbstractContextManager[list[layers.Statistics]]:
+        """A block whose batch normalizations are listed, where the Jacobian needs them."""
+        if any(regularizer.kind == 'contractive' for regularizer in self.config.regularizer):
+            return layers.recorded_statistics()
+        return contextlib.nullcontext([])
 
-    def _regularizer(
-        self,
-        regularizer: Regularizer,
-        encoder: Encoder,
-        code: tf.Tensor,
-        x: tf.Tensor,
-        seed: tf.Tensor | None,
-    ) -> tf.Tensor:
+    def _regularizer(self, regularizer: Regularizer, encoded: Encoded) -> tf.Tensor:
+        """A scalar, not weighed."""
         if regularizer.own:
-            return tf.reduce_mean(regularizer.own(code))
+            return tf.reduce_mean(regularizer.own(encoded.code))
         if regularizer.kind == 'l1':
-            return tf.reduce_mean(regularizers.l1(code))
+            return tf.reduce_mean(regularizers.l1(encoded.code))
         if regularizer.kind == 'kl_sparsity':
-            mean = self._mean(regularizer, encoder, code, seed is not None)
+            mean = self._mean(regularizer, encoded)
             return regularizers.kl_sparsity(mean, regularizer.target)
         if regularizer.kind == 'orthogonality':
-            return tf.add_n([regularizers.orthogonality(k) for k in encoder.kernels()])
+            return tf.add_n([regularizers.orthogonality(k) for k in encoded.encoder.kernels()])
+        return tf.reduce_mean(self._contractive(encoded))
+
+    def _contractive(self, encoded: Encoded) -> tf.Tensor:
+        """Squared norm of the Jacobian `[B]`: in closed form of one dense layer, else estimated."""
+        encoder, x, code, statistics, seed = encoded
         layer = encoder.layers[encoder.above - 1]
         alone = len(encoder.numbers) == 1 and isinstance(layer, Dense) and not self.config.k_sparse
         slope = layer.activation.slope(code) if alone else None
         if slope is not None:
             (kernel,) = encoder.kernels()
-            return tf.reduce_mean(regularizers.contractive_dense(slope, kernel))
-        return tf.reduce_mean(regularizers.contractive(code, x, drawing_seed(seed)))
+            scale = math.prod(normalized.slope for normalized in statistics)
+            return regularizers.contractive_dense(scale * slope, kernel)
+        own = tf.random.experimental.stateless_fold_in(drawing_seed(seed), _CONTRACTION)
+        moments = [moment for each in statistics for moment in (each.mean, each.variance)]
+        return regularizers.contractive(code, x, own, moments)
 
-    def _mean(
-        self, regularizer: Regularizer, encoder: Encoder, code: tf.Tensor, training: bool
-    ) -> tf.Tensor:
+    def _mean(self, regularizer: Regularizer, encoded: Encoded) -> tf.Tensor:
         """Mean activations `[Z]`: of the batch, or moving ones with the batch's gradient."""
+        encoder = encoded.encoder
         i = encoder.above
         if encoder.activation(i).name != 'sigmoid':
             raise errors.UsageError(
                 f'--regularizer=kl_sparsity needs activations in [0, 1]; that of layer {i} is '
                 f'{encoder.activation(i)}, it must be sigmoid'
             )
-        mean = tf.reduce_mean(code, 0)
+        mean = tf.reduce_mean(encoded.code, 0)
         if not regularizer.decay:
             return mean
         moving = self._moving(encoder, regularizer)
         moved = regularizer.decay * moving.read_value() + (1 - regularizer.decay) * mean
-        if training:
+        if encoded.seed is not None:
             update = moving.assign(tf.stop_gradient(moved)).op
             tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
         return mean + tf.stop_gradient(moved - mean)
