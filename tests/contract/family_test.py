@@ -8,6 +8,7 @@ import tensorflow.compat.v1 as tf
 
 from tfae import models, testing
 from tfae.core import errors, names
+from tfae.models.base.objective import recorded_updates
 
 NOISE = ('masking:0.5',)
 OWN_FUNCTIONS = {'encoder': 'own_functions:encoder', 'decoder': 'own_functions:decoder'}
@@ -25,7 +26,8 @@ def variants(name):
         free = {'upsampling': 'deconvolution'} if hasattr(config, 'upsampling') else {}
         yield 'tied', dataclasses.replace(config, tied=True, **free)
     if hasattr(config, 'batch_normalization'):
-        yield 'normalised', dataclasses.replace(config, batch_normalization=True)
+        # Two dense layers: the last one of an encoder may give the code, which is not normalised.
+        yield 'normalised', dataclasses.replace(config, batch_normalization=True, units=(12, 8))
 
 
 CASES = [
@@ -61,6 +63,35 @@ def test_a_family_of_the_tree_names_its_variables_by_names_and_collects_activati
     known = {value for key, value in vars(names).items() if key.isupper()}
     assert {v.op.name.split('/')[0] for v in tf.global_variables()} <= known
     assert tf.get_collection(tf.GraphKeys.ACTIVATIONS)
+
+
+@pytest.mark.parametrize('case', [c for c in CASES if c.id.endswith('normalised')])
+def test_layers_are_normalised_by_the_batch_in_training_and_by_moving_moments_else(case):
+    """Training moves averages, in each call and each objective that is in training, once each."""
+    model = case.model()
+
+    def moved(build):
+        with recorded_updates() as updates:
+            build()
+        return sorted(update.inputs[0].op.name for update in updates)
+
+    images, seed = case.batch().images, case.batch().seed
+    calls = [lambda seed: model(images, seed)]
+    calls += [
+        lambda seed, build=build: build(case.batch()._replace(seed=seed))
+        for build in model.objectives
+    ]
+    for call in calls:
+        found = moved(lambda call=call: call(seed))
+        assert found
+        assert not moved(lambda call=call: call(None))
+    averages = {v.op.name for v in tf.global_variables() if 'moving' in v.op.name}
+    listed = [
+        update.inputs[0].op.name
+        for build in model.objectives
+        for update in (build(case.batch()).updates or [])
+    ] or moved(lambda: model.objectives[0](case.batch()))
+    assert sorted(listed) == sorted(averages)  # each by one update
 
 
 def test_an_unknown_family_is_refused_with_the_nearest_name():

@@ -56,7 +56,9 @@ class Follower:
             self._step = self._session.make_callable(program.train)
             if program.begin is not None:
                 run(program.begin)
-        if turn.look:
-            run(program.scalars)
-        for _ in range(turn.steps):
+        steps = turn.steps
+        if turn.look:  # as the chief fetches them: with the first step
+            run([program.scalars, program.train])
+            steps -= 1
+        for _ in range(steps):
             self._step()

@@ -26,10 +26,10 @@ _VALIDATION_LOSS = f'{names.VALIDATION}_{names.LOSS}'
 class Trainer:
     """Trains a run from where its folder stands.
 
-    Between two steps, in this order: the end of an epoch, a checkpoint, scalars for TensorBoard (of
-    the step to come). None of them changes what the next step computes, and a checkpoint of step
-    s is written after all that is due by the steps before it, so a resumed run repeats nothing and
-    leaves nothing out.
+    Between two steps, in this order: the end of an epoch, a checkpoint. Scalars for TensorBoard are
+    fetched with the step that they are of. None of them changes what a step computes, and a
+    checkpoint of step s is written after all that is due by the steps before it, so a resumed run
+    repeats nothing and leaves nothing out.
     """
 
     def __init__(
@@ -159,10 +159,12 @@ class Trainer:
             steps = self._coordinator.lead(
                 self._session.run, self.interrupt, i, look, self._next_event(phase) - before
             )
-            if look and steps:
-                self._scalars(program)
             for _ in range(steps):
-                step_once()
+                if look:
+                    self._step_with_scalars(program)
+                    look = False
+                else:
+                    step_once()
                 self._step += 1
                 if self.interrupt.number and self._coordinator.replica.workers == 1:
                     break
@@ -184,9 +186,10 @@ class Trainer:
         found = [when.next(phase, self._step) for when in every]
         return min(self._step + _CHUNK, phase.stop, *found)
 
-    def _scalars(self, program: phases.Program) -> None:
-        """Losses, gradient norms and learning rate of the step to come, which moves nothing."""
-        values = self._session.run(program.scalars)
+    def _step_with_scalars(self, program: phases.Program) -> None:
+        """One step, and its losses, gradient norms and learning rate for TensorBoard."""
+        # In the run of the step: those of a second objective wait for the update of the first.
+        values, _ = self._session.run([program.scalars, program.train])
         self._events.add(summaries.scalars(values, program.phase.name), self._step)
 
     def _epoch(self, program: phases.Program) -> None:

@@ -81,7 +81,7 @@ class Program(NamedTuple):
 
     phase: Phase
     train: tf.Operation  # one step
-    scalars: dict[str, tf.Tensor]  # this step's losses, gradient norms and learning rate
+    scalars: dict[str, tf.Tensor]  # losses, gradient norms and rate of the step run with them
     seen: tf.Tensor  # float64: steps since the last reset, and the sum of each loss and term
     reset: tf.Operation  # zeroes the sums
     means: dict[str, tf.Tensor]  # loss or term -> mean since the last reset

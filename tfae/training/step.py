@@ -18,7 +18,7 @@ from tfae.training.config import TrainingConfig
 
 
 class Step(NamedTuple):
-    """One training step and what can be watched of it."""
+    """One training step and what can be watched of it, in the same run of a session as `op`."""
 
     op: tf.Operation
     scalars: dict[str, tf.Tensor]  # losses and terms of this step's batch, before the update

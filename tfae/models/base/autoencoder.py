@@ -6,9 +6,9 @@
 l is the squared error or -log p under Bernoulli pixels, D the number of values that it sums over;
 regularizers are those of `tfae.losses.regularizers`, weighed, as means over the batch. With
 corruption, the input is corrupted and the clean one is the target (Vincent et al., JMLR 2010):
-trained jointly the image, layer by layer the code of the layer below. The contractive penalty takes
-the Jacobian at the corrupted input, while the statistics of batch normalization are constants: those
-of the batch in training, else the moving ones.
+trained jointly the image, layer by layer the code of the layer below. The contractive penalty
+takes the Jacobian at the corrupted input, while the statistics of batch normalization are
+constants: those of the batch in training, else the moving ones.
 
 B batch, H W C image, Z code.
 """

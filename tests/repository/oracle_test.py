@@ -1,0 +1,75 @@
+"""The oracles of `tests/oracle/` stand outside: nothing of tfae below `open`, and every flag."""
+
+import ast
+import pathlib
+import sys
+
+import losses_test
+import pytest
+import training_test
+
+from tfae import models
+from tfae.core import config
+from tfae.training import phases
+from tfae.training.config import TrainingConfig
+
+ORACLES = pathlib.Path(__file__).parents[1] / 'oracle'
+OUTSIDE = {'json', 'math', 'pathlib', 'typing', 'numpy', 'scipy', 'sklearn', 'pytest'}
+# The program, its files read by TensorFlow alone, and functions that are given to it by name.
+SUPPORT = {'tfae_program'}
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            yield node.module, {name.name for name in node.names}
+        elif isinstance(node, ast.Import):
+            yield from ((name.name, set()) for name in node.names)
+
+
+@pytest.mark.parametrize('path', sorted(ORACLES.glob('*.py')), ids=lambda path: path.name)
+def test_an_oracle_imports_nothing_of_tfae_but_its_face(path):
+    own = {path.stem for path in ORACLES.glob('*.py')}
+    for module, names in imports(path):
+        if module == 'tfae':
+            assert names <= {'open'}
+        else:
+            assert module.partition('.')[0] in OUTSIDE | SUPPORT | own, module
+
+
+def test_the_support_of_oracles_imports_nothing_of_tfae():
+    for name in SUPPORT:
+        modules = {module for module, _ in imports(pathlib.Path(sys.modules[name].__file__))}
+        assert not [module for module in modules if module.partition('.')[0] == 'tfae']
+
+
+def flags(words):
+    return {word.partition('=')[0].removeprefix('--') for word in words}
+
+
+def walked(family):
+    """Flags that stand in the words of a run of a family whose numbers numpy makes too."""
+    cases = [
+        *(words for words, _ in {**losses_test.DENSE, **losses_test.ODD}.values()),
+        *losses_test.NOISY.values(),
+        *(words for words, *_ in losses_test.GAN.values()),
+    ]
+    of_family = f'--model={family}'
+    return {
+        flag
+        for words in cases
+        if of_family in words or (family == 'dense' and not any('--model' in w for w in words))
+        for flag in flags(words)
+    }
+
+
+@pytest.mark.parametrize('family', models.FAMILIES)
+def test_every_flag_of_a_family_has_an_oracle(family):
+    refused = {'variational': {'emphasis'}}  # which is refused but at its default
+    known = walked(family) | losses_test.ELSEWHERE.get(family, {}).keys()
+    assert set(config.field_types(models.load(family).Config)) - refused.get(family, set()) <= known
+
+
+def test_every_flag_of_training_has_an_oracle():
+    wanted = {*config.field_types(TrainingConfig), *config.field_types(phases.Config)}
+    assert wanted <= {flag for words in training_test.WALKED for flag in flags(words)}
