@@ -53,9 +53,10 @@ def test_every_draw_has_a_seed_of_its_own(monkeypatch, family, parts):
     phases.program(phase._replace(validation=examples[0]), 0, settings)
     of_training = seeds[: len(AUGMENT) + draws * parts]
     with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
+        session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
+        examples[0].load(session.run)  # what a second objective draws waits for the first's step
         found = []
         for s in range(3):
-            session.run(step.assign(s))
+            session.run(step.assign(s).op)
             found += [tuple(seed) for seed in session.run(of_training)]
     assert len(set(found)) == 3 * (len(AUGMENT) + draws * parts)
