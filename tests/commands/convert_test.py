@@ -365,13 +365,16 @@ def test_what_was_found_and_what_is_left_out_is_printed(tmp_path):
         sample_images.fill(tmp_path / 'in' / place, count, 'png')
     (tmp_path / 'in' / 'train' / 'cat' / 'a.heic').write_bytes(b'')
     done = convert(tmp_path)
-    assert done.out.splitlines()[:4] == [
+    lines = done.out.splitlines()
+    assert lines[:4] == [
         'in: 9 training, 3 validation and 2 test images',
         'in: 2 classes: cat 8, dog 6',
         'in: warning: left out are images that are not read: 1 .heic, such as train/cat/a.heic',
         'out: images of 16 x 16 (height x width), 0 gray and 14 in color',
     ]
     folder = data.load(data.Config('images', str(tmp_path / 'in')))
+    values = np.concatenate([part.images[:].ravel() for part in folder[1:4]])
+    assert lines[4] == f'out: values {values.min()} to {values.max()}, uint8; white is 255'
     records = data.load(data.Config('records', str(tmp_path / 'out')))
     for ours, theirs in zip(records[1:4], folder[1:4], strict=True):
         assert ours.images.names == theirs.images.names

@@ -47,9 +47,9 @@ def test_counts_shape_classes_and_values_are_those_of_the_set():
     [
         (
             IMAGES // 128,
-            'no value is above 1, and white is 255: .* by 1 as floats, or as bool$',
+            r'no value is above 1, and white is 255: .* in \[0, 1\], or to bools, and',
         ),
-        (IMAGES // 16, 'no value is above 15, and white is 255: .* by 15 as floats$'),
+        (IMAGES // 16, r'no value is above 15, and white is 255: .* in \[0, 1\], and files'),
         (IMAGES // 128 / 255, 'no value is above 0.00392157, and white is 1: '),
         (IMAGES * 0, 'every value is 0$'),
         (np.ones([20, 6, 6]), 'every value is 1$'),

@@ -21,8 +21,10 @@ import numpy as np
 from tfae import data
 from tfae.commands.shared import command_flags
 from tfae.core import atomic_files, config, errors, stderr, terminal
-from tfae.data.formats import image_folder, shard_writer, shards
+from tfae.data.formats import image_files, image_folder, shard_writer, shards
 from tfae.data.sets import celeba
+
+_MAX_DECODED = 64  # images that are looked at when all are written
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +93,8 @@ def main(argv: list[str]) -> int:
         for text in found.skipped:
             print(f'skipped: {text}')
     if index['examples']:
-        print(f'{folder}: {_shapes(folder)}')
+        for line in _written(folder):
+            print(f'{folder}: {line}')
     megabytes = sum(found.shard.bytes for found in written) / 1e6
     print(
         f'{folder}: {index["examples"]:,} pictures, {megabytes:,.1f} MB in {len(written)} shards, '
@@ -110,14 +113,22 @@ def _found(listing: image_folder.Listing) -> list[str]:
     return [f'{", ".join(splits[:-1])} and {splits[-1]} images', classes, *listing.notes]
 
 
-def _shapes(folder: pathlib.Path) -> str:
-    """A line with the shapes of the images that were written."""
-    tables = shards.read_tables(shards.read_index(folder))
+def _written(folder: pathlib.Path) -> list[str]:
+    """Lines with the shapes of the images that were written, and the values of the first."""
+    index = shards.read_index(folder)
+    tables = shards.read_tables(index)
     sizes = shards.column(tables, 'sizes', np.int64)
     gray = int(shards.column(tables, 'grey', bool).sum())
-    (low, high) = ('{} x {}'.format(*of) for of in (sizes.min(0), sizes.max(0)))
-    span = low if low == high else f'{low} to {high}'
-    return f'images of {span} (height x width), {gray:,} gray and {len(sizes) - gray:,} in color'
+    (least, most) = ('{} x {}'.format(*of) for of in (sizes.min(0), sizes.max(0)))
+    span = least if least == most else f'{least} to {most}'
+    files, count = shards.ShardFiles(index, tables), min(len(sizes), _MAX_DECODED)
+    images = (image_files.eight_bits(files.read(i), files.where(i)) for i in range(count))
+    values = np.concatenate([np.ravel(image.getextrema()) for image in images])
+    where = f' in the first {count} images' if count < len(sizes) else ''
+    return [
+        f'images of {span} (height x width), {gray:,} gray and {len(sizes) - gray:,} in color',
+        *data.ranged(values.min(), values.max(), np.uint8, where),
+    ]
 
 
 def _plans(

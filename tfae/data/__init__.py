@@ -5,7 +5,7 @@ shards needs TensorFlow.
 """
 
 from tfae.data.dataset import Config, DataSet, Loaded, Source, folder, pixels
-from tfae.data.description import counted, described, refuse_gaps
+from tfae.data.description import counted, described, ranged, refuse_gaps
 from tfae.data.lazy_images import Form, LazyImages, sides
 from tfae.data.outside import problem
 from tfae.data.registry import COMMON_FIELDS, SETS, load, module, names, of_classes
@@ -34,6 +34,7 @@ __all__ = [
     'of_classes',
     'pixels',
     'problem',
+    'ranged',
     'refuse_gaps',
     'select',
     'sides',

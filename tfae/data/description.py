@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -88,15 +89,25 @@ def _of_values(images: np.ndarray | LazyImages) -> list[str]:
         where = f' in the first {len(values)} training images' if len(values) < len(images) else ''
     else:
         values = images
-    white = 255 if values.dtype == np.uint8 else 1
-    low, high = (float(value) for value in (values.min(), values.max()))
-    lines = [f'values {low:g} to {high:g}{where}, {values.dtype}; white is {white}']
+    return ranged(float(values.min()), float(values.max()), values.dtype, where)
+
+
+def ranged(low: float, high: float, dtype: Any, where: str = '') -> list[str]:
+    """Returns the line on a range of values, and a warning where white can hardly be meant.
+
+    Args:
+      low, high: the least and the largest value.
+      dtype: of the images, uint8 or float32.
+      where: words on the images that were looked at, if not all.
+    """
+    white = 255 if dtype == np.uint8 else 1
+    lines = [f'values {low:g} to {high:g}{where}, {np.dtype(dtype)}; white is {white}']
     if low == high:
         lines.append(f'warning: every value is {low:g}{where}')
     elif high < _DARK * white:
         lines.append(
             f'warning: no value is above {high:g}{where}, and white is {white}: training sees '
-            f'nearly black images; if {high:g} is meant to be white, give images divided by '
-            f'{high:g} as floats{", or as bool" if high == 1 else ""}'
+            f'nearly black images; if {high:g} is meant to be white, scale arrays to floats in '
+            f'[0, 1]{", or to bools" if high == 1 else ""}, and files to 0 to 255'
         )
     return lines
