@@ -30,8 +30,8 @@ ALL = 'all'
 
 # The rate for a batch of 128, the power of the batch size with which it grows (linear for rules
 # that move by the gradient, Goyal et al., arXiv:1706.02677; by its root for those that divide by
-# the gradient's size, Malladi et al., arXiv:2205.10287), and the largest rate. docs/evidence/study.md says
-# how they were chosen.
+# the gradient's size, Malladi et al., arXiv:2205.10287), and the largest rate.
+# docs/evidence/study.md says how they were chosen.
 REFERENCE = 128
 RATES = {
     'sgd': (30.0, 1.0, 30.0),
