@@ -440,6 +440,8 @@ class Bench:
     def __init__(self, folder: pathlib.Path):
         self.tree = folder / 'tree'
         copy_tree(self.tree)
+        asked = ['git', 'rev-parse', '--short', 'HEAD']
+        self.commit = subprocess.check_output(asked, cwd=ROOT, text=True).strip()
         # By their hash: a mutant of the same size and second as its source must not be missed.
         by_hash = py_compile.PycInvalidationMode.CHECKED_HASH
         compileall.compile_dir(self.tree / 'tfae', quiet=1, invalidation_mode=by_hash)
@@ -589,17 +591,15 @@ def equivalents() -> dict[str, str]:
     return {json.dumps([entry[name] for name in fields]): entry['reason'] for entry in entries}
 
 
-def page(mutants: list[Mutant], verdicts: dict[str, dict], ended: bool, command: str) -> str:
-    """docs/evidence/mutants.md."""
+def page(mutants: list[Mutant], verdicts: dict[str, dict], ended: bool, how: str) -> str:
+    """docs/evidence/mutants.md; `how` are the command and the commit."""
     fate = fates(mutants, verdicts, ended)
-    asked = ['git', 'rev-parse', '--short', 'HEAD']
-    commit = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True).stdout.strip()
     lines = [
         '# Mutants',
         '',
-        f'Written by `{command}` at commit {commit}; `make mutants` runs it. What is mutated, and',
-        'how, stands at the top of `tools/mutants.py`; why a mutant is no fault, in',
-        '`tools/equivalent_mutants.json`.',
+        f'Written by {how}; `make mutants` runs it.',
+        'What is mutated, and how, stands at the top of `tools/mutants.py`; why a mutant is no',
+        'fault, in `tools/equivalent_mutants.json`.',
         '',
         f'**{summary(fate)}**',
         '',
@@ -678,8 +678,9 @@ def main(argv: list[str]) -> int:
             judge_all(Reach(bench), mutants, verdicts)
             ended = True
         finally:
-            command = f'python tools/mutants.py --count={flags.count} --seed={flags.seed}'
-            EVIDENCE.write_text(page(mutants, verdicts, ended, command))
+            how = f'`python tools/mutants.py --count={flags.count} --seed={flags.seed}`'
+            how += f' at commit {bench.commit}'
+            EVIDENCE.write_text(page(mutants, verdicts, ended, how))
             fate = fates(mutants, verdicts, ended)
             print(summary(fate))
     alive = [kind for kind in fate.values() if kind != KILLED]
