@@ -9,6 +9,7 @@ N images.
 
 import contextlib
 import csv
+import io
 import math
 import pathlib
 import re
@@ -19,7 +20,7 @@ from typing import NamedTuple, TextIO
 
 import numpy as np
 
-from tfae.core import errors
+from tfae.core import bounded_files, errors
 from tfae.data import splits
 
 _LONGEST = 2**16  # characters of a line
@@ -101,7 +102,10 @@ def read(path: pathlib.Path) -> Table:
     Raises: InputError that names the file and the line if it is no such table.
     """
     try:
-        with path.open(encoding='utf-8-sig', newline='') as file:
+        with (
+            bounded_files.open_regular(path) as content,
+            io.TextIOWrapper(content, encoding='utf-8-sig', newline='') as file,
+        ):
             return _table(path, _rows(path, _lines(path, file)))
     except FileNotFoundError:
         raise errors.InputError(f'--attributes {path} is not there') from None

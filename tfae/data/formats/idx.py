@@ -11,7 +11,7 @@ import zlib
 
 import numpy as np
 
-from tfae.core import errors
+from tfae.core import bounded_files, errors
 from tfae.data import dataset, splits
 
 # uint8 values in three dimensions, and in one.
@@ -46,7 +46,7 @@ def read(path: pathlib.Path, magic: int) -> np.ndarray:
     Raises: InputError that names `path` if it is no IDX file of this magic number, is empty, or
       holds fewer or more values than it declares.
     """
-    with path.open('rb') as file:
+    with bounded_files.open_regular(path) as file:
         zipped = file.read(2) == b'\x1f\x8b'  # by content: browsers unpack and keep the name
     size = path.stat().st_size
     try:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from tfae.core import errors, terminal
+from tfae.core import bounded_files, errors, terminal
 
 _SUFFIXES_OF = {
     'JPEG': ('.jpg', '.jpeg', '.jpe', '.jfif', '.jfi', '.jif'),
@@ -75,7 +75,7 @@ def header(content: bytes | pathlib.Path, who: str) -> Header:
     if isinstance(content, bytes):
         return _header(io.BytesIO(content), who)
     try:
-        with content.open('rb') as file:
+        with bounded_files.open_regular(content) as file:
             return _header(file, who)
     except OSError as error:
         raise errors.InputError(f'{who} cannot be read: {error.strerror or error}') from None

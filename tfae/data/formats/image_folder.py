@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfae.core import errors
+from tfae.core import bounded_files, errors
 from tfae.data import dataset, lazy_images
 from tfae.data.formats import image_files
 from tfae.data.formats.image_files import shown
@@ -62,7 +62,8 @@ class FolderFiles:
         """See `lazy_images.Files`."""
         path, who = self._root / self.names[place], self.where(place)
         try:
-            content = path.read_bytes()
+            with bounded_files.open_regular(path) as file:
+                content = file.read()
         except OSError as error:
             raise errors.InputError(f'{who} cannot be read: {error.strerror or error}') from None
         if not self._plain[place]:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from tfae.core import atomic_files, errors
+from tfae.core import atomic_files, bounded_files, errors
 from tfae.data.formats import image_files, shards
 
 _SUM = 'sum'  # of a table, in it
@@ -182,7 +182,8 @@ def converted(plan: Plan, name: str) -> tuple[bytes, image_files.Header, str]:
     path = plan.root / name
     who = image_files.shown(path)
     try:
-        content = path.read_bytes()
+        with bounded_files.open_regular(path) as file:
+            content = file.read()
     except OSError as error:
         raise errors.InputError(f'{who} cannot be read: {error.strerror or error}') from None
     found = image_files.header(content, who)

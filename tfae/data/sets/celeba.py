@@ -14,7 +14,7 @@ import pathlib
 
 import numpy as np
 
-from tfae.core import errors
+from tfae.core import bounded_files, errors
 from tfae.data import dataset
 from tfae.data.formats import image_folder
 
@@ -22,6 +22,7 @@ FIELDS = ('data_dir', 'crop', 'size', 'color')
 
 _IMAGES = 'img_align_celeba'
 _PARTITION = 'list_eval_partition.txt'
+_PARTITION_BYTES = 2**26  # it has 4 MB
 
 
 def load(config: dataset.Config) -> dataset.Loaded:
@@ -56,7 +57,8 @@ def listed(folder: pathlib.Path) -> image_folder.Listing:
 def _partition(path: pathlib.Path) -> dict[str, int]:
     split: dict[str, int] = {}
     try:
-        lines = path.read_text(encoding='utf-8-sig').splitlines()
+        content = bounded_files.read_bytes(path, _PARTITION_BYTES)
+        lines = content.decode('utf-8-sig').splitlines()
     except UnicodeDecodeError as error:
         raise errors.InputError(f'{path} is no text: {error}') from None
     for number, line in enumerate(lines, 1):

@@ -8,7 +8,7 @@ import pathlib
 
 import numpy as np
 
-from tfae.core import errors
+from tfae.core import bounded_files, errors
 from tfae.data import dataset, splits
 
 FIELDS = ('data_dir',)
@@ -29,6 +29,7 @@ _FOLDER = 'cifar-10-batches-bin'  # as the published archive unpacks
 _TRAIN = tuple(f'data_batch_{i}.bin' for i in range(1, 6))
 _TEST = 'test_batch.bin'
 _RECORD = 1 + 3 * 32 * 32
+_MOST_BYTES = 2**28  # of a file; the published ones have 31 MB
 
 
 def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:
@@ -44,7 +45,7 @@ def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str,
 
 
 def _read(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
-    content = np.fromfile(path, np.uint8)
+    content = np.frombuffer(bounded_files.read_bytes(path, _MOST_BYTES), np.uint8)
     if not len(content) or len(content) % _RECORD:
         raise errors.InputError(
             f'{path} holds {len(content):,} bytes; it must hold a multiple of {_RECORD:,}, more '

@@ -15,7 +15,7 @@ import zipfile
 
 import numpy as np
 
-from tfae.core import errors
+from tfae.core import bounded_files, errors
 from tfae.data import dataset
 from tfae.data.formats import arrays
 
@@ -52,7 +52,7 @@ def load(config: dataset.Config) -> dataset.Loaded:
     """
     path = _file(config.data_dir)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with bounded_files.open_regular(path) as file, zipfile.ZipFile(file) as archive:
             train, test, validation = _read_named(path, archive)
     except errors.InputError:
         raise
