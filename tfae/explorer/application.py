@@ -16,7 +16,6 @@ page that the reader has open reaches this one, not even by a name that it makes
 address that a request came to, in numbers, is no such name, and always the page's.
 """
 
-import json
 import pathlib
 import threading
 import time
@@ -28,6 +27,7 @@ import numpy as np
 from werkzeug import exceptions, routing
 from werkzeug.wrappers import Request, Response
 
+from tfae.core import json_text
 from tfae.explorer import moves, pictures, server
 from tfae.explorer.space import WAYS, Space
 
@@ -75,7 +75,7 @@ class Application:
         self._limits = moves.Limits(len(space.centre), len(images), len(space.names), ways)
         chosen = pictures.gallery(labels, len(images))
         self._gallery = pictures.png(pictures.sheet([pictures.shown(images[i]) for i in chosen]))
-        self._known = json.dumps(about | _described(space, images[0], labels, chosen))
+        self._known = json_text.dumps(about | _described(space, images[0], labels, chosen))
         self._files = {
             '/' if path.name == 'index.html' else f'/{path.name}': (
                 path.read_bytes(),
@@ -147,7 +147,10 @@ class Application:
     def _save(self, request: Request) -> Response:
         move = self._move(request, scaled=True)
         code = self._space.code(move) + self._space.added(move)
-        words = {'Software': 'tfae explore', 'Code': json.dumps([round(x, 6) for x in code])}
+        words = {
+            'Software': 'tfae explore',
+            'Code': json_text.dumps([round(float(x), 6) for x in code]),
+        }
         content = pictures.png(self._decoded(code)[0], move.scale, words)
         response = Response(content, mimetype='image/png')
         response.headers['Content-Disposition'] = 'attachment; filename="decoded.png"'
