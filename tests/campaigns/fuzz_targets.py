@@ -35,10 +35,10 @@ from tfae.data.sets import celeba, cifar10, npz
 from tfae.explorer import space
 from tfae.pretrained import imagenet, weights
 from tfae.report import comparison, curves, document, run_page
-from tfae.runs import checkpoints, options
+from tfae.runs import checkpoints, event_file, options
 from tfae.runs import directory as folder
 from tfae.runs.directory import Folder
-from tfae.training import experiment, phases
+from tfae.training import experiment, phases, summaries
 from tfae.training.config import TrainingConfig
 
 MEGABYTES = 2**20
@@ -417,6 +417,25 @@ def restored_seeds() -> list[bytes]:
     return [zipped(**members), zipped(zipfile.ZIP_DEFLATED, **members)]
 
 
+@functools.cache
+def event_seeds() -> list[bytes]:
+    """The events of a run that trained, with marks of its checkpoints."""
+    log = tf.SessionLog
+    events = [
+        tf.Event(file_version='brain.Event:2'),
+        tf.Event(session_log=log(status=log.START), step=1),
+        tf.Event(step=2, summary=summaries.scalars({'loss': 0.5}, 'training')),
+        tf.Event(session_log=log(status=log.CHECKPOINT), step=3),
+    ]
+
+    def write(path: pathlib.Path) -> None:
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            for event in events:
+                writer.write(event.SerializeToString())
+
+    return [saved(write)]
+
+
 def read_figure(path: pathlib.Path) -> Any:
     """A figure of a run, as a page takes it."""
     return document.Pictures().take(path)
@@ -615,6 +634,10 @@ TARGETS = {
     'shards': Target(
         'index.json', shard_seeds, read_shards, lambda found: len(found) == 3, 30,
         (b'../', b'/etc/passwd', b'[' * 3000, b'null', b'9' * 5000), True,
+    ),
+    'events': Target(
+        'events.out.tfevents.1.a.1', event_seeds, lambda path: event_file._marked(path, 3),
+        lambda found: type(found[0]) is bool and found[1] >= 0, 20,
     ),
     'table': Target(
         'a.json', table_seeds, read_table,

@@ -1,5 +1,7 @@
 """Checkpoints: the newest that can be read, and values carried into another graph by name."""
 
+import os
+import signal
 import tracemalloc
 
 import numpy as np
@@ -369,3 +371,17 @@ def test_of_an_npz_only_what_fits_is_read(tmp_path, session):
     tracemalloc.stop()
     assert found == ([KERNEL], [BIAS], [BIAS])
     assert most < 2**24
+
+
+@pytest.mark.parametrize('name', ['checkpoint', 'model-3.index', 'a.npz'])
+def test_a_fifo_in_the_place_of_a_file_is_refused_and_not_waited_for(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    source = tmp_path / name if name.endswith('.npz') else tmp_path
+    with tf.Graph().as_default():
+        variable = tf.get_variable('a', [2])
+    signal.alarm(20)  # ends the tests, should it wait
+    try:
+        with pytest.raises(errors.InputError, match='not a regular file'):
+            checkpoints.transfer(None, [variable], str(source), [])
+    finally:
+        signal.alarm(0)

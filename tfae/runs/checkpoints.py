@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae.core import atomic_files, errors, names
+from tfae.core import atomic_files, bounded_files, errors, names
 from tfae.runs.directory import BEST, CONFIG, METRICS, Folder
 from tfae.training.phases import Phase
 
@@ -436,7 +436,7 @@ def _refusing(path: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _arrays(path: str) -> Iterator[_Held]:
     shapes, types = {}, {}
-    with zipfile.ZipFile(path) as archive:
+    with bounded_files.open_regular(path) as file, zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
             with archive.open(info) as member, warnings.catch_warnings():
                 warnings.simplefilter('ignore')  # of headers that Python 2 wrote
@@ -460,6 +460,9 @@ def _arrays(path: str) -> Iterator[_Held]:
 def _opened(place: str) -> Iterator[_Held]:
     """What a checkpoint of TensorFlow holds."""
     at = pathlib.Path(place)
+    for path in at.parent.iterdir() if at.parent.is_dir() else ():
+        if path.name.startswith(f'{at.name}.') and not path.is_file():
+            raise ValueError(f'{path.name} is not a regular file')  # which TensorFlow waits for
     with atomic_files.plain_alias(at.parent) as folder:
         reader = tf.train.load_checkpoint(str(folder / at.name))
         types = reader.get_variable_to_dtype_map()
@@ -477,6 +480,8 @@ def _place(path: str) -> str:
 
 def _named(folder: pathlib.Path) -> str:
     """What the file `checkpoint` names, in the same folder wherever that was moved to."""
+    if (folder / 'checkpoint').exists():  # TensorFlow would wait for a FIFO
+        bounded_files.read_bytes(folder / 'checkpoint', bounded_files.JSON_BYTES)
     state = tf.train.get_checkpoint_state(str(folder))
     if state is None or not state.model_checkpoint_path:
         raise ValueError('its file `checkpoint` names none')

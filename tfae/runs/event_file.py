@@ -17,7 +17,7 @@ import time
 import tensorflow.compat.v1 as tf
 from google.protobuf import message
 
-from tfae.core import atomic_files
+from tfae.core import atomic_files, bounded_files
 from tfae.runs import checkpoints
 
 _PREFIX = 'events.out.tfevents.'
@@ -110,7 +110,7 @@ def _begun(folder: pathlib.Path) -> list[tuple[int, pathlib.Path]]:
 def _marked(path: pathlib.Path, step: int) -> tuple[bool, int]:
     """Whether training wrote this file, and where the mark of `step` ends in it, 0 for nowhere."""
     trained = False
-    with path.open('rb') as file:
+    with bounded_files.open_regular(path) as file:
         while len(head := file.read(_FRAME)) == _FRAME:
             length = int.from_bytes(head[:8], 'little')
             if length > _LONGEST_MARK:
