@@ -445,10 +445,9 @@ class Bench:
         # By their hash: a mutant of the same size and second as its source must not be missed.
         by_hash = py_compile.PycInvalidationMode.CHECKED_HASH
         compileall.compile_dir(self.tree / 'tfae', quiet=1, invalidation_mode=by_hash)
-        os.environ.update(TMPDIR=str(folder), PYTHONPATH=str(self.tree))
+        os.environ['PYTHONPATH'] = str(self.tree)
         os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
         os.environ['PYTEST_DISABLE_PLUGIN_AUTOLOAD'] = '1'
-        tempfile.tempdir = None
         os.chdir(self.tree)
         sys.path[:0] = [str(self.tree), str(self.tree / 'tests' / 'support')]
         for name in _PRELOADED:
@@ -456,6 +455,8 @@ class Bench:
         import tfae_program
 
         tfae_program.warm()
+        # Later than that, which leaves files of its own for the end of this process.
+        os.environ['TMPDIR'], tempfile.tempdir = str(folder), None
         server = multiprocessing.forkserver._forkserver
         self._server = server._forkserver_pid
         server.ensure_running = lambda: None  # a fork is not its parent and may not ask
