@@ -22,6 +22,7 @@ from tfae.training import phases
 from tfae.training.config import TrainingConfig
 from tfae.training.experiment import Experiment
 
+_NOWHERE = 'run'  # a folder that a dry run names and does not make
 _OWN = "a module of one's own, package.module"
 
 
@@ -35,6 +36,11 @@ class Config(Part):
         '',
         'Published system whose flags come before those on the line: '
         f'{", ".join(command_flags.recipes()) or "none"}.',
+    )
+    dry_run: bool = option(
+        False,
+        'Print the configuration, the phases, every variable with its shape, the number of '
+        'parameters and the memory they need; train and write nothing.',
     )
 
 
@@ -57,7 +63,7 @@ def main(argv: list[str]) -> int:
         command_flags.define(values, kind)
     values['dataset'].help = f'Data set: {", ".join(data.names())}, or {_OWN}.'
     command_flags.parse('train', __doc__, values, words, elsewhere=_of_another_family)
-    if not first['logdir']:
+    if not first['logdir'] and not values['dry_run'].value:
         raise errors.UsageError('--logdir is empty; it must name the folder of the run')
     base = known or Experiment(
         name, family.Config(), data.Config(), TrainingConfig(), phases.Config()
@@ -68,6 +74,9 @@ def main(argv: list[str]) -> int:
     watch = command_flags.given(values, options.Config())
     members = command_flags.given(values, cluster.Config()).members()
     experiment = dataclasses.replace(base, **parts)
+    if values['dry_run'].value:
+        print('\n'.join(fit.overview(experiment, first['logdir'] or _NOWHERE, watch)))
+        return 0
     try:
         return fit.fit(experiment, first['logdir'], watch, members)
     except cluster.Lost as lost:

@@ -25,6 +25,7 @@ from tfae.runs.options import Config
 from tfae.runs.saved_run import refuse_other_examples
 from tfae.runs.trainer import Trainer
 from tfae.training import graph
+from tfae.training import overview as training_overview
 from tfae.training.experiment import Experiment, Signature
 from tfae.training.phases import Phase
 
@@ -71,7 +72,29 @@ def fit(
         member does not come.
       Lost: another of the members is gone.
     """
-    options = options or Config()
+    job, folder, known = _prepared(experiment, logdir, options or Config(), members, source)
+    return _lead(job, folder, known) if folder else _follow(job)
+
+
+def overview(
+    experiment: Experiment, logdir: str | os.PathLike[str], options: Config | None = None
+) -> Iterator[str]:
+    """Yields lines that say what `fit` would train; writes and trains nothing.
+
+    Raises: UsageError or InputError as `fit` does before its first step.
+    """
+    job, _, _ = _prepared(experiment, logdir, options or Config(), None, None)
+    yield from training_overview.lines(job.experiment, job.built, job.loaded)
+
+
+def _prepared(
+    experiment: Experiment,
+    logdir: str | os.PathLike[str],
+    options: Config,
+    members: cluster.Members | None,
+    source: data.Source | None,
+) -> tuple[_Job, Folder | None, Experiment | None]:
+    """Loads the data and builds the graph: the job, its folder, and the run that is there."""
     place = (members.index, len(members.addresses)) if members else (0, 1)
     replica = Replica(*place, sessions.devices(options.towers))
     folder = None if replica.index else Folder(logdir)
@@ -103,8 +126,7 @@ def fit(
     if folder and known:
         _refuse_fewer_epochs(folder.path, built.programs[-1].phase, size)
 
-    job = _Job(experiment, loaded, built, options, members)
-    return _lead(job, folder, known) if folder else _follow(job)
+    return _Job(experiment, loaded, built, options, members), folder, known
 
 
 def _lead(job: _Job, folder: Folder, known: Experiment | None) -> int:

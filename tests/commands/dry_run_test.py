@@ -1,0 +1,59 @@
+"""`tfae train --dry_run`: says what a run will be, and trains and writes nothing."""
+
+import re
+
+import pytest
+import tfae_program
+
+SETS = ('--dataset=synthetic', '--synthetic_examples=200', '--batch_size=20', '--epochs=3')
+
+
+def shapes(printed):
+    found = re.findall(
+        r'^  ((?:encoder|decoder|classifier)/\S+) +\[(.*?)\] +float32$', printed, re.M
+    )
+    return {name: tuple(int(n) for n in shape.split(',')) for name, shape in found}
+
+
+@pytest.mark.parametrize(
+    'words, parameters, width',
+    [
+        # 256-12-4-12-256, and as many values an example at least.
+        (('--units=12,4',), 256 * 12 + 12 + 12 * 4 + 4 + 4 * 12 + 12 + 12 * 256 + 256, 284),
+        # 256-8, 8-2 classes.
+        (('--model=classifier', '--units=8'), 256 * 8 + 8 + 8 * 2 + 2, 8),
+    ],
+)
+def test_the_figures_are_those_of_the_run(tmp_path, words, parameters, width):
+    words = (*words, *SETS, '--logdir=run')
+    dry = tfae_program.run('train', *words, '--dry_run', cwd=tmp_path)
+    assert (dry.code, dry.err) == (0, '')
+    assert not list(tmp_path.iterdir())
+    assert f'\nparameters: {parameters:,}, {4 * parameters / 1e3:,.1f} kB\n' in dry.out
+    assert '\n  training: 3 epochs, steps 0 to 22\n' in dry.out  # 3 x 144 / 20
+    (held,) = re.findall(r'values of a batch of 20 ([\d.]+) kB and as much for', dry.out)
+    assert 20 * 4 * width / 1e3 <= float(held) <= 20 * 4 * (8 * width + 16 * 256) / 1e3
+    assert dry.out.rstrip().endswith(f'data set {160 * 256 / 1e3:.1f} kB')
+
+    assert tfae_program.run('train', *words, cwd=tmp_path).code == 0
+    stored = tfae_program.checkpoint(tmp_path / 'run')
+    said = shapes(dry.out)
+    assert said == {name: value.shape for name, value in stored.items() if name in said}
+    assert {name for name in stored if re.match(r'(encoder|decoder|classifier)/', name)} >= set(
+        said
+    )
+    size = sum(value.nbytes for value in stored.values())
+    assert f'\ncheckpoint: {size / 1e3:,.1f} kB, with what the optimizer stores\n' in dry.out
+
+
+def test_every_flag_of_the_configuration_is_printed_as_the_command_line_takes_it(tmp_path):
+    dry = tfae_program.run('train', *SETS, '--units=12,4', '--dry_run', cwd=tmp_path)
+    flags = re.findall(r'^  (--\w+=.*)$', dry.out, re.M)
+    assert {'--units=12,4', '--epochs=3', '--tied=false', '--corruption=none'} <= set(flags)
+    again = tfae_program.run('train', *flags, '--dry_run', cwd=tmp_path)
+    assert (again.code, again.out) == (0, dry.out)
+
+
+def test_what_training_would_refuse_is_refused(tmp_path):
+    dry = tfae_program.run('train', *SETS, '--batch_size=900', '--dry_run', cwd=tmp_path)
+    assert dry.refusal(2) == '--batch_size is 900; the training set has only 144 examples'
