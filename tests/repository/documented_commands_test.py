@@ -27,7 +27,7 @@ ELSEWHERE = {
     r'(TFAE_DATA_DIR=\S+ )?python (tools|tests/campaigns)/': 'by hand: takes hours',
     r'\.\.\. ': 'the rest of such a line, with other values',
     r'bazel ': 'make bazel-test',
-    r'tensorboard ': 'serves until it is stopped',
+    r'tfae tensorboard ': 'tests/commands/tensorboard_test.py: serves until it is stopped',
     r'tensorflow_model_server |curl ': 'needs that server',
     r'tfae fetch ': 'tests/commands/fetch_test.py: needs a network',
     r'tfae export .*--format=onnx': 'tests/commands/export_test.py, where tf2onnx is installed',
