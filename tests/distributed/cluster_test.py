@@ -200,6 +200,7 @@ def test_a_stopped_worker_is_waited_for_no_longer_than_the_limit(tmp_path):
             {'cluster': {'chief': ['a:1', 'b:2']}, 'task': {'type': 'chief', 'index': 0}},
             r'^TF_CONFIG names 2 chiefs; there can be one$',
         ),
+        ('[' * 5000, 'which is no JSON: it nests too deep$'),
     ],
 )
 def test_a_wrong_tf_config_is_refused(monkeypatch, content, wanted):

@@ -52,7 +52,7 @@ def test_a_longer_run_equals_one_of_that_length(tmp_path, argv):
     trained(tmp_path, *argv, '--epochs=3', '--logdir=run')
     first = tfae_program.steps(tmp_path / 'run')[-1]
     done = trained(tmp_path, 'train', '--logdir=run', '--epochs=6', *OFTEN)
-    assert done.out.startswith(f'run: 6 epochs in place of 3, from step {first:,} on\n')
+    assert f'\nrun: 6 epochs in place of 3, from step {first:,} on\n' in done.out
     assert 'warning: --learning_rate_decay' not in done.out
     assert_same(tmp_path / 'run', tmp_path / 'whole')
     assert history(tmp_path / 'run') == [(3, 0), (6, first)]
@@ -190,3 +190,13 @@ def test_workers_train_longer_what_the_chief_has_kept(tmp_path):
     assert [(done.code, done.err) for done in workers.wait()] == [(0, '')] * 2
     assert history(workers.logdir) == [(1, 0), (2, 27)]
     assert tfae_program.steps(workers.logdir)[-1] == tfae_program.steps(tmp_path / 'alone')[-1]
+
+
+def test_a_run_that_cannot_be_read_is_not_given_more_epochs(tmp_path):
+    trained(tmp_path, *DENSE, '--epochs=1', '--logdir=run')
+    path = tmp_path / 'run' / 'config.json'
+    text = path.read_text().replace('"optimizer": "adam"', '"optimizer": "momentum"')
+    path.write_text(text)
+    done = tfae_program.run('train', '--logdir=run', '--epochs=2', cwd=tmp_path)
+    assert 'does not fit' in done.refusal(1)
+    assert path.read_text() == text

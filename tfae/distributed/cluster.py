@@ -7,7 +7,6 @@ the variable TF_CONFIG of the environment (Kubeflow's training operator sets it)
 
 import contextlib
 import dataclasses
-import json
 import os
 import pathlib
 import re
@@ -17,7 +16,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from tfae.core import errors
+from tfae.core import errors, json_text
 from tfae.core.config import Part, option
 
 _SINCE = 'TFAE_CLUSTER_SINCE'  # the moment from which a process that starts itself anew waits
@@ -213,7 +212,7 @@ def _jobs(text: str) -> Any:
 
 def _json(who: str, text: str) -> Any:
     try:
-        return json.loads(text)
+        return json_text.loads(text)
     except ValueError as error:
         raise errors.UsageError(f'{who} is {text!r}, which is no JSON: {error}') from None
 

@@ -145,15 +145,18 @@ def _lead(job: _Job, folder: Folder, known: Experiment | None) -> int:
                     f'name another folder, or give the command again to go on with that run'
                 )
             folder.write_config(job.experiment)
-        elif known.training.epochs != settings.epochs:
-            _change_epochs(job, folder, known.training.epochs)
-        if known is not None:
-            _warn_of_weight_decay(job.experiment, folder)
+
+        def begun() -> None:  # nothing is written before the run could be read
+            if known and known.training.epochs != settings.epochs:
+                _change_epochs(job, folder, known.training.epochs)
+            if known:
+                _warn_of_weight_decay(job.experiment, folder)
+
         trainer = Trainer(job.experiment, folder, job.built, session, job.options)
         sources = (job.built.source, job.built.validation)
         with _losing(job.built.coordinator, trainer.interrupt), streaming.blaming(*sources):
             try:
-                code = trainer.train(job.loaded)
+                code = trainer.train(job.loaded, begun)
             except Exception as error:
                 if not coordinator.lost(error):
                     job.built.coordinator.end(session.run, coordinator.FAILED)

@@ -2,6 +2,7 @@
 
 import pathlib
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -69,10 +70,11 @@ class Trainer:
             due.Event(self._checkpoint_due, self._checkpoint),
         )
 
-    def train(self, loaded: data.DataSet) -> int:
-        """See `fit.fit`."""
+    def train(self, loaded: data.DataSet, begun: Callable[[], None]) -> int:
+        """See `fit.fit`; calls `begun` where the variables are those of the run's newest step."""
         self._session.run(self._initialize)
         self._begin()
+        begun()
         self._coordinator.begin(self._session.run, self._experiment.to_dict())
         if self._over() and (not self._has_codes() or summaries.has_projector(self._folder.path)):
             self._say_finished()

@@ -122,7 +122,8 @@ REFUSALS = {
     'floats that were rounded': ((FLOATS / FLOATS.max() * 1.0001,), r'numpy\.clip\(images, 0, 1\)'),
     'integers of 16 bits': (
         (BYTES.astype(np.uint16) * 257,),
-        'must lie in .0, 255.: divide them by 65535, which gives floats$',
+        'must lie in .0, 255.: divide them by the value of white .65535, or 4095 of 12 bits.,'
+        ' which gives floats$',
     ),
     'gray levels as integers': (
         (BYTES.astype(int) // 16,),

@@ -406,9 +406,30 @@ def test_folders_of_splits_are_no_classes_whatever_their_names(tmp_path, train, 
     assert not set(loaded.train.images.names) & set(loaded.test.images.names)
 
 
-def test_a_class_may_be_called_train(tmp_path):
+def test_a_class_may_be_called_train_and_that_is_said(tmp_path):
     tree(tmp_path, 'bus', 'car', 'train')
-    assert load(tmp_path).class_names == ('bus', 'car', 'train')
+    found = image_folder.listed(tmp_path, 0.2)
+    assert found.class_names == ('bus', 'car', 'train')
+    assert found.notes == ('warning: train/ taken for a class: a split must stand beside train/',)
+
+
+@pytest.mark.parametrize(
+    'train, test', [('training_set', 'test_set'), ('train_set', 'tests'), ('Train-Set', 'testset')]
+)
+def test_splits_have_the_names_that_archives_give_them(tmp_path, train, test):
+    for split in (train, test):
+        tree(tmp_path / split, 'cat', 'dog')
+    found = image_folder.listed(tmp_path, 0.2)
+    assert found.class_names == ('cat', 'dog')
+    wanted = [name.startswith(f'{test}/') for name in found.names]
+    assert list(found.split == image_folder.TEST) == wanted and any(wanted)
+
+
+def test_splits_inside_of_classes_are_said_to_be_none(tmp_path):
+    for kind in ('cat', 'dog'):
+        tree(tmp_path / kind, 'train', 'test')
+    (note,) = image_folder.listed(tmp_path, 0.2).notes
+    assert note.startswith('warning: test/ and train/ in the classes are not taken for splits')
 
 
 @pytest.mark.parametrize(

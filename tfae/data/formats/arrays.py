@@ -181,7 +181,8 @@ def _check_range(who: str, values: np.ndarray, high: int) -> None:
 def _cure(low: float, top: float, high: int) -> str:
     """The way into the interval for ranges that many images have, else an empty text."""
     if high == 255:
-        return 'divide them by 65535, which gives floats' if low >= 0 and top < 2**16 else ''
+        cure = 'divide them by the value of white (65535, or 4095 of 12 bits), which gives floats'
+        return cure if low >= 0 and top < 2**16 else ''
     if low >= -1e-3 and top <= 1 + 1e-3:
         return 'numpy.clip(images, 0, 1) rounds them off'
     if -1 <= low < 0 and top <= 1:

@@ -21,9 +21,14 @@ SPLITS = {'training': TRAIN, 'validation': VALIDATION, 'test': TEST}
 _MAX_NAMES = 10  # that a line holds
 # Names of folders, in lower case, beside a folder of training images.
 _SPLIT_OF = {
-    **dict.fromkeys(('train', 'training'), TRAIN),
-    **dict.fromkeys(('val', 'valid', 'validation', 'dev'), VALIDATION),
-    **dict.fromkeys(('test', 'testing', 'eval', 'evaluation'), TEST),
+    word + more: split
+    for words, split in (
+        (('train', 'training'), TRAIN),
+        (('val', 'valid', 'validation', 'dev'), VALIDATION),
+        (('test', 'testing', 'eval', 'evaluation'), TEST),
+    )
+    for word in words
+    for more in ('', 's', '_set', '-set', ' set', 'set', '_data', '_images', '_split')
 }
 # Files that hold images which are not read: a class of them must not vanish.
 _UNREAD_SUFFIXES = (
@@ -87,7 +92,8 @@ def listed(root: pathlib.Path, test_fraction: float) -> Listing:
     """The images below a folder.
 
     A folder that holds `train` and `test` or `val` (in any case; `training`, `testing`, `eval`,
-    `valid`, `validation` and `dev` serve too), or nothing but `train`, is cut as they say; what
+    `valid`, `validation` and `dev` serve too, also as `train_set`), or nothing but `train`, is cut
+    as they say; what
     they leave open is cut by a hash of each name, so that no split but validation is empty. Where
     no image lies in the folder itself (or in its splits), the folders in it are the classes, if
     there are two or more.
@@ -109,7 +115,25 @@ def listed(root: pathlib.Path, test_fraction: float) -> Listing:
     notes = [*_left_out(files), *_outside(names, split_of), *_without_images(root, names, split_of)]
     labels, class_names, note = _classes(below)
     parts = _parts(root, inside, split_of, test_fraction)
+    note = [*note, *_like_splits(class_names, below)]
     return Listing(root, inside, parts, labels, class_names, (*notes, *note))
+
+
+def _like_splits(class_names: Sequence[str], names: list[str]) -> list[str]:
+    """Warnings of folders that are named like splits and are none."""
+    classes = [name for name in class_names if name.lower() in _SPLIT_OF]
+    inner = {parts[1] for name in names if len(parts := name.split('/')) > 2}
+    found = []
+    if classes:
+        found += [
+            f'warning: {_listed(classes)} taken for a class: a split must stand beside train/'
+        ]
+    if class_names and inner and {name.lower() for name in inner} <= _SPLIT_OF.keys():
+        found += [
+            f'warning: {_listed(sorted(inner))} in the classes are not taken for splits: splits '
+            f'must hold the classes'
+        ]
+    return found
 
 
 def _classes(names: list[str]) -> tuple[np.ndarray | None, tuple[str, ...], list[str]]:
