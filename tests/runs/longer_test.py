@@ -95,11 +95,11 @@ def test_a_course_over_all_epochs_is_said_to_depend_on_them(tmp_path, decay):
     argv = (*DENSE, f'--learning_rate_decay={decay}')
     trained(tmp_path, *argv, '--epochs=3', '--logdir=run')
     done = trained(tmp_path, *argv, '--epochs=6', '--logdir=run')
-    assert done.out.splitlines()[1] == (
+    assert (
         f'warning: --learning_rate_decay={decay} depends on --epochs: from step {STEPS} on the '
         f'learning rate is that of 6 epochs, up to there it was that of 3; the result is not that '
         f'of 6 from the start'
-    )
+    ) in done.out.splitlines()
     trained(tmp_path, *argv, '--epochs=6', '--logdir=whole')
     rates = [tfae_program.scalars(tmp_path / name) for name in ('run', 'whole')]
     run, whole = (dict(found['training/learning_rate']) for found in rates)
