@@ -167,9 +167,9 @@ ASCENT = '--method=activation_maximisation'
         ('classifier', (ASCENT, '--unit=top'), 2, '--unit=top needs a method that looks at pict'),
         ('classifier', (ASCENT, '--jitter=4'), 2, '--jitter is 4; it must lie in [0, 3]'),
         ('dense', (), 1, '--method=gradcam looks into feature maps, and code is made without a'),
-        ('dense', ('--images=picture.png',), 1, 'picture.png: the run takes pictures of 2 chan'),
-        ('colour', ('--images=colour/config.json',), 1, 'colour/config.json cannot be read as'),
-        ('colour', ('--images=none.png',), 1, 'none.png: No such file or directory'),
+        ('dense', ('--images=picture.png',), 1, 'picture.png: the run takes images of 2 chan'),
+        ('colour', ('--images=colour/config.json',), 1, 'colour/config.json is no picture'),
+        ('colour', ('--images=none.png',), 1, 'none.png cannot be read: No such file'),
     ],
 )
 def test_what_cannot_be_explained_is_refused(runs, run, words, code, want):

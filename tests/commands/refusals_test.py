@@ -147,7 +147,7 @@ def write_idx(folder, **replaced):
     """A small data set in MNIST's files, some of them replaced, or left out by None."""
     files = {
         'train-images-idx3-ubyte': idx(0x803, 40, 4, 4),
-        'train-labels-idx1-ubyte': idx(0x801, 40),
+        'train-labels-idx1-ubyte': idx(0x801, 40, values=bytes(i % 10 for i in range(40))),
         't10k-images-idx3-ubyte': idx(0x803, 10, 4, 4),
         't10k-labels-idx1-ubyte': idx(0x801, 10),
     }

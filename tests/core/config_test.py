@@ -62,7 +62,9 @@ configs = st.builds(
     st.sampled_from(['red', 'green']),
     st.lists(st.integers(-(2**63), 2**63 - 1)).map(tuple),
     st.lists(finite).map(tuple),
-    st.lists(st.text() | word).map(tuple),
+    st.lists(st.text(st.characters(exclude_characters='\0', exclude_categories=['Cs'])) | word).map(
+        tuple
+    ),
     st.lists(st.sampled_from(['red', 'green'])).map(tuple),
     level,
     st.lists(level).map(tuple),

@@ -42,7 +42,7 @@ COMMANDS = {
     'variables': ('--logdir=run', '--export=variables.npz'),
 }
 OTHERS = {'train', 'explore'}  # have a test of their own
-NOT_OF_RUNS = {'build_op', 'convert', 'doctor', 'fetch', 'verify'}
+NOT_OF_RUNS = {'build_op', 'completion', 'convert', 'doctor', 'fetch', 'tensorboard', 'verify'}
 
 
 @pytest.fixture(scope='module')

@@ -120,7 +120,8 @@ def tidy(folder: pathlib.Path, step: int, keep: int) -> None:
 
 def keep_only(folder: pathlib.Path, step: int) -> None:
     """Removes all checkpoints but that of `step`, and lists it alone in `checkpoint`."""
-    atomic_files.write_text(folder / STATE, _listed([step]))
+    if [at for at, _ in newest_first(folder)] != [step]:  # the list is written before others go
+        atomic_files.write_text(folder / STATE, _listed([step]))
     tidy(folder, step, 1)
 
 
