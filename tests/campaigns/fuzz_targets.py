@@ -199,7 +199,7 @@ def picture_seeds() -> list[bytes]:
 def read_picture(path: pathlib.Path) -> np.ndarray:
     """The pixels of a picture file, as a set of pictures reads them."""
     found = image_files.header(path, str(path))
-    content = path.read_bytes()
+    content = image_files.content(path)
     image_files.refuse_cut(content, str(path))
     content = content if found.plain else image_files.plain(content, str(path))
     channels = 1 if found.grey else 3

@@ -32,8 +32,6 @@ OWN = {
 }
 # TensorFlow's own reader in a session: the target `checkpoint` feeds it without one.
 SESSION = {('runs/checkpoints.py', '_restore_newest')}
-# Pillow's, of images on a command line: `pictures` feeds `image_files`, the reader of all others.
-LINE = {('commands/shared/chosen_images.py', 'opened')}
 
 
 def reads(call):
@@ -96,7 +94,7 @@ def fed(tmp_path_factory):
 
 
 def test_every_reader_of_files_is_fed_by_the_fuzzer(fed):
-    assert readers() - OWN - SESSION - LINE - fed == set()
+    assert readers() - OWN - SESSION - fed == set()
 
 
 def test_readers_that_need_no_target_are_there():
