@@ -3,8 +3,10 @@
 import json
 import re
 import signal
+import urllib.error
 import urllib.request
 
+import pytest
 import tfae_program
 
 
@@ -22,6 +24,9 @@ def test_it_serves_the_runs_of_a_folder(tmp_path):
             return json.load(answer)
 
     assert tfae_program.wait_for(lambda: 'a' in runs(), server)
+    stranger = urllib.request.Request(f'{address}data/runs', headers={'Host': 'example.com'})
+    with pytest.raises(urllib.error.HTTPError, match='403'):
+        urllib.request.urlopen(stranger, timeout=10)
     server.send(signal.SIGTERM)
     assert server.wait().code in (0, 143, -signal.SIGTERM)
 

@@ -28,9 +28,9 @@ def main(argv: list[str]) -> int:
     flags = command_flags.read('tensorboard', __doc__, Config, argv)
     if not pathlib.Path(flags.logdir).is_dir():
         raise errors.InputError(f'--logdir {flags.logdir} is no folder')
-    from tensorboard import program  # takes a second, which a wrong flag need not wait for
+    from tfae.explorer import board  # takes a second, which a wrong flag need not wait for
 
-    server = program.TensorBoard()
+    server = board.tensorboard()
     server.configure(
         ('tfae', f'--logdir={flags.logdir}', f'--host={flags.host}', f'--port={flags.port}')
     )
