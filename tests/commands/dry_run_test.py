@@ -57,3 +57,12 @@ def test_every_flag_of_the_configuration_is_printed_as_the_command_line_takes_it
 def test_what_training_would_refuse_is_refused(tmp_path):
     dry = tfae_program.run('train', *SETS, '--batch_size=900', '--dry_run', cwd=tmp_path)
     assert dry.refusal(2) == '--batch_size is 900; the training set has only 144 examples'
+
+
+def test_without_a_folder_no_run_in_the_working_directory_counts(tmp_path):
+    words = ('train', *SETS, '--units=12,4')
+    assert tfae_program.run(*words, '--logdir=run', cwd=tmp_path).code == 0
+    dry = tfae_program.run('train', *SETS, '--units=9', '--dry_run', cwd=tmp_path)
+    assert dry.code == 0 and shapes(dry.out)['encoder/layer_1/kernel'] == (256, 9)
+    dry = tfae_program.run(*words, '--units=9', '--dry_run', '--logdir=run', cwd=tmp_path)
+    assert '--units was 12,4, is 9' in dry.refusal(2)

@@ -22,7 +22,6 @@ from tfae.training import phases
 from tfae.training.config import TrainingConfig
 from tfae.training.experiment import Experiment
 
-_NOWHERE = 'run'  # a folder that a dry run names and does not make
 _OWN = "a module of one's own, package.module"
 
 
@@ -75,7 +74,7 @@ def main(argv: list[str]) -> int:
     members = command_flags.given(values, cluster.Config()).members()
     experiment = dataclasses.replace(base, **parts)
     if values['dry_run'].value:
-        print('\n'.join(fit.overview(experiment, first['logdir'] or _NOWHERE, watch)))
+        print('\n'.join(fit.overview(experiment, first['logdir'] or None, watch)))
         return 0
     try:
         return fit.fit(experiment, first['logdir'], watch, members)

@@ -77,9 +77,11 @@ def fit(
 
 
 def overview(
-    experiment: Experiment, logdir: str | os.PathLike[str], options: Config | None = None
+    experiment: Experiment, logdir: str | os.PathLike[str] | None, options: Config | None = None
 ) -> Iterator[str]:
     """Yields lines that say what `fit` would train; writes and trains nothing.
+
+    Without a `logdir` it is a run from the start.
 
     Raises: UsageError or InputError as `fit` does before its first step.
     """
@@ -89,7 +91,7 @@ def overview(
 
 def _prepared(
     experiment: Experiment,
-    logdir: str | os.PathLike[str],
+    logdir: str | os.PathLike[str] | None,
     options: Config,
     members: cluster.Members | None,
     source: data.Source | None,
@@ -97,7 +99,7 @@ def _prepared(
     """Loads the data and builds the graph: the job, its folder, and the run that is there."""
     place = (members.index, len(members.addresses)) if members else (0, 1)
     replica = Replica(*place, sessions.devices(options.towers))
-    folder = None if replica.index else Folder(logdir)
+    folder = None if replica.index or logdir is None else Folder(logdir)
     known = folder.read_config() if folder and folder.exists() else None
     blaming = folder.blaming_config if folder and known else contextlib.nullcontext
 
