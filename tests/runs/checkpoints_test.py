@@ -385,3 +385,14 @@ def test_a_fifo_in_the_place_of_a_file_is_refused_and_not_waited_for(tmp_path, n
             checkpoints.transfer(None, [variable], str(source), [])
     finally:
         signal.alarm(0)
+
+
+def test_the_only_checkpoint_of_a_folder_is_listed_and_then_left_alone(tmp_path):
+    for name in ('model-3.index', 'model-3.data-00000-of-00001'):
+        (tmp_path / name).write_bytes(b'')
+    checkpoints.keep_only(tmp_path, 3)
+    listed = tmp_path / 'checkpoint'
+    assert 'model_checkpoint_path: "model-3"' in listed.read_text()
+    before = listed.stat()
+    checkpoints.keep_only(tmp_path, 3)
+    assert (listed.stat().st_ino, listed.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)

@@ -120,8 +120,9 @@ def tidy(folder: pathlib.Path, step: int, keep: int) -> None:
 
 def keep_only(folder: pathlib.Path, step: int) -> None:
     """Removes all checkpoints but that of `step`, and lists it alone in `checkpoint`."""
-    if [at for at, _ in newest_first(folder)] != [step]:  # the list is written before others go
-        atomic_files.write_text(folder / STATE, _listed([step]))
+    listed = folder / STATE  # is written before others go, so that it is right where none is there
+    if [at for at, _ in newest_first(folder)] != [step] or not listed.is_file():
+        atomic_files.write_text(listed, _listed([step]))
     tidy(folder, step, 1)
 
 
