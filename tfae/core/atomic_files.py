@@ -53,14 +53,12 @@ def write_npz(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """A temporary name beside `path`, renamed to it if the block ends well, else removed."""
-    make_folder(path.parent)
-    sweep(path.parent, path.name)
     temporary = path.with_name(f'.{path.stem}.{os.getpid()}.tmp{path.suffix}')
 
     def create() -> int:
         return os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
 
-    with _held(temporary, create):
+    with _held(path, temporary, create):
         try:
             yield temporary
             flush(temporary)
@@ -86,15 +84,13 @@ def new_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
 @contextlib.contextmanager
 def temporary_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """An empty folder under a temporary name beside `path`; removed when the block ends."""
-    make_folder(path.parent)
-    sweep(path.parent, path.name)
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
 
     def create() -> int:
         temporary.mkdir(exist_ok=True)
         return os.open(temporary, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
 
-    with _held(temporary, create):
+    with _held(path, temporary, create):
         try:
             yield temporary
         finally:
@@ -150,8 +146,10 @@ def plain_alias(folder: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 @contextlib.contextmanager
-def _held(temporary: pathlib.Path, create: Callable[[], int]) -> Iterator[None]:
-    """Holds what `create` makes and opens for this program."""
+def _held(path: pathlib.Path, temporary: pathlib.Path, create: Callable[[], int]) -> Iterator[None]:
+    """Holds what `create` makes and opens for this program, after what others left of `path`."""
+    make_folder(path.parent)
+    sweep(path.parent, path.name)
     while True:
         descriptor = create()
         fcntl.flock(descriptor, fcntl.LOCK_EX)
