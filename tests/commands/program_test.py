@@ -46,7 +46,7 @@ def test_each_verb_lists_its_flags_with_help_and_default(tmp_path, verb):
     lines = done.out.splitlines()
     assert lines[0].startswith(f'tfae {verb}: ')
     flags = [i for i, line in enumerate(lines) if line.startswith('  --')]
-    assert flags or verb == 'completion'
+    assert bool(flags) == (verb != 'completion')
     for i in flags:
         assert '=' in lines[i]
         assert lines[i + 1].startswith(' ' * 6)

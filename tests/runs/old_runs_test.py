@@ -138,10 +138,10 @@ def test_it_goes_on_from_its_older_checkpoint_to_the_same_variables(run, family)
     assert tfae_program.steps(run) == [older, newest]
     found = tfae_program.checkpoint(run)
     assert found.keys() == want.keys()
-    # Since 0.2.0 both images of a pair are one batch, whose products are summed in another order.
-    near = 1e-3 if family == 'siamese' else 1e-4
     for name, value in want.items():
-        np.testing.assert_allclose(found[name], value, rtol=1e-3, atol=near, err_msg=name)
+        # No distance depends on it: its gradient is rounding, which is another one since 0.2.0.
+        if not (family == 'siamese' and name.startswith('encoder/layer_2/bias')):
+            np.testing.assert_allclose(found[name], value, rtol=1e-3, atol=1e-4, err_msg=name)
     again = tfae_program.metrics(run)
     assert [record['step'] for record in again] == [record['step'] for record in records]
 
