@@ -83,7 +83,7 @@ def write_commands(app):
     """Writes a page for each command with what its `--help` prints."""
     folder = HERE / 'reference' / 'commands'
     folder.mkdir(exist_ok=True)
-    for name, line in program._verbs().items():
+    for name, line in program._summaries().items():
         page = f'# tfae {name}\n\n{line}\n\n```text\n{_help([name, "--help"])}\n```\n'
         path = folder / f'{name}.md'
         if not path.is_file() or path.read_text() != page:

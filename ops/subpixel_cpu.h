@@ -82,7 +82,7 @@ inline Band FindBand(int64_t index, const Bands& bands, const Geometry& g) {
   return {(plane * g.height + h) * g.width + w, large_row + w * g.rw, pixels, rows, c};
 }
 
-// Distances between neighbours inside a band, in elements: those of the tensors, unless one side of
+// Distances between neighbors inside a band, in elements: those of the tensors, unless one side of
 // the band lies in a buffer of its own.
 struct Strides {
   int64_t plane;  // small, NCHW: from one of a channel's planes to the next
@@ -186,9 +186,9 @@ class BandMover {
   void FewChannels(Side<kShuffle>* small, Side<!kShuffle>* large, int64_t pixels, int64_t row) {
     if constexpr (kShuffle) {
       if (g_.channels == 3 && g_.rh == g_.rw) {
-        if (g_.rh == 2) return ShuffleColours<kSize, 2>(small, large, pixels, row);
-        if (g_.rh == 3) return ShuffleColours<kSize, 3>(small, large, pixels, row);
-        if (g_.rh == 4) return ShuffleColours<kSize, 4>(small, large, pixels, row);
+        if (g_.rh == 2) return ShuffleColors<kSize, 2>(small, large, pixels, row);
+        if (g_.rh == 3) return ShuffleColors<kSize, 3>(small, large, pixels, row);
+        if (g_.rh == 4) return ShuffleColors<kSize, 4>(small, large, pixels, row);
       }
     }
     scratch_.resize(pixels * depth_);

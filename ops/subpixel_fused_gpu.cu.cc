@@ -2,7 +2,7 @@
 // gradients in another.
 //
 //   columns  DCR, NHWC with runs of at least a sector (32 bytes): a thread keeps to the same
-//            channels and walks over pixels; neighbouring threads touch neighbours on both sides.
+//            channels and walks over pixels; neighboring threads touch neighbors on both sides.
 //   tiled    everything else: a block computes a tile in the order that it reads, keeps it in
 //            shared memory and writes it in the order of the other side. On the small side a
 //            thread keeps to the same channels here too.

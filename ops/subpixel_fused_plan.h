@@ -13,7 +13,7 @@ namespace tfae {
 
 // How a block's threads share the small side: thread lane*units + unit has every lanes-th pixel of
 // one unit of channels, so that its bias and its share of dbias stay in registers. With `along`
-// false pixels are neighbours in memory, not channels: thread unit*lanes + lane.
+// false pixels are neighbors in memory, not channels: thread unit*lanes + lane.
 struct Seats {
   int units, lanes;
   bool along;

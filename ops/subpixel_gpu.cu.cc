@@ -2,7 +2,7 @@
 // bytes out) / bandwidth, so all that counts is that both sides are touched in whole transactions.
 //
 //   direct   DCR, NHWC with runs of at least a sector (32 bytes): one thread moves one unit of up
-//            to 16 bytes, and neighbouring threads neighbouring units, on both sides.
+//            to 16 bytes, and neighboring threads neighboring units, on both sides.
 //   tiled    everything else: a block reads a tile in the order of its input, keeps it in shared
 //            memory and writes it in the order of its output.
 

@@ -208,10 +208,10 @@ void MoveLanes(Side<kSplit>* sequence, Side<!kSplit>* side, Lanes lanes) {
 }
 
 // Pixels of three channels in CRD order and square blocks, which is how PyTorch ends a network that
-// makes pictures. What a vector writes beyond its run, the next pixel overwrites; the last pixels
+// makes images. What a vector writes beyond its run, the next pixel overwrites; the last pixels
 // of a row, where one would read or write too far, are moved by their units.
 template <int kBytes, int kBlock>
-TFAE_VECTOR_CLONES void ShuffleColours(const char* small, char* large, int64_t pixels,
+TFAE_VECTOR_CLONES void ShuffleColors(const char* small, char* large, int64_t pixels,
                                        int64_t row) {
   constexpr int64_t kLane = kBlock * kBlock * kBytes;
   constexpr int64_t kRun = 3 * kBlock * kBytes;

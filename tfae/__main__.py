@@ -1,4 +1,4 @@
-"""The program `tfae`: finds the verb, runs it, turns errors into one line and an exit code."""
+"""The program `tfae`: finds the command, runs it, turns errors into one line and an exit code."""
 
 import ast
 import importlib
@@ -40,22 +40,22 @@ def main() -> None:
 def run(argv: list[str]) -> int:
     """Runs `tfae` with these words; returns its exit code."""
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
-    verbs = _verbs()
+    summaries = _summaries()
     if not argv or argv[0] in ('-h', '--help', 'help'):
-        print(_help(verbs))
+        print(_help(summaries))
         return 0 if argv else 2
     if argv[0] == '--version':
         print(f'tfae {package.VERSION} ({package.NAME}), {_tensorflow()}')
         return 0
     try:
-        errors.one_of('tfae: verb', argv[0], verbs)
-        # Here, not above: the verb brings in TensorFlow, which `tfae --help` need not wait for.
+        errors.one_of('tfae: command', argv[0], summaries)
+        # Here, not above: the command brings in TensorFlow, which `tfae --help` need not wait for.
         with stderr.native_messages_dropped():
-            verb = importlib.import_module(f'{commands.__name__}.{argv[0].replace("-", "_")}')
+            module = importlib.import_module(f'{commands.__name__}.{argv[0].replace("-", "_")}')
             if sessions := sys.modules.get('tfae.runs.sessions'):
                 sessions.open_first()
         logging.getLogger('tensorflow').setLevel(logging.ERROR)
-        return verb.main(argv[1:])
+        return module.main(argv[1:])
     except errors.UsageError as error:
         return _fail(error, 2)
     except terminal.ReaderGone:
@@ -87,8 +87,8 @@ def _tensorflow() -> str:
     return 'TensorFlow not found'
 
 
-def _verbs() -> dict[str, str]:
-    """Verb -> its one line of help, read without importing it."""
+def _summaries() -> dict[str, str]:
+    """Command -> its one line of help, read without importing it."""
     files = sorted(path for path in _COMMANDS.glob('*.py') if not path.stem.startswith('_'))
     docs = {
         path.stem.replace('_', '-'): ast.get_docstring(ast.parse(path.read_text())) or ''
@@ -97,19 +97,19 @@ def _verbs() -> dict[str, str]:
     return {name: doc.splitlines()[0] for name, doc in docs.items()}
 
 
-def _help(verbs: dict[str, str]) -> str:
-    width = max(map(len, verbs))
+def _help(summaries: dict[str, str]) -> str:
+    width = max(map(len, summaries))
     lines = []
     for group, members in commands.GROUPS.items():
-        lines += [f'{group}:', *(f'  {name:{width}}  {verbs[name]}' for name in members), '']
+        lines += [f'{group}:', *(f'  {name:{width}}  {summaries[name]}' for name in members), '']
     return '\n'.join(
         [
             'tfae: autoencoders and representation learning as static TensorFlow graphs',
             '',
-            'usage: tfae VERB [--flag=value ...]',
+            'usage: tfae COMMAND [--flag=value ...]',
             '',
             *lines,
-            'tfae VERB --help lists the flags of a verb.',
+            'tfae COMMAND --help lists the flags of a command.',
             'tfae --version prints the versions of tfae and of TensorFlow.',
         ]
     )

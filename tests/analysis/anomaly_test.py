@@ -1,4 +1,4 @@
-"""Scores of how unlike the training a picture is."""
+"""Scores of how unlike the training an image is."""
 
 import dataclasses
 import math
@@ -11,11 +11,11 @@ from scipy import ndimage
 from tfae.analysis import anomaly
 from tfae.core import errors
 
-SETTINGS = {'blur': 1.0, 'components': 1, 'false_alarms': 0.1, 'seed': 0, 'step': 7}
+SETTINGS = {'blur': 1.0, 'components': 1, 'false_positive_rate': 0.1, 'seed': 0, 'step': 7}
 
 
 def examples(count, seed, shift=0.0, off=0.1):
-    """Pictures `[N, 8, 6, 1]`, codes `[N, 2]`, reconstructions that miss by about `off`."""
+    """Images `[N, 8, 6, 1]`, codes `[N, 2]`, reconstructions that miss by about `off`."""
     random = np.random.RandomState(seed)
     images = random.uniform(0.2, 0.8, [count, 8, 6, 1]).astype(np.float32)
     codes = random.normal(size=[count, 2]) * [1, 3] + shift
@@ -88,12 +88,12 @@ def test_each_component_has_examples_enough_for_its_numbers():
         pytest.param({'off': 0.001}, id='a residual that is too small'),
     ],
 )
-def test_what_is_strange_scores_above_the_threshold(detector, changed):
+def test_what_is_anomalous_scores_above_the_threshold(detector, changed):
     assert (detector.scores(*examples(50, 3, **changed)) > detector.threshold).all()
     assert (detector.scores(*examples(200, 4)) > detector.threshold).mean() < 0.2
 
 
-def test_the_threshold_and_ranks_are_those_of_the_normal_pictures(detector):
+def test_the_threshold_and_ranks_are_those_of_the_normal_images(detector):
     scores = detector.scores(*examples(400, 1))
     assert (scores > detector.threshold).mean() == pytest.approx(0.1, abs=0.005)
     np.testing.assert_allclose(detector.ranks(np.sort(scores)), np.linspace(0, 1, 400), atol=2e-3)
@@ -116,11 +116,11 @@ def test_a_map_shows_where_and_its_scale_is_fixed(detector):
 
 def test_channels_count_together():
     images, codes, restored = examples(60, 0)
-    grey = anomaly.fit((images, codes, restored), (images, codes, restored), **SETTINGS)
+    gray = anomaly.fit((images, codes, restored), (images, codes, restored), **SETTINGS)
     images, restored = (np.repeat(x, 3, axis=3) for x in (images, restored))
-    colour = anomaly.fit((images, codes, restored), (images, codes, restored), **SETTINGS)
-    want = grey.scores(images[..., :1], codes, restored[..., :1])
-    np.testing.assert_allclose(colour.scores(images, codes, restored), want, rtol=1e-4)
+    color = anomaly.fit((images, codes, restored), (images, codes, restored), **SETTINGS)
+    want = gray.scores(images[..., :1], codes, restored[..., :1])
+    np.testing.assert_allclose(color.scores(images, codes, restored), want, rtol=1e-4)
 
 
 def test_bytes_count_as_their_part_of_255(detector):
@@ -188,7 +188,7 @@ def test_means_that_are_no_points_are_refused(detector, tmp_path):
         anomaly.load(tmp_path / 'a')
 
 
-def test_pictures_that_come_back_exactly_have_scores():
+def test_images_that_come_back_exactly_have_scores():
     images, codes, _ = examples(30, 0)
     found = anomaly.fit((images, codes, images), (images, codes, images), **SETTINGS)
     assert np.isfinite(found.scores(images, codes, images)).all()
@@ -201,22 +201,22 @@ def test_baselines_are_their_definitions():
     a, b = train.reshape(40, 6), asked.reshape(9, 6)
     np.testing.assert_allclose(found['mean'], np.linalg.norm(b - a.mean(0), axis=1), rtol=1e-5)
     nearest = np.linalg.norm(b[:, None] - a, axis=2).min(1)
-    np.testing.assert_allclose(found['neighbour'], nearest, rtol=1e-4)
+    np.testing.assert_allclose(found['neighbor'], nearest, rtol=1e-4)
     axes = np.linalg.svd(a - a.mean(0), full_matrices=False)[2][:2]
     off = (b - a.mean(0)) - (b - a.mean(0)) @ axes.T @ axes
     np.testing.assert_allclose(found['pca'], np.mean(off**2, 1), rtol=1e-3)
 
 
-def test_the_area_is_how_often_a_strange_picture_scores_higher():
+def test_the_area_is_how_often_a_anomalous_image_scores_higher():
     scores = np.array([1.0, 2, 3, 3, 5])
-    strange = np.array([False, True, False, True, True])
-    pairs = [(s > n) + 0.5 * (s == n) for s in scores[strange] for n in scores[~strange]]
-    assert anomaly.auroc(scores, strange) == pytest.approx(np.mean(pairs))
-    alarms, hits = anomaly.curve(scores, strange)
+    anomalous = np.array([False, True, False, True, True])
+    pairs = [(s > n) + 0.5 * (s == n) for s in scores[anomalous] for n in scores[~anomalous]]
+    assert anomaly.auroc(scores, anomalous) == pytest.approx(np.mean(pairs))
+    alarms, hits = anomaly.curve(scores, anomalous)
     assert np.trapezoid(hits, alarms) == pytest.approx(np.mean(pairs))
 
 
-def test_each_strange_class_is_held_against_what_is_normal():
+def test_each_anomalous_class_is_held_against_what_is_normal():
     labels = np.array([3, 3, 5, 5, 8])
     scores = np.array([1.0, 4, 2, 3, 0])
     assert anomaly.by_class(scores, labels, {3}) == {5: 0.5, 8: 0.0}

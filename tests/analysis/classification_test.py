@@ -31,18 +31,18 @@ def test_a_table_shows_each_count_and_the_error_of_each_class_that_has_one():
 
 
 @pytest.mark.parametrize('count', [1, 5])
-def test_the_error_of_neighbours_equals_brute_force(count):
+def test_the_error_of_neighbors_equals_brute_force(count):
     codes, queries = RANDOM.normal(size=(60, 3)), RANDOM.normal(size=(40, 3))
     wanted = RANDOM.randint(0, 3, 40)
     wrong = 0
     for query, label in zip(queries, wanted, strict=True):
         nearest = np.argsort(np.square(codes - query).sum(1))[:count]
         wrong += np.bincount(LABELS[nearest]).argmax() != label
-    found = classification.neighbour_error(codes, LABELS, queries, wanted, count)
+    found = classification.knn_error(codes, LABELS, queries, wanted, count)
     assert found == pytest.approx(wrong / 40)
     assert 0 < found < 1
 
 
 def test_examples_that_are_known_are_told_apart():
     codes = RANDOM.normal(size=(60, 3))
-    assert classification.neighbour_error(codes, LABELS, codes, LABELS) == 0
+    assert classification.knn_error(codes, LABELS, codes, LABELS) == 0

@@ -20,9 +20,9 @@ def rotation(size=5):
 def test_moments_are_those_of_numpy():
     features = drawn(1)
     found = frechet.moments(features.astype(np.float32))
-    centred = features - features.mean(0)
+    centerd = features - features.mean(0)
     np.testing.assert_allclose(found.mean, features.mean(0), rtol=1e-6)
-    np.testing.assert_allclose(found.covariance, centred.T @ centred / 39, rtol=1e-5)
+    np.testing.assert_allclose(found.covariance, centerd.T @ centerd / 39, rtol=1e-5)
 
 
 def test_a_single_feature_has_a_covariance_of_one_number():

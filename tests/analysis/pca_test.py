@@ -21,7 +21,7 @@ def test_the_error_is_that_of_the_singular_values_left_out(components):
     np.testing.assert_allclose(got, want, rtol=1e-4)
 
 
-def test_new_pictures_are_projected_as_scikit_learn_projects_them():
+def test_new_images_are_projected_as_scikit_learn_projects_them():
     train, test = digits()[:1000], digits()[1000:]
     baseline = pca.Baseline(train, 7)
     flat = train.reshape(1000, -1).astype(np.float64)
@@ -50,13 +50,13 @@ def test_more_components_than_there_can_be_are_not_kept(count, kept):
     np.testing.assert_allclose(baseline.reconstruct(images), images, atol=1e-5)
 
 
-def test_the_same_pictures_give_the_same_baseline():
+def test_the_same_images_give_the_same_baseline():
     images = digits()[:300]
     a, b = (pca.Baseline(images, 5).reconstruct(images).tobytes() for _ in range(2))
     assert a == b
 
 
-def test_components_of_large_pictures_are_exact_too():
+def test_components_of_large_images_are_exact_too():
     images = np.random.RandomState(0).random_sample([40, 70, 60, 1]).astype(np.float32)
     flat = images.reshape(40, -1).astype(np.float64)
     spectrum = np.linalg.svd(flat - flat.mean(0), compute_uv=False)
@@ -64,7 +64,7 @@ def test_components_of_large_pictures_are_exact_too():
     np.testing.assert_allclose(got, np.sum(spectrum[5:] ** 2) / images.size, rtol=1e-5)
 
 
-def test_of_more_numbers_than_are_fitted_evenly_spaced_pictures_are_taken(monkeypatch):
+def test_of_more_numbers_than_are_fitted_evenly_spaced_images_are_taken(monkeypatch):
     images = digits()
     monkeypatch.setattr(pca, '_MOST_NUMBERS', images.size // 3)
     thinned = pca.Baseline(images, 5).reconstruct(images)

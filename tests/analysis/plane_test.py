@@ -19,8 +19,8 @@ def test_a_code_of_two_numbers_is_its_own_plane():
 
 def test_the_plane_of_longer_codes_lies_where_they_spread_most():
     seen = plane.through(CODES)
-    centred = CODES - CODES.mean(0)
-    values, vectors = np.linalg.eigh(centred.T @ centred)
+    centerd = CODES - CODES.mean(0)
+    values, vectors = np.linalg.eigh(centerd.T @ centerd)
     assert seen.explained == pytest.approx(values[-2:].sum() / values.sum())
     np.testing.assert_allclose(np.abs(seen.axes @ vectors[:, [-1, -2]]), np.eye(2), atol=1e-8)
 
@@ -38,7 +38,7 @@ def test_a_lattice_spans_most_of_the_points_from_the_upper_left():
     np.testing.assert_allclose(made[[0, 2, -1]], [[1, 49.5], [99, 49.5], [99, 0.5]], atol=0.51)
 
 
-def test_tsne_keeps_neighbours_together():
+def test_tsne_keeps_neighbors_together():
     groups = np.repeat([[0.0] * 4, [50.0] * 4], 20, axis=0) + RANDOM.normal(size=[40, 4])
     made = plane.tsne(groups, 0)
     left, right = made[:20], made[20:]
@@ -62,7 +62,7 @@ def test_one_code_has_no_plane():
 
 
 @pytest.mark.parametrize('count', [4, 7])
-def test_tsne_asks_for_no_more_neighbours_than_there_are(monkeypatch, count):
+def test_tsne_asks_for_no_more_neighbors_than_there_are(monkeypatch, count):
     """Three times the perplexity of them are looked at, as van der Maaten's program has it."""
     asked, given = [], plane.TSNE
 

@@ -15,7 +15,7 @@ def examples(count, seed):
 
 
 def test_the_error_is_that_of_logistic_regression():
-    """Weights by another minimiser of the same cost, on numbers of mean 0 and variance 1."""
+    """Weights by another minimizer of the same cost, on numbers of mean 0 and variance 1."""
     (x, y), (q, w) = examples(200, 0), examples(300, 1)
     mean, spread = x.mean(0), x.std(0)
     z = (x - mean) / spread

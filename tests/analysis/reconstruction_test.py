@@ -7,12 +7,12 @@ import sklearn.metrics
 from tfae.analysis import reconstruction
 
 
-def pictures(seed=0, count=5):
+def images(seed=0, count=5):
     return np.random.RandomState(seed).uniform(size=[count, 4, 3, 2]).astype(np.float32)
 
 
 def test_mse_is_that_of_scikit_learn():
-    x, y = pictures(), pictures(1)
+    x, y = images(), images(1)
     want = sklearn.metrics.mean_squared_error(x.ravel(), y.ravel())
     np.testing.assert_allclose(reconstruction.mse(x, y), want, rtol=1e-6)
 
@@ -23,9 +23,9 @@ def test_mse_of_many_small_errors_loses_no_digits():
     np.testing.assert_allclose(reconstruction.mse(x, 0 * x), want, rtol=1e-9)
 
 
-def test_bce_is_the_log_loss_of_black_and_white_pictures():
-    x = np.rint(pictures())
-    logits = 4 * pictures(1) - 2
+def test_bce_is_the_log_loss_of_black_and_white_images():
+    x = np.rint(images())
+    logits = 4 * images(1) - 2
     want = sklearn.metrics.log_loss(x.ravel(), scipy.special.expit(logits.astype(float)).ravel())
     np.testing.assert_allclose(reconstruction.bce(x, logits), want, rtol=1e-6)
 
@@ -37,19 +37,19 @@ def test_bce_is_finite_far_out(logit):
     np.testing.assert_allclose(reconstruction.bce(x, np.full_like(x, logit)), want)
 
 
-def test_no_bce_goes_below_the_entropy_and_the_pictures_own_logits_reach_it():
-    x = pictures()
+def test_no_bce_goes_below_the_entropy_and_the_images_own_logits_reach_it():
+    x = images()
     floor = reconstruction.entropy(x)
     p = x.astype(np.float64)
     want = np.mean(scipy.special.entr(p) + scipy.special.entr(1 - p))
     np.testing.assert_allclose(floor, want, rtol=1e-6)
     np.testing.assert_allclose(reconstruction.bce(x, scipy.special.logit(p)), floor, rtol=1e-6)
     for seed in range(5):
-        assert reconstruction.bce(x, 6 * pictures(seed) - 3) > floor
+        assert reconstruction.bce(x, 6 * images(seed) - 3) > floor
 
 
-def test_black_and_white_pictures_have_no_entropy():
-    assert reconstruction.entropy(np.rint(pictures())) == 0
+def test_black_and_white_images_have_no_entropy():
+    assert reconstruction.entropy(np.rint(images())) == 0
 
 
 def test_psnr_is_twenty_decibels_where_every_pixel_is_off_by_a_tenth():
@@ -57,8 +57,8 @@ def test_psnr_is_twenty_decibels_where_every_pixel_is_off_by_a_tenth():
     np.testing.assert_allclose(reconstruction.psnr(images, images + 0.1), 20)
 
 
-def test_pictures_are_as_sharp_as_themselves_and_as_their_mirror_images():
-    x = pictures()
+def test_images_are_as_sharp_as_themselves_and_as_their_mirror_images():
+    x = images()
     assert reconstruction.sharpness(x, x) == 1
     np.testing.assert_allclose(reconstruction.sharpness(x, 1 - x), 1, rtol=1e-6)
 
@@ -73,17 +73,17 @@ def test_sharpness_is_the_ratio_of_mean_gradient_magnitudes():
     np.testing.assert_allclose(reconstruction.sharpness(images, restored), want)
 
 
-def test_blurred_pictures_are_less_sharp():
-    x = pictures(count=20)
+def test_blurred_images_are_less_sharp():
+    x = images(count=20)
     blurred = scipy.ndimage.uniform_filter(x, (0, 2, 2, 0))
     assert reconstruction.sharpness(x, blurred) < 0.7
 
 
-def test_pictures_without_an_edge_do_not_divide_by_zero():
+def test_images_without_an_edge_do_not_divide_by_zero():
     blank = np.full([2, 1, 1, 1], 0.5)
     assert reconstruction.sharpness(blank, blank) == 0
     assert np.isfinite(reconstruction.sharpness(np.zeros([1, 2, 2, 1]), np.eye(2)[None, ..., None]))
 
 
 def test_psnr_of_equal_images_is_infinite():
-    assert reconstruction.psnr(pictures(), pictures()) == np.inf
+    assert reconstruction.psnr(images(), images()) == np.inf

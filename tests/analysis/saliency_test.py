@@ -7,7 +7,7 @@ import tensorflow.compat.v1 as tf
 from tfae.analysis import saliency
 
 RANDOM = np.random.RandomState(0)
-PICTURES = RANDOM.uniform(size=[2, 3, 4, 2])
+IMAGES = RANDOM.uniform(size=[2, 3, 4, 2])
 WEIGHTS = RANDOM.normal(size=[3, 4, 2])
 
 
@@ -16,7 +16,7 @@ def score(images):
 
 
 def test_of_a_linear_score_it_is_the_largest_weight_of_each_pixel():
-    images = tf.constant(PICTURES)
+    images = tf.constant(IMAGES)
     maps = saliency.build(tf.reduce_sum(images * WEIGHTS, [1, 2, 3]), images)
     with tf.Session() as session:
         found = session.run(maps.map)
@@ -28,10 +28,10 @@ def test_slopes_are_those_of_finite_differences():
     value = score(images)
     maps = saliency.build(value, images)
     with tf.Session() as session:
-        slope, shown = session.run(maps, {images: PICTURES})
+        slope, shown = session.run(maps, {images: IMAGES})
         step = 1e-6 * np.eye(24).reshape(24, 3, 4, 2)
-        for k, picture in enumerate(PICTURES):
-            up, down = (session.run(value, {images: picture + s * step}) for s in (1, -1))
+        for k, image in enumerate(IMAGES):
+            up, down = (session.run(value, {images: image + s * step}) for s in (1, -1))
             want = ((up - down) / 2e-6).reshape(3, 4, 2)
             np.testing.assert_allclose(slope[k], want, atol=1e-8)
             np.testing.assert_allclose(shown[k], np.abs(want).max(-1), atol=1e-8)

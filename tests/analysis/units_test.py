@@ -1,4 +1,4 @@
-"""What pictures become in a graph, and its units."""
+"""What images become in a graph, and its units."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def network(scope='seen/'):
     return images, [code]
 
 
-def test_the_tensors_on_the_way_are_those_between_pictures_and_outputs():
+def test_the_tensors_on_the_way_are_those_between_images_and_outputs():
     images, outputs = network()
     ways = units.Ways(images, outputs)
     assert list(ways.names) == [
@@ -95,8 +95,8 @@ def test_without_a_convolution_there_are_no_maps():
             'code',
             r'--layer seen/flat has shape .*; it must be a feature map \[B, h, w, K\]',
         ),
-        ('second/relu', 'first/relu', 'does not lie on the way from the pictures to'),
-        ('first/relu', 'first/relu', 'does not lie on the way from the pictures to'),
+        ('second/relu', 'first/relu', 'does not lie on the way from the images to'),
+        ('first/relu', 'first/relu', 'does not lie on the way from the images to'),
     ],
 )
 def test_layers_that_show_nothing_are_refused(layer, tensor, text):
@@ -110,7 +110,7 @@ def test_layers_that_show_nothing_are_refused(layer, tensor, text):
 def test_a_layer_of_one_place_is_refused():
     images = tf.placeholder(tf.float32, [None, 2, 2, 1])
     pooled = tf.nn.max_pool2d(images, 2, 2, 'SAME')
-    with pytest.raises(errors.UsageError, match='is 1 x 1: it tells no places of a picture apart'):
+    with pytest.raises(errors.UsageError, match='is 1 x 1: it tells no places of an image apart'):
         units.refuse_no_maps('--layer', images, pooled, tf.reshape(pooled, [-1, 1]))
 
 

@@ -33,7 +33,7 @@ def outputs(folder: pathlib.Path) -> dict[str, bytes]:
 def command(bench: Bench, name: str) -> tuple[str, ...]:
     """A command that writes into the folder `run`."""
     if name == 'convert':
-        return ('convert', f'--input={bench.folder / "pictures"}', '--output=run',
+        return ('convert', f'--input={bench.folder / "images"}', '--output=run',
                 '--shard_examples=4', '--processes=2')  # fmt: skip
     if name == 'compare':
         return (name, '--output=run/comparison', 'run', str(bench.whole('dense')))
@@ -46,8 +46,8 @@ def place(bench: Bench, name: str, family: str) -> pathlib.Path:
     if name == 'convert':
         import sample_images
 
-        if not (bench.folder / 'pictures').exists():
-            sample_images.fill(bench.folder / 'pictures', 24)
+        if not (bench.folder / 'images').exists():
+            sample_images.fill(bench.folder / 'images', 24)
         copy.mkdir(parents=True)
     else:
         shutil.copytree(bench.whole(family), copy)

@@ -78,7 +78,7 @@ def kind_of(path: pathlib.Path) -> str:
 
 def shards(bench: Bench, family: str, rounds: int) -> Count:
     """A file of a folder of shards is damaged: verify must see it, and loading or training too."""
-    del family  # there is none in pictures
+    del family  # there is none in images
     count = Count()
     for i in range(rounds):
         folder = command_faults.place(bench, 'convert', '')

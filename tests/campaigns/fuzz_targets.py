@@ -66,7 +66,7 @@ class Target:
 
 
 def idx_seeds() -> list[bytes]:
-    """Pictures, and the same in gzip."""
+    """Images, and the same in gzip."""
     plain = struct.pack('>IIII', idx.IMAGES_MAGIC, *BYTES.shape) + BYTES.tobytes()
     return [plain, gzip.compress(plain, mtime=0)]
 
@@ -176,18 +176,18 @@ def sound_weights(found: dict[str, np.ndarray]) -> bool:
     return {k: v.shape for k, v in found.items()} == {k: v.shape for k, v in values().items()}
 
 
-def picture_seeds() -> list[bytes]:
-    """Small pictures of each form that is read, and of those that are refused."""
-    grey, colour = BYTES[0], np.stack([BYTES[0]] * 3, -1)
+def image_seeds() -> list[bytes]:
+    """Small images of each form that is read, and of those that are refused."""
+    gray, color = BYTES[0], np.stack([BYTES[0]] * 3, -1)
     kinds: list[tuple[np.ndarray, str, dict]] = [
-        *((grey, kind, {}) for kind in ('JPEG', 'PNG', 'PPM', 'BMP', 'GIF', 'TIFF')),
-        *((colour, kind, {}) for kind in ('JPEG', 'PNG', 'PPM', 'BMP', 'WEBP')),
-        (colour, 'JPEG', {'progressive': True}),
-        (np.uint16(grey) * 257, 'PNG', {}),
+        *((gray, kind, {}) for kind in ('JPEG', 'PNG', 'PPM', 'BMP', 'GIF', 'TIFF')),
+        *((color, kind, {}) for kind in ('JPEG', 'PNG', 'PPM', 'BMP', 'WEBP')),
+        (color, 'JPEG', {'progressive': True}),
+        (np.uint16(gray) * 257, 'PNG', {}),
     ]
     exif = Image.Exif()
     exif[274] = 6
-    kinds += [(colour, 'JPEG', {'exif': exif}), (colour, 'PNG', {'exif': exif})]
+    kinds += [(color, 'JPEG', {'exif': exif}), (color, 'PNG', {'exif': exif})]
     made = []
     for array, kind, keywords in kinds:
         file = io.BytesIO()
@@ -196,13 +196,13 @@ def picture_seeds() -> list[bytes]:
     return made
 
 
-def read_picture(path: pathlib.Path) -> np.ndarray:
-    """The pixels of a picture file, as a set of pictures reads them."""
+def read_image(path: pathlib.Path) -> np.ndarray:
+    """The pixels of an image file, as a set of images reads them."""
     found = image_files.header(path, str(path))
     content = image_files.content(path)
     image_files.refuse_cut(content, str(path))
     content = content if found.plain else image_files.plain(content, str(path))
-    channels = 1 if found.grey else 3
+    channels = 1 if found.gray else 3
     if found.height * found.width <= 2**21:
         plan = shard_plan(path)
         shard_writer.converted(plan, path.name)
@@ -254,7 +254,7 @@ def decoding() -> tuple[Any, Any, Any]:
 
 
 def read_in_graph(path: pathlib.Path) -> np.ndarray:
-    """The pixels of a picture file, as the graph reads them."""
+    """The pixels of an image file, as the graph reads them."""
     found = image_files.header(path, str(path))
     content = path.read_bytes()
     content = content if found.plain else image_files.plain(content, str(path))
@@ -332,7 +332,7 @@ def measured_seeds() -> list[bytes]:
     evaluation = {
         'split': 'test', 'examples': 20, 'mse': 0.1, 'pca_mse': 0.2, 'error': 0.5, 'code_size': 4,
         'kl_by_dimension': [0.1, 0.2], 'confusion': [[3, 1], [0, 4]], 'parameters': 96, 'step': 9,
-        'restored_psnr': 'Infinity', 'auroc_by_class': {'a': 0.5, 'b': 'NaN'},
+        'denoised_psnr': 'Infinity', 'auroc_by_class': {'a': 0.5, 'b': 'NaN'},
     }  # fmt: skip
     probe = {
         'split': 'test', 'examples': 20, 'probe_error_100_labels': [0.25, 0.01], 'pca_error': 0.5,
@@ -373,7 +373,7 @@ def detector_seeds() -> list[bytes]:
     codes, made = images[:, 0, :3, 0], np.float32(0.5 * images)
     fitted = anomaly.fit(
         (images, codes, made), (images, codes, made),
-        blur=1.0, components=2, false_alarms=0.1, seed=0, step=3,
+        blur=1.0, components=2, false_positive_rate=0.1, seed=0, step=3,
     )  # fmt: skip
     return [saved(lambda path: fitted.save(path))]
 
@@ -438,7 +438,7 @@ def event_seeds() -> list[bytes]:
 
 def read_figure(path: pathlib.Path) -> Any:
     """A figure of a run, as a page takes it."""
-    return document.Pictures().take(path)
+    return document.Images().take(path)
 
 
 def read_metrics(path: pathlib.Path) -> Any:
@@ -542,7 +542,7 @@ def recipes() -> list[bytes]:
 
 
 def read_idx(path: pathlib.Path) -> np.ndarray:
-    """The pictures of an IDX file."""
+    """The images of an IDX file."""
     return idx.read(path, idx.IMAGES_MAGIC)
 
 
@@ -649,12 +649,12 @@ TARGETS = {
         lambda found: not found.ignored or True, 4, (b'../../x', b'/etc/passwd', b'model-3'),
         memory=1024 * MEGABYTES,
     ),
-    'pictures': Target(
-        'a.jpg', picture_seeds, read_picture, sound_pixels, 22,
+    'images': Target(
+        'a.jpg', image_seeds, read_image, sound_pixels, 22,
         (b'IEND', b'\xff\xd9', b'IHDR', b'acTL', b'eXIf', b'Exif\0\0', b'MPF\0'),
     ),
     'decoded': Target(
-        'a.png', picture_seeds, read_in_graph, sound_pixels, 1, may=('printed',),
+        'a.png', image_seeds, read_in_graph, sound_pixels, 1, may=('printed',),
         memory=4096 * MEGABYTES,
     ),
 }  # fmt: skip

@@ -148,7 +148,7 @@ def test_a_kept_case_is_read_again_by_the_program(tmp_path):
     assert run(tmp_path, '--targets=none').returncode == 1
 
 
-def test_of_a_damaged_picture_pillow_says_nothing_of_its_own(capfd, caplog):
+def test_of_a_damaged_image_pillow_says_nothing_of_its_own(capfd, caplog):
     import sample_images
 
     from tfae.data.formats import image_files
@@ -156,7 +156,7 @@ def test_of_a_damaged_picture_pillow_says_nothing_of_its_own(capfd, caplog):
     samples = struct.pack('<HHIH', 277, 3, 1, 3)  # three samples a pixel become twenty
     content = sample_images.encoded(sample_images.pixels(1), 'TIFF')
     assert samples in content
-    with pytest.raises(errors.InputError, match='^it is no picture$'):
+    with pytest.raises(errors.InputError, match='^it is no image$'):
         image_files.header(content.replace(samples, struct.pack('<HHIH', 277, 3, 1, 20)), 'it')
     assert (capfd.readouterr().err, caplog.text) == ('', '')
 

@@ -21,8 +21,8 @@ def folder(tmp_path_factory):
         assert done.code == 0, done.err
     parts = data.load(data.Config())
     for k in (0, 4):
-        picture = parts.test.images[parts.test.labels == k][0][..., 0]
-        Image.fromarray(np.rint(255 * data.pixels(picture)).astype(np.uint8)).save(
+        image = parts.test.images[parts.test.labels == k][0][..., 0]
+        Image.fromarray(np.rint(255 * data.pixels(image)).astype(np.uint8)).save(
             folder / f'{k}.png'
         )
     Image.new('L', (8, 8)).save(folder / 'black.png')
@@ -41,18 +41,18 @@ def test_classes_that_were_never_seen_are_told_apart(folder, fitted):
     assert found['normal'] == ['0']
     test = data.load(data.Config()).test
     counts = [int(np.sum(test.labels == 0)), int(np.sum(test.labels != 0))]
-    assert [found['normal_examples'], found['strange_examples']] == counts
+    assert [found['normal_examples'], found['anomalous_examples']] == counts
     assert found['auroc'] > 0.97
     assert set(found['auroc_by_class']) == set('123456789')
-    assert found['blank_is_strange'] is True
-    assert found['hits'] > 0.5 > 0.2 > found['false_alarms']
+    assert found['blank_is_anomalous'] is True
+    assert found['true_positive_rate'] > 0.5 > 0.2 > found['false_positive_rate']
     assert found['threshold_from'] == 'validation'
     lines = [line.split() for line in fitted.splitlines()]
     assert ['auroc', f'{found["auroc"]:.4f}'] in lines
     assert ['pca_auroc', f'{found["pca_auroc"]:.4f}'] in lines
 
 
-def test_baselines_know_the_training_pictures_alone(folder, fitted):
+def test_baselines_know_the_training_images_alone(folder, fitted):
     parts = data.load(data.Config(only_classes=('0',)))
     train, test = (data.pixels(part.images).reshape(-1, 64) for part in (parts.train, parts.test))
     scores = np.linalg.norm(test - train.mean(0), axis=1)
@@ -89,28 +89,26 @@ def test_files_are_judged_by_the_detector_of_the_run(folder, fitted):
     done = tfae_program.run('anomaly', *words, cwd=folder)
     assert (done.code, done.err) == (0, ''), done
     figures = folder / 'one' / 'figures'
-    found = json.loads((figures / 'anomaly_pictures.json').read_text())
-    rows = found['pictures']
-    assert [row['picture'] for row in rows] == ['0.png', '4.png', 'black.png']
-    assert [row['verdict'] for row in rows] == ['normal', 'strange', 'strange']
+    found = json.loads((figures / 'anomaly_images.json').read_text())
+    rows = found['images']
+    assert [row['image'] for row in rows] == ['0.png', '4.png', 'black.png']
+    assert [row['verdict'] for row in rows] == ['normal', 'anomalous', 'anomalous']
     assert [row['score'] > found['threshold'] for row in rows] == [False, True, True]
     assert rows[0]['rank'] < 0.95 < rows[1]['rank']
     for row in rows:
-        assert any(
-            row['picture'] in line and row['verdict'] in line for line in done.out.split('\n')
-        )
-    assert np.load(figures / 'anomaly_pictures.npz')['maps'].shape == (3, 8, 8)
-    assert np.asarray(Image.open(figures / 'anomaly_pictures.png').convert('L')).std() > 20
+        assert any(row['image'] in line and row['verdict'] in line for line in done.out.split('\n'))
+    assert np.load(figures / 'anomaly_images.npz')['maps'].shape == (3, 8, 8)
+    assert np.asarray(Image.open(figures / 'anomaly_images.png').convert('L')).std() > 20
 
 
-def test_a_run_of_all_classes_has_a_threshold_and_nothing_strange(folder):
+def test_a_run_of_all_classes_has_a_threshold_and_nothing_anomalous(folder):
     done = tfae_program.run('anomaly', '--logdir=all', '--false_positive_rate=0.2', cwd=folder)
     assert (done.code, done.err) == (0, ''), done
     found = json.loads((folder / 'all' / 'anomaly.json').read_text())
     assert found['threshold_from'] == 'training'
-    assert found['strange_examples'] == 0
-    assert 0.1 < found['false_alarms'] < 0.5
-    assert not {'auroc', 'hits', 'pca_auroc'} & found.keys()
+    assert found['anomalous_examples'] == 0
+    assert 0.1 < found['false_positive_rate'] < 0.5
+    assert not {'auroc', 'true_positive_rate', 'pca_auroc'} & found.keys()
 
 
 @pytest.mark.parametrize(
@@ -121,7 +119,7 @@ def test_a_run_of_all_classes_has_a_threshold_and_nothing_strange(folder):
         (('--components=0',), 2, '--components is 0; it must lie in [1, 1000]'),
         (('--images=0.png', '--blur=2'), 2, '--images and --blur exclude each other'),
         (('--images=none.png',), 1, 'none.png cannot be read: No such file'),
-        (('--images=one/config.json',), 1, 'one/config.json is no picture'),
+        (('--images=one/config.json',), 1, 'one/config.json is no image'),
     ],
 )
 def test_what_cannot_be_judged_is_refused(folder, fitted, words, code, want):
@@ -141,7 +139,7 @@ def test_a_detector_of_another_step_is_refused(folder, fitted):
     assert done.refusal(1).startswith(want)
 
 
-def test_files_before_there_is_a_detector_and_runs_without_pictures_are_refused(folder):
+def test_files_before_there_is_a_detector_and_runs_without_images_are_refused(folder):
     words = ('--units=4', '--epochs=1')
     for name, more in (('bare', ()), ('classes', ('--model=classifier',))):
         done = tfae_program.run('train', *words, *more, f'--logdir={name}', cwd=folder)

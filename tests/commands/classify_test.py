@@ -15,7 +15,7 @@ NETWORK = (*narrow_network.WORDS, '--weights=a.npz', '--preprocessing=rgb')
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """Runs, weights and pictures."""
+    """Runs, weights and images."""
     folder = tmp_path_factory.mktemp('classify')
     layers = ('--filters=4', '--pooling=max', '--units=6', '--epochs=1')
     for words in (('--model=classifier', *layers), ('--units=4', '--epochs=1')):
@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
     for name, shape in (('wide.png', [240, 400, 3]), ('high.jpg', [300, 230, 3])):
         small = Image.fromarray(random.randint(0, 256, [5, 7, 3], np.uint8))
         small.resize(shape[1::-1]).save(folder / name)
-    Image.fromarray(random.randint(0, 256, [8, 8], np.uint8)).save(folder / 'grey.png')
+    Image.fromarray(random.randint(0, 256, [8, 8], np.uint8)).save(folder / 'gray.png')
     (folder / 'names.txt').write_text('ant\nbee\ncow  of  two\ndog\nemu\n')
     index = {str(k): [f'n0{k}', name] for k, name in enumerate('vwxyz')}
     (folder / 'imagenet_class_index.json').write_text(json.dumps(index))
@@ -45,7 +45,7 @@ def folder(tmp_path_factory):
 
 
 def printed(folder, *words):
-    """Picture -> its lines `(probability, class, name)`."""
+    """Image -> its lines `(probability, class, name)`."""
     done = tfae_program.run('classify', *words, cwd=folder)
     assert (done.code, done.err) == (0, ''), done
     found, lines = {}, []
@@ -74,7 +74,7 @@ def said(folder):
 
 
 def test_printed_probabilities_are_those_of_the_network(folder, said):
-    assert np.ptp(said, axis=0).max() > 0.01  # the pictures are told apart
+    assert np.ptp(said, axis=0).max() > 0.01  # the images are told apart
     found = printed(folder, *NETWORK, 'wide.png', 'high.jpg')
     assert list(found) == ['wide.png', 'high.jpg']
     for lines, row in zip(found.values(), said, strict=True):
@@ -101,12 +101,12 @@ def test_classes_have_the_names_of_a_list_or_of_the_public_index(folder, said):
         assert [(k, name) for _, k, name in lines] == [(k, names[k]) for k in best]
 
 
-def test_a_run_classifies_pictures_scaled_to_its_size(folder):
+def test_a_run_classifies_images_scaled_to_its_size(folder):
     from tfae.runs.saved_run import open_run
 
-    (lines,) = printed(folder, '--logdir=classifier', '--top=99', 'grey.png').values()
+    (lines,) = printed(folder, '--logdir=classifier', '--top=99', 'gray.png').values()
     with open_run(folder / 'classifier') as run:
-        image = np.asarray(Image.open(folder / 'grey.png'))[None, ..., None]
+        image = np.asarray(Image.open(folder / 'gray.png'))[None, ..., None]
         row = run.fetch(run.built.inference.outputs.probabilities, image)[0]
     assert len(lines) == 10
     assert [number for _, number, *_ in lines] == np.argsort(-row, kind='stable').tolist()
@@ -118,7 +118,7 @@ def test_a_run_classifies_pictures_scaled_to_its_size(folder):
 @pytest.mark.parametrize(
     'words, code, want',
     [
-        ((), 2, 'tfae classify needs PICTURE ... behind its flags'),
+        ((), 2, 'tfae classify needs IMAGE ... behind its flags'),
         (('wide.png',), 2, 'tfae classify needs either --logdir or --model with --weights'),
         ((*NETWORK, '--logdir=classifier', 'wide.png'), 2, 'tfae classify needs either --logdir'),
         (('--model=vgg11', 'wide.png'), 2, '--model=vgg11 needs --weights=FILE'),
@@ -151,7 +151,7 @@ def test_a_run_classifies_pictures_scaled_to_its_size(folder):
             '2_2/bias',
         ),
         ((*NETWORK, 'none.png'), 1, 'none.png cannot be read: No such file or directory'),
-        ((*NETWORK, 'wide.png', 'names.txt'), 1, 'names.txt is no picture'),
+        ((*NETWORK, 'wide.png', 'names.txt'), 1, 'names.txt is no image'),
         ((*NETWORK, 'cut.png'), 1, 'cut.png is cut short: the end of its PNG is missing'),
         (('--logdir=classifier', 'cut.png'), 1, 'cut.png is cut short: the end of its PNG is miss'),
         ((*NETWORK, 'long.png'), 1, 'long.png is 40000 x 1; no side may exceed 30,000'),
@@ -172,7 +172,7 @@ def test_a_run_classifies_pictures_scaled_to_its_size(folder):
             1,
             '--class_names none cannot be read (File',
         ),
-        (('--logdir=dense', 'grey.png'), 1, 'dense is a run of the family dense, which does not c'),
+        (('--logdir=dense', 'gray.png'), 1, 'dense is a run of the family dense, which does not c'),
     ],
 )
 def test_what_cannot_be_classified_is_refused(folder, words, code, want):

@@ -47,7 +47,7 @@ def test_measures_are_those_of_the_clusters_written(folder, done):
     assert f'{100 * found["pixels_kmeans_accuracy"]:.2f} %' in done.out
 
 
-def test_pictures_are_drawn_and_shown_in_tensorboard(folder, done):
+def test_images_are_drawn_and_shown_in_tensorboard(folder, done):
     figures = folder / 'run' / 'figures'
     events = b''.join(p.read_bytes() for p in figures.glob('events.*'))
     for name in (*_SHEETS, 'cluster.png'):
@@ -56,7 +56,7 @@ def test_pictures_are_drawn_and_shown_in_tensorboard(folder, done):
         assert np.asarray(Image.open(figures / name).convert('L')).std() > 20
 
 
-def test_without_labels_there_are_pictures_and_no_measures(tmp_path):
+def test_without_labels_there_are_images_and_no_measures(tmp_path):
     np.savez(tmp_path / 'set.npz', x=np.random.RandomState(0).random_sample((90, 4, 4, 1)))
     words = ('--dataset=npz', '--data_dir=set.npz', '--units=3', '--epochs=1', '--batch_size=8')
     assert tfae_program.run('train', *words, '--logdir=run', cwd=tmp_path).code == 0

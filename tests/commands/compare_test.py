@@ -99,9 +99,9 @@ def test_differences_leave_out_what_another_family_lacks_at_its_default():
 
 
 def test_rows_are_originals_then_runs_and_pca_of_each_code_size(folder, done):
-    picture = Image.open(folder / 'comparison' / 'compare.png').convert('L')
-    width, height = picture.size
-    # six rows of 0.75 inches at 150 pixels an inch, and 0.6 above; five pictures and 1.6 for words
+    image = Image.open(folder / 'comparison' / 'compare.png').convert('L')
+    width, height = image.size
+    # six rows of 0.75 inches at 150 pixels an inch, and 0.6 above; five images and 1.6 for words
     assert (width, height) == (round(150 * (1.6 + 5 * 0.75)), round(150 * (0.6 + 6 * 0.75)))
     curve = np.asarray(Image.open(folder / 'comparison' / 'compare_curve.png').convert('L'))
     assert curve.std() > 20
@@ -119,27 +119,27 @@ def test_one_code_size_has_no_curve(folder):
     ]
 
 
-def test_runs_of_different_sets_have_a_table_and_no_picture(folder, tmp_path):
+def test_runs_of_different_sets_have_a_table_and_no_image(folder, tmp_path):
     words = ('--dataset=synthetic', '--units=4', '--epochs=1', '--logdir=bars')
     run_tfae('train', *words, cwd=tmp_path)
     run_tfae('evaluate', '--logdir=bars', cwd=tmp_path)
     done = run_tfae('compare', folder / 'runs' / 'two', 'bars', cwd=tmp_path)
-    why = 'no pictures: the runs are of different data sets, digits, synthetic'
+    why = 'no images: the runs are of different data sets, digits, synthetic'
     assert why in done.out.splitlines()
     assert row(done, '--dataset') == ['digits', 'synthetic']
     page = (tmp_path / 'comparison' / 'compare.html').read_text()
     assert f'{why}.' in page
     assert '<img' not in page
     assert 'class="number best"' not in page
-    assert found(tmp_path)['no_picture'] == why
+    assert found(tmp_path)['no_image'] == why
 
 
-def test_what_rebuilds_nothing_is_left_out_of_the_picture(folder, tmp_path):
+def test_what_rebuilds_nothing_is_left_out_of_the_image(folder, tmp_path):
     words = ('train', '--model=classifier', '--units=4', '--epochs=1', '--logdir=classifier')
     run_tfae(*words, cwd=tmp_path)
     two = folder / 'runs' / 'two'
     done = run_tfae('compare', two, 'classifier', '--count=2', cwd=tmp_path)
-    assert 'classifier has no pictures: the family classifier rebuilds none' in done.out
+    assert 'classifier has no images: the family classifier rebuilds none' in done.out
     assert (tmp_path / 'comparison' / 'compare.png').is_file()
     done = run_tfae('compare', two, 'classifier', '--noimages', '--output=b', cwd=tmp_path)
     assert 'step' not in done.out.splitlines()[0]
@@ -185,11 +185,11 @@ def test_the_page_draws_a_curve_for_each_run(browser, folder, done):
     plot = browser.find_element('css selector', '.plot')
     legend = plot.find_element('css selector', '.legend').text.split('\n')
     assert legend == ['two', 'four', 'variational']
-    colours = browser.execute_script(
+    colors = browser.execute_script(
         'return [...document.querySelectorAll(".plot:first-child .canvas path.line")]'
         '.map((path) => getComputedStyle(path).stroke)'
     )
-    assert len(colours) == len(set(colours)) == 3
+    assert len(colors) == len(set(colors)) == 3
     svg = plot.find_element('css selector', 'svg[tabindex]')
     svg.send_keys('\ue011')  # Home
     first = tfae_program.metrics(folder / 'runs' / 'two')[0]

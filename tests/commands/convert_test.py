@@ -1,4 +1,4 @@
-"""Folders of pictures become shards, and shards are held to what was written."""
+"""Folders of images become shards, and shards are held to what was written."""
 
 import hashlib
 import io
@@ -34,7 +34,7 @@ def load(name, folder, **flags):
 
 @pytest.fixture(scope='module')
 def made(tmp_path_factory):
-    """A folder with pictures `in` two classes and shards `out`."""
+    """A folder with images `in` two classes and shards `out`."""
     folder = tmp_path_factory.mktemp('made')
     sample_images.fill(folder / 'in' / 'dog', 25)
     sample_images.fill(folder / 'in' / 'cat', 20, 'png')
@@ -97,7 +97,7 @@ def test_a_command_that_is_given_again_keeps_what_is_whole(made, shards, tmp_pat
     assert ' in 3 shards, 0 of which were there' in done.out
 
 
-def test_pictures_are_stored_at_the_size_asked_for(tmp_path):
+def test_images_are_stored_at_the_size_asked_for(tmp_path):
     slope = np.add.outer(np.arange(40), 2 * np.arange(64))
     (tmp_path / 'in').mkdir()
     for i in range(12):
@@ -138,7 +138,7 @@ def test_a_table_that_was_damaged_is_made_again(tmp_path, damage):
     assert '1 shards, 1 of which were there' in convert(tmp_path).out
 
 
-def test_what_one_would_not_expect_of_a_picture_is_listed_every_time(tmp_path):
+def test_what_one_would_not_expect_of_a_image_is_listed_every_time(tmp_path):
     sample_images.fill(tmp_path / 'in', 12)
     (tmp_path / 'in' / 'a b.jpg').write_bytes(sample_images.sixteen_bits())
     (tmp_path / 'in' / 'press.jpg').write_bytes(sample_images.cmyk())
@@ -150,10 +150,10 @@ def test_what_one_would_not_expect_of_a_picture_is_listed_every_time(tmp_path):
             'which the upper 8 are read',
             'kept: in/press.jpg is CMYK, and read as RGB',
         ]
-        assert '14 pictures' in done.out
+        assert '14 images' in done.out
 
 
-def test_a_picture_that_cannot_be_read_stops_the_command_or_is_listed(tmp_path):
+def test_a_image_that_cannot_be_read_stops_the_command_or_is_listed(tmp_path):
     sample_images.fill(tmp_path / 'in', 12)
     for name, (content, _) in sample_images.BAD.items():
         (tmp_path / 'in' / name).write_bytes(content)
@@ -169,8 +169,7 @@ def test_a_picture_that_cannot_be_read_stops_the_command_or_is_listed(tmp_path):
     for name, (_, words) in sample_images.BAD.items():
         assert any(text.startswith(f'skipped: in/{name} {words}') for text in skipped)
     assert (
-        f'12 pictures, 0.0 MB in 1 shards, 0 of which were there; {len(skipped)} skipped'
-        in done.out
+        f'12 images, 0.0 MB in 1 shards, 0 of which were there; {len(skipped)} skipped' in done.out
     )
     loaded = load('records', tmp_path / 'out')
     assert len(loaded.train.images) + len(loaded.test.images) == 12
@@ -183,7 +182,7 @@ def verify(folder, code=0):
 
 
 def test_whole_shards_verify(shards):
-    assert verify(shards).out == '.: 3 shards with 46 pictures are as they were written.\n'
+    assert verify(shards).out == '.: 3 shards with 46 images are as they were written.\n'
 
 
 def flip(path, place):
@@ -192,27 +191,25 @@ def flip(path, place):
     path.write_bytes(content)
 
 
-def test_a_flipped_bit_is_found_and_the_picture_named(shards):
-    path = shards / 'pictures-00001-of-00003.tfrecord'
+def test_a_flipped_bit_is_found_and_the_image_named(shards):
+    path = shards / 'images-00001-of-00003.tfrecord'
     table = json.loads(path.with_suffix('.json').read_text())
     flip(path, table['offsets'][7] + 20)
     done = verify(shards, 1)
-    assert f'{path.name}: picture {table["names"][7]!r}, ' in done.out
+    assert f'{path.name}: image {table["names"][7]!r}, ' in done.out
     assert done.refusal(1) == f'.: 1 of 3 shards are damaged: {path.name}'
     loaded = load('records', shards)
     part = loaded.test if table['parts'][7] else loaded.train
     place = part.images.names.index(table['names'][7])
-    with pytest.raises(
-        errors.InputError, match=f'{path.name}: picture .* is not as it was written'
-    ):
+    with pytest.raises(errors.InputError, match=f'{path.name}: image .* is not as it was written'):
         part.images[place]
 
 
 @pytest.mark.parametrize('place', [0, 9])
-def test_a_flipped_bit_between_pictures_is_found(shards, place):
-    path = shards / 'pictures-00000-of-00003.tfrecord'
+def test_a_flipped_bit_between_images_is_found(shards, place):
+    path = shards / 'images-00000-of-00003.tfrecord'
     flip(path, place)
-    assert f'{path.name} has changed between its pictures' in verify(shards, 1).out
+    assert f'{path.name} has changed between its images' in verify(shards, 1).out
 
 
 def test_shards_that_are_cut_missing_or_without_their_tables_are_named(shards):
@@ -250,7 +247,7 @@ def hostile(**shard):
     ],
 )
 def test_a_table_that_was_forged_with_its_sum_is_refused(shards, name, value, text):
-    path = shards / 'pictures-00000-of-00003.json'
+    path = shards / 'images-00000-of-00003.json'
     table = json.loads(path.read_text())
     for column in [name or 'names']:
         table[column] = table[column][:-1] + ([value] if name else [])
@@ -305,7 +302,7 @@ def test_a_wrong_command_is_refused(tmp_path, words, text):
     (tmp_path / 'x').mkdir()
     done = tfae_program.run(*words.split(), cwd=tmp_path)
     code = 1 if 'gone' in words or not text else 2
-    assert (text or 'x holds no picture file') in done.refusal(code)
+    assert (text or 'x holds no image file') in done.refusal(code)
 
 
 def test_a_killed_command_leaves_no_shard_that_is_not_whole(tmp_path):
@@ -319,7 +316,7 @@ def test_a_killed_command_leaves_no_shard_that_is_not_whole(tmp_path):
         pass
     process.kill()
     process.communicate()
-    for path in out.glob('pictures-*.tfrecord'):
+    for path in out.glob('images-*.tfrecord'):
         list(tf.io.tf_record_iterator(str(path)))  # raises where one is cut
     done = tfae_program.run(*argv, cwd=tmp_path)
     assert done.code == 0, done

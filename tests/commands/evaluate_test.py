@@ -63,20 +63,20 @@ def test_the_last_checkpoint_can_be_asked_for(run):
 
 
 def test_other_examples_than_those_of_the_training_are_refused(tmp_path):
-    pictures = np.random.RandomState(0).random_sample((40, 4, 4)).astype(np.float32)
-    np.savez(tmp_path / 'set.npz', x=pictures)
+    images = np.random.RandomState(0).random_sample((40, 4, 4)).astype(np.float32)
+    np.savez(tmp_path / 'set.npz', x=images)
     words = ('--dataset=npz', '--data_dir=set.npz', '--batch_size=8', '--units=4', '--epochs=1')
     assert tfae_program.run('train', *words, '--logdir=run', cwd=tmp_path).code == 0
     shutil.copy(tmp_path / 'set.npz', tmp_path / 'moved.npz')
-    for verb in ('evaluate', 'reconstruct', 'embed'):  # the same examples elsewhere will do
-        argv = (verb, '--logdir=run', '--data_dir=moved.npz')
+    for command in ('evaluate', 'reconstruct', 'embed'):  # the same examples elsewhere will do
+        argv = (command, '--logdir=run', '--data_dir=moved.npz')
         assert tfae_program.run(*argv, cwd=tmp_path).code == 0
-    pictures[3, 2, 1] = 0.5
-    np.savez(tmp_path / 'set.npz', x=pictures)
+    images[3, 2, 1] = 0.5
+    np.savez(tmp_path / 'set.npz', x=images)
     (tmp_path / 'run' / 'evaluation.json').unlink()
     before = tfae_program.contents(tmp_path)
-    for verb in ('train', 'evaluate', 'reconstruct', 'embed'):
-        line = tfae_program.run(verb, '--logdir=run', cwd=tmp_path).refusal(1)
+    for command in ('train', 'evaluate', 'reconstruct', 'embed'):
+        line = tfae_program.run(command, '--logdir=run', cwd=tmp_path).refusal(1)
         assert line.startswith('--logdir run was trained on other examples than data set npz now')
         assert tfae_program.contents(tmp_path) == before
 
@@ -89,7 +89,7 @@ def test_a_part_without_examples_is_refused(tmp_path):
     assert line.startswith('--split validation of digits holds no example')
 
 
-def test_the_error_of_neighbours_is_that_of_numpy(run):
+def test_the_error_of_neighbors_is_that_of_numpy(run):
     _, measured = evaluated(run, '--neighbors=1')
     loaded = data.load(data.Config())
     weights = tfae_program.checkpoint(run / 'best')
@@ -101,9 +101,9 @@ def test_the_error_of_neighbours_is_that_of_numpy(run):
     ]
     pca = decomposition.PCA(6, svd_solver='full').fit(pixels[0])
     for name, (known, queries) in {
-        'neighbour_error': codes,
-        'pca_neighbour_error': [pca.transform(x) for x in pixels],
-        'pixel_neighbour_error': pixels,
+        'knn_error': codes,
+        'pca_knn_error': [pca.transform(x) for x in pixels],
+        'pixel_knn_error': pixels,
     }.items():
         gaps = np.square(queries[:, None] - known).sum(2)
         wrong = loaded.train.labels[gaps.argmin(1)] != loaded.test.labels
@@ -113,11 +113,11 @@ def test_the_error_of_neighbours_is_that_of_numpy(run):
 @pytest.mark.parametrize(
     'words, code, text',
     [
-        (('--neighbors=1', '--split=train'), 2, 'each example would be a neighbour of its own'),
+        (('--neighbors=1', '--split=train'), 2, 'each example would be a neighbor of its own'),
         (('--neighbors=-1',), 2, '--neighbors is -1; it must lie in [0, inf)'),
         (('--neighbors=1294',), 2, '--neighbors is 1294; there are only 1293 training examples'),
     ],
 )
-def test_neighbours_that_cannot_be_asked_are_refused(run, words, code, text):
+def test_neighbors_that_cannot_be_asked_are_refused(run, words, code, text):
     done = tfae_program.run('evaluate', '--logdir=run', *words, cwd=run.parent)
     assert text in done.refusal(code)

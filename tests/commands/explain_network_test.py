@@ -15,8 +15,8 @@ from tfae.pretrained import imagenet
 from tfae.pretrained.classifier import open_reference
 
 NETWORK = (*narrow_network.WORDS, '--weights=a.npz', '--preprocessing=rgb')
-PICTURES = '--images=wide.png,high.jpg'
-ASCENT = '--method=activation_maximisation'
+IMAGES = '--images=wide.png,high.jpg'
+ASCENT = '--method=activation_maximization'
 
 
 @pytest.fixture(scope='module')
@@ -33,7 +33,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def cut(folder):
-    """The pictures as the network sees them, `[2, 224, 224, 3]` in [0, 1]."""
+    """The images as the network sees them, `[2, 224, 224, 3]` in [0, 1]."""
     images = [Image.open(folder / name) for name in ('wide.png', 'high.jpg')]
     return data.pixels(np.stack([imagenet.cut(image, 224, 224) for image in images]))
 
@@ -57,9 +57,9 @@ def explained(folder, *words):
     return json.loads((folder / found).read_text()), dict(np.load(folder / npz))
 
 
-def test_gradcam_is_that_of_the_analysis_on_the_pictures_that_classify_cuts(folder, cut):
-    found, arrays = explained(folder, PICTURES, '--class_names=names.txt', '--layer=conv4_2')
-    np.testing.assert_array_equal(arrays['pictures'], cut)
+def test_gradcam_is_that_of_the_analysis_on_the_images_that_classify_cuts(folder, cut):
+    found, arrays = explained(folder, IMAGES, '--class_names=names.txt', '--layer=conv4_2')
+    np.testing.assert_array_equal(arrays['images'], cut)
     with opened(folder) as network, network.graph.as_default():
         logits = network.outputs.class_logits
         score = tf.reduce_max(logits, 1)
@@ -71,7 +71,7 @@ def test_gradcam_is_that_of_the_analysis_on_the_pictures_that_classify_cuts(fold
     names = ['ant', 'bee', 'cow', 'dog', 'emu']
     assert [row['unit'] for row in found['rows']] == [names[k] for k in values.argmax(1)]
     assert [row['value'] for row in found['rows']] == pytest.approx(values.max(1), rel=1e-4)
-    assert [row['picture'] for row in found['rows']] == ['wide.png', 'high.jpg']
+    assert [row['image'] for row in found['rows']] == ['wide.png', 'high.jpg']
     assert (found['tensor'], found['layer']) == ('fc8/output', 'conv4_2/output')
     assert (found['model'], found['weights']) == ('vgg11', 'a.npz')
 
@@ -85,7 +85,7 @@ def test_files_go_into_figures_of_the_network_and_none_to_tensorboard(folder):
 
 def test_integrated_gradients_sum_to_the_difference_from_the_base(folder, cut):
     words = ('--method=integrated_gradients', '--baseline=gray', '--unit=2', '--output=elsewhere')
-    found, arrays = explained(folder, *words, PICTURES, '--steps=100')
+    found, arrays = explained(folder, *words, IMAGES, '--steps=100')
     with opened(folder) as network:
         ends = [
             network.fetch('fc8', images)[:, 2] for images in (cut, np.full([1, 224, 224, 3], 0.5))
@@ -96,18 +96,18 @@ def test_integrated_gradients_sum_to_the_difference_from_the_base(folder, cut):
     np.testing.assert_allclose(arrays['maps'].sum((1, 2)), difference, rtol=0.05)
 
 
-def test_ascent_raises_the_class_in_a_picture_of_the_network_s_size(folder):
+def test_ascent_raises_the_class_in_a_image_of_the_network_s_size(folder):
     words = (ASCENT, '--unit=3', '--steps=12')
     found, arrays = explained(folder, *words)
     (row,) = found['rows']
-    assert arrays['pictures'].shape == (1, 224, 224, 3)
+    assert arrays['images'].shape == (1, 224, 224, 3)
     with opened(folder) as network:
-        value = network.fetch('fc8', arrays['pictures'])[0, 3]
+        value = network.fetch('fc8', arrays['images'])[0, 3]
     assert row['end'] == pytest.approx(value, rel=1e-3)
     assert row['end'] > row['start'] + 1
 
 
-def test_list_prints_every_layer_without_pictures(folder):
+def test_list_prints_every_layer_without_images(folder):
     done = tfae_program.run('explain', *NETWORK, '--list', cwd=folder)
     assert (done.code, done.err) == (0, ''), done
     shapes = dict(line.split(maxsplit=1) for line in done.out.splitlines())
@@ -120,25 +120,25 @@ def test_list_prints_every_layer_without_pictures(folder):
     'words, code, want',
     [
         ((), 2, 'tfae explain needs either --logdir or --model with --weights'),
-        ((*NETWORK, '--logdir=x', PICTURES), 2, 'tfae explain needs either --logdir or --model'),
-        (('--model=vgg11', PICTURES), 2, '--model=vgg11 needs --weights=FILE'),
+        ((*NETWORK, '--logdir=x', IMAGES), 2, 'tfae explain needs either --logdir or --model'),
+        (('--model=vgg11', IMAGES), 2, '--model=vgg11 needs --weights=FILE'),
         (NETWORK, 2, '--model=vgg11 needs --images=FILE,...'),
-        ((*NETWORK, ASCENT, PICTURES), 2, '--images needs --method=gradcam, saliency or integ'),
-        ((*NETWORK, PICTURES, '--classes=1'), 2, '--classes needs --logdir'),
-        ((*NETWORK, PICTURES, '--indices=1'), 2, '--indices needs --logdir'),
-        ((*NETWORK, PICTURES, '--split=train'), 2, '--split needs --logdir'),
-        ((*NETWORK, PICTURES, '--data_dir=x'), 2, '--data_dir needs --logdir'),
-        ((*NETWORK, PICTURES, '--checkpoint=last'), 2, '--checkpoint needs --logdir'),
+        ((*NETWORK, ASCENT, IMAGES), 2, '--images needs --method=gradcam, saliency or integ'),
+        ((*NETWORK, IMAGES, '--classes=1'), 2, '--classes needs --logdir'),
+        ((*NETWORK, IMAGES, '--indices=1'), 2, '--indices needs --logdir'),
+        ((*NETWORK, IMAGES, '--split=train'), 2, '--split needs --logdir'),
+        ((*NETWORK, IMAGES, '--data_dir=x'), 2, '--data_dir needs --logdir'),
+        ((*NETWORK, IMAGES, '--checkpoint=last'), 2, '--checkpoint needs --logdir'),
         (('--logdir=x', '--weights=a.npz'), 2, '--weights needs --model'),
         (('--logdir=x', '--preprocessing=rgb'), 2, '--preprocessing needs --model'),
         (('--logdir=x', '--width=0.5'), 2, '--width needs --model'),
         (('--logdir=x', '--class_names=names.txt'), 2, '--class_names needs --model'),
-        ((*NETWORK, PICTURES, '--tensor=conv9'), 2, "--tensor is 'conv9'; it must be a tensor"),
-        ((*NETWORK, PICTURES, '--layer=fc6'), 2, '--layer inference/fc6/output has shape (None, 2'),
-        ((*NETWORK, PICTURES, '--unit=5'), 2, '--unit is 5; it must lie in [0, 4]'),
+        ((*NETWORK, IMAGES, '--tensor=conv9'), 2, "--tensor is 'conv9'; it must be a tensor"),
+        ((*NETWORK, IMAGES, '--layer=fc6'), 2, '--layer inference/fc6/output has shape (None, 2'),
+        ((*NETWORK, IMAGES, '--unit=5'), 2, '--unit is 5; it must lie in [0, 4]'),
         ((*NETWORK, ASCENT, '--tensor=fc6/output'), 2, 'inference/fc6/BiasAdd has 256 units; a s'),
-        ((*NETWORK, '--images=a.npz'), 1, 'a.npz is no picture'),
-        ((*NETWORK, PICTURES, '--class_names=none'), 1, '--class_names none cannot be read (File'),
+        ((*NETWORK, '--images=a.npz'), 1, 'a.npz is no image'),
+        ((*NETWORK, IMAGES, '--class_names=none'), 1, '--class_names none cannot be read (File'),
     ],
 )
 def test_what_cannot_be_explained_is_refused(folder, words, code, want):

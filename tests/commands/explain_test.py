@@ -1,4 +1,4 @@
-"""`tfae explain`: heat maps over pictures, pictures made by ascent, and what is refused."""
+"""`tfae explain`: heat maps over images, images made by ascent, and what is refused."""
 
 import json
 
@@ -10,7 +10,7 @@ from PIL import Image
 LAYERS = ('--filters=4', '--pooling=max')
 SETS = {
     'classifier': ('--model=classifier', *LAYERS, '--units=6'),
-    'colour': (
+    'color': (
         *('--model=convolutional', '--dataset=synthetic', '--synthetic_shape=12x10x3'),
         *('--filters=4,3', '--pooling=max,none'),
     ),
@@ -24,8 +24,8 @@ def runs(tmp_path_factory):
     for name, words in SETS.items():
         made = tfae_program.run('train', *words, '--epochs=1', f'--logdir={name}', cwd=folder)
         assert made.code == 0, made
-    colours = np.random.RandomState(0).randint(0, 256, [40, 30, 3], np.uint8)
-    Image.fromarray(colours).save(folder / 'picture.png')
+    colors = np.random.RandomState(0).randint(0, 256, [40, 30, 3], np.uint8)
+    Image.fromarray(colors).save(folder / 'image.png')
     return folder
 
 
@@ -49,7 +49,7 @@ def test_list_prints_the_tensors_that_may_be_named(runs):
 
 
 @pytest.mark.parametrize('method', ['gradcam', 'saliency', 'integrated_gradients'])
-def test_a_picture_of_each_class_is_explained_for_its_largest_logit(runs, method):
+def test_a_image_of_each_class_is_explained_for_its_largest_logit(runs, method):
     lines, found, arrays = explained(runs, 'classifier', f'--method={method}')
     assert len(lines) == 11
     assert (found['tensor'], found['shape'], len(found['rows'])) == ('class_logits', [10], 10)
@@ -65,12 +65,12 @@ def test_a_picture_of_each_class_is_explained_for_its_largest_logit(runs, method
     assert peaks.any()
 
 
-def test_one_picture_gives_a_sheet_of_all_units(runs):
+def test_one_image_gives_a_sheet_of_all_units(runs):
     words = ('--method=saliency', '--unit=all', '--tensor=code', '--indices=3')
     _, found, arrays = explained(runs, 'classifier', *words)
     assert [row['unit'] for row in found['rows']] == [f'unit {k}' for k in range(6)]
-    assert {row['picture'] for row in found['rows']} == {'test 3'}
-    assert (arrays['pictures'] == arrays['pictures'][0]).all()
+    assert {row['image'] for row in found['rows']} == {'test 3'}
+    assert (arrays['images'] == arrays['images'][0]).all()
     assert np.ptp(arrays['maps'], axis=0).any()
 
 
@@ -82,45 +82,45 @@ def test_maps_are_those_of_the_run_s_own_graph(runs):
     _, found, arrays = explained(runs, 'classifier', *words)
     with open_run(runs / 'classifier') as run:
         logits = run.built.inference.outputs.class_logits
-        pictures = arrays['pictures']
-        values = run.fetch(logits, pictures)[:, 7]
+        images = arrays['images']
+        values = run.fetch(logits, images)[:, 7]
         np.testing.assert_allclose([row['value'] for row in found['rows']], values, rtol=1e-5)
         row, column = np.unravel_index(arrays['maps'][0].argmax(), [8, 8])
-        moved = np.repeat(pictures[:1], 2, 0)
+        moved = np.repeat(images[:1], 2, 0)
         moved[:, row, column] = np.clip(moved[:, row, column] + [[1e-2], [-1e-2]], 0, 1)
         up, down = run.fetch(logits, moved)[:, 7]
         step = np.ptp(moved[:, row, column])
     assert abs(up - down) / step == pytest.approx(arrays['maps'][0].max(), rel=0.05)
 
 
-def test_each_class_gets_a_picture_whose_logit_the_ascent_raised(runs):
-    words = ('--method=activation_maximisation', '--steps=40', '--seed=3')
+def test_each_class_gets_a_image_whose_logit_the_ascent_raised(runs):
+    words = ('--method=activation_maximization', '--steps=40', '--seed=3')
     lines, found, arrays = explained(runs, 'classifier', *words)
     assert len(lines) == 11
     assert all(row['end'] > row['start'] for row in found['rows'])
-    assert arrays['pictures'].shape == (10, 8, 8, 1)
+    assert arrays['images'].shape == (10, 8, 8, 1)
     assert (found['seed'], found['steps'], found['jitter']) == (3, 40, 2)
     _, one, alone = explained(runs, 'classifier', *words, '--unit=4', '--output=alone')
     assert one['rows'][0]['end'] == pytest.approx(found['rows'][4]['end'], rel=1e-3)
-    np.testing.assert_allclose(alone['pictures'][0], arrays['pictures'][4], atol=1e-3)
+    np.testing.assert_allclose(alone['images'][0], arrays['images'][4], atol=1e-3)
 
 
-def test_colour_pictures_are_made_and_explained(runs):
-    words = ('--method=activation_maximisation', '--steps=5', '--tensor=encoder/layer_1/Relu')
-    _, found, arrays = explained(runs, 'colour', *words)
+def test_color_images_are_made_and_explained(runs):
+    words = ('--method=activation_maximization', '--steps=5', '--tensor=encoder/layer_1/Relu')
+    _, found, arrays = explained(runs, 'color', *words)
     assert found['tensor'] == 'encoder/layer_1/BiasAdd'
-    assert arrays['pictures'].shape == (4, 12, 10, 3)
-    _, found, arrays = explained(runs, 'colour', '--images=picture.png')
-    assert (found['layer'], found['rows'][0]['picture']) == (
+    assert arrays['images'].shape == (4, 12, 10, 3)
+    _, found, arrays = explained(runs, 'color', '--images=image.png')
+    assert (found['layer'], found['rows'][0]['image']) == (
         'encoder/layer_2/Identity',
-        'picture.png',
+        'image.png',
     )
-    assert arrays['pictures'].shape == (1, 12, 10, 3)
+    assert arrays['images'].shape == (1, 12, 10, 3)
 
 
 def test_a_pixel_of_the_decoder_is_a_unit(runs):
     words = ('--tensor=reconstruction', '--place=6,5', '--unit=2', '--indices=0')
-    _, found, arrays = explained(runs, 'colour', '--method=integrated_gradients', *words)
+    _, found, arrays = explained(runs, 'color', '--method=integrated_gradients', *words)
     assert (found['shape'], found['place']) == ([12, 10, 3], [6, 5])
     far = np.abs(arrays['maps'][0, 0]).max()
     assert np.abs(arrays['maps'][0, 4:9, 3:8]).max() > far
@@ -141,7 +141,7 @@ def test_tensorboard_shows_the_figure_and_forgets_nothing(runs):
         assert (shown.width, shown.height) == Image.open(path).size
 
 
-ASCENT = '--method=activation_maximisation'
+ASCENT = '--method=activation_maximization'
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ ASCENT = '--method=activation_maximisation'
         ('classifier', ('--tensor=cod',), 2, "--tensor is 'cod'; it must be a tensor that the"),
         ('classifier', ('--unit=10',), 2, '--unit is 10; it must lie in [0, 9]'),
         ('classifier', ('--unit=x',), 2, "--unit is 'x'; it must be a whole number or one of all"),
-        ('classifier', ('--unit=all', '--indices=0,1'), 2, '--unit=all takes one picture; 2 are'),
+        ('classifier', ('--unit=all', '--indices=0,1'), 2, '--unit=all takes one image; 2 are'),
         ('classifier', ('--layer=code',), 2, '--layer inference/code has shape (None, 6); it must'),
         ('classifier', ('--indices=0', '--classes=1'), 2, '--classes and --indices exclude each'),
         ('classifier', ('--place=1,2',), 2, 'place is 1,2; it must lie in inference/class_logits'),
@@ -167,9 +167,9 @@ ASCENT = '--method=activation_maximisation'
         ('classifier', (ASCENT, '--unit=top'), 2, '--unit=top needs a method that looks at pict'),
         ('classifier', (ASCENT, '--jitter=4'), 2, '--jitter is 4; it must lie in [0, 3]'),
         ('dense', (), 1, '--method=gradcam looks into feature maps, and code is made without a'),
-        ('dense', ('--images=picture.png',), 1, 'picture.png: the run takes images of 2 chan'),
-        ('colour', ('--images=colour/config.json',), 1, 'colour/config.json is no picture'),
-        ('colour', ('--images=none.png',), 1, 'none.png cannot be read: No such file'),
+        ('dense', ('--images=image.png',), 1, 'image.png: the run takes images of 2 chan'),
+        ('color', ('--images=color/config.json',), 1, 'color/config.json is no image'),
+        ('color', ('--images=none.png',), 1, 'none.png cannot be read: No such file'),
     ],
 )
 def test_what_cannot_be_explained_is_refused(runs, run, words, code, want):

@@ -103,10 +103,10 @@ def test_a_gan_shows_what_it_makes_of_codes_from_its_prior(folder):
     assert (known['labels'], known['attributes'], known['count']) == (None, [], 300)
     deviations = [component['high'] / 3 for component in known['components']]
     assert np.allclose(deviations, 1, atol=0.35)  # the prior is a standard normal
-    move = {'between': {'pictures': [7, 7], 'part': 0, 'way': 'linear'}, 'components': None}
+    move = {'between': {'images': [7, 7], 'part': 0, 'way': 'linear'}, 'components': None}
     _, made, _ = served.ask('POST', '/decode', move | {'strengths': []})
-    _, picture, _ = served.ask('GET', '/pictures/7')
-    assert made == picture
+    _, image, _ = served.ask('GET', '/gallery/7')
+    assert made == image
     assert served.end().code == 0
 
 

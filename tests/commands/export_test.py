@@ -199,7 +199,7 @@ def alone(folder, code):
 
 
 @every_family
-def test_tensorflow_2_gives_what_the_run_gives_for_one_picture_and_for_seven(folder, eager, family):
+def test_tensorflow_2_gives_what_the_run_gives_for_one_image_and_for_seven(folder, eager, family):
     for name, outputs in wanted(folder, family).items():
         for key, value in outputs.items():
             np.testing.assert_allclose(eager[f'{family}|{name}|7|{key}'], value, **EXACT)
@@ -288,7 +288,7 @@ def test_without_a_converter_onnx_is_refused_and_the_cure_named(folder, tmp_path
     assert not list(tmp_path.iterdir())
 
 
-def test_signatures_say_shapes_and_how_a_picture_becomes_pixels(folder):
+def test_signatures_say_shapes_and_how_a_image_becomes_pixels(folder):
     said = described(folder / 'served' / 'variational')
     encode = said['signatures']['encode']
     image = {'dtype': 'float32', 'shape': [None, 8, 8, 1], 'tensor': 'inference/images:0'}
@@ -305,13 +305,13 @@ def test_signatures_say_shapes_and_how_a_picture_becomes_pixels(folder):
         'layout': 'NHWC',
         'height': 8,
         'width': 8,
-        'channels': 'grey',
+        'channels': 'gray',
         'range': [0.0, 1.0],
         'preprocessing': said['pixels']['preprocessing'],
         'crop': None,
     }
     for words in (
-        'the centre that crop names',
+        'the center that crop names',
         '2^15) >> 16',
         'bilinear and antialiased',
         'by 255',
@@ -435,7 +435,7 @@ def test_the_python_of_the_documentation_does_what_it_says(folder, frozen, tmp_p
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).symlink_to(source)
     before = "import numpy as np\nimages = np.load('given.npz')['images']\n"
-    keep = "kept = {'codes': codes, 'pictures': pictures, 'kernel': kernel, 'rebuilt': rebuilt}\n"
+    keep = "kept = {'codes': codes, 'images': images, 'kernel': kernel, 'rebuilt': rebuilt}\n"
     keep += "kept['codes_of_files'] = codes_of_files\n"
     after = "np.savez('found.npz', **kept)\n"
     code = before + eager + files + variables + graph + keep
@@ -448,7 +448,7 @@ def test_the_python_of_the_documentation_does_what_it_says(folder, frozen, tmp_p
         codes, rebuilt = run.encode(IMAGES), run.reconstruct(IMAGES)
         np.testing.assert_allclose(found['codes'], codes, **EXACT)
         np.testing.assert_allclose(found['codes_of_files'], codes[:1], **EXACT)
-        np.testing.assert_allclose(found['pictures'], rebuilt, **EXACT)
+        np.testing.assert_allclose(found['images'], rebuilt, **EXACT)
         np.testing.assert_allclose(found['rebuilt'], rebuilt, **EXACT)
         kernels = run.variables('trainable_variables', 'encoder/layer_1/kernel')
         assert np.array_equal(found['kernel'], kernels['encoder/layer_1/kernel'])

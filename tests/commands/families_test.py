@@ -76,10 +76,10 @@ def test_evaluate_measures_finite_numbers(trained, family):
 
 
 @every_family
-@pytest.mark.parametrize('verb, field', [('reconstruct', 'reconstruction'), ('embed', 'code')])
-def test_a_verb_works_or_says_what_the_family_lacks(trained, family, verb, field):
+@pytest.mark.parametrize('command, field', [('reconstruct', 'reconstruction'), ('embed', 'code')])
+def test_a_command_works_or_says_what_the_family_lacks(trained, family, command, field):
     logdir = trained(family)
-    done = tfae_program.run(verb, f'--logdir={family}', cwd=logdir.parent)
+    done = tfae_program.run(command, f'--logdir={family}', cwd=logdir.parent)
     if field in models.load(family).Outputs._fields:
         assert (done.code, done.err) == (0, ''), done
     else:

@@ -13,7 +13,7 @@ from tfae import data
 from tfae.analysis import anomaly
 from tfae.commands.shared import chosen_images, command_flags
 
-# The centre of 12 x 12 is dark or bright; around it lies the opposite, and 16 bits are never white.
+# The center of 12 x 12 is dark or bright; around it lies the opposite, and 16 bits are never white.
 FLAGS = ('--dataset=images', '--data_dir=set', '--crop=12', '--size=8', '--color=gray')
 LEVELS = {'bright': 0xB000, 'dark': 0x2000}
 
@@ -105,10 +105,10 @@ def test_scores_of_files_are_those_of_the_set_and_of_its_threshold(folder, there
     flags = ('--logdir=dense', f'--images={",".join(paths)}')
     done = tfae_program.run('anomaly', *flags, cwd=folder)
     assert (done.code, done.err) == (0, ''), done
-    found = json.loads((folder / 'dense' / 'figures' / 'anomaly_pictures.json').read_text())
-    assert [row['score'] for row in found['pictures']] == scores.tolist()
-    strange = [row['verdict'] == 'strange' for row in found['pictures']]
-    assert strange == (scores > detector.threshold).tolist()
+    found = json.loads((folder / 'dense' / 'figures' / 'anomaly_images.json').read_text())
+    assert [row['score'] for row in found['images']] == scores.tolist()
+    anomalous = [row['verdict'] == 'anomalous' for row in found['images']]
+    assert anomalous == (scores > detector.threshold).tolist()
 
 
 def test_explain_and_morph_look_at_the_pixels_of_the_set(folder, there):

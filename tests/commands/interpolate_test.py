@@ -1,4 +1,4 @@
-"""`tfae interpolate`: strips, squares and films between pictures."""
+"""`tfae interpolate`: strips, squares and films between images."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def made(run, *words):
     return [run.parent / line for line in done.out.splitlines()[1:]]
 
 
-def test_two_pictures_give_a_strip_and_a_looped_film(run):
+def test_two_images_give_a_strip_and_a_looped_film(run):
     paths = made(run, '--indices=0,1', '--steps=5')
     figures = run / 'figures'
     assert paths == [figures / 'interpolation.png', figures / 'interpolation.gif']
@@ -39,8 +39,8 @@ def test_four_classes_give_a_square_too(run):
 @pytest.mark.parametrize(
     'words, code, want',
     [
-        ((), 2, '--classes or --indices must name at least two pictures'),
-        (('--indices=3',), 2, '--classes or --indices must name at least two pictures'),
+        ((), 2, '--classes or --indices must name at least two images'),
+        (('--indices=3',), 2, '--classes or --indices must name at least two images'),
         (('--indices=0,1', '--classes=1,2'), 2, '--classes and --indices exclude each other'),
         (('--indices=0,360',), 2, '--indices is 360; it must lie in [0, 359]'),
         (('--classes=7,x',), 2, "--classes is 'x'; it must be one of 0, 1, 2"),

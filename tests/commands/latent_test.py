@@ -18,14 +18,14 @@ def folder(tmp_path_factory):
 @pytest.mark.parametrize(
     'words', [('--logdir=2',), ('--logdir=4',), ('--logdir=4', '--method=tsne')]
 )
-def test_points_and_pictures_are_drawn(folder, words):
+def test_points_and_images_are_drawn(folder, words):
     done = tfae_program.run('latent', *words, '--count=200', '--side=6', cwd=folder)
     assert (done.code, done.err) == (0, ''), done
     figures = folder / words[0][-1] / 'figures'
     paths = [folder / line for line in done.out.splitlines()[1:]]
     assert paths == [figures / 'latent_points.png', figures / 'latent_grid.png']
     points = np.asarray(Image.open(paths[0]).convert('RGB')).reshape(-1, 3)
-    assert len(np.unique(points, axis=0)) > 50  # a colour for each class
+    assert len(np.unique(points, axis=0)) > 50  # a color for each class
     assert np.asarray(Image.open(paths[1]).convert('L')).std() > 20
 
 

@@ -1,4 +1,4 @@
-"""`tfae morph`: directions of attributes, pictures moved along them, and what is refused."""
+"""`tfae morph`: directions of attributes, images moved along them, and what is refused."""
 
 import json
 
@@ -50,8 +50,8 @@ def test_directions_are_differences_of_mean_codes(folder):
     assert row['auroc'] > 0.9
     assert f'{row["auroc"]:.4f}' in out
     for word in ('class_0', 'class_1_7'):
-        picture = Image.open(folder / 'run' / 'figures' / f'morph_{word}.png')
-        assert np.asarray(picture).std() > 20
+        image = Image.open(folder / 'run' / 'figures' / f'morph_{word}.png')
+        assert np.asarray(image).std() > 20
 
 
 def test_a_table_is_matched_by_place_and_what_it_lacks_is_said(folder):
@@ -59,8 +59,8 @@ def test_a_table_is_matched_by_place_and_what_it_lacks_is_said(folder):
     out = morphed(folder, *words, '--classes=1,7', '--strengths=-1,0,2', '--film', '--steps=3')
     test = data.load(data.Config()).test
     count = len(test.labels)
-    bare = f'rows of {count - 5:,} of {count:,} pictures, none of {count - 5}; '
-    assert f'{bare}1 rows are of no picture of test, such as that of 9999' in out
+    bare = f'rows of {count - 5:,} of {count:,} images, none of {count - 5}; '
+    assert f'{bare}1 rows are of no image of test, such as that of 9999' in out
     found = json.loads((folder / 'table' / 'morph.json').read_text())['directions']
     assert found[0]['with'] == np.sum(np.isin(test.labels[:-5], [0, 6, 8]))
     assert found[1]['with'] == np.sum(test.labels[:-5] > 4)
@@ -68,7 +68,7 @@ def test_a_table_is_matched_by_place_and_what_it_lacks_is_said(folder):
     assert (folder / 'table' / 'morph_ten_above_45.png').is_file()
 
 
-def test_an_attribute_of_one_picture_is_judged_by_nothing(folder):
+def test_an_attribute_of_one_image_is_judged_by_nothing(folder):
     (folder / 'one.csv').write_text('index,a\n0,1\n1,0\n2,0\n')
     words = ('--attributes=one.csv', '--attribute=a', '--indices=0', '--output=one')
     assert morphed(folder, *words).splitlines()[3].split()[-1] == 'nan'
@@ -82,9 +82,9 @@ def test_figures_of_attributes_of_like_names_stand_apart(folder):
     assert out.count('.png') == 3
 
 
-def test_a_picture_file_is_morphed(folder):
-    Image.new('L', (20, 20), 100).save(folder / 'grey.png')
-    morphed(folder, '--attribute=class=3', '--images=grey.png', '--output=files')
+def test_a_image_file_is_morphed(folder):
+    Image.new('L', (20, 20), 100).save(folder / 'gray.png')
+    morphed(folder, '--attribute=class=3', '--images=gray.png', '--output=files')
     assert (folder / 'files' / 'morph_class_3.png').is_file()
 
 
@@ -99,9 +99,9 @@ def test_a_picture_file_is_morphed(folder):
         (('--attribute=class=0', '--strengths=nan'), 2, '--strengths is nan'),
         (('--attribute=class=0', '--steps=5'), 2, '--steps needs --film'),
         (('--attribute=class=0', '--film', '--indices=3'), 2, '--film needs at least two'),
-        (('--attribute=ten>500', '--attributes=table.csv'), 1, 'no picture has it'),
+        (('--attribute=ten>500', '--attributes=table.csv'), 1, 'no image has it'),
         (('--attribute=class=0', '--indices=1', '--classes=2'), 2, 'exclude each other'),
-        (('--attribute=class=0', '--images=table.csv'), 1, 'table.csv is no picture'),
+        (('--attribute=class=0', '--images=table.csv'), 1, 'table.csv is no image'),
         (
             ('--attribute=class=0', '--logdir=classifier'),
             1,

@@ -1,4 +1,4 @@
-"""The program itself: verbs, help, how quickly it answers, and that it is one however it starts."""
+"""The program itself: commands, help, time to answer, and that all ways to start it agree."""
 
 import dataclasses
 import pathlib
@@ -9,7 +9,7 @@ import time
 import pytest
 import tfae_program
 
-VERBS = [
+COMMANDS = [
     path.stem.replace('_', '-')
     for path in sorted((tfae_program.ROOT / 'tfae' / 'commands').glob('*.py'))
     if not path.stem.startswith('_')
@@ -24,8 +24,8 @@ def test_help_answers_within_half_a_second_and_without_tensorflow(tmp_path):
         times.append(time.monotonic() - start)
         assert (done.code, done.err) == (0, '')
     assert min(times) < 0.5
-    for verb in VERBS:
-        assert any(line.split()[:1] == [verb] for line in done.out.splitlines()), verb
+    for command in COMMANDS:
+        assert any(line.split()[:1] == [command] for line in done.out.splitlines()), command
     code = (
         'import sys; from tfae import __main__; __main__.run(["--help"]);'
         'sys.exit("tensorflow" in sys.modules)'
@@ -39,14 +39,14 @@ def test_help_has_other_names(tmp_path, word):
     assert done.out == tfae_program.run('--help', cwd=tmp_path).out
 
 
-@pytest.mark.parametrize('verb', VERBS)
-def test_each_verb_lists_its_flags_with_help_and_default(tmp_path, verb):
-    done = tfae_program.run(verb, '--help', cwd=tmp_path)
+@pytest.mark.parametrize('command', COMMANDS)
+def test_each_command_lists_its_flags_with_help_and_default(tmp_path, command):
+    done = tfae_program.run(command, '--help', cwd=tmp_path)
     assert (done.code, done.err) == (0, '')
     lines = done.out.splitlines()
-    assert lines[0].startswith(f'tfae {verb}: ')
+    assert lines[0].startswith(f'tfae {command}: ')
     flags = [i for i, line in enumerate(lines) if line.startswith('  --')]
-    assert bool(flags) == (verb != 'completion')
+    assert bool(flags) == (command != 'completion')
     for i in flags:
         assert '=' in lines[i]
         assert lines[i + 1].startswith(' ' * 6)

@@ -1,4 +1,4 @@
-"""`tfae reconstruct`: pictures as PNG."""
+"""`tfae reconstruct`: images as PNG."""
 
 import numpy as np
 import pytest
@@ -22,21 +22,21 @@ def drawn(run, *words):
 
 
 @pytest.mark.parametrize('split', ['train', 'validation', 'test'])
-def test_a_picture_of_each_part_lies_in_the_run(run, split):
-    path, picture = drawn(run, f'--split={split}')
+def test_a_image_of_each_part_lies_in_the_run(run, split):
+    path, image = drawn(run, f'--split={split}')
     assert path == run / 'figures' / f'reconstructions_{split}.png'
-    assert picture.std() > 20
+    assert image.std() > 20
     assert path.read_bytes()[:8] == b'\x89PNG\r\n\x1a\n'
 
 
-def test_more_pictures_make_a_wider_one(run):
+def test_more_images_make_a_wider_one(run):
     widths = [drawn(run, f'--count={n}', '--output=a.png')[1].shape[1] for n in (1, 4, 12)]
     assert widths == sorted(widths)
     assert len(set(widths)) == 3
     assert (run.parent / 'a.png').is_file()
 
 
-def test_colours_are_drawn(tmp_path):
+def test_colors_are_drawn(tmp_path):
     words = ('--dataset=synthetic', '--synthetic_kind=blobs', '--synthetic_shape=8x8x3')
     argv = ('train', *words, '--units=4', '--epochs=1', '--logdir=run')
     assert tfae_program.run(*argv, cwd=tmp_path).code == 0
@@ -45,7 +45,7 @@ def test_colours_are_drawn(tmp_path):
     assert np.abs(pixels[..., 0] - pixels[..., 1]).max() > 20
 
 
-def test_a_picture_that_cannot_be_written_is_refused(run):
+def test_a_image_that_cannot_be_written_is_refused(run):
     before = tfae_program.contents(run)
     argv = ('reconstruct', '--logdir=run', '--output=run/config.json/a.png')
     assert 'run/config.json' in tfae_program.run(*argv, cwd=run.parent).refusal(1)

@@ -32,7 +32,7 @@ def refuse(folder, code, text, *argv, **more):
     [
         (
             'trian',
-            ("tfae: verb is 'trian'; it must be one of ", ' build-op, ', 'did you mean train?'),
+            ("tfae: command is 'trian'; it must be one of ", ' build-op, ', 'did you mean train?'),
         ),
         ('train', '--logdir is empty; it must name the folder of the run'),
         ('train --logdir=run --units=8 extra', "tfae train: 'extra' is no flag; flags are"),
@@ -110,14 +110,14 @@ def test_a_wrong_command_ends_with_2(tmp_path, words, text):
     refuse(tmp_path, 2, parts, *words.split(' '))
 
 
-def test_without_a_verb_the_help_comes_with_2(tmp_path):
+def test_without_a_command_the_help_comes_with_2(tmp_path):
     done = tfae_program.run(cwd=tmp_path)
     assert (done.code, done.err) == (2, '')
     assert done.out == tfae_program.run('--help', cwd=tmp_path).out
 
 
 @pytest.mark.parametrize(
-    'verb',
+    'command',
     [
         'evaluate',
         'variables',
@@ -129,9 +129,9 @@ def test_without_a_verb_the_help_comes_with_2(tmp_path):
         'morph --attribute=class=1',
     ],
 )
-def test_a_look_into_what_is_no_run_is_refused(tmp_path, verb):
+def test_a_look_into_what_is_no_run_is_refused(tmp_path, command):
     text = '--logdir run holds no run: there is no config.json in it'
-    refuse(tmp_path, 1, text, *verb.split(), '--logdir=run')
+    refuse(tmp_path, 1, text, *command.split(), '--logdir=run')
 
 
 # Data.
@@ -225,11 +225,11 @@ def spoilt(value):
         ({'x': GOOD[:0]}, 'it must hold at least one example'),
         ({'x': GOOD[:1]}, 'holds 1 example; a train and a test part take two'),
         ({'x': GOOD, 'y': np.zeros(29, int)}, 'holds 29 labels for 30 images'),
-        ({'pictures': GOOD}, 'holds pictures; it must hold one of x_train, train_images'),
+        ({'photos': GOOD}, 'holds photos; it must hold one of x_train, train_images'),
         ({'x': np.array([['a']])}, 'images must be uint8, or floats in [0, 1]'),
     ],
 )
-def test_an_npz_of_other_than_pictures_is_refused(tmp_path, arrays, text):
+def test_an_npz_of_other_than_images_is_refused(tmp_path, arrays, text):
     np.savez(tmp_path / 'set.npz', **arrays)
     argv = (*SMALL, '--dataset=npz', '--data_dir=set.npz', '--batch_size=8', '--logdir=run')
     refuse(tmp_path, 1, (text,), *argv)
@@ -415,12 +415,12 @@ def test_a_run_may_be_looked_into_while_it_trains(tmp_path):
         (lambda c: c['signature'].update(train=-1), 'train'),
     ],
 )
-@pytest.mark.parametrize('verb', ['train', 'evaluate'])
-def test_a_config_edited_by_hand_is_refused(run, verb, edit, text):
+@pytest.mark.parametrize('command', ['train', 'evaluate'])
+def test_a_config_edited_by_hand_is_refused(run, command, edit, text):
     content = json.loads((run / 'config.json').read_text())
     edit(content)
     (run / 'config.json').write_text(json.dumps(content))
-    done = tfae_program.run(verb, '--logdir=run', cwd=run.parent)
+    done = tfae_program.run(command, '--logdir=run', cwd=run.parent)
     line = done.refusal(1)
     assert text in line, line
 
@@ -430,15 +430,15 @@ def test_a_config_edited_by_hand_is_refused(run, verb, edit, text):
 )
 def test_a_config_that_is_no_json_object_is_refused(run, content):
     (run / 'config.json').write_text(content, encoding='latin-1')
-    for verb in ('train', 'evaluate'):
-        refuse(run.parent, 1, ('run/config.json',), verb, '--logdir=run')
+    for command in ('train', 'evaluate'):
+        refuse(run.parent, 1, ('run/config.json',), command, '--logdir=run')
 
 
 def test_a_flag_file_that_is_no_text_is_refused(tmp_path):
     (tmp_path / 'my.flags').write_bytes(b'--units=8,4\n\xff\xfe')
-    for verb in ('train', 'evaluate'):
+    for command in ('train', 'evaluate'):
         text = "codec can't decode byte 0xff in position 12"
-        refuse(tmp_path, 2, (text,), verb, '--flagfile=my.flags', '--logdir=run')
+        refuse(tmp_path, 2, (text,), command, '--flagfile=my.flags', '--logdir=run')
 
 
 def test_a_word_of_any_length_is_refused_in_a_line_of_four_thousand_characters(tmp_path):

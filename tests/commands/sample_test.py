@@ -1,4 +1,4 @@
-"""`tfae sample`: pictures from a prior or from what is fitted to codes, and their judge."""
+"""`tfae sample`: images from a prior or from what is fitted to codes, and their judge."""
 
 import json
 
@@ -49,7 +49,7 @@ def sampled(folder, run, *words):
 
 
 @pytest.mark.parametrize('run', ['gan', 'vae'])
-def test_a_prior_gives_the_pictures_of_its_codes_as_the_seed_decides(trained, run):
+def test_a_prior_gives_the_images_of_its_codes_as_the_seed_decides(trained, run):
     folder = trained(run)
     found, images, _ = sampled(folder, run, '--count=20', '--seed=4')
     assert found == {'kind': 'prior', 'count': 20, 'seed': 4}
@@ -121,8 +121,8 @@ def test_a_classifier_counts_classes_and_measures_the_distance_in_its_code(train
             'gan',
             ('--classifier=bars',),
             1,
-            '--classifier bars was trained on 16 x 16 x 1 pictures of synthetic; it must judge '
-            '8 x 8 x 1 pictures of digits',
+            '--classifier bars was trained on 16 x 16 x 1 images of synthetic; it must judge '
+            '8 x 8 x 1 images of digits',
         ),
         ('gan', ('--classifier=none',), 1, '--logdir none holds no run'),
     ],

@@ -182,7 +182,7 @@ RECIPES = sorted(path.stem for path in (tfae_program.ROOT / 'tfae' / 'recipes').
 
 @pytest.mark.parametrize('recipe', RECIPES)
 def test_a_recipe_runs_in_short(tmp_path, recipe):
-    """On two hundred pictures of its own size, an epoch of each phase."""
+    """On two hundred images of its own size, an epoch of each phase."""
     words = [f'--recipe={recipe}', '--dataset=synthetic', '--synthetic_shape=28x28x1']
     words += ['--synthetic_examples=300', '--epochs=1']
     flags = (tfae_program.ROOT / 'tfae' / 'recipes' / f'{recipe}.flags').read_text()

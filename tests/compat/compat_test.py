@@ -63,7 +63,7 @@ def test_the_program_runs_after_the_line(line, imported, tmp_path):
 
 
 def test_every_way_to_the_old_layers_leads_here(tmp_path):
-    """However and whenever a program imports them; TF2's behaviour stays where it is asked to."""
+    """However and whenever a program imports them; TF2's behavior stays where it is asked to."""
     done = run(
         '\n'.join(
             [

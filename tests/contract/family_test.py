@@ -26,8 +26,8 @@ def variants(name):
         free = {'upsampling': 'deconvolution'} if hasattr(config, 'upsampling') else {}
         yield 'tied', dataclasses.replace(config, tied=True, **free)
     if hasattr(config, 'batch_normalization'):
-        # Two dense layers: the last one of an encoder may give the code, which is not normalised.
-        yield 'normalised', dataclasses.replace(config, batch_normalization=True, units=(12, 8))
+        # Two dense layers: the last one of an encoder may give the code, which is not normalized.
+        yield 'normalized', dataclasses.replace(config, batch_normalization=True, units=(12, 8))
 
 
 CASES = [
@@ -65,8 +65,8 @@ def test_a_family_of_the_tree_names_its_variables_by_names_and_collects_activati
     assert tf.get_collection(tf.GraphKeys.ACTIVATIONS)
 
 
-@pytest.mark.parametrize('case', [c for c in CASES if c.id.endswith('normalised')])
-def test_layers_are_normalised_by_the_batch_in_training_and_by_moving_moments_else(case):
+@pytest.mark.parametrize('case', [c for c in CASES if c.id.endswith('normalized')])
+def test_layers_are_normalized_by_the_batch_in_training_and_by_moving_moments_else(case):
     """Training moves averages, in each call and each objective that is in training, once each."""
     model = case.model()
 

@@ -13,7 +13,7 @@ from tfae.core import terminal
 @pytest.mark.parametrize(
     'text, wanted',
     [
-        ('a picture of é, 猫 and 🐈', 'a picture of é, 猫 and 🐈'),
+        ('an image of é, 猫 and 🐈', 'an image of é, 猫 and 🐈'),
         ('\x1b[31mred\x07\r\x9b2J\x7f', r'\x1b[31mred\x07\r\x9b2J\x7f'),
         ('\u202egnp.exe\u2066\u200f', r'\u202egnp.exe\u2066\u200f'),
         ('a\udcffb\U000e0041', r'a\udcffb\U000e0041'),

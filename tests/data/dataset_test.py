@@ -17,9 +17,9 @@ def same(a, b):
     return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-def whole(count, labelled=True):
+def whole(count, labeled=True):
     images = np.arange(count, dtype=np.uint8).reshape(count, 1, 1, 1)
-    return data.Split(images, np.arange(count) if labelled else None)
+    return data.Split(images, np.arange(count) if labeled else None)
 
 
 def test_names_are_the_files_of_sets():
@@ -53,7 +53,7 @@ def test_loading_does_not_import_tensorflow():
 
 
 @pytest.mark.parametrize('name', EMBEDDED)
-def test_parts_are_pictures_with_classes(name):
+def test_parts_are_images_with_classes(name):
     dataset = data.load(data.Config(dataset=name))
     for part in (dataset.train, dataset.validation, dataset.test):
         assert part.images.shape == (len(part.labels), *dataset.image_shape)
@@ -121,15 +121,15 @@ def test_the_test_part_does_not_depend_on_the_fraction():
     assert same(a.test, b.test)
 
 
-@pytest.mark.parametrize('labelled', [True, False])
-def test_cut_partitions_and_keeps_the_order(labelled):
-    rest, taken = data.cut(whole(100, labelled), 30, seed=1)
+@pytest.mark.parametrize('labeled', [True, False])
+def test_cut_partitions_and_keeps_the_order(labeled):
+    rest, taken = data.cut(whole(100, labeled), 30, seed=1)
     kept, gone = rest.images.ravel(), taken.images.ravel()
     assert (len(kept), len(gone)) == (70, 30)
     assert sorted([*kept, *gone]) == list(range(100))
     assert np.all(np.diff(kept.astype(int)) > 0)
     assert np.all(np.diff(gone.astype(int)) > 0)
-    if labelled:
+    if labeled:
         assert np.array_equal(rest.labels, kept)
         assert np.array_equal(taken.labels, gone)
     else:
@@ -148,7 +148,7 @@ def test_a_cut_takes_the_same_examples_for_good():
 
 
 def classes(*counts):
-    """So many examples of class 0, 1 ..., in a mixed order; a picture is its own number."""
+    """So many examples of class 0, 1 ..., in a mixed order; an image is its own number."""
     labels = np.repeat(np.arange(len(counts)), counts)
     labels = labels[np.random.RandomState(3).permutation(len(labels))]
     images = np.arange(len(labels), dtype=np.uint8).reshape(-1, 1, 1, 1)
@@ -204,14 +204,14 @@ def test_the_seed_decides_which_examples_have_labels():
         ({'labeled_examples': 1294}, '--labeled_examples is 1294; digits has 1293 for training'),
     ],
 )
-def test_labelled_examples_that_cannot_be_had_are_refused(fields, text):
+def test_labeled_examples_that_cannot_be_had_are_refused(fields, text):
     with pytest.raises(errors.UsageError, match=text):
         data.load(data.Config(**fields))
 
 
-def test_labelled_examples_of_a_set_without_labels_are_refused():
+def test_labeled_examples_of_a_set_without_labels_are_refused():
     with pytest.raises(errors.UsageError, match='--labeled_examples is 2; data set x has no lab'):
-        data.few(whole(5, labelled=False), 2, 0, 'x')
+        data.few(whole(5, labeled=False), 2, 0, 'x')
 
 
 def test_classes_are_kept_and_left_out_in_training_alone():
@@ -262,7 +262,7 @@ def test_classes_that_cannot_be_had_are_refused(fields, text):
 
 def test_classes_of_a_set_without_labels_are_refused():
     with pytest.raises(errors.UsageError, match='--only_classes: data set digits has no labels'):
-        data.of_classes(whole(5, labelled=False), data.Config(only_classes=('1',)), ())
+        data.of_classes(whole(5, labeled=False), data.Config(only_classes=('1',)), ())
 
 
 @pytest.mark.parametrize('count, tested', [(2, 1), (5, 1), (6, 2), (1797, 360)])

@@ -1,4 +1,4 @@
-"""Runs over pictures in files: they end as they would have, and take memory for none of it."""
+"""Runs over images in files: they end as they would have, and take memory for none of it."""
 
 import json
 import os
@@ -14,7 +14,7 @@ OFTEN = ('--checkpoint_steps=3', '--summary_steps=5')
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """Pictures in `images` and the same as shards in `records`."""
+    """Images in `images` and the same as shards in `records`."""
     folder = tmp_path_factory.mktemp('larger')
     sample_images.fill(folder / 'images' / 'a', 40)
     sample_images.fill(folder / 'images' / 'b', 40, 'png')
@@ -53,7 +53,7 @@ def test_a_killed_run_ends_byte_identical(folder, whole, name):
     same(folder / f'killed_{name}', whole)
 
 
-def test_a_picture_that_goes_bad_stops_the_run_and_is_named(folder, tmp_path):
+def test_a_image_that_goes_bad_stops_the_run_and_is_named(folder, tmp_path):
     sample_images.fill(tmp_path / 'in', 30, 'png')
     content = bytearray(sample_images.encoded(sample_images.pixels(1), 'PNG'))
     content[60:90] = bytes(30)
@@ -65,7 +65,7 @@ def test_a_picture_that_goes_bad_stops_the_run_and_is_named(folder, tmp_path):
     assert '.png cannot be decoded: ' in line
 
 
-def test_greedy_training_and_a_network_on_top_read_pictures_too(folder):
+def test_greedy_training_and_a_network_on_top_read_images_too(folder):
     argv = ('train', '--units=6,3', '--batch_size=8', '--epochs=1', '--pretraining=greedy')
     argv = (*argv, '--pretraining_epochs=1', '--dataset=records', '--data_dir=records')
     done = tfae_program.run(*argv, '--logdir=greedy', cwd=folder)
@@ -80,7 +80,7 @@ def test_greedy_training_and_a_network_on_top_read_pictures_too(folder):
 
 
 def peak(folder, examples):
-    """Bytes that a run over so many pictures of 64x64 takes at most."""
+    """Bytes that a run over so many images of 64x64 takes at most."""
     for part, count in (('train', examples), ('test', 10)):
         sample_images.fill(folder / 'in' / part, 25, 'png')
         for i in range(25, count):
@@ -101,7 +101,7 @@ def peak(folder, examples):
 
 
 @pytest.mark.slow
-def test_twenty_thousand_pictures_take_the_memory_of_one_thousand(tmp_path):
+def test_twenty_thousand_images_take_the_memory_of_one_thousand(tmp_path):
     for name in ('few', 'many'):
         (tmp_path / name).mkdir()
     few, many = peak(tmp_path / 'few', 1000), peak(tmp_path / 'many', 20_000)

@@ -95,15 +95,15 @@ def test_no_two_steps_of_a_large_batch_share_draws():
 
 @pytest.mark.parametrize('count', [3, 20, 100])
 def test_orders_look_as_if_they_were_drawn(count):
-    """Places of an example are equally likely, neighbours are as rare, no order comes again."""
+    """Places of an example are equally likely, neighbors are as rare, no order comes again."""
     epochs = 600
     seen = stream(count, count, range(epochs))
     for place in (0, count // 2, count - 1):
         found = np.bincount(seen[:, place], minlength=count)
         assert scipy.stats.chisquare(found).pvalue > 1e-6
-    neighbours = (np.abs(np.diff(seen, axis=1)) == 1).sum()
+    neighbors = (np.abs(np.diff(seen, axis=1)) == 1).sum()
     expected = epochs * (count - 1) * 2 / count
-    assert abs(neighbours - expected) < 6 * np.sqrt(expected)
+    assert abs(neighbors - expected) < 6 * np.sqrt(expected)
     if count > 3:
         assert len(np.unique(seen, axis=0)) > epochs - 5
 
@@ -127,7 +127,7 @@ def recording(session, runs):
     return run
 
 
-def pictures(count, dtype=np.uint8, shape=(3, 2, 1)):
+def random_images(count, dtype=np.uint8, shape=(3, 2, 1)):
     random = np.random.RandomState(0)
     if dtype == np.uint8:
         return random.randint(0, 256, [count, *shape]).astype(np.uint8)
@@ -154,7 +154,7 @@ def test_bytes_become_the_pixels_of_the_data_set_bit_for_bit():
 
 @pytest.mark.parametrize('dtype', [np.uint8, np.float32])
 def test_examples_and_labels_are_gathered_in_the_order_asked_for(dtype):
-    images, labels = pictures(20, dtype), np.arange(20) ** 2
+    images, labels = random_images(20, dtype), np.arange(20) ** 2
     source = pipeline.Examples(images, labels, 'all')
     order = [5, 3, 19, 3, 0]
     with opened() as session:
@@ -166,7 +166,7 @@ def test_examples_and_labels_are_gathered_in_the_order_asked_for(dtype):
 
 
 def test_examples_are_copied_once_and_lie_in_no_checkpoint_and_no_graph():
-    images = pictures(5000)
+    images = random_images(5000)
     source = pipeline.Examples(images, None, 'all')
     runs = []
     with opened() as session:
@@ -181,7 +181,7 @@ def test_examples_are_copied_once_and_lie_in_no_checkpoint_and_no_graph():
 
 
 def test_an_empty_part_has_no_example():
-    source = pipeline.Examples(pictures(0), np.zeros(0, np.int64), 'none')
+    source = pipeline.Examples(random_images(0), np.zeros(0, np.int64), 'none')
     with opened() as session:
         source.load(session.run)
         got, labels = session.run(source.gather(tf.zeros([0], tf.int64)))
@@ -210,7 +210,7 @@ class Encoder:
 
 @pytest.mark.parametrize('count', [1, 2047, 2048, 2049, 5000])
 def test_codes_are_those_of_the_encoder_made_once_for_all_examples(count):
-    images = pictures(count)
+    images = random_images(count)
     encoder = Encoder(4)
     source = pipeline.Examples(images, np.arange(count), 'all')
     codes = pipeline.Codes(source, encoder, 4, 'all')
@@ -227,7 +227,7 @@ def test_codes_are_those_of_the_encoder_made_once_for_all_examples(count):
 
 
 def test_codes_of_codes_release_those_below():
-    images = pictures(3000)
+    images = random_images(3000)
     lower, upper = Encoder(5), Encoder(2)
     first = pipeline.Codes(pipeline.Examples(images, None, 'all'), lower, 5, 'first')
     second = pipeline.Codes(first, upper, 2, 'second')
@@ -246,7 +246,7 @@ def test_codes_of_codes_release_those_below():
 
 def test_released_codes_can_be_made_again():
     encoder = Encoder(4)
-    codes = pipeline.Codes(pipeline.Examples(pictures(10), None, 'all'), encoder, 4, 'all')
+    codes = pipeline.Codes(pipeline.Examples(random_images(10), None, 'all'), encoder, 4, 'all')
     gathered = codes.gather([9, 0])[0]
     with opened() as session:
         codes.load(session.run)

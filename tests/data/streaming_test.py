@@ -1,4 +1,4 @@
-"""Pictures in files, as the batches of steps: which, when, and what a look at them costs."""
+"""Images in files, as the batches of steps: which, when, and what a look at them costs."""
 
 import collections
 import time
@@ -17,7 +17,7 @@ SEEDS = (3, 0)
 
 @pytest.fixture(scope='module')
 def images(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('pictures')
+    folder = tmp_path_factory.mktemp('images')
     sample_images.fill(folder, 60, 'png')
     return data.load(data.Config('images', str(folder), validation_fraction=0)).train.images
 
@@ -67,10 +67,10 @@ class Streamed:
         self.step.load(step, self.session)
 
     def see(self):
-        """Indices, pictures as uint8 and labels of the step."""
+        """Indices, images as uint8 and labels of the step."""
         fetched = [self.indices, self.drawn.images]
-        indices, pictures = self.session.run(fetched)
-        return indices, np.uint8(np.rint(255 * pictures))
+        indices, images = self.session.run(fetched)
+        return indices, np.uint8(np.rint(255 * images))
 
 
 @pytest.mark.parametrize('order', ['shuffled', 'sequential', 'with_replacement'])
@@ -112,7 +112,7 @@ def test_a_run_that_goes_on_reads_nothing_that_it_skips(images):
     assert counting.read_places
 
 
-def test_labels_are_those_of_the_pictures(images):
+def test_labels_are_those_of_the_images(images):
     labels = np.arange(len(images), dtype=np.int64) * 3
     streamed = Streamed(images, labels)
     streamed.begin(4)

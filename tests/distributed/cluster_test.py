@@ -42,10 +42,10 @@ def test_workers_end_where_one_ends_noise_included(tmp_path, count, argv):
     assert all(not (tmp_path / f'worker_{k}' / 'run').exists() for k in range(1, count))
 
 
-def test_each_worker_reads_its_share_of_picture_files(tmp_path):
-    sample_images.fill(tmp_path / 'pictures', 60, height=8, width=8)
+def test_each_worker_reads_its_share_of_image_files(tmp_path):
+    sample_images.fill(tmp_path / 'images', 60, height=8, width=8)
     words = (
-        *('train', '--dataset=images', f'--data_dir={tmp_path / "pictures"}', '--units=6'),
+        *('train', '--dataset=images', f'--data_dir={tmp_path / "images"}', '--units=6'),
         *('--batch_size=8', '--epochs=3', '--augment=flip'),
     )
     alone = tfae_program.run(*words, '--logdir=alone', cwd=tmp_path)

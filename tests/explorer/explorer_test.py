@@ -55,13 +55,13 @@ def client(run, codes):
 
 @pytest.fixture(scope='module')
 def ends(codes):
-    """Places of the two pictures whose codes point in the most different directions."""
+    """Places of the two images whose codes point in the most different directions."""
     units = codes / np.linalg.norm(codes, axis=1, keepdims=True)
     return [int(place) for place in np.unravel_index((units @ units.T).argmin(), [200, 200])]
 
 
 def page(run, codes, hosts, labels=LABELS):
-    about = {'title': 'digits', 'model': 'dense', 'pictures': 'test pictures', 'classes': NAMES}
+    about = {'title': 'digits', 'model': 'dense', 'images': 'test images', 'classes': NAMES}
     attributes = space.of_classes(codes, LABELS, NAMES)
     known = space.Space(codes, attributes)
     return application.Application(about, known, IMAGES, labels, run.decode, hosts)
@@ -79,7 +79,7 @@ def post(client, path, content, kind='application/json', **headers):
 def move(between=None, components=None, strengths=None, **more):
     if between is not None:
         first, second, part, *way = between
-        between = {'pictures': [first, second], 'part': part, 'way': (way or ['linear'])[0]}
+        between = {'images': [first, second], 'part': part, 'way': (way or ['linear'])[0]}
     return {
         'between': between,
         'components': components,
@@ -88,7 +88,7 @@ def move(between=None, components=None, strengths=None, **more):
 
 
 def pixels(response):
-    """The picture `[H, W, K]` of an answer in bytes."""
+    """The image `[H, W, K]` of an answer in bytes."""
     assert response.status_code == 200, response.text
     shape = [int(response.headers[f'X-{side}']) for side in ('Height', 'Width', 'Channels')]
     return np.frombuffer(response.data, np.uint8).reshape(shape).astype(int)
@@ -110,13 +110,13 @@ def near(answer, wanted):
 # What is answered.
 
 
-def test_an_end_of_the_way_between_two_pictures_is_the_reconstruction_of_one(run, client):
+def test_an_end_of_the_way_between_two_images_is_the_reconstruction_of_one(run, client):
     for part, place in ((0, 3), (1, 17)):
         answer = post(client, '/decode', move([3, 17, part]))
         near(pixels(answer), 255 * run.reconstruct(IMAGES[[place]])[0])
 
 
-def test_both_ways_between_two_pictures_are_those_of_the_codes(run, codes, client, ends):
+def test_both_ways_between_two_images_are_those_of_the_codes(run, codes, client, ends):
     first, second = codes[ends]
     straight = 0.7 * first + 0.3 * second
     near(pixels(post(client, '/decode', move([*ends, 0.3]))), decoded(run, straight))
@@ -138,7 +138,7 @@ def test_components_are_the_numbers_of_a_code_of_two_and_principal_ones_of_a_lon
     assert np.allclose(known.bounds[2:, 1], 3 * wanted.std(0)[2:])
 
 
-def test_the_page_may_go_wherever_the_plane_shows_pictures(codes):
+def test_the_page_may_go_wherever_the_plane_shows_images(codes):
     known = space.Space(codes, {})
     lowest = known.coordinates.mean(0) - 3 * known.coordinates.std(0)
     assert np.all(known.bounds[:, 0] <= lowest + 1e-9)
@@ -148,12 +148,12 @@ def test_the_page_may_go_wherever_the_plane_shows_pictures(codes):
 
 def test_components_alone_lead_from_the_mean_code(run, codes, client):
     known = space.Space(codes, {})
-    wanted = known.centre + 0.5 * known.coordinates.std(0)
+    wanted = known.center + 0.5 * known.coordinates.std(0)
     answer = post(client, '/decode', move(components=wanted.tolist()))
     assert np.allclose(components(answer), wanted, rtol=1e-4, atol=1e-4)
     # The code nearest to the mean that has them: least squares, solved by numpy.
-    steps = np.linalg.lstsq(codes - codes.mean(0), known.coordinates - known.centre, rcond=None)[0]
-    code = codes.mean(0) + (wanted - known.centre) @ np.linalg.pinv(steps)
+    steps = np.linalg.lstsq(codes - codes.mean(0), known.coordinates - known.center, rcond=None)[0]
+    code = codes.mean(0) + (wanted - known.center) @ np.linalg.pinv(steps)
     near(pixels(answer), decoded(run, code))
 
 
@@ -176,7 +176,7 @@ def test_a_class_is_added_along_its_mean_code_minus_that_of_the_others(run, code
     assert not np.allclose(components(answer, 'X-Start'), components(answer, 'X-Place'), atol=0.01)
 
 
-def test_a_saved_picture_is_the_answer_enlarged_and_tells_its_code(run, client):
+def test_a_saved_image_is_the_answer_enlarged_and_tells_its_code(run, client):
     point = move([3, 17, 0.4], strengths=[1.0] + [0] * 9)
     seen = pixels(post(client, '/decode', point))[..., 0]
     saved = post(client, '/save', point | {'scale': 5})
@@ -208,11 +208,11 @@ def test_the_gallery_has_a_row_for_each_class(client):
     for k in (0, 37, 99):
         row, column = divmod(k, 10)
         one = seen[8 * row : 8 * row + 8, 8 * column : 8 * column + 8]
-        assert np.array_equal(one, pixels(get(client, f'/pictures/{places[k]}'))[..., 0])
+        assert np.array_equal(one, pixels(get(client, f'/gallery/{places[k]}'))[..., 0])
         assert np.array_equal(one, np.rint(255 * data.pixels(IMAGES[places[k]])[..., 0]))
 
 
-def test_without_labels_the_gallery_has_the_first_pictures(run, codes):
+def test_without_labels_the_gallery_has_the_first_images(run, codes):
     known = get(Client(page(run, codes, [HOST], None)), '/space').json
     assert (known['labels'], known['gallery']) == (None, list(range(100)))
 
@@ -307,11 +307,11 @@ ZEROS = [0] * 10
         (move(components=[0, 10**400]), '...; it must be a number'),
         (move(strengths=[0] * 9), 'it must be a list of 10'),
         (move(strengths=[4, *ZEROS[1:]]), 'strengths is 4; it must be a number in [-3, 3]'),
-        (move() | {'between': 3}, 'between is 3; it must be an object of pictures, part, way'),
-        (move([3, 200, 0]), 'pictures is 200; it must be a whole number in [0, 199]'),
-        (move([-1, 3, 0]), 'pictures is -1; it must be a whole number in [0, 199]'),
-        (move([3, 1.5, 0]), 'pictures is 1.5; it must be a whole number'),
-        (move([3, True, 0]), 'pictures is True; it must be a whole number'),
+        (move() | {'between': 3}, 'between is 3; it must be an object of images, part, way'),
+        (move([3, 200, 0]), 'images is 200; it must be a whole number in [0, 199]'),
+        (move([-1, 3, 0]), 'images is -1; it must be a whole number in [0, 199]'),
+        (move([3, 1.5, 0]), 'images is 1.5; it must be a whole number'),
+        (move([3, True, 0]), 'images is True; it must be a whole number'),
         (move([3, 4, 1.1]), 'part is 1.1; it must be a number in [0, 1]'),
         (move([3, 4, 0, 'round']), "way is 'round'; it must be one of linear, spherical"),
         (move([3, 4, 0, ['linear']]), "way is ['linear']; it must be one of linear, spherical"),
@@ -360,12 +360,12 @@ def test_a_body_of_another_kind_is_refused(small):
         '/%2e%2e/application.py',
         '/explorer.css%00.html',
         '/etc/passwd',
-        '/pictures/',
-        '/pictures/200',
-        '/pictures/-1',
-        '/pictures/1.5',
-        '/pictures/../space',
-        '/pictures/' + '9' * 500,
+        '/gallery/',
+        '/gallery/200',
+        '/gallery/-1',
+        '/gallery/1.5',
+        '/gallery/../space',
+        '/gallery/' + '9' * 500,
     ],
 )
 def test_what_is_no_part_of_the_page_is_not_found(small, path):
@@ -380,7 +380,7 @@ def test_what_is_no_part_of_the_page_is_not_found(small, path):
     [
         ('POST', '/', {'GET', 'HEAD'}),
         ('PUT', '/space', {'GET', 'HEAD'}),
-        ('DELETE', '/pictures/3', {'GET', 'HEAD'}),
+        ('DELETE', '/gallery/3', {'GET', 'HEAD'}),
         ('GET', '/decode', {'POST'}),
         ('OPTIONS', '/decode', {'POST'}),
         ('GET', '/save', {'POST'}),
@@ -413,8 +413,8 @@ def test_another_page_may_not_ask(small, origin):
 
 
 def test_every_answer_forbids_what_the_page_does_not_need(small):
-    strange = get(small, '/', Host='example.com')
-    for answer in (get(small, '/'), get(small, '/space'), get(small, '/no'), strange):
+    anomalous = get(small, '/', Host='example.com')
+    for answer in (get(small, '/'), get(small, '/space'), get(small, '/no'), anomalous):
         policy = answer.headers['Content-Security-Policy'].split('; ')
         assert policy[:5] == [
             "default-src 'none'",
@@ -540,7 +540,7 @@ def slide(driver, name, value):
 
 
 def comes(driver, wanted):
-    """Waits until the canvas shows this picture, `[H, W]` or `[H, W, 1]`."""
+    """Waits until the canvas shows this image, `[H, W]` or `[H, W, 1]`."""
     wanted = wanted.reshape(wanted.shape[:2])
     waited(driver, lambda: np.abs(seen(driver) - wanted).max() <= 1)
 
@@ -581,12 +581,12 @@ def test_arrow_keys_move_the_point(opened, codes):
     opened.execute_script("document.getElementById('plane').focus()")
     ActionChains(opened).send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_UP).perform()
     width = known.bounds[:2, 1] - known.bounds[:2, 0]
-    wanted = known.centre[:2] + width * [0.02, 0.01]
+    wanted = known.center[:2] + width * [0.02, 0.01]
     words = [f'{number:.2f}'.replace('-', '−') for number in wanted]
     waited(opened, lambda: all(word in text(opened, 'where') for word in words))
 
 
-def test_sliding_between_two_pictures_shows_the_way(opened, run, codes, ends):
+def test_sliding_between_two_images_shows_the_way(opened, run, codes, ends):
     for slot, place in enumerate(ends):
         box = element(opened, f'place-{slot}')
         box.clear()
@@ -603,7 +603,7 @@ def test_sliding_between_two_pictures_shows_the_way(opened, run, codes, ends):
     assert browsers.complaints(opened) == []
 
 
-def test_pictures_are_chosen_from_the_gallery_one_after_the_other(opened, run, codes):
+def test_images_are_chosen_from_the_gallery_one_after_the_other(opened, run, codes):
     places = get(Client(page(run, codes, [HOST])), '/space').json['gallery']
     buttons = element(opened, 'gallery').find_elements('tag name', 'button')
     assert len(buttons) == 100
@@ -622,7 +622,7 @@ def test_a_component_moves_on_from_where_the_slide_ended(opened, run, codes):
     comes(opened, decoded(run, codes[places[0]]))
     slide(opened, 'component-1', 0)
     known = space.Space(codes, {})
-    shift = np.zeros_like(known.centre)
+    shift = np.zeros_like(known.center)
     value = float(element(opened, 'component-1').get_attribute('value'))
     shift[1] = value - known.coordinates[places[0], 1]
     comes(opened, decoded(run, codes[places[0]] + shift @ known._directions.axes))
@@ -639,8 +639,8 @@ def test_an_attribute_is_added_and_taken_away(opened, run, codes):
 
 
 def test_the_saved_file_is_what_the_canvas_shows(opened, tmp_path):
-    behaviour = {'behavior': 'allow', 'downloadPath': str(tmp_path)}
-    opened.execute_cdp_cmd('Browser.setDownloadBehavior', behaviour)
+    behavior = {'behavior': 'allow', 'downloadPath': str(tmp_path)}
+    opened.execute_cdp_cmd('Browser.setDownloadBehavior', behavior)
     slide(opened, 'part', 0.4)
     waited(opened, lambda: text(opened, 'part-value') == '40 %')
     box = element(opened, 'scale')
@@ -653,14 +653,14 @@ def test_the_saved_file_is_what_the_canvas_shows(opened, tmp_path):
     assert browsers.complaints(opened) == []
 
 
-def test_a_coloured_answer_has_its_colours(browser):
-    colours = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]], [[9, 8, 7], [255] * 3, [0] * 3]])
-    run = types.SimpleNamespace(decode=lambda codes: colours[None] / 255)
+def test_a_colored_answer_has_its_colors(browser):
+    colors = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]], [[9, 8, 7], [255] * 3, [0] * 3]])
+    run = types.SimpleNamespace(decode=lambda codes: colors[None] / 255)
     codes = np.random.RandomState(0).normal(size=[200, 2])
     with served(lambda hosts: page(run, codes, hosts)) as address:
         browser.get(address)
         waited(browser, lambda: 'ms' in text(browser, 'time'))
-        assert np.array_equal(seen(browser, 3), colours)
+        assert np.array_equal(seen(browser, 3), colors)
 
 
 def test_only_the_newest_of_many_moves_is_asked_for_next(opened, run, codes):
@@ -714,8 +714,8 @@ def test_text_stands_out_in_light_and_dark(opened, scheme):
     script = """
         const ground = (node) => {
             for (; node; node = node.parentElement) {
-                const colour = getComputedStyle(node).backgroundColor;
-                if (!/rgba\\(.*, 0\\)/.test(colour)) return colour;
+                const color = getComputedStyle(node).backgroundColor;
+                if (!/rgba\\(.*, 0\\)/.test(color)) return color;
             }
         };
         return [...document.querySelectorAll('h1, h2, p, label, small, output, span, button')]
@@ -724,12 +724,12 @@ def test_text_stands_out_in_light_and_dark(opened, scheme):
     """
     found = opened.execute_script(script)
     assert len(found) > 20
-    assert [words for words, *colours in found if browsers.contrast(*colours) < 4.5] == []
+    assert [words for words, *colors in found if browsers.contrast(*colors) < 4.5] == []
 
 
 def test_names_of_classes_are_text_and_nothing_else(browser, run, codes):
     planted = '<img class=planted src=x onerror="document.title=1">'
-    about = {'title': planted, 'model': planted, 'pictures': planted, 'classes': [planted] * 10}
+    about = {'title': planted, 'model': planted, 'images': planted, 'classes': [planted] * 10}
     known = space.Space(codes, {planted: codes[0]})
 
     def made(hosts):

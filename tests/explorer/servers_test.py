@@ -32,7 +32,7 @@ class Page:
         random = np.random.RandomState(0)
         known = space.Space(random.normal(size=[20, 2]), {})
         images = random.uniform(size=[20, 4, 4, 1]).astype(np.float32)
-        about = {'title': 'a', 'model': 'b', 'pictures': 'c', 'classes': []}
+        about = {'title': 'a', 'model': 'b', 'images': 'c', 'classes': []}
         decode = decode or (lambda codes: np.zeros([1, 4, 4, 1]))
         made = application.Application(about, known, images, None, decode, self.hosts)
         self.server = server.bound(self.listening, made, **bounds)
@@ -155,10 +155,10 @@ def test_the_page_itself_is_answered(page):
         '/explorer.css/',
         '/explorer.css/../../application.py',
         '/assets/../application.py',
-        '/pictures/../../../etc/passwd',
-        '/pictures/%2e%2e%2f%2e%2e%2fapplication.py',
-        '/pictures/0/../../application.py',
-        '/pictures/\xb2',
+        '/gallery/../../../etc/passwd',
+        '/gallery/%2e%2e%2f%2e%2e%2fapplication.py',
+        '/gallery/0/../../application.py',
+        '/gallery/\xb2',
         '/proc/self/environ',
         '/~root/.ssh/id_rsa',
         '/.git/config',
@@ -205,7 +205,7 @@ def test_a_whole_address_in_the_place_of_a_path_is_held_to_the_same_hosts(page, 
     [
         (f'GET /{"a" * 70_000} HTTP/1.1', 414),
         (f'GET /{"a" * 60_000} HTTP/1.1', 404),
-        (f'GET /pictures/{"9" * 10_000} HTTP/1.1', 404),
+        (f'GET /gallery/{"9" * 10_000} HTTP/1.1', 404),
         ('GET / HTTP/1.1 more', 400),
         ('GET / HTTP/x', 400),
         ('GET / HTTP/9.9', 505),
@@ -276,7 +276,7 @@ def test_headers_neither_move_the_page_nor_open_it_to_others(page, headers, stat
     ],
 )
 def test_a_name_that_someone_else_may_point_here_is_refused(page, host):
-    for path in ('/', '/space', '/gallery.png', '/pictures/0'):
+    for path in ('/', '/space', '/gallery.png', '/gallery/0'):
         refused(page.ask(f'GET {path} HTTP/1.1', host=host.format(port=page.port)), 403)
 
 
@@ -357,7 +357,7 @@ def test_a_hundred_at_once_are_all_answered(page):
     with contextlib.ExitStack() as stack:
         connections = [stack.enter_context(page.connect()) for _ in range(100)]
         for connection in connections:
-            request = f'GET /pictures/3 HTTP/1.1\r\nHost: {page.hosts[0]}\r\n\r\n'
+            request = f'GET /gallery/3 HTTP/1.1\r\nHost: {page.hosts[0]}\r\n\r\n'
             connection.sendall(request.encode())
         answers = [Answer(received(connection)) for connection in connections]
     assert {answer.status for answer in answers} == {200}

@@ -65,7 +65,7 @@ def test_variables_become_constants_or_new_variables_of_the_same_names_and_value
     assert kept.SerializeToString(deterministic=True) == before
 
 
-@pytest.mark.parametrize('blur', [0.3, 1.0, 5.0])  # the last reaches beyond the picture
+@pytest.mark.parametrize('blur', [0.3, 1.0, 5.0])  # the last reaches beyond the image
 def test_the_score_of_a_graph_is_that_of_the_detector(blur):
     random = np.random.RandomState(0)
     images = random.uniform(size=[300, 9, 6, 3]).astype(np.float32)
@@ -73,9 +73,11 @@ def test_the_score_of_a_graph_is_that_of_the_detector(blur):
     rebuilt = np.clip(images + 0.1 * noise, 0, 1)
     codes = random.normal(size=[300, 4]).astype(np.float32)
     seen = (images, codes, rebuilt)
-    detector = anomaly.fit(seen, seen, blur=blur, components=3, false_alarms=0.05, seed=0, step=1)
+    detector = anomaly.fit(
+        seen, seen, blur=blur, components=3, false_positive_rate=0.05, seed=0, step=1
+    )
     assert len(detector.means) == 3
-    asked = (images[:20], 3 * codes[:20], rebuilt[20:40])  # many of them strange
+    asked = (images[:20], 3 * codes[:20], rebuilt[20:40])  # many of them anomalous
     x, z, y = (tf.placeholder(tf.float32, [None, *a.shape[1:]]) for a in asked)
     score = anomaly_score.score(detector, x, z, y)
     assert (score.dtype, score.shape.as_list()) == (tf.float32, [None])

@@ -52,12 +52,12 @@ def test_polynomials_are_exact_within_the_edges(method, degree, margin):
     def polynomial(rows, columns):
         return (rows[:, None] - 1.5) ** degree + 3 * rows[:, None] * columns - columns**degree
 
-    def centres(n, factor):
+    def centers(n, factor):
         return (np.arange(n * factor) + 0.5) / factor - 0.5
 
-    x = polynomial(centres(8, 1), centres(7, 1))[None, :, :, None]
+    x = polynomial(centers(8, 1), centers(7, 1))[None, :, :, None]
     y = run(layers.upsample(x, (3, 5), method))[0, :, :, 0]
-    want = polynomial(centres(8, 3), centres(7, 5))
+    want = polynomial(centers(8, 3), centers(7, 5))
     inside = (slice(3 * margin, -3 * margin), slice(5 * margin, -5 * margin))
     np.testing.assert_allclose(y[inside], want[inside], atol=1e-12)
     assert np.abs(y - want).max() > 0.01

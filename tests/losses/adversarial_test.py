@@ -56,7 +56,7 @@ def test_scores_far_from_zero_give_finite_losses():
     np.testing.assert_allclose(alone, [0, 1e4], rtol=1e-6)
 
 
-def test_answers_are_right_on_either_side_of_the_place_where_a_picture_counts_as_real():
+def test_answers_are_right_on_either_side_of_the_place_where_a_image_counts_as_real():
     answers = [adversarial.told_apart(n, tf.constant(REAL), tf.constant(FAKE)) for n in LOSSES]
     assert answers.pop() is None
     with tf.Session() as session:
@@ -87,7 +87,7 @@ def test_a_critic_of_slope_one_has_no_penalty_and_a_flat_one_a_penalty_without_d
     assert error < 1e-7
 
 
-def test_diversity_is_the_mean_distance_over_that_of_real_pictures():
+def test_diversity_is_the_mean_distance_over_that_of_real_images():
     random = np.random.RandomState(0)
     fake, real = random.normal(size=[7, 2, 3, 1]) + 50, 4 * random.normal(size=[4, 2, 3, 1])
     with tf.Session() as session:
@@ -97,7 +97,7 @@ def test_diversity_is_the_mean_distance_over_that_of_real_pictures():
     np.testing.assert_allclose(found, want, rtol=1e-6)
 
 
-def test_one_picture_alone_is_as_diverse_as_one_picture_can_be():
+def test_one_image_alone_is_as_diverse_as_one_image_can_be():
     with tf.Session() as session:
         found = session.run(adversarial.diversity(tf.ones([1, 4]), tf.zeros([1, 4])))
     assert found.tolist() == [1]

@@ -14,7 +14,7 @@ RANDOM = np.random.RandomState(0)
 X = RANDOM.uniform(0.1, 0.9, [5, 6])
 KERNEL = RANDOM.normal(size=[6, 4])
 BIAS = RANDOM.normal(size=[4])
-PICTURES = RANDOM.uniform(size=[4, 6, 6, 1]).astype(np.float32)
+IMAGES = RANDOM.uniform(size=[4, 6, 6, 1]).astype(np.float32)
 
 
 def run(*tensors):
@@ -156,7 +156,7 @@ def test_a_penalty_that_cannot_be_read_is_refused(text, want):
 
 def batch(seed=(1, 2)):
     seed = None if seed is None else tf.constant(seed, tf.int64)
-    return Batch(tf.constant(PICTURES), None, seed)
+    return Batch(tf.constant(IMAGES), None, seed)
 
 
 @pytest.mark.parametrize('family', ['dense', 'convolutional'])

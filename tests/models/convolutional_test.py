@@ -36,7 +36,7 @@ def model(shape=(28, 28, 1), **fields):
     return convolutional.Model(convolutional.Config(**fields), shape)
 
 
-def pictures(shape=(28, 28, 1), count=3):
+def images(shape=(28, 28, 1), count=3):
     return np.random.RandomState(0).uniform(size=[count, *shape]).astype(np.float32)
 
 
@@ -57,9 +57,9 @@ def variables():
 def test_the_published_network_of_fashion_equals_stock_operations():
     """Three 3x3 convolutions with pooling; deconvolutions with valid, same and same padding."""
     made = model(**FASHION)
-    outputs = made(tf.constant(pictures()))
+    outputs = made(tf.constant(images()))
     of = variables()
-    x = tf.constant(pictures())
+    x = tf.constant(images())
     for i in (1, 2, 3):
         kernel, bias = of[f'encoder/layer_{i}/kernel'], of[f'encoder/layer_{i}/bias']
         x = tf.nn.selu(tf.nn.conv2d(x, kernel, 1, 'SAME') + bias)
@@ -80,7 +80,7 @@ def test_the_published_network_of_ee311_has_these_shapes_and_its_code_is_one_pix
     sides = [shape[0] for shape in made.encoder.shapes]
     assert sides == [28, 24, 20, 9, 4, 1]
     assert made.code_size == 8
-    made(tf.constant(pictures()))
+    made(tf.constant(images()))
     shapes = {v.op.name: v.shape.as_list() for v in tf.trainable_variables()}
     kernels = [5, 5, 4, 3, 4]
     for i, size in enumerate(kernels, 1):
@@ -110,9 +110,9 @@ def test_every_layer_of_the_decoder_has_the_shape_of_its_encoders_input(way, pad
 
 
 @pytest.mark.parametrize('way', WAYS)
-def test_an_enlarged_picture_is_what_its_definition_says(way):
+def test_an_enlarged_image_is_what_its_definition_says(way):
     """5 x 4 to 10 x 8 with a kernel of one pixel, which leaves the way to enlarge alone."""
-    x = pictures((5, 4, 3))
+    x = images((5, 4, 3))
     made = upsampling.upsample(tf.constant(x), (10, 8, 2), 1, 2, way, name='made')
     with session_with_biases() as session:
         got, of = session.run([made, variables()])
@@ -132,7 +132,7 @@ def test_an_enlarged_picture_is_what_its_definition_says(way):
 
 
 def test_where_nothing_is_to_be_enlarged_a_valid_convolution_is_undone_by_a_full_one():
-    x = pictures((4, 4, 1))
+    x = images((4, 4, 1))
     made = upsampling.upsample(tf.constant(x), (6, 6, 1), 3, 1, 'subpixel', name='made')
     with session_with_biases() as session:
         got, of = session.run([made, variables()])
@@ -144,7 +144,7 @@ def test_where_nothing_is_to_be_enlarged_a_valid_convolution_is_undone_by_a_full
 
 
 def test_the_subpixel_decoder_uses_the_fused_operation_by_default():
-    model(filters=(4, 6))(tf.constant(pictures()))
+    model(filters=(4, 6))(tf.constant(images()))
     kinds = [op.type for op in tf.get_default_graph().get_operations()]
     assert kinds.count('SubpixelShuffleBiasActivation') == 2
     assert 'Conv2DBackpropInput' not in kinds
@@ -163,12 +163,12 @@ def test_a_subpixel_decoder_of_a_flat_code_shows_no_checkerboard_at_the_start():
 
 def test_tied_kernels_are_one_variable_that_gets_both_gradients():
     made = model((9, 7, 2), filters=(3, 4), units=(5,), upsampling='deconvolution', tied=True)
-    objective = made.objectives[0](Batch(tf.constant(pictures((9, 7, 2))), None, None))
+    objective = made.objectives[0](Batch(tf.constant(images((9, 7, 2))), None, None))
     decoder = [v.op.name for v in tf.trainable_variables('decoder/')]
     assert sorted(decoder) == [f'decoder/layer_{i}/bias' for i in (1, 2, 3)]
     assert None not in tf.gradients(objective.loss, objective.variables)
     kernel = next(v for v in tf.trainable_variables() if v.op.name == 'encoder/layer_2/kernel')
-    code = tf.stop_gradient(made.encode(tf.constant(pictures((9, 7, 2)))))
+    code = tf.stop_gradient(made.encode(tf.constant(images((9, 7, 2)))))
     assert tf.gradients(made.decode(code), kernel) != [None]
 
 
@@ -180,9 +180,9 @@ def test_dense_layers_follow_convolutional_ones():
         assert [str(side.activation(i)) for i in (1, 2, 3)] == ['relu', 'relu', 'linear']
 
 
-def test_batch_normalisation_uses_the_batch_in_training_and_moving_moments_elsewhere():
+def test_batch_normalization_uses_the_batch_in_training_and_moving_moments_elsewhere():
     made = model(filters=(4, 6), batch_normalization=True)
-    x, seed = tf.constant(pictures()), tf.constant([1, 2], tf.int64)
+    x, seed = tf.constant(images()), tf.constant([1, 2], tf.int64)
     training, inference = made(x, seed).code, made(x).code
     updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
     assert len(updates) == 4  # two moments of one hidden layer of each side
@@ -201,7 +201,7 @@ def test_batch_normalisation_uses_the_batch_in_training_and_moving_moments_elsew
         ({'filters': (4, 0)}, r'--filters is 4,0; each must lie in \[1, inf\)'),
         ({'kernel_sizes': (3, 3)}, r'--kernel_sizes has 2 values \(3,3\); it must have 1 or 3'),
         ({'pooling': ('none',), 'pool_sizes': (3,)}, '--pool_sizes needs --pooling'),
-        ({'filters': (4,) * 5}, 'a picture of 1 x 1 is too small for a layer with kernel 3'),
+        ({'filters': (4,) * 5}, 'an image of 1 x 1 is too small for a layer with kernel 3'),
         ({'tied': True}, '--upsampling is subpixel, it must be deconvolution'),
         (
             {'tied': True, 'upsampling': 'deconvolution', 'batch_normalization': True},

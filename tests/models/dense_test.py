@@ -31,12 +31,12 @@ def model(**fields):
     return dense.Model(dataclasses.replace(dense.Config(units=UNITS), **fields), SHAPE)
 
 
-def pictures(count=6):
+def images(count=6):
     return np.random.RandomState(0).uniform(size=[count, *SHAPE]).astype(np.float32)
 
 
 def batch(seed=None):
-    return Batch(tf.constant(pictures()), None, seed)
+    return Batch(tf.constant(images()), None, seed)
 
 
 def opened():
@@ -81,7 +81,7 @@ def test_a_pass_equals_numpy(activation, tied):
     outputs = made(batch().images)
     with opened() as session:
         found = session.run(outputs)
-        codes, logits = forward(made.config, pictures(), kernels(session))
+        codes, logits = forward(made.config, images(), kernels(session))
     np.testing.assert_allclose(found.code, codes[-1], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(found.logits, logits, rtol=1e-4, atol=1e-4)
     want = scipy.special.expit(logits)
@@ -94,7 +94,7 @@ def test_the_code_has_an_activation_of_its_own(activation):
     code = made(batch().images).code
     with opened() as session:
         found = session.run(code)
-        want = forward(made.config, pictures(), kernels(session))[0][-1]
+        want = forward(made.config, images(), kernels(session))[0][-1]
     np.testing.assert_allclose(found, want, rtol=1e-4, atol=1e-5)
 
 
@@ -127,8 +127,8 @@ def test_tied_weights_are_one_kernel_that_gets_both_gradients():
         moved = dict(of)
         moved['encoder/layer_2/kernel'] = of['encoder/layer_2/kernel'] + nudge_encoder
         moved['decoder/layer_2/kernel'] = of['decoder/layer_2/kernel'] + nudge_decoder.T
-        logits = forward(made.config, pictures(), moved)[1]
-        return np.mean(np.square(scipy.special.expit(logits) - pictures()))
+        logits = forward(made.config, images(), moved)[1]
+        return np.mean(np.square(scipy.special.expit(logits) - images()))
 
     parts = np.zeros([3, *got.shape])
     for place in np.ndindex(*got.shape):
@@ -147,7 +147,7 @@ def test_the_joint_loss_is_per_pixel(likelihood):
     objective = made.objectives[0](batch())
     with opened() as session:
         loss, terms = session.run([objective.loss, objective.terms])
-        x, logits = pictures(), forward(made.config, pictures(), kernels(session))[1]
+        x, logits = images(), forward(made.config, images(), kernels(session))[1]
     mse = np.mean(np.square(x - scipy.special.expit(logits)))
     nats = np.mean(np.logaddexp(0, logits) - x * logits)
     np.testing.assert_allclose(loss, nats if likelihood == 'bernoulli' else mse, rtol=1e-5)
@@ -159,14 +159,14 @@ def test_the_joint_loss_is_per_pixel(likelihood):
 def test_a_linear_output_is_cut_where_it_is_shown_and_not_where_it_is_trained():
     """A pixel out of [0, 1] has a gradient that brings it back."""
     made = model(output_activation='linear')
-    images = batch().images
-    outputs, objective = made(images), made.objectives[0](batch())
+    given = batch().images
+    outputs, objective = made(given), made.objectives[0](batch())
     layer = made.layerwise()[0].objective(batch())
     with opened() as session:
         shown, decoded = session.run([outputs.reconstruction, made.decode(outputs.code)])
         losses = session.run([objective.loss, layer.loss])
         of = kernels(session)
-    x = pictures()
+    x = images()
     logits = forward(made.config, x, of)[1]
     assert logits.min() < 0 < 1 < logits.max()
     np.testing.assert_allclose(shown, np.clip(logits, 0, 1), rtol=1e-4, atol=1e-5)
@@ -196,7 +196,7 @@ def test_the_greedy_loss_of_a_layer_equals_numpy(i, likelihood, activation):
     made(batch().images)
     with opened() as session:
         of = kernels(session)
-        clean = forward(made.config, pictures(), of)[0][i - 1]
+        clean = forward(made.config, images(), of)[0][i - 1]
         given = batch().images if i == 1 else tf.constant(clean, tf.float32)
         objective = made.layerwise()[i - 1].objective(Batch(given, None, None))
         loss = session.run(objective.loss)
@@ -227,9 +227,9 @@ def test_a_corrupted_input_is_held_against_the_clean_one():
     objective = made.objectives[0](batch(tf.constant([1, 2], tf.int64)))
     with opened() as session:
         loss, of = session.run(objective.loss), kernels(session)
-    logits = forward(made.config, 0 * pictures(), of)[1]
+    logits = forward(made.config, 0 * images(), of)[1]
     np.testing.assert_allclose(
-        loss, np.mean(np.square(pictures() - scipy.special.expit(logits))), rtol=1e-5
+        loss, np.mean(np.square(images() - scipy.special.expit(logits))), rtol=1e-5
     )
 
 
@@ -237,7 +237,7 @@ def test_noise_is_spread_over_the_layers_and_each_layer_takes_its_own():
     assert len(set(model(corruption=('masking:0.5',)).corruption)) == 1
     made = model(corruption=('none', 'masking:1', 'none'), activation='tanh')
     made(batch().images)
-    codes = tf.constant(pictures(4).reshape(4, 12)[:, :7])
+    codes = tf.constant(images(4).reshape(4, 12)[:, :7])
     noisy = Batch(codes, None, tf.constant([1, 2], tf.int64))
     pairs = []
     given_to_each = (noisy, noisy._replace(images=codes[:, :5]))
@@ -286,13 +286,13 @@ def test_what_cannot_be_built_is_refused(fields, want):
         model(**fields)
 
 
-def test_pictures_of_the_wrong_rank_are_refused():
+def test_images_of_the_wrong_rank_are_refused():
     with pytest.raises(ValueError, match=r'^images: shape is \(2, 12\), rank 2; .* rank 4'):
         model().encode(tf.zeros([2, 12]))
 
 
 def test_a_linear_autoencoder_reaches_the_error_of_pca():
-    """Pictures near grey: there the sigmoid is a straight line. Baldi and Hornik, 1989."""
+    """Images near gray: there the sigmoid is a straight line. Baldi and Hornik, 1989."""
     tf.set_random_seed(0)
     random = np.random.RandomState(0)
     flat = random.normal(size=[256, 12]) * np.repeat([0.08, 0.02], [3, 9])

@@ -14,7 +14,7 @@ from tfae.training.config import TrainingConfig
 from tfae.training.step import training_step
 
 SHAPE = (3, 2, 1)
-PICTURES = np.random.RandomState(0).uniform(size=[5, *SHAPE]).astype(np.float32)
+IMAGES = np.random.RandomState(0).uniform(size=[5, *SHAPE]).astype(np.float32)
 LOSSES = ('non_saturating', 'least_squares', 'wasserstein')
 every_loss = pytest.mark.parametrize('loss', LOSSES)
 every_moment = pytest.mark.parametrize('seed', [None, 3], ids=['validation', 'training'])
@@ -26,7 +26,7 @@ def model(shape=SHAPE, **fields):
     return gan.Model(gan.Config(**fields), shape)
 
 
-def batch(seed=3, images=PICTURES):
+def batch(seed=3, images=IMAGES):
     seed = None if seed is None else tf.constant([1, seed], tf.int64)
     return Batch(tf.constant(images), None, seed)
 
@@ -54,7 +54,7 @@ def affine(x, of, scope):
 
 
 def generated(of, z):
-    """Flat pictures of codes, by numpy."""
+    """Flat images of codes, by numpy."""
     h = np.maximum(affine(z, of, 'generator/layer_3'), 0)
     h = np.maximum(affine(h, of, 'generator/layer_2'), 0)
     return 1 / (1 + np.exp(-affine(h, of, 'generator/layer_1')))
@@ -82,8 +82,8 @@ def softplus(x):
 
 
 def numpy_losses(of, loss, of_d, of_g, part):
-    """Losses of the two sides on `PICTURES` with these codes and places between."""
-    x = PICTURES.reshape(5, -1).astype(np.float64)
+    """Losses of the two sides on `IMAGES` with these codes and places between."""
+    x = IMAGES.reshape(5, -1).astype(np.float64)
     fake = generated(of, of_d)
     real, made, passed = scored(of, x), scored(of, fake), scored(of, generated(of, of_g))
     if loss == 'non_saturating':
@@ -110,7 +110,7 @@ def test_the_losses_of_both_sides_are_those_of_numpy(loss, seed):
             [[o.loss for o in found], [o.terms for o in found], wanted]
         )
     np.testing.assert_allclose(losses, numpy_losses(of, loss, *noises), rtol=1e-4)
-    x = PICTURES.reshape(5, -1)
+    x = IMAGES.reshape(5, -1)
     fake = generated(of, noises[0])
     real, made = scored(of, x), scored(of, fake)
     if loss == 'wasserstein':
@@ -187,7 +187,7 @@ def test_the_generator_learns_from_the_discriminator_as_it_is_after_its_step():
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
 
 
-def test_moving_averages_move_once_a_step_by_real_pictures_and_by_the_generators_own():
+def test_moving_averages_move_once_a_step_by_real_images_and_by_the_generators_own():
     images = np.random.RandomState(0).uniform(size=[6, 8, 8, 1]).astype(np.float32)
     made = model((8, 8, 1), **CONVOLUTIONAL)
     given = batch(images=images)
@@ -225,7 +225,7 @@ def variable(name):
     return found.read_value()
 
 
-def test_normalisation_is_where_dcgan_has_it_and_in_no_critic():
+def test_normalization_is_where_dcgan_has_it_and_in_no_critic():
     normalized = {
         'non_saturating': ['discriminator/layer_2', 'generator/layer_2', 'generator/layer_3'],
         'wasserstein': ['generator/layer_2', 'generator/layer_3'],
@@ -237,8 +237,8 @@ def test_normalisation_is_where_dcgan_has_it_and_in_no_critic():
         assert sorted(found) == [f'{scope}/normalization/gamma' for scope in wanted]
 
 
-def test_real_and_generated_pictures_are_normalised_apart():
-    """Together, the score of a real picture would depend on the generated ones beside it."""
+def test_real_and_generated_images_are_normalized_apart():
+    """Together, the score of a real image would depend on the generated ones beside it."""
     images = np.random.RandomState(0).uniform(size=[6, 8, 8, 1]).astype(np.float32)
     made = model((8, 8, 1), loss='least_squares', **CONVOLUTIONAL)
     given = batch(images=images)
@@ -269,12 +269,12 @@ def test_the_two_sides_draw_codes_of_their_own():
     session, _ = opened()
     with session:
         fooled, seen, mean = session.run([fooled, seen, mean])
-    assert abs((mean - seen) + fooled) > 1e-3  # mean scores of the pictures of either draw
+    assert abs((mean - seen) + fooled) > 1e-3  # mean scores of the images of either draw
 
 
 def test_a_generator_that_is_constant_is_reported_as_collapsed():
     made = model()
-    objectives = [build(batch(images=PICTURES / 4)) for build in made.objectives]
+    objectives = [build(batch(images=IMAGES / 4)) for build in made.objectives]
     means = {
         f'{o.name}/{name}': value
         for o in objectives
@@ -287,7 +287,7 @@ def test_a_generator_that_is_constant_is_reported_as_collapsed():
             v.load(np.zeros(v.shape.as_list(), np.float32), session)
         found = session.run(means)
     assert found['generator/diversity'] < 1e-3
-    assert made.trouble(found).startswith('mode collapse: generated pictures lie 0.00 times as')
+    assert made.trouble(found).startswith('mode collapse: generated images lie 0.00 times as')
 
 
 def test_a_discriminator_that_is_always_right_is_reported():
@@ -295,7 +295,7 @@ def test_a_discriminator_that_is_always_right_is_reported():
     means = {'generator/diversity': 0.9, 'discriminator/accuracy': 0.98}
     assert made.trouble(means) == ''
     means['discriminator/accuracy'] = 0.995
-    assert made.trouble(means).startswith('the discriminator tells more than 99% of the pictures')
+    assert made.trouble(means).startswith('the discriminator tells more than 99% of the images')
     assert made.trouble({'generator/diversity': 0.9}) == ''  # a critic answers nothing
 
 
@@ -342,8 +342,8 @@ def test_convolutional_networks_train_with_every_loss(loss, upsampling):
     shown = made.decode(tf.zeros([3, 2]))
     session, _ = opened()
     with session:
-        values, pictures = session.run([gradients, shown])
-    assert pictures.shape == (3, 7, 9, 3)
+        values, samples = session.run([gradients, shown])
+    assert samples.shape == (3, 7, 9, 3)
     for each in tf.nest.flatten(values):
         assert np.isfinite(each).all()
 
@@ -382,6 +382,6 @@ def test_a_run_whose_generator_collapses_says_so(tmp_path):
     words = ('--model=gan', '--units=1', '--code_size=1', '--epochs=1', '--learning_rate=0')
     done = tfae_program.run('train', *words, '--logdir=run', cwd=tmp_path)
     assert done.code == 0
-    assert 'warning: mode collapse: generated pictures lie 0.' in done.out + done.err
+    assert 'warning: mode collapse: generated images lie 0.' in done.out + done.err
     (record,) = tfae_program.metrics(tmp_path / 'run')
     assert record['trouble'].startswith('mode collapse: ')

@@ -13,7 +13,7 @@ from tfae.core import errors
 from tfae.models import Batch, variational
 
 SHAPE = (3, 2, 1)
-PICTURES = np.random.RandomState(0).uniform(size=[5, *SHAPE]).astype(np.float32)
+IMAGES = np.random.RandomState(0).uniform(size=[5, *SHAPE]).astype(np.float32)
 GAUSSIAN = {'likelihood': 'gaussian', 'variance': 0.3}
 LEARNED = {**GAUSSIAN, 'learn_variance': True}
 LIKELIHOODS = pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def model(shape=SHAPE, **fields):
     return variational.Model(variational.Config(**fields), shape)
 
 
-def batch(seed=None, images=PICTURES):
+def batch(seed=None, images=IMAGES):
     seed = None if seed is None else tf.constant([1, seed], tf.int64)
     return Batch(tf.constant(images), None, seed)
 
@@ -48,7 +48,7 @@ def affine(x, of, scope):
     return x @ of[f'{scope}/kernel'] + of[f'{scope}/bias']
 
 
-def posterior(of, x=PICTURES):
+def posterior(of, x=IMAGES):
     hidden = np.tanh(affine(x.reshape(len(x), -1).astype(np.float64), of, 'encoder/layer_1'))
     return affine(hidden, of, 'encoder/mean'), affine(hidden, of, 'encoder/log_variance')
 
@@ -58,7 +58,7 @@ def decoded(of, z):
 
 
 def log_p(of, x, z, fields):
-    """log p(x | z) of flat pictures, by scipy."""
+    """log p(x | z) of flat images, by scipy."""
     logits = decoded(of, z)
     if fields.get('likelihood') != 'gaussian':
         terms = x * scipy.special.log_expit(logits) + (1 - x) * scipy.special.log_expit(-logits)
@@ -76,7 +76,7 @@ def noise(seed, rows):
 
 def numpy_bound(of, eps, k, fields):
     """`(loss, reconstruction nats, KL [B, Z])` with this noise `[k, B, Z]`."""
-    x = PICTURES.reshape(len(PICTURES), -1).astype(np.float64)
+    x = IMAGES.reshape(len(IMAGES), -1).astype(np.float64)
     mean, log_variance = posterior(of)
     z = mean + np.exp(log_variance / 2) * eps
     log_x = log_p(of, x, z, fields)
@@ -94,11 +94,11 @@ def numpy_bound(of, eps, k, fields):
 @pytest.mark.parametrize('seed', [None, 3], ids=['validation', 'training'])
 def test_the_loss_and_its_terms_are_those_of_numpy_in_training_and_validation(fields, k, seed):
     objective = model(samples=k, **fields).objectives[0](batch(seed))
-    drawn = noise([0, 0] if seed is None else [1, seed], [k * len(PICTURES), 2])
+    drawn = noise([0, 0] if seed is None else [1, seed], [k * len(IMAGES), 2])
     session, of = opened()
     with session:
         loss, terms, eps = session.run([objective.loss, objective.terms, drawn])
-    eps = eps.reshape(k, len(PICTURES), 2).astype(np.float64)
+    eps = eps.reshape(k, len(IMAGES), 2).astype(np.float64)
     want, nats, kl = numpy_bound(of, eps, k, fields)
     np.testing.assert_allclose(loss, want, rtol=1e-5)
     np.testing.assert_allclose(terms['reconstruction_nats'], nats, rtol=1e-5)
@@ -115,11 +115,11 @@ def test_the_loss_and_its_terms_are_those_of_numpy_in_training_and_validation(fi
 def test_gradients_of_every_variable_match_finite_differences(fields, k):
     objective = model(samples=k, **fields).objectives[0](batch(3))
     gradients = tf.gradients(objective.loss, objective.variables)
-    drawn = noise([1, 3], [k * len(PICTURES), 2])
+    drawn = noise([1, 3], [k * len(IMAGES), 2])
     session, of = opened()
     with session:
         got, eps = session.run([gradients, drawn])
-    eps = eps.reshape(k, len(PICTURES), 2).astype(np.float64)
+    eps = eps.reshape(k, len(IMAGES), 2).astype(np.float64)
     for variable, gradient in zip(objective.variables, got, strict=True):
         for place in np.ndindex(*gradient.shape):
             ends = []
@@ -142,7 +142,7 @@ def test_the_bound_is_below_the_integrated_likelihood_that_importance_sampling_r
         measured = session.run(found)
     side = np.linspace(-7, 7, 281)
     z = np.stack(np.meshgrid(side, side), -1).reshape(-1, 2)
-    x = PICTURES.reshape(len(PICTURES), 1, -1).astype(np.float64)
+    x = IMAGES.reshape(len(IMAGES), 1, -1).astype(np.float64)
     joint = log_p(of, x, z, fields) + scipy.stats.norm.logpdf(z).sum(-1)
     area = (side[1] - side[0]) ** 2
     exact = scipy.special.logsumexp(joint, 1) + np.log(area)
@@ -171,7 +171,7 @@ def test_measures_add_up():
 
 
 def test_more_samples_give_a_higher_bound():
-    many = np.repeat(PICTURES, 200, 0)
+    many = np.repeat(IMAGES, 200, 0)
     losses = [model(samples=k).objectives[0](batch(images=many)).loss for k in (1, 5, 50)]
     session, _ = opened()
     with session:
@@ -187,12 +187,12 @@ def test_pixels_of_learned_variance_have_no_gradient_where_it_is_their_squared_e
     session, _ = opened()
     with session:
         variable.load(0.0, session)
-        constant = PICTURES[0].size * np.log(2 * np.pi) / 2
+        constant = IMAGES[0].size * np.log(2 * np.pi) / 2
         squares = 2 * (session.run(objective.terms['reconstruction_nats']) - constant)
-        variable.load(np.log(squares / PICTURES[0].size), session)
+        variable.load(np.log(squares / IMAGES[0].size), session)
         assert abs(session.run(gradient)) < 1e-5
-        variable.load(np.log(2 * squares / PICTURES[0].size), session)
-        np.testing.assert_allclose(session.run(gradient), PICTURES[0].size / 4, rtol=1e-4)
+        variable.load(np.log(2 * squares / IMAGES[0].size), session)
+        np.testing.assert_allclose(session.run(gradient), IMAGES[0].size / 4, rtol=1e-4)
 
 
 def test_the_weight_of_the_divergence_rises_with_the_step_and_is_whole_in_validation():
@@ -223,7 +223,7 @@ def test_a_divergence_within_the_free_bits_moves_nothing():
 
 def test_codes_are_means_at_inference_and_draws_from_the_posterior_in_training():
     made = model()
-    many = np.repeat(PICTURES[:1], 4000, 0)
+    many = np.repeat(IMAGES[:1], 4000, 0)
     found = [made(tf.constant(many), seed) for seed in (None, tf.constant([1, 2], tf.int64))]
     session, of = opened()
     with session:
@@ -280,7 +280,7 @@ def test_variables_have_the_names_and_shapes_that_readers_expect():
     [{'units': ()}, {'filters': (3, 4), 'pooling': ('max',), 'upsampling': 'nearest'}],
     ids=['no hidden layer', 'convolutional'],
 )
-def test_other_networks_give_pictures_and_measures_too(fields):
+def test_other_networks_give_images_and_measures_too(fields):
     made = model((8, 8, 3), evaluation_samples=2, **fields)
     images = tf.constant(np.random.RandomState(0).uniform(size=[4, 8, 8, 3]).astype(np.float32))
     outputs = made(images)

@@ -1,4 +1,4 @@
-"""Changes to training pictures: what each does, and of what it is a function."""
+"""Changes to training images: what each does, and of what it is a function."""
 
 import numpy as np
 import pytest
@@ -27,16 +27,16 @@ def test_a_flip_mirrors_some_and_leaves_the_others():
     assert 6 <= sum(left) <= 26  # of 32; four standard deviations
 
 
-def test_a_crop_moves_each_picture_by_as_much_as_it_says():
+def test_a_crop_moves_each_image_by_as_much_as_it_says():
     made = augmented('crop:2')
     padded = np.pad(IMAGES, [(0, 0), (2, 2), (2, 2), (0, 0)], 'reflect')
     found = []
-    for picture, wide in zip(made, padded, strict=True):
+    for image, wide in zip(made, padded, strict=True):
         places = [
             (y, x)
             for y in range(5)
             for x in range(5)
-            if np.array_equal(picture, wide[y : y + 6, x : x + 5])
+            if np.array_equal(image, wide[y : y + 6, x : x + 5])
         ]
         assert len(places) == 1
         found += places
@@ -44,9 +44,9 @@ def test_a_crop_moves_each_picture_by_as_much_as_it_says():
 
 
 def test_jitter_keeps_within_its_factors():
-    grey = np.full_like(IMAGES, 0.5)
-    made = augmented('jitter:0.2', images=grey)
-    assert np.all(made.std((1, 2, 3)) < 1e-6)  # contrast about the mean leaves an even picture
+    gray = np.full_like(IMAGES, 0.5)
+    made = augmented('jitter:0.2', images=gray)
+    assert np.all(made.std((1, 2, 3)) < 1e-6)  # contrast about the mean leaves an even image
     assert 0.4 <= made.min() < 0.43
     assert 0.57 < made.max() <= 0.6
     made = augmented('jitter:0.2')
@@ -89,6 +89,6 @@ def test_a_word_is_written_as_it_is_read(word):
     assert str(Augmentation.from_text(word)) == word
 
 
-def test_a_crop_as_large_as_the_pictures_is_refused():
-    with pytest.raises(errors.UsageError, match='crop:5; the pictures are 6x5, it must be smaller'):
+def test_a_crop_as_large_as_the_images_is_refused():
+    with pytest.raises(errors.UsageError, match='crop:5; the images are 6x5, it must be smaller'):
         augmented('crop:5')

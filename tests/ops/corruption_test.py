@@ -20,7 +20,7 @@ REPLACING = [noise for noise in NOISY if noise.kind != 'gaussian']
 ROWS, COLUMNS = 400, 500
 
 
-def picture(rows=ROWS):
+def image(rows=ROWS):
     """No value is 0 or 1, so that what noise has hit shows."""
     return np.random.RandomState(0).uniform(0.1, 0.9, [rows, COLUMNS]).astype(np.float32)
 
@@ -39,7 +39,7 @@ def hit(noise, y):
 @pytest.mark.parametrize('noise', REPLACING, ids=lambda n: n.kind)
 def test_each_value_is_hit_by_itself_with_the_probability_asked_for(noise):
     """Number of hits in each row and in each column: mean and variance of a binomial."""
-    x = picture()
+    x = image()
     hits = hit(noise, corrupted(noise, x))
     p = noise.level
     for axis, trials in ((1, COLUMNS), (0, ROWS)):
@@ -52,26 +52,26 @@ def test_each_value_is_hit_by_itself_with_the_probability_asked_for(noise):
 @pytest.mark.parametrize('kind', ['masking', 'salt_and_pepper'])
 @pytest.mark.parametrize('level', [0.001, 0.5, 0.999, 1.0])
 def test_every_level_hits_its_part(kind, level):
-    noise, x = Corruption(kind, level), picture()
+    noise, x = Corruption(kind, level), image()
     hits = hit(noise, corrupted(noise, x)).sum()
     assert abs(hits - level * x.size) <= 5 * np.sqrt(x.size * level * (1 - level))
 
 
 def test_masking_sets_to_zero_and_touches_nothing_else():
-    x = picture()
+    x = image()
     y = corrupted(Corruption('masking', 0.3), x)
     assert np.array_equal(y[y != 0], x[y != 0])
 
 
 def test_dropout_keeps_the_mean():
-    x = picture()
+    x = image()
     y = corrupted(Corruption('dropout', 0.3), x)
     np.testing.assert_allclose(y[y != 0], x[y != 0] / 0.7, rtol=1e-6)
     assert abs(y.mean() / x.mean() - 1) < 5 * np.sqrt(0.3 / 0.7 * 1.3 / x.size)
 
 
 def test_salt_and_pepper_are_as_likely_as_each_other():
-    x = picture()
+    x = image()
     noise = Corruption('salt_and_pepper', 0.3)
     y = corrupted(noise, x)
     hits = hit(noise, y)
@@ -80,7 +80,7 @@ def test_salt_and_pepper_are_as_likely_as_each_other():
 
 
 def test_gaussian_noise_is_normal_and_is_not_clipped():
-    x = picture()
+    x = image()
     noise = (corrupted(Corruption('gaussian', 0.2), x) - x).ravel()
     assert scipy.stats.kstest(noise[::4], scipy.stats.norm(0, 0.2).cdf).pvalue > 1e-4
     edge = np.zeros([10, COLUMNS], np.float32)
@@ -89,7 +89,7 @@ def test_gaussian_noise_is_normal_and_is_not_clipped():
 
 @pytest.mark.parametrize('noise', NOISY, ids=lambda n: n.kind)
 def test_each_example_of_a_batch_has_noise_of_its_own(noise):
-    x = np.repeat(picture(1), 200, axis=0)
+    x = np.repeat(image(1), 200, axis=0)
     y = corrupted(noise, x)
     assert len(np.unique(y, axis=0)) == len(y)
     changes = y - x if noise.kind == 'gaussian' else hit(noise, y)
@@ -100,7 +100,7 @@ def test_each_example_of_a_batch_has_noise_of_its_own(noise):
 
 @pytest.mark.parametrize('noise', NOISY, ids=lambda n: n.kind)
 def test_noise_is_a_function_of_seed_and_step(noise):
-    x = picture(4)
+    x = image(4)
     with tf.Graph().as_default(), tf.Session() as session:
         step = tf.placeholder(tf.int64, [])
         seeds = [pipeline.noise_seed(step, seeds) for seeds in ([7, 0], [8, 0], [7, 1])]
@@ -128,7 +128,7 @@ def test_no_noise_is_the_tensor_itself(kind):
 
 @pytest.mark.parametrize('noise', REPLACING, ids=lambda n: n.kind)
 def test_a_value_that_is_hit_passes_no_gradient(noise):
-    x = tf.constant(picture(4))
+    x = tf.constant(image(4))
     y = corruption.corrupt(x, noise, tf.constant([1, 2], tf.int64))
     with tf.Session() as session:
         after, gradient = session.run([y, tf.gradients(y, x)[0]])

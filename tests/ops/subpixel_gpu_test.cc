@@ -176,7 +176,7 @@ std::vector<T> Numbers(Output& output, int64_t count) {
   return numbers;
 }
 
-// Both passes against 64-bit formulas. `unit` is half the distance between neighbours of 1 in T,
+// Both passes against 64-bit formulas. `unit` is half the distance between neighbors of 1 in T,
 // `error` what the computation may lose before it rounds to T.
 template <typename T>
 void TestFused(FloatType type, double unit, double error, Activation activation, const Geometry& g,

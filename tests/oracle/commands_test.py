@@ -112,8 +112,8 @@ def test_evaluate_of_a_denoising_autoencoder(digits):
         'pca_mse': np.square(x - projected(train, x, 6)).mean(),
         'noise_mse': np.square(noise - restored(noise)).mean(),
         'corrupted_psnr': psnr(x, halved(x)),
-        'restored_psnr': psnr(x, restored(halved(x))),
-        'pca_restored_psnr': psnr(x, projected(train, halved(x), 6)),
+        'denoised_psnr': psnr(x, restored(halved(x))),
+        'pca_denoised_psnr': psnr(x, projected(train, halved(x), 6)),
         'mean_activation': code.mean(),
     }
     for name, value in wanted.items():
@@ -131,9 +131,9 @@ def test_evaluate_of_a_denoising_autoencoder(digits):
     assert {name: measured[name] for name in counts} == counts
     pca = PCA(6, svd_solver='full').fit(flat(train))
     for name, encode in {
-        'neighbour_error': lambda x: NETWORK.encode(v, x),
-        'pca_neighbour_error': lambda x: pca.transform(flat(x)),
-        'pixel_neighbour_error': flat,
+        'knn_error': lambda x: NETWORK.encode(v, x),
+        'pca_knn_error': lambda x: pca.transform(flat(x)),
+        'pixel_knn_error': flat,
     }.items():
         vote = KNeighborsClassifier(3).fit(encode(train), known).predict(encode(x))
         assert measured[name] == pytest.approx(np.mean(vote != labels), abs=1.5 / len(x))
@@ -235,7 +235,7 @@ def test_evaluate_of_a_siamese_network(digits):
     (_, known), (_, y) = digits.split('train'), digits.split('test')
     gaps = np.square(codes[1][:, None] - codes[0]).sum(2)
     wrong = np.mean(known[gaps.argmin(1)] != y)
-    assert measured['neighbour_error'] == pytest.approx(wrong, abs=1.5 / len(y))
+    assert measured['knn_error'] == pytest.approx(wrong, abs=1.5 / len(y))
 
 
 def test_evaluate_and_samples_of_a_game(digits):
@@ -390,23 +390,23 @@ def test_anomaly(digits):
         cells = 64 / (4 * math.pi)
         return cells / 2 * residual / usual.mean() - mixture.score_samples(features)
 
-    strange, score = labels[2] == 7, scores(splits[2])
+    anomalous, score = labels[2] == 7, scores(splits[2])
     threshold = np.quantile(scores(held_out), 0.95)
     known, asked = flat(train[0]), flat(splits[2][0])
     pca = PCA(5, svd_solver='full').fit(known)
     gaps = np.linalg.norm(asked[:, None] - known, axis=2)
     rivals = {
         'pca': np.square(asked - pca.inverse_transform(pca.transform(asked))).mean(1),
-        'neighbour': gaps.min(1),
+        'neighbor': gaps.min(1),
         'mean': np.linalg.norm(asked - known.mean(0), axis=1),
     }
     wanted = {
-        'normal_examples': np.sum(~strange),
-        'strange_examples': np.sum(strange),
-        'false_alarms': np.mean(score[~strange] > threshold),
-        'hits': np.mean(score[strange] > threshold),
-        'auroc': metrics.roc_auc_score(strange, score),
-        **{f'{name}_auroc': metrics.roc_auc_score(strange, s) for name, s in rivals.items()},
+        'normal_examples': np.sum(~anomalous),
+        'anomalous_examples': np.sum(anomalous),
+        'false_positive_rate': np.mean(score[~anomalous] > threshold),
+        'true_positive_rate': np.mean(score[anomalous] > threshold),
+        'auroc': metrics.roc_auc_score(anomalous, score),
+        **{f'{name}_auroc': metrics.roc_auc_score(anomalous, s) for name, s in rivals.items()},
     }
     for name, value in wanted.items():
         assert found[name] == pytest.approx(value, abs=2e-3), name

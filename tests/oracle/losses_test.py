@@ -1,4 +1,4 @@
-"""What training minimises: the loss of a step against numpy, and the step against its gradient.
+"""What training minimizes: the loss of a step against numpy, and the step against its gradient.
 
 Each run makes one step of gradient descent on the whole training split. Of the variables of step 0
 numpy makes the loss and the terms that metrics.jsonl holds; along the way that the variables went,

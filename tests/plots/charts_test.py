@@ -15,9 +15,9 @@ def drawn(path):
     return np.asarray(Image.open(path).convert('RGB')).astype(int)
 
 
-def share(pixels, colour):
-    """Part of the pixels that are of a colour `#RRGGBB`."""
-    want = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+def share(pixels, color):
+    """Part of the pixels that are of a color `#RRGGBB`."""
+    want = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
     return np.mean(np.abs(pixels - want).max(-1) < 12)
 
 
@@ -26,8 +26,8 @@ def curve(label, y=(0.0, 0.5, 1.0)):
 
 
 def test_maps_have_one_scale_from_black_to_bright():
-    found = charts.coloured(np.array([[[0.0, 1.0, 9.0]], [[-1.0, 0.5, np.float64(1)]]]))
-    assert [picture.shape for picture in found] == [(1, 3, 3)] * 2
+    found = charts.colored(np.array([[[0.0, 1.0, 9.0]], [[-1.0, 0.5, np.float64(1)]]]))
+    assert [image.shape for image in found] == [(1, 3, 3)] * 2
     assert found[0][0, 0].max() < 0.02
     assert np.array_equal(found[0][0, 1], found[0][0, 2])
     assert np.array_equal(found[0][0, 1], found[1][0, 2])
@@ -36,22 +36,22 @@ def test_maps_have_one_scale_from_black_to_bright():
 
 
 @pytest.mark.parametrize('curves', [[], [curve('a'), curve('b')]])
-def test_scores_of_two_kinds_have_two_colours(tmp_path, curves):
+def test_scores_of_two_kinds_have_two_colors(tmp_path, curves):
     random = np.random.RandomState(0)
-    groups = {'normal': random.normal(size=400), 'strange': 50 + 9 * random.normal(size=300)}
+    groups = {'normal': random.normal(size=400), 'anomalous': 50 + 9 * random.normal(size=300)}
     path = tmp_path / 'here' / 'a.png'
     charts.save_detection(path, groups, 2.0, curves, 'title')
     both = drawn(path)
     charts.save_detection(path, {'normal': groups['normal']}, 2.0, curves, 'title')
     one = drawn(path)
-    pale = '#E59E66'  # the colour of what is strange, through which white shines
+    pale = '#E59E66'  # the color of what is anomalous, through which white shines
     assert share(both, pale) > 5 * share(one, pale)
     assert share(both, '#66A9D1') > 0.005
     assert (both.shape[1] > 1.5 * both.shape[0]) == bool(curves)
 
 
 def test_equal_scores_can_be_drawn(tmp_path):
-    groups = {'normal': np.full(5, 3.0), 'strange': np.full(2, 3.0)}
+    groups = {'normal': np.full(5, 3.0), 'anomalous': np.full(2, 3.0)}
     charts.save_detection(tmp_path / 'a.png', groups, 3.0, [], 'title')
     assert drawn(tmp_path / 'a.png').std() > 10
 
@@ -63,7 +63,7 @@ def test_bars_are_as_long_as_errors(tmp_path):
         charts.save_errors(tmp_path / 'a.png', bars, [], 'title')
         pixels = drawn(tmp_path / 'a.png')
         lengths.append(share(pixels, '#0072B2') / share(pixels, '#E69F00'))
-    # A legend adds a little of both colours.
+    # A legend adds a little of both colors.
     assert lengths == pytest.approx([0.25, 0.5], abs=0.03)
 
 

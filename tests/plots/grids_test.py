@@ -14,16 +14,16 @@ def rows(count=4, channels=1, height=8):
 
 @pytest.mark.parametrize('channels', [1, 2, 3, 5])
 @pytest.mark.parametrize('count', [1, 4])
-def test_rows_of_pictures_become_a_png(tmp_path, count, channels):
+def test_rows_of_images_become_a_png(tmp_path, count, channels):
     grids.save_rows(tmp_path / 'figures' / 'a.png', rows(count, channels), 'title')
-    picture = Image.open(tmp_path / 'figures' / 'a.png')
-    assert picture.format == 'PNG'
-    assert picture.width > 100 * count
-    assert np.ptp(np.asarray(picture.convert('L'))) > 100
+    image = Image.open(tmp_path / 'figures' / 'a.png')
+    assert image.format == 'PNG'
+    assert image.width > 100 * count
+    assert np.ptp(np.asarray(image.convert('L'))) > 100
     assert [p.name for p in (tmp_path / 'figures').iterdir()] == ['a.png']
 
 
-def test_more_rows_and_more_pictures_take_more_room(tmp_path):
+def test_more_rows_and_more_images_take_more_room(tmp_path):
     sizes = []
     for count, labels in ((3, 'ab'), (6, 'ab'), (6, 'abc')):
         grids.save_rows(tmp_path / 'a.png', {k: rows(count)['original'] for k in labels}, '')
@@ -33,14 +33,14 @@ def test_more_rows_and_more_pictures_take_more_room(tmp_path):
 
 
 def test_values_outside_the_range_are_clipped_and_the_scale_is_fixed(tmp_path):
-    """0.5 is the same grey beside a bright picture as beside a dark one."""
-    greys = []
+    """0.5 is the same gray beside a bright image as beside a dark one."""
+    grays = []
     for other in (-3.0, 0.0, 1.0, 7.0):
         images = np.stack([np.full([8, 8, 1], v) for v in (0.5, other)])
         grids.save_rows(tmp_path / 'a.png', {'': images}, '')
         sheet = np.asarray(Image.open(tmp_path / 'a.png').convert('L'))
-        greys.append(127 in sheet or 128 in sheet)
-    assert all(greys)
+        grays.append(127 in sheet or 128 in sheet)
+    assert all(grays)
 
 
 def test_no_window_is_opened_and_no_figure_is_left(tmp_path):
@@ -58,7 +58,7 @@ def test_sheets_stand_beside_one_another(tmp_path, channels):
 
 
 @pytest.mark.parametrize('channels', [1, 3])
-def test_a_film_shows_every_picture_and_begins_again(tmp_path, channels):
+def test_a_film_shows_every_image_and_begins_again(tmp_path, channels):
     grids.save_film(tmp_path / 'a.gif', rows(4, channels), seconds=0.2)
     film = Image.open(tmp_path / 'a.gif')
     assert (film.n_frames, film.info['loop'], film.info['duration']) == (4, 0, 200)

@@ -14,17 +14,17 @@ def cells(count, sides=(8, 6)):
 
 
 @pytest.mark.parametrize('channels', [1, 2, 3, 5])
-def test_pictures_of_any_number_of_channels_are_cells(channels):
-    pictures = RANDOM.uniform(size=[2, 8, 6, channels])
-    assert [image.shape[:2] for image in heatmaps.plain(pictures)] == [(8, 6)] * 2
-    mixed = heatmaps.over(pictures, RANDOM.uniform(size=[2, 8, 6]), False)
+def test_images_of_any_number_of_channels_are_cells(channels):
+    images = RANDOM.uniform(size=[2, 8, 6, channels])
+    assert [image.shape[:2] for image in heatmaps.plain(images)] == [(8, 6)] * 2
+    mixed = heatmaps.over(images, RANDOM.uniform(size=[2, 8, 6]), False)
     assert [image.shape for image in mixed] == [(8, 6, 3)] * 2
     assert 0 <= np.min(mixed) <= np.max(mixed) <= 1
 
 
 def test_a_map_is_scaled_by_its_own_largest_value():
-    pictures, maps = np.zeros([1, 4, 4, 1]), RANDOM.uniform(size=[1, 4, 4])
-    same = [heatmaps.over(pictures, factor * maps, False)[0] for factor in (1, 1000)]
+    images, maps = np.zeros([1, 4, 4, 1]), RANDOM.uniform(size=[1, 4, 4])
+    same = [heatmaps.over(images, factor * maps, False)[0] for factor in (1, 1000)]
     np.testing.assert_allclose(*same)
     light = same[0].sum(-1)
     assert np.argmax(light) == np.argmax(maps)
@@ -32,13 +32,13 @@ def test_a_map_is_scaled_by_its_own_largest_value():
 
 
 def test_nothing_is_black_on_one_side_and_white_between_two():
-    pictures, maps = np.zeros([1, 1, 3, 1]), np.array([[[-2.0, 0.0, 2.0]]])
-    one = heatmaps.over(pictures, np.maximum(maps, 0), True)[0][0]
-    below, none, above = heatmaps.over(pictures, maps, True)[0][0]
+    images, maps = np.zeros([1, 1, 3, 1]), np.array([[[-2.0, 0.0, 2.0]]])
+    one = heatmaps.over(images, np.maximum(maps, 0), True)[0][0]
+    below, none, above = heatmaps.over(images, maps, True)[0][0]
     assert below[2] > below[0] + 0.2 and above[0] > above[2] + 0.2  # blue, red
     assert np.ptp(none) < 0.02 and none.min() > 0.7
     np.testing.assert_allclose(one[0], none)
-    dark = heatmaps.over(pictures, np.zeros([1, 1, 3]), False)[0]
+    dark = heatmaps.over(images, np.zeros([1, 1, 3]), False)[0]
     assert dark.max() < 0.05
 
 

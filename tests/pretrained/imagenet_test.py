@@ -1,4 +1,4 @@
-"""Pictures cut for networks of ImageNet, its colours, and names of its classes."""
+"""Images cut for networks of ImageNet, its colors, and names of its classes."""
 
 import json
 
@@ -10,27 +10,27 @@ from tfae.core import errors
 from tfae.pretrained import imagenet
 
 
-def picture(height, width):
-    """Of smooth colours and of single pixels, so that every place counts."""
+def image(height, width):
+    """Of smooth colors and of single pixels, so that every place counts."""
     random = np.random.RandomState(height)
     rough = Image.fromarray(random.randint(0, 256, [6, 5, 3], np.uint8)).resize((width, height))
     noise = random.randint(-30, 31, [height, width, 3])
     return Image.fromarray(np.clip(np.asarray(rough) + noise, 0, 255).astype(np.uint8))
 
 
-def whole(picture, height, width):
-    """The picture scaled as a whole, then cropped: torchvision's Resize(256), CenterCrop."""
-    short = min(picture.size)
-    size = [256 if n == short else int(256 * n / short) for n in picture.size]
-    scaled = np.asarray(picture.resize(size, Image.Resampling.BILINEAR))
+def whole(image, height, width):
+    """The image scaled as a whole, then cropped: torchvision's Resize(256), CenterCrop."""
+    short = min(image.size)
+    size = [256 if n == short else int(256 * n / short) for n in image.size]
+    scaled = np.asarray(image.resize(size, Image.Resampling.BILINEAR))
     top, left = round((size[1] - height) / 2), round((size[0] - width) / 2)
     return scaled[top : top + height, left : left + width]
 
 
-def exact(picture, height, width):
+def exact(image, height, width):
     """The same without rounding on the way: triangles laid over the pixels, as float64."""
-    pixels = np.asarray(picture).astype(np.float64)
-    short = min(picture.size)
+    pixels = np.asarray(image).astype(np.float64)
+    short = min(image.size)
     sides = [256 if n == short else int(256 * n / short) for n in pixels.shape[:2]]
     by_row, by_column = map(triangles, pixels.shape[:2], sides)
     scaled = np.einsum('ih,hwc,jw->ijc', by_row, pixels, by_column, optimize=True)
@@ -49,23 +49,23 @@ def triangles(old, new):
 @pytest.mark.parametrize(
     'height, width', [(256, 256), (300, 400), (401, 257), (90, 70), (500, 333), (224, 600)]
 )
-def test_a_picture_is_cut_as_if_it_had_been_scaled_as_a_whole(height, width):
-    found = imagenet.cut(picture(height, width), 224, 224)
+def test_a_image_is_cut_as_if_it_had_been_scaled_as_a_whole(height, width):
+    found = imagenet.cut(image(height, width), 224, 224)
     assert (found.shape, found.dtype) == ((224, 224, 3), np.uint8)
-    want = whole(picture(height, width), 224, 224)
+    want = whole(image(height, width), 224, 224)
     np.testing.assert_allclose(found.astype(int), want, atol=1)
-    # pillow rounds after each direction; moved by a pixel, these pictures differ by ten and more.
-    error = np.abs(found - exact(picture(height, width), 224, 224))
+    # pillow rounds after each direction; moved by a pixel, these images differ by ten and more.
+    error = np.abs(found - exact(image(height, width), 224, 224))
     assert error.max() < 1.01
     assert error.mean() < 0.35
 
 
 def test_the_cut_of_another_network_has_its_size():
-    found = imagenet.cut(picture(300, 500), 227, 200)
-    np.testing.assert_allclose(found.astype(int), whole(picture(300, 500), 227, 200), atol=1)
+    found = imagenet.cut(image(300, 500), 227, 200)
+    np.testing.assert_allclose(found.astype(int), whole(image(300, 500), 227, 200), atol=1)
 
 
-def test_the_middle_of_a_very_wide_picture_is_made_without_the_rest():
+def test_the_middle_of_a_very_wide_image_is_made_without_the_rest():
     strip = np.zeros([1, 30_000, 3], np.uint8)
     strip[:, 15_000:] = 255
     found = imagenet.cut(Image.fromarray(strip), 224, 224)
@@ -74,8 +74,8 @@ def test_the_middle_of_a_very_wide_picture_is_made_without_the_rest():
     np.testing.assert_allclose(found, np.broadcast_to(ramp[:, None], [224, 224, 3]), atol=1)
 
 
-def test_colours_go_together_as_light_does():
-    root = imagenet.colour_root()
+def test_colors_go_together_as_light_does():
+    root = imagenet.color_root()
     assert np.linalg.norm(root, axis=1).max() == pytest.approx(1)
     covariance = root @ root.T
     deviation = np.sqrt(np.diag(covariance))

@@ -231,8 +231,8 @@ def test_calls_share_variables():
 
 
 @pytest.mark.parametrize('shape', [(31, 224, 3), (224, 224, 1)])
-def test_pictures_that_leave_nothing_are_refused(shape):
-    with pytest.raises(errors.UsageError, match=r'pictures are \(.*they must have three channels'):
+def test_images_that_leave_nothing_are_refused(shape):
+    with pytest.raises(errors.UsageError, match=r'images are \(.*they must have three channels'):
         vgg.Model(vgg.Config(), shape)
 
 

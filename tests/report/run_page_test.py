@@ -101,7 +101,7 @@ def test_the_policy_lets_one_script_run_and_no_other(run):
     assert len(page.scripts) == 2
 
 
-def test_pictures_are_embedded_byte_for_byte_with_what_they_are_and_who_made_them(run):
+def test_images_are_embedded_byte_for_byte_with_what_they_are_and_who_made_them(run):
     page = read(run)
     files = {path.name: path for path in captions.figures(run)}
     assert sorted(files) == ['interpolation.gif', 'interpolation.png', 'reconstructions_test.png']
@@ -110,8 +110,8 @@ def test_pictures_are_embedded_byte_for_byte_with_what_they_are_and_who_made_the
         content = base64.b64decode(image['src'].partition('base64,')[2])
         assert content == files.pop(name).read_bytes()
         assert len(words) > 20
-        with Image.open(run / 'figures' / name) as picture:
-            assert (int(image['width']), int(image['height'])) == picture.size
+        with Image.open(run / 'figures' / name) as file:
+            assert (int(image['width']), int(image['height'])) == file.size
     assert not files
     assert 'tfae reconstruct --logdir=run' in page.text
 
@@ -121,7 +121,7 @@ def test_numbers_are_those_of_the_files(run):
     found = json.loads((run / 'evaluation.json').read_text())
     for name in ('mse', 'pca_mse', 'bce', 'sharpness', 'parameters'):
         assert measures.number(found[name]) in page.text
-    assert f'{100 * found["pixel_neighbour_error"]:#.4g}' in page.text
+    assert f'{100 * found["pixel_knn_error"]:#.4g}' in page.text
     assert f'test part, 360 examples, at step {found["step"]:,}' in page.text
 
 
@@ -156,8 +156,8 @@ def test_what_is_not_there_is_left_out_and_its_command_named(copy):
     shutil.rmtree(copy / 'figures')
     run_tfae('report', '--logdir=copy', cwd=copy.parent)
     page = read(copy)
-    for verb in ('evaluate', 'reconstruct', 'latent', 'explain', 'probe'):
-        assert f'tfae {verb} --logdir=copy' in page.text
+    for command in ('evaluate', 'reconstruct', 'latent', 'explain', 'probe'):
+        assert f'tfae {command} --logdir=copy' in page.text
     assert 'The run cannot be opened: --logdir copy has no checkpoint yet' in page.text
     assert 'There is no line in metrics.jsonl yet' in page.text
     assert '--units 8,4 100,30' in page.text
@@ -206,7 +206,7 @@ def test_what_comes_from_files_stays_text(copy):
 
 
 @pytest.mark.parametrize('content', ['', '[1]', '{"mse": null, "confusion": 3}', '\x00\xff'])
-def test_files_that_are_not_as_verbs_write_them_do_no_harm(copy, content):
+def test_files_that_are_not_as_commands_write_them_do_no_harm(copy, content):
     for name in ('evaluation.json', 'metrics.jsonl', 'anomaly.json', 'figures/probe.json'):
         (copy / name).write_bytes(content.encode('latin-1'))
     (copy / 'figures' / 'samples.json').write_text('{"kind": "\\ud800"}')
@@ -217,22 +217,22 @@ def test_files_that_are_not_as_verbs_write_them_do_no_harm(copy, content):
     assert page.text.encode()
 
 
-def test_a_picture_that_is_too_large_or_none_is_left_out_with_a_reason(tmp_path):
+def test_a_image_that_is_too_large_or_none_is_left_out_with_a_reason(tmp_path):
     path = tmp_path / 'a.png'
     noise = np.random.RandomState(0).randint(0, 256, (40, 50), np.uint8)
     Image.fromarray(noise).save(path)
     size = path.stat().st_size
-    taken = document.Pictures().take(path)
+    taken = document.Images().take(path)
     assert (taken.width, taken.height) == (50, 40)
-    words = document.Pictures(picture=size - 1).take(path)
-    assert words == 'it takes 0.0 MB, a picture may take 0.0 MB'
-    both = document.Pictures(pictures=2 * size - 1)
+    words = document.Images(image=size - 1).take(path)
+    assert words == 'it takes 0.0 MB, an image may take 0.0 MB'
+    both = document.Images(images=2 * size - 1)
     assert not isinstance(both.take(path), str)
-    assert 'all pictures of a page' in both.take(path)
+    assert 'all images of a page' in both.take(path)
     (tmp_path / 'b.png').write_text('<svg>')
-    assert document.Pictures().take(tmp_path / 'b.png') == 'it cannot be read'
+    assert document.Images().take(tmp_path / 'b.png') == 'it cannot be read'
     path.write_bytes(path.read_bytes()[: size // 2])
-    assert document.Pictures().take(path) == 'it cannot be read'
+    assert document.Images().take(path) == 'it cannot be read'
 
 
 def test_a_page_that_cannot_be_written_is_refused_and_leaves_nothing(run):
@@ -270,7 +270,7 @@ def test_baselines_stand_beside_and_the_better_one_is_marked():
     assert cells['classes that a linear probe tells wrong'] == ['10.00', '20.00', '5.000']
     assert cells['linear probe, 100 labels: error'] == ['12.50 ± 1.00', '–', '–']
     assert cells['pixels: size'] == ['3', '–', '–']
-    assert cells['k-means: normalised mutual information'] == ['0.5000', '–', '–']
+    assert cells['k-means: normalized mutual information'] == ['0.5000', '–', '–']
     assert cells['kind: a'] == ['1', '–', '–']
     assert cells['divergence of each number of the code'] == ['2 from 2.000 to 3.000', '–', '–']
     assert best == {'mean squared error': 1, 'classes that a linear probe tells wrong': 2}
@@ -325,9 +325,9 @@ def test_curves_break_where_phases_change_and_where_a_loss_is_not_finite():
     ]
 
 
-def test_every_verb_that_the_page_names_is_one_of_the_program():
+def test_every_command_that_the_page_names_is_one_of_the_program():
     for section in captions.SECTIONS.values():
-        module = importlib.import_module(f'tfae.commands.{section.verb}')
+        module = importlib.import_module(f'tfae.commands.{section.command}')
         flags = {field.name for field in dataclasses.fields(module.Config)}
         assert {word[2:].partition('=')[0] for word in section.more.split()} <= flags
 
@@ -340,7 +340,7 @@ def test_every_verb_that_the_page_names_is_one_of_the_program():
             'samples',
             {'kind': 'mixture', 'count': 20, 'seed': 3},
             'samples',
-            'new pictures',
+            'new images',
             'tfae sample --logdir=r --kind=mixture --count=20 --seed=3',
         ),
         (
@@ -354,14 +354,14 @@ def test_every_verb_that_the_page_names_is_one_of_the_program():
             'morph_a_above_3',
             {'attribute': 'a>3,b', 'attributes': '', 'split': 'train', 'step': 3},
             'morph',
-            'pictures, and what is made of them',
+            'images, and what is made of them',
             "tfae morph --logdir=r --attribute='a>3,b' --split=train",
         ),
         ('cluster_new', None, 'cluster', 'cluster new', 'tfae cluster --logdir=r'),
         ('my_own', None, '', 'my own', ''),
     ],
 )
-def test_a_picture_is_told_by_its_name_and_by_what_lies_beside(
+def test_a_image_is_told_by_its_name_and_by_what_lies_beside(
     tmp_path, name, beside, section, text, command
 ):
     if beside:
@@ -423,7 +423,7 @@ def ticks(driver):
     return [node.text for node in found]
 
 
-def test_the_page_loads_without_a_complaint_and_its_pictures_decode(opened):
+def test_the_page_loads_without_a_complaint_and_its_images_decode(opened):
     assert browsers.complaints(opened) == []
     widths = opened.execute_script('return [...document.images].map((i) => i.naturalWidth)')
     assert len(widths) == 3
@@ -511,11 +511,11 @@ const kinds = 'p, th, td, code, summary, h1, h2, dt, b, nav a, text';
 for (const node of document.querySelectorAll(kinds)) {
     if (!node.getClientRects().length || !node.textContent.trim()) continue;
     let ground = node;
-    const colour = (of) => getComputedStyle(of).backgroundColor;
-    while (ground && !colour(ground).startsWith('rgb(')) ground = ground.parentElement;
+    const color = (of) => getComputedStyle(of).backgroundColor;
+    while (ground && !color(ground).startsWith('rgb(')) ground = ground.parentElement;
     const style = getComputedStyle(node);
     found.push([node.textContent.trim().slice(0, 40),
-                node.tagName === 'text' ? style.fill : style.color, ground ? colour(ground) : '']);
+                node.tagName === 'text' ? style.fill : style.color, ground ? color(ground) : '']);
 }
 return found;
 """

@@ -178,7 +178,7 @@ def test_no_import_goes_round():
 
 
 @pytest.mark.parametrize('folder', ['models', 'commands', 'analysis'])
-def test_no_family_verb_or_question_imports_another(folder):
+def test_no_family_command_or_question_imports_another(folder):
     across = [
         f'{place(path, node)} imports {module}'
         for path, node, module in own_imports()
@@ -268,10 +268,10 @@ def configurations():
         'distributed.cluster',
         'data',
     ]
-    verbs = sorted(path.stem for path in (ROOT / 'tfae' / 'commands').glob('[!_]*.py'))
+    commands = sorted(path.stem for path in (ROOT / 'tfae' / 'commands').glob('[!_]*.py'))
     kinds = {
         name: getattr(importlib.import_module(f'tfae.{name}'), 'Config', None)
-        for name in [*found, *(f'commands.{verb}' for verb in verbs)]
+        for name in [*found, *(f'commands.{command}' for command in commands)]
     }
     kinds['training.config'] = TrainingConfig
     kinds |= {f'models, {name}': family.Config for name, family in models.FAMILIES.items()}

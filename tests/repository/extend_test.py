@@ -66,13 +66,13 @@ def test_in_the_tree_the_family_passes_the_laws_its_test_and_the_rules(tree):
     assert re.search(r'[1-9]\d* passed', out)
 
 
-def test_the_picture_of_the_floors_is_that_of_the_rules():
+def test_the_image_of_the_floors_is_that_of_the_rules():
     rules = (ROOT / 'tests' / 'repository' / 'architecture_test.py').read_text()
     floors = re.search(r'FLOORS = """\n(.*?)"""', rules, re.S)[1].split('\n')
-    picture = re.search(r'    ┌.*?┘\n', (ROOT / 'CONTRIBUTING.md').read_text(), re.S)[0]
+    image = re.search(r'    ┌.*?┘\n', (ROOT / 'CONTRIBUTING.md').read_text(), re.S)[0]
     places = [
         [
-            picture.index(f'{name}/') if f'{name}/' in picture else picture.index(f'{name}.py')
+            image.index(f'{name}/') if f'{name}/' in image else image.index(f'{name}.py')
             for name in floor.split()
         ]
         for floor in floors

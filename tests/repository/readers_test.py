@@ -20,7 +20,7 @@ OTHER = ('archive.open', 'flags.open', 'look.open', 'self._archive.open', 'self.
 # Readers of files that nobody else made: those of the package, of the system, and those that the
 # same call has just written.
 OWN = {
-    ('__main__.py', '_verbs'),
+    ('__main__.py', '_summaries'),
     ('core/terminal.py', '_try'),
     ('core/terminal.py', 'take_streams'),
     ('data/formats/shard_writer.py', '_add_offsets'),
@@ -28,7 +28,7 @@ OWN = {
     ('report/document.py', 'render'),
     ('training/memory.py', 'of_machine'),
     ('training/recipes.py', 'flags'),
-    ('training/summaries.py', 'picture'),
+    ('training/summaries.py', 'image'),
 }
 # TensorFlow's own reader in a session: the target `checkpoint` feeds it without one.
 SESSION = {('runs/checkpoints.py', '_restore_newest')}

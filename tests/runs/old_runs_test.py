@@ -38,8 +38,8 @@ RUNS = {
     'convolutional': '--filters=4,2 --enlarging=deconvolution --weight_decay=0.0001 --k_sparse=3',
     'variational': '--units=12 --code_size=2 --kl_warmup_steps=10',
     'gan': '--filters=2 --units=8 --code_size=3 --enlarging=nearest',
-    'classifier': '--units=8 --filters=2 --pool_sizes=2 --kernel_sizes=3 --labelled_examples=60 '
-    '--labelled_seed=2',
+    'classifier': '--units=8 --filters=2 --pool_sizes=2 --kernel_sizes=3 --labeled_examples=60 '
+    '--labeled_seed=2',
     'siamese': '--units=8 --code_size=2',
 }
 
@@ -111,7 +111,7 @@ def assert_renamed(done):
     """One line says which names in config.json are no longer those of today."""
     (line,) = done.err.splitlines()
     assert line.startswith('tfae: run/config.json: '), line
-    assert 'colour is now color' in line
+    assert 'color is now color' in line
     assert 'labelled_examples is now labeled_examples' in line
 
 
@@ -178,7 +178,7 @@ def test_another_value_of_a_renamed_flag_is_another_configuration(run, family):
         'dense': '--penalty=l1:0.002',
         'convolutional': '--enlarging=nearest',
         'gan': '--enlarging=subpixel',
-        'classifier': '--labelled_seed=3',
+        'classifier': '--labeled_seed=3',
     }
     if family not in other:
         pytest.skip('none of its flags was renamed')

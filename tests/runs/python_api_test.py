@@ -310,8 +310,8 @@ def test_the_data_set_of_arrays_is_loaded_from_a_file_alone(tmp_path):
         tfae.load_data('arrays')
     np.savez(tmp_path / 'set.npz', images=IMAGES)
     assert len(tfae.load_data('arrays', data_dir=tmp_path / 'set.npz').test.images) == 24
-    with pytest.raises(tfae.UsageError, match='^labelled_seed is now labeled_seed$'):
-        tfae.load_data('digits', labelled_seed=3)
+    with pytest.raises(tfae.UsageError, match='^labeled_seed is now labeled_seed$'):
+        tfae.load_data('digits', labeled_seed=3)
 
 
 def test_vectors_for_a_family_of_images_are_named(tmp_path):

@@ -246,6 +246,6 @@ def test_without_a_checkpoint_that_can_be_read_the_program_says_so(tmp_path):
     done = tfae_program.run(*argv, cwd=tmp_path)
     assert done.refusal(1) == 'none of the 3 checkpoints in run can be read'
     assert tfae_program.contents(logdir) == kept
-    for verb in ('evaluate', 'variables'):
-        done = tfae_program.run(verb, '--logdir=run', '--checkpoint=last', cwd=tmp_path)
+    for command in ('evaluate', 'variables'):
+        done = tfae_program.run(command, '--logdir=run', '--checkpoint=last', cwd=tmp_path)
         assert done.refusal(1) == 'none of the 3 checkpoints in run can be read'

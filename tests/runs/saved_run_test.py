@@ -22,8 +22,8 @@ def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp('open')
     words = ('--dataset=synthetic', '--synthetic_shape=6x5x1', '--units=12,4', '--epochs=3')
     assert tfae_program.run('train', *words, '--logdir=run', cwd=path).code == 0
-    for verb in ('evaluate', 'embed'):
-        assert tfae_program.run(verb, '--logdir=run', cwd=path).code == 0
+    for command in ('evaluate', 'embed'):
+        assert tfae_program.run(command, '--logdir=run', cwd=path).code == 0
     return path
 
 
@@ -49,7 +49,7 @@ def test_codes_and_errors_are_those_of_the_program(folder, run, images):
     assert run.step == measured['step']
 
 
-def test_shapes_are_those_of_pictures_and_codes(run, images):
+def test_shapes_are_those_of_images_and_codes(run, images):
     codes = run.encode(images)
     assert codes.shape == (200, 4)
     assert codes.dtype == np.float32
@@ -58,7 +58,7 @@ def test_shapes_are_those_of_pictures_and_codes(run, images):
     assert 0 <= run.decode(codes).min() <= run.decode(codes).max() <= 1
 
 
-def test_bytes_and_floats_are_the_same_pictures(run, images):
+def test_bytes_and_floats_are_the_same_images(run, images):
     floats = data.pixels(images)
     assert np.array_equal(run.encode(images), run.encode(floats))
     np.testing.assert_allclose(run.encode(images), run.encode(images / 255.0), atol=1e-5)
@@ -72,13 +72,13 @@ def test_images_that_fit_takes_are_taken_by_an_open_run(run, images):
         run.encode(images.astype(int) * 2)
 
 
-def test_no_picture_gives_no_code(run, images):
+def test_no_image_gives_no_code(run, images):
     assert run.encode(images[:0]).shape == (0, 4)
     assert run.reconstruct(images[:0]).shape == (0, 6, 5, 1)
     assert run.decode(np.zeros((0, 4))).shape == (0, 6, 5, 1)
 
 
-def test_one_and_many_pictures_have_the_same_codes(run, images):
+def test_one_and_many_images_have_the_same_codes(run, images):
     many = np.concatenate([images] * 11)  # more than go through the graph at once
     codes = run.encode(many)
     assert codes.shape == (2200, 4)
@@ -86,7 +86,7 @@ def test_one_and_many_pictures_have_the_same_codes(run, images):
 
 
 @pytest.mark.parametrize('shape', [(6, 5, 1), (3, 5, 6), (3, 30), (3, 5, 6, 1), (3, 6, 5, 3)])
-def test_pictures_of_another_shape_are_named(run, shape):
+def test_images_of_another_shape_are_named(run, shape):
     came = f'images are {shape}; they must be [N, 6, 5, 1]'
     for method in (run.encode, run.reconstruct):
         with pytest.raises(ValueError) as error:

@@ -149,7 +149,7 @@ def test_there_is_a_histogram_of_each_variable_and_activation(events):
     assert all('layer_' in tag for tag in activations), activations
 
 
-def pictures(events, tag):
+def images(events, tag):
     found = [
         tensor_util.make_ndarray(value.tensor)
         for event in events
@@ -159,9 +159,9 @@ def pictures(events, tag):
     return [np.asarray(Image.open(io.BytesIO(content[2]))) for content in found]
 
 
-def test_there_are_pictures_beside_their_reconstructions(events):
+def test_there_are_images_beside_their_reconstructions(events):
     assert len(tags(events, 'images')) == 2
-    grids = pictures(events, 'reconstruction')
+    grids = images(events, 'reconstruction')
     assert len(grids) >= 6  # one an epoch
     height, width = grids[0].shape[:2]
     assert height % 8 == width % 16 == 0
@@ -171,14 +171,14 @@ def test_there_are_pictures_beside_their_reconstructions(events):
     )
     assert left.std() > 50  # digits
     assert right.std() > 5  # what an autoencoder of four units makes of them
-    assert np.array_equal(  # the pictures stay, their reconstructions change
+    assert np.array_equal(  # the images stay, their reconstructions change
         np.concatenate([grids[0][:, x : x + 8] for x in range(0, width, 16)]), left
     )
     assert not np.array_equal(grids[0], grids[-1])
 
 
 def test_there_are_the_filters_of_the_first_layer(run, events):
-    (*_, grid) = pictures(events, 'filters')
+    (*_, grid) = images(events, 'filters')
     assert grid.shape[:2] == (3 * 8, 4 * 8)  # twelve units, one filter each
     kernel = tfae_program.checkpoint(run)['encoder/layer_1/kernel']
     first = kernel[:, 0].reshape(8, 8)

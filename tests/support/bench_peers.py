@@ -3,10 +3,10 @@
     python tests/support/bench_peers.py conv-64 vae-128 ...
 
 Prints, as JSON, case -> library -> `parameters` and `losses`, those of a step's updates in turn.
-All start from the same weights and see the same pictures. The weights leave chance nothing to
+All start from the same weights and see the same images. The weights leave chance nothing to
 decide: a variance of e^-60, a generator that does not look at its code, a critic so far up that its
 activations are linear. So equal losses are equal models: layers, loss and, where one update comes
-after another, optimiser.
+after another, optimizer.
 """
 
 import importlib.util
@@ -33,7 +33,7 @@ def main(names):
 
 def compare(case):
     """Library -> what its step gives."""
-    x = _cases.pictures(case.batch)
+    x = _cases.images(case.batch)
     model = _keras_models.compiled(case)
     weights = certain(case, [v.shape for v in model.trainable_variables])
     found = {'tfae': by_tfae(case, x, weights), 'keras': by_keras(case, model, weights)}

@@ -71,14 +71,14 @@ def complaints(driver):
     return [line['message'] for line in lines if line['level'] in ('WARNING', 'SEVERE')]
 
 
-def luminance(colour):
-    """Relative luminance (WCAG 2) of a colour as `getComputedStyle` writes it, opaque."""
-    parts = [int(part) / 255 for part in re.findall(r'\d+', colour)[:3]]
+def luminance(color):
+    """Relative luminance (WCAG 2) of a color as `getComputedStyle` writes it, opaque."""
+    parts = [int(part) / 255 for part in re.findall(r'\d+', color)[:3]]
     linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
     return sum(p * weight for p, weight in zip(linear, (0.2126, 0.7152, 0.0722), strict=True))
 
 
 def contrast(one, other):
-    """Contrast of two colours (WCAG 2), 1 to 21; text needs 4.5."""
+    """Contrast of two colors (WCAG 2), 1 to 21; text needs 4.5."""
     low, high = sorted([luminance(one), luminance(other)])
     return (high + 0.05) / (low + 0.05)

@@ -14,7 +14,7 @@ from tfae.data import lazy_images
 RANDOM = np.random.RandomState(0)
 NOISE = RANDOM.randint(0, 256, [37, 45, 3], np.uint8)  # colors that no JPEG and no luma flatters
 GRAY = NOISE[..., 0]
-# Height, width and crop: as some of the files are, scaled, enlarged, and the centre of each.
+# Height, width and crop: as some of the files are, scaled, enlarged, and the center of each.
 FORMS = (
     (37, 45, None),
     (11, 13, None),

@@ -13,7 +13,7 @@ WORDS = (f'--model={NAME}', f'--class_count={CLASSES}', f'--width={WIDTH}')
 
 
 def arrays():
-    """Name of a variable -> values for which classes and feature maps differ by picture."""
+    """Name of a variable -> values for which classes and feature maps differ by image."""
     page = pretrained.references()[NAME]
     config = dataclasses.replace(page.NETWORKS[NAME], width=WIDTH)
     random = np.random.RandomState(0)

@@ -1,4 +1,4 @@
-"""A convolutional network for small pictures of digits, as programs for TensorFlow 1 were written.
+"""A convolutional network for small images of digits, as programs for TensorFlow 1 were written.
 
 It knows nothing of tfae. Arguments: a folder for checkpoints. Prints accuracies as JSON.
 """
@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 
-def pictures(n, seed):
+def images(n, seed):
     """A bright bar in one of four directions, on noise."""
     random = np.random.RandomState(seed)
     labels = random.randint(4, size=n)
@@ -62,11 +62,11 @@ def main():
         train_op = tf.train.AdamOptimizer(1e-2).minimize(loss, global_step=global_step)
     accuracy = tf.reduce_mean(tf.to_float(tf.equal(tf.argmax(logits, 1), y)))
     saver = tf.train.Saver(max_to_keep=1)
-    test_x, test_y = pictures(200, seed=2)
+    test_x, test_y = images(200, seed=2)
     with tf.Session() as sess:
         sess.run(tf.global_variables_initializer())
         for step in range(60):
-            batch_x, batch_y = pictures(32, seed=100 + step)
+            batch_x, batch_y = images(32, seed=100 + step)
             sess.run(train_op, feed_dict={x: batch_x, y: batch_y, is_training: True})
         path = saver.save(sess, sys.argv[1] + '/model', global_step=global_step)
         trained = sess.run(accuracy, {x: test_x, y: test_y})

@@ -32,7 +32,7 @@ class Network(nn.Module):
         return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
 
     def logits(self, images):
-        """Of pictures `[N, H, W, 3]` in [0, 1], as torchvision prepares them."""
+        """Of images `[N, H, W, 3]` in [0, 1], as torchvision prepares them."""
         x = (torch.tensor(images) - torch.tensor(MEAN)) / torch.tensor(DEVIATION)
         with torch.no_grad():
             return self(x.permute(0, 3, 1, 2)).numpy()

@@ -48,9 +48,9 @@ def commands(tool, tmp_path, monkeypatch):
         logdir.mkdir(parents=True, exist_ok=True)
         if words[0] == 'anomaly':
             word, seed = logdir.name.split('_')
-            found = {'auroc': 0.9 + int(word) / 100 + int(seed) / 1000, 'blank_is_strange': True}
+            found = {'auroc': 0.9 + int(word) / 100 + int(seed) / 1000, 'blank_is_anomalous': True}
             if '--nobaselines' not in words:
-                found |= {f'{name}_auroc': 0.5 for name in ('pca', 'neighbour', 'mean')}
+                found |= {f'{name}_auroc': 0.5 for name in ('pca', 'neighbor', 'mean')}
             (logdir / 'anomaly.json').write_text(json.dumps(found))
 
     monkeypatch.setattr(tool.subprocess, 'run', run)

@@ -12,19 +12,19 @@ from tfae.data.formats import idx
 ROOT = pathlib.Path(__file__).parents[2]
 NAMES = sorted(path.stem for path in (ROOT / 'tfae' / 'recipes').glob('*.flags'))
 
-# What comes of showing the mean picture of the training set for everything, so that a code says
-# nothing, a classifier guesses the most frequent class and a generator draws one picture. A VAE
+# What comes of showing the mean image of the training set for everything, so that a code says
+# nothing, a classifier guesses the most frequent class and a generator draws one image. A VAE
 # whose code is ignored has an elbo of -784 bce.
-MEAN_PICTURE = {
+MEAN_IMAGE = {
     'mnist': {'mse': 0.06816, 'bce': 0.26487, 'elbo': -207.66, 'error': 0.8865},
     'fashion_mnist': {'mse': 0.0866, 'bce': 0.4911, 'elbo': -385.0, 'error': 0.9},
     'fairface': {'mse': 0.05},
 }
 NOTHING = {
     **{'auroc': 0.5, 'mixture_accuracy': 0.1135, 'spherical_kmeans_accuracy': 0.1135},
-    **{'probe_error': 0.8865, 'neighbour_error': 0.8865, 'kmeans_accuracy': 0.1135},
+    **{'probe_error': 0.8865, 'knn_error': 0.8865, 'kmeans_accuracy': 0.1135},
     **{'classes_seen': 1, 'diversity': 0.0, 'frechet': 100.0, 'sharpness': 0.35},
-    **{'log_likelihood': -205.8, 'restored_psnr': 11.7, 'jacobian_squared_norm': 1.0},
+    **{'log_likelihood': -205.8, 'denoised_psnr': 11.7, 'jacobian_squared_norm': 1.0},
     'noise_mse': 0.0,  # of the identity
 }
 # A code that is dead, and that of a sigmoid before training.
@@ -56,11 +56,11 @@ def measured(recipes, monkeypatch, measures, other=None):
 @pytest.mark.parametrize('name', NAMES)
 def test_a_model_that_learned_nothing_misses_each_target(recipes, monkeypatch, name):
     text = (ROOT / 'tfae' / 'recipes' / f'{name}.flags').read_text()
-    (dataset,) = (k for k in MEAN_PICTURE if f'--dataset={k}\n' in text)
+    (dataset,) = (k for k in MEAN_IMAGE if f'--dataset={k}\n' in text)
     for target in recipes.header(name)['Target']:
         reached = []
         for activation in ACTIVATIONS:
-            here = NOTHING | MEAN_PICTURE[dataset] | {'mean_activation': activation}
+            here = NOTHING | MEAN_IMAGE[dataset] | {'mean_activation': activation}
             for other in ({}, {'mse': 0.01}):
                 measured(recipes, monkeypatch, here, other)
                 reached.append(recipes.judge(name, target)[1])
@@ -103,12 +103,12 @@ def pixels(data_dir, part, dataset='mnist'):
 
 
 @pytest.mark.parametrize('dataset', ['mnist', 'fashion_mnist'])
-def test_the_figures_of_the_mean_picture(data_dir, dataset):
+def test_the_figures_of_the_mean_image(data_dir, dataset):
     train, test = (pixels(data_dir, part, dataset) for part in ('train', 't10k'))
     mean = train.mean(0, dtype=np.float64)
     sure = np.clip(mean, 1e-6, 1 - 1e-6)
     bce = -np.mean(test * np.log(sure) + (1 - test) * np.log1p(-sure))
-    figures = MEAN_PICTURE[dataset]
+    figures = MEAN_IMAGE[dataset]
     assert figures['mse'] == pytest.approx(np.mean((test - mean) ** 2), abs=1e-4)
     assert figures['bce'] == pytest.approx(bce, abs=1e-4)
     assert figures['elbo'] == pytest.approx(-784 * bce, abs=0.1)

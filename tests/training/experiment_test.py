@@ -135,24 +135,24 @@ def test_another_family_is_the_only_difference_told():
     assert experiment().differences(other) == ['--model was dense, is gan']
 
 
-def loaded(dtype=np.uint8, labelled=True):
+def loaded(dtype=np.uint8, labeled=True):
     def part(count):
-        return data.Split(np.ones([count, 4, 3, 2], dtype), np.arange(count) if labelled else None)
+        return data.Split(np.ones([count, 4, 3, 2], dtype), np.arange(count) if labeled else None)
 
-    return data.DataSet('mine', part(7), part(2), part(3), ('a', 'b') if labelled else ())
+    return data.DataSet('mine', part(7), part(2), part(3), ('a', 'b') if labeled else ())
 
 
 @pytest.mark.parametrize('dtype', [np.uint8, np.float32])
-@pytest.mark.parametrize('labelled', [True, False])
-def test_a_signature_stands_in_for_its_data_set(dtype, labelled):
-    given = loaded(dtype, labelled)
+@pytest.mark.parametrize('labeled', [True, False])
+def test_a_signature_stands_in_for_its_data_set(dtype, labeled):
+    given = loaded(dtype, labeled)
     signature = Signature.of(given)
     assert signature.fingerprint == given.fingerprint()
     for ours, theirs in zip(signature.stand_ins(), (given.train, given.validation), strict=True):
         assert ours.images.shape == theirs.images.shape
         assert ours.images.dtype == dtype
         assert (ours.labels is None) == (theirs.labels is None)
-        if labelled:
+        if labeled:
             assert ours.labels.shape == theirs.labels.shape
             assert ours.labels.dtype == theirs.labels.dtype == np.int64
 

@@ -65,16 +65,16 @@ def test_a_step_is_located_in_the_phase_that_makes_it(step, want):
     assert phases.locate(found, step) == want
 
 
-def images(count=70, seed=0):
+def random_images(count=70, seed=0):
     random = np.random.RandomState(seed)
     return random.randint(0, 256, [count, *SHAPE]).astype(np.uint8)
 
 
 def build(config=GREEDY, settings=STEPS, model=None, count=70, held_out=40):
-    """Phases of a small stack on random pictures."""
+    """Phases of a small stack on random images."""
     model = model or dense.Model(dense.Config(units=(6, 5, 2), activation='tanh'), SHAPE)
-    source = pipeline.Examples(images(count), None, names.TRAINING)
-    validation = pipeline.Examples(images(held_out, 1), None, names.VALIDATION)
+    source = pipeline.Examples(random_images(count), None, names.TRAINING)
+    validation = pipeline.Examples(random_images(held_out, 1), None, names.VALIDATION)
     return phases.phases(model, config, settings, source, validation)
 
 
@@ -247,7 +247,7 @@ def test_a_phase_learns_the_codes_of_the_layers_below_as_they_were_left():
     source = programs[1].phase.source
     source.load(session.run)
     model = dense.Model(dense.Config(units=(6, 5, 2), activation='tanh'), SHAPE)
-    x = tf.constant(images(), tf.float32) / 255
+    x = tf.constant(random_images(), tf.float32) / 255
     want, got = session.run([model.layerwise()[0].encode(x), source.gather(tf.range(70))[0]])
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
 
@@ -291,10 +291,10 @@ def test_validation_is_without_noise_and_goes_from_start_to_end():
     programs, session = start(build(phases.Config(), model=model, held_out=1001))
     program = programs[0]
     program.phase.validation.load(session.run)
-    pictures = tf.constant(images(1001, 1), tf.float32) / 255
-    clean = tf.square(model(pictures).reconstruction - pictures)
-    per_picture = session.run(tf.reduce_mean(clean, [1, 2, 3]))
-    for first, part in ((0, per_picture[:1000]), (1000, per_picture[1000:])):
+    images = tf.constant(random_images(1001, 1), tf.float32) / 255
+    clean = tf.square(model(images).reconstruction - images)
+    per_image = session.run(tf.reduce_mean(clean, [1, 2, 3]))
+    for first, part in ((0, per_image[:1000]), (1000, per_image[1000:])):
         got = session.run(program.validation, {program.validation_start: first})
         np.testing.assert_allclose(got[names.LOSS], part.mean(), rtol=1e-5)
 

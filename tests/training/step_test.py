@@ -227,8 +227,8 @@ def test_each_part_of_a_batch_has_noise_and_labels_of_its_own():
         seen.append((batch.images, batch.labels, batch.seed))
         return distance(batch)
 
-    labelled = batch()._replace(labels=tf.range(12))
-    training_step([noting], labelled, tf.constant(0.1), config(accumulation_steps=3))
+    labeled = batch()._replace(labels=tf.range(12))
+    training_step([noting], labeled, tf.constant(0.1), config(accumulation_steps=3))
     with tf.Session() as session:
         images, labels, seeds = (session.run(list(part)) for part in zip(*seen, strict=True))
     assert np.array_equal(np.concatenate(images), IMAGES)

@@ -19,13 +19,13 @@ def run(fetches):
         return session.run(fetches)
 
 
-def pictures(count, height=4, width=3, channels=1):
+def random_images(count, height=4, width=3, channels=1):
     return np.random.RandomState(0).uniform(size=[count, height, width, channels])
 
 
 @pytest.mark.parametrize('count, columns, rows', [(6, 3, 2), (7, 3, 3), (1, 1, 1), (2, 5, 1)])
-def test_a_grid_lays_pictures_side_by_side_row_after_row(count, columns, rows):
-    x = pictures(count)
+def test_a_grid_lays_images_side_by_side_row_after_row(count, columns, rows):
+    x = random_images(count)
     made = summaries.grid(tf.constant(x), columns)
     assert made.shape.as_list() == [1, rows * 4, columns * 3, 1]
     sheet = run(made)[0]
@@ -39,12 +39,12 @@ def test_dense_filters_are_columns_of_the_kernel_each_on_its_own_scale():
     kernel = np.random.RandomState(0).normal(size=[4 * 3 * 3, 5])
     got = run(summaries.filters(tf.constant(kernel), (4, 3, 3), limit=4))
     assert got.shape == (4, 4, 3, 3)
-    for picture, column in zip(got, kernel.T, strict=False):
+    for image, column in zip(got, kernel.T, strict=False):
         want = (column - column.min()) / np.ptp(column)
-        np.testing.assert_allclose(picture.ravel(), want)
+        np.testing.assert_allclose(image.ravel(), want)
 
 
-def test_convolutional_filters_are_pictures_of_their_window():
+def test_convolutional_filters_are_images_of_their_window():
     kernel = np.random.RandomState(0).normal(size=[5, 4, 1, 7])
     got = run(summaries.filters(tf.constant(kernel), (28, 28, 1)))
     assert got.shape == (7, 5, 4, 1)
@@ -57,7 +57,7 @@ def test_a_constant_filter_is_black():
     assert not run(summaries.filters(tf.ones([12, 1]), (4, 3, 1))).any()
 
 
-def test_pictures_of_odd_channels_show_no_filters():
+def test_images_of_odd_channels_show_no_filters():
     assert summaries.filters(tf.zeros([24, 5]), (4, 3, 2)) is None
 
 
@@ -70,8 +70,8 @@ def test_a_variable_that_is_no_kernel_of_images_shows_no_filters(shape):
 
 
 @pytest.mark.parametrize('channels', [1, 2, 3])
-def test_an_epoch_shows_histograms_and_the_pictures_that_can_be_shown(channels):
-    x = tf.constant(pictures(9, channels=channels), tf.float32)
+def test_an_epoch_shows_histograms_and_the_images_that_can_be_shown(channels):
+    x = tf.constant(random_images(9, channels=channels), tf.float32)
     kernel = tf.get_variable('encoder/layer_1/kernel', [12 * channels, 4], use_resource=True)
     h = tf.nn.relu(tf.reshape(x, [9, -1]) @ kernel)
     bias = tf.get_variable('encoder/layer_1/bias', [4], use_resource=True)  # shows no filters
@@ -80,13 +80,13 @@ def test_an_epoch_shows_histograms_and_the_pictures_that_can_be_shown(channels):
     )
     found = tf.Summary.FromString(run(made)).value
     histograms = [v.tag for v in found if v.HasField('histo')]
-    images = [v for v in found if v.HasField('image')]
+    shown = [v for v in found if v.HasField('image')]
     assert len(histograms) == 3
     assert histograms[0] == 'encoder/layer_1/kernel'
-    assert len(images) == (0 if channels == 2 else 2)
-    for value in images:
-        picture = Image.open(io.BytesIO(value.image.encoded_image_string))
-        assert picture.size == (value.image.width, value.image.height)
+    assert len(shown) == (0 if channels == 2 else 2)
+    for value in shown:
+        image = Image.open(io.BytesIO(value.image.encoded_image_string))
+        assert image.size == (value.image.width, value.image.height)
 
 
 def test_scalars_bear_their_prefix():
@@ -108,7 +108,7 @@ def test_hyperparameters_are_read_by_their_dashboard():
 
 @pytest.mark.parametrize('channels', [1, 3])
 def test_the_projector_gets_codes_labels_and_thumbnails(tmp_path, channels):
-    images = np.rint(255 * pictures(7, channels=channels)) / 255
+    images = np.rint(255 * random_images(7, channels=channels)) / 255
     codes = np.random.RandomState(1).normal(size=[7, 2])
     names = ['T-shirt/top', 'ankle boot', 'a\tb\nc']
     summaries.write_projector(tmp_path, codes, [names[i % 3] for i in range(7)], images)
@@ -130,7 +130,7 @@ def test_the_projector_gets_codes_labels_and_thumbnails(tmp_path, channels):
 
 
 def test_the_projector_does_without_labels_and_thumbnails(tmp_path):
-    summaries.write_projector(tmp_path, np.zeros([3, 2]), None, pictures(3, channels=2))
+    summaries.write_projector(tmp_path, np.zeros([3, 2]), None, random_images(3, channels=2))
     assert [p.name for p in (tmp_path / 'projector').iterdir()] == ['codes.tsv']
 
 
@@ -138,7 +138,7 @@ def test_the_projector_does_without_labels_and_thumbnails(tmp_path):
 def test_a_disk_that_is_full_midway_leaves_no_file_of_the_projector_by_half(
     tmp_path, monkeypatch, write
 ):
-    given = (tmp_path, np.zeros([3, 2]), None, pictures(3))
+    given = (tmp_path, np.zeros([3, 2]), None, random_images(3))
     real, kept = getattr(atomic_files, write), []
 
     def refuse(path, *text):

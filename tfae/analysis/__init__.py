@@ -1,6 +1,6 @@
 """Measures of codes, images and graphs: numpy in, numpy out; one file a question.
 
-    activation_maximisation   images that a unit responds to most
+    activation_maximization   images that a unit responds to most
     anomaly                   anomaly scores, their threshold, AUROC
     classification            confusion, accuracy, k-nearest-neighbor error
     clustering                clusters of codes, and their agreement with classes
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tfae.analysis import (
-        activation_maximisation,
+        activation_maximization,
         anomaly,
         classification,
         clustering,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    'activation_maximisation',
+    'activation_maximization',
     'anomaly',
     'classification',
     'clustering',

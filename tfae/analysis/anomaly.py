@@ -144,7 +144,7 @@ def fit(
     *,
     blur: float,
     components: int,
-    false_alarms: float,
+    false_positive_rate: float,
     seed: int,
     step: int,
 ) -> Detector:
@@ -155,7 +155,7 @@ def fit(
       normal: the same of images that set the scale and the threshold; best others than those.
       blur: s in pixels.
       components: the most Gaussians; fewer where each would have too few images.
-      false_alarms: part of the normal images that lies above the threshold.
+      false_positive_rate: part of the normal images that lies above the threshold.
       seed: of the first guess of the mixture, and of the images where there are many.
       step: of the checkpoint.
     Raises: InputError if there are fewer than 2 images to fit.
@@ -190,7 +190,7 @@ def fit(
     return dataclasses.replace(
         found,
         quantiles=np.quantile(scores, _RANKS),
-        threshold=np.quantile(scores, 1 - false_alarms),
+        threshold=np.quantile(scores, 1 - false_positive_rate),
     )
 
 
@@ -201,7 +201,7 @@ def baselines(train: np.ndarray, images: np.ndarray, components: int) -> dict[st
       train: normal images `[M, H, W, C]`.
       images: `[N, H, W, C]`.
       components: of the PCA by whose error images are scored.
-    Returns: that error as `pca`, the distance to the nearest normal image as `neighbour`, to the
+    Returns: that error as `pca`, the distance to the nearest normal image as `neighbor`, to the
       mean of all as `mean`.
     """
     known, asked = (data.pixels(x).reshape(len(x), -1) for x in (train, images))
@@ -210,29 +210,29 @@ def baselines(train: np.ndarray, images: np.ndarray, components: int) -> dict[st
     nearest = neighbors.NearestNeighbors(n_neighbors=1).fit(known)
     return {
         'pca': np.square(restored - asked).mean(1),
-        'neighbour': nearest.kneighbors(asked)[0][:, 0],
+        'neighbor': nearest.kneighbors(asked)[0][:, 0],
         'mean': np.linalg.norm(asked - known.mean(0), axis=1),
     }
 
 
-def auroc(scores: np.ndarray, strange: np.ndarray) -> float:
-    """Probability that a strange image scores higher than a normal one.
+def auroc(scores: np.ndarray, anomalous: np.ndarray) -> float:
+    """Probability that an anomalous image scores higher than a normal one.
 
     Args:
       scores: `[N]`.
-      strange: bool `[N]`, of which there are both.
+      anomalous: bool `[N]`, of which there are both.
     """
-    return float(metrics.roc_auc_score(strange, scores))
+    return float(metrics.roc_auc_score(anomalous, scores))
 
 
-def curve(scores: np.ndarray, strange: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def curve(scores: np.ndarray, anomalous: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """False alarms and hits, each a part of their kind, for falling thresholds."""
-    alarms, hits, _ = metrics.roc_curve(strange, scores)
+    alarms, hits, _ = metrics.roc_curve(anomalous, scores)
     return alarms, hits
 
 
 def by_class(scores: np.ndarray, labels: np.ndarray, normal: set[int]) -> Mapping[int, float]:
-    """AUROC of each strange class against all that is normal."""
+    """AUROC of each anomalous class against all that is normal."""
     usual = np.isin(labels, list(normal))
     found = {}
     for k in sorted(set(labels.tolist()) - normal):

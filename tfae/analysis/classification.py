@@ -31,19 +31,19 @@ def table(matrix: np.ndarray, class_names: Sequence[str]) -> str:
     return '\n'.join(lines)
 
 
-def neighbour_error(
+def knn_error(
     codes: np.ndarray,
     labels: np.ndarray,
     queries: np.ndarray,
     wanted: np.ndarray,
-    neighbours: int = 1,
+    count: int = 1,
 ) -> float:
     """Share of `queries` that a vote of the nearest codes gives another class than is wanted.
 
     Args:
       codes: `[N, Z]`, of training examples, which `labels` `[N]` belong to.
       queries: `[M, Z]`, of other examples, which `wanted` `[M]` belong to.
-      neighbours: that vote, nearest in Euclidean distance.
+      count: of neighbors that vote, nearest in Euclidean distance.
     """
-    known = neighbors.KNeighborsClassifier(neighbours).fit(codes, labels)
+    known = neighbors.KNeighborsClassifier(count).fit(codes, labels)
     return float(np.mean(known.predict(queries) != wanted))

@@ -81,7 +81,7 @@ def matching(counts: np.ndarray) -> dict[int, int]:
 
 
 def agreement(labels: np.ndarray, clusters: np.ndarray, counts: np.ndarray) -> dict[str, float]:
-    """accuracy under `matching`, normalised mutual information, adjusted Rand index."""
+    """accuracy under `matching`, normalized mutual information, adjusted Rand index."""
     fitting = sum(counts[row, column] for row, column in matching(counts).items())
     return {
         'accuracy': float(fitting / counts.sum()),

@@ -49,7 +49,7 @@ def through(codes: np.ndarray, directions: int = 2) -> Plane:
 
 
 def tsne(codes: np.ndarray, seed: int) -> np.ndarray:
-    """Codes `[N, Z]` -> `[N, 2]` whose neighbours are neighbours (van der Maaten, Hinton 2008).
+    """Codes `[N, Z]` -> `[N, 2]` whose neighbors are neighbors (van der Maaten, Hinton 2008).
 
     N must exceed 3; a few thousand take a minute.
     """

@@ -26,7 +26,7 @@ def bce(images: np.ndarray, logits: np.ndarray) -> float:
 
 
 def entropy(images: np.ndarray) -> float:
-    """Mean entropy in nats per pixel of grey targets: what no reconstruction's `bce` goes below."""
+    """Mean entropy in nats per pixel of gray targets: what no reconstruction's `bce` goes below."""
     p = images.astype(np.float64)
     with np.errstate(divide='ignore', invalid='ignore'):
         terms = p * np.log(p) + (1 - p) * np.log1p(-p)

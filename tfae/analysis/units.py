@@ -48,7 +48,7 @@ class Ways:
         holding = [key for key in known if wanted and wanted in key][-3:]
         near = f'; did you mean {", ".join(holding)}?' if holding else errors.nearest(wanted, known)
         raise errors.UsageError(
-            f'{who} is {name!r}; it must be a tensor that the pictures become'
+            f'{who} is {name!r}; it must be a tensor that the images become'
             f'{near or "; --list prints them"}'
         )
 
@@ -59,7 +59,7 @@ class Ways:
 def last_maps(images: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor | None:
     """What the last convolution before `tensor` becomes while it keeps its shape `[B, h, w, K]`.
 
-    Its bias, normalisation and activation are in it, pooling is not; None without a convolution.
+    Its bias, normalization and activation are in it, pooling is not; None without a convolution.
     """
     between = [found for found in _between(images, [tensor]) if found is not tensor]
     maps = [found for found in between if found.op.type in _CONVOLUTIONS]
@@ -80,12 +80,12 @@ def refuse_no_maps(who: str, images: tf.Tensor, layer: tf.Tensor, tensor: tf.Ten
         )
     if tuple(layer.shape[1:3]) == (1, 1):
         raise errors.UsageError(
-            f'{who} {layer.op.name} is 1 x 1: it tells no places of a picture apart; the picture '
+            f'{who} {layer.op.name} is 1 x 1: it tells no places of an image apart; the image '
             f'is too small for it, or an earlier layer must be named'
         )
     if not any(found is layer for found in _between(images, [tensor])) or layer is tensor:
         raise errors.UsageError(
-            f'{who} {layer.op.name} does not lie on the way from the pictures to {tensor.op.name}'
+            f'{who} {layer.op.name} does not lie on the way from the images to {tensor.op.name}'
         )
 
 

@@ -1,7 +1,7 @@
-"""Tell pictures that are unlike those of the training, with a threshold that is kept in the run.
+"""Tell images that are unlike those of the training, with a threshold that is kept in the run.
 
 A run that was trained with --only_classes or --without_classes is measured on the classes that it
-has never seen, beside PCA, the nearest neighbour and the distance to the mean. The detector goes
+has never seen, beside PCA, the nearest neighbor and the distance to the mean. The detector goes
 into anomaly.npz, what is measured into anomaly.json. With --images, files are judged by that
 detector: score, verdict, and how far off each pixel is.
 """
@@ -23,9 +23,9 @@ from tfae.runs.directory import FIGURES
 from tfae.runs.saved_run import Run
 
 _MEASURED = 'anomaly.json'
-_SHOWN = 8  # pictures of each kind
+_SHOWN = 8  # images of each kind
 _OWN = 'this run'
-_WORDS = {'neighbour': 'nearest neighbour', 'mean': 'distance to the mean'}
+_WORDS = {'neighbor': 'nearest neighbor', 'mean': 'distance to the mean'}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +74,7 @@ def main(argv: list[str]) -> int:
     """Runs `tfae anomaly`; returns the exit code 0.
 
     Raises: UsageError or InputError as `_flags.LookAtData` does, where the run rebuilds no
-      pictures, a file is no picture, or --images comes before there is a detector.
+      images, a file is no image, or --images comes before there is a detector.
     """
     flags = command_flags.read('anomaly', __doc__, Config, argv)
     with flags.open() as run:
@@ -98,21 +98,21 @@ def main(argv: list[str]) -> int:
 def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
     """Fits the detector, measures it and writes all that is found; returns paths."""
     loaded, part = flags.load(run)
-    # Scores of pictures that were trained on are too low; others of the same kind set the scale.
+    # Scores of images that were trained on are too low; others of the same kind set the scale.
     held_out = loaded.validation if len(loaded.validation.images) else loaded.train
     detector = anomaly.fit(
         image_scores.seen(run, loaded.train.images),
         image_scores.seen(run, held_out.images),
         blur=flags.blur,
         components=flags.components,
-        false_alarms=flags.false_positive_rate,
+        false_positive_rate=flags.false_positive_rate,
         seed=flags.seed,
         step=run.step,
     )
     judged = image_scores.seen(run, part.images)
     kinds = {_OWN: detector.scores(*judged)}
-    normal, strange = _kinds(loaded, part)
-    if strange.any() and not strange.all() and flags.baselines:
+    normal, anomalous = _kinds(loaded, part)
+    if anomalous.any() and not anomalous.all() and flags.baselines:
         kinds |= anomaly.baselines(loaded.train.images, judged[0], flags.pca_components)
     found: dict[str, Any] = {
         'split': flags.split,
@@ -132,8 +132,8 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
     title = f'{loaded.name}, {flags.split}: normal is {what}'
     words = {**_WORDS, 'pca': f'PCA-{flags.pca_components} residual'}
     named = {words.get(kind, kind): values for kind, values in kinds.items()}
-    _draw_scores(paths[0], detector, named, strange, title)
-    _draw_maps(paths[1], detector, judged, kinds[_OWN], strange, title)
+    _draw_scores(paths[0], detector, named, anomalous, title)
+    _draw_maps(paths[1], detector, judged, kinds[_OWN], anomalous, title)
     return [run.folder.path / image_scores.DETECTOR, run.folder.path / _MEASURED, *paths]
 
 
@@ -144,22 +144,22 @@ def _measured(
     kinds: dict[str, np.ndarray],
     normal: set[int],
 ) -> dict[str, Any]:
-    """How often the threshold is right, and how well each kind of score tells strange pictures."""
+    """How often the threshold is right, and how well each kind of score tells anomalous images."""
     scores = kinds[_OWN]
-    strange = _kinds(loaded, part)[1]
+    anomalous = _kinds(loaded, part)[1]
     found: dict[str, Any] = {
-        'normal_examples': int(np.sum(~strange)),
-        'strange_examples': int(np.sum(strange)),
+        'normal_examples': int(np.sum(~anomalous)),
+        'anomalous_examples': int(np.sum(anomalous)),
     }
-    for name, of in (('false_alarms', ~strange), ('hits', strange)):
+    for name, of in (('false_positive_rate', ~anomalous), ('true_positive_rate', anomalous)):
         if of.any():
             found[name] = float(np.mean(scores[of] > detector.threshold))
-    if strange.any() and not strange.all() and part.labels is not None:
-        found['auroc'] = anomaly.auroc(scores, strange)
+    if anomalous.any() and not anomalous.all() and part.labels is not None:
+        found['auroc'] = anomaly.auroc(scores, anomalous)
         by_class = anomaly.by_class(scores, part.labels, normal)
         found['auroc_by_class'] = {_word(loaded, k): value for k, value in by_class.items()}
         for kind, values in kinds.items():
-            found |= {f'{kind}_auroc': anomaly.auroc(values, strange)} if kind != _OWN else {}
+            found |= {f'{kind}_auroc': anomaly.auroc(values, anomalous)} if kind != _OWN else {}
     return found
 
 
@@ -167,21 +167,21 @@ def _draw_scores(
     path: pathlib.Path,
     detector: anomaly.Detector,
     kinds: dict[str, np.ndarray],
-    strange: np.ndarray,
+    anomalous: np.ndarray,
     title: str,
 ) -> None:
-    """How scores lie, and the curves of all kinds of score where there are strange pictures."""
-    groups = {'normal': kinds[_OWN][~strange], 'strange': kinds[_OWN][strange]}
+    """How scores lie, and the curves of all kinds of score where there are anomalous images."""
+    groups = {'normal': kinds[_OWN][~anomalous], 'anomalous': kinds[_OWN][anomalous]}
     groups = {f'{name} ({len(v):,})': v for name, v in groups.items() if len(v)}
     curves = []
     for kind, values in kinds.items() if len(groups) == 2 else ():
-        x, y = anomaly.curve(values, strange)
-        curves.append(charts.Curve(f'{kind}: {anomaly.auroc(values, strange):.3f}', x, y))
+        x, y = anomaly.curve(values, anomalous)
+        curves.append(charts.Curve(f'{kind}: {anomaly.auroc(values, anomalous):.3f}', x, y))
     charts.save_detection(path, groups, float(detector.threshold), curves, title)
 
 
 def _kinds(loaded: data.DataSet, part: data.Split) -> tuple[set[int], np.ndarray]:
-    """The classes of the training, and which pictures of the part are of none of them."""
+    """The classes of the training, and which images of the part are of none of them."""
     if loaded.train.labels is None or part.labels is None:
         return set(), np.zeros(len(part.images), bool)
     normal = set(np.unique(loaded.train.labels).tolist())
@@ -193,13 +193,13 @@ def _word(loaded: data.DataSet, k: int) -> str:
 
 
 def _blank(run: Run, detector: anomaly.Detector) -> dict[str, Any]:
-    """What the detector says of a black picture, which many a score calls the most normal."""
+    """What the detector says of a black image, which many a score calls the most normal."""
     black = np.zeros([1, *run.experiment.signature.image_shape], np.float32)
     score = detector.scores(*image_scores.seen(run, black))
     return {
         'blank_score': float(score[0]),
         'blank_rank': float(detector.ranks(score)[0]),
-        'blank_is_strange': bool(score[0] > detector.threshold),
+        'blank_is_anomalous': bool(score[0] > detector.threshold),
     }
 
 
@@ -219,12 +219,12 @@ def _draw_maps(
     detector: anomaly.Detector,
     judged: tuple[np.ndarray, np.ndarray, np.ndarray],
     scores: np.ndarray,
-    strange: np.ndarray,
+    anomalous: np.ndarray,
     title: str,
 ) -> None:
-    """Pictures of both kinds from the least to the largest score, and what is off in them."""
+    """Images of both kinds from the least to the largest score, and what is off in them."""
     lines = []
-    for kind, of in (('normal', ~strange), ('strange', strange)):
+    for kind, of in (('normal', ~anomalous), ('anomalous', anomalous)):
         places = np.flatnonzero(of)
         if not len(places):
             continue

@@ -1,7 +1,7 @@
-"""Say what picture files show: by a published network with its weights, or by a run's classifier.
+"""Say what image files show: by a published network with its weights, or by a run's classifier.
 
-    tfae classify --model=vgg16 --weights=vgg16.pth [--class_names=names.txt] picture.jpg ...
-    tfae classify --logdir=runs/classifier picture.png ...
+    tfae classify --model=vgg16 --weights=vgg16.pth [--class_names=names.txt] image.jpg ...
+    tfae classify --logdir=runs/classifier image.png ...
 
 Weights are torchvision's .pth, Keras's .h5, or arrays (.npz, .npy); nothing in them is executed.
 Of an image for a published network, the shorter side is scaled to 256 pixels and the middle is
@@ -29,15 +29,15 @@ class Config(command_flags.Network, command_flags.Look):
 def main(argv: list[str]) -> int:
     """Runs `tfae classify`; returns the exit code 0.
 
-    Raises: UsageError or InputError for a wrong flag, file, network or picture; all pictures are
+    Raises: UsageError or InputError for a wrong flag, file, network or image; all images are
       read before any is classified.
     """
-    flags, pictures = command_flags.read_words('classify', __doc__, Config, argv, 'PICTURE ...')
+    flags, images = command_flags.read_words('classify', __doc__, Config, argv, 'IMAGE ...')
     flags.choose('classify')
     by = _by_run if flags.logdir else _by_network
-    probabilities, known = by(flags, pictures)
-    for picture, row in zip(pictures, probabilities, strict=True):
-        print(f'{picture}:')
+    probabilities, known = by(flags, images)
+    for image, row in zip(images, probabilities, strict=True):
+        print(f'{image}:')
         for k in np.argsort(-row, kind='stable')[: flags.top]:
             print(f'  {row[k]:.4f}  {k:4}{f"  {known[k]}" if known else ""}')
     return 0

@@ -1,10 +1,10 @@
-"""Group pictures without their labels, by code and by pixels, and hold the groups against classes.
+"""Group images without their labels, by code and by pixels, and hold the groups against classes.
 
 k-means, spherical k-means (by the angle between codes, whatever their length) and a mixture of
 Gaussians are fitted to codes of training examples, and for comparison to pixels and to PCA of the
 same code size (a mixture of pixels would be singular). Prints a table of accuracy under the best
-matching, normalised mutual information and adjusted Rand index; writes it as JSON with a sheet of
-pictures of each cluster, which TensorBoard shows too.
+matching, normalized mutual information and adjusted Rand index; writes it as JSON with a sheet of
+images of each cluster, which TensorBoard shows too.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ _METHODS: dict[str, Any] = {
     'spherical k-means': clustering.SphericalClusters,
     'mixture': clustering.MixtureClusters,
 }
-_SHOWN = 12  # pictures a cluster
+_SHOWN = 12  # images a cluster
 _MEASURES = ('accuracy', 'nmi', 'ari')
 
 
@@ -110,7 +110,7 @@ def _clustered(
     paths = [folder / 'cluster.json', folder / 'cluster.npz']
     write_json(paths[0], found | {'step': run.step})
     write_npz(paths[1], {name.replace(', ', '_'): array for name, array in clusters.items()})
-    what = f'{loaded.name}, {flags.split}: {count} clusters of {len(part.images):,} pictures'
+    what = f'{loaded.name}, {flags.split}: {count} clusters of {len(part.images):,} images'
     for method, rows in sheets.items():
         paths.append(folder / f'cluster_{_plain(method)}.png')
         grids.save_rows(paths[-1], rows, f'{what} by {method} of codes, the surest of each')
@@ -128,7 +128,7 @@ def _print(space: str, method: str, measured: dict[str, float]) -> None:
 
 
 def _pairs(flags: Config, run: Run, train: np.ndarray) -> list[tuple[str, str, Encoder]]:
-    """What is clustered, how, and how pictures become it."""
+    """What is clustered, how, and how images become it."""
     pairs: list[tuple[str, str, Encoder]] = [('code', name, run.encode) for name in _METHODS]
     if flags.baselines:
         baseline = pca.Baseline(train, run.built.model.code_size)
@@ -162,7 +162,7 @@ def _words(matrix: np.ndarray, loaded: data.DataSet) -> list[str]:
 def _rows(
     part: data.Split, chosen: np.ndarray, closeness: np.ndarray, words: list[str]
 ) -> dict[str, np.ndarray]:
-    """Pictures of each cluster, the surest first; white where it has fewer."""
+    """Images of each cluster, the surest first; white where it has fewer."""
     rows = {}
     blank = np.ones([_SHOWN, *part.images.shape[1:]], np.float32)
     for k, word in enumerate(words):

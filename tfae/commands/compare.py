@@ -4,7 +4,7 @@
 
 Prints a table: the flags in which they differ, what `tfae evaluate` has measured, parameters, steps
 and seconds. Writes it as compare.json and compare.html, with the loss curves of all; of runs that
-rebuild pictures of one data set, compare.png shows the same ones rebuilt by each and by PCA, and
+rebuild images of one data set, compare.png shows the same ones rebuilt by each and by PCA, and
 compare_curve.png how the error falls with the size of the code.
 """
 
@@ -41,7 +41,7 @@ def main(argv: list[str]) -> int:
     if len(set(logdirs)) < 2:
         raise errors.UsageError(f'tfae compare needs two runs or more; {logdirs[0]} is one')
     compared, folder = comparison.sides(logdirs), pathlib.Path(flags.output)
-    pictures: Mapping[pathlib.Path, str] = {}
+    images: Mapping[pathlib.Path, str] = {}
     words: list[str] = []
     if flags.images:
         look = command_flags.LookAtData(
@@ -52,19 +52,19 @@ def main(argv: list[str]) -> int:
         )
         try:
             rebuilt, words = reconstructions.rebuild(compared, look, flags.count)
-        except reconstructions.NoPicture as reason:
+        except reconstructions.NoImage as reason:
             words = [str(reason)]
         else:
             compared = [
                 side._replace(drawn=rebuilt.measured.get(side.name, {})) for side in compared
             ]
-            pictures = reconstructions.draw(rebuilt, compared, flags.split, folder)
+            images = reconstructions.draw(rebuilt, compared, flags.split, folder)
     _print(compared, words)
     why = '; '.join(words)
     found, page = folder / 'compare.json', folder / 'compare.html'
     write_json(found, comparison.content(compared, why))
-    write_text(page, comparison.page(compared, pictures, why))
-    for path in (found, page, *pictures):
+    write_text(page, comparison.page(compared, images, why))
+    for path in (found, page, *images):
         print(path)
     return 0
 

@@ -1,6 +1,6 @@
-"""Turn a folder of pictures into shards: `tfae convert --input=pictures --output=shards`.
+"""Turn a folder of images into shards: `tfae convert --input=images --output=shards`.
 
-Shards are TFRecord files that `--dataset=records` reads and `tfae verify` checks. Every picture is
+Shards are TFRecord files that `--dataset=records` reads and `tfae verify` checks. Every image is
 decoded once on the way; one that cannot be stops the command, or is listed and left out with
 `--skip_corrupt`. A shard gets its name when it is whole, so a command that was stopped is given
 again and keeps what is there.
@@ -29,9 +29,9 @@ _MAX_DECODED = 64  # images that are looked at when all are written
 
 @dataclasses.dataclass(frozen=True)
 class Config(config.Part):
-    """Which pictures, where to, and how they are stored."""
+    """Which images, where to, and how they are stored."""
 
-    input: str = config.option('', 'Folder of pictures. Required.')
+    input: str = config.option('', 'Folder of images. Required.')
     output: str = config.option('', 'Folder for the shards. Required.')
     layout: Literal['images', 'celeba'] = config.option(
         'images', 'How the folder is read: as --dataset=images does, or --dataset=celeba.'
@@ -46,11 +46,11 @@ class Config(config.Part):
     )
     quality: int = config.option(
         0,
-        'Every picture is stored as JPEG of this quality; 0 keeps what it is.',
+        'Every image is stored as JPEG of this quality; 0 keeps what it is.',
         within='[0, 100]',
     )
     shard_examples: int = config.option(4096, 'Images in a shard.', within='[1, inf) images')
-    skip_corrupt: bool = config.option(False, 'Lists and leaves out pictures that cannot be read.')
+    skip_corrupt: bool = config.option(False, 'Lists and leaves out images that cannot be read.')
     processes: int = config.option(
         0, 'That work at a time; 0 takes one a core.', within='[0, inf) processes'
     )
@@ -65,7 +65,7 @@ def main(argv: list[str]) -> int:
 
     Raises:
       UsageError: a wrong flag.
-      InputError: a folder without pictures, or a picture that cannot be read.
+      InputError: a folder without images, or an image that cannot be read.
     """
     flags = command_flags.read('convert', __doc__, Config, argv)
     for name in ('input', 'output'):
@@ -97,7 +97,7 @@ def main(argv: list[str]) -> int:
             print(f'{folder}: {line}')
     megabytes = sum(found.shard.bytes for found in written) / 1e6
     print(
-        f'{folder}: {index["examples"]:,} pictures, {megabytes:,.1f} MB in {len(written)} shards, '
+        f'{folder}: {index["examples"]:,} images, {megabytes:,.1f} MB in {len(written)} shards, '
         f'{sum(found.kept for found in written)} of which were there; {index["skipped"]} skipped'
     )
     return 0
@@ -139,7 +139,7 @@ def _plans(
         chosen = slice(i * flags.shard_examples, (i + 1) * flags.shard_examples)
         labels = None if listing.labels is None else listing.labels[chosen].tolist()
         yield shard_writer.Plan(
-            folder / f'pictures-{i:05}-of-{count:05}.tfrecord',
+            folder / f'images-{i:05}-of-{count:05}.tfrecord',
             listing.root,
             listing.names[chosen],
             listing.split[chosen].tolist(),
@@ -151,13 +151,13 @@ def _plans(
 
 
 def _all_written(plans: list[shard_writer.Plan], processes: int) -> list[shard_writer.Written]:
-    """Every shard, in order; the first picture that cannot be read ends it all."""
+    """Every shard, in order; the first image that cannot be read ends it all."""
     # A server that holds TensorFlow and no session: its children begin at once, and share it.
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(['tfae.data.formats.shard_writer', 'tensorflow.compat.v1'])
     with stderr.native_messages_dropped():
         forkserver.ensure_running()
-    bar = terminal.bar(sum(len(plan.names) for plan in plans), ' pictures')
+    bar = terminal.bar(sum(len(plan.names) for plan in plans), ' images')
     workers = min(processes or os.cpu_count() or 1, len(plans))
     with (
         bar,

@@ -26,7 +26,7 @@ class Config(command_flags.LookAtData):
 
     neighbors: int = option(
         0,
-        'Neighbours among the training examples by whose vote the classes of examples are told, '
+        'Neighbors among the training examples by whose vote the classes of examples are told, '
         "from codes, PCA's and pixels; 0 measures no such error.",
         within='[0, inf) neighbors',
         formerly='neighbours',
@@ -36,7 +36,7 @@ class Config(command_flags.LookAtData):
         super().__post_init__()
         if self.neighbors and self.split == 'train':
             raise errors.UsageError(
-                '--neighbors with --split=train: each example would be a neighbour of its own'
+                '--neighbors with --split=train: each example would be a neighbor of its own'
             )
 
 
@@ -64,7 +64,7 @@ def main(argv: list[str]) -> int:
             print(classification.table(matrix, loaded.class_names))
             measured['confusion'] = matrix.tolist()
         if flags.neighbors:
-            measured |= _neighbours(run, loaded, part, flags.neighbors)
+            measured |= _neighbors(run, loaded, part, flags.neighbors)
         measured['parameters'] = _parameters(run)
         measured['step'] = run.step
     for name, value in measured.items():
@@ -77,7 +77,7 @@ def main(argv: list[str]) -> int:
 
 
 def _reconstruction(run: Run, loaded: data.DataSet, part: data.Split) -> dict[str, float]:
-    """How well pictures come back, and how well PCA's do."""
+    """How well images come back, and how well PCA's do."""
     images, outputs = data.pixels(part.images), run.built.inference.outputs
     restored = run.reconstruct(images)
     measured = {
@@ -89,19 +89,19 @@ def _reconstruction(run: Run, loaded: data.DataSet, part: data.Split) -> dict[st
         measured['bce_floor'] = reconstruction.entropy(images)
     baseline = pca.Baseline(loaded.train.images, run.built.model.code_size)
     measured['pca_mse'] = reconstruction.mse(images, baseline.reconstruct(images))
-    # A code that says nothing of the pictures alone brings back anything.
+    # A code that says nothing of the images alone brings back anything.
     noise = np.random.RandomState(0).uniform(size=images.shape).astype(np.float32)
     measured['noise_mse'] = reconstruction.mse(noise, run.reconstruct(noise))
     if run.built.inference.corrupted is not None:
         noisy, restored = run.denoise(images)
         measured['corrupted_psnr'] = reconstruction.psnr(images, noisy)
-        measured['restored_psnr'] = reconstruction.psnr(images, restored)
+        measured['denoised_psnr'] = reconstruction.psnr(images, restored)
         projected = baseline.reconstruct(noisy)
-        measured['pca_restored_psnr'] = reconstruction.psnr(images, projected)
+        measured['pca_denoised_psnr'] = reconstruction.psnr(images, projected)
     return measured
 
 
-def _neighbours(run: Run, loaded: data.DataSet, part: data.Split, count: int) -> dict[str, float]:
+def _neighbors(run: Run, loaded: data.DataSet, part: data.Split, count: int) -> dict[str, float]:
     """Errors of a vote of the nearest training examples, by what they are compared in."""
     train = loaded.train
     if train.labels is None or part.labels is None:
@@ -112,12 +112,12 @@ def _neighbours(run: Run, loaded: data.DataSet, part: data.Split, count: int) ->
         )
     baseline = pca.Baseline(train.images, run.built.model.code_size)
     encoders = {
-        'neighbour_error': run.encode,
-        'pca_neighbour_error': baseline.encode,
-        'pixel_neighbour_error': lambda images: data.pixels(images).reshape(len(images), -1),
+        'knn_error': run.encode,
+        'pca_knn_error': baseline.encode,
+        'pixel_knn_error': lambda images: data.pixels(images).reshape(len(images), -1),
     }
     return {
-        name: classification.neighbour_error(
+        name: classification.knn_error(
             encode(train.images), train.labels, encode(part.images), part.labels, count
         )
         for name, encode in encoders.items()

@@ -1,14 +1,14 @@
-"""Draw what a unit of the network answers to: where it looks, or the picture that it wants.
+"""Draw what a unit of the network answers to: where it looks, or the image that it wants.
 
-Of pictures, gradcam (Selvaraju et al. 2017), saliency (Simonyan et al. 2014) and
-integrated_gradients (Sundararajan et al. 2017) draw a heat map for one unit; without pictures,
-activation_maximisation (Erhan et al. 2009; Olah et al. 2017) makes them by ascent from noise. Any
-tensor that the pictures become may be named, and --list prints them.
+Of images, gradcam (Selvaraju et al. 2017), saliency (Simonyan et al. 2014) and
+integrated_gradients (Sundararajan et al. 2017) draw a heat map for one unit; without images,
+activation_maximization (Erhan et al. 2009; Olah et al. 2017) makes them by ascent from noise. Any
+tensor that the images become may be named, and --list prints them.
 
     tfae explain --logdir=runs/classifier --method=gradcam
     tfae explain --model=vgg16 --weights=vgg16.pth --images=a.jpg --tensor=conv5_3 --unit=7
 
-Pictures for a published network are cut as `tfae classify` cuts them. Prints a table and writes it
+Images for a published network are cut as `tfae classify` cuts them. Prints a table and writes it
 as JSON, with the maps as .npz and a figure, which TensorBoard shows too where there is a run.
 """
 
@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tfae import data
-from tfae.analysis import activation_maximisation, units
+from tfae.analysis import activation_maximization, units
 from tfae.commands.shared import attributions, chosen_images, command_flags
 from tfae.core import errors, names
 from tfae.core.config import option
@@ -28,9 +28,9 @@ from tfae.pretrained.classifier import Reference
 from tfae.runs.directory import FIGURES
 from tfae.runs.saved_run import Run
 
-_ASCENT = activation_maximisation.Settings()
+_ASCENT = activation_maximization.Settings()
 _LOOKS = '--method=gradcam,saliency,integrated_gradients'
-_ASCENDS = '--method=activation_maximisation'
+_ASCENDS = '--method=activation_maximization'
 _PARTS = 64  # of the way of integrated gradients
 _MAX_UNITS_PER_SHEET = 1024
 _MAX_PIXELS_OF_ASCENT = 4_000_000  # of all images of a sheet
@@ -42,10 +42,10 @@ Source = Run | Reference  # where images, tensors and variables come from
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(command_flags.Network, command_flags.ChoosePictures):
+class Config(command_flags.Network, command_flags.ChooseImages):
     """What is explained, and how."""
 
-    method: Literal['gradcam', 'saliency', 'integrated_gradients', 'activation_maximisation'] = (
+    method: Literal['gradcam', 'saliency', 'integrated_gradients', 'activation_maximization'] = (
         option('gradcam', 'How.')
     )
     classes: tuple[str, ...] = option(
@@ -69,7 +69,7 @@ class Config(command_flags.Network, command_flags.ChoosePictures):
     unit: str = option(
         '',
         'Index or class name; all for a sheet of every unit; top for the largest one of each '
-        'picture. Empty: top, and all of activation_maximisation.',
+        'image. Empty: top, and all of activation_maximization.',
     )
     place: tuple[int, ...] = option(
         (),
@@ -98,7 +98,7 @@ class Config(command_flags.Network, command_flags.ChoosePictures):
         0,
         f'Of the ascent (0: {_ASCENT.steps}), or of integrated_gradients (0: {_PARTS}).',
         within='[0, 100000] steps',
-        needs=('--method=integrated_gradients,activation_maximisation',),
+        needs=('--method=integrated_gradients,activation_maximization',),
     )
     rate: float = option(
         _ASCENT.rate, 'Step size of the ascent.', within='[0, 100]', needs=(_ASCENDS,)
@@ -133,8 +133,8 @@ class Config(command_flags.Network, command_flags.ChoosePictures):
 
     @property
     def ascends(self) -> bool:
-        """Whether pictures are made instead of looked at."""
-        return self.method == 'activation_maximisation'
+        """Whether images are made instead of looked at."""
+        return self.method == 'activation_maximization'
 
     def check(self) -> None:
         """Raises UsageError for flags that do not go together; the defaults alone do not."""
@@ -224,7 +224,7 @@ def _maps(flags: Config, source: Source, target: attributions.Target) -> attribu
     """Heat maps over images."""
     images, sources = _images(flags, source)
     if flags.unit == 'all' and len(images) > 1:
-        raise errors.UsageError(f'--unit=all takes one picture; {len(images)} are named')
+        raise errors.UsageError(f'--unit=all takes one image; {len(images)} are named')
     values = attributions.values(target, images)
     chosen = values.argmax(1) if flags.unit in ('', 'top') else _units(flags, target)
     if flags.unit == 'all':
@@ -246,15 +246,15 @@ def _ascent(flags: Config, source: Source, target: attributions.Target) -> attri
     height, width, _ = target.images.shape.as_list()[1:]
     errors.in_range('--jitter', flags.jitter, 0, (min(height, width) - 1) // 2)
     if flags.unit == 'top':
-        raise errors.UsageError('--unit=top needs a method that looks at pictures')
+        raise errors.UsageError('--unit=top needs a method that looks at images')
     chosen = _units(flags, target)
     if len(chosen) * height * width > _MAX_PIXELS_OF_ASCENT:
         raise errors.UsageError(
-            f'{target.tensor.op.name} has {len(chosen)} units; a sheet of so many pictures of '
+            f'{target.tensor.op.name} has {len(chosen)} units; a sheet of so many images of '
             f'{height} x {width} would take hours, --unit must name one'
         )
     fields = [field.name for field in dataclasses.fields(_ASCENT)]
-    settings = activation_maximisation.Settings(**{name: getattr(flags, name) for name in fields})
+    settings = activation_maximization.Settings(**{name: getattr(flags, name) for name in fields})
     settings = dataclasses.replace(settings, steps=flags.steps or _ASCENT.steps)
     return attributions.by_ascent(target, chosen, settings, _colors(flags, source))
 
@@ -285,7 +285,7 @@ def _units(flags: Config, target: attributions.Target) -> np.ndarray:
 
 def _images(flags: Config, source: Source) -> tuple[np.ndarray, list[dict[str, str]]]:
     """Images `[N, H, W, C]` in [0, 1], and of each the cells of the table that say which it is."""
-    files = [{'picture': pathlib.Path(path).name} for path in flags.images]
+    files = [{'image': pathlib.Path(path).name} for path in flags.images]
     if isinstance(source, Reference):
         return data.pixels(chosen_images.cut(source, flags.images)), files
     if flags.images:
@@ -293,7 +293,7 @@ def _images(flags: Config, source: Source) -> tuple[np.ndarray, list[dict[str, s
     loaded, split = flags.load(source)
     places = chosen_images.chosen(flags.classes, flags.indices, loaded, split)
     places = places or _first_ones(split, 1 if flags.unit == 'all' else _SHOWN)
-    sources = [{'picture': f'{flags.split} {place}'} for place in places]
+    sources = [{'image': f'{flags.split} {place}'} for place in places]
     if split.labels is not None:
         for found, label in zip(sources, split.labels[places], strict=True):
             found['class'] = loaded.class_names[label] if loaded.class_names else str(label)
@@ -303,11 +303,11 @@ def _images(flags: Config, source: Source) -> tuple[np.ndarray, list[dict[str, s
 def _colors(flags: Config, source: Source) -> np.ndarray | None:
     """Root of the covariance of the channels `[C, C]`; None for a single channel."""
     if isinstance(source, Reference):
-        return imagenet.colour_root()
+        return imagenet.color_root()
     if source.experiment.signature.image_shape[-1] == 1:
         return None
     train = flags.load(source)[0].train.images[:_MAX_COLOR_IMAGES]
-    return activation_maximisation.colour_root(data.pixels(train))
+    return activation_maximization.color_root(data.pixels(train))
 
 
 def _first_ones(split: data.Split, count: int) -> list[int]:

@@ -1,8 +1,8 @@
 """Serve a page on this machine where the decoder answers at once while the code is moved.
 
-Drag over the plane of codes, move their principal components, slide between two pictures, add the
+Drag over the plane of codes, move their principal components, slide between two images, add the
 direction of a class or of a file that `tfae morph` wrote, and save what is seen as PNG. A GAN has
-no encoder: what it makes of codes from its prior takes the place of pictures.
+no encoder: what it makes of codes from its prior takes the place of images.
 """
 
 import dataclasses
@@ -70,14 +70,14 @@ def _application(flags: Config, run: Run, hosts: Sequence[str]) -> Application:
         loaded, part = flags.load(run)
         images = part.images[: flags.count]
         codes = run.encode(images)
-        about |= {'pictures': f'{flags.split} pictures', 'classes': loaded.class_names}
+        about |= {'images': f'{flags.split} images', 'classes': loaded.class_names}
         if part.labels is not None:
             labels = part.labels[: flags.count]
             attributes = space.of_classes(codes, labels, loaded.class_names)
     else:
         codes = run.sample(flags.count)
         images = run.decode(codes)
-        about |= {'pictures': 'pictures of codes from the prior'}
+        about |= {'images': 'images of codes from the prior'}
     attributes |= space.of_file(run.folder.path / FIGURES / _DIRECTIONS, size)
     run.decode(codes[:1])  # the first call prepares the graph, which takes far longer than it
     known = space.Space(codes, attributes)

@@ -1,6 +1,6 @@
-"""Draw the way from picture to picture through the code, PCA's of the same code size beside it.
+"""Draw the way from image to image through the code, PCA's of the same code size beside it.
 
-Two pictures or more give a strip and a looped film; four give a square too, with them at its
+Two images or more give a strip and a looped film; four give a square too, with them at its
 corners.
 """
 
@@ -22,26 +22,26 @@ _WAYS = {'linear': interpolation.linear, 'spherical': interpolation.spherical}
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(command_flags.ChoosePictures):
-    """Between which pictures."""
+class Config(command_flags.ChooseImages):
+    """Between which images."""
 
     steps: int = option(
         9, 'Images from one to the next, both among them.', within='[2, 100] images'
     )
-    output: str = option('', "Folder for the pictures; empty: the run's figures/.")
+    output: str = option('', "Folder for the images; empty: the run's figures/.")
 
 
 def main(argv: list[str]) -> int:
     """Runs `tfae interpolate`; returns the exit code 0.
 
-    Raises: UsageError or InputError as `_flags.LookAtData` does, or where a picture is not there.
+    Raises: UsageError or InputError as `_flags.LookAtData` does, or where an image is not there.
     """
     flags = command_flags.read('interpolate', __doc__, Config, argv)
     with flags.open() as run:
         loaded, part = flags.load(run)
         chosen = chosen_images.chosen(flags.classes, flags.indices, loaded, part)
         if len(chosen) < 2:
-            raise errors.UsageError('--classes or --indices must name at least two pictures')
+            raise errors.UsageError('--classes or --indices must name at least two images')
         images = data.pixels(part.images[chosen])
         baseline = pca.Baseline(loaded.train.images, run.built.model.code_size)
         folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
@@ -57,7 +57,7 @@ def _drawn(
     flags: Config,
     folder: pathlib.Path,
 ) -> list[pathlib.Path]:
-    """Writes strip, film and, of four pictures, square; returns their paths."""
+    """Writes strip, film and, of four images, square; returns their paths."""
     family = run.experiment.model
     keys, scores = run.encode(images), baseline.encode(images)
     strips, films = {}, {}
@@ -68,7 +68,7 @@ def _drawn(
     strips['PCA\nlinear'] = baseline.decode(interpolation.strip(scores, flags.steps, straight))
     films['PCA'] = baseline.decode(interpolation.loop(scores, flags.steps, straight))
     size = run.built.model.code_size
-    title = f'{run.experiment.data.dataset}, {flags.split}: between {len(images)} pictures'
+    title = f'{run.experiment.data.dataset}, {flags.split}: between {len(images)} images'
     title += f' through a code of {size} numbers'
     made = [folder / 'interpolation.png', folder / 'interpolation.gif']
     grids.save_rows(made[0], strips, title)

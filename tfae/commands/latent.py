@@ -1,4 +1,4 @@
-"""Draw the plane of codes twice: pictures as points coloured by class, and the decoder over it.
+"""Draw the plane of codes twice: images as points colored by class, and the decoder over it.
 
 Codes of more than two numbers are seen on the plane of their first two principal components, or by
 t-SNE, which no decoder goes back from.
@@ -26,7 +26,7 @@ class Config(command_flags.LookAtData):
     side: int = option(
         20, 'Images on a side of the grid that the decoder makes.', within='[2, 100] images'
     )
-    output: str = option('', "Folder for the pictures; empty: the run's figures/.")
+    output: str = option('', "Folder for the images; empty: the run's figures/.")
 
 
 def main(argv: list[str]) -> int:

@@ -1,12 +1,12 @@
-"""Add attributes to pictures: their codes are moved along directions, and decoded.
+"""Add attributes to images: their codes are moved along directions, and decoded.
 
     tfae morph --logdir=RUN --attribute=class=7 --indices=0,1,2
     tfae morph --logdir=RUN --attributes=labels.csv --attribute='gender=Female,age>40' --film
 
-The direction of an attribute is the mean code of the pictures that have it less that of those that
+The direction of an attribute is the mean code of the images that have it less that of those that
 lack it (Larsen et al. 2016; White 2016), over the part that --split names. Prints how many there
-are and how well the direction tells them apart; draws each picture at each strength, and with
---film a film through the listed pictures. morph.npz has the directions, for `tfae explore` too.
+are and how well the direction tells them apart; draws each image at each strength, and with
+--film a film through the listed images. morph.npz has the directions, for `tfae explore` too.
 """
 
 import dataclasses
@@ -28,12 +28,12 @@ from tfae.plots import grids, heatmaps
 from tfae.runs.directory import FIGURES
 from tfae.runs.saved_run import Run
 
-_SHOWN = 6  # pictures, where none are named
+_SHOWN = 6  # images, where none are named
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(command_flags.ChoosePictures):
-    """Which attributes, of which pictures."""
+class Config(command_flags.ChooseImages):
+    """Which attributes, of which images."""
 
     attribute: tuple[str, ...] = option(
         (),
@@ -42,7 +42,7 @@ class Config(command_flags.ChoosePictures):
     )
     attributes: str = option(
         '',
-        "Table of the part's pictures: CSV whose first column has their places, or CelebA's "
+        "Table of the part's images: CSV whose first column has their places, or CelebA's "
         'form. Empty: the one attribute is class, as in class=7.',
     )
     images: tuple[str, ...] = option(
@@ -56,7 +56,7 @@ class Config(command_flags.ChoosePictures):
         'Lengths of the way, in directions.',
         within='(-inf, inf)',
     )
-    film: bool = option(False, 'Write a film too, through the pictures, with and without.')
+    film: bool = option(False, 'Write a film too, through the images, with and without.')
     steps: int = option(
         12,
         'Images of the film from one image to the next.',
@@ -75,7 +75,7 @@ def main(argv: list[str]) -> int:
     """Runs `tfae morph`; returns the exit code 0.
 
     Raises: UsageError or InputError as `_flags.LookAtData` does, or where the run has no codes or
-      no decoder, or there is no such table, attribute or picture.
+      no decoder, or there is no such table, attribute or image.
     """
     flags = command_flags.read('morph', __doc__, Config, argv)
     if not flags.attribute:
@@ -85,14 +85,14 @@ def main(argv: list[str]) -> int:
         if built.decoded is None or not hasattr(built.outputs, names.CODE):
             raise errors.InputError(
                 f'{run.folder.path}, a run of the family {run.experiment.model}, has not both '
-                f'code and decoder; pictures are morphed through both'
+                f'code and decoder; images are morphed through both'
             )
         loaded, part = flags.load(run)
         table = _table(flags, loaded, part)
         folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
         images = _keys(flags, run, loaded, part)
         if flags.film and len(images) < 2:
-            raise errors.UsageError('--film needs at least two pictures')
+            raise errors.UsageError('--film needs at least two images')
         codes = run.encode(part.images)
         found = {word: _found(table, word, codes) for word in flags.attribute}
         paths = _written(flags, run, folder, images, found)
@@ -103,7 +103,7 @@ def main(argv: list[str]) -> int:
 
 
 def _table(flags: Config, loaded: data.DataSet, part: data.Split) -> attributes.Table:
-    """What is known of the pictures of the part, in their order."""
+    """What is known of the images of the part, in their order."""
     if not flags.attributes:
         return attributes.of_classes(part, loaded.class_names)
     path = pathlib.Path(flags.attributes)
@@ -112,16 +112,16 @@ def _table(flags: Config, loaded: data.DataSet, part: data.Split) -> attributes.
     rows = table.places(known, len(part.images))
     there = rows[rows >= 0]
     bare = np.flatnonzero(rows < 0)  # without a row
-    other = np.setdiff1d(np.arange(len(table.keys)), there)  # of no picture
+    other = np.setdiff1d(np.arange(len(table.keys)), there)  # of no image
     print(
-        f'{path}: rows of {len(there):,} of {len(part.images):,} pictures'
+        f'{path}: rows of {len(there):,} of {len(part.images):,} images'
         + (f', none of {known[bare[0]] if known else bare[0]}' if len(bare) else '')
-        + f'; {len(other):,} rows are of no picture of {flags.split}'
+        + f'; {len(other):,} rows are of no image of {flags.split}'
         + (f', such as that of {table.keys[other[0]]}' if len(other) else '')
     )
     if not len(there):
         raise errors.InputError(
-            f'--attributes {path} names no picture of {flags.split}; its first column must be '
+            f'--attributes {path} names no image of {flags.split}; its first column must be '
             + (f'names such as {known[0]}' if known else f'their places, 0 to {len(rows) - 1}')
         )
     columns = {
@@ -132,12 +132,12 @@ def _table(flags: Config, loaded: data.DataSet, part: data.Split) -> attributes.
 
 
 def _found(table: attributes.Table, word: str, codes: np.ndarray) -> dict[str, Any]:
-    """The direction of an attribute, and how well it tells pictures apart."""
+    """The direction of an attribute, and how well it tells images apart."""
     having, known = table.having(word)
     codes, having = codes[known], having[known]
     if having.all() or not having.any():
         raise errors.InputError(
-            f'--attribute={word}: {"every" if having.any() else "no"} picture has it; there must '
+            f'--attribute={word}: {"every" if having.any() else "no"} image has it; there must '
             f'be some with it and some without'
         )
     v = morphing.direction(codes, having).astype(np.float32)
@@ -151,7 +151,7 @@ def _found(table: attributes.Table, word: str, codes: np.ndarray) -> dict[str, A
 
 
 def _keys(flags: Config, run: Run, loaded: data.DataSet, part: data.Split) -> np.ndarray:
-    """The pictures `[K, H, W, C]` in [0, 1] that are morphed."""
+    """The images `[K, H, W, C]` in [0, 1] that are morphed."""
     if flags.images:
         return chosen_images.read(run, flags.images)
     places = chosen_images.chosen(flags.classes, flags.indices, loaded, part)
@@ -221,14 +221,14 @@ def _draw(
     strengths: tuple[float, ...],
     title: str,
 ) -> None:
-    """A line a picture: itself, then what the decoder makes at each strength."""
+    """A line an image: itself, then what the decoder makes at each strength."""
     lengths = np.array(strengths, np.float32)
     swept = morphing.sweep(codes, v, lengths)
     made = run.decode(swept.reshape(-1, swept.shape[-1]))
     made = made.reshape(*swept.shape[:2], *images.shape[1:])
     lines = []
     for image, row in zip(images, made, strict=True):
-        words = ['picture', *(f'{strength:+g}' for strength in strengths)]
+        words = ['image', *(f'{strength:+g}' for strength in strengths)]
         shown = heatmaps.plain([image, *row])
         lines.append([heatmaps.Cell(*pair) for pair in zip(shown, words, strict=True)])
     heatmaps.save_cells(path, lines, f'{title}; strengths in lengths of the direction')

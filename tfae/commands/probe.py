@@ -1,4 +1,4 @@
-"""Tell classes apart from codes alone: a linear probe, nearest neighbours, and few labels.
+"""Tell classes apart from codes alone: a linear probe, nearest neighbors, and few labels.
 
 The network stays as it is. Beside codes stand PCA of the same code size and pixels. Prints a table
 of errors on a part of the data set, in %, and writes it as JSON, with a chart that TensorBoard
@@ -107,7 +107,7 @@ def _probed(
     rows = ['linear probe', *(_nearest(k) for k in flags.neighbors)]
     for name, space in spaces.items():
         errors = [probe.linear_error(*space)]
-        errors += [classification.neighbour_error(*space, k) for k in flags.neighbors]
+        errors += [classification.knn_error(*space, k) for k in flags.neighbors]
         bars[name] = {row: 100 * error for row, error in zip(rows, errors, strict=True)}
         means, spreads = _few(flags, loaded.name, space)
         x = np.array(sorted(flags.labels))
@@ -145,11 +145,11 @@ def _flat(images: np.ndarray) -> np.ndarray:
 
 def _few(flags: Config, name: str, space: Space) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation over the draws of the error with each number of labels."""
-    labelled = data.Split(space.codes, space.labels)
+    labeled = data.Split(space.codes, space.labels)
     errors = []
     for count in sorted(flags.labels):
         for seed in range(flags.repeats):
-            drawn = data.few(labelled, count, seed, name)
+            drawn = data.few(labeled, count, seed, name)
             assert drawn.labels is not None
             known = Space(drawn.images, drawn.labels, space.queries, space.wanted)
             errors.append(probe.linear_error(*known))
@@ -172,7 +172,7 @@ def _keys(
 
 
 def _nearest(k: int) -> str:
-    return f'{k} nearest neighbours' if k > 1 else 'nearest neighbour'
+    return f'{k} nearest neighbors' if k > 1 else 'nearest neighbor'
 
 
 def _print(bars: dict[str, dict[str, float]], curves: list[charts.Curve]) -> None:

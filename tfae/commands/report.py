@@ -1,7 +1,7 @@
-"""Write one HTML page that shows a run: its curves, measures, pictures, flags and variables.
+"""Write one HTML page that shows a run: its curves, measures, images, flags and variables.
 
-The page stands alone: style, script and pictures lie in it, and it asks for nothing else. Curves
-can be read and enlarged. What other verbs have not written yet is left out, and the page says
+The page stands alone: style, script and images lie in it, and it asks for nothing else. Curves
+can be read and enlarged. What other commands have not written yet is left out, and the page says
 which command would add it.
 """
 

@@ -1,8 +1,8 @@
-"""Draw new pictures: the decoder's, of codes from the prior or from what is fitted to codes.
+"""Draw new images: the decoder's, of codes from the prior or from what is fitted to codes.
 
 Writes samples.png, samples.npz with all of them and samples.json. With --classifier the classes
 that it sees in them are counted, and their Frechet distance is measured in its code: from the
-pictures of the part that --split names, beside that of as many real ones.
+images of the part that --split names, beside that of as many real ones.
 """
 
 import dataclasses
@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
     """Runs `tfae sample`; returns the exit code 0.
 
     Raises: UsageError or InputError as `_flags.LookAtData` does, or where the run has no codes of
-      that kind or the classifier cannot judge its pictures.
+      that kind or the classifier cannot judge its images.
     """
     flags = command_flags.read('sample', __doc__, Config, argv)
     with flags.open() as run:
@@ -88,7 +88,7 @@ def _codes(flags: Config, run: Run) -> np.ndarray:
 def _opened_judge(flags: Config, run: Run) -> Run | None:
     """The run of `--classifier`, where there is one.
 
-    Raises: InputError if it is no classifier of such pictures.
+    Raises: InputError if it is no classifier of such images.
     """
     if not flags.classifier:
         return None
@@ -110,7 +110,7 @@ def _opened_judge(flags: Config, run: Run) -> Run | None:
 
 
 def _described(dataset: str, shape: tuple[int, ...]) -> str:
-    return f'{" x ".join(map(str, shape))} pictures of {dataset}'
+    return f'{" x ".join(map(str, shape))} images of {dataset}'
 
 
 def _judged(flags: Config, run: Run, judge: Run, images: np.ndarray) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def _judged(flags: Config, run: Run, judge: Run, images: np.ndarray) -> dict[str
 def _write(
     folder: pathlib.Path, images: np.ndarray, shown: int, title: str, found: dict[str, Any]
 ) -> None:
-    """Prints what was found and writes it, the sheet and the pictures."""
+    """Prints what was found and writes it, the sheet and the images."""
     for name, value in found.items():
         if isinstance(value, dict):
             value = '  '.join(f'{label} {count}' for label, count in value.items())

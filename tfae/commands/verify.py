@@ -1,6 +1,6 @@
 """Check shards against their sums: `tfae verify --input=shards`.
 
-Every byte is read. A shard that is missing, cut short or changed is named, and the picture in it.
+Every byte is read. A shard that is missing, cut short or changed is named, and the image in it.
 """
 
 import dataclasses
@@ -42,5 +42,5 @@ def main(argv: list[str]) -> int:
             f'{index.folder}: {len(damaged)} of {count} shards are damaged: {", ".join(damaged)}'
         )
     examples = sum(shard.examples for shard in index.shards)
-    print(f'{index.folder}: {count} shards with {examples:,} pictures are as they were written.')
+    print(f'{index.folder}: {count} shards with {examples:,} images are as they were written.')
     return 0

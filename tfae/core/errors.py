@@ -29,7 +29,7 @@ class UsageError(ValueError):
 
 
 class InputError(ValueError):
-    """A file, a picture or a run is not what it should be: the cure is another input."""
+    """A file, an image or a run is not what it should be: the cure is another input."""
 
 
 @contextlib.contextmanager

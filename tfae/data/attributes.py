@@ -64,10 +64,10 @@ class Table(NamedTuple):
             numbers = _numbers(attribute, cells, asked)
             values = numbers[:-1] < numbers[-1] if sign == '<' else numbers[:-1] > numbers[-1]
             return values & known, known
-        strange = sorted({c for c in cells if c and c.lower() not in (*_POSITIVE, *_NEGATIVE)})
-        if strange:
+        anomalous = sorted({c for c in cells if c and c.lower() not in (*_POSITIVE, *_NEGATIVE)})
+        if anomalous:
             raise errors.UsageError(
-                f'--attribute is {attribute!r}; column {name} holds {strange[0]!r}, which is '
+                f'--attribute is {attribute!r}; column {name} holds {anomalous[0]!r}, which is '
                 f'neither yes nor no: name=word, name<number or name>number asks for more'
             )
         return np.array([cell.lower() in _POSITIVE for cell in cells]), known
@@ -150,7 +150,7 @@ def _rows(path: pathlib.Path, lines: Iterator[str]) -> Iterator[tuple[int, list[
                 yield line, text.split()
         if count != int(counted[1]):
             raise errors.InputError(
-                f'--attributes {path} line 1 says {int(counted[1])} pictures; it has {count} rows'
+                f'--attributes {path} line 1 says {int(counted[1])} images; it has {count} rows'
             )
         return
     if not first.strip():

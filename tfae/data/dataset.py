@@ -25,7 +25,7 @@ class DataSet(NamedTuple):
     train: Split
     validation: Split  # may hold 0 examples
     test: Split
-    class_names: tuple[str, ...]  # empty when unlabelled
+    class_names: tuple[str, ...]  # empty when unlabeled
     notes: tuple[str, ...] = ()  # what was left out of the set, and why
 
     @property
@@ -69,7 +69,7 @@ class Loaded(NamedTuple):
 
     train: Split
     test: Split
-    class_names: Sequence[str]  # empty when unlabelled
+    class_names: Sequence[str]  # empty when unlabeled
     validation: Split | None = None  # None: it is cut from the training split
     notes: tuple[str, ...] = ()  # what was left out, and why
 
@@ -116,30 +116,30 @@ class Config(Part):
         formerly='labelled_seed',
     )
     synthetic_kind: Literal['bars', 'blobs', 'linear'] = option(
-        'bars', 'For synthetic alone: what its pictures show.'
+        'bars', 'For synthetic alone: what its images show.'
     )
     synthetic_shape: str = option('16x16x1', 'For synthetic alone: height x width x channels.')
     synthetic_examples: int = option(
         1000,
-        'For synthetic alone: training and test pictures together.',
+        'For synthetic alone: training and test images together.',
         within='[2, inf) examples',
     )
     test_fraction: float = option(
         0.2,
-        'Part of a folder of pictures that has no train/ and test/ in it which becomes the test '
+        'Part of a folder of images that has no train/ and test/ in it which becomes the test '
         "part: a function of the files' names.",
         within='(0, 1)',
     )
     crop: str = option(
         '',
-        "Picture files: height x width of the centre that is kept, such as '160x160'. Empty: all.",
+        "Image files: height x width of the center that is kept, such as '160x160'. Empty: all.",
     )
     size: str = option(
-        '', "Picture files: height x width that they are scaled to, such as '64x64'. Empty: none."
+        '', "Image files: height x width that they are scaled to, such as '64x64'. Empty: none."
     )
     color: Literal['as_is', 'gray', 'rgb'] = option(
         'as_is',
-        'Picture files: how they are decoded; as_is takes gray where every one is.',
+        'Image files: how they are decoded; as_is takes gray where every one is.',
         formerly='colour',
         former_values={'grey': 'gray'},
     )

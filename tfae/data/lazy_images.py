@@ -1,7 +1,7 @@
 """Images that lie in files and are decoded where they are asked for: what is larger than memory.
 
 The pixels of a file are a function of its content and of a `Form`, whoever asks. An image is put
-upright and composited over white, of 16 bits the upper 8 count, its centre is cropped, and what is
+upright and composited over white, of 16 bits the upper 8 count, its center is cropped, and what is
 left is scaled to H x W whatever its aspect, by whole numbers (`resampling`). Gray of colors is
 (19595 R + 38470 G + 7471 B + 2^15) >> 16, the luma of ITU-R BT.601; gray becomes three equal
 colors. `decoded` does this in numpy, `streaming.decoded` in a graph, equal to the bit.
@@ -34,7 +34,7 @@ class Form(NamedTuple):
     height: int
     width: int
     channels: int
-    crop: tuple[int, int] | None = None  # height and width of the centre that is kept
+    crop: tuple[int, int] | None = None  # height and width of the center that is kept
     # Of the set, as its fingerprint has held it since 0.1.0: ratio, only JPEG, scaled.
     recorded: tuple[int, bool, bool] = (1, False, True)
 
@@ -140,7 +140,7 @@ class LazyImages:
         wanted = int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize
         if wanted > _MOST_BYTES:
             raise errors.InputError(
-                f'{len(places):,} pictures of {"x".join(map(str, shape[1:]))} would take '
+                f'{len(places):,} images of {"x".join(map(str, shape[1:]))} would take '
                 f'{wanted / 2**30:.1f} GiB at once; at most {_MOST_BYTES / 2**30:.0f} are decoded'
             )
         made = np.empty(shape, self.dtype)
@@ -207,7 +207,7 @@ def decoded(content: bytes, form: Form, who: str) -> np.ndarray:
 
 def form(
     sizes: np.ndarray,
-    grey: bool,
+    gray: bool,
     all_jpeg: bool,
     flags: Any,
     name: Callable[[int], str],
@@ -216,7 +216,7 @@ def form(
 
     Args:
       sizes: `[N, 2]`, height and width of each.
-      grey: whether every image is.
+      gray: whether every image is.
       all_jpeg: whether every image is a JPEG.
       flags: has these three fields.
       name: of the image at a place.
@@ -238,7 +238,7 @@ def form(
             f'--size all of them become alike'
         )
     height, width = size or (int(kept[0]), int(kept[1]))
-    channels = {'gray': 1, 'rgb': 3, 'as_is': 1 if grey else 3}[flags.color]
+    channels = {'gray': 1, 'rgb': 3, 'as_is': 1 if gray else 3}[flags.color]
     ratio = Form(height, width, channels).ratio(*kept)
     alike = bool(crop) or not (sizes != least).any()
     left = tuple(-(-int(side) // ratio) for side in kept)

@@ -173,7 +173,7 @@ def indices(
         index=position % count,
         seed=tf.gather(keys, position // count - first),
         max_index=tf.constant(count - 1, tf.int64),
-        rounds=8,  # at 4, neighbours stay neighbours too often
+        rounds=8,  # at 4, neighbors stay neighbors too often
     )
 
 

@@ -81,7 +81,7 @@ def load(config: Config, source: Source | None = None) -> DataSet:
       source: takes the place of the module of `config.dataset`.
     Raises:
       UsageError: an unknown set or class, a field that this set does not read, classes or a
-        fraction that leave no training example, or more labelled examples than there are.
+        fraction that leave no training example, or more labeled examples than there are.
       InputError: files that are missing or are not what they should be.
     """
     source = source or module(config.dataset)

@@ -206,7 +206,7 @@ def _luma(image: tf.Tensor) -> tf.Tensor:
 
 
 def _cropped(image: tf.Tensor, size: tuple[int, int] | None) -> tf.Tensor:
-    """The centre of an image."""
+    """The center of an image."""
     if not size:
         return image
     top, left = (tf.shape(image)[i] - size[i] for i in (0, 1))
@@ -240,10 +240,10 @@ def _resized(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
 def _taps(size: tf.Tensor, made: int) -> tuple[tf.Tensor, tf.Tensor]:
     """What `resampling.taps` gives, the shares as float32."""
     longer = tf.maximum(size, made)
-    centres = tf.constant(2 * np.arange(made)[:, np.newaxis] + 1) * size
-    first = (centres - 2 * longer - made) // (2 * made) + 1
+    centers = tf.constant(2 * np.arange(made)[:, np.newaxis] + 1) * size
+    first = (centers - 2 * longer - made) // (2 * made) + 1
     places = first + tf.range(-(-2 * longer // made) + 1)
-    weights = tf.maximum(2 * longer - tf.abs((2 * places + 1) * made - centres), 0)
+    weights = tf.maximum(2 * longer - tf.abs((2 * places + 1) * made - centers), 0)
     inside = tf.cast((places >= 0) & (places < size), tf.int64)
     sums = tf.cumsum(weights * inside, axis=1)
     shares = (sums * 2**resampling.PRECISION + sums[:, -1:] // 2) // sums[:, -1:]

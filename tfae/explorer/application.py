@@ -2,8 +2,8 @@
 
     GET  /, /explorer.css, /*.js, /icon.svg    the page
     GET  /space                                JSON: what can be moved, and how far
-    GET  /gallery.png                          the pictures to choose from
-    GET  /pictures/<place>                     one of them, as bytes
+    GET  /gallery.png                          the images to choose from
+    GET  /gallery/<place>                     one of them, as bytes
     POST /decode                               a move (`moves.py`) -> the decoder's answer, as bytes
     POST /save                                 a move with a scale -> the same as PNG, to keep
 
@@ -28,7 +28,7 @@ from werkzeug import exceptions, routing
 from werkzeug.wrappers import Request, Response
 
 from tfae.core import json_text
-from tfae.explorer import moves, pictures, server
+from tfae.explorer import moves, server, thumbnails
 from tfae.explorer.space import WAYS, Space
 
 _ASSETS = pathlib.Path(__file__).parent / 'assets'
@@ -60,11 +60,11 @@ class Application:
         """Takes what the page is to show.
 
         Args:
-          about: of the run, in words: `title`, `model`, `pictures`, and the `classes` by number.
-          space: of the codes of the pictures.
+          about: of the run, in words: `title`, `model`, `images`, and the `classes` by number.
+          space: of the codes of the images.
           images: `[N, H, W, C]`, whose codes the space holds.
           labels: `[N]` or None.
-          decode: codes `[1, Z]` -> pictures `[1, H, W, C]`; called by one thread at a time.
+          decode: codes `[1, Z]` -> images `[1, H, W, C]`; called by one thread at a time.
           hosts: `name:port` by which the page may be asked for.
         """
         self._space, self._images, self._decode = space, images, decode
@@ -72,9 +72,11 @@ class Application:
         self._lock = threading.Lock()
         self._closed = False
         ways = tuple(WAYS)
-        self._limits = moves.Limits(len(space.centre), len(images), len(space.names), ways)
-        chosen = pictures.gallery(labels, len(images))
-        self._gallery = pictures.png(pictures.sheet([pictures.shown(images[i]) for i in chosen]))
+        self._limits = moves.Limits(len(space.center), len(images), len(space.names), ways)
+        chosen = thumbnails.gallery(labels, len(images))
+        self._gallery = thumbnails.png(
+            thumbnails.sheet([thumbnails.shown(images[i]) for i in chosen])
+        )
         self._known = json_text.dumps(about | _described(space, images[0], labels, chosen))
         self._files = {
             '/' if path.name == 'index.html' else f'/{path.name}': (
@@ -88,7 +90,7 @@ class Application:
                 *(routing.Rule(path, endpoint=self._file, methods=['GET']) for path in self._files),
                 routing.Rule('/space', endpoint=self._space_known, methods=['GET']),
                 routing.Rule('/gallery.png', endpoint=self._gallery_shown, methods=['GET']),
-                routing.Rule('/pictures/<int:place>', endpoint=self._picture, methods=['GET']),
+                routing.Rule('/gallery/<int:place>', endpoint=self._image, methods=['GET']),
                 routing.Rule('/decode', endpoint=self._answer, methods=['POST']),
                 routing.Rule('/save', endpoint=self._save, methods=['POST']),
             ],
@@ -99,7 +101,7 @@ class Application:
         """Answers one request, as WSGI has it."""
         request = _Request(environ)
         try:
-            if why := server.strange(environ, self._hosts):
+            if why := server.foreign(environ, self._hosts):
                 raise exceptions.Forbidden(why)
             endpoint, values = self._routes.bind_to_environ(environ).match()
             response = endpoint(request, **values)
@@ -126,18 +128,18 @@ class Application:
     def _gallery_shown(self, _: Request) -> Response:
         return Response(self._gallery, mimetype='image/png')
 
-    def _picture(self, _: Request, place: int) -> Response:
+    def _image(self, _: Request, place: int) -> Response:
         if place >= len(self._images):
-            raise exceptions.NotFound(f'there are {len(self._images)} pictures')
-        picture = pictures.shown(self._images[place])
-        return _raw(picture)
+            raise exceptions.NotFound(f'there are {len(self._images)} images')
+        image = thumbnails.shown(self._images[place])
+        return _raw(image)
 
     def _answer(self, request: Request) -> Response:
         move = self._move(request)
         start = self._space.code(move)
         code = start + self._space.added(move)
-        picture, seconds = self._decoded(code)
-        response = _raw(picture)
+        image, seconds = self._decoded(code)
+        response = _raw(image)
         for name, place in (('X-Start', start), ('X-Place', code)):
             numbers = self._space.place(place)
             response.headers[name] = ','.join(f'{number:.6g}' for number in numbers)
@@ -151,7 +153,7 @@ class Application:
             'Software': 'tfae explore',
             'Code': json_text.dumps([round(float(x), 6) for x in code]),
         }
-        content = pictures.png(self._decoded(code)[0], move.scale, words)
+        content = thumbnails.png(self._decoded(code)[0], move.scale, words)
         response = Response(content, mimetype='image/png')
         response.headers['Content-Disposition'] = 'attachment; filename="decoded.png"'
         return response
@@ -165,14 +167,14 @@ class Application:
             raise exceptions.BadRequest(str(error)) from None
 
     def _decoded(self, code: np.ndarray) -> tuple[np.ndarray, float]:
-        """The decoder's picture, uint8 `[H, W, K]`, and the seconds that it took."""
+        """The decoder's image, uint8 `[H, W, K]`, and the seconds that it took."""
         with self._lock:
             if self._closed:
                 raise exceptions.ServiceUnavailable('the program ends')
             start = time.perf_counter()
-            picture = self._decode(code[None])[0]
+            image = self._decode(code[None])[0]
             seconds = time.perf_counter() - start
-        return pictures.shown(picture), seconds
+        return thumbnails.shown(image), seconds
 
 
 def _refusal(error: exceptions.HTTPException) -> Response:
@@ -184,10 +186,10 @@ def _refusal(error: exceptions.HTTPException) -> Response:
     return response
 
 
-def _raw(picture: np.ndarray) -> Response:
-    """A picture `[H, W, K]` as its bytes."""
-    response = Response(picture.tobytes(), mimetype='application/octet-stream')
-    for name, size in zip(('X-Height', 'X-Width', 'X-Channels'), picture.shape, strict=True):
+def _raw(image: np.ndarray) -> Response:
+    """An image `[H, W, K]` as its bytes."""
+    response = Response(image.tobytes(), mimetype='application/octet-stream')
+    for name, size in zip(('X-Height', 'X-Width', 'X-Channels'), image.shape, strict=True):
         response.headers[name] = str(size)
     return response
 
@@ -197,11 +199,11 @@ def _described(
 ) -> dict[str, Any]:
     """What the page needs to know of the codes."""
     components = [
-        {'low': low, 'high': high, 'centre': centre, 'share': share}
-        for (low, high), centre, share in zip(space.bounds, space.centre, space.shares, strict=True)
+        {'low': low, 'high': high, 'center': center, 'share': share}
+        for (low, high), center, share in zip(space.bounds, space.center, space.shares, strict=True)
     ]
     return {
-        'shape': pictures.shown(image).shape,
+        'shape': thumbnails.shown(image).shape,
         'size': space.codes.shape[1],
         'count': len(space.codes),
         'components': components,

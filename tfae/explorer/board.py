@@ -1,7 +1,7 @@
 """TensorBoard, at its own address alone.
 
 TensorBoard listens on this machine alone and has a content security policy, but answers under every
-name: a stranger's page whose name is made to mean 127.0.0.1 could read the runs. Here the headers
+name: a foreign page whose name is made to mean 127.0.0.1 could read the runs. Here the headers
 Host and Origin must name the server, or the answer is 403.
 """
 
@@ -27,7 +27,7 @@ def guarded(wsgi_app: Callable, hosts: list[str]) -> Callable:
     """An application that refuses requests to other hosts than these."""
 
     def answer(environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
-        why = server.strange(environ, hosts)
+        why = server.foreign(environ, hosts)
         if not why:
             return wsgi_app(environ, start_response)
         start_response('403 Forbidden', [*server.HEADERS.items(), ('Content-Type', 'text/plain')])

@@ -1,9 +1,9 @@
 """What the page may ask for: JSON -> a move that is checked in every number.
 
-    {"between": {"pictures": [3, 17], "part": 0.4, "way": "linear"}, "components": [...],
+    {"between": {"images": [3, 17], "part": 0.4, "way": "linear"}, "components": [...],
      "strengths": [...]}
 
-The code is that between the pictures, or the mean code if `between` is null; then its components
+The code is that between the images, or the mean code if `between` is null; then its components
 become those that are given, unless `components` is null; then the attributes are added.
 
 K components, A attributes.
@@ -23,7 +23,7 @@ _SHOWN = 60  # characters of a wrong value
 
 
 class Between(NamedTuple):
-    """A point on the way between two pictures."""
+    """A point on the way between two images."""
 
     first: int
     second: int
@@ -44,7 +44,7 @@ class Limits(NamedTuple):
     """What a move must fit."""
 
     components: int
-    pictures: int
+    images: int
     attributes: int
     ways: Collection[str]
 
@@ -71,11 +71,9 @@ def read(body: bytes, limits: Limits, scaled: bool = False) -> Move:
 
 
 def _between(value: Any, limits: Limits) -> Between:
-    _has('between', value, ('pictures', 'part', 'way'))
-    last = limits.pictures - 1
-    first, second = (
-        _whole('pictures', x, 0, last) for x in _list('pictures', value['pictures'], 2)
-    )
+    _has('between', value, ('images', 'part', 'way'))
+    last = limits.images - 1
+    first, second = (_whole('images', x, 0, last) for x in _list('images', value['images'], 2))
     way = value['way']
     if not isinstance(way, str) or way not in limits.ways:
         raise _wrong('way', way, f'one of {", ".join(limits.ways)}')

@@ -108,7 +108,7 @@ class _Handler(serving.WSGIRequestHandler):
     def version_string(self) -> str:
         return 'tfae'
 
-    def log(self, *_: Any) -> None:  # neither requests nor what strangers send that is none
+    def log(self, *_: Any) -> None:  # neither requests nor what others send that is none
         pass
 
     def log_request(self, *_: Any, **__: Any) -> None:  # its own cannot tell every line
@@ -167,10 +167,10 @@ def reached(environ: Mapping[str, Any]) -> frozenset[str]:
     return environ.get(_REACHED, frozenset())
 
 
-def strange(environ: Mapping[str, Any], hosts: Iterable[str]) -> str:
+def foreign(environ: Mapping[str, Any], hosts: Iterable[str]) -> str:
     """Why a request is not one to a page at these hosts; empty where it is.
 
-    Else a stranger's page whose name is made to mean this machine could read all answers.
+    Else a foreign page whose name is made to mean this machine could read all answers.
     """
     host, origin = environ.get('HTTP_HOST', ''), environ.get('HTTP_ORIGIN')
     own = {name.lower() for name in hosts} | reached(environ)

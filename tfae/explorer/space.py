@@ -1,6 +1,6 @@
-"""Codes as the page moves through them: components, pictures to go between, attributes to add.
+"""Codes as the page moves through them: components, images to go between, attributes to add.
 
-N codes of pictures, Z numbers of a code, K components, A attributes.
+N codes of images, Z numbers of a code, K components, A attributes.
 """
 
 import pathlib
@@ -25,7 +25,7 @@ _MOST = 200  # attributes of a file
 
 
 class Space:
-    """The space of codes, seen along the directions in which codes of pictures are spread most."""
+    """The space of codes, seen along the directions in which codes of images are spread most."""
 
     def __init__(self, codes: np.ndarray, attributes: Mapping[str, np.ndarray]):
         """Takes codes `[N, Z]` and directions `[Z]` by name."""
@@ -34,13 +34,13 @@ class Space:
         self._attributes = np.array([*attributes.values()]).reshape(-1, codes.shape[1])
         self._directions = plane.through(self.codes, COMPONENTS)
         self.coordinates = self._directions.flatten(self.codes)  # [N, K]
-        self.centre = self.coordinates.mean(0)  # [K]
+        self.center = self.coordinates.mean(0)  # [K]
         deviations = self.coordinates.std(0)
         total = self.codes.var(0).sum()
         self.shares = deviations**2 / (total or 1.0)  # [K], of the variance of the codes
         # A number that is the same in all codes can be moved too.
         reach = _SPREAD * np.where(deviations > 0, deviations, 1.0)
-        self.bounds = np.stack([self.centre - reach, self.centre + reach], 1)  # [K, 2]
+        self.bounds = np.stack([self.center - reach, self.center + reach], 1)  # [K, 2]
         # What lies in the plane is seen, so the point may go there.
         seen = np.quantile(self.coordinates[:, :2], [(1 - _KEPT) / 2, (1 + _KEPT) / 2], axis=0)
         self.bounds[:2, 0] = np.minimum(self.bounds[:2, 0], seen[0])
@@ -52,7 +52,7 @@ class Space:
             first, second, part, way = move.between
             code = WAYS[way](self.codes[first], self.codes[second], np.array([part]))[0]
         else:
-            code = self._directions.lift(self.centre[None])[0]
+            code = self._directions.lift(self.center[None])[0]
         if move.components is None:
             return code
         # What no slider shows of a code stays as it is.
@@ -70,7 +70,7 @@ class Space:
 def of_classes(
     codes: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
 ) -> dict[str, np.ndarray]:
-    """`class <name>` -> mean code of its pictures minus that of all others; {} if there are none.
+    """`class <name>` -> mean code of its images minus that of all others; {} if there are none.
 
     Args:
       codes: `[N, Z]`.

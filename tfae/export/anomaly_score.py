@@ -31,8 +31,8 @@ def score(
     logs = tf.math.log(tf.stack(residuals, 1) + 1e-12)
     features = tf.concat([tf.cast(code, tf.float64) / float(detector.spread), logs], 1)
     inverses = np.linalg.inv(detector.factors)  # [K, F, F]
-    centred = features - detector.means[:, np.newaxis]  # [K, B, F]
-    white = tf.matmul(centred, inverses.transpose(0, 2, 1))
+    centerd = features - detector.means[:, np.newaxis]  # [K, B, F]
+    white = tf.matmul(centerd, inverses.transpose(0, 2, 1))
     size = detector.means.shape[1]
     volumes = np.log(np.diagonal(detector.factors, axis1=1, axis2=2)).sum(1)
     heights = detector.log_weights - volumes - size / 2 * math.log(2 * math.pi)  # [K]

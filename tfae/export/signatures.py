@@ -34,7 +34,7 @@ VERSION = 1  # of signatures.json
 FROZEN = 'frozen_graph.pb'
 
 _SCALING = (
-    'put upright; of 16 bits keep the upper 8; composite over white; cut out the centre that crop '
+    'put upright; of 16 bits keep the upper 8; composite over white; cut out the center that crop '
     'names, height x width, if any; gray is (19595 R + 38470 G + 7471 B + 2^15) >> 16; scale to '
     'height x width, bilinear and antialiased, bytes after the columns and after the rows; divide '
     'by 255. A JPEG is decoded at the smallest of 1/8, 1/4 and 1/2 that leaves height x width'
@@ -46,15 +46,15 @@ _OF_FILES = '_bytes'  # behind the name of a signature of images
 
 # Signature -> the outputs of a family that it gives, the first of which it must have; its meaning.
 _OF_IMAGES = {
-    'encode': ((names.CODE, names.LOG_VARIANCE), 'the code of each picture'),
-    'reconstruct': ((names.RECONSTRUCTION,), 'what the decoder makes of the code of each picture'),
+    'encode': ((names.CODE, names.LOG_VARIANCE), 'the code of each image'),
+    'reconstruct': ((names.RECONSTRUCTION,), 'what the decoder makes of the code of each image'),
     'classify': (
         (names.PROBABILITIES, names.CLASS_LOGITS),
         'how probable each class is; probabilities = softmax(class_logits)',
     ),
     'score': (
         (names.SCORE,),
-        'what the discriminator gives: the larger, the more it takes a picture for real',
+        'what the discriminator gives: the larger, the more it takes an image for real',
     ),
 }
 
@@ -92,16 +92,16 @@ def of_run(run: Run, detector: anomaly.Detector | None = None) -> Served:
         if wanted[0] in outputs
     }
     if names.LOG_VARIANCE in outputs and 'encode' in found:
-        meaning = 'the mean of the distribution of the code of each picture, and its log-variance'
+        meaning = 'the mean of the distribution of the code of each image, and its log-variance'
         found['encode'] = found['encode']._replace(meaning=meaning)
     if inference.code is not None:
         code, made = {names.CODE: inference.code}, {names.IMAGES: inference.decoded}
-        found['decode'] = Signature('the picture of each code', code, made)
+        found['decode'] = Signature('the image of each code', code, made)
     with run.graph.as_default(), tf.name_scope(f'{names.INFERENCE}/'):
         if inference.samples is not None:
             found['sample'] = _sample(run)
         if detector is not None:
-            found['score'] = _strangeness(run, detector)
+            found['score'] = _anomaly_score(run, detector)
         found |= _of_files(run, found)
     signature = experiment.signature
     about = {
@@ -269,18 +269,18 @@ def _sample(run: Run) -> Signature:
     assert isinstance(model, Decoder)  # the prior of whose codes is asked
     made = tf.identity(model.decode(inference.samples), names.SAMPLES_DECODED)
     return Signature(
-        'new codes from the prior and their pictures, a function of the seed, two whole numbers',
+        'new codes from the prior and their images, a function of the seed, two whole numbers',
         {names.COUNT: inference.count, names.SEED: inference.seed},
         {names.CODE: inference.samples, names.IMAGES: made},
     )
 
 
-def _strangeness(run: Run, detector: anomaly.Detector) -> Signature:
+def _anomaly_score(run: Run, detector: anomaly.Detector) -> Signature:
     inference = run.built.inference
     outputs = inference.outputs
     found = anomaly_score.score(detector, inference.images, outputs.code, outputs.reconstruction)
     return Signature(
-        'how unlike the training pictures each is, in nats; above the threshold it is strange',
+        'how unlike the training images each is, in nats; above the threshold it is anomalous',
         {names.IMAGES: inference.images},
         {names.SCORE: tf.identity(found, names.SCORE)},
         {'threshold': float(detector.threshold)},
@@ -312,7 +312,7 @@ def _tensors(signature: Signature) -> Iterable[tf.Tensor]:
 
 def _pixels(shape: Sequence[int], preprocessing: str) -> dict[str, Any]:
     height, width, channels = shape
-    order = {1: 'grey', 3: 'RGB'}.get(channels, f'{channels} channels')
+    order = {1: 'gray', 3: 'RGB'}.get(channels, f'{channels} channels')
     return {
         'layout': 'NHWC',
         'height': height,

@@ -3,7 +3,7 @@
 A layer takes its variable scope when it is first used: a name given to a layer function is that
 scope's name, and a layer without a name counts up from its class's (`dense`, `dense_1`). Everything
 else about names, reuse, default initializers and regularizers, custom getters and partitioners is
-`tf.compat.v1.get_variable`'s own behaviour inside that scope. Variables are resource variables; TF1
+`tf.compat.v1.get_variable`'s own behavior inside that scope. Variables are resource variables; TF1
 checkpoints know no difference.
 
 Source: the documentation of TensorFlow 1.15, `tf.layers.Layer`.

@@ -1,4 +1,4 @@
-"""ICNR: kernels that make a sub-pixel convolution start as a nearest-neighbour enlargement.
+"""ICNR: kernels that make a sub-pixel convolution start as a nearest-neighbor enlargement.
 
 The r*r output pixels of a block come from r*r kernels. Where these start as independent random
 numbers, so do the pixels of a block: a checkerboard that training must first remove. Where they

@@ -145,7 +145,7 @@ def subpixel_conv2d(
       activation: function of a tensor, or its name in `tf.nn`; None is linear.
       use_bias: whether there is a bias.
       kernel_initializer: None is `ICNR` of the variable scope's initializer, and without one of
-        Glorot's uniform: the layer starts as the nearest-neighbour enlargement of a convolution.
+        Glorot's uniform: the layer starts as the nearest-neighbor enlargement of a convolution.
         One that is given is used as it is, for all F*rh*rw channels.
       bias_initializer: zeros.
       kernel_regularizer, bias_regularizer, activity_regularizer: as in `conv2d`.

@@ -1,6 +1,6 @@
 """Images enlarged by interpolation.
 
-Pixels are squares, so the centre of the large pixel o lies at (o + 1/2) / factor - 1/2 among the
+Pixels are squares, so the center of the large pixel o lies at (o + 1/2) / factor - 1/2 among the
 small ones: `tf.image.resize` of TensorFlow 2 agrees. Where a kernel reaches over an edge, its other
 weights grow so that their sum stays 1.
 

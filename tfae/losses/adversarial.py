@@ -1,6 +1,6 @@
 """Losses of generative adversarial networks, and what shows that one has failed.
 
-    s(x) is the score of a real picture, s(x') that of a generated one
+    s(x) is the score of a real image, s(x') that of a generated one
 
                       discriminator                        generator
     non_saturating    softplus(-s(x)) + softplus(s(x'))    softplus(-s(x'))
@@ -21,7 +21,7 @@ from tfae.core import errors
 
 Loss = Literal['non_saturating', 'least_squares', 'wasserstein']
 
-# Score from which a picture is taken for real; Wasserstein's scores have no such place.
+# Score from which an image is taken for real; Wasserstein's scores have no such place.
 _REAL_FROM = {'non_saturating': 0.0, 'least_squares': 0.5}
 _TINY = 1e-8
 
@@ -33,7 +33,7 @@ def discriminator(
 
     Args:
       loss: which.
-      real: scores `[B]` of real pictures.
+      real: scores `[B]` of real images.
       fake: scores `[B]` of generated ones.
       name: of the operation.
     Returns: `[B]`.
@@ -49,7 +49,7 @@ def discriminator(
 
 
 def generator(loss: Loss, fake: tf.Tensor, name: str = 'generator') -> tf.Tensor:
-    """What the generator makes small: scores `[B]` of its pictures -> `[B]`."""
+    """What the generator makes small: scores `[B]` of its images -> `[B]`."""
     with tf.name_scope(name):
         if loss == 'non_saturating':
             return tf.nn.softplus(-fake)
@@ -59,7 +59,7 @@ def generator(loss: Loss, fake: tf.Tensor, name: str = 'generator') -> tf.Tensor
 
 
 def gradient_penalty(gradient: tf.Tensor, name: str = 'gradient_penalty') -> tf.Tensor:
-    """`(|g| - 1)^2` of the gradients `[B, ...]` of scores by pictures: `[B]`.
+    """`(|g| - 1)^2` of the gradients `[B, ...]` of scores by images: `[B]`.
 
     Source: Gulrajani et al., NIPS 2017, https://arxiv.org/abs/1704.00028, equation 3. A gradient of
     zero is penalised by 1 and gives no direction.
@@ -72,7 +72,7 @@ def gradient_penalty(gradient: tf.Tensor, name: str = 'gradient_penalty') -> tf.
 
 
 def told_apart(loss: Loss, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor | None:
-    """Share of right answers on scores of a real and a generated picture each: `[B]` of 0, 1/2, 1.
+    """Share of right answers on scores of a real and a generated image each: `[B]` of 0, 1/2, 1.
 
     None for Wasserstein's loss, whose scores answer nothing.
     """
@@ -83,13 +83,13 @@ def told_apart(loss: Loss, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor | None
 
 
 def diversity(fake: tf.Tensor, real: tf.Tensor, name: str = 'diversity') -> tf.Tensor:
-    """How far apart generated pictures are, as a part of how far apart real ones are.
+    """How far apart generated images are, as a part of how far apart real ones are.
 
     Args:
       fake: `[B, ...]`.
       real: `[B', ...]`.
       name: of the operation.
-    Returns: `[B]`, mean Euclidean distance of each generated picture from the others over the mean
+    Returns: `[B]`, mean Euclidean distance of each generated image from the others over the mean
       distance of two real ones; 1 where there are no two of either.
     """
     with tf.name_scope(name):

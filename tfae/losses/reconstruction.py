@@ -75,7 +75,7 @@ def bernoulli(
 ) -> tf.Tensor:
     """-log p(target) in nats under independent Bernoulli pixels, summed over pixels.
 
-    Grey targets count as probabilities; the sum is then the cross-entropy, whose least value is
+    Gray targets count as probabilities; the sum is then the cross-entropy, whose least value is
     the targets' own entropy and not zero.
 
     Args:

@@ -8,7 +8,7 @@ The layers have the names that autoencoders give theirs, so that --restore_from 
 any trained one of the same sizes; --head_epochs then trains W and b on its codes, frozen, before
 the rest is trained too (Hinton and Salakhutdinov, Science 313, 2006; Bengio et al., NIPS 2006).
 
-B batch, H W C picture, Z code, K classes.
+B batch, H W C image, Z code, K classes.
 """
 
 import dataclasses
@@ -83,7 +83,7 @@ class Model:
         return self._encode(images, False)
 
     def head(self, batch: Batch) -> Objective:
-        """W and b alone, on codes `[B, Z]` in the place of the pictures."""
+        """W and b alone, on codes `[B, Z]` in the place of the images."""
         return self._objective(self._head(batch.images, batch.seed), batch, names.CLASSIFIER)
 
     def measures(self, batch: Batch) -> dict[str, tf.Tensor]:

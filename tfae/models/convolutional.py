@@ -29,7 +29,7 @@ class Config(network_flags.Config, autoencoder.Config):
 
     filters: tuple[int, ...] = option(
         (16, 32, 64),
-        'Filters of the convolutional layers, the first at the picture.',
+        'Filters of the convolutional layers, the first at the image.',
         within='[1, inf) filters',
     )
     pooling: tuple[Pooling, ...] = option(

@@ -13,11 +13,11 @@ by the non-saturating loss of the first paper, by least squares (Mao et al., ICC
 Wasserstein's distance with a gradient penalty (Gulrajani et al., NIPS 2017).
 
 The generator undoes the layers of the discriminator, from a code in the place of its last. Batch
-normalisation is DCGAN's: neither on the picture's side of the discriminator nor on the picture that
-the generator gives; real and generated pictures are normalised apart; a critic that has a gradient
-penalty has none. The discriminator's moving averages are those of real pictures.
+normalization is DCGAN's: neither on the image's side of the discriminator nor on the image that
+the generator gives; real and generated images are normalized apart; a critic that has a gradient
+penalty has none. The discriminator's moving averages are those of real images.
 
-B batch, H W C picture, Z code.
+B batch, H W C image, Z code.
 """
 
 import dataclasses
@@ -40,7 +40,7 @@ from tfae.ops.activations import Activation
 # What is folded into the seed, so that no two draws are alike.
 _OF_DISCRIMINATOR, _OF_GENERATOR, _BETWEEN = 1, 2, 3
 
-# The pictures of one class alone have a diversity of 0.6 to 1 on MNIST and Fashion-MNIST.
+# The images of one class alone have a diversity of 0.6 to 1 on MNIST and Fashion-MNIST.
 _COLLAPSED = 0.5
 _WON = 0.99  # share of right answers
 
@@ -86,7 +86,7 @@ class Config(network_flags.Config):
 class Outputs(NamedTuple):
     """What the discriminator makes of a batch."""
 
-    score: tf.Tensor  # [B], the larger the more it takes the picture for real
+    score: tf.Tensor  # [B], the larger the more it takes the image for real
 
 
 class Model:
@@ -116,13 +116,13 @@ class Model:
         self.objectives = (self._discriminator, self._generator)
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> Outputs:
-        """Scores pictures `[B, H, W, C]`."""
+        """Scores images `[B, H, W, C]`."""
         score = self._score(images, seed is not None)
         self.decode(tf.zeros([1, self.code_size]))  # whoever comes first makes every variable
         return Outputs(score)
 
     def decode(self, code: tf.Tensor) -> tf.Tensor:
-        """`[B, Z]` -> generated pictures `[B, H, W, C]` in [0, 1]."""
+        """`[B, Z]` -> generated images `[B, H, W, C]` in [0, 1]."""
         return self._generated(code, False)
 
     def prior(self, count: tf.Tensor | int, seed: tf.Tensor) -> tf.Tensor:
@@ -140,19 +140,19 @@ class Model:
     def trouble(self, means: Mapping[str, float]) -> str:
         """Says that the generator has collapsed, or that the discriminator leaves it no chance.
 
-        Pictures that differ enough may still leave out a whole class: `tfae sample --classifier`
+        Images that differ enough may still leave out a whole class: `tfae sample --classifier`
         counts them.
         """
         diversity = means[f'{names.GENERATOR}/diversity']
         if diversity < _COLLAPSED:
             return (
-                f'mode collapse: generated pictures lie {diversity:.2f} times as far apart as real '
+                f'mode collapse: generated images lie {diversity:.2f} times as far apart as real '
                 f'ones, less than {_COLLAPSED}; another --loss, a smaller --learning_rate or '
                 f'--adam_beta1=0.5 may help'
             )
         if means.get(f'{names.DISCRIMINATOR}/accuracy', 0) > _WON:
             return (
-                f'the discriminator tells more than {_WON:.0%} of the pictures apart and teaches '
+                f'the discriminator tells more than {_WON:.0%} of the images apart and teaches '
                 f'the generator little; a smaller one, another --loss or a smaller '
                 f'--learning_rate may help'
             )

@@ -7,12 +7,12 @@
     triplet       mean over a of max(0, margin + max of D over b of its class
                                         - min of D over the other b)
 
-(triplets after Schroff et al., CVPR 2015, and Hermans et al., 2017). Every picture of the one half
+(triplets after Schroff et al., CVPR 2015, and Hermans et al., 2017). Every image of the one half
 is paired with every one of the other: each of the two sides sees half of the batch, and pairs of
 every kind come without being looked for. Both halves go through the network as one batch, whose
 moments batch normalization takes.
 
-B batch, H W C picture, Z code.
+B batch, H W C image, Z code.
 """
 
 import dataclasses
@@ -46,7 +46,7 @@ class Config(network_flags.Config):
     )
     loss: Literal['contrastive', 'triplet'] = option('contrastive', 'Of pairs or of triplets.')
     margin: float = option(
-        1.0, 'By which pictures of different classes should lie apart.', within='(0, inf)'
+        1.0, 'By which images of different classes should lie apart.', within='(0, inf)'
     )
     normalize: bool = option(False, 'Put codes on the unit sphere.')
 
@@ -91,7 +91,7 @@ class Model:
         if means['distance_apart'] > _APART * means['distance_together']:
             return ''
         return (
-            'collapse: pictures of different classes lie as close as those of one; a smaller '
+            'collapse: images of different classes lie as close as those of one; a smaller '
             '--learning_rate, a larger --batch_size or another --loss may help'
         )
 

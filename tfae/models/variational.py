@@ -199,7 +199,7 @@ class Model:
         if means['active_units'] >= 0.5:
             return ''
         return (
-            'posterior collapse: no number of the code depends on the picture; --kl_warmup_steps, '
+            'posterior collapse: no number of the code depends on the image; --kl_warmup_steps, '
             '--free_bits, a smaller --beta or --variance may help'
         )
 

@@ -1,10 +1,10 @@
-"""Augmentation of training pictures: what leaves them pictures of the same thing.
+"""Augmentation of training images: what leaves them images of the same thing.
 
 As noise is, it is a function of a seed tensor, itself a function of (run seed, step), and each
 example of a batch has its own. An augmentation is written as words, for example
 `flip,crop:4,jitter:0.1`, and applied in that order.
 
-B batch, H x W picture, C channels.
+B batch, H x W image, C channels.
 """
 
 import dataclasses
@@ -65,7 +65,7 @@ def augment(images: tf.Tensor, augmentations: Sequence[Augmentation], seed: tf.T
         contrast about the mean and brightness, each by a factor in [1 - p, 1 + p], and clips.
       seed: int64 tensor `[2]`, from (run seed, step).
     Returns: float tensor `[B, H, W, C]` in [0, 1].
-    Raises: UsageError if a picture is not larger than a crop's pixels.
+    Raises: UsageError if an image is not larger than a crop's pixels.
     """
     apply = {'flip': _flipped, 'crop': _moved, 'jitter': _jittered}
     for salt, chosen in enumerate(augmentations):
@@ -85,7 +85,7 @@ def _moved(images: tf.Tensor, level: float, seed: tf.Tensor) -> tf.Tensor:
     count, height, width, _ = images.shape.as_list()
     if pixels >= min(height, width):
         raise errors.UsageError(
-            f'--augment is crop:{pixels}; the pictures are {height}x{width}, it must be smaller'
+            f'--augment is crop:{pixels}; the images are {height}x{width}, it must be smaller'
         )
     padded = tf.pad(images, [[0, 0], [pixels] * 2, [pixels] * 2, [0, 0]], 'REFLECT')
     start = stateless_random.uniform([2, count, 1], seed, 0, 2 * pixels + 1, tf.int32, axis=1)

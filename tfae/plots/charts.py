@@ -1,6 +1,6 @@
 """Charts of measurements, drawn with matplotlib.
 
-Colours are Okabe's and Ito's, which colour-blind readers tell apart.
+Colors are Okabe's and Ito's, which color-blind readers tell apart.
 """
 
 import math
@@ -15,8 +15,8 @@ from matplotlib import patheffects
 from tfae.core.atomic_files import replacing
 from tfae.plots.grids import plt
 
-_COLOURS = ['#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '#D55E00', '#000000']
-_STRANGE = '#D55E00'
+_COLORS = ['#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '#D55E00', '#000000']
+_ANOMALOUS = '#D55E00'
 _BINS = 60
 _WARM = 'inferno'
 
@@ -30,7 +30,7 @@ class Curve(NamedTuple):
     spread: np.ndarray | None = None  # [N], drawn to both sides of y
 
 
-def coloured(maps: np.ndarray) -> list[np.ndarray]:
+def colored(maps: np.ndarray) -> list[np.ndarray]:
     """Maps `[N, H, W]` as N images `[H, W, 3]`; 0 is black and 1 the brightest, in each."""
     return list(matplotlib.colormaps[_WARM](np.clip(maps, 0, 1))[..., :3])
 
@@ -47,7 +47,7 @@ def save_detection(
     Args:
       path: of the PNG.
       groups: label -> scores `[N]` in nats, the normal ones first.
-      threshold: above which an image is strange.
+      threshold: above which an image is anomalous.
       curves: false alarms -> hits, parts of 1; may be none.
       title: above all.
     """
@@ -56,13 +56,13 @@ def save_detection(
     _histogram(axes[0, 0], groups, threshold)
     if curves:
         axis = axes[0, 1]
-        for curve, colour in zip(curves, _COLOURS, strict=False):
+        for curve, color in zip(curves, _COLORS, strict=False):
             width = 2.5 if curve is curves[0] else 1.3
-            axis.plot(100 * curve.x, 100 * curve.y, color=colour, linewidth=width)
-            axis.plot([], [], color=colour, linewidth=width, label=curve.label)
+            axis.plot(100 * curve.x, 100 * curve.y, color=color, linewidth=width)
+            axis.plot([], [], color=color, linewidth=width, label=curve.label)
         axis.plot([0, 100], [0, 100], color='0.7', linestyle=':')
-        axis.set_xlabel('normal pictures called strange, %')
-        axis.set_ylabel('strange pictures found, %')
+        axis.set_xlabel('normal images called anomalous, %')
+        axis.set_ylabel('anomalous images found, %')
         axis.legend(loc='lower right', fontsize=8, title='area under the curve', title_fontsize=8)
         axis.grid(alpha=0.3)
     _finish(path, figure, title)
@@ -88,8 +88,8 @@ def save_errors(
     high = 0.8 / len(bars)
     for i, (who, errors) in enumerate(bars.items()):
         places = np.arange(len(methods)) + (i - (len(bars) - 1) / 2) * high
-        colour = _COLOURS[i % len(_COLOURS)]
-        drawn = axis.barh(places, list(errors.values()), 0.92 * high, color=colour, label=who)
+        color = _COLORS[i % len(_COLORS)]
+        drawn = axis.barh(places, list(errors.values()), 0.92 * high, color=color, label=who)
         axis.bar_label(drawn, fmt=' %.2f', fontsize=8)
     axis.set_yticks(np.arange(len(methods)), methods)
     axis.invert_yaxis()
@@ -112,10 +112,10 @@ def save_sizes(path: pathlib.Path, curves: Sequence[Curve], title: str) -> None:
     figure, axis = plt.subplots(figsize=(6.4, 4.6), dpi=150)
     for i, curve in enumerate(curves):
         last = i == len(curves) - 1
-        colour, line, marker = _COLOURS[i % len(_COLOURS)], '-', 'o'
+        color, line, marker = _COLORS[i % len(_COLORS)], '-', 'o'
         if last:
-            colour, line, marker = '0.35', '--', 's'
-        axis.plot(curve.x, curve.y, line, color=colour, marker=marker, label=curve.label)
+            color, line, marker = '0.35', '--', 's'
+        axis.plot(curve.x, curve.y, line, color=color, marker=marker, label=curve.label)
         for x, y in zip(curve.x, curve.y, strict=True):
             text = axis.annotate(
                 f'{y:.4f}',
@@ -170,7 +170,7 @@ def save_matrices(
         if matrix.size <= 400:
             for (row, column), part in np.ndenumerate(parts):
                 if part >= 1:
-                    colour = 'white' if part > 55 else 'black'
+                    color = 'white' if part > 55 else 'black'
                     axis.text(
                         column,
                         row,
@@ -178,7 +178,7 @@ def save_matrices(
                         ha='center',
                         va='center',
                         fontsize=7,
-                        color=colour,
+                        color=color,
                     )
         axis.set_xticks(range(len(class_names)), class_names, fontsize=7, rotation=45)
         axis.set_yticks(range(len(matrix)), range(len(matrix)), fontsize=7)
@@ -203,13 +203,13 @@ def _histogram(axis: plt.Axes, groups: Mapping[str, np.ndarray], threshold: floa
 
     axis.set_xscale('function', functions=(bent, straight))
     edges = straight(np.linspace(bent(np.array(low)), bent(np.array(high + 1e-6)), _BINS + 1))
-    for (label, scores), colour in zip(groups.items(), [_COLOURS[0], _STRANGE], strict=False):
+    for (label, scores), color in zip(groups.items(), [_COLORS[0], _ANOMALOUS], strict=False):
         weights = np.full(len(scores), 100 / len(scores))
-        axis.hist(scores, edges.tolist(), weights=weights, color=colour, alpha=0.6, label=label)
+        axis.hist(scores, edges.tolist(), weights=weights, color=color, alpha=0.6, label=label)
     axis.axvline(threshold, color='black', linestyle='--', label=f'threshold {threshold:.4g}')
     axis.xaxis.set_major_locator(matplotlib.ticker.FixedLocator(_ticks(edges)))
-    axis.set_xlabel('score, nats (more is stranger)')
-    axis.set_ylabel('pictures of each kind, %')
+    axis.set_xlabel('anomaly score (nats)')
+    axis.set_ylabel('images of each kind, %')
     axis.legend(fontsize=8)
 
 
@@ -220,11 +220,11 @@ def _ticks(edges: np.ndarray) -> list[float]:
 
 def _lines(axis: plt.Axes, curves: Sequence[Curve]) -> None:
     """Errors over numbers of labels."""
-    for curve, colour in zip(curves, _COLOURS, strict=False):
-        axis.plot(curve.x, curve.y, color=colour, marker='o', label=curve.label)
+    for curve, color in zip(curves, _COLORS, strict=False):
+        axis.plot(curve.x, curve.y, color=color, marker='o', label=curve.label)
         if curve.spread is not None:
             low, high = curve.y - curve.spread, curve.y + curve.spread
-            axis.fill_between(curve.x, low, high, color=colour, alpha=0.2, linewidth=0)
+            axis.fill_between(curve.x, low, high, color=color, alpha=0.2, linewidth=0)
     axis.set_xscale('log')
     axis.set_ylim(bottom=0)
     axis.set_xticks(curves[0].x, [f'{x:,.0f}' for x in curves[0].x])

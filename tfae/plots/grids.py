@@ -17,7 +17,7 @@ matplotlib.use('Agg')
 from matplotlib import patheffects  # noqa: E402  (the backend is chosen first)
 from matplotlib import pyplot as plt  # noqa: E402
 
-# Tol's muted colours, which colour-blind readers tell apart.
+# Tol's muted colors, which color-blind readers tell apart.
 _PALETTE = [
     '#CC6677',
     '#332288',
@@ -93,7 +93,7 @@ def save_points(
     axes_names: tuple[str, str],
     title: str,
 ) -> None:
-    """Draws points of a plane, coloured by class, the class written at the median of its points.
+    """Draws points of a plane, colored by class, the class written at the median of its points.
 
     Args:
       path: of the PNG.
@@ -107,8 +107,8 @@ def save_points(
     groups = np.zeros(len(points), int) if labels is None else labels
     for k in np.unique(groups):
         group = points[groups == k]
-        colour = _PALETTE[int(k) % len(_PALETTE)]
-        axis.scatter(group[:, 0], group[:, 1], s=5, color=colour, alpha=0.6, linewidths=0)
+        color = _PALETTE[int(k) % len(_PALETTE)]
+        axis.scatter(group[:, 0], group[:, 1], s=5, color=color, alpha=0.6, linewidths=0)
         if labels is not None:
             word = class_names[int(k)] if len(class_names) else str(k)
             x, y = np.median(group, axis=0)

@@ -15,7 +15,7 @@ import numpy as np
 from tfae.core.atomic_files import replacing
 from tfae.plots.grids import plt, visible
 
-# Maps that colour-blind readers can follow: of lightness alone, and to either side of white.
+# Maps that color-blind readers can follow: of lightness alone, and to either side of white.
 _ONE_SIDED, _TWO_SIDED = 'inferno', 'RdBu_r'
 # Parts of the image in a mixture; white stands for nothing where there are two sides.
 _UNDER_ONE, _UNDER_TWO = 0.35, 0.2
@@ -26,12 +26,12 @@ _SMALL = 24  # cells from which they are drawn smaller
 class Cell(NamedTuple):
     """One of the small images."""
 
-    image: np.ndarray  # [H, W] grey or [H, W, 3]
+    image: np.ndarray  # [H, W] gray or [H, W, 3]
     caption: str  # above it, one line or two
 
 
 class Scale(NamedTuple):
-    """What the colours of maps mean."""
+    """What the colors of maps mean."""
 
     label: str
     signed: bool  # from -1 to 1 instead of from 0
@@ -43,21 +43,21 @@ def plain(images: Iterable[np.ndarray]) -> list[np.ndarray]:
 
 
 def over(images: np.ndarray, maps: np.ndarray, signed: bool) -> list[np.ndarray]:
-    """The colours of maps mixed into their images, in grey.
+    """The colors of maps mixed into their images, in gray.
 
     Args:
       images: `[N, H, W, C]`.
       maps: `[N, H, W]`; each is scaled by its largest absolute value.
-      signed: whether values below 0 have colours of their own.
+      signed: whether values below 0 have colors of their own.
     Returns: N images `[H, W, 3]`.
     """
     largest = np.abs(maps).max((1, 2), keepdims=True)
     scaled = maps / np.where(largest > 0, largest, 1)
-    colours = matplotlib.colormaps[_TWO_SIDED if signed else _ONE_SIDED]
-    coloured = colours((scaled + 1) / 2 if signed else scaled)[..., :3]
-    grey = np.clip(images.mean(-1), 0, 1)[..., None]
+    colors = matplotlib.colormaps[_TWO_SIDED if signed else _ONE_SIDED]
+    colored = colors((scaled + 1) / 2 if signed else scaled)[..., :3]
+    gray = np.clip(images.mean(-1), 0, 1)[..., None]
     part = _UNDER_TWO if signed else _UNDER_ONE
-    return list(part * grey + (1 - part) * coloured)
+    return list(part * gray + (1 - part) * colored)
 
 
 def save_cells(
@@ -69,7 +69,7 @@ def save_cells(
       path: of the PNG.
       lines: of one image size; the longest decides the width.
       title: above all.
-      scale: of the colour bar below; None: there is none.
+      scale: of the color bar below; None: there is none.
     """
     columns, count = max(map(len, lines)), sum(map(len, lines))
     height, width = lines[0][0].image.shape[:2]
@@ -114,12 +114,12 @@ def columns(count: int) -> int:
 
 
 def _bar(figure: plt.Figure, scale: Scale, across: float, tall: float) -> None:
-    """A colour bar at the bottom, of fixed size in inches."""
+    """A color bar at the bottom, of fixed size in inches."""
     axis = figure.add_axes((0.5 - 1.5 / across, 0.42 / tall, 3 / across, 0.12 / tall))
-    colours = _TWO_SIDED if scale.signed else _ONE_SIDED
+    colors = _TWO_SIDED if scale.signed else _ONE_SIDED
     norm = matplotlib.colors.Normalize(-1 if scale.signed else 0, 1)
     bar = figure.colorbar(
-        matplotlib.cm.ScalarMappable(norm, colours), cax=axis, orientation='horizontal'
+        matplotlib.cm.ScalarMappable(norm, colors), cax=axis, orientation='horizontal'
     )
     bar.set_label(scale.label, fontsize=7.5)
     bar.ax.tick_params(labelsize=7)

@@ -7,7 +7,7 @@ file of one defines Config, Outputs with `probabilities`, `class_logits` and `en
                             and the `preprocessing` of the weights
     Model(config, image_shape=None, classes=1000)
                             with the `image_shape` that it takes and the `parameters` that it wants
-    model(images)           -> Outputs; pictures [B, H, W, 3] in [0, 1], RGB
+    model(images)           -> Outputs; images [B, H, W, 3] in [0, 1], RGB
 """
 
 from types import ModuleType

@@ -10,7 +10,7 @@ in the constants of Caffe's bvlc_alexnet. Of one stream: Krizhevsky, "One weird 
 parallelizing convolutional neural networks", 2014, https://arxiv.org/abs/1404.5997, without the
 normalization: torchvision's.
 
-A network to look into with the weights of others: no `--model` of training. Pictures of another
+A network to look into with the weights of others: no `--model` of training. Images of another
 size are averaged over a raster of 6 x 6 on top of pool5, as torchvision does.
 """
 

@@ -1,4 +1,4 @@
-"""A published network with its weights: pictures in, numbers out."""
+"""A published network with its weights: images in, numbers out."""
 
 import dataclasses
 from typing import Any
@@ -10,7 +10,7 @@ from tfae import data, pretrained
 from tfae.core import errors, names
 from tfae.pretrained.weights import Preprocessing, open_weights
 
-_BATCH = 16  # pictures a call; the first maps of a VGG take 13 MB each
+_BATCH = 16  # images a call; the first maps of a VGG take 13 MB each
 
 
 def open_reference(
@@ -81,16 +81,16 @@ class Reference:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """`(H, W, 3)` that pictures must have."""
+        """`(H, W, 3)` that images must have."""
         height, width, channels = self.images.shape.as_list()[1:]
         return height, width, channels
 
     def classify(self, images: np.ndarray) -> np.ndarray:
-        """Pictures `[N, H, W, 3]` (uint8, or float in [0, 1]), RGB -> probabilities `[N, K]`."""
+        """Images `[N, H, W, 3]` (uint8, or float in [0, 1]), RGB -> probabilities `[N, K]`."""
         return self._run(self.outputs.probabilities, images)
 
     def fetch(self, layer: str, images: np.ndarray) -> np.ndarray:
-        """What a layer leaves of pictures as `classify` takes them, `[N, ...]`.
+        """What a layer leaves of images as `classify` takes them, `[N, ...]`.
 
         Raises: UsageError if the network has no such layer.
         """

@@ -1,4 +1,4 @@
-"""How pictures are cut for networks of ImageNet, how its colours go together, and its classes."""
+"""How images are cut for networks of ImageNet, how its colors go together, and its classes."""
 
 import json
 import pathlib
@@ -11,32 +11,32 @@ from tfae.core import errors
 _SHORTER = 256  # pixels that the shorter side is scaled to
 _MOST_BYTES = 2**24  # of a list of names
 
-# A root of the covariance of R, G and B over its pictures, a row each, from Lucid, the program of
+# A root of the covariance of R, G and B over its images, a row each, from Lucid, the program of
 # Olah, Mordvintsev and Schubert, Feature visualization, Distill 2017.
-_COLOURS = ((0.26, 0.09, 0.02), (0.27, 0.0, -0.05), (0.27, -0.09, 0.03))
+_COLORS = ((0.26, 0.09, 0.02), (0.27, 0.0, -0.05), (0.27, -0.09, 0.03))
 
 
-def cut(picture: Image.Image, height: int, width: int) -> np.ndarray:
-    """The middle `[height, width, 3]` uint8 of an RGB picture whose shorter side becomes 256.
+def cut(image: Image.Image, height: int, width: int) -> np.ndarray:
+    """The middle `[height, width, 3]` uint8 of an RGB image whose shorter side becomes 256.
 
     As torchvision's Resize(256) and CenterCrop do; where pillow rounds in another order, a value
     is another by 1.
     Reference: Krizhevsky, Sutskever and Hinton, NIPS 2012, section 2.
     """
-    shorter, longer = sorted(picture.size)
+    shorter, longer = sorted(image.size)
     scaled = _SHORTER, max(_SHORTER, int(_SHORTER * longer / shorter))
-    size = scaled if picture.width <= picture.height else scaled[::-1]
-    # Only what is kept is made: the middle of a picture of 30 000 x 1 would be 7.7 million wide.
+    size = scaled if image.width <= image.height else scaled[::-1]
+    # Only what is kept is made: the middle of an image of 30 000 x 1 would be 7.7 million wide.
     left, top = (round((n - kept) / 2) for n, kept in zip(size, (width, height), strict=True))
-    x, y = (old / new for old, new in zip(picture.size, size, strict=True))
+    x, y = (old / new for old, new in zip(image.size, size, strict=True))
     box = (left * x, top * y, (left + width) * x, (top + height) * y)
-    kept = picture.resize((width, height), Image.Resampling.BILINEAR, box)
+    kept = image.resize((width, height), Image.Resampling.BILINEAR, box)
     return np.asarray(kept)
 
 
-def colour_root() -> np.ndarray:
+def color_root() -> np.ndarray:
     """`[3, 3]`, independent numbers -> R, G and B that go together; the longest row is 1 long."""
-    root = np.array(_COLOURS)
+    root = np.array(_COLORS)
     return root / np.linalg.norm(root, axis=1).max()
 
 

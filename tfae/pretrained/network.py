@@ -6,7 +6,7 @@
 
 What each layer leaves is a tensor `<layer>/output` of the collection `names.END_POINTS`.
 
-B batch, H W picture, C channels, K classes.
+B batch, H W image, C channels, K classes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from tfae import layers
 from tfae.core import errors, names
 from tfae.pretrained.weights import Parameters, Preprocessing
 
-# Mean and deviation of ImageNet's training pictures in [0, 1], RGB, as torchvision rounds them.
+# Mean and deviation of ImageNet's training images in [0, 1], RGB, as torchvision rounds them.
 _MEAN = (0.485, 0.456, 0.406)
 _DEVIATION = (0.229, 0.224, 0.225)
 
@@ -65,7 +65,7 @@ class Network:
     ):
         """`window` is the side of every max pooling, `mean` the pixels' in [0, 255], RGB.
 
-        Raises: UsageError for pictures without three channels or too small for the pooling.
+        Raises: UsageError for images without three channels or too small for the pooling.
         """
         self.image_shape = tuple(image_shape)
         self.convolutions = convolutions
@@ -81,7 +81,7 @@ class Network:
                 sides = [(n - window) // _POOL_STRIDE + 1 for n in sides]
         if channels != 3 or min(sides) < 1:
             raise errors.UsageError(
-                f'pictures are {self.image_shape}; they must have three channels, and be large '
+                f'images are {self.image_shape}; they must have three channels, and be large '
                 f'enough that convolutions and pooling leave more than {sides} of their sides'
             )
 
@@ -103,7 +103,7 @@ class Network:
         return found
 
     def __call__(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Pictures `[B, H, W, 3]` in [0, 1], RGB -> name of a layer -> what it leaves.
+        """Images `[B, H, W, 3]` in [0, 1], RGB -> name of a layer -> what it leaves.
 
         The last one is the logits `[B, K]`, the others are behind their relu.
         """
@@ -143,7 +143,7 @@ class Network:
 def cell_means(h: tf.Tensor, grid: int) -> tf.Tensor:
     """Means `[B, grid, grid, C]` of `[B, H, W, C]` over the cells of a raster laid on it.
 
-    Cell i holds the rows from floor(i H / grid) up to ceil((i + 1) H / grid), so that neighbours
+    Cell i holds the rows from floor(i H / grid) up to ceil((i + 1) H / grid), so that neighbors
     share rows where H is no multiple: PyTorch's AdaptiveAvgPool2d. On H = W = grid it is nothing.
     """
     height, width = cast(list[int], h.shape.as_list()[1:3])
@@ -162,7 +162,7 @@ def _cells(length: int, grid: int) -> np.ndarray:
 
 
 def _normalized(images: tf.Tensor, kind: Preprocessing, mean: np.ndarray) -> tf.Tensor:
-    """What the first layer sees of pictures in [0, 1]: see `weights.layouts`."""
+    """What the first layer sees of images in [0, 1]: see `weights.layouts`."""
     if kind == 'torchvision':
         return (images - np.array(_MEAN, np.float32)) / np.array(_DEVIATION, np.float32)
     less = 255 * images - mean

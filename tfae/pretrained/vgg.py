@@ -4,7 +4,7 @@
     with max pooling 2 x 2 behind each block                            pool<block>
     p(class | x) = softmax of two dense layers with relu and a third    fc6, fc7, fc8
 
-A network to look into with the weights of others: no `--model` of training. Pictures of another
+A network to look into with the weights of others: no `--model` of training. Images of another
 size than 224 are averaged over a raster of 7 x 7 on top of pool5, as torchvision does.
 """
 
@@ -29,7 +29,7 @@ _FILTERS = (64, 128, 256, 512, 512)
 _SIDE = 224
 _UNITS = 4096
 _GRID = 7
-_MEAN = (123.68, 116.779, 103.939)  # of the training pictures, from the authors' release
+_MEAN = (123.68, 116.779, 103.939)  # of the training images, from the authors' release
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the pictures of a run are, and which command draws them."""
+"""What the images of a run are, and which command draws them."""
 
 import pathlib
 import re
@@ -8,16 +8,17 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tfae.core import bounded_files, errors, json_text, names
+from tfae.report import measures
 from tfae.runs.directory import FIGURES
 
 
 class Section(NamedTuple):
-    """A part of the page of a run, which a verb fills."""
+    """A part of the page of a run, which a command fills."""
 
     title: str
-    verb: str
-    needs: str = ''  # output of a family without which the verb has nothing to draw
-    more: str = ''  # flags that the verb needs besides --logdir
+    command: str
+    needs: str = ''  # output of a family without which the command has nothing to draw
+    more: str = ''  # flags that the command needs besides --logdir
 
 
 SECTIONS = {
@@ -38,32 +39,32 @@ _EXPLAINED = {
     'gradcam': 'Grad-CAM',
     'saliency': 'Saliency',
     'integrated_gradients': 'Integrated gradients',
-    'activation_maximisation': 'Activation maximisation',
+    'activation_maximization': 'Activation maximization',
 }
-# Flags that the JSON of a verb has.
+# Flags that the JSON of a command has.
 _REMEMBERED = {
     'samples': ('kind', 'count', 'seed', 'classifier', 'split'),
     'morph': ('attributes', 'attribute', 'split'),
 }
-# Names of pictures -> what they show; the first that fits is taken.
+# Names of images -> what they show; the first that fits is taken.
 _SHOWN = [
     (
         r'reconstructions_(\w+)',
-        'pictures of the {} part, what the model makes of them, and PCA of the same code size',
+        'images of the {} part, what the model makes of them, and PCA of the same code size',
     ),
-    (r'latent_points', 'codes of pictures, a point each, coloured by class'),
+    (r'latent_points', 'codes of images, a point each, colored by class'),
     (r'latent_grid', 'what the decoder makes of codes evenly over the plane'),
-    (r'interpolation_square', 'what lies between four pictures, at the corners; PCA beside it'),
-    (r'interpolation', 'the way from picture to picture through the code, and through PCA'),
-    (r'samples', 'new pictures, which the decoder makes of drawn codes'),
-    (r'morph', 'the way through pictures, as they are and with attributes added'),
-    (r'morph_.+', 'pictures, and what is made of them as an attribute is taken away or added'),
-    (r'anomaly', 'how the scores of pictures lie, and how many hits cost how many false alarms'),
-    (r'anomaly_maps', 'pictures from the least to the largest score, and what is off in them'),
-    (r'anomaly_pictures', 'files that were judged, and what is off in them'),
-    (r'cluster_kmeans', 'pictures of each group that k-means finds in the codes, surest first'),
-    (r'cluster_spherical_kmeans', 'pictures of each group by the angle of codes, surest first'),
-    (r'cluster_mixture', 'pictures of each group of a mixture of Gaussians, surest first'),
+    (r'interpolation_square', 'what lies between four images, at the corners; PCA beside it'),
+    (r'interpolation', 'the way from image to image through the code, and through PCA'),
+    (r'samples', 'new images, which the decoder makes of drawn codes'),
+    (r'morph', 'the way through images, as they are and with attributes added'),
+    (r'morph_.+', 'images, and what is made of them as an attribute is taken away or added'),
+    (r'anomaly', 'how the scores of images lie, and how many hits cost how many false alarms'),
+    (r'anomaly_maps', 'images from the least to the largest score, and what is off in them'),
+    (r'anomaly_images', 'files that were judged, and what is off in them'),
+    (r'cluster_kmeans', 'images of each group that k-means finds in the codes, surest first'),
+    (r'cluster_spherical_kmeans', 'images of each group by the angle of codes, surest first'),
+    (r'cluster_mixture', 'images of each group of a mixture of Gaussians, surest first'),
     (r'cluster', 'which classes lie in which groups'),
     (r'probe', 'errors of probes on codes, PCA and pixels, and how they fall with labels'),
 ]
@@ -73,15 +74,15 @@ _told: set[str] = set()  # what this process has said of files that are left out
 
 
 class Caption(NamedTuple):
-    """What stands with a picture."""
+    """What stands with an image."""
 
-    section: str  # key of SECTIONS, or '' where no verb is known to draw it
+    section: str  # key of SECTIONS, or '' where no command is known to draw it
     text: str
     command: str  # '' where none is known
 
 
 def caption(path: pathlib.Path, logdir: str) -> Caption:
-    """What a picture in the figures of a run is, told by its name and by the JSON beside it."""
+    """What an image in the figures of a run is, told by its name and by the JSON beside it."""
     stem, section = path.stem, _section(path)
     beside = read(path.with_name('morph.json' if section == 'morph' else f'{stem}.json'))
     if section == 'explain':
@@ -95,14 +96,14 @@ def caption(path: pathlib.Path, logdir: str) -> Caption:
 
 def command(section: str, logdir: str, found: Mapping[str, Any] | None = None) -> str:
     """The command that fills a section, with what the JSON of an earlier one remembers."""
-    _, verb, _, more = SECTIONS[section]
+    _, name, _, more = SECTIONS[section]
     known = found or {}
     flags = [more] if more else []
     if remembered := [name for name in _REMEMBERED.get(section, ()) if name in known]:
         flags = [
             f'--{name}={shlex.quote(str(known[name]))}' for name in remembered if known[name] != ''
         ]
-    return ' '.join(['tfae', verb, f'--logdir={shlex.quote(logdir)}', *flags])
+    return ' '.join(['tfae', name, f'--logdir={shlex.quote(logdir)}', *flags])
 
 
 def read(path: pathlib.Path) -> dict[str, Any]:
@@ -118,7 +119,7 @@ def read(path: pathlib.Path) -> dict[str, Any]:
         return _left_out(str(error))
     if not isinstance(found, dict):
         return _left_out(f'{path} is {type(found).__name__}; it must be an object')
-    return json_text.numbers(found)
+    return measures.renamed(json_text.numbers(found))
 
 
 def _left_out(why: str) -> dict[str, Any]:
@@ -130,7 +131,7 @@ def _left_out(why: str) -> dict[str, Any]:
 
 
 def figures(logdir: pathlib.Path) -> list[pathlib.Path]:
-    """The pictures of a run, those that verbs draw in the order of SECTIONS, then the others."""
+    """The images of a run, those that commands draw in the order of SECTIONS, then the others."""
     order = list(SECTIONS)
 
     def place(path: pathlib.Path) -> tuple[int, str]:
@@ -143,7 +144,7 @@ def figures(logdir: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _section(path: pathlib.Path) -> str:
-    """The key of the section that a picture belongs to, by its name; empty where it has none."""
+    """The key of the section that an image belongs to, by its name; empty where it has none."""
     return next((key for key in SECTIONS if re.match(rf'{key}(_|$)', path.stem)), '')
 
 

@@ -17,7 +17,7 @@ class Side(NamedTuple):
     experiment: Experiment
     records: curves.Records
     evaluation: Mapping[str, Any]
-    drawn: Mapping[str, Any] = {}  # measured where pictures were drawn, as `tfae evaluate` would
+    drawn: Mapping[str, Any] = {}  # measured where images were drawn, as `tfae evaluate` would
 
     def measured(self) -> dict[str, Any]:
         """What its files and the comparison say of it, by name."""
@@ -73,14 +73,14 @@ def measured(compared: Sequence[Side]) -> list[measures.Row]:
 
 
 def comparable(compared: Sequence[Side]) -> bool:
-    """Whether measures of these runs are of the same pictures, as far as their files tell."""
+    """Whether measures of these runs are of the same images, as far as their files tell."""
     sets = {side.experiment.data.dataset for side in compared}
     found = [side.measured().get('split') for side in compared]
     parts = {str(split) for split in found if split is not None}  # whatever their files hold
     return len(sets) == 1 and len(parts) < 2
 
 
-def content(compared: Sequence[Side], why_no_picture: str) -> dict[str, Any]:
+def content(compared: Sequence[Side], why_no_image: str) -> dict[str, Any]:
     """What compare.json holds."""
     return {
         'runs': [
@@ -95,21 +95,19 @@ def content(compared: Sequence[Side], why_no_picture: str) -> dict[str, Any]:
             for side in compared
         ],
         'differences': settings.differences([side.experiment for side in compared]),
-        'no_picture': why_no_picture,
+        'no_image': why_no_image,
     }
 
 
-def page(
-    compared: Sequence[Side], pictures: Mapping[pathlib.Path, str], why_no_picture: str
-) -> str:
+def page(compared: Sequence[Side], images: Mapping[pathlib.Path, str], why_no_image: str) -> str:
     """The page of a comparison.
 
     Args:
       compared: the runs.
-      pictures: path -> what it shows.
-      why_no_picture: what stands in their place where there are none.
+      images: path -> what it shows.
+      why_no_image: what stands in their place where there are none.
     """
-    taking = document.Pictures()
+    taking = document.Images()
     plots = curves.of_runs({side.name: side.records for side in compared})
     sets = dict.fromkeys(side.experiment.data.dataset for side in compared)
     return document.render(
@@ -121,9 +119,9 @@ def page(
         measured=measures.Table([side.name for side in compared], measured(compared)),
         comparable=comparable(compared),
         conditions=[(side.name, run_page.conditions(side.measured())) for side in compared],
-        pictures=[
+        images=[
             {'name': path.name, 'text': text, 'command': '', 'taken': taking.take(path)}
-            for path, text in pictures.items()
+            for path, text in images.items()
         ],
-        why_no_picture=why_no_picture,
+        why_no_image=why_no_image,
     )

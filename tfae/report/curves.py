@@ -54,7 +54,7 @@ def of_runs(runs: Mapping[str, Records]) -> list[dict[str, Any]]:
             continue
         told = measures.measure(name)
         series = [
-            _series(label, name, records, _elapsed(records), colour=i)
+            _series(label, name, records, _elapsed(records), color=i)
             for i, (label, records) in enumerate(runs.items())
         ]
         series = [one for one in series if one['parts']]
@@ -111,7 +111,7 @@ def _series(
     records: Records,
     seconds: Sequence[float],
     dashed: bool = False,
-    colour: int = 0,
+    color: int = 0,
 ) -> dict[str, Any]:
     parts = []
     rows = zip(records, seconds, strict=True)
@@ -122,7 +122,7 @@ def _series(
             if name in record
         ]
         parts += [points] if points else []
-    return {'label': label, 'dashed': dashed, 'colour': colour, 'parts': parts}
+    return {'label': label, 'dashed': dashed, 'color': color, 'parts': parts}
 
 
 def _bands(records: Records, seconds: Sequence[float]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Templates -> HTML that stands alone: style, script, curves and pictures lie in the file itself.
+"""Templates -> HTML that stands alone: style, script, curves and images lie in the file itself.
 
 Whatever a template is given is escaped; a policy in the page forbids all but what it brought.
 """
@@ -22,32 +22,32 @@ from tfae.report import measures
 _ASSETS = pathlib.Path(__file__).parent / 'assets'
 _KINDS = {'PNG': 'image/png', 'GIF': 'image/gif'}
 
-PICTURE = 4_000_000  # bytes of the largest picture that is put into a page
-PICTURES = 24_000_000  # of all of them
+MAX_IMAGE = 4_000_000  # bytes of the largest image that is put into a page
+MAX_IMAGES = 24_000_000  # of all of them
 
 
-class Picture(NamedTuple):
-    """A picture as a page holds it."""
+class Embedded(NamedTuple):
+    """An image as a page holds it."""
 
     source: str  # data: URI
     width: int  # pixels
     height: int
 
 
-class Pictures:
-    """Takes pictures into a page until it is large enough."""
+class Images:
+    """Takes images into a page until it is large enough."""
 
-    def __init__(self, picture: int = PICTURE, pictures: int = PICTURES):
-        self._picture, self._left = picture, pictures
+    def __init__(self, image: int = MAX_IMAGE, images: int = MAX_IMAGES):
+        self._image, self._left = image, images
 
-    def take(self, path: pathlib.Path) -> Picture | str:
-        """The picture in a PNG or GIF, or the words that say why it is left out."""
+    def take(self, path: pathlib.Path) -> Embedded | str:
+        """The image in a PNG or GIF, or the words that say why it is left out."""
         try:
             with bounded_files.open_regular(path) as file:
                 size = os.fstat(file.fileno()).st_size
-                if size > min(self._picture, self._left):
-                    bound = 'a picture' if size > self._picture else 'all pictures of a page'
-                    most = self._picture if bound == 'a picture' else PICTURES
+                if size > min(self._image, self._left):
+                    bound = 'an image' if size > self._image else 'all images of a page'
+                    most = self._image if bound == 'an image' else MAX_IMAGES
                     return f'it takes {_megabytes(size)}, {bound} may take {_megabytes(most)}'
                 content = file.read(size)
             with warnings.catch_warnings():
@@ -59,7 +59,7 @@ class Pictures:
             return 'it cannot be read'
         self._left -= len(content)
         text = base64.b64encode(content).decode()
-        return Picture(f'data:{_KINDS[kind]};base64,{text}', width, height)
+        return Embedded(f'data:{_KINDS[kind]};base64,{text}', width, height)
 
 
 def render(template: str, plots: Sequence[Mapping[str, Any]], **values: Any) -> str:

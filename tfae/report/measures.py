@@ -1,4 +1,4 @@
-"""What verbs have measured, in words and units, and baselines beside it."""
+"""What commands have measured, in words and units, and baselines beside it."""
 
 import math
 import re
@@ -47,45 +47,45 @@ class Table(NamedTuple):
     rows: list[Row]
 
 
-_PICTURE = 'nats a picture'
+_IMAGE = 'nats an image'
 _PIXEL = 'nats a pixel'
 _KNOWN = {
     'mse': Measure('mean squared error', 'per pixel', better=-1),
     'bce': Measure('binary cross-entropy', _PIXEL, better=-1),
-    'bce_floor': Measure('the least cross-entropy that grey pixels allow', _PIXEL),
-    'sharpness': Measure('steepness of edges', 'that of the pictures = 1'),
+    'bce_floor': Measure('the least cross-entropy that gray pixels allow', _PIXEL),
+    'sharpness': Measure('steepness of edges', 'that of the images = 1'),
     'noise_mse': Measure('mean squared error of noise, which a code should not hold', 'per pixel'),
-    'corrupted_psnr': Measure('corrupted pictures, signal to noise', 'dB'),
-    'restored_psnr': Measure('restored pictures, signal to noise', 'dB', better=1),
-    'error': Measure('pictures put into a wrong class', '%', 100, -1),
-    'cross_entropy': Measure('cross-entropy of the classes', _PICTURE, better=-1),
-    'neighbour_error': Measure('classes that near neighbours tell wrong', '%', 100, -1),
+    'corrupted_psnr': Measure('corrupted images, signal to noise', 'dB'),
+    'denoised_psnr': Measure('restored images, signal to noise', 'dB', better=1),
+    'error': Measure('images put into a wrong class', '%', 100, -1),
+    'cross_entropy': Measure('cross-entropy of the classes', _IMAGE, better=-1),
+    'knn_error': Measure('classes that near neighbors tell wrong', '%', 100, -1),
     'probe_error': Measure('classes that a linear probe tells wrong', '%', 100, -1),
-    'reconstruction_nats': Measure('reconstruction', _PICTURE),
-    'kl': Measure('divergence of the code from the prior', _PICTURE),
+    'reconstruction_nats': Measure('reconstruction', _IMAGE),
+    'kl': Measure('divergence of the code from the prior', _IMAGE),
     'kl_by_dimension': Measure('divergence of each number of the code', 'nats'),
-    'elbo': Measure('bound on the log-likelihood', _PICTURE, better=1),
-    'log_likelihood': Measure('log-likelihood, by importance sampling', _PICTURE, better=1),
-    'diversity': Measure('diversity of samples', 'that of the pictures = 1'),
+    'elbo': Measure('bound on the log-likelihood', _IMAGE, better=1),
+    'log_likelihood': Measure('log-likelihood, by importance sampling', _IMAGE, better=1),
+    'diversity': Measure('diversity of samples', 'that of the images = 1'),
     'code_size': Measure('size of the code', 'numbers'),
     'dead_code_units': Measure('numbers of the code that never change', 'numbers'),
     'active_units': Measure('numbers of the code that say anything', 'numbers'),
     'parameters': Measure('trained parameters', 'numbers'),
-    'auroc': Measure('strange pictures told from normal ones, area under the curve', '', 1, 1),
-    'false_alarms': Measure('normal pictures called strange', '%', 100, -1),
-    'hits': Measure('strange pictures found', '%', 100, 1),
+    'auroc': Measure('anomalous images told from normal ones, area under the curve', '', 1, 1),
+    'false_positive_rate': Measure('normal images called anomalous', '%', 100, -1),
+    'true_positive_rate': Measure('anomalous images found', '%', 100, 1),
     'threshold': Measure('threshold of the score', 'nats'),
-    'blank_score': Measure('score of a black picture', 'nats'),
-    'blank_rank': Measure('normal pictures that are less strange than a black one', '%', 100),
+    'blank_score': Measure('score of a black image', 'nats'),
+    'blank_rank': Measure('normal images that are less anomalous than a black one', '%', 100),
     'frechet': Measure('Frechet distance of the samples', 'of codes of the classifier', better=-1),
-    'real_frechet': Measure('Frechet distance of as many real pictures', 'of the same codes'),
-    'count': Measure('samples', 'pictures'),
-    'classes': Measure('samples that the classifier takes for', 'pictures'),
+    'real_frechet': Measure('Frechet distance of as many real images', 'of the same codes'),
+    'count': Measure('samples', 'images'),
+    'classes': Measure('samples that the classifier takes for', 'images'),
     'classes_seen': Measure('classes that it sees in samples', 'classes'),
-    'fitted': Measure('pictures that it was fitted to', 'pictures'),
+    'fitted': Measure('images that it was fitted to', 'images'),
     'loss': Measure('loss', 'what training makes small'),
     'validation_loss': Measure('loss of the validation part', 'as the loss'),
-    'examples_per_second': Measure('speed of training', 'pictures a second'),
+    'examples_per_second': Measure('speed of training', 'images a second'),
     'seconds': Measure('time of training', 's'),
     'step': Measure('steps of training'),
     'mean_activation': Measure('mean of the code'),
@@ -100,12 +100,34 @@ _FORMS = [
     (r'mixture_(.*)', 'mixture of Gaussians: {}'),
     (r'(.*)_by_class', '{}, by class'),
 ]
+# Names that files of 0.1.0 have, as patterns -> those of today.
+_FORMER = {
+    r'(pca_|pixel_)?neighbour_error': r'\1knn_error',
+    r'(pca_)?restored_psnr': r'\1denoised_psnr',
+    r'neighbour(_auroc.*)': r'neighbor\1',
+    r'false_alarms': 'false_positive_rate',
+    r'hits': 'true_positive_rate',
+    r'strange_examples': 'anomalous_examples',
+    r'blank_is_strange': 'blank_is_anomalous',
+}
 _ENDINGS = {
     'error': Measure('error', '%', 100, -1),
     'accuracy': Measure('accuracy', '%', 100, 1),
-    'nmi': Measure('normalised mutual information', '', 1, 1),
+    'nmi': Measure('normalized mutual information', '', 1, 1),
     'ari': Measure('adjusted Rand index', '', 1, 1),
 }
+
+
+def renamed(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Measures by their names of today, whichever version of tfae wrote them."""
+    return {_today(name): value for name, value in found.items()}
+
+
+def _today(name: str) -> str:
+    for pattern, today in _FORMER.items():
+        if found := re.fullmatch(pattern, name):
+            return found.expand(today)
+    return name
 
 
 def measure(name: str) -> Measure:
@@ -146,7 +168,7 @@ def number(value: Any, factor: float = 1.0) -> str:
 
 
 def beside(found: Mapping[str, Any], own: str = OWN) -> Table:
-    """A table of what a verb wrote, with a column for each baseline that it measured too.
+    """A table of what a command wrote, with a column for each baseline that it measured too.
 
     What a baseline has too comes first. A mapping becomes a row for each of its keys; conditions
     and `confusion` have no row.

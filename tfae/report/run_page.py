@@ -12,7 +12,7 @@ EVALUATION = 'evaluation.json'
 
 _TILES = 6
 
-# Section -> JSON that its verb writes, from the folder of the run.
+# Section -> JSON that its command writes, from the folder of the run.
 MEASURED = {
     'samples': 'figures/samples.json',
     'anomaly': 'anomaly.json',
@@ -44,7 +44,7 @@ class Part(NamedTuple):
 
     key: str
     title: str
-    verb: str
+    command: str
     conditions: str
     table: measures.Table | None
     figures: list[dict[str, Any]]
@@ -117,7 +117,7 @@ def _tiles(
         below = f'PCA, same code size: {measures.number(theirs)}' if theirs else 'per pixel'
         tiles.append(('mean squared error', measures.number(ours), below))
     chosen = 'elbo' if 'log_likelihood' not in evaluation else 'log_likelihood'
-    for name in ('error', chosen, 'neighbour_error'):
+    for name in ('error', chosen, 'knn_error'):
         if name in evaluation:
             told = measures.measure(name)
             value = measures.number(evaluation[name], told.factor)
@@ -127,7 +127,7 @@ def _tiles(
             )
     size = evaluation.get('code_size')
     if size:
-        tiles.append(('code', measures.number(size), 'numbers a picture'))
+        tiles.append(('code', measures.number(size), 'numbers an image'))
     parameters = evaluation.get('parameters')
     if parameters:
         tiles.append(('parameters', measures.number(parameters), 'trained numbers'))
@@ -150,23 +150,23 @@ def duration(seconds: float) -> str:
 
 
 def _parts(folder: Folder) -> tuple[list[Part], list[dict[str, Any]]]:
-    """The sections that have something to show, and pictures that belong to none of them."""
-    pictures, taking = defaultdict(list), document.Pictures()
+    """The sections that have something to show, and images that belong to none of them."""
+    images, taking = defaultdict(list), document.Images()
     for path in captions.figures(folder.path):
         said = captions.caption(path, os.fspath(folder.path))
         taken = taking.take(path)
-        pictures[said.section].append(
+        images[said.section].append(
             {'name': path.name, 'text': said.text, 'command': said.command, 'taken': taken}
         )
     parts = []
     for key, section in captions.SECTIONS.items():
         found = captions.read(folder.path / MEASURED[key]) if key in MEASURED else {}
-        if found or pictures[key]:
+        if found or images[key]:
             table = measures.beside(found) if found else None
             parts.append(
-                Part(key, section.title, section.verb, conditions(found), table, pictures[key])
+                Part(key, section.title, section.command, conditions(found), table, images[key])
             )
-    return parts, pictures['']
+    return parts, images['']
 
 
 def _confusion(evaluation: Mapping[str, Any], class_names: Sequence[str]) -> list[dict[str, Any]]:

@@ -180,7 +180,7 @@ class Run:
         self._refuse_closed()
         inference = self.built.inference
         if inference.corrupted is None:
-            raise errors.InputError(f'{self._what()} corrupts no pictures')
+            raise errors.InputError(f'{self._what()} corrupts no images')
         run, feeds = self.session.run, {inference.images: self._pixels(images)}
         noisy = graph.in_batches(run, inference.corrupted, feeds, inference.seed)
         reconstruction = self._output(names.RECONSTRUCTION)

@@ -79,7 +79,7 @@ class TrainingConfig(Part):
     )
     augment: tuple[augmentation.Augmentation, ...] = option(
         (),
-        'Changes to the pictures of a step, of flip (left to right), crop:pixels (moves them) and '
+        'Changes to the images of a step, of flip (left to right), crop:pixels (moves them) and '
         'jitter:part (brightness and contrast); phases on codes do without.',
     )
     clip_norm: float = option(

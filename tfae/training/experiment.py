@@ -38,7 +38,7 @@ class Signature:
     labeled: bool = config.option(False, 'Whether there are labels.', formerly='labelled')
     classes: int = 0  # 0 where there are no labels
     class_names: tuple[str, ...] = ()
-    crop: tuple[int, ...] = ()  # height and width of the centre of an image file that is kept
+    crop: tuple[int, ...] = ()  # height and width of the center of an image file that is kept
 
     def __post_init__(self):
         errors.one_of('dtype', self.dtype, ('uint8', 'float32'))

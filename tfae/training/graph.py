@@ -22,7 +22,7 @@ from tfae.training import memory, summaries
 from tfae.training.experiment import Experiment
 from tfae.training.phases import Program, phases, program
 
-_SHOWN = 32  # pictures in TensorBoard's grid
+_SHOWN = 32  # images in TensorBoard's grid
 
 
 class Inference(NamedTuple):
@@ -50,7 +50,7 @@ class Graph(NamedTuple):
     source: pipeline.Source
     validation: pipeline.Source
     programs: list[Program]
-    summary: tf.Tensor  # serialised histograms and pictures of this moment
+    summary: tf.Tensor  # serialised histograms and images of this moment
     coordinator: Coordinator  # of the workers that train it
 
 
@@ -136,7 +136,7 @@ def in_batches(
     return tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
 
 
-def _inference(model: Model, image_shape: tuple[int, ...], labelled: bool) -> Inference:
+def _inference(model: Model, image_shape: tuple[int, ...], labeled: bool) -> Inference:
     code = decoded = samples = corrupted = None
     measures: dict[str, tf.Tensor] = {}
     with tf.name_scope(f'{names.INFERENCE}/'):
@@ -156,7 +156,7 @@ def _inference(model: Model, image_shape: tuple[int, ...], labelled: bool) -> In
             corrupted = None if noisy is images else tf.identity(noisy, names.CORRUPTED)
         if isinstance(model, Measuring):
             with tf.name_scope(names.MEASURES):
-                batch = Batch(images, labels if labelled else None, seed)
+                batch = Batch(images, labels if labeled else None, seed)
                 measures = {k: tf.identity(v, k) for k, v in model.measures(batch).items()}
     outputs = type(outputs)(**named)
     return Inference(
@@ -170,13 +170,13 @@ def _summary(model: Model, source: pipeline.Source) -> tf.Tensor:
         count = min(_SHOWN, source.count)
         images = source.gather(tf.range(count))[0]
         images.set_shape([count, *images.shape[1:]])
-        pictures = {}
+        shown = {}
         outputs = model(images)
         if hasattr(outputs, 'reconstruction'):
-            pictures[names.RECONSTRUCTION] = tf.concat([images, outputs.reconstruction], 2)
+            shown[names.RECONSTRUCTION] = tf.concat([images, outputs.reconstruction], 2)
         if isinstance(model, Generator):
             samples = model.decode(model.prior(_SHOWN, tf.zeros([2], tf.int64)))
-            pictures[names.SAMPLES] = tf.ensure_shape(samples, [_SHOWN, *images.shape[1:]])
+            shown[names.SAMPLES] = tf.ensure_shape(samples, [_SHOWN, *images.shape[1:]])
         activations = tf.get_collection(tf.GraphKeys.ACTIVATIONS)[before:]
         variables = tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
-        return summaries.epoch_summary(images.shape[1:], pictures, activations, variables)
+        return summaries.epoch_summary(images.shape[1:], shown, activations, variables)

@@ -143,7 +143,7 @@ def program(
 
     Each of several workers takes its share of a batch.
     """
-    # The joint phase's optimiser has TF1's slot names; those before it live under their own scope.
+    # The joint phase's optimizer has TF1's slot names; those before it live under their own scope.
     scope = phase.name if phase.name.startswith(names.PRETRAINING) else ''
     global_step = tf.train.get_or_create_global_step()
     with tf.name_scope(f'{phase.name}/'):
@@ -286,7 +286,7 @@ def _batch(
 def _augmented(
     images: tf.Tensor, augmentations: Sequence[augmentation.Augmentation], seed: tf.Tensor
 ) -> tf.Tensor:
-    """Pictures, changed; codes come back as they are."""
+    """Images, changed; codes come back as they are."""
     if not augmentations or images.shape.rank != 4:
         return images
     # A salt that no other noise of a step has.

@@ -26,7 +26,7 @@ class Step(NamedTuple):
 
 
 def make_optimizer(config: TrainingConfig, learning_rate: tf.Tensor) -> tf.train.Optimizer:
-    """The optimiser of that name, TF1's own, so that its slots have TF1's names."""
+    """The optimizer of that name, TF1's own, so that its slots have TF1's names."""
     if config.optimizer == 'sgd':
         return tf.train.GradientDescentOptimizer(learning_rate)
     if config.optimizer in ('momentum', 'nesterov'):
@@ -73,7 +73,7 @@ def training_step(
 ) -> Step:
     """Runs `objectives` in turn on `batch`.
 
-    The optimiser's slots lie under variable scope `scope`; each objective has its own optimiser.
+    The optimizer's slots lie under variable scope `scope`; each objective has its own optimizer.
     With several workers, `batch` is this worker's share, and all make the same update.
 
     Raises: ValueError if a variable of an objective gets no gradient from it.

@@ -1,8 +1,8 @@
-"""What TensorBoard shows of a run: histograms, picture grids, filters, scalars, HParams, projector.
+"""What TensorBoard shows of a run: histograms, image grids, filters, scalars, HParams, projector.
 
 Graph side first, then functions that write protocol buffers and files.
 
-B batch, H W C picture, K filters.
+B batch, H W C image, K filters.
 """
 
 import math
@@ -23,9 +23,9 @@ _SPRITE_SIDE = 8192  # the projector refuses a larger sprite
 
 
 def grid(images: tf.Tensor, columns: int, name: str = 'grid') -> tf.Tensor:
-    """Pictures `[B, H, W, C]` side by side, `columns` a row: `[1, rows * H, columns * W, C]`.
+    """Images `[B, H, W, C]` side by side, `columns` a row: `[1, rows * H, columns * W, C]`.
 
-    The last row is filled up with zeros. B and the picture's shape must be static.
+    The last row is filled up with zeros. B and the image's shape must be static.
     """
     with tf.name_scope(name):
         count, height, width, channels = images.shape.as_list()
@@ -53,30 +53,30 @@ def filters(kernel: tf.Tensor, image_shape: Sequence[int], limit: int = 64) -> t
         return None
     count = min(limit, shape[-1])
     if of_pixels:
-        pictures = tf.reshape(tf.transpose(kernel[:, :count]), [count, *image_shape])
+        images = tf.reshape(tf.transpose(kernel[:, :count]), [count, *image_shape])
     else:
-        pictures = tf.transpose(kernel[..., :count], [3, 0, 1, 2])
-    low = tf.reduce_min(pictures, [1, 2, 3], keepdims=True)
-    high = tf.reduce_max(pictures, [1, 2, 3], keepdims=True)
-    return (pictures - low) / tf.maximum(high - low, 1e-12)
+        images = tf.transpose(kernel[..., :count], [3, 0, 1, 2])
+    low = tf.reduce_min(images, [1, 2, 3], keepdims=True)
+    high = tf.reduce_max(images, [1, 2, 3], keepdims=True)
+    return (images - low) / tf.maximum(high - low, 1e-12)
 
 
 def epoch_summary(
     image_shape: Sequence[int],
-    pictures: Mapping[str, tf.Tensor],
+    images: Mapping[str, tf.Tensor],
     activations: Sequence[tf.Tensor],
     variables: Sequence[tf.Variable],
 ) -> tf.Tensor:
-    """One serialised summary: histograms of variables and activations, pictures and filters.
+    """One serialised summary: histograms of variables and activations, images and filters.
 
-    `image_shape` is `(H, W, C)`; `pictures` are tag -> `[B, H, W', C]` in [0, 1], of static shape.
+    `image_shape` is `(H, W, C)`; `images` are tag -> `[B, H, W', C]` in [0, 1], of static shape.
     """
     # The raw operations take a tag as it is; those of tf.summary put the name scope before it.
     made = [tf.raw_ops.HistogramSummary(tag=v.op.name, values=v.read_value()) for v in variables]
     made += [tf.raw_ops.HistogramSummary(tag=_tag(a), values=a) for a in activations]
     image_shape = [int(side) for side in image_shape]
     if image_shape[-1] in (1, 3):
-        made += [_image(tag, grid(shown, columns=8)) for tag, shown in pictures.items()]
+        made += [_image(tag, grid(shown, columns=8)) for tag, shown in images.items()]
     found = filters(variables[0].read_value(), image_shape) if variables else None
     if found is not None:
         columns = math.ceil(math.sqrt(int(found.shape[0])))
@@ -91,7 +91,7 @@ def scalars(values: Mapping[str, float], prefix: str) -> tf.Summary:
     )
 
 
-def picture(tag: str, path: pathlib.Path) -> tf.Summary:
+def image(tag: str, path: pathlib.Path) -> tf.Summary:
     """The PNG at `path`, as matplotlib writes it, under a tag."""
     with Image.open(path) as opened:
         width, height = opened.size
@@ -116,7 +116,7 @@ def write_projector(
       folder: the run; files go into `projector/` below it, named by relative paths.
       codes: `[N, Z]`.
       labels: names of the N classes, or None.
-      images: `[N, H, W, C]` float in [0, 1], C 1 or 3 (other pictures get no thumbnails).
+      images: `[N, H, W, C]` float in [0, 1], C 1 or 3 (other images get no thumbnails).
     """
     target = folder / 'projector'
     with atomic_files.replacing(target / 'codes.tsv') as temporary:
@@ -162,9 +162,9 @@ def _sprite(images: np.ndarray) -> Image.Image:
     return Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
 
 
-def _image(tag: str, picture: tf.Tensor) -> tf.Tensor:
-    """A summary of one picture `[1, H, W, C]` in [0, 1]; as uint8 it is not stretched in range."""
-    pixels = tf.image.convert_image_dtype(picture, tf.uint8, saturate=True)
+def _image(tag: str, image: tf.Tensor) -> tf.Tensor:
+    """A summary of one image `[1, H, W, C]` in [0, 1]; as uint8 it is not stretched in range."""
+    pixels = tf.image.convert_image_dtype(image, tf.uint8, saturate=True)
     return tf.raw_ops.ImageSummary(tag=tag, tensor=pixels, max_images=1)
 
 

@@ -1,4 +1,4 @@
-"""What training.py trains: a model, its batch and its optimiser, on the same pictures everywhere.
+"""What training.py trains: a model, its batch and its optimizer, on the same images everywhere.
 
 No case draws on a library; `_tfae.py`, `_keras.py` and `_torch.py` build each of them. Bernoulli
 pixels go through logits, hidden layers have the case's activation, codes and scores are linear.
@@ -80,7 +80,7 @@ CASES = {
 }
 
 
-def pictures(count: int) -> np.ndarray:
+def images(count: int) -> np.ndarray:
     """uint8 `[count, 28, 28, 1]`: MNIST where TFAE_DATA_DIR has it, else noise, always the same."""
     from tfae import data
 
@@ -95,5 +95,5 @@ def inputs(case: Case, count: int) -> np.ndarray:
 
     Returns: `[count, 28, 28, 1]` for convolutions, else `[count, 784]`.
     """
-    scaled = pictures(count) / np.float32(255)
+    scaled = images(count) / np.float32(255)
     return scaled if case.family == 'convolutional' else scaled.reshape(count, -1)

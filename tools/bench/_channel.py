@@ -18,7 +18,7 @@ class Job(NamedTuple):
 
     contender: str
     case: str = ''
-    count: int = 60_000  # pictures
+    count: int = 60_000  # images
     side: int = 0  # of the matrices of a product
     threads: list[int] = [0, 0]  # inter-op and intra-op, of tfae; 0 is its own choice
 

@@ -37,7 +37,7 @@ class Variational(keras.Model):
         return self.trackers
 
     def train_step(self, data):
-        """One update on pictures `[B, 784]`."""
+        """One update on images `[B, 784]`."""
         with tf.GradientTape() as tape:
             mean, log_variance = self.encoder(data, training=True)
             noise = keras.random.normal(ops.shape(mean), seed=self.seeds)
@@ -68,13 +68,13 @@ class Adversarial(keras.Model):
         self.seeds = keras.random.SeedGenerator(0)
 
     def compile(self, critic_optimizer, generator_optimizer):
-        """Takes an optimiser for either side."""
+        """Takes an optimizer for either side."""
         super().compile()
         self.critic_optimizer = critic_optimizer
         self.generator_optimizer = generator_optimizer
 
     def train_step(self, data):
-        """One update of the critic, then one of the generator, on pictures `[B, 784]`."""
+        """One update of the critic, then one of the generator, on images `[B, 784]`."""
         with tf.GradientTape() as tape:
             fake = self._generated(data)
             scores = self.critic(data, training=True), self.critic(fake, training=True)

@@ -4,7 +4,7 @@
 
 Reads seconds a line from standard input, works for as long, and answers a line of JSON: what was
 done (examples, or floating-point operations) and in which time. All of them train the same model
-on the same pictures (`_cases.py`).
+on the same images (`_cases.py`).
 """
 
 import json

@@ -14,7 +14,7 @@ from tfae.training.experiment import Experiment
 
 
 def build(case: _cases.Case, images: np.ndarray) -> graph.Graph:
-    """The graph that `tfae train` builds for pictures `[N, 28, 28, 1]`."""
+    """The graph that `tfae train` builds for images `[N, 28, 28, 1]`."""
     beta1, beta2 = case.betas
     settings = TrainingConfig(
         batch_size=case.batch,
@@ -38,7 +38,7 @@ def run(job: _channel.Job, channel: _channel.Channel) -> None:
     """The graph, the session and the step of `tfae train`."""
     tf.config.experimental.enable_op_determinism()
     case = job.trained
-    built = build(case, _cases.pictures(job.count))
+    built = build(case, _cases.images(job.count))
     inter, intra = job.threads
     watch = options.Config(inter_op_threads=inter, intra_op_threads=intra)
     with sessions.open_session(built.graph, watch) as session:

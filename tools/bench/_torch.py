@@ -52,7 +52,7 @@ def steps(
 
 
 def adams(updates: list[_torch_models.Update], case: _cases.Case) -> list[torch.optim.Adam]:
-    """An optimiser for each update."""
+    """An optimizer for each update."""
     made = [update.moved.parameters() for update in updates]
     return [torch.optim.Adam(moved, case.rate, case.betas, fused=True) for moved in made]
 

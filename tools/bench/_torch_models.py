@@ -23,7 +23,7 @@ class Update(NamedTuple):
 
 
 def updates(case: _cases.Case) -> list[Update]:
-    """Those of a step, on pictures `[B, 784]`, of convolutions `[B, 1, 28, 28]`."""
+    """Those of a step, on images `[B, 784]`, of convolutions `[B, 1, 28, 28]`."""
     families = {
         'dense': _dense,
         'convolutional': _convolutional,
@@ -120,7 +120,7 @@ def _adversarial(case: _cases.Case) -> list[Update]:
 
 
 def _slope(critic: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """Gradient of the score by each picture `[B, 784]`."""
+    """Gradient of the score by each image `[B, 784]`."""
     if torch.compiler.is_compiling():
         # The one way to a gradient of a gradient that torch.compile takes.
         return torch.func.grad(lambda x: critic(x).sum())(x)

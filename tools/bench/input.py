@@ -1,9 +1,9 @@
-r"""Times input alone: pictures that stay in files, beside PyTorch's DataLoader and a memory map.
+r"""Times input alone: images that stay in files, beside PyTorch's DataLoader and a memory map.
 
     python tools/bench/input.py --faces=FOLDER [--counts=1000,10000] [--seconds=10] \
         [--folder=PATH] [--json=PATH]
 
-`--faces` holds real pictures; of each count that many are made of them on the fly (cut at another
+`--faces` holds real images; of each count that many are made of them on the fly (cut at another
 place, mirrored, brighter or darker) as JPEG of 192x160 and removed again. Each contender is a
 process that takes shuffled batches of 64 as float32 in [0, 1] for `--seconds`, behind a warm-up:
 
@@ -11,10 +11,10 @@ process that takes shuffled batches of 64 as float32 in [0, 1] for `--seconds`, 
     images       `--dataset=images`: the files as they are
     dataloader   torch.utils.data.DataLoader, a worker a core, pillow and the numbers that
                  torchvision's ToTensor makes; left out without PyTorch
-    memory_map   a .npy of uint8, its rows taken by index; left out beyond `--mapped` pictures
+    memory_map   a .npy of uint8, its rows taken by index; left out beyond `--mapped` images
 
 Memory is the largest sum over a contender's processes of their proportional set sizes. 200 000
-pictures take 2 GB of disk, and as long to make as a few minutes: `--counts=1000,10000,200000`.
+images take 2 GB of disk, and as long to make as a few minutes: `--counts=1000,10000,200000`.
 """
 
 import concurrent.futures
@@ -33,11 +33,11 @@ from PIL import Image
 HEIGHT, WIDTH, BATCH = 192, 160, 64
 CONTENDERS = ('records', 'images', 'dataloader', 'memory_map')
 
-_FACES = flags.DEFINE_string('faces', '', 'Folder with pictures of 200 pixels a side or more.')
-_COUNTS = flags.DEFINE_list('counts', ['1000', '10000'], 'Pictures in the set.')
+_FACES = flags.DEFINE_string('faces', '', 'Folder with images of 200 pixels a side or more.')
+_COUNTS = flags.DEFINE_list('counts', ['1000', '10000'], 'Images in the set.')
 _SECONDS = flags.DEFINE_float('seconds', 10.0, 'Length of a measurement.')
-_FOLDER = flags.DEFINE_string('folder', '', 'Where the pictures are made; empty: a temporary one.')
-_MAPPED = flags.DEFINE_integer('mapped', 10_000, 'Most pictures that become a memory map.')
+_FOLDER = flags.DEFINE_string('folder', '', 'Where the images are made; empty: a temporary one.')
+_MAPPED = flags.DEFINE_integer('mapped', 10_000, 'Most images that become a memory map.')
 _JSON = flags.DEFINE_string('json', '', 'File for every figure.')
 _CONTENDER = flags.DEFINE_string('contender', '', 'Runs this one alone; used by the driver.')
 
@@ -47,7 +47,7 @@ def main(_):
     if _CONTENDER.value:
         return contend(_CONTENDER.value, pathlib.Path(_FOLDER.value))
     if not _FACES.value:
-        raise app.UsageError('--faces is empty; it must name a folder of pictures')
+        raise app.UsageError('--faces is empty; it must name a folder of images')
     found = []
     for count in map(int, _COUNTS.value):
         with tempfile.TemporaryDirectory(dir=_FOLDER.value or None) as folder:
@@ -59,13 +59,13 @@ def main(_):
 
 
 def measured(folder, count):
-    """What each contender achieves on `count` pictures."""
+    """What each contender achieves on `count` images."""
     started = time.monotonic()
     make(folder / 'images', count)
     argv = ['convert', f'--input={folder / "images"}', f'--output={folder / "records"}']
     subprocess.run([sys.executable, '-m', 'tfae', *argv], check=True)
     disk = sum(path.stat().st_size for path in (folder / 'records').iterdir())
-    print(f'{count:,} pictures made and converted in {time.monotonic() - started:.0f} s')
+    print(f'{count:,} images made and converted in {time.monotonic() - started:.0f} s')
     found = []
     for name in CONTENDERS:
         if name == 'memory_map':
@@ -82,7 +82,7 @@ def measured(folder, count):
             figures['disk_share'] = disk / (8.0 * count * HEIGHT * WIDTH * 3)
         found.append(figures)
         print(
-            f'{count:>9,}  {name:11} {figures["pictures_per_second"]:>8,.0f} pictures/s  '
+            f'{count:>9,}  {name:11} {figures["images_per_second"]:>8,.0f} images/s  '
             f'{figures["peak_bytes"] / 1e6:>7,.0f} MB'
         )
     return found
@@ -90,7 +90,7 @@ def measured(folder, count):
 
 def report(found):
     """Prints the ratios that the figures are held to."""
-    rates = {(f['count'], f['contender']): f['pictures_per_second'] for f in found}
+    rates = {(f['count'], f['contender']): f['images_per_second'] for f in found}
     for (count, name), rate in rates.items():
         if name != 'records' and (count, 'records') in rates:
             print(f'{count:>9,}  records / {name}: {rates[count, "records"] / rate:.2f}')
@@ -101,7 +101,7 @@ def report(found):
 
 
 def make(folder, count):
-    """JPEG files of `count` pictures, no two alike."""
+    """JPEG files of `count` images, no two alike."""
     folder.mkdir()
     faces = sorted(p for p in pathlib.Path(_FACES.value).rglob('*.jpg'))[:2000]
     with concurrent.futures.ProcessPoolExecutor() as pool:
@@ -122,7 +122,7 @@ def _make_some(folder, faces, numbers):
 
 
 def save_map(folder):
-    """The pictures as `pixels.npy`, uint8."""
+    """The images as `pixels.npy`, uint8."""
     paths = sorted((folder / 'images').iterdir())
     shape = (len(paths), HEIGHT, WIDTH, 3)
     made = np.lib.format.open_memmap(folder / 'pixels.npy', 'w+', np.uint8, shape)
@@ -172,7 +172,7 @@ def contend(name, folder):
     while time.monotonic() - started < _SECONDS.value:
         next(batches)
         seen += BATCH
-    print(json.dumps({'pictures_per_second': seen / (time.monotonic() - started)}))
+    print(json.dumps({'images_per_second': seen / (time.monotonic() - started)}))
     sys.stdout.flush()
     os._exit(0)  # workers of any kind are not waited for
 
@@ -219,8 +219,8 @@ def torch_batches(folder):
             return len(paths)
 
         def __getitem__(self, i):
-            with Image.open(paths[i]) as picture:
-                pixels = np.array(picture.convert('RGB'))
+            with Image.open(paths[i]) as image:
+                pixels = np.array(image.convert('RGB'))
             return torch.from_numpy(pixels).permute(2, 0, 1).contiguous().float().div(255)
 
     def endless():

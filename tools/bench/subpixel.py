@@ -155,13 +155,13 @@ def graph_runner(case: Case, op: Callable, length: int, threads: int, low: float
             x = x.read_value()
             last = None
             for _ in range(length):
-                # The order also keeps the optimiser from merging the equal ops into one.
+                # The order also keeps the optimizer from merging the equal ops into one.
                 with tf.control_dependencies([] if last is None else [last]):
                     made = op(x)
                     last = made if isinstance(made, tf.Operation) else made.op
         config = tf.ConfigProto(intra_op_parallelism_threads=threads)
         config.inter_op_parallelism_threads = 1
-        # The optimiser would leave out every op of the chain whose value nobody reads: all but one.
+        # The optimizer would leave out every op of the chain whose value nobody reads: all but one.
         config.graph_options.rewrite_options.disable_meta_optimizer = True
         session = tf.Session(config=config)
         session.run(tf.global_variables_initializer(), {start: value})

@@ -3,7 +3,7 @@ r"""Times training steps beside Keras 3 `fit` and PyTorch, eager and compiled, i
     python tools/bench/training.py [--rounds=9] [--seconds=1] [--cases=deep-256] \
         [--skip=torch.compile] [--json=PATH]
 
-Each contender is a process of its own that trains the same model on the same pictures. They take
+Each contender is a process of its own that trains the same model on the same images. They take
 turns in rounds of about a second while the others sleep; each figure is the median of its rounds.
 Beside the dense stacks a matrix product takes part too, in the library that multiplies fastest
 here: what a step achieves is printed as a share of it. `--threads=2/1,1/2` times tfae with those
@@ -35,7 +35,7 @@ _THREADS = flags.DEFINE_list('threads', [], 'Further inter/intra thread pools to
 _ROUNDS = flags.DEFINE_integer('rounds', 9, 'Rounds of each contender.', lower_bound=1)
 _SECONDS = flags.DEFINE_float('seconds', 1.0, 'Least length of a round.', lower_bound=0.0)
 _WARM_UP = flags.DEFINE_float('warm_up', 3.0, 'Seconds before the first round.', lower_bound=0.0)
-_EXAMPLES = flags.DEFINE_integer('examples', 60_000, 'Pictures in the set.', lower_bound=256)
+_EXAMPLES = flags.DEFINE_integer('examples', 60_000, 'Images in the set.', lower_bound=256)
 _SIDE = flags.DEFINE_integer('side', 3000, 'Side of the matrices multiplied.', lower_bound=1)
 _JSON = flags.DEFINE_string('json', '', 'File for every figure.')
 

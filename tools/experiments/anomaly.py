@@ -3,7 +3,7 @@
     python tools/experiments/anomaly.py --seeds=3 anomaly_mnist anomaly_reverse_mnist
 
 A recipe that has --only_classes is run with each class alone as what is normal, one that has
---without_classes with each class in turn as what is strange. Epochs are those of the recipe, and
+--without_classes with each class in turn as what is anomalous. Epochs are those of the recipe, and
 the last checkpoint is the one that is measured: nothing is chosen by the test set. Folders lie in
 --output; a run that was measured is kept, one that was stopped goes on. Prints a table of areas
 under the curve, mean and standard deviation over the seeds, and writes it, with all figures as
@@ -26,10 +26,10 @@ _OUTPUT = flags.DEFINE_string('output', 'runs/anomaly', 'Folder for the runs.')
 
 _BASELINES = {
     'pca_auroc': 'PCA-32',
-    'neighbour_auroc': 'nearest neighbour',
+    'neighbor_auroc': 'nearest neighbor',
     'mean_auroc': 'distance to the mean',
 }
-_PROTOCOLS = {'only_classes': 'normal class', 'without_classes': 'strange class'}
+_PROTOCOLS = {'only_classes': 'normal class', 'without_classes': 'anomalous class'}
 
 
 def main(argv: list[str]) -> None:
@@ -83,17 +83,17 @@ def table(name: str, flag: str, found: dict[str, list[dict]]) -> str:
     lines = [
         f'`{name}`: area under the ROC curve on the test set, seeds: {seeds}',
         '',
-        f'| {_PROTOCOLS[flag]} | this | {" | ".join(_BASELINES.values())} | blank is strange |',
+        f'| {_PROTOCOLS[flag]} | this | {" | ".join(_BASELINES.values())} | blank is anomalous |',
         f'| {" | ".join(["---"] * (len(_BASELINES) + 3))} |',
     ]
     for word, runs in found.items():
         own = [run['auroc'] for run in runs]
-        blanks = sum(run['blank_is_strange'] for run in runs)
+        blanks = sum(run['blank_is_anomalous'] for run in runs)
         cells = [word, spread(own), *(f'{runs[0][key]:.3f}' for key in _BASELINES)]
         lines.append(f'| {" | ".join(cells)} | {blanks} of {len(runs)} |')
     means = [statistics.mean(runs[i]['auroc'] for runs in found.values()) for i in range(seeds)]
     others = [statistics.mean(runs[0][key] for runs in found.values()) for key in _BASELINES]
-    blanks = sum(run['blank_is_strange'] for runs in found.values() for run in runs)
+    blanks = sum(run['blank_is_anomalous'] for runs in found.values() for run in runs)
     cells = ['**mean**', f'**{spread(means)}**', *(f'{other:.3f}' for other in others)]
     lines.append(f'| {" | ".join(cells)} | {blanks} of {seeds * len(found)} |')
     return '\n'.join(lines)

@@ -3,8 +3,8 @@ r"""AlexNet and VGG here beside PyTorch's own definitions, at their published si
     python tools/experiments/published.py [--networks=alexnet,vgg16] [--output=runs/published]
 
 PyTorch draws random weights and writes them as a state dict; they are read here, and both networks
-see the same pictures of noise. Prints, and writes as Markdown, the largest difference of two logits
-beside their standard deviation, and the time of a picture in either, each in a process of its own.
+see the same images of noise. Prints, and writes as Markdown, the largest difference of two logits
+beside their standard deviation, and the time of an image in either, each in a process of its own.
 Needs the extra `peers`.
 """
 
@@ -21,11 +21,11 @@ from absl import app, flags
 
 ROOT = pathlib.Path(__file__).parents[2]
 _NETWORKS = flags.DEFINE_list('networks', ['alexnet', 'vgg11', 'vgg13', 'vgg16', 'vgg19'], 'Which.')
-_PICTURES = flags.DEFINE_integer('pictures', 4, 'Pictures of noise, all at once.', 1)
+_IMAGES = flags.DEFINE_integer('images', 4, 'Images of noise, all at once.', 1)
 _ROUNDS = flags.DEFINE_integer('rounds', 5, 'Passes of which the fastest counts.', 1)
 _OUTPUT = flags.DEFINE_string('output', 'runs/published', 'Folder for the table.')
 _SIDE = flags.DEFINE_string('side', '', 'Runs one alone, in --folder; used by the driver.')
-_FOLDER = flags.DEFINE_string('folder', '', 'Holds weights, pictures and logits of one network.')
+_FOLDER = flags.DEFINE_string('folder', '', 'Holds weights, images and logits of one network.')
 
 
 def main(_):
@@ -34,7 +34,7 @@ def main(_):
         return {'torch': of_torch, 'tfae': of_tfae}[_SIDE.value](pathlib.Path(_FOLDER.value))
     lines = [
         '| network | parameters | largest difference of logits | their deviation | '
-        'ms a picture, PyTorch | here |',
+        'ms an image, PyTorch | here |',
         '| --- | --- | --- | --- | --- | --- |',
     ]
     for name in _NETWORKS.value:
@@ -46,7 +46,7 @@ def main(_):
             f'{found["tfae"]["parameters"]:,}',
             f'{np.abs(logits[0] - logits[1]).max():.1e}',
             f'{logits[0].std():.2f}',
-            *(f'{1000 * one["seconds"] / _PICTURES.value:.0f}' for one in found.values()),
+            *(f'{1000 * one["seconds"] / _IMAGES.value:.0f}' for one in found.values()),
         ]
         lines.append(f'| {" | ".join(cells)} |')
     print('\n'.join(lines))
@@ -59,7 +59,7 @@ def main(_):
 def measured(side, name, folder):
     """What one side says of a network, in a process of its own."""
     words = [f'--side={side}', f'--networks={name}', f'--folder={folder}']
-    words += [f'--pictures={_PICTURES.value}', f'--rounds={_ROUNDS.value}']
+    words += [f'--images={_IMAGES.value}', f'--rounds={_ROUNDS.value}']
     done = subprocess.run(
         [sys.executable, __file__, *words],
         check=True,
@@ -71,7 +71,7 @@ def measured(side, name, folder):
 
 
 def of_torch(folder):
-    """Writes weights, pictures and logits."""
+    """Writes weights, images and logits."""
     sys.path.insert(0, str(ROOT / 'tests' / 'support'))
     import torch
     import torch_networks
@@ -79,7 +79,7 @@ def of_torch(folder):
     (name,) = _NETWORKS.value
     depth = name.removeprefix('vgg')
     network = torch_networks.vgg(depth) if depth != name else torch_networks.alexnet()
-    images = np.random.RandomState(0).uniform(size=[_PICTURES.value, 224, 224, 3])
+    images = np.random.RandomState(0).uniform(size=[_IMAGES.value, 224, 224, 3])
     images = images.astype(np.float32)
     np.save(folder / 'x.npy', images)
     torch.save(network.state_dict(), folder / 'weights.pth')
@@ -88,7 +88,7 @@ def of_torch(folder):
 
 
 def of_tfae(folder):
-    """Reads weights and pictures, writes logits."""
+    """Reads weights and images, writes logits."""
     from tfae.pretrained.classifier import open_reference
 
     images = np.load(folder / 'x.npy')

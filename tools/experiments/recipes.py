@@ -8,7 +8,7 @@ first lines of a recipe say what it is:
 
     # System:    in words
     # Target:    `measure <= number`, `measure / measure >= number` or `measure - measure >= number`
-                 of what the verbs below write, where `recipe.measure` is another's; there
+                 of what the commands below write, where `recipe.measure` is another's; there
                  another's; there may be several
     # Peer:      what it is held against
     # After:     recipes that are run before it
@@ -35,7 +35,7 @@ PAIRS = [
     ('hinton_deep_mnist', 'hinton_deep_joint_mnist'),
 ]
 
-# Verb -> what it writes in a run.
+# Command -> what it writes in a run.
 _WRITTEN = {
     'sample': 'figures/samples.json',
     'anomaly': 'anomaly.json',
@@ -113,9 +113,9 @@ def run(name: str, waiting: list[str]) -> None:
     tfae = [sys.executable, '-m', 'tfae']
     measuring = [word for line in said.get('Evaluate', []) for word in line.split()]
     sampling = [
-        [verb, '--checkpoint=last', *line.split()]
-        for verb in _WRITTEN
-        for line in said.get(verb.capitalize(), [])
+        [command, '--checkpoint=last', *line.split()]
+        for command in _WRITTEN
+        for line in said.get(command.capitalize(), [])
     ]
     # The evaluation is the last: where it is, all is done.
     measure = ['evaluate', '--checkpoint=last', *measuring]
@@ -126,7 +126,7 @@ def run(name: str, waiting: list[str]) -> None:
 
 
 def evaluation(name: str) -> dict:
-    """What `tfae evaluate` has measured of a recipe, and the other verbs where they were run."""
+    """What `tfae evaluate` has measured of a recipe, and the other commands where they were run."""
     paths = [RUNS / name / path for path in (*_WRITTEN.values(), 'evaluation.json')]
     found: dict = {}
     for path in (path for path in paths if path.is_file()):
@@ -254,11 +254,11 @@ def enlarging(done: list[str]) -> str:
 
 
 def samplers(sampled: list[str]) -> str:
-    """Drawn pictures side by side, by the classifier that judges them; real ones below."""
+    """Drawn images side by side, by the classifier that judges them; real ones below."""
     lines = [
         '## Samples',
         '',
-        'Frechet distance of drawn pictures from those of the test set, in the code of a '
+        'Frechet distance of drawn images from those of the test set, in the code of a '
         'classifier, by `tfae sample`:',
     ]
     found = {name: evaluation(name) for name in sampled}

@@ -42,7 +42,7 @@ RATES = {
     'adam': (0.01, 0.5, 0.01),
 }
 MODEL = ('--model=dense', '--units=64,16')
-COLOURS = ('#0072b2', '#d55e00', '#009e73')  # Okabe and Ito's, for orders
+COLORS = ('#0072b2', '#d55e00', '#009e73')  # Okabe and Ito's, for orders
 MARKERS = 'osD^vPX*'
 
 _DATASET = flags.DEFINE_string('dataset', 'mnist', 'Data set of tfae.')
@@ -57,7 +57,7 @@ _EXAMPLES = flags.DEFINE_integer(
 _LEARNING_RATES = flags.DEFINE_list(
     'learning_rates', [], 'Rates to try, of which the best counts; none: one by the rule in here.'
 )
-_OUTPUT = flags.DEFINE_string('output', 'runs/study', 'Folder for the runs and the pictures.')
+_OUTPUT = flags.DEFINE_string('output', 'runs/study', 'Folder for the runs and the images.')
 
 
 class Cell(NamedTuple):
@@ -192,7 +192,7 @@ def records(folder: pathlib.Path) -> list[dict[str, Any]]:
 
 
 def write(output: pathlib.Path, curves: Sequence[Curve], title: str) -> None:
-    """Pictures, figures and the table, which is printed too."""
+    """Images, figures and the table, which is printed too."""
     for order in dict.fromkeys(curve.cell.order for curve in curves):
         of_order = [curve for curve in curves if curve.cell.order == order]
         path = output / f'loss_{order}.png'
@@ -222,7 +222,7 @@ def table(curves: Sequence[Curve]) -> str:
 def panels(
     path: pathlib.Path, curves: Sequence[Curve], title: str, rows: int, fill: Callable[..., None]
 ) -> None:
-    """A column of `rows` panels for each optimiser, filled by `fill(axes, curves, first)`."""
+    """A column of `rows` panels for each optimizer, filled by `fill(axes, curves, first)`."""
     import matplotlib
 
     matplotlib.use('Agg')
@@ -289,7 +289,7 @@ def draw_orders(path: pathlib.Path, curves: Sequence[Curve], title: str) -> None
             own = [curve for curve in found if curve.cell.order == order]
             places = [curve.cell.batch for curve in own]
             ends = [curve.final for curve in own]
-            axes[0].plot(places, ends, label=order, color=COLOURS[i], marker=MARKERS[i])
+            axes[0].plot(places, ends, label=order, color=COLORS[i], marker=MARKERS[i])
         axes[0].set(yscale='log', xlabel='examples an update')
         if first:
             axes[0].set_ylabel('last validation loss')

@@ -117,7 +117,7 @@ REFUSALS = {
         (2 * FLOATS - 1,),
         r'^images: .* must lie in \[0, 1\]: where they lie in \[-1, 1\], take \(images \+ 1\) / 2$',
     ),
-    'standardised floats': ((9 * FLOATS - 4,), r'^images: .* must lie in \[0, 1\]$'),
+    'standardized floats': ((9 * FLOATS - 4,), r'^images: .* must lie in \[0, 1\]$'),
     'floats of gray levels': ((15 * np.ceil(FLOATS),), 'divide them by 15, if that is white$'),
     'floats that were rounded': ((FLOATS / FLOATS.max() * 1.0001,), r'numpy\.clip\(images, 0, 1\)'),
     'integers of 16 bits': (

@@ -29,11 +29,11 @@ def test_the_published_file_cuts_the_set(celeba):
     assert np.ptp(loaded.train.images[:]) > 100
 
 
-def test_a_row_without_a_picture_and_a_picture_without_a_row_are_named(celeba):
+def test_a_row_without_a_image_and_a_image_without_a_row_are_named(celeba):
     table = celeba / 'list_eval_partition.txt'
     text = table.read_text()
     table.write_text(f'{text}extra 1.jpg 0\nlast.jpg 0\n')
-    with pytest.raises(errors.InputError, match='lacks extra 1.jpg and 1 more pictures$'):
+    with pytest.raises(errors.InputError, match='lacks extra 1.jpg and 1 more images$'):
         load(celeba)
     table.write_text(text.replace('00004.jpg 1\n', ''))
     with pytest.raises(errors.InputError, match='partition.txt has no row for 00004.jpg$'):

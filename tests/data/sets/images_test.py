@@ -1,4 +1,4 @@
-"""Folders of pictures: which there are, what they are, and what is refused."""
+"""Folders of images: which there are, what they are, and what is refused."""
 
 import os
 
@@ -17,7 +17,7 @@ unexpected = pytest.mark.filterwarnings('ignore::UserWarning')
 
 
 def load(folder, **flags):
-    flags = {'test_fraction': 0.5, **flags}  # of few pictures, so that both parts have some
+    flags = {'test_fraction': 0.5, **flags}  # of few images, so that both parts have some
     return data.load(data.Config('images', str(folder), validation_fraction=0, **flags))
 
 
@@ -32,19 +32,19 @@ def in_graph(images):
 def whole(loaded):
     """Names and pixels of both parts together, by name."""
     return {
-        name: picture
+        name: image
         for part in (loaded.train, loaded.test)
-        for name, picture in zip(part.images.names, part.images[:], strict=True)
+        for name, image in zip(part.images.names, part.images[:], strict=True)
     }
 
 
 def test_pixels_are_those_of_the_files(tmp_path):
     sample_images.fill(tmp_path, 12, 'png')
-    for name, picture in whole(load(tmp_path)).items():
-        assert np.array_equal(picture, np.asarray(Image.open(tmp_path / name)))
+    for name, image in whole(load(tmp_path)).items():
+        assert np.array_equal(image, np.asarray(Image.open(tmp_path / name)))
 
 
-def test_an_array_and_pictures_answer_alike(tmp_path):
+def test_an_array_and_images_answer_alike(tmp_path):
     sample_images.fill(tmp_path, 12, 'png')
     images = load(tmp_path).train.images
     array = images[:]
@@ -96,11 +96,11 @@ def test_a_jpeg_is_decoded_at_the_part_of_its_size_that_suffices(tmp_path):
     assert np.abs(in_graph(images) - np.stack(exact).astype(float)).mean() < 3
 
 
-def test_grey_is_taken_where_every_picture_is(tmp_path):
+def test_gray_is_taken_where_every_image_is(tmp_path):
     sample_images.fill(tmp_path, 5, 'pgm', channels=1)
     assert load(tmp_path).image_shape == (16, 16, 1)
     assert load(tmp_path, color='rgb').image_shape == (16, 16, 3)
-    (tmp_path / 'colour.png').write_bytes(sample_images.encoded(sample_images.pixels(3), 'PNG'))
+    (tmp_path / 'color.png').write_bytes(sample_images.encoded(sample_images.pixels(3), 'PNG'))
     assert load(tmp_path).image_shape == (16, 16, 3)
 
 
@@ -116,8 +116,8 @@ def test_what_tensorflow_cannot_decode_is_read_all_the_same(tmp_path):
         ),
     }
     sample_images.fill(tmp_path, 6, 'png')
-    for name, (picture, _) in made.items():
-        picture.save(tmp_path / name)
+    for name, (image, _) in made.items():
+        image.save(tmp_path / name)
     cmyk = Image.fromarray(sample_images.pixels(1)).convert('CMYK')
     cmyk.save(tmp_path / 'cmyk.jpg', quality=100)
     side = Image.fromarray(sample_images.pixels(1))
@@ -145,7 +145,7 @@ def test_a_png_named_jpg_is_read_as_what_it_is(tmp_path):
 
 
 @unexpected
-def test_a_picture_of_one_pixel_is_read(tmp_path):
+def test_a_image_of_one_pixel_is_read(tmp_path):
     sample_images.fill(tmp_path, 5, 'png', height=1, width=1)
     images = load(tmp_path).train.images
     assert images.shape[1:] == (1, 1, 3)
@@ -153,7 +153,7 @@ def test_a_picture_of_one_pixel_is_read(tmp_path):
 
 
 @pytest.mark.parametrize('name', sorted(sample_images.BAD))
-def test_a_file_that_is_no_picture_is_named(tmp_path, name):
+def test_a_file_that_is_no_image_is_named(tmp_path, name):
     content, text = sample_images.BAD[name]
     sample_images.fill(tmp_path, 5, 'png')
     (tmp_path / name).write_bytes(content)
@@ -284,7 +284,7 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     ],
     ids=str,
 )
-def test_pictures_of_different_shapes_are_named(tmp_path, flags, text):
+def test_images_of_different_shapes_are_named(tmp_path, flags, text):
     sample_images.fill(tmp_path, 5, 'png')
     wide = sample_images.encoded(sample_images.pixels(1, 16, 20), 'PNG')
     (tmp_path / 'wide.png').write_bytes(wide)
@@ -312,7 +312,7 @@ def test_folders_are_classes(tmp_path):
     assert {name.split('/')[0] for name in cats.images.names} == {'cat'}
 
 
-def test_pictures_beside_the_folders_have_no_class(tmp_path):
+def test_images_beside_the_folders_have_no_class(tmp_path):
     for name in ('dog', 'cat', '.'):
         sample_images.fill(tmp_path / name, 5, 'png')
     assert load(tmp_path).train.labels is None
@@ -353,10 +353,10 @@ def test_a_small_folder_has_a_test_image_whatever_the_fraction(tmp_path):
 
 
 def test_a_folder_without_two_images_is_refused(tmp_path):
-    with pytest.raises(errors.InputError, match='holds no picture file'):
+    with pytest.raises(errors.InputError, match='holds no image file'):
         load(tmp_path)
     (tmp_path / 'a.heic').write_bytes(b'')
-    with pytest.raises(errors.InputError, match=r'holds no picture file .*; it holds 1 \.heic$'):
+    with pytest.raises(errors.InputError, match=r'holds no image file .*; it holds 1 \.heic$'):
         load(tmp_path)
     sample_images.fill(tmp_path, 1, 'png')
     with pytest.raises(errors.InputError, match='holds 1 image; a train and a test part take two'):
@@ -508,7 +508,7 @@ def test_images_beside_folders_say_why_there_are_no_classes(tmp_path):
     )
 
 
-def test_the_fingerprint_tells_other_pictures_and_other_flags(tmp_path):
+def test_the_fingerprint_tells_other_images_and_other_flags(tmp_path):
     sample_images.fill(tmp_path, 9, 'png')
     known = load(tmp_path).fingerprint()
     assert load(tmp_path).fingerprint() == known

@@ -107,15 +107,15 @@ REFUSALS = {
         {'train-images-idx3-ubyte': struct.pack('>4I', 0x803, *[2**32 - 1] * 3)},
         'declares 4294967295 x 4294967295 x 4294967295 = .* the file holds fewer',
     ),
-    'no pictures': (
+    'no images': (
         {'train-images-idx3-ubyte': idx(IMAGES[:0])},
         'declares 0 x 5 x 7 values; the set must not be empty',
     ),
-    'pictures without pixels': (
+    'images without pixels': (
         {'train-images-idx3-ubyte': idx(IMAGES[:, :0])},
         'declares 6 x 0 x 7 values; the set must not be empty',
     ),
-    'fewer labels than pictures': (
+    'fewer labels than images': (
         {'train-labels-idx1-ubyte': idx(LABELS[:4])},
         'train-labels-idx1-ubyte: holds 4 labels, train-images-idx3-ubyte holds 6 images',
     ),
@@ -123,9 +123,9 @@ REFUSALS = {
         {'t10k-labels-idx1-ubyte': idx(np.array([3, 10], np.uint8))},
         't10k-labels-idx1-ubyte: holds label 10; labels must lie in 0 to 9',
     ),
-    'test pictures of another size': (
+    'test images of another size': (
         {'t10k-images-idx3-ubyte': idx(IMAGES[:2, :4])},
-        r'training pictures are \(5, 7\), test pictures are \(4, 7\); they must agree',
+        r'training images are \(5, 7\), test images are \(4, 7\); they must agree',
     ),
 }
 

@@ -56,7 +56,7 @@ def test_one_set_gives_a_fifth_to_the_test_part(tmp_path, images, labels):
     assert sorted(map(bytes, both)) == sorted(map(bytes, BYTES))
 
 
-def test_unlabelled_pictures_have_no_classes(tmp_path):
+def test_unlabeled_images_have_no_classes(tmp_path):
     dataset = load(tmp_path, x=FLOATS)
     assert dataset.train.labels is None
     assert dataset.test.labels is None
@@ -66,7 +66,7 @@ def test_unlabelled_pictures_have_no_classes(tmp_path):
 @pytest.mark.parametrize(
     'shape, wanted', [((40,), (1, 40, 1)), ((5, 8), (5, 8, 1)), ((2, 5, 4),) * 2]
 )
-def test_vectors_and_grey_pictures_gain_their_dimensions(tmp_path, shape, wanted):
+def test_vectors_and_gray_images_gain_their_dimensions(tmp_path, shape, wanted):
     images = RANDOM.random_sample((6, *shape)).astype(np.float32)
     assert load(tmp_path, images=images).image_shape == wanted
 

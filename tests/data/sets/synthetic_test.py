@@ -16,7 +16,7 @@ def load(**fields):
 
 @pytest.mark.parametrize('kind', KINDS)
 @pytest.mark.parametrize('shape', [(16, 16, 1), (33, 47, 3), (1, 1, 1), (1, 64, 1)])
-def test_pictures_have_the_shape_asked_for(kind, shape):
+def test_images_have_the_shape_asked_for(kind, shape):
     dataset = load(
         synthetic_kind=kind, synthetic_shape='x'.join(map(str, shape)), synthetic_examples=10
     )
@@ -71,14 +71,14 @@ def test_blobs_peak_in_the_quarter_of_their_class():
     assert np.array_equal(2 * (y >= 10) + (x >= 10), part.labels)
 
 
-def test_linear_pictures_span_four_dimensions():
+def test_linear_images_span_four_dimensions():
     images = load(synthetic_kind='linear', synthetic_shape='9x8x3').train.images
     spectrum = np.linalg.svd(images.reshape(len(images), -1) - 0.5, compute_uv=False)
     assert spectrum[3] > 1
     assert spectrum[4] < 1e-3
 
 
-def test_linear_pictures_lose_only_what_lies_beyond_three_standard_deviations():
+def test_linear_images_lose_only_what_lies_beyond_three_standard_deviations():
     """Weights of any directions whose sizes sum to half the range over three deviations."""
     directions = np.random.RandomState(1).normal(size=[4, 100_000])
     weights = directions / np.abs(directions).sum(0) * 0.5 / 3

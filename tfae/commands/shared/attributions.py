@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae.analysis import activation_maximisation, gradcam, integrated_gradients, saliency, units
+from tfae.analysis import activation_maximization, gradcam, integrated_gradients, saliency, units
 from tfae.analysis._slope import Fetch
 from tfae.commands.shared import figures
 from tfae.core import errors
@@ -183,7 +183,7 @@ def by_integrated_gradients(
 def by_ascent(
     of: Target,
     chosen: np.ndarray,
-    settings: activation_maximisation.Settings,
+    settings: activation_maximization.Settings,
     colors: np.ndarray | None,
 ) -> Attribution:
     """An image for each of the units `[N]`, made as if it were alone.
@@ -192,17 +192,17 @@ def by_ascent(
       of: the target.
       chosen: `[N]`, the units.
       settings: of the ascent.
-      colors: `[C, C]` as `activation_maximisation.colour_root` gives it, or None.
+      colors: `[C, C]` as `activation_maximization.color_root` gives it, or None.
     """
     made = [
-        activation_maximisation.ascend(
+        activation_maximization.ascend(
             _fetch(of, chosen[s]), of.score, of.images, chosen[s].tolist(), settings, colors
         )
         for s in _slices(of, len(chosen))
     ]
     images, start, end = map(np.concatenate, zip(*made, strict=True))
     return Attribution(
-        f'What the units of {of.name} answer most to: activation maximisation',
+        f'What the units of {of.name} answer most to: activation maximization',
         dataclasses.asdict(settings),
         _rows(of, [{}] * len(chosen), chosen, {'start': start, 'end': end}),
         chosen,
@@ -234,11 +234,11 @@ def write(
     png, npz, table = (folder / f'{name}.{kind}' for kind in ('png', 'npz', 'json'))
 
     at = f', place {",".join(map(str, of.place))}' if of.place else ''
-    title = f'{attribution.title}\n{of.network}{at}; above each picture its unit and the value'
+    title = f'{attribution.title}\n{of.network}{at}; above each image its unit and the value'
     heatmaps.save_cells(png, _lines(attribution, sheet), title, attribution.scale)
 
     maps = {} if attribution.maps is None else {'maps': attribution.maps}
-    write_npz(npz, {'pictures': attribution.images, **maps, 'units': attribution.units})
+    write_npz(npz, {'images': attribution.images, **maps, 'units': attribution.units})
 
     shape = of.tensor.shape.as_list()[1:]
     found = {'method': method, 'tensor': of.name, 'shape': shape, 'place': list(of.place)}
@@ -295,7 +295,7 @@ def _lines(attribution: Attribution, sheet: bool) -> list[Sequence[heatmaps.Cell
     mixed = heatmaps.over(attribution.images, attribution.maps, attribution.scale.signed)
     cells = _captioned(mixed, attribution.rows, 'value')
     explained = [
-        heatmaps.Cell(image, str(row.get('class', row['picture'])))
+        heatmaps.Cell(image, str(row.get('class', row['image'])))
         for image, row in zip(plain, attribution.rows, strict=True)
     ]
     if sheet:

@@ -18,17 +18,17 @@ from tfae.runs.saved_run import Run
 def chosen(
     classes: Sequence[str], indices: Sequence[int], loaded: data.DataSet, part: data.Split
 ) -> list[int]:
-    """Places in `part` of the pictures of `--indices`, or of the first one of each of `--classes`.
+    """Places in `part` of the images of `--indices`, or of the first one of each of `--classes`.
 
     Raises: UsageError if both are given, a place or a class is none of the set's, or it has no
-      labels; InputError if the part has no picture of a class.
+      labels; InputError if the part has no image of a class.
     """
     if classes and indices:
         raise errors.UsageError('--classes and --indices exclude each other')
     for index in indices:
         errors.in_range('--indices', index, 0, len(part.images) - 1)
     if classes and part.labels is None:
-        raise errors.UsageError(f'--classes: {loaded.name} has no labels; --indices names pictures')
+        raise errors.UsageError(f'--classes: {loaded.name} has no labels; --indices names images')
     return [*indices, *(_first(word, loaded, part) for word in classes)]
 
 
@@ -57,9 +57,9 @@ def _rgb(path: pathlib.Path) -> Image.Image:
 
 
 def _first(word: str, loaded: data.DataSet, part: data.Split) -> int:
-    """The place of the first picture of a class."""
+    """The place of the first image of a class."""
     number = data.class_number('--classes', word, loaded.class_names, loaded.classes)
     places = np.flatnonzero(part.labels == number)
     if not len(places):
-        raise errors.InputError(f'--classes: the part holds no picture of class {word}')
+        raise errors.InputError(f'--classes: the part holds no image of class {word}')
     return int(places[0])

@@ -103,17 +103,17 @@ def given(values: flags.FlagValues, base: T) -> T:
 
 
 def parse(
-    verb: str,
+    command: str,
     doc: str | None,
     values: flags.FlagValues,
     argv: Iterable[str],
     takes: str = '',
     elsewhere: Callable[[str], str] = lambda name: '',
 ) -> list[str]:
-    """Reads the words behind a verb into `values`; `--help` prints all flags and exits.
+    """Reads the words behind a command into `values`; `--help` prints all flags and exits.
 
     Args:
-      verb: the command.
+      command: the command.
       doc: its docstring.
       values: its flags, which are given their values.
       argv: the words.
@@ -126,20 +126,20 @@ def parse(
     """
     argv = list(argv)
     if {'--help', '-h', '-help'} & set(argv):
-        print(_help(verb, doc or '', values, takes))
+        print(_help(command, doc or '', values, takes))
         sys.exit(0)
     values.set_gnu_getopt(bool(takes))  # flags may stand behind words
     try:
         line, argv = argv, flag_files.expanded(argv)
-        _refuse_long_names(verb, argv)
-        rest = values([verb, *argv])[1:]
+        _refuse_long_names(command, argv)
+        rest = values([command, *argv])[1:]
         _refuse_two_names(values, line)
     except flags.UnrecognizedFlagError as error:
         former = {flag.name for flag, _ in _former(values)}
         near = elsewhere(error.flagname) or errors.nearest(error.flagname, set(values) - former)
         raise errors.UsageError(
-            f'tfae {verb} has no flag --{error.flagname}{near}'
-            f'{"" if near else f"; tfae {verb} --help lists them"}'
+            f'tfae {command} has no flag --{error.flagname}{near}'
+            f'{"" if near else f"; tfae {command} --help lists them"}'
         ) from None
     except flags.IllegalFlagValueError as error:
         # absl puts its own `flag --name=value: ` before a message that names them already.
@@ -147,11 +147,11 @@ def parse(
     except errors.UsageError:
         raise
     except (flags.Error, ValueError) as error:
-        raise errors.UsageError(f'tfae {verb}: {error}') from None
+        raise errors.UsageError(f'tfae {command}: {error}') from None
     if rest and not takes:
-        raise errors.UsageError(f'tfae {verb}: {rest[0]!r} is no flag; flags are --name=value')
+        raise errors.UsageError(f'tfae {command}: {rest[0]!r} is no flag; flags are --name=value')
     if takes and not rest:
-        raise errors.UsageError(f'tfae {verb} needs {takes} behind its flags')
+        raise errors.UsageError(f'tfae {command} needs {takes} behind its flags')
     if renamed := _renamed(values):
         print(f'tfae: {"; ".join(renamed)}', file=sys.stderr)
     return rest
@@ -197,31 +197,31 @@ def _refuse_two_names(values: flags.FlagValues, line: Iterable[str]) -> None:
             )
 
 
-def _refuse_long_names(verb: str, argv: Iterable[str]) -> None:
+def _refuse_long_names(command: str, argv: Iterable[str]) -> None:
     """Absl looks for the names nearest to an unknown one, in ever deeper calls if that is long."""
     for name in (word.partition('=')[0] for word in argv):
         if name.startswith('-') and len(name) > _LONGEST_NAME:
-            raise errors.UsageError(f'tfae {verb} has no flag {name[:40]}...')
+            raise errors.UsageError(f'tfae {command} has no flag {name[:40]}...')
 
 
-def read(verb: str, doc: str | None, kind: type[T], argv: Iterable[str]) -> T:
-    """The words behind a verb as a configuration of type `kind`.
+def read(command: str, doc: str | None, kind: type[T], argv: Iterable[str]) -> T:
+    """The words behind a command as a configuration of type `kind`.
 
     Raises: UsageError as `parse` does.
     """
-    return read_words(verb, doc, kind, argv)[0]
+    return read_words(command, doc, kind, argv)[0]
 
 
 def read_words(
-    verb: str, doc: str | None, kind: type[T], argv: Iterable[str], takes: str = ''
+    command: str, doc: str | None, kind: type[T], argv: Iterable[str], takes: str = ''
 ) -> tuple[T, list[str]]:
-    """As `read`, and the words that are no flags, of a verb that takes some.
+    """As `read`, and the words that are no flags, of a command that takes some.
 
     Raises: UsageError as `parse` does.
     """
     values = flags.FlagValues()
     define(values, kind)
-    words = parse(verb, doc, values, argv, takes)
+    words = parse(command, doc, values, argv, takes)
     return given(values, kind()), words
 
 
@@ -295,7 +295,7 @@ class LookAtData(Look, Examples):
 
 @dataclasses.dataclass(frozen=True)
 class Network(config.Part):
-    """A published network with its weights, for a verb that looks into a run or into one of those.
+    """A published network with its weights, for a command that takes a run or a network.
 
     Stands before `Look` among the bases, since its `logdir` may be empty.
     """
@@ -327,13 +327,15 @@ class Network(config.Part):
         needs=('--model',),
     )
 
-    def choose(self, verb: str) -> None:
+    def choose(self, command: str) -> None:
         """Refuses a command line that does not name either a run or a network with its weights.
 
         Raises: UsageError.
         """
         if bool(self.logdir) == bool(self.model):
-            raise errors.UsageError(f'tfae {verb} needs either --logdir or --model with --weights')
+            raise errors.UsageError(
+                f'tfae {command} needs either --logdir or --model with --weights'
+            )
         if self.model and not self.weights:
             raise errors.UsageError(f'--model={self.model} needs --weights=FILE')
 
@@ -356,8 +358,8 @@ class Network(config.Part):
 
 
 @dataclasses.dataclass(frozen=True)
-class ChoosePictures(LookAtData):
-    """Which pictures of that part; see `_pictures.chosen`."""
+class ChooseImages(LookAtData):
+    """Which images of that part; see `_images.chosen`."""
 
     classes: tuple[str, ...] = config.option(
         (),
@@ -399,9 +401,9 @@ def recipes() -> list[str]:
     return sorted(path.stem for path in _RECIPES.glob('*.flags'))
 
 
-def _help(verb: str, doc: str, values: flags.FlagValues, takes: str = '') -> str:
-    usage = f'usage: tfae {verb} [--flag=value ...] {takes}'.rstrip()
-    lines = [f'tfae {verb}: {doc}'.rstrip(), '', usage, '']
+def _help(command: str, doc: str, values: flags.FlagValues, takes: str = '') -> str:
+    usage = f'usage: tfae {command} [--flag=value ...] {takes}'.rstrip()
+    lines = [f'tfae {command}: {doc}'.rstrip(), '', usage, '']
     for module, found in values.flags_by_module_dict().items():
         if module == _FORMER:
             continue

@@ -1,4 +1,4 @@
-"""Figures that verbs have drawn, for TensorBoard."""
+"""Figures that commands have drawn, for TensorBoard."""
 
 import pathlib
 from collections.abc import Iterable
@@ -12,6 +12,6 @@ def show(paths: Iterable[pathlib.Path], step: int) -> None:
     paths = list(paths)
     file = EventFile(paths[0].parent, None, step)
     for path in paths:
-        file.add(summaries.picture(path.stem, path), step)
+        file.add(summaries.image(path.stem, path), step)
     file.flush()
     file.close()

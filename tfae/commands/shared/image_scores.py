@@ -1,4 +1,4 @@
-"""Judges picture files by the detector that a run keeps, and draws what is off in pictures."""
+"""Judges image files by the detector that a run keeps, and draws what is off in images."""
 
 import pathlib
 from collections.abc import Sequence
@@ -16,13 +16,12 @@ from tfae.runs.saved_run import Run
 
 DETECTOR = 'anomaly.npz'
 MEANING = (
-    'picture, reconstruction, what is off: brightest is what 1 pixel in 1,000 of normal ones '
-    'exceeds'
+    'image, reconstruction, what is off: brightest is what 1 pixel in 1,000 of normal ones exceeds'
 )
 
 
 def seen(run: Run, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pictures `[N, H, W, C]` in [0, 1] with their codes and reconstructions."""
+    """Images `[N, H, W, C]` in [0, 1] with their codes and reconstructions."""
     return data.pixels(images), run.encode(images), run.reconstruct(images)
 
 
@@ -32,10 +31,10 @@ def cells(
     reconstructions: np.ndarray,
     captions: list[str],
 ) -> list[heatmaps.Cell]:
-    """Each picture with its reconstruction and its map below it."""
+    """Each image with its reconstruction and its map below it."""
     shown = [*images, *reconstructions]
     seen = [np.broadcast_to(np.atleast_3d(x), (*x.shape[:2], 3)) for x in heatmaps.plain(shown)]
-    maps = charts.coloured(detector.maps(images, reconstructions))
+    maps = charts.colored(detector.maps(images, reconstructions))
     count = len(images)
     return [
         heatmaps.Cell(np.concatenate([seen[i], seen[count + i], maps[i]]), captions[i])
@@ -44,27 +43,27 @@ def cells(
 
 
 def judge(run: Run, names: Sequence[str], folder: pathlib.Path) -> list[pathlib.Path]:
-    """Judges picture files, prints a table and writes figure, maps and JSON; returns their paths.
+    """Judges image files, prints a table and writes figure, maps and JSON; returns their paths.
 
-    Raises: InputError if the run keeps no detector of its checkpoint, or a file is no picture.
+    Raises: InputError if the run keeps no detector of its checkpoint, or a file is no image.
     """
     detector = _detector(run)
     images, codes, reconstructions = seen(run, chosen_images.read(run, names))
     scores = detector.scores(images, codes, reconstructions)
     rows: list[dict[str, Any]] = [
         {
-            'picture': name,
+            'image': name,
             'score': float(score),
             'rank': float(rank),
-            'verdict': 'strange' if score > detector.threshold else 'normal',
+            'verdict': 'anomalous' if score > detector.threshold else 'normal',
         }
         for name, score, rank in zip(names, scores, detector.ranks(scores), strict=True)
     ]
     _print(rows)
-    found = {'threshold': float(detector.threshold), 'step': run.step, 'pictures': rows}
-    paths = [folder / f'anomaly_pictures.{kind}' for kind in ('png', 'npz', 'json')]
+    found = {'threshold': float(detector.threshold), 'step': run.step, 'images': rows}
+    paths = [folder / f'anomaly_images.{kind}' for kind in ('png', 'npz', 'json')]
     captions = [
-        f'{pathlib.Path(row["picture"]).name[:14]}\n{row["score"]:,.0f}: {row["verdict"]}'
+        f'{pathlib.Path(row["image"]).name[:14]}\n{row["score"]:,.0f}: {row["verdict"]}'
         for row in rows
     ]
     title = f'{run.experiment.data.dataset}: threshold {float(detector.threshold):,.0f} nats'
@@ -94,10 +93,10 @@ def _detector(run: Run) -> anomaly.Detector:
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    width = max(len(row['picture']) for row in rows)
-    print(f'{"picture":{width}} {"score":>10}  less strange are    verdict')
+    width = max(len(row['image']) for row in rows)
+    print(f'{"image":{width}} {"score":>10}  less anomalous are    verdict')
     for row in rows:
         print(
-            f'{row["picture"]:{width}} {row["score"]:10.1f}  {100 * row["rank"]:13.1f} %     '
+            f'{row["image"]:{width}} {row["score"]:10.1f}  {100 * row["rank"]:13.1f} %     '
             f'{row["verdict"]}'
         )

@@ -1,4 +1,4 @@
-"""The same pictures, rebuilt by each of several runs and by PCA of the same code sizes."""
+"""The same images, rebuilt by each of several runs and by PCA of the same code sizes."""
 
 import dataclasses
 import pathlib
@@ -20,15 +20,15 @@ _LABEL = 18  # letters a line
 
 
 class Row(NamedTuple):
-    """What rebuilt the pictures."""
+    """What rebuilt the images."""
 
     size: int  # numbers in the code
     mse: float  # per pixel, over the whole part
-    made: np.ndarray  # [N, H, W, C], of the pictures that are drawn
+    made: np.ndarray  # [N, H, W, C], of the images that are drawn
 
 
 class Rebuilt(NamedTuple):
-    """What runs and PCA make of the same pictures."""
+    """What runs and PCA make of the same images."""
 
     originals: np.ndarray  # [N, H, W, C]
     rows: dict[str, Row]  # by run
@@ -37,8 +37,8 @@ class Rebuilt(NamedTuple):
     examples: int  # of the part
 
 
-class NoPicture(Exception):
-    """The runs cannot be shown on the same pictures; its text says why, for the page too."""
+class NoImage(Exception):
+    """The runs cannot be shown on the same images; its text says why, for the page too."""
 
 
 def rebuild(
@@ -46,20 +46,20 @@ def rebuild(
 ) -> tuple[Rebuilt, list[str]]:
     """Opens each run, lets it rebuild the part that `look` names; and words on those that cannot.
 
-    Raises: NoPicture where there is nothing to draw, InputError as `_flags.LookAtData.load` does.
+    Raises: NoImage where there is nothing to draw, InputError as `_flags.LookAtData.load` does.
     """
     sets = dict.fromkeys(side.experiment.data.dataset for side in compared)
     if len(sets) > 1:
-        raise NoPicture(f'no pictures: the runs are of different data sets, {", ".join(sets)}')
+        raise NoImage(f'no images: the runs are of different data sets, {", ".join(sets)}')
     rebuilt: Rebuilt | None = None
     words = []
     for side in compared:
         try:
             rebuilt = _add(rebuilt, side, look, count)
-        except NoPicture as reason:
-            words.append(f'{side.name} has no pictures: {reason}')
+        except NoImage as reason:
+            words.append(f'{side.name} has no images: {reason}')
     if rebuilt is None:
-        raise NoPicture('; '.join(words))
+        raise NoImage('; '.join(words))
     return rebuilt, words
 
 
@@ -71,15 +71,15 @@ def _add(
     try:
         run = look.open()
     except errors.InputError as error:
-        raise NoPicture(str(error)) from None
+        raise NoImage(str(error)) from None
     with run:
         if not hasattr(run.built.inference.outputs, names.RECONSTRUCTION):
-            raise NoPicture(f'the family {side.experiment.model} rebuilds none')
+            raise NoImage(f'the family {side.experiment.model} rebuilds none')
         loaded, part = look.load(run)
         images = data.pixels(part.images)
         rebuilt = rebuilt or Rebuilt(images[:count], {}, {}, {}, len(images))
         if rebuilt.examples != len(images) or not np.array_equal(rebuilt.originals, images[:count]):
-            raise NoPicture('its pictures are others than those of the run before')
+            raise NoImage('its images are others than those of the run before')
         made, size = run.reconstruct(images), run.built.model.code_size
         row = Row(size, reconstruction.mse(images, made), made[:count])
         trained = run.graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
@@ -106,10 +106,10 @@ def draw(
 ) -> Mapping[pathlib.Path, str]:
     """Writes compare.png and, of two code sizes or more, compare_curve.png; path -> its meaning."""
     dataset = compared[0].experiment.data.dataset
-    what = f'{dataset}, {split}: mean squared error over {rebuilt.examples:,} pictures'
+    what = f'{dataset}, {split}: mean squared error over {rebuilt.examples:,} images'
     path = folder / 'compare.png'
     grids.save_rows(path, _lines(rebuilt), what)
-    drawn = {path: 'the same pictures, rebuilt by each run and by PCA of the same code size'}
+    drawn = {path: 'the same images, rebuilt by each run and by PCA of the same code size'}
     if len(rebuilt.pca) > 1:
         path = folder / 'compare_curve.png'
         charts.save_sizes(path, _curves(rebuilt, compared), what)

@@ -34,7 +34,7 @@ def load(
     test = _split(folder, 't10k', config, name, len(class_names))
     if train.images.shape[1:] != test.images.shape[1:]:
         raise errors.InputError(
-            f'{folder}: training pictures are {train.images.shape[1:3]}, test pictures are '
+            f'{folder}: training images are {train.images.shape[1:3]}, test images are '
             f'{test.images.shape[1:3]}; they must agree'
         )
     return train, test, class_names

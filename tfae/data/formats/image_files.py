@@ -56,7 +56,7 @@ class Header(NamedTuple):
     format: str  # one of BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP
     height: int
     width: int
-    grey: bool
+    gray: bool
     plain: bool  # TensorFlow decodes it as it is
     remark: str = ''  # what one would not expect of it, and how it is read
 
@@ -118,7 +118,7 @@ def eight_bits(content: bytes, who: str) -> Image.Image:
             upright = _opaque(ImageOps.exif_transpose(image), content)
             if upright.mode in _GRAY[4:]:  # 16 bits; pillow's own conversion would clip them
                 return Image.fromarray((np.asarray(upright, np.int64) >> 8).astype(np.uint8))
-            return upright.convert('L' if found.grey else 'RGB')
+            return upright.convert('L' if found.gray else 'RGB')
     except Exception as error:  # damaged bytes draw nearly anything from pillow
         raise errors.InputError(f'{who} cannot be decoded: {error}') from None
 
@@ -234,7 +234,7 @@ def _header(file, who: str) -> Header:
     except Image.DecompressionBombError:
         raise errors.InputError(f'{who} has more than {_MOST_PIXELS:,} pixels') from None
     except Exception:  # damaged bytes draw nearly anything from pillow
-        raise errors.InputError(f'{who} is no picture') from None
+        raise errors.InputError(f'{who} is no image') from None
     kind = form_of(image)
     file.seek(max(0, size - _TAIL))
     if kind in _ENDS and _ENDS[kind] not in file.read():
@@ -242,12 +242,12 @@ def _header(file, who: str) -> Header:
         refuse_cut(file.read(), who)
     lies = orientation in (5, 6, 7, 8)  # on its side
     width, height = reversed(image.size) if lies else image.size
-    grey = image.mode in _GRAY
+    gray = image.mode in _GRAY
     plain = orientation == 1 and image.mode in _PLAIN.get(kind, ())
     plain = plain and not _has_alpha(image)
     file.seek(_DEPTH_AT)
     deep = image.mode in _GRAY[4:] or (kind == 'PNG' and file.read(1) == b'\x10')
-    return Header(kind, height, width, grey, plain, _remark(image, kind, deep, who))
+    return Header(kind, height, width, gray, plain, _remark(image, kind, deep, who))
 
 
 def _remark(image: Image.Image, kind: str, deep: bool, who: str) -> str:
@@ -284,7 +284,7 @@ def _refuse(image: Image.Image, who: str) -> None:
         )
     frames = 1 if form_of(image) == 'JPEG' else getattr(image, 'n_frames', 1)
     if frames > 1:
-        raise errors.InputError(f'{who} is animated: it holds {frames} pictures')
+        raise errors.InputError(f'{who} is animated: it holds {frames} images')
     if image.mode == 'F':
         raise errors.InputError(f'{who} holds floating-point numbers; it must hold whole ones')
     if image.mode == 'I' and image.format == 'TIFF':

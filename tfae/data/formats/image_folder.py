@@ -105,7 +105,7 @@ def listed(root: pathlib.Path, test_fraction: float) -> Listing:
     names = [name for name in files if _is_image(name)]
     if not names:
         raise errors.InputError(
-            f'{shown(root)} holds no picture file ({", ".join(image_files.SUFFIXES)})'
+            f'{shown(root)} holds no image file ({", ".join(image_files.SUFFIXES)})'
             f'{files and f"; it holds {_suffixes(files)}" or ""}'
         )
     split_of = _split_folders(root, {_folder(name) for name in files if '/' in name})
@@ -354,7 +354,7 @@ def loaded(listing: Listing, flags: Any) -> dataset.Loaded:
     Raises: InputError that names a file that is not what it should be, or an empty split.
     """
     sizes = np.empty([len(listing.names), 2], np.int32)
-    plain, grey, jpeg = (np.empty(len(listing.names), bool) for _ in range(3))
+    plain, gray, jpeg = (np.empty(len(listing.names), bool) for _ in range(3))
     remarked: dict[str, list[str]] = {}
     for i, name in enumerate(listing.names):
         path = listing.root / name
@@ -362,13 +362,13 @@ def loaded(listing: Listing, flags: Any) -> dataset.Loaded:
         sizes[i] = found.height, found.width
         if found.remark:
             remarked.setdefault(found.remark, []).append(shown(path))
-        plain[i], grey[i], jpeg[i] = found.plain, found.grey, found.format == 'JPEG'
+        plain[i], gray[i], jpeg[i] = found.plain, found.gray, found.format == 'JPEG'
     for remark, paths in remarked.items():
         more = f'; so it is with {len(paths) - 1:,} more images' if len(paths) > 1 else ''
         warnings.warn(f'{paths[0]} {remark}{more}', stacklevel=2)
     files = FolderFiles(listing.root, listing.names, plain)
     all_jpeg = bool((jpeg & plain).all())
-    form = lazy_images.form(sizes, bool(grey.all()), all_jpeg, flags, files.where)
+    form = lazy_images.form(sizes, bool(gray.all()), all_jpeg, flags, files.where)
     made = parted(files, form, listing.split, listing.labels, shown(listing.root))
     return made._replace(class_names=listing.class_names, notes=listing.notes)
 

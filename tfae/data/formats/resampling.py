@@ -1,7 +1,7 @@
 """Images scaled by whole numbers, so that every machine and every order of the sums agree.
 
 Antialiased bilinear scaling of `size` pixels to `made`: the weight of pixel j in pixel i is a
-triangle around its centre, max(0, 1 - |j + 1/2 - (i + 1/2) size / made| / max(1, size / made)), as
+triangle around its center, max(0, 1 - |j + 1/2 - (i + 1/2) size / made| / max(1, size / made)), as
 in `tf.image.resize(antialias=True)` and in pillow's BILINEAR. Times 2 max(size, made) it is a whole
 number. The weights of a pixel are then shared out of 2^16, so that every sum of them over bytes
 stays below 2^24, where float32 is exact too. First the columns are scaled, then the rows; each
@@ -40,10 +40,10 @@ def taps(size: int, made: int) -> tuple[np.ndarray, np.ndarray]:
     The shares in a pixel are differences of rounded cumulative sums, so that they add up to 2^16.
     """
     longer = max(size, made)
-    centres = (2 * np.arange(made)[:, np.newaxis] + 1) * size  # times 2 made
-    first = (centres - 2 * longer - made) // (2 * made) + 1
+    centers = (2 * np.arange(made)[:, np.newaxis] + 1) * size  # times 2 made
+    first = (centers - 2 * longer - made) // (2 * made) + 1
     places = first + np.arange(-(-2 * longer // made) + 1)
-    weights = np.maximum(2 * longer - np.abs((2 * places + 1) * made - centres), 0)
+    weights = np.maximum(2 * longer - np.abs((2 * places + 1) * made - centers), 0)
     sums = np.cumsum(np.where((places >= 0) & (places < size), weights, 0), axis=1)
     shares = (sums * 2**PRECISION + sums[:, -1:] // 2) // sums[:, -1:]
     return places.clip(0, size - 1), np.diff(shares, axis=1, prepend=0).astype(np.int32)

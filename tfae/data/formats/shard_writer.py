@@ -143,7 +143,7 @@ def _add_records(tf: Any, writer: Any, plan: Plan, table: dict[str, Any]) -> Non
             'lengths': len(content),
             'crc32': zlib.crc32(content),
             'sizes': [found.height, found.width],
-            'grey': found.grey,
+            'grey': found.gray,
             'jpeg': found.format == 'JPEG',
         }
         for key, value in row.items():
@@ -201,7 +201,7 @@ def converted(plan: Plan, name: str) -> tuple[bytes, image_files.Header, str]:
 
 
 def _scaled(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The largest centred part of the wanted shape, at the wanted size."""
+    """The largest centerd part of the wanted shape, at the wanted size."""
     height, width = size
     part = min(image.width / width, image.height / height)
     kept = np.array([width * part, height * part])

@@ -1,10 +1,10 @@
 """Shards: image files in few large ones, each image found by its place.
 
     index.json                      what there is: counts, classes, and each shard's length and sums
-    pictures-00000-of-00012.tfrecord  TFRecord of tf.train.Example with `image/encoded`,
+    images-00000-of-00012.tfrecord  TFRecord of tf.train.Example with `image/encoded`,
                                     `image/filename` and, where there are classes,
                                     `image/class/label`
-    pictures-00000-of-00012.json    of each image its name, part, class, offset, length and CRC-32
+    images-00000-of-00012.json    of each image its name, part, class, offset, length and CRC-32
 
 Images are read one by one at their offsets, so the order of the examples is free; each is held to
 its CRC-32 when it is read. Any other program reads the shards as TFRecord files.
@@ -70,7 +70,7 @@ class ShardFiles:
     def where(self, place: int) -> str:
         """See `lazy_images.Files`."""
         path = self._index.folder / self._index.shards[self._shard[place]].file
-        return f'{path}: picture {self.names[place]!r}'
+        return f'{path}: image {self.names[place]!r}'
 
     def read(self, place: int) -> bytes:
         """See `lazy_images.Files`."""
@@ -159,8 +159,8 @@ def problem(index: Index, shard: Shard) -> str:
         ):
             file.seek(offset)
             if zlib.crc32(file.read(length)) != crc32:
-                return f'{path}: picture {name!r}, {length:,} bytes at {offset:,}, has changed'
-    return f'{path} has changed between its pictures'
+                return f'{path}: image {name!r}, {length:,} bytes at {offset:,}, has changed'
+    return f'{path} has changed between its images'
 
 
 def sha256(path: pathlib.Path) -> str:
@@ -184,7 +184,7 @@ def open_images(
         raise errors.InputError(f'{folder / INDEX} names no shard')
     tables = read_tables(index)
     if not any(table['names'] for table in tables):
-        raise errors.InputError(f'{folder / INDEX}: its shards hold no picture')
+        raise errors.InputError(f'{folder / INDEX}: its shards hold no image')
     files = ShardFiles(index, tables)
     form = lazy_images.form(
         column(tables, 'sizes', np.int32),
@@ -216,7 +216,7 @@ def _table(path: pathlib.Path, content: bytes, shard: Shard, classes: int) -> di
         rows = json.loads(content)
         columns = {name: rows[name] for name in COLUMNS}
     except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise errors.InputError(f'{path} is no table of pictures: {error!r}') from None
+        raise errors.InputError(f'{path} is no table of images: {error!r}') from None
     if not _all(list, columns.values()) or len({len(c) for c in columns.values()}) > 1:
         raise errors.InputError(f'{path}: its columns are no lists of one length')
     sizes = columns['sizes']

@@ -4,7 +4,7 @@ https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html, in its published layout:
 
     img_align_celeba/000001.jpg ...
     list_eval_partition.txt           `000001.jpg 0`: 0 to train, 1 to validate, 2 to test
-    list_attr_celeba.txt              forty attributes, for `--attributes` of the verbs that read it
+    list_attr_celeba.txt              forty attributes, for the flag `--attributes`
 
 Its training and validation images are the training split here, from which
 `--validation_fraction` cuts. The images have no classes.
@@ -46,7 +46,7 @@ def listed(folder: pathlib.Path) -> image_folder.Listing:
         (sorted(set(names) - set(split)), f'{folder / _PARTITION} has no row for'),
     ):
         if lacking:
-            more = f' and {len(lacking) - 1:,} more pictures' if len(lacking) > 1 else ''
+            more = f' and {len(lacking) - 1:,} more images' if len(lacking) > 1 else ''
             raise errors.InputError(f'{where} {image_folder.shown(lacking[0])}{more}')
     parts = np.array(
         [image_folder.TEST if split[name] == 2 else image_folder.TRAIN for name in names]
@@ -65,7 +65,7 @@ def _partition(path: pathlib.Path) -> dict[str, int]:
         name, _, word = line.strip().rpartition(' ')
         if word not in ('0', '1', '2') or not name or name.strip() in split:
             raise errors.InputError(
-                f'{path}, line {number}: is {line.strip()!r}; it must be the name of a picture '
+                f'{path}, line {number}: is {line.strip()!r}; it must be the name of an image '
                 f'that has no line yet, and 0, 1 or 2'
             )
         split[name.strip()] = int(word)

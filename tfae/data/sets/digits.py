@@ -1,4 +1,4 @@
-"""Handwritten digits, 8x8 grey, 1797 of them: part of scikit-learn, needs no download.
+"""Handwritten digits, 8x8 gray, 1797 of them: part of scikit-learn, needs no download.
 
 Alpaydin and Kaynak, 1998, https://archive.ics.uci.edu/dataset/80. The set is published as one;
 a fixed fifth of it (360 examples, drawn once without regard to the order) is the test split.

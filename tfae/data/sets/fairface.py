@@ -3,7 +3,7 @@
 https://github.com/joojs/fairface (CC BY 4.0), as its archive unpacks:
 
     val/1.jpg ...      or train/ and val/; a hash of each name cuts them in any case
-    labels.csv         `file,age,gender,race`, for `--attributes` of the verbs that read it
+    labels.csv         `file,age,gender,race`, for `--attributes` of the commands that read it
 
 The images have no classes.
 """

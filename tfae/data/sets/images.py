@@ -23,6 +23,6 @@ def load(config: dataset.Config) -> dataset.Loaded:
       what it should be.
     """
     if not config.data_dir:
-        raise errors.UsageError('--dataset is images; --data_dir must name the folder of pictures')
+        raise errors.UsageError('--dataset is images; --data_dir must name the folder of images')
     listing = image_folder.listed(dataset.folder(config.data_dir, 'images'), config.test_fraction)
     return image_folder.loaded(listing, config)

@@ -77,9 +77,9 @@ def _blobs(random, shape):
     return peak * down * across, labels, ('top left', 'top right', 'bottom left', 'bottom right')
 
 
-def _bell(length, centre, sigma):
-    """Gaussian over `length` pixels around `centre` [N, 1], a part of the length; [N, length]."""
-    offset = np.arange(length, dtype=np.float32) + np.float32(0.5) - centre * np.float32(length)
+def _bell(length, center, sigma):
+    """Gaussian over `length` pixels around `center` [N, 1], a part of the length; [N, length]."""
+    offset = np.arange(length, dtype=np.float32) + np.float32(0.5) - center * np.float32(length)
     return np.exp(-0.5 * np.square(offset / np.float32(sigma)))
 
 

@@ -4,9 +4,9 @@ const JSON_BODY = { 'Content-Type': 'application/json' };
 
 const places = (response, name) => response.headers.get(name)?.split(',').map(Number);
 
-// A picture of the server's: rows of pixels of `channels` bytes. A decoder's answer has the components
+// An image of the server's: rows of pixels of `channels` bytes. A decoder's answer has the components
 // of its code, before and after attributes were added.
-async function picture(response) {
+async function image(response) {
     if (!response.ok) throw new Error((await response.text()).trim());
     const number = (name) => Number(response.headers.get(name));
     return {
@@ -24,12 +24,12 @@ export async function ask(url, body) {
     return fetch(url, { method: 'POST', headers: JSON_BODY, body: JSON.stringify(body) });
 }
 
-export async function pictureAt(place) {
-    return picture(await fetch(`/pictures/${place}`));
+export async function imageAt(place) {
+    return image(await fetch(`/gallery/${place}`));
 }
 
 export class Asker {
-    // `show(picture, milliseconds)` gets every answer, `fail(error)` every refusal.
+    // `show(image, milliseconds)` gets every answer, `fail(error)` every refusal.
     constructor(show, fail) {
         Object.assign(this, { show, fail, wanted: null, busy: false });
     }
@@ -43,7 +43,7 @@ export class Asker {
             this.wanted = null;
             try {
                 const start = performance.now();
-                const found = await picture(await ask('/decode', now));
+                const found = await image(await ask('/decode', now));
                 this.show(found, performance.now() - start);
             } catch (error) {
                 this.fail(error);
@@ -53,7 +53,7 @@ export class Asker {
     }
 }
 
-// Puts a picture on a canvas of as many pixels.
+// Puts an image on a canvas of as many pixels.
 export function draw(canvas, { height, width, channels, bytes }) {
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     const context = canvas.getContext('2d');

@@ -4,7 +4,7 @@ import { Asker, ask, draw } from './asker.js';
 import { Gallery } from './gallery.js';
 import { Plane } from './plane.js';
 
-const LEAST = 280, KEPT = 200; // pixels of a saved picture at first; times that the median is of
+const LEAST = 280, KEPT = 200; // pixels of a saved image at first; times that the median is of
 const NO = '−';
 
 const at = (id) => document.getElementById(id);
@@ -17,7 +17,7 @@ function make(kind, parent, values = {}) {
     return node;
 }
 
-// A labelled slider; `moved(value)` is called while it is moved.
+// A labeled slider; `moved(value)` is called while it is moved.
 function slider(parent, id, name, small, range, moved) {
     const row = make('div', parent, { className: 'row' });
     const label = make('label', row, { htmlFor: id, textContent: name, title: `${name} ${small}`.trim() });
@@ -34,9 +34,9 @@ class Page {
         this.space = space;
         this.times = [];
         this.asker = new Asker((...answer) => this.answered(...answer), (error) => this.failed(error));
-        this.sliding = false; // between two pictures; else the point is moved by its components
-        this.anchor = null; // the place between two pictures that it is moved from
-        this.place = space.components.map((component) => component.centre);
+        this.sliding = false; // between two images; else the point is moved by its components
+        this.anchor = null; // the place between two images that it is moved from
+        this.place = space.components.map((component) => component.center);
         this.part = 0.5;
         this.strengths = space.attributes.map(() => 0);
         say('title', `tfae explore: ${space.title}`);
@@ -47,9 +47,9 @@ class Page {
         this.makeWay();
         this.makeSave();
         this.gallery = new Gallery(space, () => this.slide());
-        at('centre').addEventListener('click', () => {
+        at('center').addEventListener('click', () => {
             this.anchor = null;
-            this.walk(space.components.map((component) => component.centre));
+            this.walk(space.components.map((component) => component.center));
         });
         this.update();
     }
@@ -116,7 +116,7 @@ class Page {
     }
 
     slide() {
-        this.anchor = { pictures: [...this.gallery.places], part: this.part, way: at('way').value };
+        this.anchor = { images: [...this.gallery.places], part: this.part, way: at('way').value };
         this.sliding = true;
         this.update();
     }
@@ -137,18 +137,18 @@ class Page {
         this.asker.move(this.move());
     }
 
-    answered(picture, milliseconds) {
+    answered(image, milliseconds) {
         at('trouble').hidden = true;
-        draw(at('answer'), picture);
+        draw(at('answer'), image);
         this.times = [...this.times.slice(1 - KEPT), milliseconds];
         const median = this.times.toSorted((a, b) => a - b)[this.times.length >> 1];
-        say('time', `Answered in ${milliseconds.toFixed(1)} ms, decoder ${picture.decoder.toFixed(1)} ms`);
+        say('time', `Answered in ${milliseconds.toFixed(1)} ms, decoder ${image.decoder.toFixed(1)} ms`);
         say('median', `Median of ${this.times.length}: ${median.toFixed(1)} ms`);
         if (this.sliding) {
-            this.place = picture.start;
+            this.place = image.start;
             this.place.forEach((value, k) => this.showPlace[k](value));
         }
-        const seen = picture.place.slice(0, 2);
+        const seen = image.place.slice(0, 2);
         say('where', seen.map((value, k) => `${this.names[k]} ${number(value)}`).join(', '));
         const path = this.sliding ? this.gallery.places.map((place) => this.space.points[place]) : [];
         this.plane?.show(this.place.slice(0, 2), seen, path);

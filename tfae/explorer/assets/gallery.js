@@ -1,18 +1,18 @@
-// The two pictures to go between, and those to choose them from.
+// The two images to go between, and those to choose them from.
 
-import { draw, pictureAt } from './asker.js';
+import { draw, imageAt } from './asker.js';
 
 const ROW = 10;
 
 const at = (id) => document.getElementById(id);
 
 export class Gallery {
-    // `chosen()` is called when a picture was chosen.
+    // `chosen()` is called when an image was chosen.
     constructor(space, chosen) {
         Object.assign(this, { space, chosen, slot: 0 });
         const places = space.gallery, other = places.findLast((place) => this.word(place) !== this.word(places[0]));
         this.places = [places[0], other ?? places.at(-1)];
-        at('gallery-note').textContent = `${space.count.toLocaleString('en')} ${space.pictures}, these among them:`;
+        at('gallery-note').textContent = `${space.count.toLocaleString('en')} ${space.images}, these among them:`;
         this.buttons = places.map((place, k) => this.button(place, k));
         this.buttons[0].tabIndex = 0;
         at('gallery').addEventListener('keydown', (event) => this.key(event));
@@ -34,7 +34,7 @@ export class Gallery {
     button(place, k) {
         const [height, width] = this.space.shape, rows = Math.ceil(this.space.gallery.length / ROW);
         const button = document.createElement('button');
-        Object.assign(button, { type: 'button', tabIndex: -1, title: [`picture ${place}`, this.word(place)].filter(Boolean).join(', ') });
+        Object.assign(button, { type: 'button', tabIndex: -1, title: [`image ${place}`, this.word(place)].filter(Boolean).join(', ') });
         button.setAttribute('aria-label', button.title);
         Object.assign(button.style, {
             aspectRatio: `${width} / ${height}`,
@@ -51,7 +51,7 @@ export class Gallery {
         return button;
     }
 
-    // Arrow keys go through the pictures, which are one stop of the Tab key.
+    // Arrow keys go through the images, which are one stop of the Tab key.
     key(event) {
         const columns = getComputedStyle(at('gallery')).gridTemplateColumns.split(' ').length;
         const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
@@ -63,7 +63,7 @@ export class Gallery {
         next.focus();
     }
 
-    // The slot that the next picture goes to.
+    // The slot that the next image goes to.
     aim(slot) {
         this.slot = slot;
         for (const other of [0, 1]) at(`pick-${other}`).setAttribute('aria-pressed', other === slot);
@@ -80,7 +80,7 @@ export class Gallery {
         at(`place-${slot}`).value = place;
         at(`class-${slot}`).textContent = this.word(place);
         this.buttons.forEach((button, k) => button.classList.toggle('chosen', this.places.includes(this.space.gallery[k])));
-        const found = await pictureAt(place);
+        const found = await imageAt(place);
         if (place === this.places[slot]) draw(at(`pick-${slot}`).querySelector('canvas'), found);
     }
 }

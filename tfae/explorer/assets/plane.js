@@ -1,6 +1,6 @@
-// The plane of the first two components: codes of pictures as points, and one point that is moved.
+// The plane of the first two components: codes of images as points, and one point that is moved.
 
-const COLOURS = 10, FINE = 100, COARSE = 10;
+const COLORS = 10, FINE = 100, COARSE = 10;
 const MARGIN = { left: 40, right: 10, top: 10, bottom: 30 };
 
 const signed = (value) => String(value).replace('-', '−');
@@ -22,7 +22,7 @@ export class Plane {
         this.x = [space.components[0].low, space.components[0].high];
         this.y = [space.components[1].low, space.components[1].high];
         this.wanted = this.answered = null; // where the point was dragged to, where its code is
-        this.path = []; // ends of the way between two pictures
+        this.path = []; // ends of the way between two images
         canvas.addEventListener('pointerdown', (event) => {
             if (event.button) return;
             canvas.setPointerCapture(event.pointerId);
@@ -82,7 +82,7 @@ export class Plane {
             canvas.height = Math.round(this.height * ratio);
         }
         const style = getComputedStyle(document.documentElement);
-        this.colour = (name) => style.getPropertyValue(`--${name}`).trim();
+        this.color = (name) => style.getPropertyValue(`--${name}`).trim();
         const context = this.ground.getContext('2d');
         context.setTransform(ratio, 0, 0, ratio, 0, 0);
         this.drawAxes(context);
@@ -92,8 +92,8 @@ export class Plane {
 
     drawAxes(context) {
         context.font = `12px ${getComputedStyle(document.body).fontFamily}`;
-        context.fillStyle = this.colour('quiet');
-        context.strokeStyle = this.colour('edge');
+        context.fillStyle = this.color('quiet');
+        context.strokeStyle = this.color('edge');
         const right = this.width - MARGIN.right, bottom = this.height - MARGIN.bottom;
         const line = (...ends) => { context.beginPath(); context.moveTo(...ends[0]); context.lineTo(...ends[1]); context.stroke(); };
         const [across, up] = this.names.map((name) => context.measureText(name).width + 16);
@@ -121,9 +121,9 @@ export class Plane {
         context.beginPath();
         context.rect(MARGIN.left, MARGIN.top, this.width - MARGIN.left - MARGIN.right, this.height - MARGIN.top - MARGIN.bottom);
         context.clip();
-        const tint = (group) => (group < 0 ? this.colour('accent') : this.colour(`c${group % COLOURS}`));
+        const tint = (group) => (group < 0 ? this.color('accent') : this.color(`c${group % COLORS}`));
         context.globalAlpha = 0.55;
-        // In the order of the pictures: a class drawn last would hide the others.
+        // In the order of the images: a class drawn last would hide the others.
         points.forEach(([x, y], i) => {
             context.fillStyle = tint(labels ? labels[i] : -1);
             context.beginPath();
@@ -133,7 +133,7 @@ export class Plane {
         context.globalAlpha = 1;
         context.font = `700 15px ${getComputedStyle(document.body).fontFamily}`;
         Object.assign(context, { textAlign: 'center', textBaseline: 'middle', lineJoin: 'round', lineWidth: 4 });
-        context.strokeStyle = this.colour('card');
+        context.strokeStyle = this.color('card');
         for (const { group, word, x, y } of this.words(context)) {
             context.fillStyle = tint(group);
             context.strokeText(word, x, y);
@@ -170,7 +170,7 @@ export class Plane {
         context.drawImage(this.ground, 0, 0);
         context.setTransform(ratio, 0, 0, ratio, 0, 0);
         const at = ([x, y]) => [this.px(x), this.py(y)];
-        const stroke = (width, colour) => { context.lineWidth = width; context.strokeStyle = this.colour(colour); context.stroke(); };
+        const stroke = (width, color) => { context.lineWidth = width; context.strokeStyle = this.color(color); context.stroke(); };
         const twice = () => { stroke(5, 'card'); stroke(2, 'text'); };
         const route = this.path.length ? this.path : [this.wanted, this.answered].filter(Boolean);
         if (route.length > 1) {
@@ -183,7 +183,7 @@ export class Plane {
         if (this.wanted && this.answered) {
             context.beginPath();
             context.arc(...at(this.wanted), 3, 0, 7);
-            context.fillStyle = this.colour('text');
+            context.fillStyle = this.color('text');
             context.fill();
         }
         if (!this.answered) return;

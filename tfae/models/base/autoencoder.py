@@ -45,8 +45,8 @@ class Config(corruption.Config, regularizers.Config):
     )
     output_activation: activations.OfOutput = option(
         activations.OfOutput.from_text('sigmoid'),
-        'Through which the loss sees the pictures; linear ones are cut to [0, 1] where they are '
-        'shown. Under squared error a sigmoid may saturate early, and all pictures stay black.',
+        'Through which the loss sees the images; linear ones are cut to [0, 1] where they are '
+        'shown. Under squared error a sigmoid may saturate early, and all images stay black.',
     )
 
     def __post_init__(self):

@@ -314,7 +314,7 @@ def _output_shape(layer: Dense | Convolution, shape: tuple[int, ...]) -> tuple[i
         made = made if layer.pooling == 'none' else made // layer.pool_size
         if made < 1:
             raise errors.UsageError(
-                f'a picture of {shape[0]} x {shape[1]} is too small for a layer with kernel '
+                f'an image of {shape[0]} x {shape[1]} is too small for a layer with kernel '
                 f'{kernel}, stride {strides}, {layer.padding} padding and pooling '
                 f'{layer.pooling} {layer.pool_size}; leave it out or make it smaller'
             )

@@ -19,7 +19,7 @@ class Config(Part):
 
     filters: tuple[int, ...] = option(
         (),
-        'Filters of the convolutional layers, the first at the picture; empty: none.',
+        'Filters of the convolutional layers, the first at the image; empty: none.',
         within='[1, inf) filters',
     )
     kernel_sizes: tuple[int, ...] = option(
@@ -50,7 +50,7 @@ class Config(Part):
         Activation.from_text('relu'), 'Activation of the hidden layers.'
     )
     batch_normalization: bool = option(
-        False, 'Normalise each hidden layer by the moments of its batch.'
+        False, 'Normalize each hidden layer by the moments of its batch.'
     )
     kernel_initializer: Initializer = option(
         'glorot_uniform', 'Initial distribution of the kernels.'

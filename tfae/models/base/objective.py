@@ -1,6 +1,6 @@
 """What a model gives to whoever trains it: objectives, each one scalar and what it moves.
 
-B batch, H W C picture, D numbers of a code.
+B batch, H W C image, D numbers of a code.
 """
 
 import contextlib

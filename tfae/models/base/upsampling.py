@@ -40,7 +40,7 @@ def upsample(
       factor: f.
       method: how.
       name: of the layer, whose variables are `<name>/kernel` and `<name>/bias`.
-      options: activation, use_bias, initialisers and regularisers, as `layers.conv2d` takes them.
+      options: activation, use_bias, initializers and regularizers, as `layers.conv2d` takes them.
     Returns: float tensor `[B, H, W, F]`.
     """
     height, width, filters = target
@@ -95,7 +95,7 @@ def _padded(
 
 
 def _fitted(x: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """`x` cropped to `height` x `width` about its centre, with zeros around where it is smaller."""
+    """`x` cropped to `height` x `width` about its center, with zeros around where it is smaller."""
     for axis, wanted in ((1, height), (2, width)):
         side = int(x.shape[axis])
         before = abs(side - wanted) // 2

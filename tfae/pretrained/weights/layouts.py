@@ -12,7 +12,7 @@ import numpy as np
 
 from tfae.core import names
 
-# What a picture in [0, 1], RGB, becomes before the first layer sees it:
+# What an image in [0, 1], RGB, becomes before the first layer sees it:
 #   torchvision   its mean is taken away and it is divided by its deviation, by channel
 #   bgr           255 times it, less its mean, channels from blue to red: Caffe, Keras
 #   rgb           the same, channels from red to blue

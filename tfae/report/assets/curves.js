@@ -240,8 +240,8 @@
         }
 
         drawSeries(parent, series) {
-            const hatched = series.dashed || series.colour >= 7 ? ' dashed' : '';
-            const kind = `s${series.colour % 7}`;
+            const hatched = series.dashed || series.color >= 7 ? ' dashed' : '';
+            const kind = `s${series.color % 7}`;
             for (const part of series.parts) {
                 let path = '', broken = true;
                 for (const point of part) {
@@ -277,7 +277,7 @@
                 found.push([series.label, said(point[VALUE]) + (there === at ? '' : ` (at ${said(there)})`)]);
                 const y = this.py(point[VALUE]);
                 if (y >= TOP && y <= this.height - BOTTOM) {
-                    const kind = `dot s${series.colour % 7}`;
+                    const kind = `dot s${series.color % 7}`;
                     put(this.marks, 'circle', { class: kind, r: 4, cx: this.px(there), cy: y });
                 }
                 if (this.plot.bands.length) epoch = `epoch ${point[EPOCH]}`;

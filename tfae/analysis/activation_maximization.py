@@ -6,7 +6,7 @@ Gradient ascent on the image x from noise, by Adam, on the slope of the unit, sc
                                    M the root of the covariance of the channels
     slope of the unit at x, shifted at random  -  weight * slope of the total variation of x
 
-In z, neighbouring pixels and channels are decorrelated, so that ascent does not end in fine noise
+In z, neighboring pixels and channels are decorrelated, so that ascent does not end in fine noise
 (Olah, Mordvintsev and Schubert, Feature visualization, Distill 2017). The shift is their jitter;
 every few steps x is blurred a little (Yosinski et al., 2015), a product in z.
 
@@ -50,9 +50,9 @@ class Ascent(NamedTuple):
 class Fourier:
     """Images `[B, H, W, C]` as numbers `[B, H, W // 2 + 1, C, 2]` of equal weight."""
 
-    def __init__(self, height: int, width: int, colours: np.ndarray):
-        """`colours` `[C, C]` mixes independent channels; see `colour_root`."""
-        self.height, self.width, self.colours = height, width, colours
+    def __init__(self, height: int, width: int, colors: np.ndarray):
+        """`colors` `[C, C]` mixes independent channels; see `color_root`."""
+        self.height, self.width, self.colors = height, width, colors
         across = np.fft.rfftfreq(width)
         frequency = np.hypot(np.fft.fftfreq(height)[:, None], across[None])
         self.frequency = frequency[..., None]  # cycles a pixel
@@ -65,11 +65,11 @@ class Fourier:
     def image(self, z: np.ndarray) -> np.ndarray:
         """Numbers -> images, of any range."""
         waves = self._scale * (z[..., 0] + 1j * z[..., 1])
-        return np.fft.irfft2(waves, (self.height, self.width), (1, 2)) @ self.colours.T
+        return np.fft.irfft2(waves, (self.height, self.width), (1, 2)) @ self.colors.T
 
     def slope(self, images: np.ndarray) -> np.ndarray:
         """Slope of anything by the images -> its slope by the numbers."""
-        waves = np.fft.rfft2(images @ self.colours, axes=(1, 2)) * self._weight * self._scale
+        waves = np.fft.rfft2(images @ self.colors, axes=(1, 2)) * self._weight * self._scale
         return np.stack([waves.real, waves.imag], -1)
 
     def blurred(self, z: np.ndarray, deviation: float) -> np.ndarray:
@@ -78,7 +78,7 @@ class Fourier:
         return z * kept[..., None]
 
 
-def colour_root(images: np.ndarray) -> np.ndarray:
+def color_root(images: np.ndarray) -> np.ndarray:
     """Root `[C, C]` of the covariance of the channels of `[N, H, W, C]`; its norm is at most 1.
 
     Channels that never change count as independent.
@@ -114,7 +114,7 @@ def ascend(
     images: tf.Tensor,
     numbers: Sequence[int],
     settings: Settings,
-    colours: np.ndarray | None = None,
+    colors: np.ndarray | None = None,
 ) -> Ascent:
     """Images of which each makes its own score large.
 
@@ -124,19 +124,19 @@ def ascend(
       images: `[B, H, W, C]`, what images are fed as.
       numbers: one an image; the start is a function of it and the seed.
       settings: of the ascent.
-      colours: `[C, C]` as `colour_root` gives it; None: independent channels.
+      colors: `[C, C]` as `color_root` gives it; None: independent channels.
     Raises: ValueError if the shift takes in half of a side or more, and as `_slope.slope` does.
     """
-    at = slope('activation maximisation', score, images)
+    at = slope('activation maximization', score, images)
     height, width, channels = images.shape.as_list()[1:]
     margin = settings.jitter
     if 2 * margin >= min(height, width):
         raise ValueError(
-            f'activation maximisation: jitter is {margin}; it must be below half of the shorter '
-            f'side of {height} x {width} pictures'
+            f'activation maximization: jitter is {margin}; it must be below half of the shorter '
+            f'side of {height} x {width} images'
         )
-    colours = np.eye(channels) if colours is None else colours
-    basis = Fourier(height + 2 * margin, width + 2 * margin, colours)
+    colors = np.eye(channels) if colors is None else colors
+    basis = Fourier(height + 2 * margin, width + 2 * margin, colors)
     z = _start(basis, numbers, settings.seed, channels)
     middle = (slice(None), slice(margin, margin + height), slice(margin, margin + width))
     first = _squashed(basis.image(z))[middle]

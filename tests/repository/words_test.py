@@ -1,0 +1,105 @@
+"""Texts use the terms of the field: no word of `BANNED` is in anything that a user reads.
+
+Read are the strings, docstrings and comments of Python files, the pages' assets, and the docs.
+"""
+
+import io
+import pathlib
+import re
+import subprocess
+import tokenize
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Pattern -> what to write instead.
+BANNED = {
+    r'pictur': 'image; plot or figure where it is one',
+    r'colour|neighbour|behaviour|centre\b|centred|grey|labelled(?!by)|modelled|favour': 'American',
+    r'(?<!w)(?:normalis|optimis|regularis|initialis|minimis|maximis|standardis|summaris)': '-ize',
+    r'enlarg': 'upsample; scale (of a plot)',
+    r'\bstrange': 'anomalous',
+    r'\bdrawn\b|\bdraws?\b|\bdrew\b|\bdrawing\b': 'sample(d), random, noise; plot (of a figure)',
+    r'\btold apart\b|\btells? apart\b|\btells? wrong': 'classify, accuracy, classification error',
+    r'\bfalse alarms?\b|\bhits and\b': 'false positive rate, true positive rate',
+    r'\bmakes? small\b|\bmade small\b': 'minimize',
+    r'\banew\b': 'again',
+    r'\bin vain\b': 'timeout after N s',
+    r'\bheld against\b': 'compared with; penalized',
+    r'\bsave for\b|\bwhereof\b|\bthereof\b|\blest\b|\bnobody\b|\bsomebody\b': 'plain English',
+    r'\bsteep': 'gradient magnitude, sharpness',
+    r'\bbring(?:s|ing)? back|\bbrought back|\bundo(?:es|ne)?\b': 'reconstruct, denoise, invert',
+    r'\brestored\b|\brestoring\b': 'denoised; loaded (from a checkpoint)',
+    r'\bbeside\b': 'next to; compared with; besides',
+    r'\bverbs?\b': 'command',
+    r'\bnumbers of (?:the|a) code': 'latent dimensions',
+    r'\bsays? anything\b|\bsay anything\b': 'active (of a latent dimension)',
+    r'\b(?:training|train|test|validation|judged) parts?\b': 'split',
+    r'\bparts of the data\b': 'split',
+    r'\bthe course of the (?:learning )?rate\b': 'learning-rate schedule',
+    r'(?:^|[.:] )(?:What|Of|Whatever|Whoever) (?![^.]*\?)': 'a sentence that begins with its subject',
+}
+PATTERNS = {re.compile(p, re.IGNORECASE if p[0] != '(' or 'ormalis' in p else 0): p for p in BANNED}
+# Names that others chose (files of older versions, HTML, matplotlib, TensorFlow), and this list.
+ALLOWED = re.compile(
+    r"formerly='\w+'|formerly=\"\w+\"|'grey'|aria-labelledby|Saver\.restore|saver\.restore"
+    r'|images/[\w/]+|https?://\S+|neighbour_error|neighbour\(|neighbour\\1|blank_is_strange'
+    r'|strange_examples|restored_psnr|false_alarms'
+)
+
+
+def tracked(*globs):
+    """Files that git knows and those that it does not ignore."""
+    words = ['git', 'ls-files', '--cached', '--others', '--exclude-standard', *globs]
+    names = subprocess.check_output(words, cwd=ROOT, text=True).splitlines()
+    return sorted({name for name in names if (ROOT / name).exists()})
+
+
+def texts(name):
+    """`(line, text)` of what a reader sees of a file."""
+    content = (ROOT / name).read_text()
+    if not name.endswith('.py'):
+        yield from enumerate(content.split('\n'), 1)
+        return
+    for token in tokenize.generate_tokens(io.StringIO(content).readline):
+        if token.type in (tokenize.STRING, tokenize.COMMENT):
+            for k, line in enumerate(token.string.split('\n')):
+                text = line.strip() if token.type == tokenize.STRING else line.lstrip('# ')
+                yield token.start[0] + k, text.removeprefix('"""').strip()
+
+
+def found(name):
+    """The places of a file with a banned word, as lines to read."""
+    for line, text in texts(name):
+        plain = ALLOWED.sub('', text)
+        for pattern, key in PATTERNS.items():
+            if match := pattern.search(plain):
+                yield f'{name}:{line}: {match[0].strip()!r} in {text[:80]!r}: {BANNED[key]}'
+
+
+GLOBS = ('tfae/**', 'tools/**', 'docs/**', 'README.md', 'Makefile', 'ops/**')
+SKIPPED = re.compile(r'\.(png|svg|ico|so|pyc|json|flags)$|/reference/commands/')
+
+
+def test_no_text_has_a_word_of_the_old_dialect():
+    names = [name for name in tracked(*GLOBS) if not SKIPPED.search(name)]
+    assert len(names) > 200
+    lines = [line for name in names for line in found(name)]
+    assert not lines, f'{len(lines)} places:\n' + '\n'.join(lines)
+
+
+@pytest.mark.parametrize(
+    'text, count',
+    [
+        ('# The pictures of a run.\n', 1),
+        ("x = 'no colour'\n", 1),
+        ('"""What is shown."""\n', 1),
+        ('"""Returns what is shown.\n\nOf each: one.\n"""\n', 1),
+        ('strange = 1  # an identifier is no text\n', 0),
+        ("x = option(formerly='pictures')\n", 0),
+    ],
+)
+def test_a_banned_word_is_found(tmp_path, monkeypatch, text, count):
+    (tmp_path / 'a.py').write_text(text)
+    monkeypatch.setitem(globals(), 'ROOT', tmp_path)
+    assert len(list(found('a.py'))) == count
