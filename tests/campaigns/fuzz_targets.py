@@ -438,7 +438,7 @@ def event_seeds() -> list[bytes]:
 
 def read_figure(path: pathlib.Path) -> Any:
     """A figure of a run, as a page takes it."""
-    return document.Images().take(path)
+    return document.Images().embed(path)
 
 
 def read_metrics(path: pathlib.Path) -> Any:

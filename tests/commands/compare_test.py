@@ -74,9 +74,9 @@ def test_errors_are_those_of_the_runs_and_of_pca_of_their_code_sizes(folder, don
 def test_the_table_has_a_column_for_each_run(folder, done):
     runs = found(folder)['runs']
     assert [came['name'] for came in runs] == ['two', 'four', 'variational']
-    cells = row(done, 'mean squared error, per pixel')
+    cells = row(done, 'MSE, per pixel')
     assert [float(cell) for cell in cells] == pytest.approx([came['mse'] for came in runs], 1e-3)
-    assert row(done, 'trained parameters, numbers') == [f'{came["parameters"]:,}' for came in runs]
+    assert row(done, 'trainable parameters') == [f'{came["parameters"]:,}' for came in runs]
     assert row(done, '--units') == ['16,2', '16,4', '16']
     assert row(done, '--code_size') == ['–', '–', '4']
     assert row(done, '--epochs') == ['3', '2', '2']

@@ -122,7 +122,7 @@ def test_numbers_are_those_of_the_files(run):
     for name in ('mse', 'pca_mse', 'bce', 'sharpness', 'parameters'):
         assert measures.number(found[name]) in page.text
     assert f'{100 * found["pixel_knn_error"]:#.4g}' in page.text
-    assert f'test part, 360 examples, at step {found["step"]:,}' in page.text
+    assert f'test split, 360 examples, step {found["step"]:,}' in page.text
 
 
 def test_variables_are_those_of_the_graph_with_their_shapes(run):
@@ -134,7 +134,7 @@ def test_variables_are_those_of_the_graph_with_their_shapes(run):
         shape = ' × '.join(map(str, value.shape))
         assert f'{name} {shape} float32 {value.size:,}' in page.text
     total = sum(value.size for value in found.values())
-    assert f'trainable_variables : {len(found)} variables, {total:,} in all' in page.text
+    assert f'trainable_variables : {len(found)} variables, {total:,} values' in page.text
 
 
 def test_flags_that_differ_come_first_and_make_the_run_again(run):
@@ -159,7 +159,7 @@ def test_what_is_not_there_is_left_out_and_its_command_named(copy):
     for command in ('evaluate', 'reconstruct', 'latent', 'explain', 'probe'):
         assert f'tfae {command} --logdir=copy' in page.text
     assert 'The run cannot be opened: --logdir copy has no checkpoint yet' in page.text
-    assert 'There is no line in metrics.jsonl yet' in page.text
+    assert 'metrics.jsonl has no line yet' in page.text
     assert '--units 8,4 100,30' in page.text
     assert page.all('img') == []
 
@@ -217,22 +217,22 @@ def test_files_that_are_not_as_commands_write_them_do_no_harm(copy, content):
     assert page.text.encode()
 
 
-def test_a_image_that_is_too_large_or_none_is_left_out_with_a_reason(tmp_path):
+def test_an_image_that_is_too_large_or_damaged_is_left_out_with_a_reason(tmp_path):
     path = tmp_path / 'a.png'
     noise = np.random.RandomState(0).randint(0, 256, (40, 50), np.uint8)
     Image.fromarray(noise).save(path)
     size = path.stat().st_size
-    taken = document.Images().take(path)
+    taken = document.Images().embed(path)
     assert (taken.width, taken.height) == (50, 40)
-    words = document.Images(image=size - 1).take(path)
+    words = document.Images(image=size - 1).embed(path)
     assert words == 'it takes 0.0 MB, an image may take 0.0 MB'
     both = document.Images(images=2 * size - 1)
-    assert not isinstance(both.take(path), str)
-    assert 'all images of a page' in both.take(path)
+    assert not isinstance(both.embed(path), str)
+    assert 'all images of a page' in both.embed(path)
     (tmp_path / 'b.png').write_text('<svg>')
-    assert document.Images().take(tmp_path / 'b.png') == 'it cannot be read'
+    assert document.Images().embed(tmp_path / 'b.png') == 'it cannot be read'
     path.write_bytes(path.read_bytes()[: size // 2])
-    assert document.Images().take(path) == 'it cannot be read'
+    assert document.Images().embed(path) == 'it cannot be read'
 
 
 def test_a_page_that_cannot_be_written_is_refused_and_leaves_nothing(run):
@@ -251,7 +251,7 @@ def test_a_page_that_cannot_be_written_is_refused_and_leaves_nothing(run):
 # What it is made of.
 
 
-def test_baselines_stand_beside_and_the_better_one_is_marked():
+def test_baselines_have_columns_and_the_best_value_is_marked():
     found = {'split': 'test', 'kmeans_nmi': 0.5, 'mse': 0.5, 'pca_mse': 0.25, 'probe_error': 0.1}
     found |= {'pca_probe_error': 0.2, 'pixels_probe_error': 0.05, 'pixel_size': 3}
     found |= {
@@ -259,22 +259,22 @@ def test_baselines_stand_beside_and_the_better_one_is_marked():
         'kind': {'a': 1},
         'kl_by_dimension': [2.0, 3.0],
     }
-    table = measures.beside(found)
+    table = measures.table(found)
     assert table.columns == ['this run', 'PCA, same code size', 'pixels']
-    rows = {row.words: row for row in table.rows}
-    assert next(iter(rows)) == 'mean squared error'
+    rows = {row.name: row for row in table.rows}
+    assert next(iter(rows)) == 'MSE'
     cells = {words: [cell.text for cell in row.cells] for words, row in rows.items()}
     best = {words: [cell.best for cell in row.cells].index(True) for words, row in rows.items()
             if any(cell.best for cell in row.cells)}  # fmt: skip
-    assert cells['mean squared error'] == ['0.5000', '0.2500', '–']
-    assert cells['classes that a linear probe tells wrong'] == ['10.00', '20.00', '5.000']
-    assert cells['linear probe, 100 labels: error'] == ['12.50 ± 1.00', '–', '–']
+    assert cells['MSE'] == ['0.5000', '0.2500', '–']
+    assert cells['linear probe error'] == ['10.00', '20.00', '5.000']
+    assert cells['linear probe error, 100 labels'] == ['12.50 ± 1.00', '–', '–']
     assert cells['pixels: size'] == ['3', '–', '–']
     assert cells['k-means: normalized mutual information'] == ['0.5000', '–', '–']
     assert cells['kind: a'] == ['1', '–', '–']
-    assert cells['divergence of each number of the code'] == ['2 from 2.000 to 3.000', '–', '–']
-    assert best == {'mean squared error': 1, 'classes that a linear probe tells wrong': 2}
-    assert rows['classes that a linear probe tells wrong'].unit == '%'
+    assert cells['KL divergence by latent dimension'] == ['2 from 2.000 to 3.000', '–', '–']
+    assert best == {'MSE': 1, 'linear probe error': 2}
+    assert rows['linear probe error'].unit == '%'
 
 
 def test_equal_numbers_have_no_best():
@@ -298,7 +298,7 @@ def test_equal_numbers_have_no_best():
         (['a', 'b'], 'a, b'),
     ],
 )
-def test_numbers_are_told_in_four_digits(value, text):
+def test_numbers_have_four_significant_digits(value, text):
     assert measures.number(value) == text
 
 
@@ -335,12 +335,12 @@ def test_every_command_that_the_page_names_is_one_of_the_program():
 @pytest.mark.parametrize(
     'name, beside, section, text, command',
     [
-        ('latent_grid', None, 'latent', 'what the decoder makes', 'tfae latent --logdir=r'),
+        ('latent_grid', None, 'latent', 'decoded images at evenly', 'tfae latent --logdir=r'),
         (
             'samples',
             {'kind': 'mixture', 'count': 20, 'seed': 3},
             'samples',
-            'new images',
+            'decoded images of random codes',
             'tfae sample --logdir=r --kind=mixture --count=20 --seed=3',
         ),
         (
@@ -354,14 +354,14 @@ def test_every_command_that_the_page_names_is_one_of_the_program():
             'morph_a_above_3',
             {'attribute': 'a>3,b', 'attributes': '', 'split': 'train', 'step': 3},
             'morph',
-            'images, and what is made of them',
+            'images with an attribute subtracted',
             "tfae morph --logdir=r --attribute='a>3,b' --split=train",
         ),
         ('cluster_new', None, 'cluster', 'cluster new', 'tfae cluster --logdir=r'),
         ('my_own', None, '', 'my own', ''),
     ],
 )
-def test_a_image_is_told_by_its_name_and_by_what_lies_beside(
+def test_the_caption_of_a_figure_follows_from_its_name_and_its_json(
     tmp_path, name, beside, section, text, command
 ):
     if beside:
@@ -455,7 +455,7 @@ def test_arrow_keys_read_values_too(opened, run):
         assert f'step {record["step"]:,}' in ' '.join(tip(opened))
 
 
-def test_dragging_enlarges_and_a_double_click_shows_all_again(opened, run):
+def test_dragging_zooms_and_a_double_click_resets_the_zoom(opened, run):
     from selenium.webdriver import ActionChains
 
     svg, before = plot_of(opened), ticks(opened)
@@ -490,7 +490,7 @@ def test_the_axis_may_be_logarithmic_and_over_seconds(opened):
         seen.append(bend())
     assert seen[0] < 0.02 < 0.1 < seen[1]
     opened.find_element('css selector', '.plot .time').click()
-    assert 'seconds of training' in opened.find_element('css selector', '.plot .canvas').text
+    assert 'training time (s)' in opened.find_element('css selector', '.plot .canvas').text
 
 
 def test_a_phone_shows_all_of_it_without_moving_sideways(opened):

@@ -56,7 +56,8 @@ def main(argv: list[str]) -> int:
             words = [str(reason)]
         else:
             compared = [
-                side._replace(drawn=rebuilt.measured.get(side.name, {})) for side in compared
+                side._replace(reconstructed=rebuilt.measured.get(side.name, {}))
+                for side in compared
             ]
             images = reconstructions.draw(rebuilt, compared, flags.split, folder)
     _print(compared, words)
@@ -73,11 +74,11 @@ def _print(compared: Sequence[comparison.Side], words: Sequence[str]) -> None:
     """The table: a column for each run, flags that differ first."""
     head = measures.Row('', '', [measures.Cell(side.name) for side in compared])
     rows = [head, *comparison.differences(compared), *comparison.measured(compared)]
-    told = [f'{row.words}, {row.unit}' if row.unit else row.words for row in rows]
-    width = max(map(len, told))
+    names = [f'{row.name}, {row.unit}' if row.unit else row.name for row in rows]
+    width = max(map(len, names))
     widths = [max(len(row.cells[i].text) for row in rows) for i in range(len(compared))]
-    for word, row in zip(told, rows, strict=True):
+    for name, row in zip(names, rows, strict=True):
         cells = [f'{cell.text:>{w}}' for cell, w in zip(row.cells, widths, strict=True)]
-        print('  '.join([f'{word:{width}}', *cells]).rstrip())
+        print('  '.join([f'{name:{width}}', *cells]).rstrip())
     for word in words:
         print(word)

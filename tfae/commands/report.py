@@ -68,8 +68,8 @@ def _graph(run: Run) -> run_page.Graph:
 
 
 def _variable(variable: tf.Variable) -> run_page.Variable:
-    kind, shape = variable.dtype.base_dtype.name, variable.shape
-    if not shape.is_fully_defined():  # what a phase keeps is as large as the data that it sees
-        return run_page.Variable(variable.op.name, 'as the data', kind, 0)
+    dtype, shape = variable.dtype.base_dtype.name, variable.shape
+    if not shape.is_fully_defined():  # a variable of a phase may be as large as its data
+        return run_page.Variable(variable.op.name, 'as the data', dtype, 0)
     words = ' × '.join(map(str, shape.as_list())) or 'scalar'
-    return run_page.Variable(variable.op.name, words, kind, shape.num_elements())
+    return run_page.Variable(variable.op.name, words, dtype, shape.num_elements())

@@ -1,1 +1,1 @@
-"""Pages that show a run, or runs side by side: one HTML file each, which asks for nothing else."""
+"""HTML pages of a run and of a comparison, each a single file without external requests."""

@@ -1,4 +1,4 @@
-"""What the images of a run are, and which command draws them."""
+"""Captions of the figures of a run, and the commands that make them."""
 
 import pathlib
 import re
@@ -13,17 +13,17 @@ from tfae.runs.directory import FIGURES
 
 
 class Section(NamedTuple):
-    """A part of the page of a run, which a command fills."""
+    """A section of the page of a run, filled by a command."""
 
     title: str
     command: str
-    needs: str = ''  # output of a family without which the command has nothing to draw
+    needs: str = ''  # output that the family must have
     more: str = ''  # flags that the command needs besides --logdir
 
 
 SECTIONS = {
     'reconstructions': Section('Reconstructions', 'reconstruct', names.RECONSTRUCTION),
-    'latent': Section('Latent plane', 'latent', names.CODE),
+    'latent': Section('Latent space', 'latent', names.CODE),
     'interpolation': Section(
         'Interpolations', 'interpolate', names.RECONSTRUCTION, '--indices=0,1,2,3'
     ),
@@ -41,61 +41,70 @@ _EXPLAINED = {
     'integrated_gradients': 'Integrated gradients',
     'activation_maximization': 'Activation maximization',
 }
-# Flags that the JSON of a command has.
+# Flags recorded in the JSON of a command.
 _REMEMBERED = {
     'samples': ('kind', 'count', 'seed', 'classifier', 'split'),
     'morph': ('attributes', 'attribute', 'split'),
 }
-# Names of images -> what they show; the first that fits is taken.
-_SHOWN = [
+# Pattern of a file name -> caption; the first match is taken.
+_CAPTIONS = [
     (
         r'reconstructions_(\w+)',
-        'images of the {} part, what the model makes of them, and PCA of the same code size',
+        'images of the {} split, and their reconstructions by the model and by PCA',
     ),
-    (r'latent_points', 'codes of images, a point each, colored by class'),
-    (r'latent_grid', 'what the decoder makes of codes evenly over the plane'),
-    (r'interpolation_square', 'what lies between four images, at the corners; PCA beside it'),
-    (r'interpolation', 'the way from image to image through the code, and through PCA'),
-    (r'samples', 'new images, which the decoder makes of drawn codes'),
-    (r'morph', 'the way through images, as they are and with attributes added'),
-    (r'morph_.+', 'images, and what is made of them as an attribute is taken away or added'),
-    (r'anomaly', 'how the scores of images lie, and how many hits cost how many false alarms'),
-    (r'anomaly_maps', 'images from the least to the largest score, and what is off in them'),
-    (r'anomaly_images', 'files that were judged, and what is off in them'),
-    (r'cluster_kmeans', 'images of each group that k-means finds in the codes, surest first'),
-    (r'cluster_spherical_kmeans', 'images of each group by the angle of codes, surest first'),
-    (r'cluster_mixture', 'images of each group of a mixture of Gaussians, surest first'),
-    (r'cluster', 'which classes lie in which groups'),
-    (r'probe', 'errors of probes on codes, PCA and pixels, and how they fall with labels'),
+    (r'latent_points', 'codes of the images in the latent plane, colored by class'),
+    (r'latent_grid', 'decoded images at evenly spaced points of the latent plane'),
+    (
+        r'interpolation_square',
+        'interpolation between the four images at the corners, next to that in PCA space',
+    ),
+    (r'interpolation', 'interpolation between images in latent space and in PCA space'),
+    (r'samples', 'decoded images of random codes'),
+    (r'morph', 'interpolation between images, as they are and with attributes added'),
+    (r'morph_.+', 'images with an attribute subtracted and added in latent space'),
+    (r'anomaly', 'distribution of anomaly scores, and ROC curves'),
+    (r'anomaly_maps', 'images from the lowest to the highest anomaly score, with anomaly maps'),
+    (r'anomaly_images', 'the scored files, with anomaly maps'),
+    (r'cluster_kmeans', 'images of each k-means cluster of the codes, closest to its center first'),
+    (
+        r'cluster_spherical_kmeans',
+        'images of each spherical k-means cluster of the codes, closest to its center first',
+    ),
+    (
+        r'cluster_mixture',
+        'images of each component of a Gaussian mixture over the codes, most probable first',
+    ),
+    (r'cluster', 'share of each class in each cluster'),
+    (r'probe', 'probe errors on codes, PCA and pixels, and by number of labels'),
 ]
 
 
-_told: set[str] = set()  # what this process has said of files that are left out
+_reported: set[str] = set()  # warnings that this process has printed
 
 
 class Caption(NamedTuple):
-    """What stands with an image."""
+    """Text below a figure."""
 
-    section: str  # key of SECTIONS, or '' where no command is known to draw it
+    section: str  # key of SECTIONS; '' if no command makes such a figure
     text: str
-    command: str  # '' where none is known
+    command: str  # '' if unknown
 
 
 def caption(path: pathlib.Path, logdir: str) -> Caption:
-    """What an image in the figures of a run is, told by its name and by the JSON beside it."""
+    """Returns the caption of a figure, by its name and the JSON file next to it."""
     stem, section = path.stem, _section(path)
-    beside = read(path.with_name('morph.json' if section == 'morph' else f'{stem}.json'))
+    found = read(path.with_name('morph.json' if section == 'morph' else f'{stem}.json'))
     if section == 'explain':
-        return Caption(section, _explained(stem, beside), _explain(logdir, beside))
-    for pattern, words in _SHOWN:
-        if found := re.fullmatch(pattern, stem):
-            return Caption(section, words.format(*found.groups()), command(section, logdir, beside))
+        return Caption(section, _explained(stem, found), _explain(logdir, found))
+    for pattern, text in _CAPTIONS:
+        if match := re.fullmatch(pattern, stem):
+            return Caption(section, text.format(*match.groups()), command(section, logdir, found))
     words = stem.replace('_', ' ')
     return Caption(section, words, command(section, logdir) if section else '')
 
 
 def command(section: str, logdir: str, found: Mapping[str, Any] | None = None) -> str:
-    """The command that fills a section, with what the JSON of an earlier one remembers."""
+    """Returns the command that fills a section, with the flags that an earlier one recorded."""
     _, name, _, more = SECTIONS[section]
     known = found or {}
     flags = [more] if more else []
@@ -107,9 +116,9 @@ def command(section: str, logdir: str, found: Mapping[str, Any] | None = None) -
 
 
 def read(path: pathlib.Path) -> dict[str, Any]:
-    """The object in a JSON file of a run; empty where there is none that can be read.
+    """Returns the object in a JSON file of a run; empty where there is none.
 
-    What no command wrote there is left out with a line on stderr: a page is made all the same.
+    An unreadable file is skipped with a line on stderr: the page is written all the same.
     """
     try:
         found = bounded_files.read_json(path)
@@ -123,15 +132,15 @@ def read(path: pathlib.Path) -> dict[str, Any]:
 
 
 def _left_out(why: str) -> dict[str, Any]:
-    """No object, and a line on stderr, once for each file and reason."""
-    if why not in _told:
-        _told.add(why)
+    """Returns no object; prints a line on stderr, once for each file and reason."""
+    if why not in _reported:
+        _reported.add(why)
         print(f'tfae: {" ".join(why.split())}; it is left out', file=sys.stderr)
     return {}
 
 
 def figures(logdir: pathlib.Path) -> list[pathlib.Path]:
-    """The images of a run, those that commands draw in the order of SECTIONS, then the others."""
+    """Returns the figures of a run, in the order of SECTIONS, then the others."""
     order = list(SECTIONS)
 
     def place(path: pathlib.Path) -> tuple[int, str]:
@@ -144,7 +153,7 @@ def figures(logdir: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _section(path: pathlib.Path) -> str:
-    """The key of the section that an image belongs to, by its name; empty where it has none."""
+    """Returns the key of the section of a figure, by its name; empty where it has none."""
     return next((key for key in SECTIONS if re.match(rf'{key}(_|$)', path.stem)), '')
 
 

@@ -1,4 +1,4 @@
-"""Runs side by side: where they differ, what they measure, and the page that shows it."""
+"""Comparison of runs: differing flags, measures, and the page that shows them."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -10,18 +10,18 @@ from tfae.training.experiment import Experiment
 
 
 class Side(NamedTuple):
-    """A run that is compared."""
+    """One of the compared runs."""
 
     name: str
     logdir: str
     experiment: Experiment
     records: curves.Records
     evaluation: Mapping[str, Any]
-    drawn: Mapping[str, Any] = {}  # measured where images were drawn, as `tfae evaluate` would
+    reconstructed: Mapping[str, Any] = {}  # measured by `compare` on its reconstructions
 
     def measured(self) -> dict[str, Any]:
-        """What its files and the comparison say of it, by name."""
-        found = {**self.drawn, **self.evaluation}
+        """Returns all its measures, by name; those of `tfae evaluate` take precedence."""
+        found = {**self.reconstructed, **self.evaluation}
         if phases := curves.phases(self.records):
             found.setdefault('step', phases[-1]['step'])
             found['seconds'] = sum(phase['seconds'] for phase in phases)
@@ -29,9 +29,9 @@ class Side(NamedTuple):
 
 
 def sides(logdirs: Sequence[str]) -> list[Side]:
-    """The runs in these folders, named by their folders, or by the paths where names are equal.
+    """Returns the runs in these folders, named by the folder, or by its path if names repeat.
 
-    Raises: InputError if one of them is no run.
+    Raises: InputError if a folder holds no run.
     """
     names = [pathlib.Path(logdir).resolve().name for logdir in logdirs]
     found = []
@@ -44,20 +44,20 @@ def sides(logdirs: Sequence[str]) -> list[Side]:
 
 
 def differences(compared: Sequence[Side]) -> list[measures.Row]:
-    """A row for each flag in which runs differ, a cell for each run."""
+    """Returns a row for each flag in which the runs differ, a cell for each run."""
     found = settings.differences([side.experiment for side in compared])
     return [
         measures.Row(
-            flag, '', [measures.Cell(measures.NOTHING if v is None else v) for v in values]
+            flag, '', [measures.Cell(measures.MISSING if v is None else v) for v in values]
         )
         for flag, values in found.items()
     ]
 
 
 def measured(compared: Sequence[Side]) -> list[measures.Row]:
-    """A row for each measure, a cell for each run.
+    """Returns a row for each measure, a cell for each run.
 
-    The best is marked where all were measured on the same part of the same data set.
+    The best value is marked only if all runs were measured on the same split of one data set.
     """
     tables = [side.measured() for side in compared]
     flat = [measures.flattened(table) for table in tables]
@@ -73,15 +73,15 @@ def measured(compared: Sequence[Side]) -> list[measures.Row]:
 
 
 def comparable(compared: Sequence[Side]) -> bool:
-    """Whether measures of these runs are of the same images, as far as their files tell."""
+    """Whether the runs were measured on the same images, as far as their files record it."""
     sets = {side.experiment.data.dataset for side in compared}
     found = [side.measured().get('split') for side in compared]
-    parts = {str(split) for split in found if split is not None}  # whatever their files hold
-    return len(sets) == 1 and len(parts) < 2
+    splits = {str(split) for split in found if split is not None}  # a file may hold any JSON
+    return len(sets) == 1 and len(splits) < 2
 
 
 def content(compared: Sequence[Side], why_no_image: str) -> dict[str, Any]:
-    """What compare.json holds."""
+    """Returns the content of compare.json."""
     return {
         'runs': [
             {
@@ -90,7 +90,7 @@ def content(compared: Sequence[Side], why_no_image: str) -> dict[str, Any]:
                 'model': side.experiment.model,
                 'dataset': side.experiment.data.dataset,
                 **side.measured(),
-                'drawn': dict(side.drawn),
+                'reconstructed': dict(side.reconstructed),
             }
             for side in compared
         ],
@@ -100,14 +100,14 @@ def content(compared: Sequence[Side], why_no_image: str) -> dict[str, Any]:
 
 
 def page(compared: Sequence[Side], images: Mapping[pathlib.Path, str], why_no_image: str) -> str:
-    """The page of a comparison.
+    """Returns the HTML page of a comparison.
 
     Args:
       compared: the runs.
-      images: path -> what it shows.
-      why_no_image: what stands in their place where there are none.
+      images: path of a figure -> its caption.
+      why_no_image: text for the runs without reconstructions; may be empty.
     """
-    taking = document.Images()
+    embedded = document.Images()
     plots = curves.of_runs({side.name: side.records for side in compared})
     sets = dict.fromkeys(side.experiment.data.dataset for side in compared)
     return document.render(
@@ -120,7 +120,7 @@ def page(compared: Sequence[Side], images: Mapping[pathlib.Path, str], why_no_im
         comparable=comparable(compared),
         conditions=[(side.name, run_page.conditions(side.measured())) for side in compared],
         images=[
-            {'name': path.name, 'text': text, 'command': '', 'taken': taking.take(path)}
+            {'name': path.name, 'text': text, 'command': '', 'embedded': embedded.embed(path)}
             for path, text in images.items()
         ],
         why_no_image=why_no_image,

@@ -1,4 +1,4 @@
-"""metrics.jsonl as the curves that a page draws."""
+"""Converts metrics.jsonl to the curves of a page."""
 
 import itertools
 import math
@@ -16,25 +16,25 @@ Records = Sequence[Mapping[str, Any]]
 
 
 def of_run(records: Records) -> list[dict[str, Any]]:
-    """Plots of a run: one for each measure, with that of the validation part where there is one.
+    """Returns the plots of a run: one for each measure, with its validation curve if there is one.
 
-    A plot is `title`, `unit`, `bands` (phases: `label`, `from`, `to`, the same over seconds) and
-    `series`, each of `label`, `dashed` and `parts`: a list a phase of
-    [step, seconds, value, epoch]. What is not finite is None.
+    A plot has `title`, `unit`, `bands` (phases: `label`, and `from` and `to` as [step, seconds])
+    and `series`, each of `label`, `dashed`, `color` and `parts`: for each phase a list of
+    [step, seconds, value, epoch]. A value that is not finite is None.
     """
     seconds = _elapsed(records)
     own = [name for name in _measured(records) if not name.startswith(_VALIDATION)]
     own += [n for n in _measured(records) if n.startswith(_VALIDATION) and _base(n) not in own]
     plots = []
     for name in sorted(own, key=lambda name: (name == _LAST, 'loss' not in name)):
-        told = measures.measure(name)
+        known = measures.measure(name)
         series = [_series('training', name, records, seconds)]
         if any(_VALIDATION + name in record for record in records):
             series.append(_series('validation', _VALIDATION + name, records, seconds, True))
         plots.append(
             {
-                'title': told.words,
-                'unit': told.unit,
+                'title': known.name,
+                'unit': known.unit,
                 'bands': _bands(records, seconds),
                 'series': series,
             }
@@ -43,7 +43,7 @@ def of_run(records: Records) -> list[dict[str, Any]]:
 
 
 def of_runs(runs: Mapping[str, Records]) -> list[dict[str, Any]]:
-    """One plot a measure that two runs or more have, with a curve for each of these runs."""
+    """Returns a plot for each measure that at least two runs have, a curve for each such run."""
     counted: dict[str, int] = {}
     for records in runs.values():
         for name in _measured(records):
@@ -52,18 +52,18 @@ def of_runs(runs: Mapping[str, Records]) -> list[dict[str, Any]]:
     for name in sorted(counted, key=lambda name: (name == _LAST, 'loss' not in name)):
         if counted[name] < min(2, len(runs)):
             continue
-        told = measures.measure(name)
+        known = measures.measure(name)
         series = [
             _series(label, name, records, _elapsed(records), color=i)
             for i, (label, records) in enumerate(runs.items())
         ]
         series = [one for one in series if one['parts']]
-        plots.append({'title': told.words, 'unit': told.unit, 'bands': [], 'series': series})
+        plots.append({'title': known.name, 'unit': known.unit, 'bands': [], 'series': series})
     return plots
 
 
 def phases(records: Records) -> list[dict[str, Any]]:
-    """What became of each phase: its name, epochs, steps, seconds and the last losses."""
+    """Returns the name, epochs, steps, seconds and last losses of each phase."""
     found = []
     for name, group in itertools.groupby(records, lambda record: str(record.get('phase', ''))):
         lines = list(group)
@@ -85,7 +85,7 @@ def phases(records: Records) -> list[dict[str, Any]]:
 
 
 def _measured(records: Records) -> list[str]:
-    """Names of the numbers that records hold, in the order in which they come."""
+    """Returns the names of the measures in records, in order of appearance."""
     found = dict.fromkeys(key for record in records for key in record if key not in _NO_CURVE)
     return [key for key in found if any(_finite(record.get(key)) is not None for record in records)]
 
@@ -95,13 +95,13 @@ def _base(name: str) -> str:
 
 
 def _finite(value: Any) -> float | None:
-    """A number that can be drawn, or None."""
+    """Returns a finite number, or None."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return value if number and math.isfinite(value) else None
 
 
 def _elapsed(records: Records) -> list[float]:
-    """Seconds of training at the end of each record."""
+    """Returns the seconds of training up to each record."""
     return list(itertools.accumulate(_finite(record.get('seconds')) or 0.0 for record in records))
 
 
@@ -126,7 +126,7 @@ def _series(
 
 
 def _bands(records: Records, seconds: Sequence[float]) -> list[dict[str, Any]]:
-    """Where each phase lies, in steps and in seconds."""
+    """Returns the start and end of each phase, in steps and seconds."""
     found: list[dict[str, Any]] = []
     start = [0, 0.0]
     rows = zip(records, seconds, strict=True)

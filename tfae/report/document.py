@@ -1,6 +1,6 @@
-"""Templates -> HTML that stands alone: style, script, curves and images lie in the file itself.
+"""Renders self-contained HTML pages: style, script, curves and images are embedded.
 
-Whatever a template is given is escaped; a policy in the page forbids all but what it brought.
+All values are escaped; the page's content security policy blocks everything not embedded.
 """
 
 import base64
@@ -22,12 +22,12 @@ from tfae.report import measures
 _ASSETS = pathlib.Path(__file__).parent / 'assets'
 _KINDS = {'PNG': 'image/png', 'GIF': 'image/gif'}
 
-MAX_IMAGE = 4_000_000  # bytes of the largest image that is put into a page
-MAX_IMAGES = 24_000_000  # of all of them
+MAX_IMAGE = 4_000_000  # bytes of one embedded image
+MAX_IMAGES = 24_000_000  # bytes of all images of a page
 
 
 class Embedded(NamedTuple):
-    """An image as a page holds it."""
+    """An image as a data URI."""
 
     source: str  # data: URI
     width: int  # pixels
@@ -35,27 +35,27 @@ class Embedded(NamedTuple):
 
 
 class Images:
-    """Takes images into a page until it is large enough."""
+    """Embeds images into a page up to a total size."""
 
     def __init__(self, image: int = MAX_IMAGE, images: int = MAX_IMAGES):
         self._image, self._left = image, images
 
-    def take(self, path: pathlib.Path) -> Embedded | str:
-        """The image in a PNG or GIF, or the words that say why it is left out."""
+    def embed(self, path: pathlib.Path) -> Embedded | str:
+        """Returns the image in a PNG or GIF, or the reason why it is left out."""
         try:
             with bounded_files.open_regular(path) as file:
                 size = os.fstat(file.fileno()).st_size
                 if size > min(self._image, self._left):
                     bound = 'an image' if size > self._image else 'all images of a page'
-                    most = self._image if bound == 'an image' else MAX_IMAGES
-                    return f'it takes {_megabytes(size)}, {bound} may take {_megabytes(most)}'
+                    limit = self._image if bound == 'an image' else MAX_IMAGES
+                    return f'it takes {_megabytes(size)}, {bound} may take {_megabytes(limit)}'
                 content = file.read(size)
             with warnings.catch_warnings():
                 warnings.simplefilter('ignore')
                 with Image.open(io.BytesIO(content), formats=list(_KINDS)) as image:
                     kind, (width, height) = str(image.format), image.size
                     image.verify()
-        except Exception:  # damaged bytes draw nearly anything from pillow
+        except Exception:  # damaged bytes make pillow raise nearly anything
             return 'it cannot be read'
         self._left -= len(content)
         text = base64.b64encode(content).decode()
@@ -63,7 +63,7 @@ class Images:
 
 
 def render(template: str, plots: Sequence[Mapping[str, Any]], **values: Any) -> str:
-    """A page: a template of assets/ with curves and whatever else it names."""
+    """Renders a template of assets/ with curves and the other values that it uses."""
     script = (_ASSETS / 'curves.js').read_text()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     page = (
@@ -77,7 +77,7 @@ def render(template: str, plots: Sequence[Mapping[str, Any]], **values: Any) -> 
             **values,
         )
     )
-    # Names of files may hold bytes, and JSON halves of characters, that no text can.
+    # File names may hold bytes, and JSON surrogates, that UTF-8 cannot encode.
     return page.encode(errors='replace').decode()
 
 

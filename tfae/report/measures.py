@@ -1,106 +1,116 @@
-"""What commands have measured, in words and units, and baselines beside it."""
+"""Names and units of measures, and tables that compare a run with its baselines.
+
+Pages, consoles, titles and axes of plots take the names from here: one measure, one name.
+"""
 
 import math
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-NOTHING = '–'
+MISSING = '–'
 
-# Start of a name -> the column of who was measured.
+# Prefix of a measure -> the column of its baseline.
 BASELINES = {'pca_': 'PCA, same code size', 'pixels_': 'pixels', 'pixel_': 'pixels'}
 OWN = 'this run'
 
-# What says under which conditions was measured, not what came.
+# Keys that state the conditions of a measurement.
 CONDITIONS = ('split', 'examples', 'step')
 
 
 class Measure(NamedTuple):
-    """How a number is told."""
+    """Name and unit of a measure."""
 
-    words: str
+    name: str
     unit: str = ''
-    factor: float = 1.0  # from the number in the file to that of the unit
-    better: int = 0  # 1 if more is better, -1 if less, 0 if neither
-    spread: bool = False  # a list in the file is a mean and its standard deviation
+    factor: float = 1.0  # converts the value in the file to the unit
+    better: int = 0  # 1: higher is better, -1: lower is better, 0: neither
+    spread: bool = False  # the file holds [mean, standard deviation]
 
 
 class Cell(NamedTuple):
-    """One number of a table, as text."""
+    """One value of a table, as text."""
 
     text: str
     best: bool = False  # of its row
 
 
 class Row(NamedTuple):
-    """A line of a table."""
+    """One measure of a table."""
 
-    words: str
+    name: str
     unit: str
     cells: list[Cell]
 
 
 class Table(NamedTuple):
-    """Lines of one measure each, a column for each who was measured."""
+    """A row for each measure, a column for each model."""
 
     columns: list[str]
     rows: list[Row]
 
 
-_IMAGE = 'nats an image'
-_PIXEL = 'nats a pixel'
+_IMAGE = 'nats per image'
+_PIXEL = 'nats per pixel'
 _KNOWN = {
-    'mse': Measure('mean squared error', 'per pixel', better=-1),
+    'mse': Measure('MSE', 'per pixel', better=-1),
     'bce': Measure('binary cross-entropy', _PIXEL, better=-1),
-    'bce_floor': Measure('the least cross-entropy that gray pixels allow', _PIXEL),
-    'sharpness': Measure('steepness of edges', 'that of the images = 1'),
-    'noise_mse': Measure('mean squared error of noise, which a code should not hold', 'per pixel'),
-    'corrupted_psnr': Measure('corrupted images, signal to noise', 'dB'),
-    'denoised_psnr': Measure('restored images, signal to noise', 'dB', better=1),
-    'error': Measure('images put into a wrong class', '%', 100, -1),
-    'cross_entropy': Measure('cross-entropy of the classes', _IMAGE, better=-1),
-    'knn_error': Measure('classes that near neighbors tell wrong', '%', 100, -1),
-    'probe_error': Measure('classes that a linear probe tells wrong', '%', 100, -1),
-    'reconstruction_nats': Measure('reconstruction', _IMAGE),
-    'kl': Measure('divergence of the code from the prior', _IMAGE),
-    'kl_by_dimension': Measure('divergence of each number of the code', 'nats'),
-    'elbo': Measure('bound on the log-likelihood', _IMAGE, better=1),
-    'log_likelihood': Measure('log-likelihood, by importance sampling', _IMAGE, better=1),
-    'diversity': Measure('diversity of samples', 'that of the images = 1'),
-    'code_size': Measure('size of the code', 'numbers'),
-    'dead_code_units': Measure('numbers of the code that never change', 'numbers'),
-    'active_units': Measure('numbers of the code that say anything', 'numbers'),
-    'parameters': Measure('trained parameters', 'numbers'),
-    'auroc': Measure('anomalous images told from normal ones, area under the curve', '', 1, 1),
-    'false_positive_rate': Measure('normal images called anomalous', '%', 100, -1),
-    'true_positive_rate': Measure('anomalous images found', '%', 100, 1),
-    'threshold': Measure('threshold of the score', 'nats'),
-    'blank_score': Measure('score of a black image', 'nats'),
-    'blank_rank': Measure('normal images that are less anomalous than a black one', '%', 100),
-    'frechet': Measure('Frechet distance of the samples', 'of codes of the classifier', better=-1),
-    'real_frechet': Measure('Frechet distance of as many real images', 'of the same codes'),
-    'count': Measure('samples', 'images'),
-    'classes': Measure('samples that the classifier takes for', 'images'),
-    'classes_seen': Measure('classes that it sees in samples', 'classes'),
-    'fitted': Measure('images that it was fitted to', 'images'),
-    'loss': Measure('loss', 'what training makes small'),
-    'validation_loss': Measure('loss of the validation part', 'as the loss'),
-    'examples_per_second': Measure('speed of training', 'images a second'),
-    'seconds': Measure('time of training', 's'),
-    'step': Measure('steps of training'),
-    'mean_activation': Measure('mean of the code'),
-    'jacobian_squared_norm': Measure('squared norm of the slopes of the code'),
+    'bce_floor': Measure('binary cross-entropy, lower bound', _PIXEL),
+    'sharpness': Measure('sharpness', 'relative to the images'),
+    'noise_mse': Measure('MSE on uniform noise', 'per pixel'),
+    'corrupted_psnr': Measure('PSNR, corrupted images', 'dB'),
+    'denoised_psnr': Measure('PSNR, denoised images', 'dB', better=1),
+    'error': Measure('classification error', '%', 100, -1),
+    'cross_entropy': Measure('cross-entropy', _IMAGE, better=-1),
+    'knn_error': Measure('k-nearest-neighbor error', '%', 100, -1),
+    'probe_error': Measure('linear probe error', '%', 100, -1),
+    'reconstruction_nats': Measure('reconstruction negative log-likelihood', _IMAGE),
+    'kl': Measure('KL divergence', _IMAGE),
+    'kl_by_dimension': Measure('KL divergence by latent dimension', 'nats'),
+    'elbo': Measure('ELBO', _IMAGE, better=1),
+    'log_likelihood': Measure('log-likelihood, importance-sampled', _IMAGE, better=1),
+    'diversity': Measure('diversity', 'relative to the images'),
+    'code_size': Measure('latent dimensions'),
+    'dead_code_units': Measure('constant latent dimensions'),
+    'active_units': Measure('active latent dimensions'),
+    'parameters': Measure('trainable parameters'),
+    'auroc': Measure('AUROC', better=1),
+    'false_positive_rate': Measure('false positive rate', '%', 100, -1),
+    'true_positive_rate': Measure('true positive rate', '%', 100, 1),
+    'threshold': Measure('anomaly threshold', 'nats'),
+    'threshold_from': Measure('anomaly threshold set on', 'split'),
+    'normal': Measure('normal classes'),
+    'normal_examples': Measure('normal images'),
+    'anomalous_examples': Measure('anomalous images'),
+    'blank_score': Measure('anomaly score of a black image', 'nats'),
+    'blank_rank': Measure('normal images with a lower score than a black image', '%', 100),
+    'blank_is_anomalous': Measure('black image classified as anomalous'),
+    'frechet': Measure('Fréchet distance, samples', 'in codes of the classifier', better=-1),
+    'real_frechet': Measure('Fréchet distance, real images', 'in codes of the classifier'),
+    'count': Measure('samples'),
+    'classes': Measure('samples by predicted class'),
+    'classes_seen': Measure('classes among the samples'),
+    'fitted': Measure('training images used'),
+    'loss': Measure('loss'),
+    'validation_loss': Measure('validation loss'),
+    'examples_per_second': Measure('training speed', 'images per second'),
+    'seconds': Measure('training time', 's'),
+    'step': Measure('training steps'),
+    'mean_activation': Measure('mean activation of the code'),
+    'jacobian_squared_norm': Measure('squared Jacobian norm'),
     'variance': Measure('variance of the pixels'),
 }
 _FORMS = [
-    (r'pca_(.*)', 'PCA of the same code size: {}'),
+    (r'pca_(.*)', 'PCA, same code size: {}'),
     (r'pixels?_(.*)', 'pixels: {}'),
     (r'kmeans_(.*)', 'k-means: {}'),
     (r'spherical_kmeans_(.*)', 'spherical k-means: {}'),
-    (r'mixture_(.*)', 'mixture of Gaussians: {}'),
+    (r'mixture_(.*)', 'Gaussian mixture: {}'),
+    (r'neighbor_(.*)', 'nearest neighbor: {}'),
+    (r'mean_(auroc.*)', 'distance to the mean: {}'),
     (r'(.*)_by_class', '{}, by class'),
 ]
-# Names that files of 0.1.0 have, as patterns -> those of today.
+# Patterns of names in files of 0.1.0 -> the names of today.
 _FORMER = {
     r'(pca_|pixel_)?neighbour_error': r'\1knn_error',
     r'(pca_)?restored_psnr': r'\1denoised_psnr',
@@ -113,13 +123,13 @@ _FORMER = {
 _ENDINGS = {
     'error': Measure('error', '%', 100, -1),
     'accuracy': Measure('accuracy', '%', 100, 1),
-    'nmi': Measure('normalized mutual information', '', 1, 1),
-    'ari': Measure('adjusted Rand index', '', 1, 1),
+    'nmi': Measure('normalized mutual information', better=1),
+    'ari': Measure('adjusted Rand index', better=1),
 }
 
 
 def renamed(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Measures by their names of today, whichever version of tfae wrote them."""
+    """Returns measures under the names of today, whichever version of tfae wrote them."""
     return {_today(name): value for name, value in found.items()}
 
 
@@ -131,28 +141,29 @@ def _today(name: str) -> str:
 
 
 def measure(name: str) -> Measure:
-    """How the number of this name is told; one that nobody knows by its name."""
-    if told := _KNOWN.get(name) or _ENDINGS.get(name):
-        return told
-    for pattern, words in _FORMS:
+    """Returns the name and unit of a key of a JSON file; an unknown key is its own name."""
+    if known := _KNOWN.get(name) or _ENDINGS.get(name):
+        return known
+    for pattern, form in _FORMS:
         if found := re.fullmatch(pattern, name):
             inner = measure(found[1])
-            peer = pattern.startswith('p')  # a baseline beside others is held against nothing
+            baseline = pattern.startswith('p')  # alone in its row: nothing to compare it with
             return inner._replace(
-                words=words.format(inner.words), better=0 if peer else inner.better
+                name=form.format(inner.name), better=0 if baseline else inner.better
             )
     if found := re.fullmatch(r'probe_error_(\d+)_labels', name):
-        words = f'linear probe, {int(found[1]):,} labels: error'
-        return _ENDINGS['error']._replace(words=words, spread=True)
+        return _KNOWN['probe_error']._replace(
+            name=f'linear probe error, {int(found[1]):,} labels', spread=True
+        )
     if found := re.fullmatch(r'(\d+)_nearest_error', name):
-        return _ENDINGS['error']._replace(words=f'vote of {found[1]} nearest: error')
+        return _KNOWN['knn_error']._replace(name=f'{found[1]}-nearest-neighbor error')
     ending = name.rpartition('_')[2]
     words = name.replace('_', ' ').replace('/', ': ')
-    return _ENDINGS.get(ending, Measure(words))._replace(words=words)
+    return _ENDINGS.get(ending, Measure(words))._replace(name=words)
 
 
 def number(value: Any, factor: float = 1.0) -> str:
-    """A value as a reader takes it in: four digits, thousands apart."""
+    """Formats a value with four significant digits and thousands separators."""
     if isinstance(value, bool):
         return 'yes' if value else 'no'
     if isinstance(value, int) and factor == 1:
@@ -163,19 +174,24 @@ def number(value: Any, factor: float = 1.0) -> str:
             return str(scaled)
         return f'{scaled:,.0f}' if 1000 <= abs(scaled) < 1e15 else f'{scaled:#.4g}'.rstrip('.')
     if isinstance(value, list) and all(isinstance(v, int | float) for v in value):
-        return f'{len(value)} from {number(min(value))} to {number(max(value))}' if value else '0'
+        ends = f'{number(min(value))} to {number(max(value))}' if value else ''
+        return f'{len(value)} from {ends}' if value else '0'
     return ', '.join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def beside(found: Mapping[str, Any], own: str = OWN) -> Table:
-    """A table of what a command wrote, with a column for each baseline that it measured too.
+def table(found: Mapping[str, Any], own: str = OWN) -> Table:
+    """Returns the measures of one JSON file, with a column for each baseline in it.
 
-    What a baseline has too comes first. A mapping becomes a row for each of its keys; conditions
-    and `confusion` have no row.
+    Measures that a baseline has come first. A mapping becomes a row for each of its keys;
+    conditions and `confusion` have no row.
+
+    Args:
+      found: name -> value, as a command wrote them.
+      own: heading of the column of the run.
     """
     flat = flattened(found)
-    bases = dict.fromkeys(_of_whom(name, flat)[1] for name in flat)
-    present = {_of_whom(name, flat)[0] for name in flat} - {''}
+    bases = dict.fromkeys(_baseline(name, flat)[1] for name in flat)
+    present = {_baseline(name, flat)[0] for name in flat} - {''}
     columns = [own, *dict.fromkeys(BASELINES[prefix] for prefix in BASELINES if prefix in present)]
     rows = []
     for base in bases:
@@ -188,27 +204,27 @@ def beside(found: Mapping[str, Any], own: str = OWN) -> Table:
 
 
 def row(name: str, values: list[Any]) -> Row:
-    """Values of one measure, the best of them marked where there is one; None was not measured."""
+    """Returns the row of one measure, its best value marked; None stands for not measured."""
     key, _, rest = name.partition('\0')
-    told = measure(key)
-    numbers = [v[0] if told.spread and _is_spread(v) else v for v in values]
+    known = measure(key)
+    numbers = [v[0] if known.spread and _is_spread(v) else v for v in values]
     usable = [v for v in numbers if isinstance(v, int | float) and not math.isnan(v)]
     best = None
-    if told.better and len(usable) > 1 and min(usable) < max(usable):
-        best = max(usable) if told.better > 0 else min(usable)
+    if known.better and len(usable) > 1 and min(usable) < max(usable):
+        best = max(usable) if known.better > 0 else min(usable)
     cells = [
-        Cell(_text(v, told), best is not None and n == best)
+        Cell(_text(v, known), best is not None and n == best)
         for v, n in zip(values, numbers, strict=True)
     ]
-    return Row(f'{told.words}: {rest}' if rest else told.words, told.unit, cells)
+    return Row(f'{known.name}: {rest}' if rest else known.name, known.unit, cells)
 
 
-def _text(value: Any, told: Measure) -> str:
+def _text(value: Any, known: Measure) -> str:
     if value is None:
-        return NOTHING
-    if told.spread and _is_spread(value):
-        return ' ± '.join(f'{v * told.factor:.2f}' for v in value)
-    return number(value, told.factor)
+        return MISSING
+    if known.spread and _is_spread(value):
+        return ' ± '.join(f'{v * known.factor:.2f}' for v in value)
+    return number(value, known.factor)
 
 
 def _is_spread(value: Any) -> bool:
@@ -218,7 +234,7 @@ def _is_spread(value: Any) -> bool:
 
 
 def flattened(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Names and values but for conditions and `confusion`; within a mapping by `name NUL key`."""
+    """Returns all but conditions and `confusion`; keys within a mapping become `name NUL key`."""
     flat: dict[str, Any] = {}
     for name, value in found.items():
         if name in CONDITIONS or name == 'confusion':
@@ -230,10 +246,10 @@ def flattened(found: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _of_whom(name: str, known: Mapping[str, Any]) -> tuple[str, str]:
-    """Whom a name speaks of, as its start, and what was measured."""
+def _baseline(name: str, known: Mapping[str, Any]) -> tuple[str, str]:
+    """Splits a name into the prefix of its baseline, if any, and the measure."""
     for prefix in BASELINES:
-        # `pixel_size` alone is no measure of pixels; `pca_mse` beside `mse` is one of PCA.
+        # `pixel_size` alone is no measure of pixels; `pca_mse` with `mse` is one of PCA.
         if name.startswith(prefix) and name.removeprefix(prefix) in known:
             return prefix, name.removeprefix(prefix)
     return '', name

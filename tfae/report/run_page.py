@@ -1,4 +1,4 @@
-"""The page of one run."""
+"""The HTML page of one run."""
 
 import os
 from collections import defaultdict
@@ -10,9 +10,9 @@ from tfae.runs.directory import Folder
 
 EVALUATION = 'evaluation.json'
 
-_TILES = 6
+_MAX_TILES = 6
 
-# Section -> JSON that its command writes, from the folder of the run.
+# Section -> JSON that its command writes, relative to the run.
 MEASURED = {
     'samples': 'figures/samples.json',
     'anomaly': 'anomaly.json',
@@ -26,16 +26,16 @@ class Variable(NamedTuple):
 
     name: str
     shape: str
-    kind: str  # of its numbers
-    numbers: int  # that it holds
+    dtype: str
+    size: int  # number of values; 0 if it depends on the data
 
 
 class Graph(NamedTuple):
-    """What an open run tells of its graph."""
+    """The graph of an open run."""
 
     step: int
     checkpoint: str
-    outputs: Container[str]  # what the family gives, as `names` calls it
+    outputs: Container[str]  # of the family, by their names in `names`
     collections: Mapping[str, Sequence[Variable]]
 
 
@@ -51,12 +51,13 @@ class Part(NamedTuple):
 
 
 def page(folder: Folder, graph: Graph | None, trouble: str = '') -> str:
-    """The page of the run in a folder.
+    """Returns the HTML page of a run.
 
     Args:
       folder: of the run.
-      graph: what the open run says of itself; None where it cannot be opened.
-      trouble: why it cannot.
+      graph: of the open run; None if it cannot be opened.
+      trouble: the reason why it cannot.
+
     Raises: InputError if config.json cannot be read.
     """
     experiment, records = folder.read_config(), folder.metrics()
@@ -81,10 +82,10 @@ def page(folder: Folder, graph: Graph | None, trouble: str = '') -> str:
         experiment=experiment,
         command=settings.command(experiment, logdir),
         changed=changed,
-        usual=[s for s in settings.settings(experiment) if s not in changed],
+        unchanged=[s for s in settings.settings(experiment) if s not in changed],
         tiles=_tiles(evaluation, records, graph),
         phases=curves.phases(records),
-        evaluation=measures.beside(evaluation) if evaluation else None,
+        evaluation=measures.table(evaluation) if evaluation else None,
         conditions=conditions(evaluation),
         confusion=_confusion(evaluation, experiment.signature.class_names),
         parts=parts,
@@ -96,41 +97,41 @@ def page(folder: Folder, graph: Graph | None, trouble: str = '') -> str:
 
 
 def conditions(found: Mapping[str, Any]) -> str:
-    """Where and when something was measured: `test part, 10,000 examples, at step 9,375`."""
+    """Returns the conditions of a measurement: `test split, 10,000 examples, step 9,375`."""
     words = []
     if 'split' in found:
-        words.append(f'{found["split"]} part')
+        words.append(f'{found["split"]} split')
     if 'examples' in found:
         words.append(f'{measures.number(found["examples"])} examples')
     if 'step' in found:
-        words.append(f'at step {measures.number(found["step"])}')
+        words.append(f'step {measures.number(found["step"])}')
     return ', '.join(words)
 
 
 def _tiles(
     evaluation: Mapping[str, Any], records: curves.Records, graph: Graph | None
 ) -> list[tuple[str, str, str]]:
-    """The few numbers that stand first: `(what, number, below it)`."""
+    """Returns the headline numbers: `(name, value, text below)`."""
     tiles = []
     if 'mse' in evaluation:
         ours, theirs = evaluation['mse'], evaluation.get('pca_mse')
         below = f'PCA, same code size: {measures.number(theirs)}' if theirs else 'per pixel'
-        tiles.append(('mean squared error', measures.number(ours), below))
+        tiles.append((measures.measure('mse').name, measures.number(ours), below))
     chosen = 'elbo' if 'log_likelihood' not in evaluation else 'log_likelihood'
     for name in ('error', chosen, 'knn_error'):
         if name in evaluation:
-            told = measures.measure(name)
-            value = measures.number(evaluation[name], told.factor)
-            percent = told.unit == '%'
+            known = measures.measure(name)
+            value = measures.number(evaluation[name], known.factor)
+            percent = known.unit == '%'
             tiles.append(
-                (told.words, f'{value} %' if percent else value, '' if percent else told.unit)
+                (known.name, f'{value} %' if percent else value, '' if percent else known.unit)
             )
     size = evaluation.get('code_size')
     if size:
-        tiles.append(('code', measures.number(size), 'numbers an image'))
+        tiles.append((measures.measure('code_size').name, measures.number(size), 'per image'))
     parameters = evaluation.get('parameters')
     if parameters:
-        tiles.append(('parameters', measures.number(parameters), 'trained numbers'))
+        tiles.append(('parameters', measures.number(parameters), 'trainable'))
     phases = curves.phases(records)
     if phases:
         step = measures.number(phases[-1]['step'])
@@ -138,11 +139,11 @@ def _tiles(
         tiles.append(('training', duration(seconds), f'{step} steps'))
     elif graph:
         tiles.append(('training', measures.number(graph.step), 'steps'))
-    return tiles[:_TILES]
+    return tiles[:_MAX_TILES]
 
 
 def duration(seconds: float) -> str:
-    """A length of time as people say it."""
+    """Formats seconds as `12.3 s`, `5 min 20 s` or `2.1 h`."""
     if seconds < 100:
         return f'{seconds:.3g} s'
     minutes, rest = divmod(round(seconds), 60)
@@ -150,19 +151,23 @@ def duration(seconds: float) -> str:
 
 
 def _parts(folder: Folder) -> tuple[list[Part], list[dict[str, Any]]]:
-    """The sections that have something to show, and images that belong to none of them."""
-    images, taking = defaultdict(list), document.Images()
+    """Returns the sections with content, and the figures that belong to none."""
+    images, embedded = defaultdict(list), document.Images()
     for path in captions.figures(folder.path):
-        said = captions.caption(path, os.fspath(folder.path))
-        taken = taking.take(path)
-        images[said.section].append(
-            {'name': path.name, 'text': said.text, 'command': said.command, 'taken': taken}
+        caption = captions.caption(path, os.fspath(folder.path))
+        images[caption.section].append(
+            {
+                'name': path.name,
+                'text': caption.text,
+                'command': caption.command,
+                'embedded': embedded.embed(path),
+            }
         )
     parts = []
     for key, section in captions.SECTIONS.items():
         found = captions.read(folder.path / MEASURED[key]) if key in MEASURED else {}
         if found or images[key]:
-            table = measures.beside(found) if found else None
+            table = measures.table(found) if found else None
             parts.append(
                 Part(key, section.title, section.command, conditions(found), table, images[key])
             )
@@ -170,7 +175,7 @@ def _parts(folder: Folder) -> tuple[list[Part], list[dict[str, Any]]]:
 
 
 def _confusion(evaluation: Mapping[str, Any], class_names: Sequence[str]) -> list[dict[str, Any]]:
-    """Rows of true classes: name, counts and the part of the row that each is."""
+    """Returns a row for each true class: name, counts and their fractions of the row."""
     matrix: Any = evaluation.get('confusion')
     counted = isinstance(matrix, list) and all(isinstance(counts, list) for counts in matrix)
     if not counted or not all(isinstance(count, int) for counts in matrix for count in counts):

@@ -1,12 +1,12 @@
 'use strict';
-// Draws the curves of a page. The mouse or the arrow keys read values; dragging enlarges a range;
-// a double click or Escape shows all again. A point is [step, seconds, value, epoch].
+// Renders the curves of a page. Hovering or the arrow keys read values, dragging zooms, a double
+// click or Escape resets the zoom. A point is [step, seconds, value, epoch].
 (() => {
     const NAMESPACE = 'http://www.w3.org/2000/svg';
     const PLOTS = JSON.parse(document.getElementById('curves').textContent);
     const STEP = 0, SECONDS = 1, VALUE = 2, EPOCH = 3;
-    const LEFT = 58, RIGHT = 10, TOP = 20, BOTTOM = 34; // pixels about the drawing
-    const LEAST_DRAG = 6; // pixels that are a drag, not a click
+    const LEFT = 58, RIGHT = 10, TOP = 20, BOTTOM = 34; // pixels around the plot area
+    const MIN_DRAG = 6; // pixels; less is a click
 
     function put(parent, name, attributes = {}, text = '') {
         const node = document.createElementNS(NAMESPACE, name);
@@ -27,7 +27,7 @@
         parent.append(line);
     }
 
-    const said = (value) => {
+    const readout = (value) => {
         const size = Math.abs(value);
         if (Number.isInteger(value) && size < 1e15) return value.toLocaleString('en-US');
         return size !== 0 && (size < 1e-4 || size >= 1e6)
@@ -51,7 +51,7 @@
         return found;
     }
 
-    // 1, 2 and 5 of each power of ten, or fewer where these are many.
+    // 1, 2 and 5 times each power of ten; powers alone over a wide range.
     function logarithmic(low, high) {
         const first = Math.floor(Math.log10(low)), last = Math.ceil(Math.log10(high));
         if (high / low < 3) return straight(low, high, 5);
@@ -70,7 +70,7 @@
             this.time = frame.querySelector('.time');
             this.reset = frame.querySelector('.reset');
             this.range = null; // {x: [from, to], y: [from, to] or null}
-            this.at = null; // place on the horizontal axis that is read
+            this.at = null; // position of the readout on the horizontal axis
             const points = plot.series.flatMap((series) => series.parts.flat());
             this.points = points.filter((point) => point[VALUE] !== null);
             const values = this.points.map((point) => point[VALUE]).sort((a, b) => a - b);
@@ -86,11 +86,11 @@
             this.reset.addEventListener('click', () => this.whole());
             this.svg = put(this.canvas, 'svg', {
                 tabindex: 0, role: 'application', 'aria-roledescription': 'chart',
-                'aria-label': `${plot.title}; arrow keys read values, Escape shows all`,
+                'aria-label': `${plot.title}; arrow keys read values, Escape resets the zoom`,
             });
             this.canvas.append(this.tip);
             this.listen();
-            new ResizeObserver(() => this.draw()).observe(this.canvas);
+            new ResizeObserver(() => this.render()).observe(this.canvas);
         }
 
         listen() {
@@ -109,9 +109,9 @@
                 this.read(this.nearest(this.value(here[0])));
             });
             this.svg.addEventListener('pointerup', (event) => {
-                if (this.start) this.enlarge(place(event));
+                if (this.start) this.zoom(place(event));
             });
-            this.svg.addEventListener('pointercancel', () => { this.start = null; this.draw(); });
+            this.svg.addEventListener('pointercancel', () => { this.start = null; this.render(); });
             this.svg.addEventListener('pointerleave', () => { if (!this.start) this.read(null); });
             this.svg.addEventListener('blur', () => this.read(null));
             this.svg.addEventListener('dblclick', () => this.whole());
@@ -131,11 +131,11 @@
             event.preventDefault();
         }
 
-        whole() { this.range = null; this.draw(); }
+        whole() { this.range = null; this.render(); }
 
         get axis() { return this.time.checked ? SECONDS : STEP; }
 
-        // Places on the horizontal axis that have a value and are in view, in order.
+        // Positions on the horizontal axis with a value in view, in order.
         places() {
             const [from, to] = this.x;
             const found = new Set(this.points.map((point) => point[this.axis]));
@@ -187,7 +187,7 @@
             return this.log.checked ? low * (high / low) ** part : low + part * (high - low);
         }
 
-        draw() {
+        render() {
             this.width = Math.max(this.canvas.clientWidth, 160);
             this.height = Math.round(Math.min(340, Math.max(200, this.width * 0.5)));
             this.measure();
@@ -195,18 +195,18 @@
             this.svg.replaceChildren();
             this.svg.setAttribute('viewBox', `0 0 ${this.width} ${this.height}`);
             this.svg.setAttribute('height', this.height);
-            this.drawBands();
-            this.drawAxes();
+            this.renderBands();
+            this.renderAxes();
             const shown = put(this.svg, 'svg', {
                 x: LEFT, y: TOP, width: this.width - LEFT - RIGHT, height: this.height - TOP - BOTTOM,
                 viewBox: `${LEFT} ${TOP} ${this.width - LEFT - RIGHT} ${this.height - TOP - BOTTOM}`,
             });
-            this.plot.series.forEach((series) => this.drawSeries(shown, series));
+            this.plot.series.forEach((series) => this.renderSeries(shown, series));
             this.marks = put(this.svg, 'g');
             this.read(null);
         }
 
-        drawBands() {
+        renderBands() {
             this.plot.bands.forEach((band, i) => {
                 const from = Math.max(this.px(band.from[this.axis]), LEFT);
                 const to = Math.min(this.px(band.to[this.axis]), this.width - RIGHT);
@@ -222,7 +222,7 @@
             });
         }
 
-        drawAxes() {
+        renderAxes() {
             const bottom = this.height - BOTTOM, right = this.width - RIGHT;
             const levels = this.log.checked ? logarithmic(...this.y) : straight(...this.y, 5);
             for (const level of levels) {
@@ -235,11 +235,11 @@
                 put(this.svg, 'line', { class: 'grid', x1: x, x2: x, y1: bottom, y2: bottom + 4 });
                 put(this.svg, 'text', { class: 'x', x, y: bottom + 16, 'text-anchor': 'middle' }, tick(place));
             }
-            const word = this.time.checked ? 'seconds of training' : 'steps';
+            const word = this.time.checked ? 'training time (s)' : 'training steps';
             put(this.svg, 'text', { x: right, y: bottom + 31, 'text-anchor': 'end' }, word);
         }
 
-        drawSeries(parent, series) {
+        renderSeries(parent, series) {
             const hatched = series.dashed || series.color >= 7 ? ' dashed' : '';
             const kind = `s${series.color % 7}`;
             for (const part of series.parts) {
@@ -250,16 +250,16 @@
                     broken = false;
                 }
                 put(parent, 'path', { class: `line ${kind}${hatched}`, d: path });
-                const drawn = part.filter((point) => point[VALUE] !== null);
-                if (drawn.length === 1) {
+                const finite = part.filter((point) => point[VALUE] !== null);
+                if (finite.length === 1) {
                     put(parent, 'circle', {
-                        class: `dot ${kind}`, r: 3, cx: this.px(drawn[0][this.axis]), cy: this.py(drawn[0][VALUE]),
+                        class: `dot ${kind}`, r: 3, cx: this.px(finite[0][this.axis]), cy: this.py(finite[0][VALUE]),
                     });
                 }
             }
         }
 
-        // Shows what every curve has at a place of the horizontal axis; null hides it.
+        // Shows the value of every curve at a position of the horizontal axis; null hides them.
         read(at) {
             this.at = at;
             this.marks.querySelectorAll('.cross, .dot').forEach((node) => node.remove());
@@ -274,7 +274,7 @@
                 const point = this.closest(series, at);
                 if (!point) continue;
                 const there = point[this.axis];
-                found.push([series.label, said(point[VALUE]) + (there === at ? '' : ` (at ${said(there)})`)]);
+                found.push([series.label, readout(point[VALUE]) + (there === at ? '' : ` (at ${readout(there)})`)]);
                 const y = this.py(point[VALUE]);
                 if (y >= TOP && y <= this.height - BOTTOM) {
                     const kind = `dot s${series.color % 7}`;
@@ -283,7 +283,7 @@
                 if (this.plot.bands.length) epoch = `epoch ${point[EPOCH]}`;
             }
             const band = this.plot.bands.find((b) => at > b.from[this.axis] && at <= b.to[this.axis]);
-            const where = this.time.checked ? `${said(at)} s` : `step ${said(at)}`;
+            const where = this.time.checked ? `${readout(at)} s` : `step ${readout(at)}`;
             const phase = this.plot.bands.length > 1 && band ? `${band.label}, ` : '';
             row(this.tip, 'where', where, phase + epoch);
             for (const texts of found) row(this.tip, '', ...texts);
@@ -292,7 +292,7 @@
             this.tip.style.top = `${TOP + 4}px`;
         }
 
-        // The point of a curve that lies nearest to a place, unless the curve does not reach there.
+        // The point of a curve nearest to a position within the range of the curve, or null.
         closest(series, at) {
             const points = series.parts.flat().filter((point) => point[VALUE] !== null);
             const away = (point) => Math.abs(point[this.axis] - at);
@@ -302,11 +302,11 @@
             return at > places[0] && at < places[places.length - 1] ? best : null;
         }
 
-        // The rectangle while it is drawn; a flat one is a range of the horizontal axis alone.
+        // Shows the rectangle of a drag; a flat one selects a range of the horizontal axis alone.
         stretch(here) {
-            this.marks.querySelectorAll('.drawn').forEach((node) => node.remove());
+            this.marks.querySelectorAll('.zoom').forEach((node) => node.remove());
             const [x, y, width, height] = this.rectangle(here);
-            put(this.marks, 'rect', { class: 'drawn', x, y, width, height });
+            put(this.marks, 'rect', { class: 'zoom', x, y, width, height });
         }
 
         rectangle(here) {
@@ -319,16 +319,16 @@
             return [left, Math.min(a[1], b[1]), width, Math.abs(a[1] - b[1])];
         }
 
-        enlarge(here) {
+        zoom(here) {
             const [x, y, width, height] = this.rectangle(here);
             this.start = null;
-            // A click draws nothing anew: the second one of a double click must find what it hits.
-            this.marks.querySelectorAll('.drawn').forEach((node) => node.remove());
-            if (width < LEAST_DRAG) return;
+            // No re-rendering on a click: a double click must hit the same element twice.
+            this.marks.querySelectorAll('.zoom').forEach((node) => node.remove());
+            if (width < MIN_DRAG) return;
             const flat = height === this.height - TOP - BOTTOM;
             const levels = [this.level(y + height), this.level(y)];
             this.range = { x: [this.value(x), this.value(x + width)], y: flat ? null : levels };
-            this.draw();
+            this.render();
         }
     }
 
