@@ -38,7 +38,7 @@ def test_the_slope_is_the_adjoint_of_the_image(sides):
     z = RANDOM.normal(size=[2, sides[0], sides[1] // 2 + 1, 3, 2])
     g = RANDOM.normal(size=[2, *sides, 3])
     assert basis.image(z).shape == g.shape
-    np.testing.assert_allclose(np.sum(g * basis.image(z)), np.sum(basis.slope(g) * z))
+    np.testing.assert_allclose(np.sum(g * basis.image(z)), np.sum(basis.gradient(g) * z))
 
 
 def test_numbers_of_equal_size_make_images_whose_neighbors_are_alike():
@@ -163,5 +163,5 @@ def test_a_unit_that_no_image_moves_leaves_the_noise():
 def test_a_shift_of_half_a_side_and_a_score_of_something_else_are_refused():
     with pytest.raises(ValueError, match='jitter is 4; it must be below half of .* 9 x 8 imag'):
         ascend(curved, Settings(jitter=4))
-    with pytest.raises(ValueError, match='activation maximization: .* is not made of'):
+    with pytest.raises(ValueError, match='activation maximization: .* does not depend on'):
         ascend(lambda images: tf.zeros([3], tf.float64))

@@ -145,7 +145,7 @@ def test_a_file_that_is_no_detector_is_refused(tmp_path):
     (tmp_path / 'b.npz').write_text('nonsense')
     np.savez(tmp_path / 'c.npz', blur=np.array([print], object))
     for name in 'abc':
-        with pytest.raises(errors.InputError, match=f'{name}.npz is no detector of tfae anomaly'):
+        with pytest.raises(errors.InputError, match=f'{name}.npz is no anomaly detector of tfae'):
             anomaly.load(tmp_path / f'{name}.npz')
 
 
@@ -170,7 +170,7 @@ def test_a_detector_with_arrays_that_do_not_fit_together_is_refused(
 ):
     path = tmp_path / 'a.npz'
     dataclasses.replace(detector, **{name: value}).save(path)
-    with pytest.raises(errors.InputError, match=f'a.npz is no detector of tfae anomaly: {text}'):
+    with pytest.raises(errors.InputError, match=f'a.npz is no anomaly detector of tfae: {text}'):
         anomaly.load(path)
 
 
@@ -178,7 +178,7 @@ def test_a_detector_of_other_codes_is_refused(detector, tmp_path):
     detector.save(tmp_path / 'a.npz')
     size = detector.means.shape[1] - 3
     assert anomaly.load(tmp_path / 'a.npz', size)
-    with pytest.raises(errors.InputError, match=f'a.npz is of codes of {size} numbers; .* have 9'):
+    with pytest.raises(errors.InputError, match=f'a.npz is for {size} latent dimensions; .* has 9'):
         anomaly.load(tmp_path / 'a.npz', 9)
 
 
@@ -223,5 +223,5 @@ def test_each_anomalous_class_is_held_against_what_is_normal():
 
 
 def test_a_detector_of_one_image_is_refused():
-    with pytest.raises(errors.InputError, match='holds 1 example; an anomaly detector is fitted'):
+    with pytest.raises(errors.InputError, match='holds 1 example; fitting an anomaly detector'):
         anomaly.fit(examples(1, 0), examples(40, 1), **SETTINGS)

@@ -19,13 +19,13 @@ def test_one_component_has_the_moments_of_the_codes():
     fitted, x = Density(codes(), 1, seed=0), codes()
     known = scipy.stats.multivariate_normal(x.mean(0), np.cov(x.T, bias=True))
     assert np.isclose(fitted.log_likelihood(x), known.logpdf(x).mean(), rtol=1e-5)
-    made = fitted.draw(20_000, seed=1)
+    made = fitted.sample(20_000, seed=1)
     np.testing.assert_allclose(made.mean(0), x.mean(0), atol=0.1)
     np.testing.assert_allclose(np.cov(made.T), np.cov(x.T), rtol=0.05, atol=0.3)
 
 
 def test_a_mixture_finds_the_places_where_codes_lie():
-    made = Density(codes(), 3, seed=0).draw(3000, seed=1)
+    made = Density(codes(), 3, seed=0).sample(3000, seed=1)
     nearest = np.linalg.norm(made[:, None] - MEANS, axis=2)
     assert (nearest.min(1) < 4).all()
     np.testing.assert_allclose(np.bincount(nearest.argmin(1)) / 3000, 1 / 3, atol=0.03)
@@ -33,7 +33,7 @@ def test_a_mixture_finds_the_places_where_codes_lie():
 
 def test_codes_come_in_no_order_and_as_the_seed_decides():
     fitted = Density(codes(), 3, seed=0)
-    made, again, other = (fitted.draw(300, seed) for seed in (1, 1, 2))
+    made, again, other = (fitted.sample(300, seed) for seed in (1, 1, 2))
     assert made.shape == (300, 2)
     assert made.dtype == np.float32
     assert np.array_equal(made, again)
@@ -45,9 +45,9 @@ def test_codes_come_in_no_order_and_as_the_seed_decides():
 def test_a_dead_unit_of_the_code_stays_about_its_value():
     x = codes()
     x[:, 1] = 7
-    np.testing.assert_allclose(Density(x, 2, seed=0).draw(100, seed=0)[:, 1], 7, atol=0.01)
+    np.testing.assert_allclose(Density(x, 2, seed=0).sample(100, seed=0)[:, 1], 7, atol=0.01)
 
 
 def test_a_density_of_one_code_is_refused():
-    with pytest.raises(errors.InputError, match='holds 1 example; a density of codes is fitted'):
+    with pytest.raises(errors.InputError, match='holds 1 example; fitting a density of codes'):
         Density(np.zeros([1, 4]), 1, 0)

@@ -72,10 +72,10 @@ def test_fewer_examples_than_features_give_a_finite_distance():
 
 
 def test_what_is_no_set_of_features_is_refused():
-    with pytest.raises(ValueError, match=r'features are \(1, 4\); they must be \[N, F\] with N'):
+    with pytest.raises(ValueError, match=r'have shape \(1, 4\); it must be \[N, F\] with N'):
         frechet.moments(np.zeros([1, 4]))
-    with pytest.raises(ValueError, match=r'features are \(4,\)'):
+    with pytest.raises(ValueError, match=r'features have shape \(4,\)'):
         frechet.moments(np.zeros(4))
     three, two = (frechet.moments(np.eye(n)) for n in (3, 2))
-    with pytest.raises(ValueError, match='3 and 2 features came; they must be as many'):
+    with pytest.raises(ValueError, match='3 and 2 features; the numbers must agree'):
         frechet.distance(three, two)

@@ -64,7 +64,7 @@ def test_an_example_gets_no_heat_from_the_scores_of_others():
 def test_heat_is_spread_between_the_middles_of_places():
     heat = np.array([[[0.0, 4.0]]], np.float32)
     with tf.Session() as session:
-        spread = session.run(gradcam.enlarge(tf.constant(heat), 2, 8))
+        spread = session.run(gradcam.upsample(tf.constant(heat), 2, 8))
     np.testing.assert_allclose(spread[0], 2 * [[0, 0, 0.5, 1.5, 2.5, 3.5, 4, 4]])
 
 
@@ -74,5 +74,5 @@ def test_other_ranks_and_scores_of_something_else_are_refused():
         gradcam.build(tf.reduce_sum(layer, [1, 2]), layer)
     with pytest.raises(ValueError, match=r'Grad-CAM: flat: shape is .* it must have rank 4'):
         gradcam.build(tf.zeros([2]), tf.reshape(layer, [2, -1], 'flat'))
-    with pytest.raises(ValueError, match='Grad-CAM: zeros.* is not made of maps'):
+    with pytest.raises(ValueError, match='Grad-CAM: zeros.* does not depend on maps'):
         gradcam.build(tf.zeros([2]), tf.identity(layer, 'maps'))

@@ -66,7 +66,7 @@ def test_components_of_large_images_are_exact_too():
 
 def test_of_more_numbers_than_are_fitted_evenly_spaced_images_are_taken(monkeypatch):
     images = digits()
-    monkeypatch.setattr(pca, '_MOST_NUMBERS', images.size // 3)
+    monkeypatch.setattr(pca, '_MAX_VALUES', images.size // 3)
     thinned = pca.Baseline(images, 5).reconstruct(images)
     np.testing.assert_array_equal(thinned, pca.Baseline(images[::3], 5).reconstruct(images))
 

@@ -39,7 +39,7 @@ def test_slopes_are_those_of_finite_differences():
 
 def test_a_score_of_something_else_is_refused():
     images = tf.zeros([2, 3, 4, 1], name='images')
-    with pytest.raises(ValueError, match='saliency: .* is not made of images'):
+    with pytest.raises(ValueError, match='saliency: .* does not depend on images'):
         saliency.build(tf.zeros([2]), images)
     with pytest.raises(ValueError, match='saliency: score: .* it must have rank 1'):
         saliency.build(tf.reduce_sum(images, [1, 2]), images)

@@ -32,7 +32,7 @@ def network(scope='seen/'):
 
 def test_the_tensors_on_the_way_are_those_between_images_and_outputs():
     images, outputs = network()
-    ways = units.Ways(images, outputs)
+    ways = units.Activations(images, outputs)
     assert list(ways.names) == [
         'first/conv',
         'first/relu',
@@ -51,7 +51,7 @@ def test_the_tensors_on_the_way_are_those_between_images_and_outputs():
 @pytest.mark.parametrize('scope', ['seen/', None])
 def test_a_tensor_is_found_by_its_name_or_by_its_scope(scope):
     images, outputs = network(scope)
-    ways = units.Ways(images, outputs)
+    ways = units.Activations(images, outputs)
     relu = images.graph.get_tensor_by_name(f'{scope or ""}second/relu:0')
     for name in ('second/relu', 'second/relu:0', relu.name, relu.op.name):
         assert ways.find('--tensor', name) is relu
@@ -69,7 +69,7 @@ def test_a_tensor_is_found_by_its_name_or_by_its_scope(scope):
     ],
 )
 def test_what_is_not_on_the_way_is_refused_with_what_is_like_it(name, near):
-    ways = units.Ways(*network())
+    ways = units.Activations(*network())
     with pytest.raises(errors.UsageError, match=f"--tensor is '{name}'; it must be .*{near}"):
         ways.find('--tensor', name)
 
@@ -95,13 +95,13 @@ def test_without_a_convolution_there_are_no_maps():
             'code',
             r'--layer seen/flat has shape .*; it must be a feature map \[B, h, w, K\]',
         ),
-        ('second/relu', 'first/relu', 'does not lie on the way from the images to'),
-        ('first/relu', 'first/relu', 'does not lie on the way from the images to'),
+        ('second/relu', 'first/relu', 'does not lie between the images and'),
+        ('first/relu', 'first/relu', 'does not lie between the images and'),
     ],
 )
 def test_layers_that_show_nothing_are_refused(layer, tensor, text):
     images, outputs = network()
-    ways = units.Ways(images, outputs)
+    ways = units.Activations(images, outputs)
     found = [ways.find('', name) for name in (layer, tensor)]
     with pytest.raises(errors.UsageError, match=text):
         units.refuse_no_maps('--layer', images, *found)
@@ -110,13 +110,13 @@ def test_layers_that_show_nothing_are_refused(layer, tensor, text):
 def test_a_layer_of_one_place_is_refused():
     images = tf.placeholder(tf.float32, [None, 2, 2, 1])
     pooled = tf.nn.max_pool2d(images, 2, 2, 'SAME')
-    with pytest.raises(errors.UsageError, match='is 1 x 1: it tells no places of an image apart'):
+    with pytest.raises(errors.UsageError, match='is 1 x 1, which has no spatial resolution'):
         units.refuse_no_maps('--layer', images, pooled, tf.reshape(pooled, [-1, 1]))
 
 
 def test_a_rectified_unit_is_asked_for_by_what_lies_before():
     images, (code,) = network()
-    ways = units.Ways(images, [code])
+    ways = units.Activations(images, [code])
     assert units.before_rectifier(code) is ways.names['product']
     for name in ('product', 'flat', 'second/pool'):
         assert units.before_rectifier(ways.names[name]) is ways.names[name]
@@ -159,5 +159,5 @@ def test_a_place_outside_is_refused(place):
 
 def test_units_without_a_known_number_are_refused():
     tensor = tf.placeholder(tf.float32, [None, None])
-    with pytest.raises(errors.UsageError, match='K must be known'):
+    with pytest.raises(errors.UsageError, match='K must be static'):
         units.values(tensor)

@@ -36,7 +36,7 @@ def test_what_is_there_is_told_and_the_op_checked(tmp_path):
 def test_stock_operations_that_were_asked_for_are_no_trouble(tmp_path):
     done = doctor(tmp_path, TFAE_SUBPIXEL='stock')
     assert (done.code, done.err) == (0, '')
-    assert 'stock TensorFlow ops, as TFAE_SUBPIXEL asks' in done.out
+    assert 'stock TensorFlow ops, since TFAE_SUBPIXEL is stock' in done.out
     assert done.out.splitlines()[-1] == 'all is well'
 
 

@@ -64,7 +64,7 @@ def test_gradcam_is_that_of_the_analysis_on_the_images_that_classify_cuts(folder
         logits = network.outputs.class_logits
         score = tf.reduce_max(logits, 1)
         heat = gradcam.build(score, network.outputs.end_points['conv4_2']).heat
-        want = gradcam.enlarge(heat, 224, 224)
+        want = gradcam.upsample(heat, 224, 224)
         values, want = network.session.run([logits, want], {network.images: cut})
     assert want.max() > 0
     np.testing.assert_allclose(arrays['maps'], want, rtol=1e-4, atol=1e-5 * want.max())

@@ -399,7 +399,7 @@ def test_a_run_may_be_looked_into_while_it_trains(tmp_path):
     'edit, text',
     [
         (lambda c: c['family'].update(unit=3), "family has an unknown field 'unit'; did you mean"),
-        (lambda c: c['family'].update(units='8'), "family: units is '8'; it must be a comma list"),
+        (lambda c: c['family'].update(units='8'), "family: units is '8'; it must be a comma"),
         (lambda c: c['family'].update(units=[]), 'units is '),
         (lambda c: c['family'].update(tied=1), 'family: tied is 1; it must be true or false'),
         (lambda c: c['training'].update(optimizer='adm'), "training: optimizer is 'adm'; it must"),

@@ -96,8 +96,8 @@ def test_a_fifo_that_takes_the_place_of_a_file_is_not_waited_for(tmp_path, monke
 
 
 BAD_JSON = {
-    'deep': (b'{"a": ' + b'[' * 100_000 + b']' * 100_000 + b'}', 'nests too deep'),
-    'rather deep': (json.dumps({'a': [[[[[[[1]]]]]]]}).encode(), 'nests deeper than 8'),
+    'deep': (b'{"a": ' + b'[' * 100_000 + b']' * 100_000 + b'}', 'nests too deeply'),
+    'rather deep': (json.dumps({'a': [[[[[[[1]]]]]]]}).encode(), 'nests deeper than 8 levels'),
     'a long key': (json.dumps({'k' * 1001: 1}).encode(), 'a key of more than 1000 characters'),
     'no text': (b'\xff\x00{', 'codec|Expecting'),
     'half': (b'{"a": 1', 'delimiter|Expecting'),

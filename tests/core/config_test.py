@@ -148,8 +148,8 @@ def test_an_element_that_holds_a_comma_stands_in_quotes(text, want):
 
 def test_help_says_how_a_comma_is_written():
     help = config.declarations(Config)
-    assert 'double quotes: "a,b",c' in help['texts'].shown(KINDS['texts'])
-    assert 'quotes' not in help['sizes'].shown(KINDS['sizes'])
+    assert 'comma: "a,b",c' in help['texts'].shown(KINDS['texts'])
+    assert 'Quote' not in help['sizes'].shown(KINDS['sizes'])
 
 
 @pytest.mark.parametrize('text', ['true', 'True', '1', 'yes'])
@@ -191,11 +191,11 @@ def test_a_wrong_text_is_named(name, text, want):
         ({'name': None}, 'here: name is None; it must be a text'),
         ({'kind': 'blue'}, "here: kind is 'blue'; it must be one of red, green"),
         ({'kind': ['red']}, "here: kind is ['red']; it must be one of red, green"),
-        ({'sizes': 3}, 'here: sizes is 3; it must be a comma list, each a whole number'),
-        ({'sizes': [1, 'x']}, "here: sizes is [1, 'x']; it must be a comma list, each a whole"),
+        ({'sizes': 3}, 'here: sizes is 3; it must be a comma-separated list, each a whole number'),
+        ({'sizes': [1, 'x']}, "here: sizes is [1, 'x']; it must be a comma-separated list, each"),
         ({'level': 3}, 'here: level is 3; it must be a text'),
-        ({'levels': ['low:1', 3]}, "here: levels is ['low:1', 3]; it must be a comma list, each a"),
-        ({'texts': 'ab'}, "here: texts is 'ab'; it must be a comma list, each a text"),
+        ({'levels': ['low:1', 3]}, "here: levels is ['low:1', 3]; it must be a comma-separated "),
+        ({'texts': 'ab'}, "here: texts is 'ab'; it must be a comma-separated list, each a text"),
     ],
 )
 def test_a_wrong_value_in_json_is_named(content, want):
@@ -403,7 +403,7 @@ def test_a_wrong_value_of_a_python_caller_is_named(name, value, text):
 @pytest.mark.parametrize('field', ['name', 'texts'])
 def test_texts_that_no_system_takes_are_refused(field, text):
     value = (text, 'b') if field == 'texts' else text
-    with pytest.raises(errors.UsageError, match=f'^--{field} is .*; it must be whole characters'):
+    with pytest.raises(errors.UsageError, match=f'^--{field} is .*; it must be valid text'):
         Config(**{field: value})
     with pytest.raises(errors.UsageError, match=f'^--{field} is '):
         config.from_dict(Config, {field: list(value) if field == 'texts' else value}, 'a.json')

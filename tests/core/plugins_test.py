@@ -67,7 +67,7 @@ def test_a_spelling_that_names_no_function_is_refused(spelling):
 @pytest.mark.parametrize(
     'spelling, want',
     [
-        ('no_such_module', 'there is no module no_such_module; it must be installed or lie in '),
+        ('no_such_module', 'there is no module no_such_module; it must be installed or be in '),
         ('no_such_package.inner', 'there is no module no_such_package; it must be '),
         ('math.inner', 'there is no module math.inner; it must be '),
         ('raising', 'importing it raised ZeroDivisionError: division by zero'),
@@ -96,7 +96,7 @@ def test_a_module_that_cannot_be_imported_is_refused_in_one_line(tmp_path, spell
     [
         (
             'no_such_module:f',
-            'there is no module no_such_module; it must be installed or lie in the working '
+            'there is no module no_such_module; it must be installed or be in the working '
             'directory',
         ),
         ('math:sqr', 'module math has no sqr; did you mean sqrt, isqrt?'),
@@ -114,7 +114,7 @@ def test_a_function_or_module_of_a_built_in_name_is_refused(spelling, name):
     with pytest.raises(errors.UsageError) as caught:
         plugins.choice('--activation', spelling, ['linear', 'relu'])
     assert str(caught.value) == (
-        f'--activation is {spelling!r}; {name} is a built-in name, take another'
+        f'--activation is {spelling!r}; {name} is a built-in name, choose another'
     )
 
 

@@ -78,10 +78,10 @@ def test_a_built_in_name_is_never_hidden(installed, tmp_path):
         assert find('dense') is BUILT_IN['dense']
         assert find('gan') is BUILT_IN['gan']
     assert [str(warning.message) for warning in caught] == [
-        '--model=dense is the built-in one; flows_dense of package flows must have another name '
+        '--model=dense is the built-in one; flows_dense of package flows must be renamed '
         'to be used',
         f'--model=gan is the built-in one; {tmp_path}/gan.py and '
-        f'{tmp_path}/gan/__init__.py must have another name to be used',
+        f'{tmp_path}/gan/__init__.py must be renamed to be used',
     ]
     assert registry.names(BUILT_IN, GROUP) == ['dense', 'gan']
     with warnings.catch_warnings():  # filters that change let Python warn again
@@ -94,7 +94,7 @@ def test_a_name_that_two_packages_bring_is_refused(installed):
     installed('rivers', flow='rivers_flow')
     assert refusal('flow') == (
         "--model is 'flow', which rivers_flow of package rivers and flows_flow of package flows "
-        'bring; name the module, rivers_flow or flows_flow'
+        'provide; name the module, rivers_flow or flows_flow'
     )
 
 
@@ -118,13 +118,13 @@ def test_an_entry_point_whose_module_cannot_be_imported_is_named_with_its_packag
         (
             'dens',
             '; it must be one of dense, gan, or a module such as package.module; there is no '
-            'module dens either, which must be installed or lie in the working directory; did you '
+            'module dens either, which must be installed or be in the working directory; did you '
             'mean dense?',
         ),
         ('', '; it must be one of dense, gan, or a module'),
         ('..', '; it must be one of dense, gan, or a module'),
         ('x y', '; it must be one of dense, gan, or a module'),
-        ('no_such.module', '; there is no module no_such; it must be installed or lie in the '),
+        ('no_such.module', '; there is no module no_such; it must be installed or be in the '),
         ('a..b', '; it must be package.module'),
     ],
 )

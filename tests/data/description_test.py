@@ -139,7 +139,7 @@ def test_a_family_of_classes_is_not_trained_on_one(tmp_path, family):
     np.savez(tmp_path / 'one.npz', x=IMAGES, y=LABELS * 0)
     for name, flag in (('one', '--batch_size=4'), ('set', '--only_classes=1')):
         done = train(tmp_path, f'--model={family}', '--dataset=npz', f'--data_dir={name}.npz', flag)
-        assert f'--model is {family}; the data set tells 1 classes apart' in done.refusal(2)
+        assert f'--model is {family}; the data set has 1 classes' in done.refusal(2)
         assert not (tmp_path / 'run').exists()
 
 

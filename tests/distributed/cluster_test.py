@@ -60,7 +60,7 @@ def test_the_chief_keeps_others_from_giving_up_while_it_does_something_else(monk
     monkeypatch.setattr(coordinator.time, 'monotonic', lambda: now[0])
     chief, done = coordinator.Coordinator(Replica(0, 2), []), []
     monkeypatch.setattr(chief, 'turn', lambda run, said: done.append(said))
-    run = chief.patient(lambda *given: done.append(given))
+    run = chief.keeping_alive(lambda *given: done.append(given))
     now[0] += 10
     run('before', {})  # nobody waits yet
     chief.begun = True
@@ -75,8 +75,8 @@ def test_the_chief_keeps_others_from_giving_up_while_it_does_something_else(monk
 def test_a_turn_without_steps_is_waited_out(monkeypatch):
     turns = [
         coordinator.Turn(),
-        coordinator.Turn(steps=3, wish=15),
-        coordinator.Turn(over=1, code=7),
+        coordinator.Turn(steps=3, stop=15),
+        coordinator.Turn(done=1, code=7),
     ]
     worker = coordinator.Coordinator(Replica(1, 2), [])
     monkeypatch.setattr(worker, 'turn', lambda run, said: turns.pop(0))
@@ -134,7 +134,9 @@ def test_a_worker_that_does_not_come_is_named(tmp_path):
         cwd=tmp_path,
         TF_CONFIG=json.dumps(task),
     )
-    wanted = f'worker 0 of 2 waited --cluster_timeout_secs=2 in vain for worker 1 ({missing})'
+    wanted = (
+        f'worker 0 of 2: timeout after --cluster_timeout_secs=2 waiting for worker 1 ({missing})'
+    )
     assert done.refusal(1) == wanted
 
 
@@ -147,15 +149,18 @@ def test_a_stopped_worker_is_waited_for_no_longer_than_the_limit(tmp_path):
     tfae_program.wait_for(lambda: 'starting anew' in chief.out(), chief)
     assert 'another worker is gone (DeadlineExceeded)' in chief.out()
     workers.all[1].kill()
-    assert 'in vain for worker 1' in chief.wait().refusal(1)
+    assert 'waiting for worker 1' in chief.wait().refusal(1)
 
 
 @pytest.mark.parametrize(
     'content, wanted',
     [
-        ('{"cluster"', r'^TF_CONFIG is .*, which is no JSON: '),
+        ('{"cluster"', r'^TF_CONFIG is .*, which is not JSON: '),
         ('[1]', r'it must be a JSON object$'),
-        ({'cluster': {'worker': ['a:1', 'b:2']}}, r'this process is of job None; there is worker$'),
+        (
+            {'cluster': {'worker': ['a:1', 'b:2']}},
+            r'this process has job None; the cluster has worker$',
+        ),
         ({'cluster': ['a:1']}, r'its cluster and task must be objects$'),
         ({'cluster': {}, 'task': 1}, r'its cluster and task must be objects$'),
         (
@@ -165,7 +170,7 @@ def test_a_stopped_worker_is_waited_for_no_longer_than_the_limit(tmp_path):
         ({'task': {'type': 'ps', 'index': 0}}, r"no cluster, .* task 0 of job 'ps'"),
         (
             {'cluster': {'worker': {'x': 'a:1'}}, 'task': {'type': 'worker', 'index': 0}},
-            r"^TF_CONFIG has task 'x' in job worker; its number must be 0 or more$",
+            r"^TF_CONFIG has task 'x' in job worker; the index must be 0 or more$",
         ),
         (
             {'cluster': {'worker': {'1': 'a:1', '01': 'b:2'}}},
@@ -174,11 +179,11 @@ def test_a_stopped_worker_is_waited_for_no_longer_than_the_limit(tmp_path):
         ({'cluster': {'worker': 'a:1'}}, r"^TF_CONFIG has 'a:1' in job worker; wanted is"),
         (
             {'cluster': {'worker': {'0': 'a:1', '2': 'b:2'}}, 'task': {'type': 'worker'}},
-            r'task index is None; job worker has 2 tasks, it must be one of 0, 2$',
+            r'task index is None; job worker has 2 tasks, so it must be one of 0, 2$',
         ),
         (
             {'cluster': {'worker': ['a:1'], 'ps': ['b:2']}, 'task': {'type': 'ps', 'index': 0}},
-            r'^TF_CONFIG names ps; tfae trains without parameter servers and evaluators',
+            r'^TF_CONFIG has job ps; tfae has no parameter servers or evaluators',
         ),
         (
             {'cluster': {'worker': ['a:1', 'a:1']}, 'task': {'type': 'worker', 'index': 0}},
@@ -186,7 +191,7 @@ def test_a_stopped_worker_is_waited_for_no_longer_than_the_limit(tmp_path):
         ),
         (
             {'cluster': {'worker': ['a:1', 'b']}, 'task': {'type': 'worker', 'index': 0}},
-            r"^TF_CONFIG has 'b' in job worker; wanted is host:port$",
+            r"^TF_CONFIG has 'b' in job worker; it must be host:port$",
         ),
         (
             {'cluster': {'worker': ['a:1', 'b:70000']}, 'task': {'type': 'worker', 'index': 0}},
@@ -194,13 +199,13 @@ def test_a_stopped_worker_is_waited_for_no_longer_than_the_limit(tmp_path):
         ),
         (
             {'cluster': {'worker': ['a:1', 'b:2']}, 'task': {'type': 'worker', 'index': 2}},
-            r'^TF_CONFIG: task index is 2; job worker has 2 tasks, it must lie in \[0, 1\]$',
+            r'^TF_CONFIG: task index is 2; job worker has 2 tasks, so it must lie in \[0, 1\]$',
         ),
         (
             {'cluster': {'chief': ['a:1', 'b:2']}, 'task': {'type': 'chief', 'index': 0}},
             r'^TF_CONFIG names 2 chiefs; there can be one$',
         ),
-        ('[' * 5000, 'which is no JSON: it nests too deep$'),
+        ('[' * 5000, 'which is not JSON: it nests too deeply$'),
     ],
 )
 def test_a_wrong_tf_config_is_refused(monkeypatch, content, wanted):
@@ -218,7 +223,10 @@ def test_a_wrong_tf_config_is_refused(monkeypatch, content, wanted):
         ({'task_index': 1}, r'^--task_index needs --cluster$'),
         ({'job_name': 'chief'}, r'^--job_name needs --cluster$'),
         ({'cluster_timeout_secs': 0.0}, r'^--cluster_timeout_secs is 0'),
-        ({'cluster': 'worker=a:1', 'job_name': 'x', 'task_index': 0}, r"is of job 'x'; there is"),
+        (
+            {'cluster': 'worker=a:1', 'job_name': 'x', 'task_index': 0},
+            r"has job 'x'; the cluster has",
+        ),
     ],
 )
 def test_wrong_flags_are_refused(fields, wanted):
@@ -268,7 +276,7 @@ def test_shares_that_are_not_equal_are_refused(tmp_path):
     words = ('--batch_size=45', '--cluster=worker=127.0.0.1:1,127.0.0.1:2', '--task_index=0')
     done = tfae_program.run('train', *words, '--logdir=run', cwd=tmp_path)
     assert done.refusal(2) == (
-        'a batch has 45 examples; their number must be a multiple of 2 workers'
+        'a batch has 45 examples; the number must be a multiple of 2 workers'
     )
 
 
@@ -301,8 +309,8 @@ def drawn(make, rows, count, parts=1):
     """What each of `count` shares draws, put where its examples lie among `rows`."""
     found = {}
     for k in range(count):
-        share = stateless_random.Share(k, count, parts)
-        with stateless_random.sharing(share):
+        share = stateless_random.Slice(k, count, parts)
+        with stateless_random.slicing(share):
             made = make(tf.constant(SEED), rows // count)
         mine = share.rows(tf.range(rows))
         found[k] = (mine, made)
@@ -352,9 +360,9 @@ def test_shares_are_augmented_as_the_whole_batch_is(word, parts):
 
 
 def test_a_share_of_numbers_of_another_type_is_refused():
-    wanted = 'dtype is float64; that of a shared batch must be float32'
+    wanted = 'dtype is float64; for a sliced batch it must be float32'
     with (
-        stateless_random.sharing(stateless_random.Share(0, 2)),
+        stateless_random.slicing(stateless_random.Slice(0, 2)),
         pytest.raises(ValueError, match=wanted),
     ):
         stateless_random.normal([2, 3], tf.constant(SEED), tf.float64)

@@ -204,7 +204,7 @@ def test_a_batch_that_towers_cannot_share_is_refused_and_leaves_a_run_as_it_was(
     for logdir in ('run', 'new'):
         done = tfae_program.run(*DENSE, f'--logdir={logdir}', '--towers=5', cwd=tmp_path)
         assert done.refusal(2) == (
-            'a batch has 48 examples; their number must be a multiple of 5 towers'
+            'a batch has 48 examples; the number must be a multiple of 5 towers'
         )
     assert not (tmp_path / 'new').exists()
     done = tfae_program.run(*DENSE, '--logdir=new', '--towers=-1', cwd=tmp_path)

@@ -66,7 +66,7 @@ def test_a_slope_equals_the_gradient_of_its_activation(name):
     x = tf.constant(np.linspace(-2.1, 2.2, 20))
     activation = Activation.from_text(name)
     y = activation.function(x)
-    slope, gradient = run(activation.slope(y), tf.gradients(tf.reduce_sum(y), x)[0])
+    slope, gradient = run(activation.derivative(y), tf.gradients(tf.reduce_sum(y), x)[0])
     np.testing.assert_allclose(slope, gradient, rtol=1e-6, atol=1e-7)
 
 
@@ -85,7 +85,7 @@ def test_the_closed_form_of_a_dense_layer_equals_the_brute_force_jacobian(name):
     x = tf.placeholder(tf.float64, [None, 6])
     activation = Activation.from_text(name)
     code = activation.function(x @ tf.constant(KERNEL) + BIAS)
-    norm = regularizers.contractive_dense(activation.slope(code), tf.constant(KERNEL))
+    norm = regularizers.contractive_dense(activation.derivative(code), tf.constant(KERNEL))
     with tf.Session() as session:
         found = session.run(norm, {x: X})
         brute = jacobian(lambda given: session.run(code, {x: given}), X)

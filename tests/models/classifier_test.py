@@ -110,7 +110,7 @@ def test_dropout_falls_on_the_code_in_training_alone():
 
 @pytest.mark.parametrize('classes', [0, 1])
 def test_a_set_that_tells_no_classes_apart_is_refused(classes):
-    wanted = f'--model is classifier; the data set tells {classes} classes apart, it must have'
+    wanted = f'--model is classifier; the data set has {classes} classes; it must have'
     with pytest.raises(errors.UsageError, match=wanted):
         model(classes=classes)
 
@@ -195,7 +195,7 @@ def test_a_set_without_labels_is_refused_before_there_is_a_run(tmp_path):
         refusal = tfae_program.run(*words, '--batch_size=8', '--logdir=run', cwd=tmp_path).refusal(
             2
         )
-        assert f'--model is {family}; the data set tells 0 classes apart' in refusal
+        assert f'--model is {family}; the data set has 0 classes' in refusal
         assert not (tmp_path / 'run').exists()
 
 

@@ -72,11 +72,11 @@ def test_changes_are_a_function_of_the_seed_and_of_the_place():
         ('flip:1', "--augment is 'flip:1'; it must be flip, crop:pixels"),
         ('flip:0', "--augment is 'flip:0'; it must be flip, crop:pixels"),
         ('crop', "--augment is 'crop'; it must be flip, crop:pixels"),
-        ('crop:1.5', 'crop:pixels with 1 or more'),
-        ('crop:inf', 'crop:pixels with 1 or more'),
-        ('jitter:1', r'jitter:part with a part in \(0, 1\)'),
-        ('jitter:nan', r'jitter:part with a part in \(0, 1\)'),
-        ('jitter:x', r'jitter:part with a part in \(0, 1\)'),
+        ('crop:1.5', 'crop:pixels with 1 pixel or more'),
+        ('crop:inf', 'crop:pixels with 1 pixel or more'),
+        ('jitter:1', r'jitter:change with a relative change in \(0, 1\)'),
+        ('jitter:nan', r'jitter:change with a relative change in \(0, 1\)'),
+        ('jitter:x', r'jitter:change with a relative change in \(0, 1\)'),
     ],
 )
 def test_a_word_that_is_none_is_refused(word, text):
@@ -90,5 +90,7 @@ def test_a_word_is_written_as_it_is_read(word):
 
 
 def test_a_crop_as_large_as_the_images_is_refused():
-    with pytest.raises(errors.UsageError, match='crop:5; the images are 6x5, it must be smaller'):
+    with pytest.raises(
+        errors.UsageError, match='crop:5; it must be smaller than the images of 6x5'
+    ):
         augmented('crop:5')

@@ -52,7 +52,7 @@ def assert_same(ours, stock):
 @pytest.mark.parametrize(
     ('content', 'trouble'),
     [
-        (OTHER_VERSION, rf'built for TensorFlow 1\.15\.0, and this is {tf.__version__}'),
+        (OTHER_VERSION, rf'built for TensorFlow 1\.15\.0; this is {tf.__version__}'),
         ('ELF', 'built for TensorFlow an unknown version'),
         (NO_LIBRARY, 'does not load: '),
         (None, 'there is no '),
@@ -68,8 +68,8 @@ def test_a_library_that_does_not_fit_is_one_warning_of_one_line_and_the_same_res
     (warning,) = said
     assert warning.category is RuntimeWarning
     assert re.fullmatch(
-        rf'the compiled sub-pixel op is not in use: .*{trouble}.*; this builds it: '
-        r'\S+ -m tfae build-op; until then stock TensorFlow ops give the same results, slower',
+        rf'the compiled sub-pixel op is not in use: .*{trouble}.*; to build it, run '
+        r'\S+ -m tfae build-op; stock TensorFlow ops give the same results, more slowly',
         str(warning.message),
     )
 
@@ -78,7 +78,7 @@ def test_a_library_that_does_not_fit_is_one_warning_of_one_line_and_the_same_res
 def test_where_the_compiled_op_is_demanded_that_is_an_error(monkeypatch, tmp_path, content):
     with library(monkeypatch, tmp_path, content, 'compiled') as said:
         for _ in range(2):  # also when it is asked again
-            with pytest.raises(RuntimeError, match='not in use: .*; this builds it: .* build-op$'):
+            with pytest.raises(RuntimeError, match='not in use: .*; to build it, run .* build-op$'):
                 subpixel.shuffle(X, 2)
     assert not said
 
@@ -87,7 +87,7 @@ def test_where_the_compiled_op_is_demanded_that_is_an_error(monkeypatch, tmp_pat
 def test_stock_ops_that_were_asked_for_are_used_without_a_word(monkeypatch, tmp_path, content):
     with library(monkeypatch, tmp_path, content, 'stock') as said:
         ours, stock = shuffled_thrice()
-        assert subpixel.status() == (False, 'stock TensorFlow ops, as TFAE_SUBPIXEL asks')
+        assert subpixel.status() == (False, 'stock TensorFlow ops, since TFAE_SUBPIXEL is stock')
     assert_same(ours, stock)
     assert not said
 

@@ -268,8 +268,8 @@ def load_with(monkeypatch, library, choice='auto'):
     ('content', 'text'),
     [
         (None, 'there is no '),
-        (b'ELF', 'built for TensorFlow an unknown version, and this is ' + tf.__version__),
-        (b'tfae-subpixel-built-for:1.15.0/0;', 'built for TensorFlow 1.15.0, and this is '),
+        (b'ELF', 'built for TensorFlow an unknown version; this is ' + tf.__version__),
+        (b'tfae-subpixel-built-for:1.15.0/0;', 'built for TensorFlow 1.15.0; this is '),
         (b'tfae-subpixel-built-for:%b/0;' % tf.__version__.encode(), 'built from other sources'),
     ],
 )

@@ -187,7 +187,7 @@ def test_a_run_whose_family_is_gone_is_refused_in_one_line(folder):
         done = tfae_program.run(command, '--logdir=by_module', cwd=folder)
         assert done.refusal(1) == (
             "by_module/config.json: --model is 'example_plugin.judging'; there is no module "
-            'example_plugin; it must be installed or lie in the working directory'
+            'example_plugin; it must be installed or be in the working directory'
         )
 
 
@@ -200,5 +200,5 @@ def test_a_run_whose_data_set_alone_is_gone_serves_what_needs_no_data(folder):
         done = tfae_program.run(command, '--logdir=dense', cwd=folder)
         assert done.refusal(1) == (
             "dense/config.json: --dataset is 'example_plugin.rings'; there is no module "
-            'example_plugin; it must be installed or lie in the working directory'
+            'example_plugin; it must be installed or be in the working directory'
         )

@@ -1,23 +1,23 @@
-"""Measures of codes, images and graphs: numpy in, numpy out; one file a question.
+"""Measures of codes, images and graphs, from numpy to numpy, one per file.
 
     activation_maximization   images that a unit responds to most
     anomaly                   anomaly scores, their threshold, AUROC
     classification            confusion, accuracy, k-nearest-neighbor error
     clustering                clusters of codes, and their agreement with classes
-    density                   a distribution fitted to codes, to sample new ones from
+    density                   a distribution fitted to codes, for sampling
     frechet                   Frechet distance between two sets of features
-    gradcam                   where a network looks
+    gradcam                   Grad-CAM: the regions that support a score
     integrated_gradients      attribution of a score to pixels
     interpolation             paths between codes
-    morphing                  attributes as directions of the code
-    pca                       principal component analysis as a baseline
-    plane                     codes on a plane
+    morphing                  attributes as directions in latent space
+    pca                       principal component analysis, the linear baseline
+    plane                     two-dimensional views of latent space
     probe                     accuracy of a linear classifier on codes
-    reconstruction            errors of reconstructions
-    saliency                  gradients of a score by the pixels
-    units                     single units of a graph
+    reconstruction            errors and sharpness of reconstructions
+    saliency                  gradients of a score with respect to pixels
+    units                     intermediate activations of a graph, and single units
 
-Those that explain a score ask any graph for gradients. Modules are imported on first use.
+The modules that explain a score add gradients to a graph. Modules are imported on first use.
 """
 
 import importlib

@@ -1,16 +1,16 @@
-"""How unlike the images of its training an image is. After Zong et al., ICLR 2018 (DAGMM).
+"""Anomaly scores from codes and reconstructions. After Zong et al., ICLR 2018 (DAGMM).
 
-    e = G_s * (x' - x)            the residual, blurred by a Gaussian of s pixels
+    e = G_s * (x' - x)            residual, blurred by a Gaussian of s pixels
     r_s = mean of e^2             over pixels and channels
     f = (z / spread, log r_0, log r_s, log r_2s)
     score = -log p(f) + n / 2 * r_s / mean r_s,   n = H W / (4 pi s^2)            nats
 
-p is a mixture of Gaussians, fitted to the images of the training. Blurring forgives a stroke
-that is off by less than its width; n is how many independent numbers a blurred image holds, so
-the last term is what a Gaussian pixel would cost. In p a residual that is too small counts too: a
-blank image comes back well and is like none of the training.
+p is a Gaussian mixture fitted to training images. Blurring tolerates strokes that are displaced by
+less than their width. n is the number of independent pixels of a blurred image, so the last term is
+the negative log-likelihood of Gaussian pixels. p also penalizes residuals that are too small: a
+blank image is reconstructed well, yet no training image is like it.
 
-N images, H x W image, C channels, Z code, K components, F = Z + 3.
+N images, H x W image, C channels, Z latent dimensions, K components, F = Z + 3.
 """
 
 import dataclasses
@@ -29,13 +29,13 @@ from tfae.core import errors as checks
 from tfae.core.atomic_files import write_npz
 from tfae.core.bounded_files import read_npz
 
-_FITTED = 20_000  # the most images that the mixture is fitted to
-_FLOOR = 1e-3  # of the mean variance of f, added to each
-_SHARE = 2  # images for each number of f that a component takes
-_OFTEN = 0.999  # part of the pixels of normal images that a map of 1 exceeds
+_MAX_FITTED = 20_000  # images that the mixture is fitted to
+_VARIANCE_FLOOR = 1e-3  # added to each variance, as a fraction of the mean variance of f
+_MIN_IMAGES_PER_FEATURE = 2  # of each component
+_MAP_QUANTILE = 0.999  # of the errors of normal pixels, at which a map is 1
 _BLURS = (0, 1, 2)  # times s, of the residuals in f
 _RANKS = np.linspace(0, 1, 1001)
-# Of numbers in a file: the blur decides how much is computed, by the others is divided.
+# Bounds on numbers in a file: the blur decides how much is computed, the others are divisors.
 _BOUNDS = {
     'blur': (0.1, 100),
     'spread': (1e-300, 1e300),
@@ -47,23 +47,30 @@ _BOUNDS = {
 
 @dataclasses.dataclass(frozen=True)
 class Detector:
-    """What tells normal images from others, fitted; arrays alone, so that a file can hold it."""
+    """A fitted anomaly detector: arrays only, so that a file can store it."""
 
     blur: np.ndarray  # [], s in pixels
-    spread: np.ndarray  # [], of the numbers of a code
+    spread: np.ndarray  # [], standard deviation of the codes
     residual: np.ndarray  # [], mean r_s of normal images
-    error: np.ndarray  # [], |e| of a pixel that few pixels of normal images exceed
+    error: np.ndarray  # [], quantile of |e| over the pixels of normal images
     log_weights: np.ndarray  # [K]
     means: np.ndarray  # [K, F]
     factors: np.ndarray  # [K, F, F], lower Cholesky factors of the covariances
     quantiles: np.ndarray  # [1001] scores of normal images, ascending
-    threshold: np.ndarray  # [], score
-    step: np.ndarray  # [], of the checkpoint whose codes these are
+    threshold: np.ndarray  # [], score above which an image is anomalous
+    step: np.ndarray  # [], global step of the checkpoint that made the codes
 
     def scores(
         self, images: np.ndarray, codes: np.ndarray, reconstructions: np.ndarray
     ) -> np.ndarray:
-        """Scores `[N]` of images `[N, H, W, C]`; the larger, the less like the training."""
+        """Returns anomaly scores in nats.
+
+        Args:
+          images: `[N, H, W, C]`.
+          codes: `[N, Z]`.
+          reconstructions: `[N, H, W, C]`.
+        Returns: `[N]`; larger means more anomalous.
+        """
         features, residual = _features(
             images, codes / self.spread, reconstructions, float(self.blur)
         )
@@ -78,11 +85,11 @@ class Detector:
         return cells / 2 * residual / self.residual - special.logsumexp(logs, axis=0)
 
     def ranks(self, scores: np.ndarray) -> np.ndarray:
-        """The part of normal images whose score is less, for each score `[N]`."""
+        """Returns the fraction of normal images that score lower, for each score `[N]`."""
         return np.interp(scores, self.quantiles, _RANKS)
 
     def maps(self, images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
-        """How far off each pixel is `[N, H, W]`: above 1 lies one in 1 000 of normal images."""
+        """Returns error maps `[N, H, W]`, above 1 for one in 1,000 pixels of normal images."""
         return _errors(images, reconstructions, float(self.blur)) / self.error
 
     def save(self, path: pathlib.Path) -> None:
@@ -91,30 +98,28 @@ class Detector:
 
 
 def load(path: pathlib.Path, code_size: int | None = None) -> Detector:
-    """What `Detector.save` wrote.
+    """Reads a detector that `Detector.save` wrote.
 
     Args:
       path: of the file.
-      code_size: of the run, None for any.
-    Raises: InputError if the file is not that, or of codes of another size.
+      code_size: latent dimensions of the run; None accepts any.
+    Raises: InputError if the file is no detector, or one for codes of another size.
     """
-    arrays = read_npz(path, 'detector of tfae anomaly')
+    arrays = read_npz(path, 'anomaly detector of tfae')
     missing = [f.name for f in dataclasses.fields(Detector) if f.name not in arrays]
     if missing:
-        raise checks.InputError(f'{path} is no detector of tfae anomaly: it lacks {missing[0]}')
+        raise checks.InputError(f'{path} is no anomaly detector of tfae: it lacks {missing[0]}')
     detector = Detector(**{f.name: arrays[f.name] for f in dataclasses.fields(Detector)})
     if unsound := _unsound(detector):
-        raise checks.InputError(f'{path} is no detector of tfae anomaly: {unsound}')
+        raise checks.InputError(f'{path} is no anomaly detector of tfae: {unsound}')
     size = detector.means.shape[1] - len(_BLURS)
     if code_size not in (None, size):
-        raise checks.InputError(
-            f'{path} is of codes of {size} numbers; those of the run have {code_size}'
-        )
+        raise checks.InputError(f'{path} is for {size} latent dimensions; the run has {code_size}')
     return detector
 
 
 def _unsound(detector: Detector) -> str:
-    """The first array that is no finite number of the right shape, in words; empty if none is."""
+    """Describes the first array of a wrong shape or value; empty if all are sound."""
     count, size = (*detector.means.shape, 0, 0)[:2]
     shapes = {
         'log_weights': (count,),
@@ -148,28 +153,29 @@ def fit(
     seed: int,
     step: int,
 ) -> Detector:
-    """A detector of what is unlike images, which are given with codes and reconstructions.
+    """Fits a detector to normal images, their codes and reconstructions.
 
     Args:
-      train: images `[N, H, W, C]`, codes `[N, Z]`, reconstructions `[N, H, W, C]` to fit.
-      normal: the same of images that set the scale and the threshold; best others than those.
+      train: images `[N, H, W, C]`, codes `[N, Z]` and reconstructions `[N, H, W, C]` for the fit.
+      normal: the same for images that set the scale and the threshold, best held out of the fit.
       blur: s in pixels.
-      components: the most Gaussians; fewer where each would have too few images.
-      false_positive_rate: part of the normal images that lies above the threshold.
-      seed: of the first guess of the mixture, and of the images where there are many.
-      step: of the checkpoint.
+      components: largest number of Gaussians; fewer where a component would have too few images.
+      false_positive_rate: fraction of the normal images above the threshold, in (0, 1).
+      seed: of the initialization of the mixture, and of the sample that is fitted.
+      step: global step of the checkpoint.
+    Returns: the detector.
     Raises: InputError if there are fewer than 2 images to fit.
     """
     images, codes, reconstructions = train
     if len(images) < 2:
         raise checks.InputError(
-            'the training split holds 1 example; an anomaly detector is fitted to 2 or more'
+            'the training split holds 1 example; fitting an anomaly detector takes 2 or more'
         )
     spread = max(float(codes.std()), np.finfo(np.float32).tiny)
     features, _ = _features(images, codes / spread, reconstructions, blur)
-    chosen = np.random.RandomState(seed).permutation(len(features))[:_FITTED]
-    count = max(1, min(components, len(chosen) // (_SHARE * features.shape[1])))
-    floor = _FLOOR * float(features.var(0).mean()) + np.finfo(np.float32).tiny
+    chosen = np.random.RandomState(seed).permutation(len(features))[:_MAX_FITTED]
+    count = max(1, min(components, len(chosen) // (_MIN_IMAGES_PER_FEATURE * features.shape[1])))
+    floor = _VARIANCE_FLOOR * float(features.var(0).mean()) + np.finfo(np.float32).tiny
     mixture = GaussianMixture(count, reg_covar=floor, random_state=seed).fit(features[chosen])
     _, residual = _features(normal[0], normal[1], normal[2], blur)
     errors = _errors(normal[0], normal[2], blur)
@@ -178,7 +184,7 @@ def fit(
         blur=np.asarray(blur),
         spread=np.asarray(spread),
         residual=np.asarray(max(residual.mean(), tiny)),
-        error=np.asarray(max(np.quantile(errors, _OFTEN), tiny)),
+        error=np.asarray(max(np.quantile(errors, _MAP_QUANTILE), tiny)),
         log_weights=np.log(mixture.weights_),
         means=mixture.means_,
         factors=np.linalg.cholesky(mixture.covariances_),
@@ -195,21 +201,21 @@ def fit(
 
 
 def baselines(train: np.ndarray, images: np.ndarray, components: int) -> dict[str, np.ndarray]:
-    """Scores `[N]` of images by what knows no network; the larger, the less normal.
+    """Returns anomaly scores that need no network; larger means more anomalous.
 
     Args:
       train: normal images `[M, H, W, C]`.
       images: `[N, H, W, C]`.
-      components: of the PCA by whose error images are scored.
-    Returns: that error as `pca`, the distance to the nearest normal image as `neighbor`, to the
-      mean of all as `mean`.
+      components: of PCA.
+    Returns: scores `[N]` by name: `pca`, the reconstruction error of PCA; `neighbor`, the distance
+      to the nearest normal image; `mean`, the distance to the mean image.
     """
     known, asked = (data.pixels(x).reshape(len(x), -1) for x in (train, images))
     pca = PCA(min(components, *known.shape), svd_solver='covariance_eigh').fit(known)
-    restored = pca.inverse_transform(pca.transform(asked))
+    projected = pca.inverse_transform(pca.transform(asked))
     nearest = neighbors.NearestNeighbors(n_neighbors=1).fit(known)
     return {
-        'pca': np.square(restored - asked).mean(1),
+        'pca': np.square(projected - asked).mean(1),
         'neighbor': nearest.kneighbors(asked)[0][:, 0],
         'mean': np.linalg.norm(asked - known.mean(0), axis=1),
     }
@@ -220,19 +226,19 @@ def auroc(scores: np.ndarray, anomalous: np.ndarray) -> float:
 
     Args:
       scores: `[N]`.
-      anomalous: bool `[N]`, of which there are both.
+      anomalous: bool `[N]`, with both values in it.
     """
     return float(metrics.roc_auc_score(anomalous, scores))
 
 
 def curve(scores: np.ndarray, anomalous: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """False alarms and hits, each a part of their kind, for falling thresholds."""
-    alarms, hits, _ = metrics.roc_curve(anomalous, scores)
-    return alarms, hits
+    """Returns the ROC curve: false and true positive rates `[M]`, for falling thresholds."""
+    false_positives, true_positives, _ = metrics.roc_curve(anomalous, scores)
+    return false_positives, true_positives
 
 
 def by_class(scores: np.ndarray, labels: np.ndarray, normal: set[int]) -> Mapping[int, float]:
-    """AUROC of each anomalous class against all that is normal."""
+    """Returns the AUROC of each anomalous class against all normal examples."""
     usual = np.isin(labels, list(normal))
     found = {}
     for k in sorted(set(labels.tolist()) - normal):
@@ -244,9 +250,9 @@ def by_class(scores: np.ndarray, labels: np.ndarray, normal: set[int]) -> Mappin
 def _features(
     images: np.ndarray, codes: np.ndarray, reconstructions: np.ndarray, blur: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """f `[N, F]` of codes that are scaled already, and r_s `[N]`."""
+    """f `[N, F]` of codes that are already scaled, and r_s `[N]`."""
     residuals = [_residual(images, reconstructions, s * blur) for s in _BLURS]
-    # An image that comes back exactly has no logarithm; this is less than one part in a million.
+    # The floor keeps the logarithm finite where a reconstruction is exact.
     logs = [np.log(r + 1e-12) for r in residuals]
     return np.column_stack([codes.reshape(len(codes), -1), *logs]).astype(np.float64), residuals[1]
 
@@ -257,8 +263,8 @@ def _residual(images: np.ndarray, reconstructions: np.ndarray, blur: float) -> n
 
 
 def _errors(images: np.ndarray, reconstructions: np.ndarray, blur: float) -> np.ndarray:
-    """|e| `[N, H, W]`, over channels the root of the mean square."""
+    """|e| `[N, H, W]`, the root mean square over channels."""
     difference = reconstructions.astype(np.float32) - data.pixels(images)
-    # What lies beyond the image's edge is taken for right: 0.
+    # Beyond the edge of an image the error counts as 0.
     blurred = ndimage.gaussian_filter(difference, (0, blur, blur, 0), mode='constant')
     return np.sqrt(np.square(blurred).mean(-1))

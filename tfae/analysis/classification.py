@@ -1,6 +1,6 @@
-"""How well classes are told apart.
+"""Accuracy of classification: confusion matrices and k-nearest-neighbor error.
 
-N examples, K classes, Z code.
+N, M examples, K classes, Z latent dimensions.
 """
 
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ from sklearn import metrics, neighbors
 
 
 def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """How many examples `[K, K]` of each class (row) were taken for each class (column)."""
+    """Returns the confusion matrix `[K, K]`: true classes in rows, predictions in columns."""
     return metrics.confusion_matrix(labels, predicted, labels=np.arange(classes))
 
 
 def table(matrix: np.ndarray, class_names: Sequence[str]) -> str:
-    """A confusion matrix as lines of text, with the error of each class at the right.
+    """Formats a confusion matrix as text, with the error of each class at the right.
 
-    A class without a name has its number, one without an example no error.
+    A class without a name is shown by its number, one without examples has no error.
     """
     words = [*class_names, *map(str, range(len(class_names), len(matrix)))]
     width = max(map(len, words))
@@ -38,12 +38,14 @@ def knn_error(
     wanted: np.ndarray,
     count: int = 1,
 ) -> float:
-    """Share of `queries` that a vote of the nearest codes gives another class than is wanted.
+    """Returns the k-nearest-neighbor classification error, in [0, 1].
 
     Args:
-      codes: `[N, Z]`, of training examples, which `labels` `[N]` belong to.
-      queries: `[M, Z]`, of other examples, which `wanted` `[M]` belong to.
-      count: of neighbors that vote, nearest in Euclidean distance.
+      codes: `[N, Z]`, of training examples.
+      labels: `[N]`, their classes.
+      queries: `[M, Z]`, of other examples.
+      wanted: `[M]`, the classes of the queries.
+      count: k, neighbors that vote, nearest in Euclidean distance.
     """
     known = neighbors.KNeighborsClassifier(count).fit(codes, labels)
     return float(np.mean(known.predict(queries) != wanted))

@@ -1,8 +1,8 @@
-"""What each pixel adds to a score. Sundararajan, Taly and Yan, Axiomatic attribution, ICML 2017.
+"""Attribution of a score to pixels. Sundararajan, Taly and Yan, ICML 2017.
 
     a = (x - b) * integral over t in [0, 1] of d score / d x at b + t (x - b)
 
-b is an image that shows nothing. The axiom of completeness: the sum of a is score(x) - score(b).
+b is a baseline image. Completeness: the attributions sum to score(x) - score(b).
 
 B batch, H W C image x.
 """
@@ -12,15 +12,15 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae.analysis._slope import Fetch, slope
+from tfae.analysis._gradient import Fetch, gradient
 
 
 class Attributions(NamedTuple):
-    """What is added, and how exactly the integral was taken."""
+    """Attributions of pixels, and the accuracy of the integral."""
 
     pixels: np.ndarray  # [B, H, W, C], in units of the score
     difference: np.ndarray  # [B], score(x) - score(b)
-    gap: np.ndarray  # [B], the sum of `pixels` minus that, which is of the integral's parts
+    gap: np.ndarray  # [B], sum of `pixels` - `difference`: the error of the integral
 
 
 def attribute(
@@ -31,23 +31,25 @@ def attribute(
     base: np.ndarray,
     steps: int,
 ) -> Attributions:
-    """What the pixels of `inputs` `[B, H, W, C]` add to `score` `[B]`.
+    """Attributes a score to the pixels of the inputs.
 
     Args:
-      fetch: tensors and what is fed -> arrays, as a session's `run`.
-      score: `[B]`, made of `images`.
-      images: `[B, H, W, C]`, what images are fed as.
-      base: b, `[B, H, W, C]` or what is spread to that.
-      steps: equal parts of the way from b to x, each with the slope at its middle.
-    Raises: ValueError if there is no step, and as `_slope.slope` does.
+      fetch: evaluates tensors with a feed dictionary, as a session's `run`.
+      score: `[B]`, a function of `images`.
+      images: `[B, H, W, C]`, the tensor through which images are fed.
+      inputs: x, `[B, H, W, C]`.
+      base: b, `[B, H, W, C]` or an array that broadcasts to it.
+      steps: of the midpoint rule on the line from b to x.
+    Returns: the attributions.
+    Raises: ValueError if there is no step, and as `_gradient.gradient` does.
     """
     if steps < 1:
         raise ValueError(f'integrated gradients: steps is {steps}; it must be 1 or more')
-    at = slope('integrated gradients', score, images)
+    of_score = gradient('integrated gradients', score, images)
     base = np.broadcast_to(base, inputs.shape)
     total = np.zeros(inputs.shape)
-    for part in (np.arange(steps) + 0.5) / steps:
-        total += fetch(at, {images: base + part * (inputs - base)})
+    for fraction in (np.arange(steps) + 0.5) / steps:
+        total += fetch(of_score, {images: base + fraction * (inputs - base)})
     pixels = (inputs - base) * total / steps
     ends = [fetch(score, {images: ends}).astype(np.float64) for ends in (inputs, base)]
     difference = ends[0] - ends[1]

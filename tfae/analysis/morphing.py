@@ -1,9 +1,9 @@
-"""Attributes as directions of the code. Larsen et al., ICML 2016; White, arXiv 1609.04468.
+"""Attributes as directions in latent space. Larsen et al., ICML 2016; White, arXiv 1609.04468.
 
     v = mean code of the examples that have the attribute - mean code of those that lack it
     morphed code = z + s v,  s the strength
 
-N examples, Z numbers of a code, S strengths.
+N examples, Z latent dimensions, S strengths.
 """
 
 import numpy as np
@@ -11,15 +11,15 @@ from sklearn import metrics
 
 
 def direction(codes: np.ndarray, having: np.ndarray) -> np.ndarray:
-    """v `[Z]` of codes `[N, Z]`, some of which have the attribute and some not: `having` `[N]`."""
+    """Returns v `[Z]` of codes `[N, Z]`, of which those in `having` `[N]` have the attribute."""
     return codes[having].mean(0) - codes[~having].mean(0)
 
 
 def separation(codes: np.ndarray, having: np.ndarray) -> float:
-    """Area under the ROC curve of the projection on v, as a mark of the attribute; 0.5 is chance.
+    """AUROC of the projection on v as a predictor of the attribute; 0.5 is chance.
 
-    v of every other example of each kind marks the rest, and the other way round; the mean of
-    both. nan where a kind has one example alone.
+    Twofold cross-validation: v of one half of each kind scores the other half, and the mean of both
+    is returned. nan where a kind has fewer than two examples.
     """
     fold = np.zeros(len(codes), bool)
     for kind in (having, ~having):
@@ -34,5 +34,5 @@ def separation(codes: np.ndarray, having: np.ndarray) -> float:
 
 
 def sweep(codes: np.ndarray, v: np.ndarray, strengths: np.ndarray) -> np.ndarray:
-    """Morphed codes `[N, S, Z]` of `[N, Z]`."""
+    """Returns morphed codes `[N, S, Z]` of codes `[N, Z]`, for strengths `[S]`."""
     return codes[:, None] + strengths[:, None] * v

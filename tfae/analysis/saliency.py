@@ -1,4 +1,4 @@
-"""Which pixels a score hangs on. Simonyan, Vedaldi and Zisserman, ICLR Workshop 2014.
+"""Saliency: gradients of a score. Simonyan, Vedaldi and Zisserman, ICLR Workshop 2014.
 
     map_ij = max over the channels c of |d score / d x_ijc|
 
@@ -9,20 +9,20 @@ from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from tfae.analysis._slope import slope
+from tfae.analysis._gradient import gradient
 
 
 class Maps(NamedTuple):
-    """How a score changes with the image."""
+    """The gradient of a score and its saliency map."""
 
-    slope: tf.Tensor  # [B, H, W, C]
+    gradient: tf.Tensor  # [B, H, W, C]
     map: tf.Tensor  # [B, H, W]
 
 
 def build(score: tf.Tensor, images: tf.Tensor) -> Maps:
-    """The maps of `score` `[B]`, which is made of `images` `[B, H, W, C]`.
+    """Builds the saliency map of `score` `[B]`, a function of `images` `[B, H, W, C]`.
 
-    Raises: ValueError as `_slope.slope` does.
+    Raises: ValueError as `_gradient.gradient` does.
     """
-    found = slope('saliency', score, images)
+    found = gradient('saliency', score, images)
     return Maps(found, tf.reduce_max(tf.abs(found), -1))

@@ -1,6 +1,6 @@
-"""What images become on their way through a graph, and single units of it.
+"""Intermediate activations of a graph, and single units of them.
 
-Any graph serves whose images come in through one tensor.
+Works for any graph that takes images through one tensor.
 
 B batch, H W image, h w feature map, K units.
 """
@@ -16,18 +16,18 @@ _COPIES = ('Identity', 'Reshape')
 _RECTIFIERS = ('Relu', 'Relu6')
 
 
-class Ways:
-    """The float tensors `[B, ...]` on the ways from images to what is made of them."""
+class Activations:
+    """The float tensors `[B, ...]` between images and outputs of a graph."""
 
     def __init__(self, images: tf.Tensor, outputs: Iterable[tf.Tensor]):
-        """Looks through the graph as it is now; `images` is `[B, H, W, C]`."""
+        """Searches the graph as it is now; `images` is `[B, H, W, C]`."""
         self.images = images
         self.scope = images.op.name.rpartition('/')[0]
         self.tensors = _between(images, list(outputs))
 
     @property
     def names(self) -> dict[str, tf.Tensor]:
-        """Name -> tensor, in the order of the graph; names lack the scope of the images."""
+        """Name -> tensor, in graph order; names lack the scope of the images."""
         return {self.name(tensor): tensor for tensor in self.tensors}
 
     def name(self, tensor: tf.Tensor) -> str:
@@ -35,9 +35,9 @@ class Ways:
         return self._short(tensor.name)
 
     def find(self, who: str, name: str) -> tf.Tensor:
-        """The tensor of that name, or the last one below the scope of that name.
+        """Returns the tensor of a name, or the last tensor below the scope of that name.
 
-        Raises: UsageError that names `who` and what is like that name.
+        Raises: UsageError that names `who` and similar names.
         """
         known, wanted = self.names, self._short(name)
         below = [tensor for key, tensor in known.items() if key.startswith(f'{wanted}/')]
@@ -48,7 +48,7 @@ class Ways:
         holding = [key for key in known if wanted and wanted in key][-3:]
         near = f'; did you mean {", ".join(holding)}?' if holding else errors.nearest(wanted, known)
         raise errors.UsageError(
-            f'{who} is {name!r}; it must be a tensor that the images become'
+            f'{who} is {name!r}; it must be a tensor computed from the images'
             f'{near or "; --list prints them"}'
         )
 
@@ -57,9 +57,10 @@ class Ways:
 
 
 def last_maps(images: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor | None:
-    """What the last convolution before `tensor` becomes while it keeps its shape `[B, h, w, K]`.
+    """Returns the last feature map `[B, h, w, K]` before `tensor`; None without a convolution.
 
-    Its bias, normalization and activation are in it, pooling is not; None without a convolution.
+    It is the output of the last convolution with its bias, normalization and activation, before
+    pooling.
     """
     between = [found for found in _between(images, [tensor]) if found is not tensor]
     maps = [found for found in between if found.op.type in _CONVOLUTIONS]
@@ -70,7 +71,7 @@ def last_maps(images: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor | None:
 
 
 def refuse_no_maps(who: str, images: tf.Tensor, layer: tf.Tensor, tensor: tf.Tensor) -> None:
-    """Refuses a layer that is no feature map, has one place only, or that `tensor` is not made of.
+    """Refuses a layer that is no feature map, is 1 x 1, or does not lead to `tensor`.
 
     Raises: UsageError that names `who`.
     """
@@ -80,19 +81,19 @@ def refuse_no_maps(who: str, images: tf.Tensor, layer: tf.Tensor, tensor: tf.Ten
         )
     if tuple(layer.shape[1:3]) == (1, 1):
         raise errors.UsageError(
-            f'{who} {layer.op.name} is 1 x 1: it tells no places of an image apart; the image '
-            f'is too small for it, or an earlier layer must be named'
+            f'{who} {layer.op.name} is 1 x 1, which has no spatial resolution; name an earlier '
+            f'layer, or use larger images'
         )
     if not any(found is layer for found in _between(images, [tensor])) or layer is tensor:
         raise errors.UsageError(
-            f'{who} {layer.op.name} does not lie on the way from the images to {tensor.op.name}'
+            f'{who} {layer.op.name} does not lie between the images and {tensor.op.name}'
         )
 
 
 def before_rectifier(tensor: tf.Tensor) -> tf.Tensor:
-    """What `tensor` is the rectified value of, where it is one; else itself.
+    """Returns the input of the rectifier that made `tensor`, or `tensor` if none did.
 
-    Both are largest for the same image, and where a rectified unit is off it has no slope.
+    Both are largest for the same image, and an inactive rectified unit has no gradient.
     """
     found, shape = tensor, tensor.shape.as_list()
     while found.op.type in _COPIES and found.op.inputs[0].shape.as_list() == shape:
@@ -101,17 +102,18 @@ def before_rectifier(tensor: tf.Tensor) -> tf.Tensor:
 
 
 def values(tensor: tf.Tensor, place: Sequence[int] = ()) -> tf.Tensor:
-    """Units `[B, K]` of a tensor `[B]`, `[B, K]` or `[B, h, w, K]`.
+    """Returns the units `[B, K]` of a tensor.
 
     Args:
-      tensor: of a feature map, the mean over its places is taken: a channel is one unit.
-      place: `(row, column)` takes the units at this place instead.
-    Raises: UsageError if there is no such place, or K is not known.
+      tensor: `[B]`, `[B, K]` or a feature map `[B, h, w, K]`, whose channels are units: the mean
+        over positions.
+      place: `(row, column)` selects the units at this position instead of the mean.
+    Raises: UsageError if the position lies outside, or K is not static.
     """
     if tensor.shape.rank == 1:
         tensor = tensor[:, tf.newaxis]
     if tensor.shape[-1] is None:
-        raise errors.UsageError(f'{tensor.op.name} has shape {tensor.shape}; K must be known')
+        raise errors.UsageError(f'{tensor.op.name} has shape {tensor.shape}; K must be static')
     sides = tensor.shape.as_list()[1:-1]
     if not place:
         return tf.reduce_mean(tensor, list(range(1, len(sides) + 1)))
@@ -128,12 +130,12 @@ def values(tensor: tf.Tensor, place: Sequence[int] = ()) -> tf.Tensor:
 
 
 def chosen(values: tf.Tensor, units: tf.Tensor) -> tf.Tensor:
-    """One unit for each example: `values` `[B, K]`, `units` `[B]` -> `[B]`."""
+    """Selects one unit per example: `values` `[B, K]`, `units` `[B]` -> `[B]`."""
     return tf.gather(values, units, axis=1, batch_dims=1)
 
 
 def _between(images: tf.Tensor, outputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-    """Float tensors `[B, ...]` made of `images` that `outputs` are made of, in graph order."""
+    """Float tensors `[B, ...]` computed from `images` that `outputs` depend on, in graph order."""
     needed = _ancestors(outputs)
     made: dict[tf.Operation, bool] = {}
     for op in images.graph.get_operations():

@@ -175,12 +175,12 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _ways(source: Source) -> units.Ways:
+def _ways(source: Source) -> units.Activations:
     """The tensors that images become on the way to the outputs."""
     if isinstance(source, Reference):
         outputs = source.outputs
-        return units.Ways(source.images, [outputs.class_logits, outputs.probabilities])
-    return units.Ways(source.built.inference.images, source.built.inference.outputs)
+        return units.Activations(source.images, [outputs.class_logits, outputs.probabilities])
+    return units.Activations(source.built.inference.images, source.built.inference.outputs)
 
 
 def _folder(source: Source) -> pathlib.Path:
@@ -191,7 +191,7 @@ def _folder(source: Source) -> pathlib.Path:
 
 
 def _target(
-    flags: Config, source: Source, ways: units.Ways, known: tuple[str, ...]
+    flags: Config, source: Source, ways: units.Activations, known: tuple[str, ...]
 ) -> attributions.Target:
     """The tensor that `--tensor` names, else the logits of classes, the code or the first output.
 

@@ -76,7 +76,7 @@ def _codes(flags: Config, run: Run) -> np.ndarray:
             raise errors.UsageError(
                 f'--components is {components}; there are only {len(codes)} training examples'
             )
-        return density.Density(codes, components, flags.seed).draw(flags.count, flags.seed)
+        return density.Density(codes, components, flags.seed).sample(flags.count, flags.seed)
     if run.built.inference.samples is None and run.built.inference.decoded is not None:
         raise errors.UsageError(
             f'--kind is prior, which the family {run.experiment.model} has none of; '

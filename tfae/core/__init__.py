@@ -1,1 +1,1 @@
-"""What every folder needs: errors, configuration, names, files, signals. No graph, no data."""
+"""Errors, configuration, names, files and signals, which every folder uses."""

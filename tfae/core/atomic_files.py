@@ -1,10 +1,10 @@
-"""Files that are there whole or not at all, after a loss of power too.
+"""Atomic files: complete or absent, even after a loss of power.
 
 A file is written under a temporary name, flushed to the disk and renamed. Until the system writes
-the folder, or `flush` has it written, a loss of power brings back the file before it.
+the folder, or `flush` forces it to, a loss of power leaves the previous file.
 
-Who writes holds a lock on the temporary file, which the system frees when the program dies: what
-lies under a temporary name without one was left behind, and is removed.
+A writer holds a lock on the temporary file, which the system releases when the process dies:
+temporary files without a lock are leftovers, and are removed.
 """
 
 import concurrent.futures
@@ -24,26 +24,26 @@ import numpy as np
 
 from tfae.core import json_text
 
-# Of `.name.<process>.tmp.<suffix>`.
+# Matches `.name.<process>.tmp.<suffix>`.
 _TEMPORARY = re.compile(r'\.(.+)\.[0-9]+\.tmp(\.[^.]*)?', re.DOTALL)
-_ODD = re.compile(r'[]\[*?\\\udc80-\udcff]')  # signs of patterns, and bytes that are no UTF-8
+_ODD = re.compile(r'[]\[*?\\\udc80-\udcff]')  # glob characters, and bytes that are not UTF-8
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
-    """Writes a file that is there whole or not at all."""
+    """Writes a text file atomically."""
     with replacing(path) as temporary:
-        # A file's name that is no UTF-8 may stand in the text.
+        # The text may contain a file name that is not UTF-8.
         temporary.write_text(text, encoding='utf-8', errors='backslashreplace')
 
 
 def write_json(path: pathlib.Path, value: Any) -> None:
-    """Writes a value as indented JSON; see `json_text` for floats that are not finite."""
+    """Writes a value as indented JSON, atomically; see `json_text` for non-finite floats."""
     write_text(path, json_text.dumps(value, indent=2) + '\n')
 
 
 def write_npz(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes arrays by name, whole or not at all."""
-    # np.savez takes names as arguments, of which it has some itself, such as `file`.
+    """Writes arrays by name as an .npz, atomically."""
+    # np.savez takes names as keyword arguments, which clash with its own, such as `file`.
     with replacing(path) as temporary, zipfile.ZipFile(temporary, 'w') as archive:
         for name, array in arrays.items():
             with archive.open(f'{name}.npy', 'w', force_zip64=True) as member:
@@ -52,7 +52,7 @@ def write_npz(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A temporary name beside `path`, renamed to it if the block ends well, else removed."""
+    """Yields a temporary path next to `path`: renamed to it on success, removed on an exception."""
     temporary = path.with_name(f'.{path.stem}.{os.getpid()}.tmp{path.suffix}')
 
     def create() -> int:
@@ -69,11 +69,11 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 @contextlib.contextmanager
 def new_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A folder under a temporary name, renamed to `path` if the block ends well, else removed.
+    """Yields a temporary folder: renamed to `path` on success, removed on an exception.
 
-    Raises: OSError if there is anything at `path` by then but an empty folder.
+    Raises: OSError if anything but an empty folder is at `path` by then.
     """
-    path = path.resolve()  # neither '.' nor a link is renamed
+    path = path.resolve()  # '.' and links cannot be renamed
     with temporary_folder(path) as temporary:
         yield temporary
         flush_all([*temporary.rglob('*'), temporary])
@@ -83,7 +83,7 @@ def new_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 @contextlib.contextmanager
 def temporary_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """An empty folder under a temporary name beside `path`; removed when the block ends."""
+    """Yields an empty temporary folder next to `path`, which is removed at the end."""
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
 
     def create() -> int:
@@ -98,7 +98,7 @@ def temporary_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def make_folder(path: pathlib.Path) -> None:
-    """Makes a folder and those above it, where they are not there, and flushes what holds them."""
+    """Creates a folder and its parents, where they are missing, and flushes their parents."""
     lacking = [place for place in (path, *path.parents) if not place.exists()]
     path.mkdir(parents=True, exist_ok=True)
     for place in lacking:
@@ -106,26 +106,26 @@ def make_folder(path: pathlib.Path) -> None:
 
 
 def flush(path: pathlib.Path) -> None:
-    """Returns when a file, or the names in a folder, would survive a loss of power."""
+    """Flushes a file, or the names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system that cannot
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # the file system has no flush
             raise
     finally:
         os.close(descriptor)
 
 
 def flush_all(paths: Iterable[pathlib.Path]) -> None:
-    """As `flush`, all at a time, for which the disk takes hardly longer than for one."""
+    """Flushes all paths in parallel, which takes hardly longer than one."""
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         for done in [pool.submit(flush, path) for path in paths]:
             done.result()
 
 
 def sweep(folder: pathlib.Path, name: str = '') -> None:
-    """Removes what killed programs left in `folder`: temporary files of `name`, of any if empty."""
+    """Removes temporary files of killed processes: those of `name`, or all if it is empty."""
     with os.scandir(folder) as entries:
         found = [(entry, _TEMPORARY.fullmatch(entry.name)) for entry in entries]
     for entry, match in found:
@@ -135,7 +135,7 @@ def sweep(folder: pathlib.Path, name: str = '') -> None:
 
 @contextlib.contextmanager
 def plain_alias(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A path of `folder` for native code that takes a path for a pattern and for UTF-8."""
+    """Yields a path of `folder` for native code, which globs paths and expects UTF-8."""
     if not _ODD.search(os.fspath(folder)):
         yield folder
         return
@@ -147,13 +147,13 @@ def plain_alias(folder: pathlib.Path) -> Iterator[pathlib.Path]:
 
 @contextlib.contextmanager
 def _held(path: pathlib.Path, temporary: pathlib.Path, create: Callable[[], int]) -> Iterator[None]:
-    """Holds what `create` makes and opens for this program, after what others left of `path`."""
+    """Creates and locks a temporary file or folder, after removing leftovers of `path`."""
     make_folder(path.parent)
     sweep(path.parent, path.name)
     while True:
         descriptor = create()
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        # Another program may have swept it away before it was locked.
+        # Another process may have removed it before it was locked.
         if temporary.exists() and os.path.samestat(os.fstat(descriptor), temporary.stat()):
             break
         os.close(descriptor)
@@ -164,7 +164,7 @@ def _held(path: pathlib.Path, temporary: pathlib.Path, create: Callable[[], int]
 
 
 def _remove_unheld(path: pathlib.Path) -> None:
-    """Removes a file or folder that no program holds; leaves what cannot be opened or removed."""
+    """Removes a file or folder that no process has locked, if permissions allow."""
     with contextlib.suppress(OSError):
         if path.is_symlink():
             path.unlink()

@@ -1,10 +1,9 @@
-"""Frozen dataclasses <-> text <-> JSON.
+"""Configurations: frozen dataclasses, converted from and to text and JSON.
 
-A configuration is a frozen dataclass whose fields carry their own help. Each field is a bool, int,
-float, str, `Literal` of strings, a type of its own with `from_text(text, who)` and `str`, or a
-tuple of one of them; the command line writes a tuple as a comma list, JSON as a list. An element
-that holds a comma stands in double quotes there, `"a,b",c`, and `""` is a quote in it. Unknown
-fields and wrong types are named in the error.
+Each field declares its help and bounds. It is a bool, int, float, str, `Literal` of strings, a type
+with `from_text(text, who)` and `str`, or a tuple of one of them. A tuple is a comma-separated list
+on the command line and a list in JSON. On the command line, an element with a comma is quoted,
+`"a,b",c`, with `""` for a quote in it. Errors name unknown fields and wrong types.
 """
 
 import dataclasses
@@ -21,17 +20,17 @@ from tfae.core import errors, plugins
 
 T = TypeVar('T')
 
-_LARGEST_WHOLE = 2**31 - 1
+_MAX_INT = 2**31 - 1
 _ELEMENT = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^,]*))(,|\Z)')
 _BOOLS = {'true': True, 'false': False, '1': True, '0': False, 'yes': True, 'no': False}
 
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A configuration whose fields hold what their options declare: bounds, needs, exclusions."""
+    """A configuration that validates its fields: bounds, needed and excluded flags."""
 
     def __post_init__(self):
-        """Raises UsageError; a part that overrides it calls `super().__post_init__()` first."""
+        """Raises UsageError; an override must call `super().__post_init__()` first."""
         kinds = field_types(type(self))
         for name, kind in kinds.items():
             if _has_text(_element(kind)):  # a Python caller may give the text
@@ -47,7 +46,7 @@ class Part:
 
 
 class Option(NamedTuple):
-    """What a flag is beside its name, type and default; see `option`."""
+    """The declaration of a flag, without its name, type and default; see `option`."""
 
     help: str
     within: str = ''
@@ -57,12 +56,12 @@ class Option(NamedTuple):
     former_values: Mapping[str, str] = types.MappingProxyType({})
 
     def shown(self, kind: Any) -> str:
-        """The text that `--help` shows of a flag of type `kind`."""
+        """Returns the help text of a flag of type `kind`."""
         sentences = [self.help]
         if options := choices(kind):
             sentences.append(f'One of {", ".join(options)}.')
         if is_tuple(kind) and _element(kind) is str:
-            sentences.append('One that holds a comma stands in double quotes: "a,b",c.')
+            sentences.append('Quote elements that hold a comma: "a,b",c.')
         if self.within:
             sentences.append(f'{"Each in" if is_tuple(kind) else "In"} {self.within}.')
         if self.needs:
@@ -72,17 +71,16 @@ class Option(NamedTuple):
         return ' '.join(sentences)
 
     def refuse_out_of_range(self, name: str, kind: Any, value: Any) -> None:
-        """Refuses a number, or one of a list, that is not within the interval.
+        """Refuses a number, or one of a list, outside the interval.
 
-        A whole number without an upper bound is a size or a count, which TensorFlow holds in 32
-        bits.
+        An integer without an upper bound is a size or a count, which TensorFlow stores in 32 bits.
         """
         if not self.within:
             return
         values = value if isinstance(value, tuple) else (value,)
         bounds = [self.within]
         if _element(kind) is int:
-            bounds.append(self.within.replace('inf)', f'{_LARGEST_WHOLE}]'))
+            bounds.append(self.within.replace('inf)', f'{_MAX_INT}]'))
         for interval in map(_interval, bounds):
             if not all(map(interval.holds, values)):
                 each = 'each' if isinstance(value, tuple) else 'it'
@@ -91,9 +89,12 @@ class Option(NamedTuple):
                 )
 
     def refuse_unread(self, name: str, values: Mapping[str, Any], changed: Sequence[str]) -> None:
-        """Refuses a flag that has not its default, where by the others' values nothing reads it.
+        """Refuses a flag that has no effect under the values of the other flags.
 
-        `changed` are the names of the flags that have not their defaults.
+        Args:
+          name: of the flag, which is not at its default.
+          values: of all flags.
+          changed: names of all flags that are not at their defaults.
         """
         for need in self.needs:
             other, _, wanted = need.removeprefix('--').partition('=')
@@ -110,22 +111,22 @@ def option(default: Any, help: str, **more: Any) -> Any:
     """Declares a dataclass field that is a flag.
 
     Args:
-      default: value of the field where the flag is not given.
-      help: text that `--help` shows.
+      default: value of the field.
+      help: text of the flag.
       more: fields of `Option`,
         `within`, the interval of a number and its unit, `'[0, 1)'` or `'[1, inf) steps'`;
-        `needs`, other flags without which nothing reads this one, `'--filters'` (any that is not
-        empty, 0, false or none) or `'--optimizer=momentum,rmsprop'` (one of these);
-        `excludes`, flags that may not be given with this one;
+        `needs`, flags without which this one has no effect: `'--filters'` (not empty, 0, false or
+        none) or `'--optimizer=momentum,rmsprop'` (one of these values);
+        `excludes`, flags that cannot be combined with this one;
         `formerly`, the name of the flag in earlier versions;
-        `former_values`, choice in earlier versions -> choice of today.
+        `former_values`, values in earlier versions -> values of today.
     Returns: the field.
     """
     return dataclasses.field(default=default, metadata=Option(help, **more)._asdict())
 
 
 def declarations(cls: type) -> dict[str, Option]:
-    """Field name -> its declaration; one without help for a field that is no flag."""
+    """Field name -> its declaration, which has no help where the field is no flag."""
     found = {field.name: field.metadata for field in dataclasses.fields(cls)}
     return {
         name: Option(**{'help': ''} | {k: v for k, v in metadata.items() if k in Option._fields})
@@ -134,18 +135,18 @@ def declarations(cls: type) -> dict[str, Option]:
 
 
 def former_names(cls: type) -> dict[str, str]:
-    """Name of a field in earlier versions -> name of today, for the fields that were renamed."""
+    """Name in earlier versions -> name of today, for renamed fields."""
     return {option.formerly: k for k, option in declarations(cls).items() if option.formerly}
 
 
 def field_types(cls: type) -> dict[str, Any]:
-    """Field name -> type, in the order of definition."""
+    """Field name -> type, in order of definition."""
     hints = typing.get_type_hints(cls)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
 
 def choices(kind: Any) -> tuple[str, ...]:
-    """The values of a `Literal` type, or of a tuple of it; empty for every other type."""
+    """The values of a `Literal`, or of a tuple of it; empty for every other type."""
     element = _element(kind)
     if built_in := getattr(element, 'BUILT_IN', ()):
         return (*built_in, plugins.FUNCTION)
@@ -153,12 +154,12 @@ def choices(kind: Any) -> tuple[str, ...]:
 
 
 def is_tuple(kind: Any) -> bool:
-    """Whether the field takes a comma list."""
+    """Whether the field takes a comma-separated list."""
     return typing.get_origin(kind) is tuple
 
 
 def split(text: str) -> list[str]:
-    """The elements of a comma list, without the quotes around those that hold commas."""
+    """Splits a comma-separated list; quotes around elements are removed."""
     if not text.strip():
         return []
     elements, place, comma = [], 0, ','
@@ -172,12 +173,12 @@ def split(text: str) -> list[str]:
 
 
 def number(value: float) -> str:
-    """A number as short as it is read back."""
+    """Formats a number as short as possible without loss."""
     return repr(float(value)).removesuffix('.0')
 
 
 def parse(name: str, kind: Any, text: str) -> Any:
-    """The value that `text` from a command line stands for.
+    """Parses the value of a flag.
 
     Raises: UsageError that names the field, the text and what is wanted.
     """
@@ -194,12 +195,16 @@ def parse(name: str, kind: Any, text: str) -> Any:
 
 
 def from_python(name: str, kind: Any, value: Any) -> Any:
-    """The value of a field that a Python caller gives.
+    """Converts an argument of the Python interface to the value of a field.
 
-    A text is read as on the command line. Sequences and arrays serve as tuples, and so does a
-    single element; as texts serve whole numbers (`3` as `'3'`) and sizes (`(64, 48)` as `'64x48'`).
+    A text is parsed as on the command line. Sequences, arrays and single elements become tuples. In
+    place of texts, integers (`3` for `'3'`) and sizes (`(64, 48)` for `'64x48'`) are accepted.
 
-    Raises: UsageError that names the field, the value and what is wanted.
+    Args:
+      name: of the field.
+      kind: its type.
+      value: the argument.
+    Raises: UsageError that names the field, the value and the type expected.
     """
     if hasattr(value, 'tolist'):  # numpy's scalars and arrays
         value = value.tolist()
@@ -235,16 +240,20 @@ def from_python(name: str, kind: Any, value: Any) -> Any:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """Field name -> value as JSON holds it."""
+    """Field name -> value for JSON."""
     return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
 
 
 def from_dict(cls: type[T], values: dict[str, Any], where: str) -> T:
-    """The inverse of `to_dict`; fields that are absent keep their defaults.
+    """The inverse of `to_dict`; absent fields keep their defaults.
 
-    Names and choices of earlier versions are read as those of today.
+    Names and values of earlier versions are converted.
 
-    Raises: InputError that names `where`, the unknown field or the wrong type.
+    Args:
+      cls: the configuration.
+      values: field name -> value of JSON.
+      where: file or flag that holds them, for errors.
+    Raises: InputError that names the unknown field or the wrong type.
     """
     kinds = field_types(cls)
     if not isinstance(values, dict):
@@ -263,7 +272,7 @@ def from_dict(cls: type[T], values: dict[str, Any], where: str) -> T:
 
 
 def _of_today(cls: type, values: dict[str, Any], where: str) -> dict[str, Any]:
-    """`values` with the names and choices of earlier versions replaced by those of today."""
+    """Replaces names and values of earlier versions by those of today."""
     names = former_names(cls)
     for old, new in names.items():
         if old in values and new in values:
@@ -275,7 +284,7 @@ def _of_today(cls: type, values: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def _replaced(value: Any, choices: Mapping[str, str]) -> Any:
-    """A value, or each value of a list, with a choice of an earlier version replaced."""
+    """Replaces a value, or each value of a list, of an earlier version."""
     if isinstance(value, list | tuple):
         return [_replaced(element, choices) for element in value]
     return choices.get(value, value) if isinstance(value, str) else value
@@ -290,29 +299,29 @@ def differences(old: Any, new: Any) -> list[str]:
 
 
 def text(value: Any) -> str:
-    """A value as the command line writes it."""
+    """Formats a value as on the command line."""
     if isinstance(value, tuple | list):
         return ','.join(_quoted(text(v)) for v in value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _quoted(element: str) -> str:
-    """An element of a comma list as `split` reads it."""
+    """Quotes an element of a comma-separated list if `split` needs it."""
     if element and element == element.strip() and ',' not in element and element[0] != '"':
         return element
     return '"{}"'.format(element.replace('"', '""'))
 
 
 def shown(value: Any) -> str:
-    """A wrong argument of a Python caller on one line: a plain value itself, else its type."""
+    """Describes a wrong argument in one line: a plain value, else its type."""
     plain = value is None or isinstance(value, bool | int | float | str | bytes)
     return repr(value) if plain else f'of type {type(value).__name__}'
 
 
 def broadcast(name: str, values: Sequence[T], count: int) -> tuple[T, ...]:
-    """`values` for `count` layers: a single one is spread over all of them.
+    """Returns one value for each of `count` layers; a single value serves all.
 
-    Raises: UsageError if there are neither one nor `count` values.
+    Raises: UsageError unless there are 1 or `count` values.
     """
     if len(values) == 1:
         return tuple(values) * count
@@ -324,14 +333,14 @@ def broadcast(name: str, values: Sequence[T], count: int) -> tuple[T, ...]:
 
 
 def _refuse_no_text(name: str, value: Any) -> None:
-    """Refuses texts that no system takes: names of files with a NUL, or with half a character."""
+    """Refuses texts that no file name can hold: with a NUL, or with half a surrogate pair."""
     for element in value if isinstance(value, tuple) else (value,):
         try:
             sound = not isinstance(element, str) or b'\0' not in os.fsencode(element)
         except UnicodeEncodeError:
             sound = False
         if not sound:
-            raise errors.UsageError(f'--{name} is {element!r}; it must be whole characters, no NUL')
+            raise errors.UsageError(f'--{name} is {element!r}; it must be valid text without NUL')
 
 
 def _element(kind: Any) -> Any:
@@ -343,12 +352,12 @@ def _is_literal(kind: Any) -> bool:
 
 
 def _has_text(kind: Any) -> bool:
-    """Whether values of this type are written as texts: `kind.from_text(text, who)` and `str`."""
+    """Whether values of this type convert from text, by `kind.from_text(text, who)`."""
     return hasattr(kind, 'from_text')
 
 
 def _read(name: str, kind: Any, value: Any) -> Any:
-    """A value of JSON, or of a Python caller: lists as tuples, texts as the values they stand for.
+    """Converts lists of JSON, or of a Python caller, to tuples and texts to values.
 
     Raises: UsageError as `parse` does.
     """
@@ -365,7 +374,7 @@ def _plain(value: Any) -> Any:
 
 def _describe(kind: Any) -> str:
     if is_tuple(kind):
-        return f'a comma list, each {_describe(_element(kind))}'
+        return f'a comma-separated list, each {_describe(_element(kind))}'
     if _is_literal(kind):
         return f'one of {", ".join(typing.get_args(kind))}'
     if _has_text(kind):
@@ -391,7 +400,7 @@ class _Interval(NamedTuple):
     text: str
 
     def holds(self, number: float) -> bool:
-        """Whether a number lies in it; one that is infinite as a float never does."""
+        """Whether a number lies in the interval; infinities never do."""
         above = number > self.low or (number == self.low and self.text[0] == '[')
         below = number < self.high or (number == self.high and self.text[-1] == ']')
         return above and below and abs(number) <= sys.float_info.max
@@ -399,7 +408,7 @@ class _Interval(NamedTuple):
 
 @functools.cache
 def _interval(within: str) -> _Interval:
-    """`'[1, inf) steps'` -> the interval."""
+    """Parses `'[1, inf) steps'`."""
     found = re.fullmatch(r'([\[(]([^,]+), ([^\])]+)[\])])( \w+)?', within)
     assert found, within
     low, high = (int(end) if end.isdigit() else float(end) for end in found.group(2, 3))
@@ -407,14 +416,14 @@ def _interval(within: str) -> _Interval:
 
 
 def _is_set(value: Any) -> bool:
-    """Whether a value switches something on: not empty, 0, false or none."""
+    """Whether a value is not empty, 0, false or none."""
     if isinstance(value, tuple):
         return any(map(_is_set, value))
     return bool(value) and value != 'none'
 
 
 def _is_met(value: Any, wanted: str) -> bool:
-    """Whether a value, or one of a list, is one of `wanted`; of `kind:level`, the kind counts."""
+    """Whether a value, or one of a list, is one of `wanted`; levels in `kind:level` are ignored."""
     if not wanted:
         return _is_set(value)
     values = value if isinstance(value, tuple) else (value,)
@@ -422,6 +431,6 @@ def _is_met(value: Any, wanted: str) -> bool:
 
 
 def _alternatives(need: str) -> str:
-    """`'--a=b,c,d'` -> `'--a=b, c or d'`."""
+    """Formats `'--a=b,c,d'` as `'--a=b, c or d'`."""
     *first, last = need.split(',')
     return f'{", ".join(first)} or {last}' if first else last

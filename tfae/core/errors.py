@@ -1,7 +1,7 @@
-"""Errors and checks with one message form: who, what came, what is wanted.
+"""Errors and checks with one message form: the subject, its value, the values allowed.
 
-A caller's mistake raises; `assert` is only for our own. The two error classes decide a command's
-exit code: `UsageError` gives 2, `InputError` gives 1. Both print as one line, without a traceback.
+Mistakes of a caller raise; `assert` is for our own. The error class decides the exit code of a
+command: 2 for `UsageError`, 1 for `InputError`. Both print one line, without a traceback.
 """
 
 import contextlib
@@ -11,8 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-# What keeps its dashes comes first: quoted command lines and values, other command lines, and the
-# rest of a longer word.
+# The first alternatives keep their dashes: quoted values, command lines, and longer words.
 _FLAG = re.compile(
     r"""
     `\w[^`]*`
@@ -25,19 +24,19 @@ _FLAG = re.compile(
 
 
 class UsageError(ValueError):
-    """A flag, field or argument is wrong: the cure is another command line."""
+    """A flag, field or argument is wrong: fixed by another command line."""
 
 
 class InputError(ValueError):
-    """A file, an image or a run is not what it should be: the cure is another input."""
+    """A file, an image or a run is invalid: fixed by another input."""
 
 
 @contextlib.contextmanager
 def naming_arguments() -> Iterator[None]:
-    """Lets errors that pass name Python arguments, `units` in place of `--units`.
+    """Makes errors that pass through name Python arguments, `units` instead of `--units`.
 
-    A context, or a decorator of a function that a Python program calls. Quoted values and command
-    lines (`tfae train --units=8`) in a text keep their dashes.
+    A context, or a decorator of a function of the Python interface. Quoted values and command lines
+    (`tfae train --units=8`) keep their dashes.
     """
     try:
         yield
@@ -47,30 +46,29 @@ def naming_arguments() -> Iterator[None]:
 
 
 def of_arguments(text: str) -> str:
-    """Returns the text of an error with the names of arguments in place of flags."""
+    """Replaces flags by names of arguments in the text of an error."""
     return _FLAG.sub(lambda match: match['name'] or match[0], text)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`'; did you mean a, b?'` for the names closest to `name` in any case, or an empty text."""
+    """Returns `'; did you mean a, b?'` for the most similar names, ignoring case, or ''."""
     names = {word.lower(): word for word in known}
     close = [names[word] for word in difflib.get_close_matches(name.lower(), names)]
     return f'; did you mean {", ".join(close)}?' if close else ''
 
 
 def classes(model: str, count: int) -> None:
-    """Refuses a set without two classes or more, for a family that needs them."""
+    """Refuses a data set of fewer than two classes, for a family that needs them."""
     if count < 2:
         raise UsageError(
-            f'--model is {model}; the data set tells {count} classes apart, it must have labels of '
-            f'2 or more'
+            f'--model is {model}; the data set has {count} classes; it must have 2 or more'
         )
 
 
 def one_of(who: str, value: str, known: Iterable[str]) -> str:
-    """`value`, which must be one of `known`.
+    """Returns `value` if it is one of `known`.
 
-    Raises: UsageError that lists what is known and the nearest names.
+    Raises: UsageError that lists the known values and suggests similar ones.
     """
     known = list(known)
     if value not in known:
@@ -97,7 +95,7 @@ def same_shape(who: str, **tensors: Any) -> None:
 
 
 def in_range(who: str, value: float, low: float, high: float) -> None:
-    """Refuses a number outside [low, high], and an infinite one in any case."""
+    """Refuses a number outside [low, high], and infinities in any case."""
     if not low <= value <= high or math.isinf(value):
         end = ')' if math.isinf(high) else ']'
         raise UsageError(f'{who} is {value}; it must lie in [{low}, {high}{end}')

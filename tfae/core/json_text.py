@@ -1,44 +1,44 @@
-"""JSON as RFC 8259 has it, written by one rule and read within bounds.
+"""Strict JSON (RFC 8259), read within bounds.
 
-JSON has no number for a float that is not finite. It is written as one of the texts "NaN",
-"Infinity" and "-Infinity", as in protobuf's mapping (https://protobuf.dev/programming-guides/json):
-`float` in Python and `Number` in JavaScript read them, and `numbers` puts the floats back.
+JSON cannot represent non-finite floats. They are written as the texts "NaN", "Infinity" and
+"-Infinity", as in protobuf's mapping (https://protobuf.dev/programming-guides/json): `float` in
+Python and `Number` in JavaScript read them, and `numbers` converts them back.
 """
 
 import json
 import math
 from typing import Any
 
-MAX_DEPTH = 8  # of values in each other
+MAX_DEPTH = 8  # levels of nesting
 MAX_KEY = 1000  # characters
-MAX_DIGITS = 300  # of a whole number; a float holds one of 308
+MAX_DIGITS = 300  # of an integer; a float holds 308
 
 _TEXTS = {'NaN': math.nan, 'Infinity': math.inf, '-Infinity': -math.inf}
 
 
 def dumps(value: Any, indent: int | None = None) -> str:
-    """The JSON of a value, whose floats may be anything."""
+    """Returns a value as JSON; floats may be non-finite."""
     return json.dumps(_finite(value), indent=indent, allow_nan=False)
 
 
 def loads(content: str | bytes) -> Any:
-    """The value of JSON, also of that with bare NaN and Infinity, which older versions wrote.
+    """Parses JSON; bare NaN and Infinity, which older versions wrote, are accepted.
 
-    Whole numbers that no float holds come as floats, so that whatever is a number can be compared
-    and formatted.
+    Integers beyond the range of a float become infinite floats, so that every number can be
+    compared and formatted.
 
-    Raises: ValueError if it is no JSON, nests deeper or has longer keys than commands write.
+    Raises: ValueError if it is not JSON, nests deeper or has longer keys than commands write.
     """
     try:
         value = json.loads(content, parse_int=_whole)
     except RecursionError:
-        raise ValueError('it nests too deep') from None
+        raise ValueError('it nests too deeply') from None
     _refuse_unbounded(value)
     return value
 
 
 def numbers(value: Any) -> Any:
-    """A value with floats in place of the texts that stand for those that are not finite."""
+    """Converts the texts of non-finite floats in a value back to floats."""
     if isinstance(value, dict):
         return {key: numbers(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -47,7 +47,7 @@ def numbers(value: Any) -> Any:
 
 
 def _finite(value: Any) -> Any:
-    """A value with texts in place of floats that are not finite."""
+    """Converts non-finite floats in a value to texts."""
     if isinstance(value, dict):
         return {key: _finite(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -62,7 +62,7 @@ def _whole(digits: str) -> int | float:
 
 
 def _refuse_unbounded(value: Any) -> None:
-    """Refuses nesting and keys that no command writes."""
+    """Refuses deeper nesting and longer keys than any command writes."""
     level = [value]
     for _ in range(MAX_DEPTH):
         keys = [key for inner in level if isinstance(inner, dict) for key in inner]
@@ -75,4 +75,4 @@ def _refuse_unbounded(value: Any) -> None:
             for inner in (outer.values() if isinstance(outer, dict) else outer)
         ]
     if level:
-        raise ValueError(f'it nests deeper than {MAX_DEPTH}')
+        raise ValueError(f'it nests deeper than {MAX_DEPTH} levels')

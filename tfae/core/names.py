@@ -1,8 +1,8 @@
-"""Every scope name, variable name and collection key of tfae; no other file spells one.
+"""All scope names, variable names and collection keys of tfae; no other file spells one.
 
 Names are an interface: `tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES, 'encoder/layer_1')`
-must keep returning what a reader expects, and a TF1 checkpoint restores by name. A name changes
-only together with a migration of old checkpoints.
+must keep returning the same variables, and TF1 checkpoints are loaded by name. Changing a name
+takes a migration of old checkpoints.
 """
 
 # Variables, as TF1's tf.layers named them.
@@ -30,41 +30,41 @@ NORMALIZATION = 'normalization'  # within a layer's scope
 
 
 def layer(i: int) -> str:
-    """Scope of layer `i` of a stack, counted from 1 at the input side."""
+    """Scope of layer `i` of a stack, counted from 1 at the input."""
     return f'layer_{i}'
 
 
 def pooling(i: int) -> str:
-    """Name of the pooling behind layer `i`."""
+    """Name of the pooling after layer `i`."""
     return f'{layer(i)}_pooling'
 
 
-# Layers of published networks, numbered as the field numbers them, and what they leave.
+# Layers of published networks, with their published numbers, and collections of end points.
 END_POINTS = 'end_points'
 OUTPUT = 'output'
 
 
 def convolution(block: int, i: int = 0) -> str:
-    """Scope of a convolution, or of the `i`-th one of a block: `conv1`, `conv1_2`."""
+    """Scope of a convolution, or of the `i`-th convolution of a block: `conv1`, `conv1_2`."""
     return f'conv{block}_{i}' if i else f'conv{block}'
 
 
 def response_normalization(i: int) -> str:
-    """Name of the local response normalization behind convolution `i`."""
+    """Name of the local response normalization after convolution `i`."""
     return f'norm{i}'
 
 
 def pool(i: int) -> str:
-    """Name of the pooling behind convolution or block `i`."""
+    """Name of the pooling after convolution or block `i`."""
     return f'pool{i}'
 
 
 def fully_connected(i: int) -> str:
-    """Scope of a dense layer, numbered on from the convolutions: `fc6`."""
+    """Scope of a dense layer, with numbers continued from the convolutions: `fc6`."""
     return f'fc{i}'
 
 
-# Variables that only batch renormalization has.
+# Variables of batch renormalization.
 MOVING_STDDEV = 'moving_stddev'
 RENORM_MEAN = 'renorm_mean'
 RENORM_STDDEV = 'renorm_stddev'
@@ -89,7 +89,7 @@ CLASSIFICATION = 'classification'
 DISTANCES = 'distances'
 LOSS = 'loss'
 
-# What a run adds to the graph beside its model.
+# Scopes, operations and collections that a run adds to the graph of its model.
 TRAINING = 'training'
 VALIDATION = 'validation'
 INFERENCE = 'inference'
@@ -101,12 +101,12 @@ SUMS = 'sums'
 FINITE = 'finite'
 SAVE = 'save'
 TEAM = 'team'
-COLLECTIVES = 'collectives'  # one entry for each collective operation of a graph
+COLLECTIVES = 'collectives'  # one entry per collective operation of a graph
 GRADIENT_NORM = 'gradient_norm'
 LEARNING_RATE = 'learning_rate'
 SUMMARIES = 'summaries'
 IMAGES = 'images'
-IMAGE_BYTES = 'image_bytes'  # TensorFlow Serving takes base64 for a name that ends so
+IMAGE_BYTES = 'image_bytes'  # TensorFlow Serving decodes base64 for names ending in _bytes
 CODE = 'code'
 FILTERS = 'filters'
 DECODED = 'decoded'

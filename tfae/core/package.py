@@ -1,10 +1,10 @@
-"""The name and the version under which pip installs tfae."""
+"""Name and version of the distribution package."""
 
-# The distribution `tfae` on the package index is another project, which owns a folder tfae/ too.
+# The package `tfae` on PyPI is another project, which also owns a folder tfae/.
 NAME = 'tf-autoencoders'
 VERSION = '0.2.0'
 
 
 def install(extra: str) -> str:
-    """Returns the command that installs tfae with the packages of an extra."""
+    """Returns the command that installs tfae with an extra."""
     return f"pip install '{NAME}[{extra}]'"

@@ -1,7 +1,7 @@
-"""Modules and functions of the user's own, by name: `package.module`, `package.module:function`.
+"""User-defined modules and functions, by name: `package.module`, `package.module:function`.
 
-They are imported as Python imports any module, and from the working directory too, which comes
-last: nothing there hides an installed package. `who` names the flag or argument in the errors.
+They are imported as usual, with the working directory last on the search path, so that nothing in
+it hides an installed package. `who` names the flag or argument in errors.
 """
 
 import importlib
@@ -23,10 +23,10 @@ _FUNCTION = re.compile(rf'{_MODULE.pattern}:{_NAME}')
 
 
 class Function(str):
-    """The name of a function, `package.module:function`, that holds the function itself.
+    """The name of a function, `package.module:function`, together with the function itself.
 
-    So a configuration can carry a function that cannot be imported, such as one of a notebook, as
-    long as the program runs; what is written of it is the name.
+    A configuration can so hold a function that cannot be imported, such as one of a notebook; only
+    the name is written to files.
     """
 
     held: Callable[..., Any]
@@ -48,7 +48,7 @@ def names_function(text: str) -> bool:
 
 
 def exists(name: str) -> bool:
-    """Returns whether there is a top-level module of that name; imports nothing."""
+    """Returns whether a top-level module of that name exists, without importing it."""
     if not re.fullmatch(_NAME, name):
         return False
     _search_working_directory()
@@ -61,8 +61,8 @@ def exists(name: str) -> bool:
 def module(who: str, spelling: str) -> ModuleType:
     """Imports the module `package.module`.
 
-    Raises: UsageError if the spelling is none of a module, there is no such module, or it raises
-      an exception while it is imported; the line holds the exception's type and text.
+    Raises: UsageError if the spelling is malformed, there is no such module, or importing it raises
+      an exception, whose type and text are in the message.
     """
     if not _MODULE.fullmatch(spelling):
         raise errors.UsageError(f'{who} is {spelling!r}; it must be package.module')
@@ -72,8 +72,8 @@ def module(who: str, spelling: str) -> ModuleType:
 def function(who: str, spelling: str) -> Callable[..., Any]:
     """Imports the function `package.module:function`.
 
-    Raises: UsageError as `module` does, and if the module has no such function or it cannot be
-      called.
+    Raises: UsageError as `module` does, and if the module has no such function or it is not
+      callable.
     """
     if isinstance(spelling, Function):
         return spelling.held
@@ -94,10 +94,10 @@ def function(who: str, spelling: str) -> Callable[..., Any]:
 
 
 def choice(who: str, text: str, built_in: Iterable[str]) -> Callable[..., Any] | None:
-    """The function `package.module:function` that a text names; None for a built-in name.
+    """Imports the function that a text names; returns None for a built-in name.
 
     Raises: UsageError as `function` does, if the text is neither, or if the function or its module
-      has a built-in name: a reader of a configuration could not tell the two apart.
+      has a built-in name, which would be ambiguous in a configuration.
     """
     known = list(built_in)
     if not names_function(text):
@@ -105,12 +105,12 @@ def choice(who: str, text: str, built_in: Iterable[str]) -> Callable[..., Any] |
         return None
     for name in text.split(':'):
         if name in known:
-            raise errors.UsageError(f'{who} is {text!r}; {name} is a built-in name, take another')
+            raise errors.UsageError(f'{who} is {text!r}; {name} is a built-in name, choose another')
     return function(who, text)
 
 
 def _imported(who: str, spelling: str, path: str) -> ModuleType:
-    """The module `path`, which `spelling` names or holds."""
+    """Imports the module `path`; `spelling` is the value of the flag."""
     _search_working_directory()
     try:
         return importlib.import_module(path)
@@ -119,7 +119,7 @@ def _imported(who: str, spelling: str, path: str) -> ModuleType:
 
 
 def _search_working_directory() -> None:
-    """Puts the working directory at the end of the search path, and sees files made since."""
+    """Appends the working directory to the search path, and makes new files visible."""
     try:
         here = str(pathlib.Path.cwd())
     except FileNotFoundError:  # it was removed
@@ -133,6 +133,6 @@ def _reason(spelling: str, error: BaseException) -> str:
     """Why an import failed, as the end of a sentence."""
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
     if missing and f'{spelling}.'.startswith(f'{missing}.'):
-        return f'there is no module {missing}; it must be installed or lie in the working directory'
+        return f'there is no module {missing}; it must be installed or be in the working directory'
     text = ' '.join(str(error).split())
     return f'importing it raised {type(error).__name__}: {text}'

@@ -1,8 +1,8 @@
-"""Modules by name: the built-in ones, those of installed packages, and any that can be imported.
+"""Modules by name: built-in ones, those of installed packages, and any that can be imported.
 
-An installed package brings modules by entry points, `name = "package.module"`, in a group such as
-`tfae.models`. Such names, and spellings like `package.module`, stand where built-in names stand.
-A built-in name is never hidden: what would hide it loses, with a warning of one line.
+An installed package adds modules by entry points, `name = "package.module"`, in a group such as
+`tfae.models`. Their names, and spellings like `package.module`, work like built-in names. A
+built-in name takes precedence over others, with a warning.
 """
 
 import functools
@@ -26,28 +26,28 @@ def names(built_in: Iterable[str], group: str) -> list[str]:
 
 
 def find(who: str, spelling: str, built_in: Mapping[str, T], group: str) -> T | ModuleType:
-    """Returns the module of a name, which may be imported by this.
+    """Returns the module of a name, importing it if necessary.
 
     Args:
       who: the flag or argument, for errors.
       spelling: a built-in name, the name of an entry point, or `package.module`.
       built_in: name -> module.
       group: of the entry points.
-    Raises: UsageError that lists the names if there is no such module, that names the packages if
-      several bring it, or the exception if it cannot be imported.
+    Raises: UsageError with the names if there is no such module, with the packages if several
+      provide it, or with the exception if it cannot be imported.
     """
     points = _installed(group).get(spelling, ())
     if spelling in built_in:
         hidden = [_origin(point) for point in points] + _files_here(spelling)
         if hidden:
             _warn_once(
-                f'{who}={spelling} is the built-in one; {" and ".join(hidden)} must have another '
-                f'name to be used'
+                f'{who}={spelling} is the built-in one; {" and ".join(hidden)} must be renamed to '
+                f'be used'
             )
         return built_in[spelling]
     if len({point.value for point in points}) > 1:
         raise errors.UsageError(
-            f'{who} is {spelling!r}, which {" and ".join(map(_origin, points))} bring; name the '
+            f'{who} is {spelling!r}, which {" and ".join(map(_origin, points))} provide; name the '
             f'module, {" or ".join(point.value for point in points)}'
         )
     if points:
@@ -61,7 +61,7 @@ def find(who: str, spelling: str, built_in: Mapping[str, T], group: str) -> T | 
     absent = ''
     if spelling.isidentifier():
         absent = (
-            f'; there is no module {spelling} either, which must be installed or lie in the '
+            f'; there is no module {spelling} either, which must be installed or be in the '
             f'working directory'
         )
     raise errors.UsageError(
@@ -72,7 +72,7 @@ def find(who: str, spelling: str, built_in: Mapping[str, T], group: str) -> T | 
 
 @functools.cache
 def _warn_once(text: str) -> None:
-    """Warns the first time; Python's own memory ends where TensorFlow changes the filters."""
+    """Warns once; Python's own record is cleared when TensorFlow changes the filters."""
     warnings.warn(text, stacklevel=3)
 
 
@@ -82,7 +82,7 @@ def _installed(group: str) -> Mapping[str, tuple[EntryPoint, ...]]:
 
 @functools.cache
 def _scanned(group: str, path: tuple[str, ...]) -> Mapping[str, tuple[EntryPoint, ...]]:
-    """Name -> entry points of a group in the packages on this search path."""
+    """Name -> entry points of a group, for packages on this search path."""
     found: dict[str, tuple[EntryPoint, ...]] = {}
     for point in importlib.metadata.entry_points(group=group):
         found[point.name] = (*found.get(point.name, ()), point)

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as a wish that training looks at between two steps."""
+"""SIGINT and SIGTERM as a request to stop, which training checks between steps."""
 
 import signal
 from types import FrameType
@@ -6,21 +6,21 @@ from typing import Any
 
 
 class Interrupt:
-    """While entered, remembers the first signal; a second one goes to the handler before it."""
+    """While entered, records the first signal; a second one goes to the previous handler."""
 
     def __init__(self) -> None:
-        self.number = 0  # of the signal that came
+        self.number = 0  # of the signal received, or 0
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> 'Interrupt':
         for number in (signal.SIGINT, signal.SIGTERM):
             before = signal.getsignal(number)
-            if before is None:  # not installed by Python, so it could not be put back
+            if before is None:  # not installed by Python, so it could not be reinstalled
                 continue
             self._before[number] = before
             try:
                 signal.signal(number, self._remember)
-            except ValueError:  # not the main thread: whoever owns it decides what signals do
+            except ValueError:  # not the main thread, where signals are handled
                 del self._before[number]
                 break
         return self

@@ -1,4 +1,4 @@
-"""What native libraries say where nobody asked."""
+"""Suppression of native libraries' messages on stderr."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def native_messages_dropped() -> Iterator[None]:
-    """TensorFlow's library greets on stderr while it is loaded, before it reads its log level."""
+    """Drops messages of native code: importing TensorFlow logs before its level can be set."""
     kept = os.dup(2)
     with pathlib.Path(os.devnull).open('w') as nowhere:
         os.dup2(nowhere.fileno(), 2)

@@ -1,7 +1,8 @@
-"""The standard streams of the program: closed or not, and with names from outside in their lines.
+"""The standard streams: closed ones are tolerated, and control characters are escaped.
 
-Names of classes, files, shards, runs and modules come from others. What moves a cursor, changes a
-color or turns the direction of writing is shown by its escape; so are bytes that are no UTF-8.
+Names of classes, files, shards, runs and modules are untrusted. Characters that move the cursor,
+change colors or reverse the text direction are shown as escapes, and so are bytes that are not
+UTF-8.
 """
 
 import os
@@ -11,15 +12,15 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 if TYPE_CHECKING:
     import tqdm
 
-READER_GONE = 141  # exit code of a program that SIGPIPE would have ended
+READER_GONE = 141  # exit code of a process that SIGPIPE would have ended
 
 
 class ReaderGone(BrokenPipeError):
-    """The program that read a stream has ended, as `head` does."""
+    """The process that read a stream has ended, as `head` does."""
 
 
 def shown(text: object, kept: str = '') -> str:
-    """`text` with escapes for every character that is not printable and not one of `kept`."""
+    """Escapes every character of `text` that is neither printable nor one of `kept`."""
     found = str(text)
     if found.isprintable():
         return found
@@ -27,12 +28,12 @@ def shown(text: object, kept: str = '') -> str:
 
 
 def take_streams() -> None:
-    """Lets this program's stdout and stderr show every line; a stream that is closed drops it."""
+    """Wraps stdout and stderr to escape control characters; closed streams drop their output."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
-            # The next file that is opened would be this stream, and be written to as such.
+            # The next file that is opened would get this descriptor and receive the output.
             os.open(os.devnull, os.O_RDWR)
     for descriptor, name in ((1, 'stdout'), (2, 'stderr')):
         stream = getattr(sys, name) or os.fdopen(descriptor, 'w', closefd=False)
@@ -40,20 +41,20 @@ def take_streams() -> None:
 
 
 def bar(total: int, unit: str, **more: Any) -> 'tqdm.tqdm':
-    """A progress bar on a terminal, elsewhere none."""
-    import tqdm  # which `tfae --help` need not wait for
+    """Returns a progress bar, which is shown on a terminal only."""
+    import tqdm  # here, since `tfae --help` does not need it
 
-    # The bar itself moves the cursor.
+    # The unwrapped stream: the bar itself moves the cursor.
     stream = getattr(sys.stderr, '_wrapped', sys.stderr)
     quiet = not sys.stderr.isatty()
     return tqdm.tqdm(total=total, unit=unit, file=stream, disable=quiet, leave=False, **more)
 
 
 class _Stream:
-    """A text stream that escapes; everything else is that of the stream it wraps."""
+    """A text stream that escapes control characters of the stream it wraps."""
 
     def __init__(self, stream: TextIO):
-        self._wrapped = stream  # by this name tqdm finds that its bar shares the terminal
+        self._wrapped = stream  # tqdm looks for this name to find the stream of its bar
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._wrapped, name)
@@ -70,7 +71,7 @@ class _Stream:
         try:
             return act(*given)
         except OSError as error:
-            # What is buffered must not raise again where the interpreter ends.
+            # Buffered output must not raise again when the interpreter exits.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._wrapped.fileno())
             os.close(nowhere)

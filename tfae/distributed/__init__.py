@@ -1,1 +1,1 @@
-"""Several workers that train one run together."""
+"""Synchronous training by several workers."""

@@ -1,8 +1,8 @@
-"""Collective operations of TensorFlow, by which workers exchange tensors inside the graph.
+"""TensorFlow's collective operations, which exchange tensors between workers inside the graph.
 
-Every worker builds the same graph, so the n-th collective of one is the n-th of all. Sums go round
-a ring, in which each of n workers sends 2 (n - 1) / n of the numbers (Patarasuk and Yuan, Journal
-of Parallel and Distributed Computing 69, 2009): all end with the same bits.
+Every worker builds the same graph, so the n-th collective of one matches the n-th of the others.
+Reductions use a ring, in which each of n workers sends 2 (n - 1) / n of the values (Patarasuk and
+Yuan, Journal of Parallel and Distributed Computing 69, 2009). All workers end with the same bits.
 """
 
 from collections.abc import Sequence
@@ -14,16 +14,21 @@ from tfae.core import names
 from tfae.distributed.replica import Replica
 
 _GROUP = 1
-# Numbers of a tensor, for each worker, from which on it goes alone: at 1.25 GB/s it takes as long
-# as the ring's messages, of 0.1 ms each.
+# Elements per worker from which a tensor is reduced by itself: at 1.25 GB/s it takes as long as the
+# ring's messages, of 0.1 ms each.
 ALONE = 2**15
 
 
 def mean(tensors: Sequence[tf.Tensor], replica: Replica) -> list[tf.Tensor]:
-    """Returns the mean over the workers of each tensor, all of one type.
+    """Returns the mean of each tensor over the workers.
 
-    The large ones go by themselves, the last one first: gradients come from a network's end, so
-    these are on their way while others are still computed. The small ones go together.
+    Large tensors are reduced one by one, the last one first: gradients are computed from a
+    network's end, so reduction overlaps with the computation of others. Small ones are
+    concatenated.
+
+    Args:
+      tensors: of static shapes and one type.
+      replica: this worker.
     """
     if replica.workers == 1 or not tensors:
         return list(tensors)
@@ -34,7 +39,7 @@ def mean(tensors: Sequence[tf.Tensor], replica: Replica) -> list[tf.Tensor]:
         found: dict[int, tf.Tensor] = {}
         before: list[tf.Tensor] = []
         for i in reversed(large):
-            # One after another, in an order that is the same for all.
+            # One after another, in the same order on every worker.
             with tf.control_dependencies(before):
                 found[i] = reduce(whole[i], 'Add', 'Div', replica)
             before = [found[i]]
@@ -49,7 +54,7 @@ def mean(tensors: Sequence[tf.Tensor], replica: Replica) -> list[tf.Tensor]:
 
 
 def reduce(value: tf.Tensor, merge: str, final: str, replica: Replica) -> tf.Tensor:
-    """Returns a tensor over all workers: merged by `Add` or `Max`, finished by `Div` or `Id`."""
+    """Reduces a tensor over all workers: merged by `Add` or `Max`, finalized by `Div` or `Id`."""
     with tf.device('/cpu:0'):
         reduced = tf.raw_ops.CollectiveReduceV2(
             input=value,
@@ -63,7 +68,7 @@ def reduce(value: tf.Tensor, merge: str, final: str, replica: Replica) -> tf.Ten
 
 
 def from_chief(value: tf.Tensor, shape: Any, replica: Replica) -> tf.Tensor:
-    """Returns the chief's `value`, of this shape, on every worker."""
+    """Broadcasts the chief's `value`, of this shape, to every worker."""
     if replica.index == 0:
         return tf.raw_ops.CollectiveBcastSendV2(input=value, **_group(replica))
     return tf.raw_ops.CollectiveBcastRecvV2(T=value.dtype, shape=shape, **_group(replica))
@@ -74,7 +79,7 @@ def _alone(tensor: tf.Tensor, workers: int) -> bool:
 
 
 def _group(replica: Replica) -> dict[str, Any]:
-    """Attributes of the next collective of the default graph, which counts them."""
+    """Attributes of the next collective operation of the default graph, which counts them."""
     tf.add_to_collection(names.COLLECTIVES, None)
     return {
         'group_size': replica.workers,

@@ -1,8 +1,9 @@
-"""Who trains a run together, and what becomes of them when one is lost. No graph, no session.
+"""The workers of a run: their addresses, their start and the restart after one is lost.
 
-Every process is a worker: it holds the whole model and works on its share of every batch. Worker 0
-is the chief, which alone writes the run's folder. Workers are found as TensorFlow finds them, by
-the variable TF_CONFIG of the environment (Kubeflow's training operator sets it) or by flags.
+Every process is a worker: it holds the whole model and trains on its replica of every batch. Worker
+0 is the chief, which alone writes the run's folder. As in TensorFlow, the environment variable
+TF_CONFIG (set by Kubeflow's training operator) or flags say where the workers are. There is no
+graph and no session here.
 """
 
 import contextlib
@@ -19,40 +20,41 @@ from typing import Any, NoReturn
 from tfae.core import errors, json_text
 from tfae.core.config import Part, option
 
-_SINCE = 'TFAE_CLUSTER_SINCE'  # the moment from which a process that starts itself anew waits
-_CHIEFS = ('chief', 'master')  # as TensorFlow calls the first worker, and called it
-_PAUSE = 1.0  # seconds before that: others may have yet to find out
-_SAY_AFTER = 5.0  # seconds of waiting
+_SINCE = 'TFAE_CLUSTER_SINCE'  # start of the timeout, which a restarted process inherits
+_CHIEFS = ('chief', 'master')  # TensorFlow's names of the first worker, today and formerly
+_RESTART_DELAY = 1.0  # seconds, in which the other workers notice the loss too
+_QUIET_SECONDS = 5.0  # of waiting before a message
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(Part):
-    """Who trains together; changes no result but by rounding, and may change from turn to turn."""
+    """The workers of a run; a resumed run may have others, and results change by rounding only."""
 
     cluster: str = option(
         '',
-        'All workers, worker=host:port,host:port,... or JSON, {"worker": ["host:port", ...]}; '
-        'empty takes the variable TF_CONFIG, or trains alone.',
+        'Addresses of all workers: worker=host:port,host:port,... or JSON, '
+        '{"worker": ["host:port", ...]}. Empty: the environment variable TF_CONFIG, or no '
+        'distribution where it is not set.',
     )
     job_name: str = option(
-        'worker', 'Job of this process in --cluster, worker or chief.', needs=('--cluster',)
+        'worker', 'Job of this process in --cluster: worker or chief.', needs=('--cluster',)
     )
     task_index: int = option(
         -1,
-        'Number of this process in its job, from 0; --cluster requires it.',
+        'Index of this process in its job, from 0. Required with --cluster.',
         within='[-1, inf)',
         needs=('--cluster',),
     )
     cluster_timeout_secs: float = option(
         300.0,
-        'Seconds that workers wait for each other to come; half of it in a step.',
+        'Timeout for all workers to connect; half of it is the timeout of a training step.',
         within='[1, inf) seconds',
     )
 
     def members(self) -> 'Members | None':
-        """The workers; None where this process trains alone.
+        """Returns the workers; None where this process trains alone.
 
-        Raises: UsageError if flags or TF_CONFIG do not say who they are.
+        Raises: UsageError if the flags or TF_CONFIG do not describe them.
         """
         found: Members | None
         if self.cluster:
@@ -67,11 +69,11 @@ class Config(Part):
 
 
 class Lost(Exception):
-    """Another worker is gone: those who are left start anew and wait for it."""
+    """Another worker is lost: the remaining ones restart and wait for it."""
 
     def __init__(self, text: str, interrupt: int):
         super().__init__(text)
-        self.interrupt = interrupt  # number of the signal that came meanwhile
+        self.interrupt = interrupt  # number of a signal received meanwhile, or 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,9 +88,9 @@ class Members:
         return f'worker {self.index} of {len(self.addresses)}'
 
     def refuse_taken_port(self) -> None:
-        """Raises InputError if another program listens where this worker has to.
+        """Raises InputError if another program listens at this worker's port.
 
-        TensorFlow would not say so: two servers can listen at one port and take turns.
+        TensorFlow does not detect this: two servers can listen at one port and share its calls.
         """
         host, port = _split(self.addresses[self.index])
         with socket.socket() as tried:
@@ -101,12 +103,12 @@ class Members:
                 ) from None
 
     def wait(self) -> None:
-        """Waits until every worker listens.
+        """Waits until every worker accepts connections.
 
-        Raises: InputError that names those who did not come in time.
+        Raises: InputError after the timeout, which names the missing workers.
         """
         _begin_waiting()
-        started, said = time.monotonic(), False
+        started, reported = time.monotonic(), False
         missing = set(range(len(self.addresses)))
         while True:
             missing = {i for i in missing if not _listens(self.addresses[i])}
@@ -116,47 +118,47 @@ class Members:
             who = ', '.join(f'worker {i} ({self.addresses[i]})' for i in sorted(missing))
             if late:
                 raise errors.InputError(
-                    f'{self} waited --cluster_timeout_secs={self.timeout:g} in vain for '
-                    f'{who or "the others to train with it"}'
+                    f'{self}: timeout after --cluster_timeout_secs={self.timeout:g} waiting for '
+                    f'{who or "the others to join"}'
                 )
-            if not said and time.monotonic() - started > _SAY_AFTER:
-                print(f'{self} waits for {who}', flush=True)
-                said = True
+            if not reported and time.monotonic() - started > _QUIET_SECONDS:
+                print(f'{self}: waiting for {who}', flush=True)
+                reported = True
             time.sleep(0.2)
 
 
-def together() -> None:
-    """Every worker has come: who waits from here on waits anew."""
+def all_joined() -> None:
+    """Ends the timeout that began with `wait`: every worker has joined."""
     os.environ.pop(_SINCE, None)
 
 
 def end(code: int) -> NoReturn:
-    """Ends this process at once: a session that has lost a worker may not let itself be closed."""
+    """Exits at once: closing a session that has lost a worker may block forever."""
     sys.stdout.flush()
     os._exit(code)
 
 
-def restart(words: Sequence[str]) -> NoReturn:
-    """Becomes a new program `tfae` with these words, in the same process.
+def restart(arguments: Sequence[str]) -> NoReturn:
+    """Replaces this process by `tfae` with these arguments, under the same process id.
 
-    A TensorFlow server cannot be ended otherwise, and it remembers those who are gone.
+    There is no other way to end a TensorFlow server, and it keeps the state of lost workers.
     """
     _begin_waiting()
-    time.sleep(_PAUSE)
+    time.sleep(_RESTART_DELAY)
     for file in pathlib.Path('/proc/self/fd').iterdir():
-        # The sockets of the server would stay open, and take the calls meant for the next one.
+        # The server's sockets would stay open and receive calls meant for the next server.
         if int(file.name) > 2:
-            with contextlib.suppress(OSError):  # the listing's own
+            with contextlib.suppress(OSError):  # the descriptor of the listing itself
                 os.set_inheritable(int(file.name), False)
     package = str(pathlib.Path(__file__).resolve().parents[1])
     path = [package, *filter(None, os.environ.get('PYTHONPATH', '').split(os.pathsep))]
     os.environ['PYTHONPATH'] = os.pathsep.join(dict.fromkeys(path))
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, '-m', 'tfae', *words])
+    os.execv(sys.executable, [sys.executable, '-m', 'tfae', *arguments])
 
 
 def _begin_waiting() -> None:
-    """What is waited for from here on counts towards the limit, after a new start too."""
+    """Starts the timeout, unless it runs already; it goes on across restarts."""
     os.environ.setdefault(_SINCE, str(time.monotonic()))
 
 
@@ -174,9 +176,9 @@ def _split(address: str) -> tuple[str, int]:
 
 
 def _from_environment(text: str, config: Config) -> Members | None:
-    """The workers that TF_CONFIG names; None where TensorFlow would let this process train alone.
+    """The workers in TF_CONFIG; None where its cluster is absent, empty or a single task.
 
-    That is where there is no cluster or an empty one, or one of a single task.
+    TensorFlow, too, trains without distribution then.
     """
     who = 'TF_CONFIG'
     content = _json(who, text)
@@ -186,7 +188,7 @@ def _from_environment(text: str, config: Config) -> Members | None:
     if not isinstance(task, dict) or not isinstance(cluster, dict):
         raise errors.UsageError(f'{who} is {text!r}; its cluster and task must be objects')
     job, index = task.get('type'), task.get('index')
-    if isinstance(index, str) and index.isdecimal():  # some write it so
+    if isinstance(index, str) and index.isdecimal():  # some schedulers write texts
         index = int(index)
     jobs = _addresses(who, cluster)
     if not jobs and (job not in (None, 'worker', *_CHIEFS) or index not in (None, 0)):
@@ -214,28 +216,28 @@ def _json(who: str, text: str) -> Any:
     try:
         return json_text.loads(text)
     except ValueError as error:
-        raise errors.UsageError(f'{who} is {text!r}, which is no JSON: {error}') from None
+        raise errors.UsageError(f'{who} is {text!r}, which is not JSON: {error}') from None
 
 
 def _addresses(who: str, jobs: dict[str, Any]) -> dict[str, dict[int, str]]:
-    """The jobs that have tasks: job -> number of a task -> host:port, by number.
+    """Jobs with at least one task: job -> task index -> host:port, in order of the index.
 
-    As for `tf.train.ClusterSpec`, the tasks of a job are a list, or an object if some lack.
+    As for `tf.train.ClusterSpec`, the tasks of a job are a list, or an object if it is sparse.
     """
     found = {}
     for job, tasks in jobs.items():
         if isinstance(tasks, list | None):
             tasks = dict(enumerate(tasks or ()))
         if not isinstance(tasks, dict):
-            raise errors.UsageError(f'{who} has {tasks!r} in job {job}; wanted is host:port')
+            raise errors.UsageError(f'{who} has {tasks!r} in job {job}; it must be host:port')
         numbered = {}
         for number, address in tasks.items():
             if not re.fullmatch('[0-9]{1,9}', str(number)):
                 raise errors.UsageError(
-                    f'{who} has task {number!r} in job {job}; its number must be 0 or more'
+                    f'{who} has task {number!r} in job {job}; the index must be 0 or more'
                 )
             if not _is_address(address):
-                raise errors.UsageError(f'{who} has {address!r} in job {job}; wanted is host:port')
+                raise errors.UsageError(f'{who} has {address!r} in job {job}; it must be host:port')
             if int(number) in numbered:
                 raise errors.UsageError(f'{who} has task {int(number)} of job {job} twice')
             numbered[int(number)] = address
@@ -247,12 +249,12 @@ def _addresses(who: str, jobs: dict[str, Any]) -> dict[str, dict[int, str]]:
 def _members(
     who: str, jobs: dict[str, dict[int, str]], job: Any, index: Any, config: Config
 ) -> Members:
-    """The workers of these jobs; a chief comes before the workers."""
+    """The workers of these jobs, a chief first."""
     unused = sorted(set(jobs) - {*_CHIEFS, 'worker'})
     if unused:
         raise errors.UsageError(
-            f'{who} names {", ".join(unused)}; tfae trains without parameter servers and '
-            f'evaluators, its jobs are worker and, for the first of them, chief'
+            f'{who} has job {", ".join(unused)}; tfae has no parameter servers or evaluators, its '
+            f'jobs must be worker and, for the first worker, chief'
         )
     tasks = [(name, i) for name in (*_CHIEFS, 'worker') for i in jobs.get(name, {})]
     every = [jobs[name][i] for name, i in tasks]
@@ -264,7 +266,7 @@ def _members(
         raise errors.UsageError(f'{who} names {len(chiefs)} chiefs; there can be one')
     if job not in jobs:
         raise errors.UsageError(
-            f'{who}: this process is of job {job!r}; there is {", ".join(jobs) or "no job"}'
+            f'{who}: this process has job {job!r}; the cluster has {", ".join(jobs) or "no job"}'
         )
     if type(index) is not int or index not in jobs[job]:
         given = '--task_index' if who == '--cluster' else f'{who}: task index'
@@ -273,7 +275,7 @@ def _members(
         if known != list(range(len(known))):
             wanted = f'be one of {", ".join(map(str, known))}'
         raise errors.UsageError(
-            f'{given} is {index}; job {job} has {len(known)} tasks, it must {wanted}'
+            f'{given} is {index}; job {job} has {len(known)} tasks, so it must {wanted}'
         )
     return Members(tuple(every), tasks.index((job, index)), config.cluster_timeout_secs)
 

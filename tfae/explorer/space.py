@@ -14,7 +14,7 @@ from tfae.core.bounded_files import read_npz
 from tfae.explorer.moves import Move
 
 COMPONENTS = 10  # most that have a slider
-WAYS: dict[str, interpolation.Way] = {
+WAYS: dict[str, interpolation.Path] = {
     'linear': interpolation.linear,
     'spherical': interpolation.spherical,
 }

@@ -1,14 +1,14 @@
-"""Functions of tensors without variables.
+"""Operations on tensors, without variables.
 
 subpixel           shuffle, unshuffle: channels into space and back, `[N, H, W, C*r*r]`
 subpixel_nd        shuffle_1d, unshuffle_1d, shuffle_3d, unshuffle_3d
 subpixel_fused     shuffle_bias_activation, what follows a convolution, in one pass
-activations        functions by name, and their derivatives by the output
+activations        functions by name, and their derivatives as functions of the output
 corruption         corrupt: noise for denoising autoencoders
 augmentation       augment: flips, crops and jitter of training images
 stateless_random   uniform and normal noise as a function of a seed tensor
-op_library         the compiled ops: found, checked, loaded
-own_functions      functions of the user's own, with what they return checked
+op_library         the library of compiled ops
+own_functions      user-defined functions, with checks of their results
 """
 
 from tfae.ops import (

@@ -32,7 +32,7 @@ T = TypeVar('T', bound='Activation')
 
 @dataclasses.dataclass(frozen=True)
 class Activation:
-    """A function of a tensor to a tensor of the same shape and type."""
+    """An elementwise function: from a tensor to a tensor of the same shape and type."""
 
     BUILT_IN: ClassVar[tuple[str, ...]] = tuple(_FUNCTIONS)
 
@@ -41,7 +41,7 @@ class Activation:
 
     @classmethod
     def from_text(cls: type[T], text: str, who: str = '--activation') -> T:
-        """The activation of a built-in name, or of `package.module:function`.
+        """Returns the activation of a built-in name, or of `package.module:function`.
 
         Raises: UsageError that names `who` and the text.
         """
@@ -53,15 +53,15 @@ class Activation:
     def __str__(self) -> str:
         return self.name
 
-    def slope(self, output: tf.Tensor) -> tf.Tensor | None:
-        """Derivative as a function of the output; None for a function that is not built in."""
+    def derivative(self, output: tf.Tensor) -> tf.Tensor | None:
+        """Returns the derivative as a function of the output; None unless built in."""
         if self.name not in _FUNCTIONS:
             return None
-        return _slope(self.name, output)
+        return _derivative(self.name, output)
 
 
 class OfOutput(Activation):
-    """The activation of an image's pixels."""
+    """The activation of the output: pixels of a reconstruction."""
 
     BUILT_IN: ClassVar[tuple[str, ...]] = ('sigmoid', 'linear')
 
@@ -69,7 +69,7 @@ class OfOutput(Activation):
 LINEAR = Activation.from_text('linear')
 
 
-def _slope(name: str, output: tf.Tensor) -> tf.Tensor:
+def _derivative(name: str, output: tf.Tensor) -> tf.Tensor:
     one, zero = tf.ones_like(output), tf.zeros_like(output)
     below = {'relu': zero, 'leaky_relu': _LEAKY * one, 'elu': output + 1, 'selu': output + _SELU}
     if name in below:

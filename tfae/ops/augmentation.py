@@ -1,8 +1,7 @@
-"""Augmentation of training images: what leaves them images of the same thing.
+"""Augmentation of training images by flips, crops and jitter.
 
-As noise is, it is a function of a seed tensor, itself a function of (run seed, step), and each
-example of a batch has its own. An augmentation is written as words, for example
-`flip,crop:4,jitter:0.1`, and applied in that order.
+Like noise, it is a function of a seed tensor, itself a function of (run seed, step), and differs
+between the examples of a batch. Flags write it as `flip,crop:4,jitter:0.1`, applied in that order.
 
 B batch, H x W image, C channels.
 """
@@ -22,14 +21,14 @@ KINDS = ('flip', 'crop', 'jitter')
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """One kind of change and its strength."""
+    """One kind of augmentation and its strength."""
 
     kind: str
-    level: float = 0.0  # pixels for `crop`, largest part for `jitter`, nothing for `flip`
+    level: float = 0.0  # pixels for `crop`, largest relative change for `jitter`
 
     @classmethod
     def from_text(cls, text: str, who: str = '--augment') -> 'Augmentation':
-        """`'crop:4'` -> `Augmentation('crop', 4)`; `'flip'` takes no level.
+        """Parses `'crop:4'` as `Augmentation('crop', 4)`; `'flip'` takes no level.
 
         Raises: UsageError that names `who`, the text and what is wanted.
         """
@@ -46,8 +45,8 @@ class Augmentation:
         }
         if not wanted[kind]:
             raise errors.UsageError(
-                f'{who} is {text!r}; it must be flip, crop:pixels with 1 or more of them, or '
-                f'jitter:part with a part in (0, 1)'
+                f'{who} is {text!r}; it must be flip, crop:pixels with 1 pixel or more, or '
+                f'jitter:change with a relative change in (0, 1)'
             )
         return cls(kind, value)
 
@@ -56,18 +55,18 @@ class Augmentation:
 
 
 def augment(images: tf.Tensor, augmentations: Sequence[Augmentation], seed: tf.Tensor) -> tf.Tensor:
-    """Returns the images, each changed in its own way.
+    """Augments images at random.
 
     Args:
       images: float tensor `[B, H, W, C]` in [0, 1], of known shape.
-      augmentations: `flip` mirrors half of them left to right; `crop:n` moves each by up to n
-        pixels either way, what is missing being mirrored at the edge; `jitter:p` multiplies
-        contrast about the mean and brightness, each by a factor in [1 - p, 1 + p], and clips.
+      augmentations: `flip` mirrors half of them horizontally; `crop:n` shifts each by up to n
+        pixels in either direction, with reflection at the edges; `jitter:p` multiplies contrast
+        and brightness, each by a factor in [1 - p, 1 + p], and clips.
       seed: int64 tensor `[2]`, from (run seed, step).
     Returns: float tensor `[B, H, W, C]` in [0, 1].
-    Raises: UsageError if an image is not larger than a crop's pixels.
+    Raises: UsageError if a crop is not smaller than the images.
     """
-    apply = {'flip': _flipped, 'crop': _moved, 'jitter': _jittered}
+    apply = {'flip': _flip, 'crop': _shift, 'jitter': _jitter}
     for salt, chosen in enumerate(augmentations):
         own = tf.random.experimental.stateless_fold_in(seed, salt)
         with tf.name_scope(chosen.kind):
@@ -75,17 +74,17 @@ def augment(images: tf.Tensor, augmentations: Sequence[Augmentation], seed: tf.T
     return images
 
 
-def _flipped(images: tf.Tensor, _: float, seed: tf.Tensor) -> tf.Tensor:
+def _flip(images: tf.Tensor, _: float, seed: tf.Tensor) -> tf.Tensor:
     mirrored = stateless_random.uniform([images.shape[0], 1, 1, 1], seed) < 0.5
     return tf.where_v2(mirrored, tf.reverse(images, [2]), images)
 
 
-def _moved(images: tf.Tensor, level: float, seed: tf.Tensor) -> tf.Tensor:
+def _shift(images: tf.Tensor, level: float, seed: tf.Tensor) -> tf.Tensor:
     pixels = int(level)
     count, height, width, _ = images.shape.as_list()
     if pixels >= min(height, width):
         raise errors.UsageError(
-            f'--augment is crop:{pixels}; the images are {height}x{width}, it must be smaller'
+            f'--augment is crop:{pixels}; it must be smaller than the images of {height}x{width}'
         )
     padded = tf.pad(images, [[0, 0], [pixels] * 2, [pixels] * 2, [0, 0]], 'REFLECT')
     start = stateless_random.uniform([2, count, 1], seed, 0, 2 * pixels + 1, tf.int32, axis=1)
@@ -93,7 +92,7 @@ def _moved(images: tf.Tensor, level: float, seed: tf.Tensor) -> tf.Tensor:
     return tf.gather(rows, start[1] + tf.range(width), axis=2, batch_dims=1)
 
 
-def _jittered(images: tf.Tensor, level: float, seed: tf.Tensor) -> tf.Tensor:
+def _jitter(images: tf.Tensor, level: float, seed: tf.Tensor) -> tf.Tensor:
     contrast, brightness = tf.unstack(
         stateless_random.uniform([2, images.shape[0], 1, 1, 1], seed, 1 - level, 1 + level, axis=1)
     )

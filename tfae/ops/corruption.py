@@ -1,11 +1,11 @@
 """Corruption of inputs for denoising autoencoders. Vincent et al., ICML 2008 and JMLR 2010.
 
 Noise is a function of a seed tensor, itself a function of (run seed, step): the same step of the
-same run always corrupts the same pixels, and each example of a batch has noise of its own.
-A corruption is written `kind:level` on the command line, for example `masking:0.3`. One of the
-user's own is `package.module:function`, of a batch `[B, H, W, C]` (of codes `[B, Z]` in greedy
-phases behind the first) and a seed `[2]` to a batch of that shape; its randomness must come from
-the seed alone.
+same run always corrupts the same pixels, and each example of a batch has independent noise.
+A flag writes a corruption as `kind:level`, for example `masking:0.3`, or as
+`package.module:function`: a function of a batch `[B, H, W, C]` (codes `[B, Z]` in greedy phases
+after the first) and a seed `[2]` to a batch of that shape, whose randomness must come from the seed
+alone.
 """
 
 import dataclasses
@@ -24,15 +24,15 @@ _REPLACING = ('masking', 'salt_and_pepper', 'dropout')
 
 @dataclasses.dataclass(frozen=True)
 class Corruption:
-    """One kind of noise and its strength, or a function of the user's own."""
+    """One kind of noise and its strength, or a user-defined function."""
 
     kind: str
-    level: float = 0.0  # probability that an input is hit; standard deviation for `gaussian`
+    level: float = 0.0  # probability of corrupting a value; standard deviation for `gaussian`
     own: own_functions.Function | None = dataclasses.field(default=None, compare=False, repr=False)
 
     @classmethod
     def from_text(cls, text: str, who: str = '--corruption') -> 'Corruption':
-        """`'masking:0.3'` -> `Corruption('masking', 0.3)`; `'none'` takes no level.
+        """Parses `'masking:0.3'` as `Corruption('masking', 0.3)`; `'none'` takes no level.
 
         Raises: UsageError that names `who`, the text and what is wanted.
         """
@@ -50,7 +50,7 @@ class Corruption:
                 f'{who} is {text!r}; it must be none or kind:level, as in masking:0.3'
             ) from None
         high = {'none': 0, 'gaussian': math.inf}.get(kind, 1)
-        below = kind in ('gaussian', 'dropout')  # the end would leave nothing of the input
+        below = kind in ('gaussian', 'dropout')  # at 1, dropout would divide by 0
         if not (0 <= value < high or (value == high and not below)):
             range_ = f'[0, {high}{")" if below else "]"}'
             raise errors.UsageError(f'{who} is {text!r}; the level must lie in {range_}')
@@ -63,19 +63,19 @@ class Corruption:
 
 @dataclasses.dataclass(frozen=True)
 class Config(Part):
-    """What is done to the input of an autoencoder while it is trained."""
+    """Corruption of the input of an autoencoder in training."""
 
     corruption: tuple[Corruption, ...] = option(
         (Corruption('none'),),
-        'Noise on the input of each layer, kind:level with kind masking, gaussian, '
-        'salt_and_pepper or dropout, or package.module:function, which takes a batch '
-        '[B, ...] and a seed [2] and returns the batch; one value serves all layers. Trained '
-        'jointly, the first is applied to the image.',
+        'Noise on the input of each layer; one value serves all layers, and joint training applies '
+        'the first to the image. kind:level: masking and dropout set values to 0 with probability '
+        'level (dropout rescales the rest), salt_and_pepper sets them to 0 or 1, gaussian adds '
+        'noise of standard deviation level. package.module:function takes a batch [B, ...] and '
+        'a seed [2] and returns the batch.',
     )
     emphasis: tuple[float, ...] = option(
         (1.0, 1.0),
-        'Weights of the values that noise has hit and of those it has left, in the loss; for '
-        'noise that replaces values.',
+        'Two loss weights: of values that the noise has replaced, and of the others.',
         within='[0, inf)',
         needs=(f'--corruption={",".join(_REPLACING)}',),
     )
@@ -88,12 +88,12 @@ class Config(Part):
 
 
 def corrupt(x: tf.Tensor, corruption: Corruption, seed: tf.Tensor) -> tf.Tensor:
-    """`x` with fresh noise on every element.
+    """Adds independent noise to every element.
 
     Args:
       x: float tensor `[B, ...]`.
       corruption: kind and level. `masking` sets inputs to 0; `dropout` does too and scales the
-        rest by 1 / (1 - level); `salt_and_pepper` sets them to 0 or 1 with equal chance;
+        rest by 1 / (1 - level); `salt_and_pepper` sets them to 0 or 1 with equal probability;
         `gaussian` adds noise, without clipping.
       seed: int tensor `[2]`, from (run seed, step).
     Returns: float tensor of the shape of `x`.
@@ -118,17 +118,17 @@ def corrupt(x: tf.Tensor, corruption: Corruption, seed: tf.Tensor) -> tf.Tensor:
 def emphasis(
     x: tf.Tensor, corruption: Corruption, seed: tf.Tensor, weights: Sequence[float]
 ) -> tf.Tensor | None:
-    """Weight of each value of `x` in the loss, by whether `corrupt` hits it with this seed.
+    """Returns the loss weight of each value of `x`, by whether `corrupt` replaces it.
 
     Args:
       x: float tensor `[B, ...]`.
       corruption, seed: as in `corrupt`.
-      weights: of the values that are hit and of the others (Vincent et al., JMLR 2010, section
+      weights: of the values that are replaced and of the others (Vincent et al., JMLR 2010, section
         4.2).
-    Returns: tensor of the shape of `x`, or None where all weights are 1.
+    Returns: float tensor of the shape of `x`, or None where all weights are 1.
     """
-    hit, left = weights
-    if (hit, left) == (1, 1) or corruption.kind not in _REPLACING:
+    replaced, kept = weights
+    if (replaced, kept) == (1, 1) or corruption.kind not in _REPLACING:
         return None
     uniform = stateless_random.uniform(tf.shape(x), seed, dtype=x.dtype)
-    return tf.where(uniform < corruption.level, hit * tf.ones_like(x), left * tf.ones_like(x))
+    return tf.where(uniform < corruption.level, replaced * tf.ones_like(x), kept * tf.ones_like(x))

@@ -1,4 +1,4 @@
-"""The library of compiled ops: found, checked against the running TensorFlow, loaded once."""
+"""The library of compiled ops: checked against the running TensorFlow and loaded once."""
 
 import functools
 import importlib.util
@@ -26,9 +26,9 @@ class Status(NamedTuple):
 
 @functools.cache
 def load() -> tuple[ModuleType | None, Status]:
-    """The compiled ops as a module, or None where their stock definitions serve.
+    """Loads the compiled ops as a module; None where stock ops are used instead.
 
-    Warns once, with the command that mends it, where the library cannot be used.
+    Warns once, with the command that builds the library, where it cannot be used.
 
     Raises: RuntimeError if TFAE_SUBPIXEL is `compiled` and the library cannot be used;
       UsageError if it is neither that nor `stock` nor `auto`.
@@ -36,7 +36,7 @@ def load() -> tuple[ModuleType | None, Status]:
     choice = os.environ.get(CHOICE) or 'auto'
     errors.one_of(CHOICE, choice, ('auto', 'compiled', 'stock'))
     if choice == 'stock':
-        return None, Status(False, f'stock TensorFlow ops, as {CHOICE} asks')
+        return None, Status(False, f'stock TensorFlow ops, since {CHOICE} is stock')
     path = library()
     trouble = _trouble(path)
     if not trouble:
@@ -45,41 +45,41 @@ def load() -> tuple[ModuleType | None, Status]:
         except tf.errors.OpError as error:
             trouble = f'{path} does not load: {error.message}'
     command = shlex.join([sys.executable, '-m', 'tfae', 'build-op'])
-    text = f'the compiled sub-pixel op is not in use: {trouble}; this builds it: {command}'
+    text = f'the compiled sub-pixel op is not in use: {trouble}; to build it, run {command}'
     if choice == 'compiled':
         raise RuntimeError(text)
-    text += '; until then stock TensorFlow ops give the same results, slower'
+    text += '; stock TensorFlow ops give the same results, more slowly'
     warnings.warn(text, RuntimeWarning, stacklevel=4)
     return None, Status(False, f'stock TensorFlow ops: {trouble}')
 
 
 def library() -> pathlib.Path:
-    """Where the library of compiled ops belongs."""
+    """Returns the path of the library of compiled ops, built or not."""
     return pathlib.Path(__file__).with_name('_subpixel.so')
 
 
 def stamp() -> Any:
-    """The `Stamp` of `build.py` that the library carries; None if there is none to read."""
+    """Returns the `Stamp` of `build.py` in the library; None if it has none."""
     return builder().stamp(library()) if _builder_path().exists() else None
 
 
 def _trouble(path: pathlib.Path) -> str:
-    """What keeps the library at `path` from being used; empty where nothing does."""
+    """The reason why the library at `path` cannot be used; empty if it can."""
     if not path.exists():
         return f'there is no {path}'
     if not _builder_path().exists():
         return f'the sources of {path} are missing'
     built_for, source = (builder().stamp(path) or ('an unknown version', ''))[:2]
     if built_for != tf.__version__:
-        return f'{path} was built for TensorFlow {built_for}, and this is {tf.__version__}'
-    # A dash: a build system that keeps track of the sources itself made it.
+        return f'{path} was built for TensorFlow {built_for}; this is {tf.__version__}'
+    # A dash: built by a build system that tracks the sources itself.
     if source not in ('-', builder().digest()):
         return f'{path} was built from other sources than those in {builder().SOURCES}'
     return ''
 
 
 def _builder_path() -> pathlib.Path:
-    """`build.py` of the op's sources: inside an installed package, beside one in a checkout."""
+    """`build.py` of the op's sources: inside an installed package, next to it in a checkout."""
     here = pathlib.Path(__file__).parents[1]
     inside = here / '_ops' / 'build.py'
     return inside if inside.exists() else here.parent / 'ops' / 'build.py'
@@ -87,7 +87,7 @@ def _builder_path() -> pathlib.Path:
 
 @functools.cache
 def builder() -> Any:
-    """The module `build.py` of the op's sources."""
+    """Imports `build.py` of the op's sources."""
     spec = importlib.util.spec_from_file_location('tfae_ops_build', _builder_path())
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)

@@ -1,4 +1,4 @@
-"""Functions of the user's own among the operations of a graph: checked where they are called."""
+"""User-defined functions in a graph, with checks of their results."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,16 +16,16 @@ def checked(
     function: Callable[..., Any],
     shapes: Callable[[tf.TensorShape], Sequence[tf.TensorShape]],
 ) -> Function:
-    """Returns the function with a check of each result.
+    """Wraps a function in a check of its results.
 
     Args:
       who: the flag or argument that names it.
       spelling: `package.module:function`.
       function: of tensors.
       shapes: shape of the first tensor -> shapes of which the result must have one; its type is
-        that of the first tensor.
+        the type of the first tensor.
     Returns: a function that raises UsageError, in one line, where `function` raises an exception or
-      returns another shape or type.
+      returns a wrong shape or type.
     """
 
     def called(*tensors: tf.Tensor) -> tf.Tensor:
@@ -44,7 +44,7 @@ def checked(
                 f'{who} is {spelling!r}; it returned {result.dtype.name} {result.shape}, it must '
                 f'return {first.dtype.name} {" or ".join(map(str, wanted))}'
             )
-        # No operation where none is needed: initial variables depend on how many there are.
+        # No operation where none is needed: initial values depend on the number of operations.
         known = result.shape.rank is not None and result.shape.as_list() in (
             shape.as_list() for shape in fitting
         )
@@ -54,15 +54,15 @@ def checked(
 
 
 def same_shape(shape: tf.TensorShape) -> list[tf.TensorShape]:
-    """That of an activation or a corruption."""
+    """The result shape of an activation or a corruption."""
     return [shape]
 
 
 def by_example(shape: tf.TensorShape) -> list[tf.TensorShape]:
-    """`[B]`, of a loss."""
+    """The result shape of a loss, `[B]`."""
     return [shape[:1]]
 
 
 def by_example_or_scalar(shape: tf.TensorShape) -> list[tf.TensorShape]:
-    """`[B]` or a scalar, of a regularizer."""
+    """The result shapes of a regularizer, `[B]` or a scalar."""
     return [shape[:1], tf.TensorShape([])]

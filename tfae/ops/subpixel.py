@@ -1,4 +1,4 @@
-"""Sub-pixel shuffle: channels into space, and back.
+"""Sub-pixel shuffle: moves channels into space, and back.
 
     small [N, H, W, C*rh*rw]   <->   large [N, H*rh, W*rw, C]
 
@@ -6,9 +6,9 @@ The large pixel (h*rh + i, w*rw + j) of channel c lies in the small pixel (h, w)
 `(i*rw + j)*C + c` in mode 'DCR' and `(c*rh + i)*rw + j` in mode 'CRD' (ONNX's names). DCR is
 `tf.nn.depth_to_space` and the ESPCN paper; CRD is PyTorch's `PixelShuffle`.
 
-A compiled op does the work where there is one for the running TensorFlow; stock TensorFlow ops
-with the same results do it elsewhere. `status()` says which, and why. The environment variable
-TFAE_SUBPIXEL decides: `stock` asks for the stock ops, `compiled` makes their use an error.
+A compiled op is used where it was built for the running TensorFlow, else stock TensorFlow ops with
+the same results; `status()` returns which, and why. The environment variable TFAE_SUBPIXEL decides:
+`stock` requires the stock ops, `compiled` makes their use an error, `auto` is the default.
 
 Reference: Shi et al., Real-Time Single Image and Video Super-Resolution Using an Efficient
 Sub-Pixel Convolutional Neural Network, https://arxiv.org/abs/1609.05158, equation 4.
@@ -29,7 +29,7 @@ DATA_FORMATS = ('NHWC', 'NCHW')
 TYPES = (tf.half, tf.bfloat16, tf.float32, tf.float64, tf.uint8, tf.int8, tf.int32, tf.int64)
 # fmt: on
 
-# The order of the axes on each side: n h w c are the small side's, i and j the place in a block.
+# The order of the axes on each side: n h w c of the small side, i and j the offset in a block.
 _SMALL = {
     ('NHWC', 'DCR'): 'nhwijc',
     ('NHWC', 'CRD'): 'nhwcij',
@@ -37,11 +37,11 @@ _SMALL = {
     ('NCHW', 'CRD'): 'ncijhw',
 }
 _LARGE = {'NHWC': 'nhiwjc', 'NCHW': 'nchiwj'}
-_MOST = 2**63 - 1
+_MAX_SIZE = 2**63 - 1  # of an axis
 
 
 class Layout(NamedTuple):
-    """What an op is asked for, checked."""
+    """Validated arguments of an op."""
 
     who: str
     rh: int
@@ -51,7 +51,7 @@ class Layout(NamedTuple):
 
     @property
     def axes(self) -> tuple[int, int, int]:
-        """Where height, width and channels are."""
+        """Axes of height, width and channels."""
         return (1, 2, 3) if self.data_format == 'NHWC' else (2, 3, 1)
 
 
@@ -73,8 +73,8 @@ def shuffle(
       name: of the op.
     Returns: tensor `[N, H*rh, W*rw, C]`, or `[N, C, H*rh, W*rw]`, of the type of `x`.
     Raises: ValueError for a block below 1, an unknown mode, format or type, a rank other than 4,
-      channels that rh*rw does not divide, or a size beyond 64 bits. Where the static shape does
-      not tell, running the op raises InvalidArgumentError.
+      channels that rh*rw does not divide, or a size beyond 64 bits. Where the static shape is
+      unknown, running the op raises InvalidArgumentError.
     """
     layout = check_arguments('subpixel.shuffle', block_size, mode, data_format)
     return _build(x, layout, True, name)
@@ -100,15 +100,15 @@ def unshuffle(
 
 
 def status() -> op_library.Status:
-    """Which definition of the ops is in use, and why. Loads the library where it is not yet.
+    """Returns which definition of the ops is in use, and why. Loads the library if needed.
 
-    Raises: RuntimeError if TFAE_SUBPIXEL asks for a compiled op that cannot be had.
+    Raises: RuntimeError if TFAE_SUBPIXEL is `compiled` and the op is not available.
     """
     return op_library.load()[1]
 
 
 def check_arguments(who: str, block_size: Any, mode: str, data_format: str) -> Layout:
-    """The arguments of an op called `who`; ValueError for a wrong one."""
+    """Validates the arguments of an op; a ValueError names `who` and the wrong one."""
     sizes = list(block_size) if isinstance(block_size, Sequence) else [block_size] * 2
     if len(sizes) != 2 or not all(isinstance(r, numbers.Integral) and int(r) >= 1 for r in sizes):
         raise ValueError(f'{who}: block_size is {block_size}; it must be one or two integers >= 1.')
@@ -160,7 +160,7 @@ def static_shape(x: tf.Tensor, layout: Layout, forward: bool) -> list[int | None
                 f'{layout.who}: {what} is {shape[axis]}; it must be a multiple of {factor}.'
             )
         shape[axis] = shape[axis] * factor if grows else shape[axis] // factor
-        if shape[axis] > _MOST:
+        if shape[axis] > _MAX_SIZE:
             raise ValueError(
                 f'{layout.who}: shape is {x.shape}; a block of {layout.rh} x {layout.rw} makes '
                 f'{what} {shape[axis]}, which does not fit 64 bits.'
@@ -169,7 +169,7 @@ def static_shape(x: tf.Tensor, layout: Layout, forward: bool) -> list[int | None
 
 
 def stock(x: tf.Tensor, layout: Layout, forward: bool) -> tf.Tensor:
-    """The definition of both ops in stock TensorFlow: reshape, transpose, reshape."""
+    """Both ops in stock TensorFlow: reshape, transpose, reshape."""
     x = _checked_when_run(x, layout, forward)
     static, dynamic = x.shape.as_list(), tf.shape(x, out_type=tf.int64)
     n, h, w, c = (
@@ -198,7 +198,7 @@ def _sizes(values: list[Any]) -> tf.Tensor:
 
 
 def _checked_when_run(x: tf.Tensor, layout: Layout, forward: bool) -> tf.Tensor:
-    """`x` behind the checks that its static shape leaves open."""
+    """Adds the checks that the static shape of `x` leaves open."""
     x = tf.ensure_shape(x, [None] * 4)
     sizes, asserts = tf.shape(x, out_type=tf.int64), []
     for axis, factor, grows, what in _changes(layout, forward):
@@ -211,7 +211,7 @@ def _checked_when_run(x: tf.Tensor, layout: Layout, forward: bool) -> tf.Tensor:
 
 
 def _gradient(op: tf.Operation, forward: bool, gradient: tf.Tensor) -> tf.Tensor:
-    """The gradient of a permutation is its inverse, so every order of derivative exists."""
+    """The gradient of a permutation is its inverse, so derivatives of every order exist."""
     rh, rw = op.get_attr('block_size')
     mode, data_format = (op.get_attr(key).decode() for key in ('mode', 'data_format'))
     return (unshuffle if forward else shuffle)(gradient, [rh, rw], mode, data_format)

@@ -1,9 +1,9 @@
-"""Bias, activation and sub-pixel shuffle in one pass: what follows a convolution's products.
+"""Bias, activation and sub-pixel shuffle in one pass, as they follow a convolution.
 
     y = shuffle(activation(x + bias))
 
 Three stock ops read and write memory three times; the compiled op does it once, and its gradient
-(activation, unshuffle, sum over the bias) once too. Stock ops give the same results elsewhere.
+(activation, unshuffle, sum over the bias) once too. Without it, stock ops give the same results.
 """
 
 from collections.abc import Callable, Sequence
@@ -43,14 +43,14 @@ def shuffle_bias_activation(
 
     Args:
       x: half, bfloat16, float or double tensor `[N, H, W, C*rh*rw]`, or `[N, C*rh*rw, H, W]`.
-      bias: tensor `[C*rh*rw]` of the same type, one for each channel of `x`.
+      bias: tensor `[C*rh*rw]` of the same type, one value for each channel of `x`.
       block_size, mode, data_format: as in `subpixel.shuffle`.
       activation: one of `ACTIVATIONS`; leaky_relu has the slope 0.2.
       name: of the op.
     Returns: tensor `[N, H*rh, W*rw, C]`, or `[N, C, H*rh, W*rw]`.
     Raises: ValueError as `subpixel.shuffle` does, and for an unknown activation, an integer type or
-      a bias of another shape or type; InvalidArgumentError when run where the static shape does
-      not tell.
+      a bias of another shape or type; InvalidArgumentError when run, where the static shape is
+      unknown.
     """
     who = 'subpixel.shuffle_bias_activation'
     layout = subpixel.check_arguments(who, block_size, mode, data_format)
@@ -84,12 +84,12 @@ def _check_bias(who: str, x: tf.Tensor, bias: tf.Tensor, layout: subpixel.Layout
 
 
 def _along_channels(bias: tf.Tensor, data_format: str) -> tf.Tensor:
-    """`bias` so that it broadcasts along the channels of a small side."""
+    """Reshapes `bias` to broadcast along the channels of the small side."""
     return bias if data_format == 'NHWC' else tf.reshape(bias, [-1, 1, 1])
 
 
 def stock(x: tf.Tensor, bias: tf.Tensor, activation: str, layout: subpixel.Layout) -> tf.Tensor:
-    """The definition in stock TensorFlow: sum, activation, shuffle."""
+    """The op in stock TensorFlow: sum, activation, shuffle."""
     x = tf.ensure_shape(x, [None] * 4)
     channels = tf.shape(x)[layout.axes[2]]
     wanted = [f'{layout.who}: bias has shape', tf.shape(bias), 'and x has channels', channels]
@@ -105,7 +105,7 @@ def stock(x: tf.Tensor, bias: tf.Tensor, activation: str, layout: subpixel.Layou
 def stock_gradient(
     y: tf.Tensor, dy: tf.Tensor, activation: str, layout: subpixel.Layout
 ) -> list[tf.Tensor]:
-    """`[dx, dbias]` in stock TensorFlow, from the output and its gradient."""
+    """Returns `[dx, dbias]` in stock TensorFlow, from the output and its gradient."""
     dx = subpixel.stock(dy * _derivatives(activation, y)[0], layout, False)
     others = [axis for axis in range(4) if axis != layout.axes[2]]
     return [dx, tf.reduce_sum(dx, others)]
@@ -121,7 +121,7 @@ def _attributes(op: tf.Operation) -> tuple[list[int], str, str, str]:
 def _gradient(op: tf.Operation, gradient: tf.Tensor) -> list[tf.Tensor]:
     """One fused op gives both gradients, from the output alone."""
     module, _ = op_library.load()
-    if module is None:  # The graph was imported; this process has no library.
+    if module is None:  # an imported graph, in a process without the library
         block, activation, mode, data_format = _attributes(op)
         layout = subpixel.check_arguments(op.name, block, mode, data_format)
         return stock_gradient(op.outputs[0], gradient, activation, layout)
@@ -133,7 +133,7 @@ def _gradient(op: tf.Operation, gradient: tf.Tensor) -> list[tf.Tensor]:
 def _second_gradient(
     op: tf.Operation, for_input: tf.Tensor, for_bias: tf.Tensor
 ) -> list[tf.Tensor]:
-    """The derivatives of the gradient op, in ops that have every further derivative.
+    """The derivatives of the gradient op, in ops that are differentiable any number of times.
 
     dx = unshuffle(dy * d(y)) and dbias = sum(dx) are linear in dy, and the adjoint of unshuffle is
     shuffle; y is related to x through d, so d's own derivative is taken by y.

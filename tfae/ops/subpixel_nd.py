@@ -1,13 +1,13 @@
-"""Sub-pixel shuffle along one axis and along three, made of the two-axis op.
+"""Sub-pixel shuffle along one axis and along three axes, built from the two-axis op.
 
-A shuffle of one axis is a block of one row. A shuffle of three axes is a shuffle of the first and
-one of the other two; the order of the channels decides which comes first, so that each takes its
-factors from the outer or the inner end of the channels.
+One axis is a block of one row. Three axes are a shuffle along the first and one along the other
+two; the order of the channels decides which comes first, so that each takes its factors from the
+outer or the inner end of the channels.
 
     1-D   [N, W, C*r]               ->  [N, W*r, C]
     3-D   [N, D, H, W, C*rd*rh*rw]  ->  [N, D*rd, H*rh, W*rw, C]
 
-Channel `((k*rh + i)*rw + j)*C + c` of the small side becomes the place (k, i, j) in mode 'DCR',
+Channel `((k*rh + i)*rw + j)*C + c` of the small side becomes the offset (k, i, j) in mode 'DCR',
 channel `((c*rd + k)*rh + i)*rw + j` in mode 'CRD'. Channels come last.
 """
 
@@ -24,7 +24,7 @@ from tfae.ops import subpixel
 def shuffle_1d(x: Any, block_size: int, mode: str = 'DCR', name: str | None = None) -> tf.Tensor:
     """Moves channels into the sequence: `[N, W, C*r]` becomes `[N, W*r, C]`.
 
-    Raises: ValueError as `subpixel.shuffle` does, with rank 3 for 4.
+    Raises: ValueError as `subpixel.shuffle` does, for rank 3.
     """
     return _along_one(subpixel.shuffle, 'subpixel.shuffle_1d', x, block_size, mode, name)
 
@@ -45,7 +45,7 @@ def shuffle_3d(
       mode: the order of the channels, 'DCR' or 'CRD'.
       name: of the op.
     Returns: tensor `[N, D*rd, H*rh, W*rw, C]`.
-    Raises: ValueError as `subpixel.shuffle` does, with rank 5 for 4.
+    Raises: ValueError as `subpixel.shuffle` does, for rank 5.
     """
     who = 'subpixel.shuffle_3d'
     x, (rd, rh, rw) = _volume(who, x, block_size, mode)
@@ -82,7 +82,7 @@ def _along_one(
 
 
 def _volume(who: str, x: Any, block_size: Any, mode: str) -> tuple[tf.Tensor, list[int]]:
-    """The arguments of a 3-D op, checked; what is left is checked by the two ops it is made of."""
+    """Validates the arguments of a 3-D op; the two ops that it is built from check the rest."""
     block = list(block_size) if isinstance(block_size, Sequence) else [block_size] * 3
     if len(block) != 3 or not all(isinstance(r, numbers.Integral) and int(r) >= 1 for r in block):
         raise ValueError(
@@ -95,14 +95,14 @@ def _volume(who: str, x: Any, block_size: Any, mode: str) -> tuple[tf.Tensor, li
 
 
 def _sizes(x: tf.Tensor) -> list[Any]:
-    """The sizes of `x`: numbers where they are static."""
+    """The sizes of the axes of `x`, as constants where they are static."""
     dynamic = tf.unstack(tf.shape(x, out_type=tf.int64), num=x.shape.rank)
     pairs = zip(x.shape.as_list(), dynamic, strict=True)
     return [run if static is None else tf.constant(static, tf.int64) for static, run in pairs]
 
 
 def _depth(op: Any, x: tf.Tensor, rd: int, mode: str) -> tf.Tensor:
-    """`op` along the first axis of a volume: to it the other two are one."""
+    """Applies `op` along the first axis of a volume, with the other two flattened."""
     n, d, h, w, c = _sizes(x)
     y = op(tf.reshape(x, tf.stack([n, d, h * w, c])), [rd, 1], mode)
     _, d, _, c = _sizes(y)
@@ -110,7 +110,7 @@ def _depth(op: Any, x: tf.Tensor, rd: int, mode: str) -> tf.Tensor:
 
 
 def _planes(op: Any, x: tf.Tensor, rh: int, rw: int, mode: str) -> tf.Tensor:
-    """`op` along the last two axes of a volume: to it the first is part of the batch."""
+    """Applies `op` along the last two axes of a volume, with the first in the batch."""
     n, d, h, w, c = _sizes(x)
     y = op(tf.reshape(x, tf.stack([n * d, h, w, c])), [rh, rw], mode)
     _, h, w, c = _sizes(y)

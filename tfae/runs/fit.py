@@ -207,7 +207,7 @@ def _losing(workers: Coordinator, interrupt: Interrupt) -> Iterator[None]:
         if workers.replica.workers == 1 or not coordinator.lost(error):
             raise
         if workers.begun:
-            cluster.together()
+            cluster.all_joined()
         reason = type(error).__name__.removesuffix('Error')
         raise cluster.Lost(f'another worker is gone ({reason})', interrupt.number) from None
 

@@ -30,10 +30,10 @@ class Follower:
         run = self._session.run
         with self.interrupt:
             while True:
-                turn = self._coordinator.turn(run, Turn(wish=self.interrupt.number))
-                if turn.over:
+                turn = self._coordinator.turn(run, Turn(stop=self.interrupt.number))
+                if turn.done:
                     break
-                if turn.steps and not turn.wish:
+                if turn.steps and not turn.stop:
                     self._make(turn)
             self._coordinator.leave(run)
         if turn.failed:
@@ -57,7 +57,7 @@ class Follower:
             if program.begin is not None:
                 run(program.begin)
         steps = turn.steps
-        if turn.look:  # as the chief fetches them: with the first step
+        if turn.scalars:  # as the chief fetches them: with the first step
             run([program.scalars, program.train])
             steps -= 1
         for _ in range(steps):

@@ -47,7 +47,7 @@ class Trainer:
         self._session = session
         self._watch = watch
         self._coordinator = built.coordinator
-        self._patiently = built.coordinator.patient(session.run)
+        self._keeping_alive = built.coordinator.keeping_alive(session.run)
         with built.graph.as_default():
             self._saver = checkpoints.Saver(tf.global_variables())
             self._best_saver = checkpoints.Saver(built.model_variables)
@@ -137,7 +137,7 @@ class Trainer:
             phase = self._phases[i]
             started = time.monotonic()
             for source in (phase.source, phase.validation):
-                source.load(self._patiently)
+                source.load(self._keeping_alive)
             for source in done:
                 source.release(self._session.run)
             done = [phase.source, phase.validation]
@@ -203,7 +203,7 @@ class Trainer:
             self._waited = waited
         pace = self._progress.mark(self._step)
         means = self._session.run(program.means)
-        validation = phases.validate(self._patiently, program)
+        validation = phases.validate(self._keeping_alive, program)
         record = {
             'step': self._step,
             'phase': phase.name,
@@ -320,7 +320,7 @@ class Trainer:
         words = None if labels is None else data.class_words(labels[:count], loaded.class_names)
         inference = self._built.inference
         feeds = {inference.images: images}
-        codes = graph.in_batches(self._patiently, inference.outputs.code, feeds)
+        codes = graph.in_batches(self._keeping_alive, inference.outputs.code, feeds)
         self._folder.place(PROJECTOR)  # is no link
         summaries.write_projector(self._folder.path, codes, words, images)
 

@@ -74,8 +74,8 @@ def of_batch(build: Build, batch: Batch, parts: int = 1, replica: Replica = SING
     """
     towers = []
     for i, device in enumerate(replica.towers):
-        mine = stateless_random.Share(i, len(replica.towers), parts)
-        with tf.device(device), stateless_random.sharing(replica.share(i)):
+        mine = stateless_random.Slice(i, len(replica.towers), parts)
+        with tf.device(device), stateless_random.slicing(replica.slice(i)):
             towers.append(_over_parts(build, _rows(batch, mine), parts))
     found = _mean(towers)
     if replica.workers == 1:
@@ -131,7 +131,7 @@ def _move(update: tf.Operation) -> tf.Tensor:
     return update.inputs[1]
 
 
-def _rows(batch: Batch, share: stateless_random.Share) -> Batch:
+def _rows(batch: Batch, share: stateless_random.Slice) -> Batch:
     """A tower's examples."""
     if share.count == 1:
         return batch

@@ -270,7 +270,7 @@ def _batch(
 ) -> tuple[Batch, pipeline.Drawn]:
     """What a step of a phase is trained on, and what was drawn for it."""
     count = phase.source.count
-    share = stateless_random.Share(replica.index, replica.workers, config.accumulation_steps)
+    share = stateless_random.Slice(replica.index, replica.workers, config.accumulation_steps)
 
     def indices(step: tf.Tensor) -> tf.Tensor:
         size = config.batch(count)
@@ -278,7 +278,7 @@ def _batch(
 
     drawn = phase.source.batch(step, indices)
     noise = pipeline.noise_seed(step, seeds)
-    with stateless_random.sharing(share):
+    with stateless_random.slicing(share):
         images = _augmented(drawn.images, config.augment, noise)
     return Batch(images, drawn.labels, noise), drawn
 

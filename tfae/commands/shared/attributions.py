@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae.analysis import activation_maximization, gradcam, integrated_gradients, saliency, units
-from tfae.analysis._slope import Fetch
+from tfae.analysis._gradient import Fetch
 from tfae.commands.shared import figures
 from tfae.core import errors
 from tfae.core.atomic_files import write_json, write_npz
@@ -36,7 +36,7 @@ class Target(NamedTuple):
     network: str  # for titles
     weights: dict[str, Any]  # which ones, for the JSON
     run: Fetch  # a session's
-    ways: units.Ways
+    ways: units.Activations
     tensor: tf.Tensor
     place: tuple[int, ...]  # in a feature map, or empty
     unit_names: tuple[str, ...]  # K, or empty where units have numbers alone
@@ -75,7 +75,7 @@ def target(
     network: str,
     weights: dict[str, Any],
     run: Fetch,
-    ways: units.Ways,
+    ways: units.Activations,
     tensor: tf.Tensor,
     place: tuple[int, ...],
     unit_names: Iterable[str],
@@ -123,7 +123,7 @@ def by_gradcam(
         )
     units.refuse_no_maps('--layer', of.images, found, of.tensor)
     height, width = of.images.shape.as_list()[1:3]
-    heat = gradcam.enlarge(gradcam.build(of.score, found).heat, height, width)
+    heat = gradcam.upsample(gradcam.build(of.score, found).heat, height, width)
 
     def explain(images: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         maps = of.run(heat, {of.images: images, of.index: chosen})

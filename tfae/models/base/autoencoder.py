@@ -257,7 +257,7 @@ class Autoencoder:
         encoder, x, code, statistics, seed = encoded
         layer = encoder.layers[encoder.above - 1]
         alone = len(encoder.numbers) == 1 and isinstance(layer, Dense) and not self.config.k_sparse
-        slope = layer.activation.slope(code) if alone else None
+        slope = layer.activation.derivative(code) if alone else None
         if slope is not None:
             (kernel,) = encoder.kernels()
             scale = math.prod(normalized.slope for normalized in statistics)
