@@ -86,7 +86,7 @@ def test_the_table_has_means_over_classes(tool, commands, tmp_path, capsys):
     tool.main(['anomaly.py', 'anomaly_mnist'])
     lines = capsys.readouterr().out.splitlines()
     rows = [[cell.strip() for cell in line.strip('|').split('|')] for line in lines[2:]]
-    assert rows[0][:3] == ['normal class', 'this', 'PCA-32']
+    assert rows[0][:3] == ['normal class', 'tfae', 'PCA-32']
     assert rows[2] == ['0', '0.9005 (± 0.0007)', '0.500', '0.500', '0.500', '2 of 2']
     assert rows[4] == [
         '**mean**',

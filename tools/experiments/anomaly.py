@@ -1,13 +1,12 @@
-"""Anomaly detection over all classes and several seeds, beside what knows no network.
+"""Measures anomaly detection over all classes and several seeds, next to baselines.
 
     python tools/experiments/anomaly.py --seeds=3 anomaly_mnist anomaly_reverse_mnist
 
-A recipe that has --only_classes is run with each class alone as what is normal, one that has
---without_classes with each class in turn as what is anomalous. Epochs are those of the recipe, and
-the last checkpoint is the one that is measured: nothing is chosen by the test set. Folders lie in
---output; a run that was measured is kept, one that was stopped goes on. Prints a table of areas
-under the curve, mean and standard deviation over the seeds, and writes it, with all figures as
-JSON, beside the runs.
+A recipe with --only_classes is run with each class in turn as the normal class, one with
+--without_classes with each class in turn as the anomalous class. The recipe sets the number of
+epochs and the last checkpoint is measured: nothing is chosen on the test set. Runs go to --output;
+a measured run is kept, a stopped one resumes. Prints a table of AUROC, mean and standard deviation
+over the seeds, and writes it to --output with all measures as JSON.
 """
 
 import json
@@ -20,8 +19,10 @@ import sys
 import recipes
 from absl import app, flags
 
-_SEEDS = flags.DEFINE_integer('seeds', 3, 'Of the variables, the order and the noise.', 1)
-_CLASSES = flags.DEFINE_list('classes', list('0123456789'), 'Which, by number or name.')
+_SEEDS = flags.DEFINE_integer(
+    'seeds', 3, 'Number of seeds: each sets the initial variables, the order and the noise.', 1
+)
+_CLASSES = flags.DEFINE_list('classes', list('0123456789'), 'Classes to run, by number or name.')
 _OUTPUT = flags.DEFINE_string('output', 'runs/anomaly', 'Folder for the runs.')
 
 _BASELINES = {
@@ -53,7 +54,7 @@ def main(argv: list[str]) -> None:
 
 
 def protocol(name: str) -> str:
-    """The flag by which a recipe says which classes are normal."""
+    """Returns the flag by which a recipe selects its normal classes."""
     text = (recipes.RECIPES / f'{name}.flags').read_text()
     found = [flag for flag in _PROTOCOLS if re.search(rf'^--{flag}=', text, re.M)]
     if not found:
@@ -61,15 +62,15 @@ def protocol(name: str) -> str:
     return found[0]
 
 
-def measured(name: str, logdir: pathlib.Path, words: list[str]) -> dict:
-    """What `tfae anomaly` finds of a recipe trained with these words more."""
+def measured(name: str, logdir: pathlib.Path, arguments: list[str]) -> dict:
+    """Trains a recipe with these additional flags and returns the result of `tfae anomaly`."""
     path = logdir / 'anomaly.json'
     if not path.is_file():
         judging = [word for line in recipes.header(name)['Anomaly'] for word in line.split()]
-        # They do not depend on the seed of the network.
-        judging += [] if words[-1] == '--seed=0' else ['--nobaselines']
+        # The baselines do not depend on the seed of the network.
+        judging += [] if arguments[-1] == '--seed=0' else ['--nobaselines']
         for argv in (
-            ['train', f'--recipe={name}', *words],
+            ['train', f'--recipe={name}', *arguments],
             ['anomaly', '--checkpoint=last', *judging],
         ):
             command = [sys.executable, '-m', 'tfae', *argv, f'--logdir={logdir}']
@@ -78,12 +79,13 @@ def measured(name: str, logdir: pathlib.Path, words: list[str]) -> dict:
 
 
 def table(name: str, flag: str, found: dict[str, list[dict]]) -> str:
-    """Areas under the curve by class, and their means, as Markdown."""
+    """Returns the AUROC by class, and the means, as Markdown."""
     seeds = len(next(iter(found.values())))
     lines = [
-        f'`{name}`: area under the ROC curve on the test set, seeds: {seeds}',
+        f'`{name}`: AUROC on the test set, seeds: {seeds}',
         '',
-        f'| {_PROTOCOLS[flag]} | this | {" | ".join(_BASELINES.values())} | blank is anomalous |',
+        f'| {_PROTOCOLS[flag]} | tfae | {" | ".join(_BASELINES.values())} | '
+        'blank image is anomalous |',
         f'| {" | ".join(["---"] * (len(_BASELINES) + 3))} |',
     ]
     for word, runs in found.items():
@@ -100,7 +102,7 @@ def table(name: str, flag: str, found: dict[str, list[dict]]) -> str:
 
 
 def spread(values: list[float]) -> str:
-    """Mean and, of several, standard deviation."""
+    """Formats the mean and, if there are several values, the standard deviation."""
     text = f'{statistics.mean(values):.4f}'
     return f'{text} (± {statistics.stdev(values):.4f})' if len(values) > 1 else text
 

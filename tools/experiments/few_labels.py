@@ -1,13 +1,13 @@
-r"""Errors with few labels over several draws of them: after pretraining and from scratch.
+r"""Measures test errors with few labels, pretrained and from scratch, over several label samples.
 
     python tools/experiments/few_labels.py --seeds=5 \
         semi_supervised_100_mnist semi_supervised_1000_mnist
 
-Each recipe restores an encoder and trains on --labeled_examples; the first of its targets names
-the recipe of the same network from scratch. Both are run with the labels and the initial variables
-of each seed; folders lie in --output, and runs that were measured are kept. The recipe that is
-restored from is run first. Prints a table of errors on the test set, mean and standard deviation
-over the seeds, and writes it beside the runs.
+Each recipe loads a pretrained encoder and trains on --labeled_examples; its first target names the
+recipe that trains the same network from scratch. Both are run with each seed, which selects the
+labels and the initial variables. The recipe of the pretrained encoder is run first. Runs go to
+--output and are kept. Prints the test errors, mean and standard deviation over the seeds, and
+writes the table to --output.
 """
 
 import json
@@ -19,7 +19,7 @@ import sys
 import recipes
 from absl import app, flags
 
-_SEEDS = flags.DEFINE_integer('seeds', 5, 'Draws of the labels.', lower_bound=2)
+_SEEDS = flags.DEFINE_integer('seeds', 5, 'Number of label samples.', lower_bound=2)
 _OUTPUT = flags.DEFINE_string('output', 'runs/few_labels', 'Folder for the runs.')
 
 
@@ -45,7 +45,7 @@ def main(argv: list[str]) -> None:
 
 
 def error(name: str, logdir: pathlib.Path, seed: int) -> float:
-    """Error on the test set of a recipe with the labels and the variables of a seed."""
+    """Returns the test error of a recipe with the labels and initial variables of a seed."""
     path = recipes.ROOT / logdir / 'evaluation.json'
     if not path.is_file():
         tfae = [sys.executable, '-m', 'tfae']

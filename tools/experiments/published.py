@@ -1,11 +1,11 @@
-r"""AlexNet and VGG here beside PyTorch's own definitions, at their published size.
+r"""Compares AlexNet and VGG with PyTorch's own definitions, at their published size.
 
     python tools/experiments/published.py [--networks=alexnet,vgg16] [--output=runs/published]
 
-PyTorch draws random weights and writes them as a state dict; they are read here, and both networks
-see the same images of noise. Prints, and writes as Markdown, the largest difference of two logits
-beside their standard deviation, and the time of an image in either, each in a process of its own.
-Needs the extra `peers`.
+PyTorch initializes random weights and writes them as a state dict, which tfae loads; both networks
+classify the same images of noise. Prints, and writes as Markdown, the largest difference of two
+logits, the standard deviation of the logits, and the time per image. Each library runs in a process
+of its own. Requires the extra `peers`.
 """
 
 import json
@@ -20,12 +20,16 @@ import numpy as np
 from absl import app, flags
 
 ROOT = pathlib.Path(__file__).parents[2]
-_NETWORKS = flags.DEFINE_list('networks', ['alexnet', 'vgg11', 'vgg13', 'vgg16', 'vgg19'], 'Which.')
-_IMAGES = flags.DEFINE_integer('images', 4, 'Images of noise, all at once.', 1)
-_ROUNDS = flags.DEFINE_integer('rounds', 5, 'Passes of which the fastest counts.', 1)
+_NETWORKS = flags.DEFINE_list(
+    'networks', ['alexnet', 'vgg11', 'vgg13', 'vgg16', 'vgg19'], 'Networks to run.'
+)
+_IMAGES = flags.DEFINE_integer('images', 4, 'Images of noise in one batch.', 1)
+_ROUNDS = flags.DEFINE_integer('rounds', 5, 'Timed passes; the fastest counts.', 1)
 _OUTPUT = flags.DEFINE_string('output', 'runs/published', 'Folder for the table.')
-_SIDE = flags.DEFINE_string('side', '', 'Runs one alone, in --folder; used by the driver.')
-_FOLDER = flags.DEFINE_string('folder', '', 'Holds weights, images and logits of one network.')
+_SIDE = flags.DEFINE_string('side', '', 'Runs one library, in --folder; used by the driver.')
+_FOLDER = flags.DEFINE_string(
+    'folder', '', 'Folder of weights, images and logits of one network; used by the driver.'
+)
 
 
 def main(_):
@@ -33,8 +37,8 @@ def main(_):
     if _SIDE.value:
         return {'torch': of_torch, 'tfae': of_tfae}[_SIDE.value](pathlib.Path(_FOLDER.value))
     lines = [
-        '| network | parameters | largest difference of logits | their deviation | '
-        'ms an image, PyTorch | here |',
+        '| network | parameters | max. logit difference | logit std. dev. | '
+        'ms per image, PyTorch | ms per image, tfae |',
         '| --- | --- | --- | --- | --- | --- |',
     ]
     for name in _NETWORKS.value:
@@ -57,7 +61,7 @@ def main(_):
 
 
 def measured(side, name, folder):
-    """What one side says of a network, in a process of its own."""
+    """Runs one library on a network in a process of its own and returns its result."""
     words = [f'--side={side}', f'--networks={name}', f'--folder={folder}']
     words += [f'--images={_IMAGES.value}', f'--rounds={_ROUNDS.value}']
     done = subprocess.run(
@@ -71,7 +75,7 @@ def measured(side, name, folder):
 
 
 def of_torch(folder):
-    """Writes weights, images and logits."""
+    """Writes the weights, images and logits of PyTorch, and prints its time."""
     sys.path.insert(0, str(ROOT / 'tests' / 'support'))
     import torch
     import torch_networks
@@ -88,7 +92,7 @@ def of_torch(folder):
 
 
 def of_tfae(folder):
-    """Reads weights and images, writes logits."""
+    """Reads weights and images, writes the logits of tfae, and prints its time and size."""
     from tfae.pretrained.classifier import open_reference
 
     images = np.load(folder / 'x.npy')
@@ -105,7 +109,7 @@ def of_tfae(folder):
 
 
 def fastest(call):
-    """Seconds of the fastest call."""
+    """Returns the seconds of the fastest call."""
     seconds = []
     for _ in range(_ROUNDS.value):
         started = time.perf_counter()

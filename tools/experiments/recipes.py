@@ -3,18 +3,18 @@
     python tools/experiments/recipes.py                 all recipes, in runs/recipes/<name>
     python tools/experiments/recipes.py mlp_mnist ...   these; the others keep their results
 
-A recipe that was run before is not run again; one that was stopped goes on where it stood. The
-first lines of a recipe say what it is:
+A recipe that was evaluated is not run again; one that was stopped resumes. The first lines of a
+recipe describe it:
 
-    # System:    in words
+    # System:    the network, its training and their sizes
     # Target:    `measure <= number`, `measure / measure >= number` or `measure - measure >= number`
-                 of what the commands below write, where `recipe.measure` is another's; there
-                 another's; there may be several
-    # Peer:      what it is held against
-    # After:     recipes that are run before it
+                 in the output of the commands below; `recipe.measure` is that of another recipe.
+                 There may be several
+    # Peer:      the baseline or publication that it is compared with
+    # After:     recipes that must be run first
     # Evaluate:  flags of `tfae evaluate`
-    # Sample:    flags of `tfae sample`, which is run where there is this line; so are anomaly,
-                 cluster and probe by theirs
+    # Sample:    flags of `tfae sample`, which runs only if this line is there; likewise for
+                 anomaly, cluster and probe
 """
 
 import json
@@ -35,7 +35,7 @@ PAIRS = [
     ('hinton_deep_mnist', 'hinton_deep_joint_mnist'),
 ]
 
-# Command -> what it writes in a run.
+# Command -> the file that it writes in a run.
 _WRITTEN = {
     'sample': 'figures/samples.json',
     'anomaly': 'anomaly.json',
@@ -45,15 +45,15 @@ _WRITTEN = {
 
 UPSAMPLING = 'upsampling_mnist_'
 
-# What tools that run a recipe many times have written.
+# Title of a section -> its table, written by a tool that runs recipes several times.
 _TOOLS = {
-    'Few labels, by `tools/experiments/few_labels.py --seeds=5`: error on the test set': (
+    'Few labels: test error, by `tools/experiments/few_labels.py --seeds=5`': (
         'runs/few_labels/few_labels.md'
     ),
-    'Anomalies, by `tools/experiments/anomaly.py --seeds=3`': (
+    'Anomaly detection, by `tools/experiments/anomaly.py --seeds=3`': (
         'runs/anomaly/anomaly_mnist/anomaly.md'
     ),
-    'Anomalies, the reverse protocol': 'runs/anomaly/anomaly_reverse_mnist/anomaly.md',
+    'Anomaly detection, reverse protocol': 'runs/anomaly/anomaly_reverse_mnist/anomaly.md',
     'Published networks, by `tools/experiments/published.py`': 'runs/published/published.md',
 }
 
@@ -62,7 +62,7 @@ _COMBINE = {'/': operator.truediv, '-': operator.sub}
 
 
 def main(names: list[str]) -> int:
-    """Runs the recipes of these names, or all; returns 1 if a target is missed."""
+    """Runs the named recipes, or all; returns 1 if a target is missed."""
     known = sorted(path.stem for path in RECIPES.glob('*.flags'))
     unknown = sorted(set(names) - set(known))
     if unknown:
@@ -76,7 +76,7 @@ def main(names: list[str]) -> int:
     print(table)
     sections = [comparison(a, b) for a, b in PAIRS if a in done and b in done]
     if any(name.startswith(UPSAMPLING) for name in done):
-        sections.append(enlarging(done))
+        sections.append(upsampling(done))
     if sampled := [name for name in done if 'frechet' in evaluation(name)]:
         sections.append(samplers(sampled))
     for title, path in _TOOLS.items():
@@ -89,7 +89,7 @@ def main(names: list[str]) -> int:
 
 
 def header(name: str) -> dict[str, list[str]]:
-    """What a recipe says of itself: word -> its lines."""
+    """Returns the header of a recipe: key -> its lines."""
     found: dict[str, list[str]] = {}
     text = (RECIPES / f'{name}.flags').read_text()
     for word, line in re.findall(r'^# (\w+): (.*)$', text, re.M):
@@ -98,7 +98,7 @@ def header(name: str) -> dict[str, list[str]]:
 
 
 def run(name: str, waiting: list[str]) -> None:
-    """Trains and evaluates a recipe, after those that it needs, unless its evaluation is there."""
+    """Trains and evaluates a recipe after those that it depends on, unless it was evaluated."""
     if name in waiting:
         raise SystemExit(f'recipes wait for each other: {", ".join([*waiting, name])}')
     said = header(name)
@@ -117,7 +117,7 @@ def run(name: str, waiting: list[str]) -> None:
         for command in _WRITTEN
         for line in said.get(command.capitalize(), [])
     ]
-    # The evaluation is the last: where it is, all is done.
+    # The evaluation comes last: its file marks a recipe as complete.
     measure = ['evaluate', '--checkpoint=last', *measuring]
     for words in (['train', f'--recipe={name}'], *sampling, measure):
         subprocess.run([*tfae, *words, f'--logdir={folder}'], cwd=ROOT, check=True)
@@ -126,7 +126,7 @@ def run(name: str, waiting: list[str]) -> None:
 
 
 def evaluation(name: str) -> dict:
-    """What `tfae evaluate` has measured of a recipe, and the other commands where they were run."""
+    """Returns the measures of `tfae evaluate` and of the other commands that were run."""
     paths = [RUNS / name / path for path in (*_WRITTEN.values(), 'evaluation.json')]
     found: dict = {}
     for path in (path for path in paths if path.is_file()):
@@ -135,13 +135,13 @@ def evaluation(name: str) -> dict:
 
 
 def value(name: str, measure: str) -> float:
-    """A measure of a recipe, or of another that it names."""
+    """Returns a measure of a recipe, or of the recipe before the dot."""
     other, _, key = measure.rpartition('.')
     return evaluation(other or name)[key]
 
 
 def judge(name: str, target: str) -> tuple[str, bool]:
-    """The figure that a target asks for, in words, and whether it is reached."""
+    """Returns the measured value of a target as Markdown, and whether the target is reached."""
     *left, sign, bound = target.split()
     figure = value(name, left[0])
     if len(left) == 3:
@@ -151,7 +151,7 @@ def judge(name: str, target: str) -> tuple[str, bool]:
 
 
 def row(name: str) -> tuple[str, bool]:
-    """A line of the table, and whether every target is reached."""
+    """Returns a row of the table, and whether every target is reached."""
     said, measured, records = header(name), evaluation(name), metrics(name)
     judged = [judge(name, target) for target in said['Target']]
     asked = ' '.join(said['Target'])
@@ -173,21 +173,21 @@ def row(name: str) -> tuple[str, bool]:
 
 
 def metrics(name: str) -> list[dict]:
-    """The epochs of a run."""
+    """Returns the records of metrics.jsonl, one per epoch."""
     return [json.loads(line) for line in (RUNS / name / 'metrics.jsonl').open()]
 
 
 def seconds(records: list[dict]) -> float:
-    """Time that these epochs took."""
+    """Returns the training time of these epochs."""
     return sum(record['seconds'] for record in records)
 
 
 def comparison(greedy: str, joint: str) -> str:
-    """Layer by layer against all at once, at equal steps and at equal time."""
+    """Compares layer-wise with joint training, at equal steps and at equal time."""
     records = {name: metrics(name) for name in (greedy, joint)}
     measured = {n: json.loads((RUNS / n / 'evaluation.json').read_text()) for n in records}
     lines = [
-        f'## {greedy} against {joint}',
+        f'## {greedy} compared with {joint}',
         '',
         '| | steps | seconds | test mse |',
         '| --- | --- | --- | --- |',
@@ -213,9 +213,9 @@ def comparison(greedy: str, joint: str) -> str:
     phases = list(dict.fromkeys(record['phase'] for record in records[greedy]))
     lines += [
         '',
-        f'What the phases of `{greedy}` cost:',
+        f'Time of the phases of `{greedy}`:',
         '',
-        '| phase | epochs | seconds an epoch |',
+        '| phase | epochs | seconds per epoch |',
     ]
     lines += ['| --- | --- | --- |']
     for phase in phases:
@@ -225,7 +225,7 @@ def comparison(greedy: str, joint: str) -> str:
 
 
 def epochs(name: str) -> str:
-    """Training loss of each epoch, by phase."""
+    """Lists the training loss of each epoch, by phase."""
     lines = [f'### {name}: training loss by epoch', '']
     records = metrics(name)
     for phase in dict.fromkeys(record['phase'] for record in records):
@@ -233,47 +233,50 @@ def epochs(name: str) -> str:
         for key in of_phase[0]:
             if key.endswith('loss') and not key.startswith('validation_'):
                 losses = ', '.join(f'{record[key]:.4f}' for record in of_phase)
-                lines.append(f'- {phase}{key.removesuffix("loss").rstrip("/")}: {losses}')
+                name = f'{phase}/{key.removesuffix("loss")}'.rstrip('/')
+                lines.append(f'- {name}: {losses}')
     return '\n'.join(lines)
 
 
-def enlarging(done: list[str]) -> str:
-    """The ways to enlarge feature maps side by side."""
+def upsampling(done: list[str]) -> str:
+    """Tabulates the upsampling methods."""
     lines = [
-        '## Ways to enlarge',
+        '## Upsampling',
         '',
-        '| | test mse | milliseconds a step | parameters |',
+        '| method | test mse | ms per step | parameters |',
         '| --- | --- | --- | --- |',
     ]
     for name in (name for name in done if name.startswith(UPSAMPLING)):
         measured, records = evaluation(name), metrics(name)
         pace = 1e3 * seconds(records) / records[-1]['step']
-        way = name.removeprefix(UPSAMPLING)
-        lines.append(f'| {way} | {measured["mse"]:.5f} | {pace:.1f} | {measured["parameters"]:,} |')
+        method = name.removeprefix(UPSAMPLING)
+        lines.append(
+            f'| {method} | {measured["mse"]:.5f} | {pace:.1f} | {measured["parameters"]:,} |'
+        )
     return '\n'.join(lines)
 
 
 def samplers(sampled: list[str]) -> str:
-    """Drawn images side by side, by the classifier that judges them; real ones below."""
+    """Tabulates the Frechet distance of generated images by classifier; training images last."""
     lines = [
         '## Samples',
         '',
-        'Frechet distance of drawn images from those of the test set, in the code of a '
-        'classifier, by `tfae sample`:',
+        'Frechet distance between generated images and the test set, in the features of a '
+        'classifier, by\n`tfae sample`:',
     ]
     found = {name: evaluation(name) for name in sampled}
     for judge in dict.fromkeys(of['classifier'] for of in found.values()):
         judged = {name: of for name, of in found.items() if of['classifier'] == judge}
         lines += [
             '',
-            f'| judged by `{pathlib.Path(judge).name}` | codes from | distance | classes seen |',
+            f'| classifier `{pathlib.Path(judge).name}` | codes from | distance | classes |',
             '| --- | --- | --- | --- |',
         ]
         for name, of in sorted(judged.items(), key=lambda pair: pair[1]['frechet']):
             cells = (f'`{name}`', of['kind'], f'{of["frechet"]:.2f}', f'{of["classes_seen"]}')
             lines.append(f'| {" | ".join(cells)} |')
         floor = next(iter(judged.values()))['real_frechet']
-        lines.append(f'| as many real ones of the training set | - | {floor:.2f} | - |')
+        lines.append(f'| as many training images | - | {floor:.2f} | - |')
     return '\n'.join(lines)
 
 
@@ -285,9 +288,9 @@ _INTRODUCTION = """# Results
 
 Written by `make recipes` (`tools/experiments/recipes.py`); each recipe is run by
 `tfae train --recipe=NAME --logdir=runs/recipes/NAME` and measured on the whole test set by
-`tfae evaluate --checkpoint=last --logdir=runs/recipes/NAME`. mse is per pixel, bce in nats per
-pixel, PCA has as many components as the code has numbers, seconds are those of training, beside
-whatever else the machine did: tools/bench/training.py measures speed."""
+`tfae evaluate --checkpoint=last --logdir=runs/recipes/NAME`. mse is per
+pixel and bce in nats per pixel. PCA has as many components as the code has dimensions. Seconds are
+training time on a machine with other load; tools/bench/training.py measures speed."""
 
 
 if __name__ == '__main__':
