@@ -1,12 +1,12 @@
-"""Checks of a family or a data set that somebody brings: the laws that the built-in ones keep.
+"""Contract checks for plug-in families and data sets: the laws that the built-in ones satisfy.
 
     from tfae import testing
 
     testing.check_family('package.module')
     testing.check_dataset('package.module')
 
-A check runs every law and raises AssertionError at the first that is broken: the text names the
-module, the law and the values that came. It needs no test framework.
+A check runs every law and raises AssertionError at the first violation. The text names the module,
+the law and the actual values. No test framework is required.
 
 B batch, H W C image, Z code, K classes.
 """
@@ -32,29 +32,29 @@ from tfae.training.step import training_step
 
 SHAPES = ((8, 8, 1), (28, 28, 1), (33, 47, 3))
 
-_COUNT = 4  # images of a batch
+_COUNT = 4  # images per batch
 
 
 class Case(NamedTuple):
-    """A family with one configuration: what a law is checked on."""
+    """A family and a configuration, on which laws are checked."""
 
     family: Family | ModuleType
     config: Any
-    shapes: Sequence[Sequence[int]] = SHAPES  # of images; every law takes the first
+    shapes: Sequence[Sequence[int]] = SHAPES  # of images; most laws use the first only
     classes: int = 10
 
     def model(self, shape: Sequence[int] | None = None) -> Any:
-        """A new model for images `[B, *shape]`."""
+        """Returns a new model for images `[B, *shape]`."""
         return self.family.Model(self.config, tuple(shape or self.shapes[0]), self.classes)
 
     def batch(self, step: int = 2, shape: Sequence[int] | None = None) -> Batch:
-        """A batch of random images, at least two of each class in it, with the seed of a step."""
+        """Returns a batch of random images, at least two per class, with the seed of a step."""
         labels = np.arange(_COUNT, dtype=np.int64) // 2 % max(self.classes, 1)
         images = tf.constant(_images(_COUNT, shape or self.shapes[0]))
         return Batch(images, tf.constant(labels) if self.classes else None, _seed(step))
 
     def codes(self, model: Any) -> Batch:
-        """The batch of a head: codes `[B, Z]` in the place of the images."""
+        """Returns a batch for a head: random codes `[B, Z]` in place of images."""
         codes = np.random.RandomState(0).normal(size=[_COUNT, model.code_size])
         return self.batch()._replace(images=tf.constant(codes.astype(np.float32)))
 
@@ -74,12 +74,12 @@ def check_family(
     """Checks a family against the laws of `tfae.models`.
 
     Args:
-      family: the module, or its spelling as `--model` takes it.
+      family: the module, or its name as for `--model`.
       config: a `Config` of the family; None takes its defaults.
-      shapes: `(H, W, C)` of the images that models are built for; every law takes the first.
-      classes: K that the labels name; 0 gives batches without labels.
+      shapes: image shapes `(H, W, C)`; most laws use the first only.
+      classes: K, number of classes; 0 for batches without labels.
     Raises:
-      AssertionError: a law is broken; the text names it.
+      AssertionError: a law is violated; the text names it.
       UsageError: there is no such module.
     """
     module = models.load(family) if isinstance(family, str) else family
@@ -97,9 +97,9 @@ def check_family(
 
 
 def check(law: Law, case: Case) -> None:
-    """Runs one law in a graph of its own.
+    """Runs one law in a separate graph.
 
-    Raises: AssertionError that names the law, if it is broken or what it calls raises.
+    Raises: AssertionError that names the law, if it is violated or raises.
     """
     try:
         with tf.Graph().as_default():
@@ -116,10 +116,10 @@ def check_dataset(source: ModuleType | str, config: data.Config | None = None) -
     """Checks a data set against the contract of `tfae.data.Source`.
 
     Args:
-      source: the module, or its spelling as `--dataset` takes it.
-      config: what to load; None takes the default of every field.
+      source: the module, or its name as for `--dataset`.
+      config: data flags; None takes their defaults.
     Raises:
-      AssertionError: a law is broken; the text names it.
+      AssertionError: a law is violated; the text names it.
       UsageError: there is no such module.
     """
     name = source if isinstance(source, str) else source.__name__
@@ -139,13 +139,13 @@ def check_dataset(source: ModuleType | str, config: data.Config | None = None) -
 
 
 def _flags() -> list[str]:
-    """The flags that every training has."""
+    """Returns the flags that training has for every family."""
     parts = (data.Config, TrainingConfig, phases.Config, options.Config, cluster.Config)
     return [field.name for part in parts for field in dataclasses.fields(part)]
 
 
 def _named(module: Any, text: str) -> str:
-    """A text with the name of a module before it, if it is not there."""
+    """Prepends the name of a module to a text, unless it is there."""
     name = _name(module)
     return text if text.startswith(f'{name}: ') else f'{name}: {text}'
 
@@ -156,7 +156,7 @@ def _law(function: Law) -> Law:
 
 
 def _sentence(law: Law) -> str:
-    """The law in words: the first line of its docstring."""
+    """Returns the law in words: the first line of its docstring."""
     return (law.__doc__ or law.__name__).splitlines()[0].rstrip('.')
 
 
@@ -172,7 +172,7 @@ def later_calls_add_no_variables(case: Case) -> None:
     batch = case.batch()
     model(batch.images)
     known = _variables()
-    _require(known, 'the first call makes none')
+    _require(known, 'the first call creates none')
     calls: dict[str, Callable[[], Any]] = {
         'model(images, seed)': lambda: model(batch.images, _seed()),
         **_sides(model, lambda: batch.images),
@@ -193,7 +193,7 @@ def later_calls_add_no_variables(case: Case) -> None:
 
 @_law
 def the_constructor_touches_no_graph(case: Case) -> None:
-    """The constructor adds nothing to the default graph; it knows the objectives and code_size."""
+    """The constructor adds nothing to the graph, and sets the objectives and code_size."""
     model = case.model()
     if hasattr(model, 'encode') or hasattr(model, 'decode'):
         size = getattr(model, 'code_size', None)
@@ -206,7 +206,7 @@ def the_constructor_touches_no_graph(case: Case) -> None:
 
 @_law
 def any_call_may_be_the_first(case: Case) -> None:
-    """Any call may be the first: the variables are the same in the end."""
+    """The variables are the same whichever call is the first."""
     model = case.model()
     found: dict[str, list[str]] = {}
     for name in _first_calls(case, model):
@@ -221,7 +221,7 @@ def any_call_may_be_the_first(case: Case) -> None:
 
 @_law
 def objectives_share_out_the_trainable_variables(case: Case) -> None:
-    """Each trainable variable gets a gradient from the one objective that lists it."""
+    """Each trainable variable is listed by one objective and has a gradient of its loss."""
     model = case.model()
     objectives = [build(case.batch()) for build in model.objectives]
     for objective in objectives:
@@ -238,7 +238,7 @@ def objectives_share_out_the_trainable_variables(case: Case) -> None:
 
 @_law
 def a_step_moves_the_listed_variables_alone(case: Case) -> None:
-    """A training step of an objective changes variables that it lists and no other."""
+    """A training step of an objective changes only variables that it lists."""
     model = case.model()
     model(case.batch().images)
     settings = TrainingConfig(optimizer='sgd', batch_size=_COUNT)
@@ -257,7 +257,7 @@ def a_step_moves_the_listed_variables_alone(case: Case) -> None:
 
 @_law
 def layers_share_out_the_variables(case: Case) -> None:
-    """Each layer of a stack trains variables of its own, and together they train all."""
+    """The layers of a stack train disjoint sets of variables, which together are all."""
     model = case.model()
     model(case.batch().images)
     objectives = [layer.objective(given) for layer, given in _layer_batches(case, model)]
@@ -272,7 +272,7 @@ def layers_share_out_the_variables(case: Case) -> None:
 
 @_law
 def layers_in_order_are_the_encoder(case: Case) -> None:
-    """The layers of a stack, one after the other, give the code of the encoder."""
+    """The layers of a stack, applied in order, give the code of the encoder."""
     model = case.model()
     code = images = case.batch().images
     for i, layer in enumerate(_layers(model), 1):
@@ -284,7 +284,7 @@ def layers_in_order_are_the_encoder(case: Case) -> None:
 
 @_law
 def outputs_have_their_shapes_and_ranges(case: Case) -> None:
-    """Outputs have their shapes, lie in [0, 1] where they must, and losses are finite scalars."""
+    """Outputs have the required shapes and ranges, and losses are finite scalars."""
     for shape in case.shapes:
         with tf.Graph().as_default():
             _check_outputs(case, list(shape))
@@ -292,7 +292,7 @@ def outputs_have_their_shapes_and_ranges(case: Case) -> None:
 
 @_law
 def encode_decode_and_outputs_agree(case: Case) -> None:
-    """encode gives the code of the outputs, and decode the reconstruction of that code."""
+    """encode returns the code of the outputs, and decode the reconstruction of that code."""
     model = case.model()
     images = case.batch().images
     outputs = model(images)
@@ -307,7 +307,7 @@ def encode_decode_and_outputs_agree(case: Case) -> None:
 
 @_law
 def inference_is_free_of_noise(case: Case) -> None:
-    """Without a seed, outputs and losses are the same every time."""
+    """Without a seed, outputs and losses are deterministic."""
     model = case.model()
     outputs = model(case.batch().images)
     losses = [build(case.batch()._replace(seed=None)).loss for build in model.objectives]
@@ -332,7 +332,7 @@ def an_example_is_encoded_alone_as_among_others(case: Case) -> None:
 
 @_law
 def noise_is_a_function_of_the_seed(case: Case) -> None:
-    """Outputs and losses in training are the same for the same seed; noise differs by the seed."""
+    """Outputs and losses in training are a function of the seed."""
     model = case.model()
     images = case.batch().images
     fetched = [model(images, _seed(step)) for step in (1, 1, 2)]
@@ -345,12 +345,12 @@ def noise_is_a_function_of_the_seed(case: Case) -> None:
     _require(loss == same, f'the losses of one seed are {loss} and {same}')
     if not np.array_equal(noisy, clean):
         equal = all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
-        _require(not equal, 'images are corrupted alike for two seeds')
+        _require(not equal, 'two seeds give the same corruption')
 
 
 @_law
 def two_models_live_under_two_scopes(case: Case) -> None:
-    """Two models under two variable scopes share no variable and name theirs alike."""
+    """Two models under two variable scopes share no variable, and use the same names."""
     scopes = ('left', 'right')
     for scope in scopes:
         with tf.variable_scope(scope):
@@ -382,7 +382,7 @@ def activations_are_collected_once_a_call(case: Case) -> None:
 
 @_law
 def a_head_trains_variables_of_its_own(case: Case) -> None:
-    """A head's loss has gradients in the variables that it lists, which are its own."""
+    """A head's loss has gradients for the variables that it lists, and for no others."""
     model = case.model()
     if not hasattr(model, 'head'):
         return
@@ -398,7 +398,7 @@ def a_head_trains_variables_of_its_own(case: Case) -> None:
 
 @_law
 def the_prior_is_a_function_of_the_seed(case: Case) -> None:
-    """The prior gives codes [count, Z] that its seed alone decides."""
+    """The prior returns codes [count, Z] that are a function of the seed."""
     model = case.model()
     if not hasattr(model, 'prior'):
         return
@@ -483,7 +483,7 @@ def _distance(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _sides(model: Any, images: Callable[[], tf.Tensor]) -> dict[str, Callable[[], Any]]:
-    """The calls of an encoder and of a decoder, as far as the model has them."""
+    """Returns the calls of encoder and decoder that the model has."""
     calls: dict[str, Callable[[], Any]] = {}
     if hasattr(model, 'encode'):
         calls['encode'] = lambda: model.encode(images())
@@ -493,7 +493,7 @@ def _sides(model: Any, images: Callable[[], tf.Tensor]) -> dict[str, Callable[[]
 
 
 def _first_calls(case: Case, model: Any) -> dict[str, Callable[[], Any]]:
-    """The calls of which any may be the first in a graph."""
+    """Returns the calls that may be the first in a graph."""
 
     def every_objective() -> None:
         for build in model.objectives:
@@ -512,7 +512,7 @@ def _layers(model: Any) -> list[Layer]:
 
 
 def _layer_batches(case: Case, model: Any) -> Iterator[tuple[Layer, Batch]]:
-    """Each layer with a batch of codes of the layers below."""
+    """Yields each layer with a batch of codes of the layers below."""
     below = case.batch().images
     for layer in _layers(model):
         yield layer, Batch(below, None, _seed())

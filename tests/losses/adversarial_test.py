@@ -57,7 +57,7 @@ def test_scores_far_from_zero_give_finite_losses():
 
 
 def test_answers_are_right_on_either_side_of_the_place_where_a_image_counts_as_real():
-    answers = [adversarial.told_apart(n, tf.constant(REAL), tf.constant(FAKE)) for n in LOSSES]
+    answers = [adversarial.accuracy(n, tf.constant(REAL), tf.constant(FAKE)) for n in LOSSES]
     assert answers.pop() is None
     with tf.Session() as session:
         got = session.run(answers)

@@ -17,6 +17,7 @@ BANNED = {
     r'pictur': 'image; plot or figure where it is one',
     r'colour|neighbour|behaviour|centre\b|centred|grey|labelled(?!by)|modelled|favour': 'American',
     r'(?<!w)(?:normalis|optimis|regularis|initialis|minimis|maximis|standardis|summaris)': '-ize',
+    r'serialis|penalis': '-ize',
     r'enlarg': 'upsample; scale (of a plot)',
     r'\bstrange': 'anomalous',
     r'\bdrawn\b|\bdraws?\b|\bdrew\b|\bdrawing\b': 'sample(d), random, noise; plot (of a figure)',
@@ -37,12 +38,12 @@ BANNED = {
     r'\b(?:training|train|test|validation|judged) parts?\b': 'split',
     r'\bparts of the data\b': 'split',
     r'\bthe course of the (?:learning )?rate\b': 'learning-rate schedule',
-    r'(?:^|[.:] )(?:What|Of|Whatever|Whoever) (?![^.]*\?)': 'a sentence that begins with its subject',
+    r'(?:^|[.:] )(?:What|Of|Whatever|Whoever) (?![^.]*\?)': 'begin with the subject',
 }
 PATTERNS = {re.compile(p, re.IGNORECASE if p[0] != '(' or 'ormalis' in p else 0): p for p in BANNED}
 # Names that others chose (files of older versions, HTML, matplotlib, TensorFlow), and this list.
 ALLOWED = re.compile(
-    r"formerly='\w+'|formerly=\"\w+\"|'grey'|aria-labelledby|Saver\.restore|saver\.restore"
+    r"'grey'|aria-labelledby|Saver\.restore|saver\.restore"
     r'|images/[\w/]+|https?://\S+|neighbour_error|neighbour\(|neighbour\\1|blank_is_strange'
     r'|strange_examples|restored_psnr|false_alarms'
 )
@@ -61,8 +62,11 @@ def texts(name):
     if not name.endswith('.py'):
         yield from enumerate(content.split('\n'), 1)
         return
+    before = ''  # the last two tokens
     for token in tokenize.generate_tokens(io.StringIO(content).readline):
-        if token.type in (tokenize.STRING, tokenize.COMMENT):
+        former = before == 'formerly='
+        before = f'{before.partition("=")[0] if token.string == "=" else ""}{token.string}'
+        if token.type in (tokenize.STRING, tokenize.COMMENT) and not former:
             for k, line in enumerate(token.string.split('\n')):
                 text = line.strip() if token.type == tokenize.STRING else line.lstrip('# ')
                 yield token.start[0] + k, text.removeprefix('"""').strip()

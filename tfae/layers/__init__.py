@@ -1,20 +1,20 @@
 """TF1's `tf.layers`, which today's TensorFlow has lost: functions and classes.
 
-Signatures, defaults, variable names, the numbers of default names, `reuse`, collections and values
-are TF1's, so that a TF1 program and a TF1 checkpoint know no difference. Build inside a graph: in
+Signatures, defaults, variable names, numbering of default names, `reuse`, collections and values
+are TF1's: TF1 programs run and TF1 checkpoints load unchanged. Build inside a graph: in
 `with tf.Graph().as_default():`, or after `tf.compat.v1.disable_v2_behavior()`.
 
     conv1 = tfae.layers.conv2d(data, 64, 5, padding='same', activation=tf.nn.relu, name='truc')
     kernel = tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES, 'truc/kernel')[0]
 
 `subpixel_conv2d`, its initializer `ICNR`, and `upsample` are tfae's own, in the same form;
-`recorded_statistics` lists what batch normalization normalizes by.
+`recorded_statistics` lists the means and variances of batch normalization.
 
-`tfae.compat.install()` puts this module where TF1 programs look for it.
+`tfae.compat.install()` installs this module as `tf.layers`.
 
-What differs from TF1: variables are always resource variables; `channels_first` runs on every
-device; `virtual_batch_size` and layers of one and three spatial dimensions are not here, nor are
-the parts of a layer that only Keras models used (masks, nodes, configs).
+Differences from TF1: variables are always resource variables, and `channels_first` runs on every
+device. Not implemented: `virtual_batch_size`, layers with one or three spatial dimensions, and
+layer attributes that only Keras models used (masks, nodes, configs).
 """
 
 from tfae.layers.base import InputSpec, Layer
@@ -69,5 +69,5 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    # A TF1 program that asks for what is not here learns what is.
+    # TF1 programs may request layers that are not implemented: list those that are.
     raise AttributeError(f'tfae.layers has no {name!r}; it has {", ".join(__all__)}')

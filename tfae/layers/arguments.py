@@ -1,4 +1,4 @@
-"""Arguments of layers, checked and brought to one form."""
+"""Checks and normalizes the arguments of layers."""
 
 import operator
 from collections.abc import Callable, Iterable
@@ -39,14 +39,17 @@ _ACTIVATIONS = (
     'swish',
     'tanh',
 )
-# What a layer class takes beside its own arguments; the underscored two are TF1's.
+# Arguments that every layer class accepts besides its own; the underscored two are TF1's.
 _COMMON = ('trainable', 'name', 'dtype', 'activity_regularizer', '_scope', '_reuse')
 
 
 def named(arguments: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a constructor that ends in `**kwargs`, from `locals()` on its first line.
+    """Returns the arguments of a constructor as one dictionary, `**kwargs` included.
 
-    Raises: TypeError if `kwargs` holds a name that no layer takes.
+    Args:
+      arguments: `locals()` on the first line of the constructor.
+    Returns: argument name -> value.
+    Raises: TypeError if `kwargs` holds a name that no layer accepts.
     """
     options = {k: v for k, v in arguments.items() if k not in ('self', '__class__', 'kwargs')}
     extra = arguments.get('kwargs', {})
@@ -54,14 +57,14 @@ def named(arguments: dict[str, Any]) -> dict[str, Any]:
     if unknown:
         who = type(arguments['self']).__name__
         close = errors.nearest(unknown[0], [*options, *_COMMON])
-        raise TypeError(f'{who} got {unknown[0]}, which it does not take{close}')
+        raise TypeError(f'{who} got an unknown argument, {unknown[0]}{close}')
     return options | extra
 
 
 def integer(who: str, value: Any) -> int:
-    """`value` as an int of at least 1.
+    """Returns `value` as an int of at least 1.
 
-    Raises: ValueError.
+    Raises: ValueError that names `who`.
     """
     try:
         number = int(value) if isinstance(value, float) else operator.index(value)
@@ -73,9 +76,9 @@ def integer(who: str, value: Any) -> int:
 
 
 def pair(who: str, value: Any) -> tuple[int, int]:
-    """`value` as two ints of at least 1: one number stands for both.
+    """Returns `value` as two ints of at least 1; a single number is used twice.
 
-    Raises: ValueError.
+    Raises: ValueError that names `who`.
     """
     try:
         first, second = value if isinstance(value, Iterable) else (value, value)
@@ -88,26 +91,27 @@ def pair(who: str, value: Any) -> tuple[int, int]:
 
 
 def padding(who: str, value: str) -> str:
-    """`'valid'` or `'same'`, in any case of letters.
+    """Returns `'valid'` or `'same'`; upper and lower case are accepted.
 
-    Raises: ValueError.
+    Raises: ValueError that names `who`.
     """
     return _lowercase(f'{who}: padding', value, ('valid', 'same'))
 
 
 def data_format(who: str, value: str | None) -> str:
-    """`'channels_last'`, which None stands for, or `'channels_first'`, in any case of letters.
+    """Returns `'channels_last'` (also for None) or `'channels_first'`, in lower case.
 
-    Raises: ValueError.
+    Raises: ValueError that names `who`.
     """
     value = 'channels_last' if value is None else value
     return _lowercase(f'{who}: data_format', value, ('channels_last', 'channels_first'))
 
 
 def activation(who: str, value: Any) -> Callable[[Any], Any] | None:
-    """A function of one tensor, given as such or by the name that `tf.nn` knows it under.
+    """Returns an activation function; `value` is a function or the name of one in `tf.nn`.
 
-    Raises: ValueError.
+    Returns: function of one tensor; None for linear.
+    Raises: ValueError that names `who`.
     """
     if not isinstance(value, str):
         return value
@@ -117,9 +121,9 @@ def activation(who: str, value: Any) -> Callable[[Any], Any] | None:
 
 
 def initializer(who: str, value: Any) -> Any:
-    """What `get_variable` takes as initializer, given as such or by a name of `tf.initializers`.
+    """Returns an initializer for `get_variable`; `value` may be a name in `tf.initializers`.
 
-    Raises: ValueError.
+    Raises: ValueError that names `who`.
     """
     if not isinstance(value, str):
         return value
@@ -127,7 +131,7 @@ def initializer(who: str, value: Any) -> Any:
 
 
 def training(value: Any) -> Any:
-    """A Python bool where `value` is known while the graph is built, else the boolean tensor."""
+    """Returns a Python bool if `value` is known while the graph is built, else the tensor."""
     if not tf.is_tensor(value):
         return bool(value)
     known = tf.get_static_value(value)

@@ -1,10 +1,10 @@
-"""`Layer`: what every layer of TF1's `tf.layers` does, on variable scopes and `get_variable`.
+"""`Layer`: the base class of TF1's `tf.layers`, built on variable scopes and `get_variable`.
 
-A layer takes its variable scope when it is first used: a name given to a layer function is that
-scope's name, and a layer without a name counts up from its class's (`dense`, `dense_1`). Everything
-else about names, reuse, default initializers and regularizers, custom getters and partitioners is
-`tf.compat.v1.get_variable`'s own behavior inside that scope. Variables are resource variables; TF1
-checkpoints know no difference.
+A layer enters its variable scope when it is first used. A name passed to a layer function becomes
+the name of the scope; unnamed layers are numbered by class (`dense`, `dense_1`). Names, reuse,
+default initializers and regularizers, custom getters and partitioners otherwise follow
+`tf.compat.v1.get_variable` inside that scope. Variables are resource variables, which TF1
+checkpoints load into by name.
 
 Source: the documentation of TensorFlow 1.15, `tf.layers.Layer`.
 """
@@ -31,16 +31,16 @@ _counters: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # graph -> C
 class Layer:
     """Variables in one scope, and a function of tensors that uses them.
 
-    A subclass makes its variables in `build(input_shape)`, with `add_weight`, and its outputs in
-    `call(inputs, ...)`. Calling the layer again shares the variables.
+    A subclass creates its variables in `build(input_shape)`, with `add_weight`, and computes its
+    outputs in `call(inputs, ...)`. Calling the layer again shares the variables.
 
     Args:
-      trainable: whether the variables go to `TRAINABLE_VARIABLES`, and the updates to `UPDATE_OPS`.
-      name: the name of the scope; a name that is taken gets a number.
-      dtype: the type of the variables; by default the type of the first input.
-      activity_regularizer: function of the output; its value, divided by the batch size, goes to
-        `REGULARIZATION_LOSSES`.
-      _scope: name or `VariableScope` to take as it is, without a number.
+      trainable: whether variables are added to `TRAINABLE_VARIABLES`, and updates to `UPDATE_OPS`.
+      name: name of the scope; a number is appended if it is taken.
+      dtype: type of the variables; by default the type of the first input.
+      activity_regularizer: function of the output that returns a scalar; divided by the batch size
+        it is added to `REGULARIZATION_LOSSES`.
+      _scope: name or `VariableScope` to use as it is, without a number.
       _reuse: as `reuse` of `tf.compat.v1.variable_scope`.
 
     Raises: TypeError for an unknown argument.
@@ -71,21 +71,22 @@ class Layer:
         self._updates: list[Any] = []
 
     def build(self, input_shape: Any) -> None:
-        """Makes the variables for inputs of this static shape; a layer without any keeps this."""
+        """Creates the variables for inputs of this static shape; by default there are none."""
 
     def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """The outputs for `inputs`; every layer has its own."""
+        """Returns the outputs for `inputs`; a subclass must define it."""
         raise NotImplementedError(f'{type(self).__name__} has no `call`; a layer must have one.')
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Builds the layer if this is its first call, and returns `call(inputs, ...)`.
 
         Args:
-          inputs: tensor, or what `tf.convert_to_tensor` takes, or a structure of them.
+          inputs: tensor, or a value that `tf.convert_to_tensor` accepts, or a structure of them.
           scope: (keyword) scope for a layer that has none yet.
 
-        Raises: ValueError under eager execution, for inputs that do not fit the layer, and where
-          `get_variable` refuses: a name taken without `reuse`, or `reuse` of what is not there.
+        Returns: the outputs of `call`.
+        Raises: ValueError under eager execution, for inputs that do not fit the layer, and if
+          `get_variable` raises: a name taken without `reuse`, or `reuse` of a missing variable.
         """
         if tf.executing_eagerly():
             raise ValueError(
@@ -121,11 +122,12 @@ class Layer:
         aggregation: Any = tf.VariableAggregation.NONE,
         partitioner: Any = None,
     ) -> Any:
-        """The variable `name` of this layer's scope, made or, with reuse, found.
+        """Returns the variable `name` of this layer's scope, created or, with reuse, looked up.
 
-        The arguments are `get_variable`'s, except: `trainable` holds only in a trainable layer; a
-        regularizer adds one loss when the variable is new, beside the scope's own regularizer;
-        variables are resource variables whatever `use_resource` says.
+        Args: those of `tf.compat.v1.get_variable`, with three exceptions. `trainable` applies only
+          in a trainable layer. A regularizer adds one loss when the variable is created, in
+          addition to the scope's own. `use_resource` is ignored: all are resource variables.
+        Returns: variable of shape `shape`, or a `PartitionedVariable`.
         """
         del use_resource
         if trainable is None:
@@ -149,15 +151,15 @@ class Layer:
             parts = list(variable) if hasattr(variable, 'as_tensor') else [variable]
             if regularizer:
                 self._regularize(name, regularizer, [v for v in parts if id(v) not in before])
-        for part in parts:  # asked of the variable: a custom getter may have decided otherwise
-            moves = getattr(part, 'trainable', False)
-            (self._trainable_weights if moves else self._non_trainable_weights).append(part)
+        for part in parts:  # read from the variable: a custom getter may have changed it
+            trained = getattr(part, 'trainable', False)
+            (self._trainable_weights if trained else self._non_trainable_weights).append(part)
         return variable
 
     add_variable = add_weight
 
     def add_loss(self, losses: Any, inputs: Any = None) -> None:
-        """Keeps scalar losses (or functions that make them), also in `REGULARIZATION_LOSSES`."""
+        """Adds scalar losses, or functions that return them, also to `REGULARIZATION_LOSSES`."""
         del inputs
         made = [loss() if callable(loss) else loss for loss in tf.nest.flatten(losses)]
         made = [loss for loss in made if loss is not None]
@@ -165,28 +167,30 @@ class Layer:
         _add_new(tf.GraphKeys.REGULARIZATION_LOSSES, made)
 
     def add_update(self, updates: Any, inputs: Any = None) -> None:
-        """Keeps update ops (or functions that make them); the call puts them in `UPDATE_OPS`."""
+        """Adds update ops, or functions that return them; a call adds them to `UPDATE_OPS`."""
         del inputs
         made = [update() if callable(update) else update for update in tf.nest.flatten(updates)]
         self._updates += [getattr(update, 'op', update) for update in made]
 
     def count_params(self) -> int:
-        """How many numbers the variables hold.
+        """Returns the number of parameters.
 
         Raises: ValueError before the layer is built.
         """
         if not self.built:
-            raise ValueError(f'{self.name} is not built; it must be called before it is counted.')
+            raise ValueError(
+                f'{self.name} is not built; it must be called before its parameters are counted.'
+            )
         return sum(v.shape.num_elements() for v in self.weights)
 
     @property
     def name(self) -> str:
-        """The layer's own name; `scope_name` is what its variables' names start with."""
+        """The layer's own name; the names of its variables start with `scope_name`."""
         return self._name
 
     @property
     def dtype(self) -> str | None:
-        """The name of the variables' type; None until it is known."""
+        """Name of the variables' type; None until it is known."""
         return self._dtype
 
     @property
@@ -197,13 +201,13 @@ class Layer:
         """
         if self._scope is None:
             raise ValueError(
-                f'{self.name} has no scope yet; it must be called before `scope_name` is asked.'
+                f'{self.name} has no scope yet; it must be called before `scope_name` is read.'
             )
         return self._scope.name
 
     @property
     def trainable_weights(self) -> list[Any]:
-        """The variables that training moves: none once `trainable` is set to False."""
+        """The variables that training updates: none once `trainable` is set to False."""
         return list(self._trainable_weights) if self.trainable else []
 
     @property
@@ -243,7 +247,7 @@ class Layer:
 
     @contextlib.contextmanager
     def _enter(self) -> Iterator[None]:
-        """The layer's variable scope and the name scope that it had when it was taken."""
+        """Enters the layer's variable scope and its original name scope."""
         reuse = True if self.built else self._reuse
         with tf.variable_scope(self._scope, reuse=reuse, auxiliary_name_scope=False) as scope:  # noqa: SIM117
             with tf.name_scope(scope.original_name_scope):
@@ -277,15 +281,15 @@ class Layer:
 
 
 class InputSpec:
-    """What a layer asks of one input; `None` asks nothing.
+    """Requirements of a layer on one input; `None` requires nothing.
 
     Args:
-      dtype: the element type.
-      shape: the full shape, `None` where a size is free.
-      ndim: the rank.
-      max_ndim: the greatest rank.
-      min_ndim: the least rank.
-      axes: axis -> size that this axis must have (a size of `None` asks nothing).
+      dtype: element type.
+      shape: full shape, `None` where a size is free.
+      ndim: rank.
+      max_ndim: maximum rank.
+      min_ndim: minimum rank.
+      axes: axis -> size that this axis must have (`None` allows any).
     """
 
     def __init__(
@@ -305,9 +309,12 @@ class InputSpec:
         self.axes = {int(axis): size for axis, size in (axes or {}).items()}
 
     def check(self, who: str, tensor: Any) -> None:
-        """Refuses a tensor whose static type or shape is known and not what is wanted.
+        """Raises ValueError if the static type or shape of a tensor does not fit.
 
-        Raises: ValueError that names `who`, the shape that came and what is wanted.
+        Args:
+          who: name of the input, for the error.
+          tensor: the input.
+        Raises: ValueError that names `who`, the actual shape and the required one.
         """
         if self.dtype is not None and tensor.dtype.base_dtype.name != self.dtype:
             raise ValueError(f'{who}: input is {tensor.dtype.name}; it must be {self.dtype}.')
@@ -341,7 +348,7 @@ class InputSpec:
 
 
 class Configured(Layer):
-    """A layer whose constructor's arguments become attributes of the same names, as TF1's do."""
+    """A layer that stores the arguments of its constructor as attributes, as in TF1."""
 
     def __init__(
         self,
@@ -358,10 +365,10 @@ class Configured(Layer):
         vars(self).update(options)
 
     def weight(self, name: str, shape: Any, **options: Any) -> Any:
-        """`add_weight` with the initializer, regularizer and constraint given for `name`.
+        """Calls `add_weight` with the initializer, regularizer and constraint given for `name`.
 
-        TF1 names them after the variable, without a second word: the initializer of `kernel` is
-        `kernel_initializer`, that of `depthwise_kernel` is `depthwise_initializer`.
+        TF1 derives their names from the variable's first word: `kernel_initializer` for `kernel`,
+        `depthwise_initializer` for `depthwise_kernel`.
         """
         stem = name.removesuffix('_kernel')
         given = {
@@ -372,12 +379,13 @@ class Configured(Layer):
 
 
 def apply(layer: type[Layer], given: dict[str, Any]) -> Any:
-    """A layer function's result: a new `layer` made of the function's arguments, called once.
+    """Returns the result of a layer function: constructs the layer and calls it once.
 
     Args:
       layer: the class.
-      given: `locals()` of the function on its first line. `inputs` and `training` go to the call;
-        where there is a `reuse`, the name is a scope that is shared by it, else it gets a number.
+      given: `locals()` on the first line of the function. `inputs` and `training` are passed to
+        the call. With a `reuse` argument, `name` is a scope that may be shared.
+    Returns: the outputs of the layer.
     """
     options = dict(given)
     call = {k: options.pop(k) for k in ('inputs', 'training') if k in options}
@@ -387,25 +395,25 @@ def apply(layer: type[Layer], given: dict[str, Any]) -> Any:
 
 
 def require(who: str, shape: Any, axis: int) -> int:
-    """The size of `axis`, which a variable's shape is made of.
+    """Returns the static size of `axis`, which determines the shape of a variable.
 
     Raises: ValueError if it is not known while the graph is built.
     """
     size = shape.as_list()[axis]
     if size is None:
-        raise ValueError(f'{who}: input is {shape}; axis {axis} must be known to make variables.')
+        raise ValueError(f'{who}: input is {shape}; axis {axis} must be known to create variables.')
     return size
 
 
 def branch(choice: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
-    """What the chosen function returns; a boolean tensor chooses when the graph runs."""
+    """Returns the result of one of two functions; with a boolean tensor, `tf.cond` of both."""
     if isinstance(choice, bool):
         return if_true() if choice else if_false()
     return tf.cond(choice, if_true, if_false)
 
 
 def _base_name_and_name(class_name: str, name: Any) -> tuple[str, str]:
-    """The name that a scope is numbered from, and the layer's own name."""
+    """Returns the name that scopes are numbered from, and the layer's own name."""
     if isinstance(name, str) and name:
         return name, name
     # A capital starts a word if a small letter follows it or comes before it.

@@ -1,4 +1,4 @@
-"""Convolutions of images: the layers, then TF1's functions.
+"""Convolutions of images: layer classes, then TF1's functions.
 
 Letters of shapes: B batch, H W image, C channels in, F filters, M depth multiplier, K L kernel.
 """
@@ -11,7 +11,7 @@ from tfae.layers.base import ZEROS, Configured, InputSpec, apply, require
 
 
 class _Convolution2D(Configured):
-    """What the three convolutions share; each has its kernels and its NHWC operation."""
+    """Base of the three convolutions; a subclass has its own kernels and NHWC operation."""
 
     dilation_rate = (1, 1)
 
@@ -32,7 +32,7 @@ class _Convolution2D(Configured):
         self.input_spec = InputSpec(ndim=4)
 
     def build(self, input_shape):
-        """Makes the kernels, and `bias` [F]."""
+        """Creates the kernels, and `bias` [F]."""
         axis = formats.channel_axis(self.data_format)
         channels = require(self.name, input_shape, axis)
         self._build_kernels(channels)
@@ -48,8 +48,8 @@ class _Convolution2D(Configured):
         return outputs if self.activation is None else self.activation(outputs)
 
     def _strided_1x1(self):
-        # Their values are got without strides: the gradient by such a kernel writes out of bounds
-        # in TensorFlow 2.21 on CPUs with oneDNN, and ends the process.
+        # Computed by slicing instead of strides: in TensorFlow 2.21 on CPUs with oneDNN, the
+        # gradient with respect to such a kernel writes out of bounds and crashes the process.
         return self.kernel_size == (1, 1) and max(self.strides) > 1
 
 
@@ -97,7 +97,7 @@ class Conv2D(_Convolution2D):
 
 
 class Conv2DTranspose(_Convolution2D):
-    """The gradient of a convolution by its input; see `conv2d_transpose`."""
+    """Transposed convolution; see `conv2d_transpose`."""
 
     def __init__(
         self,
@@ -140,7 +140,7 @@ class Conv2DTranspose(_Convolution2D):
         return outputs if strides == self.strides else self._spread(outputs, batch, *sizes)
 
     def _spread(self, x, batch, height, width):
-        """Zeros between the pixels, `strides` apart."""
+        """Inserts zeros between pixels, so that they lie `strides` apart."""
         down, right = self.strides
         pixels = tf.reshape(x, tf.stack([batch, height, 1, width, 1, self.filters]))
         blocks = tf.pad(pixels, [[0, 0], [0, 0], [0, down - 1], [0, 0], [0, right - 1], [0, 0]])
@@ -152,7 +152,7 @@ class Conv2DTranspose(_Convolution2D):
 
 
 class SeparableConv2D(_Convolution2D):
-    """A convolution of each channel, then one of the channels; see `separable_conv2d`."""
+    """Depthwise convolution, then a 1 x 1 convolution; see `separable_conv2d`."""
 
     def __init__(
         self,
@@ -224,33 +224,33 @@ def conv2d(
     name=None,
     reuse=None,
 ):
-    """`activation(convolution(inputs, kernel) + bias)`.
+    """Returns `activation(convolution(inputs, kernel) + bias)`.
 
     Variables: `<name>/kernel` [K, L, C, F], and `<name>/bias` [F] if `use_bias`.
 
     Args:
       inputs: float tensor [B, H, W, C], or [B, C, H, W] for `channels_first`, with known C.
       filters: F.
-      kernel_size: K and L, or one number for both.
-      strides: steps of the kernel, or one number for both.
-      padding: `valid`, or `same`: zeros around, so that H rows give ceil(H / stride).
+      kernel_size: K and L in pixels, or one number for both.
+      strides: strides in pixels, or one number for both.
+      padding: `valid`, or `same`: zero padding, so that the output has ceil(H / stride) rows.
       data_format: `channels_last` or `channels_first`; both run on every device.
-      dilation_rate: distance of the pixels that a kernel sees, or one number for both.
+      dilation_rate: dilation in pixels, or one number for both.
       activation: function of a tensor, or its name in `tf.nn`; None is linear.
-      use_bias: whether there is a bias.
-      kernel_initializer: None is the variable scope's, and without one Glorot's uniform.
-      bias_initializer: zeros.
+      use_bias: whether to add a bias.
+      kernel_initializer: None takes the variable scope's, or Glorot's uniform if it has none.
+      bias_initializer: initializer of the bias; zeros by default.
       kernel_regularizer, bias_regularizer: functions of the variable that return a scalar loss.
       activity_regularizer: function of the output that returns a scalar loss; it is divided by B.
       kernel_constraint, bias_constraint: functions that an optimizer applies after its update.
-      trainable: whether the variables go to `TRAINABLE_VARIABLES`.
-      name: the variable scope; by default `conv2d`, with a number where that is taken.
+      trainable: whether the variables are added to `TRAINABLE_VARIABLES`.
+      name: variable scope; by default `conv2d`, with a number if that is taken.
       reuse: as in `tf.compat.v1.variable_scope`.
 
     Returns: float tensor [B, H', W', F], or [B, F, H', W'].
 
-    Raises: ValueError if the rank is not 4, C is not known, strides and dilation are both above 1,
-      an argument is not one of the above, and where `get_variable` refuses.
+    Raises: ValueError if the rank is not 4, C is unknown, strides and dilation both exceed 1, an
+      argument is not one of the above, or `get_variable` raises.
     """
     return apply(Conv2D, locals())
 
@@ -275,14 +275,15 @@ def conv2d_transpose(
     name=None,
     reuse=None,
 ):
-    """`activation(y + bias)`, y the gradient of a convolution by its input, applied to `inputs`.
+    """Returns `activation(y + bias)`, y the transposed convolution of `inputs` with the kernel.
 
-    H rows give H * stride for `same`, and H * stride + max(K - stride, 0) for `valid`.
+    Transposed convolution is the gradient of a convolution with respect to its input. The output
+    has H * stride rows for `same`, and H * stride + max(K - stride, 0) for `valid`.
 
-    Variables: `<name>/kernel` [K, L, F, C] (the output comes before the input), and `<name>/bias`
-    [F] if `use_bias`.
+    Variables: `<name>/kernel` [K, L, F, C] (output filters before input channels), and
+    `<name>/bias` [F] if `use_bias`.
 
-    Args, result and errors: as `conv2d`, without dilation; the default name is `conv2d_transpose`.
+    Args, Returns, Raises: as `conv2d`, without dilation; the default name is `conv2d_transpose`.
 
     Source: Dumoulin and Visin, A guide to convolution arithmetic, https://arxiv.org/abs/1603.07285.
     """
@@ -314,18 +315,18 @@ def separable_conv2d(
     name=None,
     reuse=None,
 ):
-    """A convolution of each channel by its own kernels, then one of the channels at each pixel.
+    """Convolves each channel with its own M kernels, then mixes channels by a 1 x 1 convolution.
 
     Variables: `<name>/depthwise_kernel` [K, L, C, M], `<name>/pointwise_kernel` [1, 1, C * M, F],
     and `<name>/bias` [F] if `use_bias`.
 
     Args:
-      depth_multiplier: M, how many kernels each channel has.
+      depth_multiplier: M, kernels per channel.
       depthwise_initializer, pointwise_initializer: as `conv2d`'s for its kernel.
       depthwise_regularizer, pointwise_regularizer: as `conv2d`'s for its kernel.
       depthwise_constraint, pointwise_constraint: as `conv2d`'s for its kernel.
 
-    The other arguments, the result and the errors are those of `conv2d`; the default name is
-    `separable_conv2d`. TensorFlow's CPU kernel without oneDNN wants both strides equal.
+    The other arguments, Returns and Raises are those of `conv2d`; the default name is
+    `separable_conv2d`. TensorFlow's CPU kernel without oneDNN requires equal strides.
     """
     return apply(SeparableConv2D, locals())

@@ -38,7 +38,7 @@ class Dense(Configured):
         self.input_spec = InputSpec(min_ndim=2)
 
     def build(self, input_shape):
-        """Makes `kernel` [D, U] and `bias` [U]."""
+        """Creates `kernel` [D, U] and `bias` [U]."""
         if not tf.as_dtype(self.dtype).is_floating and not tf.as_dtype(self.dtype).is_complex:
             raise TypeError(f'{self.name}: dtype is {self.dtype}; it must be a floating-point one.')
         features = require(self.name, input_shape, -1)
@@ -64,7 +64,7 @@ class Dense(Configured):
 
 
 class Dropout(Configured):
-    """Zeroes a share of the inputs while training; see `dropout`."""
+    """Zeroes a fraction of the inputs in training; see `dropout`."""
 
     def __init__(self, rate=0.5, noise_shape=None, seed=None, name=None, **kwargs):
         super().__init__(**arguments.named(locals()))
@@ -72,7 +72,7 @@ class Dropout(Configured):
             raise ValueError(f'{self.name}: rate is {rate}; it must lie in [0, 1].')
 
     def call(self, inputs, training=False):
-        """`inputs` with a share of it zeroed, or as it is; the shape stays."""
+        """Returns `inputs` with a fraction zeroed in training, else unchanged; same shape."""
         if isinstance(self.rate, numbers.Real) and self.rate == 0:
             return tf.identity(inputs)
 
@@ -91,7 +91,7 @@ class Dropout(Configured):
 
 
 class Flatten(Configured):
-    """All axes after the first as one; see `flatten`."""
+    """Flattens all axes after the first; see `flatten`."""
 
     def __init__(self, data_format=None, **kwargs):
         super().__init__(**arguments.named(locals()))
@@ -104,7 +104,7 @@ class Flatten(Configured):
         if rank == 1:
             return tf.expand_dims(inputs, 1)
         if self.data_format == 'channels_first' and rank > 2:
-            # Both formats flatten to the same order, so that the dense layer after them agrees.
+            # Both formats flatten to the same order, so that a dense layer behind them agrees.
             inputs = tf.transpose(inputs, [0, *range(2, rank), 1])
         batch, *others = inputs.shape.as_list()
         if None not in others:
@@ -128,7 +128,7 @@ def dense(
     name=None,
     reuse=None,
 ):
-    """`activation(inputs @ kernel + bias)`, on the last axis.
+    """Returns `activation(inputs @ kernel + bias)`, applied to the last axis.
 
     Variables: `<name>/kernel` [D, U], and `<name>/bias` [U] if `use_bias`.
 
@@ -136,33 +136,33 @@ def dense(
       inputs: float tensor [B, ..., D] with known D.
       units: U.
       activation: function of a tensor, or its name in `tf.nn`; None is linear.
-      use_bias: whether there is a bias.
-      kernel_initializer: None is the variable scope's, and without one Glorot's uniform.
-      bias_initializer: zeros.
+      use_bias: whether to add a bias.
+      kernel_initializer: None takes the variable scope's, or Glorot's uniform if it has none.
+      bias_initializer: initializer of the bias; zeros by default.
       kernel_regularizer, bias_regularizer: functions of the variable that return a scalar loss.
       activity_regularizer: function of the output that returns a scalar loss; it is divided by B.
       kernel_constraint, bias_constraint: functions that an optimizer applies after its update.
-      trainable: whether the variables go to `TRAINABLE_VARIABLES`.
-      name: the variable scope; by default `dense`, with a number where that is taken.
+      trainable: whether the variables are added to `TRAINABLE_VARIABLES`.
+      name: variable scope; by default `dense`, with a number if that is taken.
       reuse: as in `tf.compat.v1.variable_scope`.
 
     Returns: float tensor [B, ..., U].
 
-    Raises: ValueError if D is not known, if the rank is below 2, and where `get_variable` refuses.
+    Raises: ValueError if D is unknown, the rank is below 2, or `get_variable` raises.
     """
     return apply(Dense, locals())
 
 
 def dropout(inputs, rate=0.5, noise_shape=None, seed=None, training=False, name=None):
-    """Zeroes a share `rate` of the inputs and divides the rest by `1 - rate`, while training.
+    """Zeroes a fraction `rate` of the inputs and divides the rest by `1 - rate`, in training.
 
     Args:
       inputs: float tensor of any shape.
       rate: probability that an input is zeroed, a number or a scalar tensor.
-      noise_shape: shape of the noise, which is broadcast; None in it stands for the inputs' size.
-      seed: Python int; the graph's seed counts too.
-      training: Python bool or boolean scalar tensor; where false, the inputs pass as they are.
-      name: name of the operations' scope.
+      noise_shape: shape of the noise, which is broadcast; None stands for the inputs' size.
+      seed: Python int, combined with the graph's seed.
+      training: Python bool or boolean scalar tensor; if false, the inputs are returned unchanged.
+      name: name scope of the operations.
 
     Returns: tensor of the inputs' shape.
 
@@ -174,12 +174,12 @@ def dropout(inputs, rate=0.5, noise_shape=None, seed=None, training=False, name=
 
 
 def flatten(inputs, name=None, data_format='channels_last'):
-    """All axes after the first as one.
+    """Flattens all axes after the first.
 
     Args:
       inputs: tensor [B, ...].
-      name: name of the operations' scope.
-      data_format: `channels_first` moves the second axis to the end before.
+      name: name scope of the operations.
+      data_format: with `channels_first`, the second axis is moved to the end first.
 
     Returns: tensor [B, D], D the product of the other sizes; [B, 1] for [B].
     """

@@ -1,8 +1,8 @@
-"""ICNR: kernels that make a sub-pixel convolution start as a nearest-neighbor enlargement.
+"""ICNR: initializes a sub-pixel convolution to nearest-neighbor upsampling.
 
-The r*r output pixels of a block come from r*r kernels. Where these start as independent random
-numbers, so do the pixels of a block: a checkerboard that training must first remove. Where they
-start equal, the layer starts as a convolution whose result is enlarged by repetition.
+The r*r output pixels of a block come from r*r kernels. Independent random kernels give
+independent pixels: a checkerboard artifact that training must first remove. Equal kernels make
+the initial layer a convolution followed by nearest-neighbor upsampling.
 
 Source: Aitken, Ledig, Theis, Caballero, Wang and Shi, Checkerboard artifact free sub-pixel
 convolution, https://arxiv.org/abs/1707.02937, section 3.2.
@@ -22,12 +22,12 @@ class ICNR:
     """Initializer of a sub-pixel convolution's kernel: one sub-kernel for all pixels of a block.
 
     Args:
-      block_size: `[rh, rw]`, or one number for both.
-      initializer: of the sub-kernel [..., F], whose fans are those of the convolution before the
-        enlargement: an initializer, or its name in `tf.initializers`; None is Glorot's uniform.
-      mode: the order of the channels, 'DCR' or 'CRD', as in `tfae.ops.subpixel`.
+      block_size: `[rh, rw]` in pixels, or one number for both.
+      initializer: of the sub-kernel [..., F], whose fans are those of the convolution before
+        upsampling: an initializer, or its name in `tf.initializers`; None is Glorot's uniform.
+      mode: channel order, 'DCR' or 'CRD', as in `tfae.ops.subpixel`.
 
-    Raises: ValueError for a block below 1, an unknown mode or an unknown initializer.
+    Raises: ValueError for a block size below 1, an unknown mode or an unknown initializer.
     """
 
     def __init__(self, block_size: Any, initializer: Any = None, mode: str = 'DCR') -> None:
@@ -40,10 +40,13 @@ class ICNR:
         self.initializer = initializer() if isinstance(initializer, type) else initializer
 
     def __call__(self, shape: Any, dtype: Any = tf.float32, partition_info: Any = None) -> Any:
-        """The first value of a kernel of this shape [..., F*rh*rw].
+        """Returns the initial value of a kernel.
 
-        `partition_info` is what `get_variable` tells of a part of a partitioned variable.
-
+        Args:
+          shape: `[..., F*rh*rw]`.
+          dtype: its type.
+          partition_info: passed by `get_variable` for a slice of a partitioned variable.
+        Returns: tensor of that shape, the sub-kernels of a block equal.
         Raises: ValueError if rh*rw does not divide the channels, or if a partition splits them.
         """
         shape = tf.TensorShape(shape).as_list()
@@ -52,8 +55,8 @@ class ICNR:
             full = tf.TensorShape(partition_info.full_shape).as_list()
             if full[-1] != shape[-1]:
                 raise ValueError(
-                    f'ICNR: a part has {shape[-1]} of {full[-1]} channels; a partition must leave '
-                    'the last axis whole, for the kernels of one block are equal.'
+                    f'ICNR: a slice has {shape[-1]} of {full[-1]} channels; a partition must keep '
+                    'the last axis whole, because the kernels of a block are equal.'
                 )
             options['partition_info'] = SimpleNamespace(
                 full_shape=self._before(full), var_offset=partition_info.var_offset
@@ -66,7 +69,7 @@ class ICNR:
         return tf.reshape(tf.stack(copies, -1), shape)
 
     def _before(self, shape: list[int]) -> list[int]:
-        """The shape of the sub-kernel."""
+        """Returns the shape of the sub-kernel `[..., F]`."""
         pixels = self.block_size[0] * self.block_size[1]
         if shape[-1] % pixels:
             raise ValueError(

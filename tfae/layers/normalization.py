@@ -1,11 +1,11 @@
-"""Batch normalization: the layer, then TF1's function.
+"""Batch normalization: the layer class, then TF1's function.
 
     y = gamma * (x - mean) / sqrt(variance + epsilon) + beta
 
-While training, mean and variance are the batch's, over every axis but `axis`, and the moving ones
-follow them; else they are the moving ones. Batch renormalization, while training, corrects by
-r = stddev / renorm_stddev and d = (mean - renorm_mean) / renorm_stddev, so that y is that of moving
-averages:
+In training, mean and variance are those of the batch over every axis but `axis`, and update the
+moving averages; at inference they are the moving averages. Batch renormalization corrects the
+training output by r = stddev / renorm_stddev and d = (mean - renorm_mean) / renorm_stddev, so that
+it matches normalization by moving averages:
 
     y = gamma * (r * (x - mean) / stddev + d) + beta
 
@@ -23,17 +23,17 @@ from tfae.core import errors, names
 from tfae.layers import arguments
 from tfae.layers.base import ONES, ZEROS, Configured, InputSpec, apply, branch, require
 
-# (rank, axis) that TensorFlow's fused operation knows.
+# (rank, axis) that TensorFlow's fused operation supports.
 _FUSED_FORMATS = {(4, 1): 'NCHW', (4, 3): 'NHWC', (5, 1): 'NCDHW', (5, 4): 'NDHWC'}
 _HALF = ('float16', 'bfloat16')
 
 
 class Statistics(NamedTuple):
-    """What one call of a layer has normalized by."""
+    """Mean and variance used by one call of a layer."""
 
-    mean: tf.Tensor  # of the batch while training, else the moving one
-    variance: tf.Tensor
-    slope: tf.Tensor  # of the outputs by the inputs, where mean and variance are constants
+    mean: tf.Tensor  # [C], of the batch in training, else the moving one
+    variance: tf.Tensor  # [C]
+    slope: tf.Tensor  # d outputs / d inputs with mean and variance held constant, broadcastable
 
 
 _recordings: list[list[Statistics]] = []
@@ -41,10 +41,12 @@ _recordings: list[list[Statistics]] = []
 
 @contextlib.contextmanager
 def recorded_statistics() -> Iterator[list[Statistics]]:
-    """Lists the statistics of each batch normalization that is built in the block, in order.
+    """Records the statistics of each batch normalization built in the block, in order.
 
-    They are tensors that the outputs are computed from, as `stop_gradients` of `tf.gradients` takes
-    them. No layer is fused there: a fused operation keeps its moments to itself.
+    The tensors can be passed to `tf.gradients` as `stop_gradients`. Layers in the block are not
+    fused, because the fused operation does not expose its moments.
+
+    Yields: the list of `Statistics`, filled as layers are built.
     """
     found: list[Statistics] = []
     _recordings.append(found)
@@ -94,7 +96,7 @@ class BatchNormalization(Configured):
             errors.one_of(f'{self.name}: renorm_clipping', key, ('rmax', 'rmin', 'dmax'))
 
     def build(self, input_shape):
-        """Makes gamma, beta and the moving averages, all of the shape of `axis`."""
+        """Creates gamma, beta and the moving averages, all of the shape of `axis`."""
         rank = input_shape.rank
         if rank is None or not all(-rank <= axis < rank for axis in self.axis):
             raise ValueError(f'{self.name}: input is {input_shape}; it must have axis {self.axis}.')
@@ -108,7 +110,7 @@ class BatchNormalization(Configured):
         else:
             self._format = None
         self.fused = self._format is not None
-        # Variables of several axes keep the input's rank, so that they broadcast.
+        # With several axes, variables keep the input's rank, so that they broadcast.
         shape = [sizes.get(i, 1) for i in range(rank)] if len(sizes) > 1 else list(sizes.values())
         self._build_variables(shape)
 
@@ -122,7 +124,7 @@ class BatchNormalization(Configured):
             'aggregation': tf.VariableAggregation.MEAN,
         }
         partitioner = self._scope.partitioner
-        self._scope.set_partitioner(None)  # an update needs its average whole
+        self._scope.set_partitioner(None)  # moving averages are updated as a whole
         try:
             self.moving_mean = self.weight(names.MOVING_MEAN, **options)
             self.moving_variance = self.weight(names.MOVING_VARIANCE, **options)
@@ -140,12 +142,12 @@ class BatchNormalization(Configured):
         return tf.sqrt(variance(*args, **kwargs))
 
     def call(self, inputs, training=False):
-        """The normalized `inputs`, of the same shape and type."""
+        """Returns the normalized `inputs`, of the same shape and type."""
         inputs = tf.cast(inputs, self.dtype)
         training = arguments.training(training)
         if self.fused and not _recordings:
             return self._fused(inputs, training)
-        # In 16 bits a variance overflows easily.
+        # A variance easily overflows 16-bit floats.
         x = tf.cast(inputs, self.moving_mean.dtype.base_dtype)
         outputs = tf.cast(self._unfused(x, training), inputs.dtype)
         outputs.set_shape(inputs.shape)
@@ -193,20 +195,24 @@ class BatchNormalization(Configured):
         return tf.nn.batch_normalization(x, mean, variance, offset, scale, self.epsilon)
 
     def _moments(self, x, training):
-        """Mean, variance, scale and offset of a batch; moves the averages towards them."""
+        """Returns mean, variance, scale and offset of a batch; updates the moving averages."""
+        # Scale and offset: gamma and beta after the adjustment, if any.
         scale, offset = self._broadcast(self.gamma, x), self._broadcast(self.beta, x)
         if self.adjustment is not None:
             by, to = self.adjustment(tf.shape(x))
             by = branch(training, lambda: by, lambda: tf.ones_like(by))
             to = branch(training, lambda: to, lambda: tf.zeros_like(to))
             scale, offset = _then(by, to, scale, offset)
+
+        # Moments: of the batch in training, else the moving averages.
         axes = [axis for axis in range(x.shape.rank) if axis not in self.axis]
         batch_mean, batch_variance = tf.nn.moments(x, axes, keepdims=len(self.axis) > 1)
         mean = branch(training, lambda: batch_mean, lambda: tf.identity(self.moving_mean))
         variance = branch(
             training, lambda: batch_variance, lambda: tf.identity(self.moving_variance)
         )
-        # A moving average that moves towards itself stays.
+
+        # Update the moving averages; at inference they move towards themselves and stay.
         new_mean, new_variance = mean, variance
         if self.renorm:
             r, d, new_mean, new_variance = self._renormalize(mean, variance, training)
@@ -217,19 +223,24 @@ class BatchNormalization(Configured):
         return mean, variance, scale, offset
 
     def _renormalize(self, mean, variance, training):
-        """r and d from the averages before their update, and the moments after it."""
+        """Returns r and d from the moving averages before their update, and the moments after."""
+        # Corrections r and d of the source, before the averages are updated.
         stddev = tf.sqrt(variance + self.epsilon)
         floor = tf.sqrt(tf.cast(self.epsilon, stddev.dtype))
         past = tf.maximum(self.renorm_stddev, floor)
         r, d = stddev / past, (mean - self.renorm_mean) / past
         with tf.control_dependencies([r, d]):
             mean, stddev = tf.identity(mean), tf.identity(stddev)
+
+        # Clip them; at inference they are 1 and 0.
         clip = self.renorm_clipping
         r = tf.maximum(r, clip['rmin']) if clip.get('rmin') is not None else r
         r = tf.minimum(r, clip['rmax']) if clip.get('rmax') is not None else r
         d = tf.clip_by_value(d, -clip['dmax'], clip['dmax']) if clip.get('dmax') is not None else d
         r = branch(training, lambda: r, lambda: tf.ones_like(r))
         d = branch(training, lambda: d, lambda: tf.zeros_like(d))
+
+        # Update the averages that r and d compare with.
         momentum = branch(training, lambda: self.renorm_momentum, lambda: 1.0)
         moves = [
             _moving_average(self.renorm_mean, mean, momentum),
@@ -242,7 +253,7 @@ class BatchNormalization(Configured):
     def _move_variance(self, variance, training):
         if not self.renorm:
             return _moving_average(self.moving_variance, variance, self.momentum)
-        # Renormalization averages the deviation; the variance for inference follows it.
+        # Renormalization averages the standard deviation, from which inference's variance follows.
         momentum = branch(training, lambda: self.momentum, lambda: 1.0)
         stddev = tf.sqrt(variance + self.epsilon)
         with tf.control_dependencies([_moving_average(self.moving_stddev, stddev, momentum)]):
@@ -251,7 +262,7 @@ class BatchNormalization(Configured):
         return _new_value(self.moving_variance, value)
 
     def _broadcast(self, v, x):
-        """`v` [C] in a shape that broadcasts to `x`; None stays."""
+        """Reshapes `v` [C] to broadcast with `x`; None is returned unchanged."""
         rank = x.shape.rank
         if v is None or len(v.shape) == rank or self.axis == [rank - 1]:
             return v
@@ -284,9 +295,9 @@ def batch_normalization(
     virtual_batch_size=None,
     adjustment=None,
 ):
-    """`gamma * (inputs - mean) / sqrt(variance + epsilon) + beta`.
+    """Returns `gamma * (inputs - mean) / sqrt(variance + epsilon) + beta`.
 
-    The moving averages move only where `UPDATE_OPS` run beside the training step:
+    The moving averages are updated only if `UPDATE_OPS` run with the training step:
 
         with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
             train = optimizer.minimize(loss)
@@ -297,33 +308,34 @@ def batch_normalization(
 
     Args:
       inputs: float tensor of known rank.
-      axis: the axis that keeps its own moments, of known size C, or a list of such: then the
-        variables have the inputs' rank, with 1 for every other axis.
-      momentum: share of a moving average that stays at each update.
-      epsilon: what is added to the variance; the fused form uses at least 1.001e-5.
-      center, scale: whether there is a beta, a gamma.
+      axis: the axis that is normalized separately, of known size C, or a list of axes: then the
+        variables have the inputs' rank, with size 1 on every other axis.
+      momentum: decay of the moving averages, in [0, 1].
+      epsilon: added to the variance; the fused operation uses at least 1.001e-5.
+      center, scale: whether to add beta, whether to multiply by gamma.
       beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer:
-        zeros, ones, zeros, ones.
+        zeros, ones, zeros, ones by default.
       beta_regularizer, gamma_regularizer: functions of the variable that return a scalar loss.
       beta_constraint, gamma_constraint: functions that an optimizer applies after its update.
-      training: Python bool or boolean scalar tensor: the batch's moments, or the moving ones.
-      trainable: whether gamma and beta go to `TRAINABLE_VARIABLES`, and updates to `UPDATE_OPS`.
-      name: the variable scope; by default `batch_normalization`, with a number where it is taken.
+      training: Python bool or boolean scalar tensor: true normalizes by the batch's moments.
+      trainable: whether gamma and beta are added to `TRAINABLE_VARIABLES`, and updates to
+        `UPDATE_OPS`.
+      name: variable scope; by default `batch_normalization`, with a number if that is taken.
       reuse: as in `tf.compat.v1.variable_scope`.
       renorm: whether to renormalize, https://arxiv.org/abs/1702.03275.
-      renorm_clipping: limits 'rmax', 'rmin' of r and 'dmax' of d, where they are wanted.
-      renorm_momentum: `momentum` of the averages that renormalization uses.
-      fused: None or True takes TensorFlow's fused operation where it can: rank 4 or 5, axis 1 or
+      renorm_clipping: limits 'rmax', 'rmin' of r and 'dmax' of d; those left out do not apply.
+      renorm_momentum: decay of the averages that renormalization uses.
+      fused: None or True uses TensorFlow's fused operation where possible: rank 4 or 5, axis 1 or
         the last, no `renorm`, no `adjustment`, not float64. Its moving variance follows the
-        unbiased variance, N / (N - 1) of the other form's. False never takes it.
+        unbiased variance, N / (N - 1) times the biased one. False never uses it.
       virtual_batch_size: not supported; it must be None.
-      adjustment: function of the inputs' dynamic shape that returns a scale and an offset of the
-        normalized values, before gamma and beta, while training.
+      adjustment: function of the inputs' dynamic shape that returns a scale and an offset, applied
+        in training to the normalized values before gamma and beta.
 
     Returns: tensor of the inputs' shape and type.
 
-    Raises: ValueError if there is no such axis, its size is not known, `virtual_batch_size` is
-      given or `renorm_clipping` has another key, and where `get_variable` refuses.
+    Raises: ValueError if there is no such axis, its size is unknown, `virtual_batch_size` is
+      given, `renorm_clipping` has another key, or `get_variable` raises.
 
     Source: Ioffe and Szegedy, https://arxiv.org/abs/1502.03167.
     """
@@ -331,22 +343,22 @@ def batch_normalization(
 
 
 def _moving_average(variable: Any, value: Any, momentum: Any) -> Any:
-    """The op of `variable = momentum * variable + (1 - momentum) * value`."""
+    """Returns the op `variable = momentum * variable + (1 - momentum) * value`."""
     with tf.name_scope(names.MOVING_AVERAGE) as scope:
         decay = tf.cast(1.0 - momentum, variable.dtype.base_dtype)
         step = (variable - tf.cast(value, variable.dtype.base_dtype)) * decay
-        # A scope's name as the op's name: TF1 called the update after its scope.
+        # TF1 named the update after its scope.
         return variable.assign_sub(step, name=scope, read_value=False)
 
 
 def _new_value(variable: Any, value: Any) -> Any:
-    """The op of `variable = value`."""
+    """Returns the op `variable = value`."""
     with tf.name_scope(names.NEW_VALUE) as scope:
         return variable.assign(value, name=scope, read_value=False)
 
 
 def _then(scale, offset, then_scale, then_offset):
-    """Scale and offset of two affine maps in turn; None is no map."""
+    """Returns scale and offset of the composition of two affine maps; None is the identity."""
     if then_scale is not None:
         scale, offset = scale * then_scale, offset * then_scale
     return scale, offset if then_offset is None else offset + then_offset

@@ -1,4 +1,4 @@
-"""Maximum and average over windows of images.
+"""Max pooling and average pooling of images.
 
 Letters of shapes: B batch, H W image, C channels.
 """
@@ -36,7 +36,7 @@ class _Pooling2D(Configured):
 
 
 class MaxPooling2D(_Pooling2D):
-    """The maximum over each window; see `max_pooling2d`."""
+    """Max pooling; see `max_pooling2d`."""
 
     _pool = staticmethod(tf.nn.max_pool)
 
@@ -53,7 +53,7 @@ class MaxPooling2D(_Pooling2D):
 
 
 class AveragePooling2D(_Pooling2D):
-    """The mean over each window; see `average_pooling2d`."""
+    """Average pooling; see `average_pooling2d`."""
 
     _pool = staticmethod(tf.nn.avg_pool)
 
@@ -72,15 +72,15 @@ class AveragePooling2D(_Pooling2D):
 def max_pooling2d(
     inputs, pool_size, strides, padding='valid', data_format='channels_last', name=None
 ):
-    """The maximum over each window.
+    """Returns the maximum over each window.
 
     Args:
       inputs: tensor [B, H, W, C], or [B, C, H, W] for `channels_first`.
-      pool_size: height and width of the window, or one number for both.
-      strides: steps of the window, or one number for both; None is `pool_size`.
-      padding: `valid`, or `same`, where windows reach over the edge and count what is inside.
+      pool_size: height and width of the window in pixels, or one number for both.
+      strides: strides in pixels, or one number for both; None is `pool_size`.
+      padding: `valid`, or `same`: windows extend over the edge, and only pixels inside count.
       data_format: `channels_last` or `channels_first`.
-      name: name of the operations' scope.
+      name: name scope of the operations.
 
     Returns: tensor of the inputs' format, with ceil((H - window + 1) / stride) rows for `valid`
       and ceil(H / stride) for `same`.
@@ -93,5 +93,5 @@ def max_pooling2d(
 def average_pooling2d(
     inputs, pool_size, strides, padding='valid', data_format='channels_last', name=None
 ):
-    """The mean over each window; arguments, result and errors are those of `max_pooling2d`."""
+    """Returns the mean over each window. Args, Returns, Raises: as `max_pooling2d`."""
     return apply(AveragePooling2D, locals())

@@ -1,9 +1,9 @@
-"""Sub-pixel convolution: a convolution at the small size whose channels become pixels.
+"""Sub-pixel convolution: a convolution at low resolution whose channels become pixels.
 
     y = shuffle(activation(convolution(x, kernel) + bias))
 
-The bias has a number for each channel before the shuffle, so that each pixel of a block has its
-own, as eq. 4 of the source has it.
+The bias has one value per channel before the shuffle, hence one per pixel of a block, as in eq. 4
+of the source.
 
 Source: Shi, Caballero, Huszar, Totz, Aitken, Bishop, Rueckert and Wang, Real-Time Single Image and
 Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network, CVPR 2016,
@@ -20,8 +20,8 @@ from tfae.layers.base import ZEROS, Configured, InputSpec, apply, require
 from tfae.layers.initializers import ICNR
 from tfae.ops import subpixel, subpixel_fused
 
-# `(function, name)` of the activations that the op of bias and shuffle does as well. TensorFlow has
-# some of its functions as several objects.
+# `(function, name)` of the activations that the fused op supports. TensorFlow exports some of its
+# functions as several objects.
 _FUSED = [
     (getattr(place, name), name)
     for name in subpixel_fused.ACTIVATIONS
@@ -31,7 +31,7 @@ _FUSED = [
 
 
 class SubpixelConv2D(Configured):
-    """Convolution, then channels into space; see `subpixel_conv2d`."""
+    """Convolution, then depth to space; see `subpixel_conv2d`."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class SubpixelConv2D(Configured):
         self.input_spec = InputSpec(ndim=4)
 
     def build(self, input_shape):
-        """Makes `kernel` [K, L, C, F*rh*rw] and `bias` [F*rh*rw]."""
+        """Creates `kernel` [K, L, C, F*rh*rw] and `bias` [F*rh*rw]."""
         axis = formats.channel_axis(self.data_format)
         channels = require(self.name, input_shape, axis)
         wide = self.filters * self.block_size[0] * self.block_size[1]
@@ -81,18 +81,18 @@ class SubpixelConv2D(Configured):
         """Maps [B, H, W, C] to [B, H'*rh, W'*rw, F]."""
         fused = self._fused()
         outputs = formats.on_channels_last(
-            self.data_format, lambda x: self._enlarge(x, fused), inputs
+            self.data_format, lambda x: self._upsample(x, fused), inputs
         )
         return outputs if fused or self.activation is None else self.activation(outputs)
 
     def _fused(self):
-        """The name of the activation where the fused op has it, else None."""
+        """Returns the name of the activation if the fused op supports it, else None."""
         if self.activation is None:
             return 'identity'
         return next((name for function, name in _FUSED if function is self.activation), None)
 
-    def _enlarge(self, x, fused):
-        """Convolution, bias, the activation called `fused`, if any, and shuffle, of NHWC."""
+    def _upsample(self, x, fused):
+        """Applies convolution, bias, the activation named `fused`, if any, and shuffle to NHWC."""
         kernel = tf.convert_to_tensor(self.kernel)
         x = tf.nn.conv2d(x, kernel, 1, self.padding.upper(), name=names.CONVOLUTION_2D)
         activation = fused or 'identity'
@@ -126,38 +126,38 @@ def subpixel_conv2d(
     name=None,
     reuse=None,
 ):
-    """`activation(shuffle(convolution(inputs, kernel) + bias))`: enlarges by rh and rw.
+    """Returns `activation(shuffle(convolution(inputs, kernel) + bias))`: upsamples by rh and rw.
 
     Bias, shuffle and one of TensorFlow's identity, relu, leaky_relu (slope 0.2), elu, selu, sigmoid
-    and tanh are one pass over memory; every other activation is a second one.
+    and tanh take one pass over memory; any other activation takes a second.
 
-    Variables: `<name>/kernel` [K, L, C, F*rh*rw], and `<name>/bias` [F*rh*rw] if `use_bias`. The
-    channel of filter f for the pixel (i, j) of a block is `(i*rw + j)*F + f` in mode 'DCR', that of
+    Variables: `<name>/kernel` [K, L, C, F*rh*rw], and `<name>/bias` [F*rh*rw] if `use_bias`. Filter
+    f of pixel (i, j) of a block has channel `(i*rw + j)*F + f` in mode 'DCR', the order of
     `tf.nn.depth_to_space`, and `(f*rh + i)*rw + j` in mode 'CRD', that of PyTorch's `PixelShuffle`.
 
     Args:
       inputs: float tensor [B, H, W, C], or [B, C, H, W] for `channels_first`, with known C.
       filters: F.
-      kernel_size: K and L, or one number for both.
+      kernel_size: K and L in pixels, or one number for both.
       block_size: rh and rw, or one number for both.
-      padding: `same`, zeros around, so that H rows give H * rh; or `valid`: (H - K + 1) * rh.
+      padding: `same`, zero padding, gives H * rh rows; `valid` gives (H - K + 1) * rh.
       data_format: `channels_last` or `channels_first`; both run on every device.
       activation: function of a tensor, or its name in `tf.nn`; None is linear.
-      use_bias: whether there is a bias.
-      kernel_initializer: None is `ICNR` of the variable scope's initializer, and without one of
-        Glorot's uniform: the layer starts as the nearest-neighbor enlargement of a convolution.
-        One that is given is used as it is, for all F*rh*rw channels.
-      bias_initializer: zeros.
+      use_bias: whether to add a bias.
+      kernel_initializer: None is `ICNR` of the variable scope's initializer, or of Glorot's uniform
+        if it has none: the initial layer is a convolution with nearest-neighbor upsampling. Any
+        other initializer is applied to all F*rh*rw channels.
+      bias_initializer: initializer of the bias; zeros by default.
       kernel_regularizer, bias_regularizer, activity_regularizer: as in `conv2d`.
       kernel_constraint, bias_constraint, trainable: as in `conv2d`.
-      mode: the order of the channels, 'DCR' or 'CRD'.
-      name: the variable scope; by default `subpixel_conv2d`, with a number where that is taken.
+      mode: channel order, 'DCR' or 'CRD'.
+      name: variable scope; by default `subpixel_conv2d`, with a number if that is taken.
       reuse: as in `tf.compat.v1.variable_scope`.
 
     Returns: float tensor [B, H'*rh, W'*rw, F], or [B, F, H'*rh, W'*rw].
 
-    Raises: ValueError if the rank is not 4, C is not known, an argument is not one of the above,
-      and where `get_variable` refuses.
+    Raises: ValueError if the rank is not 4, C is unknown, an argument is not one of the above, or
+      `get_variable` raises.
 
     Source: Shi et al., CVPR 2016, https://arxiv.org/abs/1609.05158, eq. 4.
     """

@@ -1,4 +1,4 @@
-"""Losses and regularizers as pure functions of tensors; the caller averages and weighs.
+"""Losses and regularizers as pure functions of tensors; the caller averages and weights them.
 
     reconstruction   squared_error, bernoulli
     variational      normal, kl_to_standard_normal, free_bits, importance_bound
@@ -6,7 +6,7 @@
     adversarial      discriminator, generator, gradient_penalty, diversity
     regularizers     l1, kl_sparsity, contractive, contractive_dense, orthogonality, k_sparse
 
-A loss is per example, `[B]`; each function says where it is not. The modules hold the equations.
+A loss is per example, `[B]`, unless its function says otherwise. The modules hold the equations.
 """
 
 from tfae.losses import adversarial, reconstruction, regularizers, supervised, variational

@@ -1,4 +1,4 @@
-"""Losses of generative adversarial networks, and what shows that one has failed.
+"""Losses of generative adversarial networks, and measures of their failures.
 
     s(x) is the score of a real image, s(x') that of a generated one
 
@@ -8,7 +8,7 @@
     wasserstein       s(x') - s(x)                         -s(x')
 
 (Goodfellow et al., NIPS 2014; Mao et al., ICCV 2017, equation 9 with b = c = 1, a = 0; Arjovsky,
-Chintala and Bottou, ICML 2017.) Pure, per example; the caller averages and weighs.
+Chintala and Bottou, ICML 2017.) Pure, per example; the caller averages and weights.
 
 B batch.
 """
@@ -21,7 +21,7 @@ from tfae.core import errors
 
 Loss = Literal['non_saturating', 'least_squares', 'wasserstein']
 
-# Score from which an image is taken for real; Wasserstein's scores have no such place.
+# Score above which an image is classified as real; a Wasserstein critic has no such threshold.
 _REAL_FROM = {'non_saturating': 0.0, 'least_squares': 0.5}
 _TINY = 1e-8
 
@@ -29,14 +29,14 @@ _TINY = 1e-8
 def discriminator(
     loss: Loss, real: tf.Tensor, fake: tf.Tensor, name: str = 'discriminator'
 ) -> tf.Tensor:
-    """What the discriminator makes small.
+    """Returns the loss of the discriminator.
 
     Args:
-      loss: which.
+      loss: `non_saturating`, `least_squares` or `wasserstein`.
       real: scores `[B]` of real images.
-      fake: scores `[B]` of generated ones.
-      name: of the operation.
-    Returns: `[B]`.
+      fake: scores `[B]` of generated images.
+      name: name scope of the operations.
+    Returns: float tensor `[B]`.
     Raises: ValueError if the static shapes differ.
     """
     errors.same_shape(name, real=real, fake=fake)
@@ -49,7 +49,14 @@ def discriminator(
 
 
 def generator(loss: Loss, fake: tf.Tensor, name: str = 'generator') -> tf.Tensor:
-    """What the generator makes small: scores `[B]` of its images -> `[B]`."""
+    """Returns the loss of the generator.
+
+    Args:
+      loss: `non_saturating`, `least_squares` or `wasserstein`.
+      fake: scores `[B]` of generated images.
+      name: name scope of the operations.
+    Returns: float tensor `[B]`.
+    """
     with tf.name_scope(name):
         if loss == 'non_saturating':
             return tf.nn.softplus(-fake)
@@ -59,22 +66,31 @@ def generator(loss: Loss, fake: tf.Tensor, name: str = 'generator') -> tf.Tensor
 
 
 def gradient_penalty(gradient: tf.Tensor, name: str = 'gradient_penalty') -> tf.Tensor:
-    """`(|g| - 1)^2` of the gradients `[B, ...]` of scores by images: `[B]`.
+    """Returns the gradient penalty `(|g| - 1)^2`.
 
-    Source: Gulrajani et al., NIPS 2017, https://arxiv.org/abs/1704.00028, equation 3. A gradient of
-    zero is penalised by 1 and gives no direction.
+    Source: Gulrajani et al., NIPS 2017, https://arxiv.org/abs/1704.00028, equation 3. A zero
+    gradient has a penalty of 1, whose own gradient is zero.
+
+    Args:
+      gradient: gradients of scores with respect to images, `[B, ...]`.
+      name: name scope of the operations.
+    Returns: float tensor `[B]`.
     """
     with tf.name_scope(name):
         squares = tf.reduce_sum(tf.square(gradient), list(range(1, gradient.shape.rank)))
-        # The slope of a root at 0 is infinite, and infinity times 0 is no number.
+        # The derivative of a square root at 0 is infinite, and infinity times 0 is NaN.
         norms = tf.where(squares > 0, tf.sqrt(tf.maximum(squares, _TINY**2)), squares)
         return tf.square(norms - 1)
 
 
-def told_apart(loss: Loss, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor | None:
-    """Share of right answers on scores of a real and a generated image each: `[B]` of 0, 1/2, 1.
+def accuracy(loss: Loss, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor | None:
+    """Returns the discriminator's accuracy on pairs of a real and a generated image.
 
-    None for Wasserstein's loss, whose scores answer nothing.
+    Args:
+      loss: `non_saturating`, `least_squares` or `wasserstein`.
+      real: scores `[B]` of real images.
+      fake: scores `[B]` of generated images.
+    Returns: float tensor `[B]` of 0, 1/2 or 1; None for `wasserstein`, which has no classes.
     """
     if loss not in _REAL_FROM:
         return None
@@ -83,23 +99,23 @@ def told_apart(loss: Loss, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor | None
 
 
 def diversity(fake: tf.Tensor, real: tf.Tensor, name: str = 'diversity') -> tf.Tensor:
-    """How far apart generated images are, as a part of how far apart real ones are.
+    """Returns the diversity of generated images: their mean distance relative to real images.
 
     Args:
-      fake: `[B, ...]`.
-      real: `[B', ...]`.
-      name: of the operation.
-    Returns: `[B]`, mean Euclidean distance of each generated image from the others over the mean
-      distance of two real ones; 1 where there are no two of either.
+      fake: generated images `[B, ...]`.
+      real: real images `[B', ...]`.
+      name: name scope of the operations.
+    Returns: float tensor `[B]`: mean Euclidean distance of each generated image from the others,
+      divided by the mean distance between two real ones; 1 if either set has a single image.
     """
     with tf.name_scope(name):
         return (_distances(fake) + _TINY) / (tf.reduce_mean(_distances(real)) + _TINY)
 
 
 def _distances(x: tf.Tensor) -> tf.Tensor:
-    """Mean distance of each example `[B, ...]` from the others: `[B]`."""
+    """Returns the mean distance `[B]` of each example `[B, ...]` from the others."""
     x = tf.reshape(x, [tf.shape(x)[0], -1])
-    x -= tf.reduce_mean(x, 0)  # else what all have in common hides how they differ
+    x -= tf.reduce_mean(x, 0)  # a large common offset would cancel the digits of the differences
     squares = tf.reduce_sum(tf.square(x), 1)
     products = tf.matmul(x, x, transpose_b=True)
     between = tf.sqrt(tf.nn.relu(squares[:, None] + squares - 2 * products))

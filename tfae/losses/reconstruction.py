@@ -1,6 +1,6 @@
-"""Reconstruction likelihoods: pure, per example `[B]`; the caller averages and weighs.
+"""Reconstruction losses: pure, per example `[B]`; the caller averages and weights.
 
-Shapes: B batch; the rest of a tensor is one example's pixels, over which each loss sums.
+Shapes: B batch; losses sum over all other axes, the pixels of an example.
 """
 
 import dataclasses
@@ -19,10 +19,10 @@ _FACTORS = 16
 
 @dataclasses.dataclass(frozen=True)
 class Likelihood:
-    """The loss of a reconstruction: a built-in name, or a function of the user's own.
+    """The loss of a reconstruction: a built-in name, or a user-defined function.
 
-    The latter takes targets and outputs `[B, ...]`, behind the output's activation, and returns
-    `[B]`.
+    A function takes targets and outputs `[B, ...]`, the latter after the output activation, and
+    returns `[B]`.
     """
 
     BUILT_IN: ClassVar[tuple[str, ...]] = ('squared_error', 'bernoulli')
@@ -32,8 +32,12 @@ class Likelihood:
 
     @classmethod
     def from_text(cls: type[T], text: str, who: str = '--likelihood') -> T:
-        """The likelihood of a built-in name, or of `package.module:function`.
+        """Parses a built-in name or `package.module:function`.
 
+        Args:
+          text: as on the command line.
+          who: flag to name in errors.
+        Returns: the likelihood.
         Raises: UsageError that names `who` and the text.
         """
         own = plugins.choice(who, text, cls.BUILT_IN)
@@ -51,13 +55,13 @@ def squared_error(
     weights: tf.Tensor | None = None,
     name: str = 'squared_error',
 ) -> tf.Tensor:
-    """Squared distance of each example from its prediction, summed over pixels.
+    """Returns the squared error of each example, summed over pixels.
 
     Args:
       targets: float tensor `[B, ...]`.
       predictions: float tensor of the same shape.
-      weights: of the pixels, a tensor of that shape; None weighs all by 1.
-      name: of the operation.
+      weights: weight of each pixel, a tensor of that shape; None is 1 for all.
+      name: name scope of the operations.
     Returns: float tensor `[B]`.
     Raises: ValueError if the static shapes differ.
     """
@@ -73,16 +77,16 @@ def bernoulli(
     weights: tf.Tensor | None = None,
     name: str = 'bernoulli',
 ) -> tf.Tensor:
-    """-log p(target) in nats under independent Bernoulli pixels, summed over pixels.
+    """Returns -log p(target) in nats for independent Bernoulli pixels, summed over pixels.
 
-    Gray targets count as probabilities; the sum is then the cross-entropy, whose least value is
-    the targets' own entropy and not zero.
+    Gray targets are probabilities; the sum is then a cross-entropy, whose minimum is the entropy
+    of the targets instead of zero.
 
     Args:
       targets: float tensor `[B, ...]` in [0, 1].
       logits: float tensor of the same shape; sigmoid(logits) are the probabilities.
-      weights: of the pixels, a tensor of that shape; None weighs all by 1.
-      name: of the operation.
+      weights: weight of each pixel, a tensor of that shape; None is 1 for all.
+      name: name scope of the operations.
     Returns: float tensor `[B]`, nats per example.
     Raises: ValueError if the static shapes differ.
     """
@@ -96,14 +100,14 @@ def bernoulli(
 
 @tf.custom_gradient
 def _bernoulli(targets: tf.Tensor, logits: tf.Tensor):
-    """max(x, 0) - x t + log(1 + exp(-|x|)), summed.
+    """Returns max(x, 0) - x t + log(1 + exp(-|x|)), summed over pixels.
 
-    The gradient is the closed form sigmoid(x) - t: what TensorFlow derives from the stable formula
-    equals it, but passes over the pixels a dozen times.
+    The gradient is given in closed form, sigmoid(x) - t: automatic differentiation of the stable
+    formula gives the same values in a dozen passes over the pixels.
     """
     probabilities = tf.nn.sigmoid(logits)
     nats = _sum_pixels(tf.nn.relu(logits) - logits * targets)
-    # 1 / (1 + exp(-|x|)) is the probability of the likelier value.
+    # 1 / (1 + exp(-|x|)) is the probability of the more likely value.
     nats -= _sum_logs(tf.maximum(probabilities, 1 - probabilities))
 
     def gradient(upstream):
@@ -114,10 +118,10 @@ def _bernoulli(targets: tf.Tensor, logits: tf.Tensor):
 
 
 def _sum_logs(values: tf.Tensor) -> tf.Tensor:
-    """Sum over pixels of the logarithms of values in [1/2, 1].
+    """Returns the sum over pixels of the logarithms of values in [1/2, 1].
 
-    A logarithm costs more than all else in the loss: it is taken of products of as many values as
-    can be multiplied far above the least float.
+    The logarithm is the most expensive operation of the loss. It is taken of products of 16
+    values, which cannot underflow.
     """
     size = math.prod(values.shape.as_list()[1:])
     values = tf.reshape(values, [-1, size])

@@ -1,18 +1,19 @@
-"""Penalties on codes and kernels, and the k-sparse constraint.
+"""Regularizers of codes and kernels, and the k-sparse constraint.
 
     l1              sum_j |h_j|
     kl_sparsity     sum_j t log(t / m_j) + (1 - t) log((1 - t) / (1 - m_j)), m_j the mean of unit j
-                    over a batch or a moving one (Ng, CS294A lecture notes, 2011)
-    contractive     |dh/dx|_F^2 (Rifai et al., ICML 2011), x the input that the encoder is given,
-                    noise included; the statistics of batch normalization are held
+                    over a batch, or its moving mean (Ng, CS294A lecture notes, 2011)
+    contractive     |dh/dx|_F^2 (Rifai et al., ICML 2011), x the input of the encoder, noise
+                    included; the statistics of batch normalization are constants
     orthogonality   |W'W - I|_F^2 (Brock et al., ICLR 2017, equation 3)
-    k-sparse        the k largest values of a code stay, the others become 0 (Makhzani and Frey,
-                    ICLR 2014)
+    k-sparse        keeps the k largest values of a code and sets the others to 0 (Makhzani and
+                    Frey, ICLR 2014)
 
-A regularizer is written `kind:weight` on the command line, `kl_sparsity:target:weight[:decay]`. One
-of the user's own is `package.module:function[:weight]`, of a code `[B, Z]` to `[B]` or a scalar.
+On the command line a regularizer is `kind:weight`, `kl_sparsity:target:weight[:decay]`, or a
+user-defined function `package.module:function[:weight]` of a code `[B, Z]` that returns `[B]` or a
+scalar.
 
-B batch, D numbers in, Z numbers of a code.
+B batch, D inputs, Z code.
 """
 
 import dataclasses
@@ -27,24 +28,28 @@ from tfae.ops import own_functions, stateless_random
 
 KINDS = ('l1', 'kl_sparsity', 'contractive', 'orthogonality')
 _OTHER_TERMS = ('loss', 'reconstruction', 'weight_decay', 'mse')  # of the losses that have them
-_LEAST = 1e-6  # of a mean activation, so that a dead unit has a finite divergence
+_MIN_MEAN = 1e-6  # of an activation, so that a dead unit has a finite divergence
 
 
 @dataclasses.dataclass(frozen=True)
 class Regularizer:
-    """One kind and its numbers, or a function of the user's own."""
+    """One kind and its parameters, or a user-defined function."""
 
     kind: str
     weight: float = 1.0
     target: float = 0.0  # mean activation, for kl_sparsity
-    decay: float = 0.0  # fraction of the moving mean that stays; 0 is the batch's own mean
+    decay: float = 0.0  # decay of the moving mean, in [0, 1); 0 is the mean of the batch
     own: own_functions.Function | None = dataclasses.field(default=None, compare=False, repr=False)
 
     @classmethod
     def from_text(cls, text: str, who: str = '--regularizer') -> 'Regularizer':
-        """`'l1:0.01'` -> `Regularizer('l1', 0.01)`.
+        """Parses a regularizer: `'l1:0.01'` -> `Regularizer('l1', 0.01)`.
 
-        Raises: UsageError that names `who`, the text and what is wanted.
+        Args:
+          text: as on the command line.
+          who: flag to name in errors.
+        Returns: the regularizer.
+        Raises: UsageError that names `who`, the text and the form that is required.
         """
         kind, *numbers = text.split(':')
         if kind not in KINDS:
@@ -69,7 +74,7 @@ class Regularizer:
 
     @classmethod
     def _of_user(cls, text: str, who: str) -> 'Regularizer':
-        """Of `package.module:function` or `package.module:function:weight`."""
+        """Parses `package.module:function` or `package.module:function:weight`."""
         kind, number = text, '1'
         if not plugins.names_function(text):
             kind, _, number = text.rpartition(':')
@@ -92,7 +97,7 @@ class Regularizer:
 
     @property
     def name(self) -> str:
-        """The name of the term of a loss: the kind, or the function's name."""
+        """Name of its term of the loss: the kind, or the function's name."""
         return self.kind.rpartition(':')[2]
 
 
@@ -104,52 +109,54 @@ def _weight(who: str, text: str, weight: float) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class Config(Part):
-    """What is held against a code and its kernels, beside the reconstruction."""
+    """Regularization of the code and of the kernels."""
 
     regularizer: tuple[Regularizer, ...] = option(
         (),
-        'Regularizers added to the loss of a layer: l1:weight, contractive:weight and '
-        'orthogonality:weight, kl_sparsity:target:weight, where a fourth number is the fraction '
-        'of a moving mean that stays at each step, or package.module:function[:weight], which '
-        'takes a code [B, Z] and returns [B] or a scalar. Trained jointly they hold for the code.',
+        'Adds regularizers to the loss: l1:weight, contractive:weight, orthogonality:weight, '
+        'kl_sparsity:target:weight[:decay], where decay is that of a moving mean activation, or '
+        'package.module:function[:weight], which takes a code [B, Z] and returns [B] or a scalar. '
+        'They apply to the code, and in greedy pretraining to that of each layer.',
         formerly='penalty',
     )
     k_sparse: int = option(
-        0, 'Values of a code that are kept, the largest; 0 keeps all.', within='[0, inf) values'
+        0, 'Keeps the k largest values of a code; 0 keeps all.', within='[0, inf) values'
     )
     weight_decay: float = option(
         0.0,
-        'Weight of half the squared kernels, which REGULARIZATION_LOSSES collects.',
+        'Adds this weight times half the squared kernels to the loss.',
         within='[0, inf)',
     )
 
 
 def l1(code: tf.Tensor) -> tf.Tensor:
-    """`[B, Z]` -> sum of absolute values `[B]`."""
+    """Returns the sum of absolute values `[B]` of each code `[B, Z]`."""
     return tf.reduce_sum(tf.abs(code), 1)
 
 
 def kl_sparsity(mean: tf.Tensor, target: float) -> tf.Tensor:
-    """Divergence of Bernoulli(target) from Bernoulli(mean), in nats, summed over units.
+    """Returns KL(Bernoulli(target) | Bernoulli(mean)) in nats, summed over units.
 
     Args:
       mean: mean activations `[Z]` in [0, 1].
-      target: wanted mean activation, in (0, 1).
+      target: target mean activation in (0, 1).
     Returns: scalar, zero exactly where every mean is the target.
     """
-    mean = tf.clip_by_value(mean, _LEAST, 1 - _LEAST)
+    mean = tf.clip_by_value(mean, _MIN_MEAN, 1 - _MIN_MEAN)
     on = target * (math.log(target) - tf.math.log(mean))
     off = (1 - target) * (math.log1p(-target) - tf.math.log1p(-mean))
     return tf.reduce_sum(on + off)
 
 
 def contractive_dense(slope: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Squared Frobenius norm of the Jacobian of s(x W + b): sum_j s'_j^2 |W_j|^2.
+    """Returns the squared Frobenius norm of the Jacobian of s(x W + b): sum_j s'_j^2 |W_j|^2.
+
+    Source: Rifai et al., ICML 2011, equation 7.
 
     Args:
-      slope: s' at the code `[B, Z]`.
+      slope: derivative s' of the activation at the code, `[B, Z]`.
       kernel: W `[D, Z]`.
-    Returns: `[B]`. Source: Rifai et al., ICML 2011, equation 7.
+    Returns: float tensor `[B]`.
     """
     return tf.linalg.matvec(tf.square(slope), tf.reduce_sum(tf.square(kernel), 0))
 
@@ -157,17 +164,17 @@ def contractive_dense(slope: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 def contractive(
     code: tf.Tensor, x: tf.Tensor, seed: tf.Tensor, held: Sequence[tf.Tensor] = ()
 ) -> tf.Tensor:
-    """Unbiased estimate of the squared Frobenius norm of d(code)/dx, for each example.
+    """Returns an unbiased estimate of the squared Frobenius norm of d(code)/dx per example.
 
-    |J|_F^2 is the mean of |v'J|^2 over v of independent signs (Hutchinson, 1990).
+    |J|_F^2 is the mean of |v'J|^2 over vectors v of independent random signs (Hutchinson, 1990).
 
     Args:
-      code: `[B, Z]`, made of `x` example by example, but for what is held.
+      code: `[B, Z]`, where each row depends on its row of `x` and on `held` alone.
       x: `[B, ...]`.
-      seed: int tensor `[2]`, from (run seed, step).
-      held: constants of the derivative by `x`, such as the moments of a batch. The result has a
-        gradient by them.
-    Returns: `[B]`.
+      seed: int tensor `[2]`, a function of (run seed, step).
+      held: tensors that are constant in the derivative with respect to `x`, such as the moments of
+        a batch. The result itself has a gradient with respect to them.
+    Returns: float tensor `[B]`.
     """
     uniform = stateless_random.uniform(tf.shape(code), seed, dtype=code.dtype)
     signs = tf.where(uniform < 0.5, -tf.ones_like(code), tf.ones_like(code))
@@ -176,7 +183,11 @@ def contractive(
 
 
 def orthogonality(kernel: tf.Tensor) -> tf.Tensor:
-    """|W'W - I|_F^2 of a kernel `[..., Z]`, flattened to `[D, Z]`; |WW' - I|_F^2 where D < Z."""
+    """Returns |W'W - I|_F^2, or |WW' - I|_F^2 if D < Z: a scalar.
+
+    Args:
+      kernel: `[..., Z]`, flattened to W `[D, Z]`.
+    """
     flat = tf.reshape(kernel, [-1, kernel.shape[-1]])
     wide = int(flat.shape[0]) < int(flat.shape[1])
     gram = tf.matmul(flat, flat, transpose_a=not wide, transpose_b=wide)
@@ -184,9 +195,12 @@ def orthogonality(kernel: tf.Tensor) -> tf.Tensor:
 
 
 def k_sparse(code: tf.Tensor, k: int) -> tf.Tensor:
-    """`code` `[B, Z]` with all but the `k` largest values of each example set to 0.
+    """Returns the code with all but the `k` largest values of each example set to 0.
 
-    Values equal to the k-th largest stay too.
+    Args:
+      code: `[B, Z]`.
+      k: number of values to keep, in [1, Z].
+    Returns: `[B, Z]`; values equal to the k-th largest are kept too.
     """
-    least = tf.math.top_k(code, k, sorted=True).values[:, -1:]
-    return tf.where(code >= least, code, tf.zeros_like(code))
+    threshold = tf.math.top_k(code, k, sorted=True).values[:, -1:]
+    return tf.where(code >= threshold, code, tf.zeros_like(code))

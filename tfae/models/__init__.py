@@ -1,40 +1,40 @@
-"""Model families: a module that follows the contract below is one.
+"""Model families: modules that follow the contract below.
 
-`--model` takes the name of a built-in family, a name that an installed package brings by an entry
-point of the group `tfae.models`, or any module that Python can import: `package.module`.
-`tfae.testing.check_family` runs the laws of the contract over a module. A family defines
+`--model` takes the name of a built-in family, a name registered by an installed package under the
+entry point group `tfae.models`, or the path of an importable module: `package.module`.
+`tfae.testing.check_family` checks a module against the contract. A family defines
 
     Config    a frozen dataclass; its fields become flags
-    Outputs   a NamedTuple of tensors [B, ...], each field with its shape: what an image becomes
+    Outputs   a NamedTuple of tensors [B, ...], each field with its shape
     Model     configured with numbers, connected with tensors:
 
-        Model(config, image_shape, classes=0)   touches no graph; refuses what cannot be built;
-                                                `classes` is 0 where the set has no labels
-        model(images, seed=None)    -> Outputs; `seed` None means inference: no noise
+        Model(config, image_shape, classes=0)   adds nothing to the graph; raises UsageError for
+                                                settings that cannot be built; `classes` is 0 for
+                                                a data set without labels
+        model(images, seed=None)    -> Outputs; without a seed: inference, no noise
         model.objectives            functions Batch -> Objective, run in turn at every step
 
-and what of the following it can do:
+and any of these optional methods:
 
         model.encode(images)        [B, H, W, C] -> code [B, Z], the first field of its Outputs
         model.decode(code)          [B, Z] -> mean images [B, H, W, C]
-        model.code_size             Z, with either of the two
-        model.prior(count, seed)    codes [count, Z] from the distribution that codes should have
-        model.corrupt(images, seed) the images as the encoder sees them in training
+        model.code_size             Z, required with either of the two
+        model.prior(count, seed)    codes [count, Z] sampled from the prior
+        model.corrupt(images, seed) the images as the encoder receives them in training
         model.layerwise()           Layers, input side first, for greedy pretraining
-        model.head(batch)           the Objective of what lies on top of the code; `batch.images`
-                                    are codes [B, Z], frozen: a phase of its own (--head_epochs)
-        model.measures(batch)       name -> [B] or [B, K], whose means `evaluate` prints; `batch`
-                                    has a seed of its own where the set's images are measured
-        model.trouble(means)        what is wrong by the means of an epoch, or '': the run says so
+        model.head(batch)           the Objective of the layers on top of the code; `batch.images`
+                                    are frozen codes [B, Z]: a phase of its own (--head_epochs)
+        model.measures(batch)       name -> [B] or [B, K], whose means `evaluate` prints
+        model.trouble(means)        a warning about the means of an epoch, or ''; training prints it
 
-Outputs have the fields `code` if there is an encoder, `reconstruction` [B, H, W, C] in [0, 1] if
-there are both sides, `logits` of the pixels if they are Bernoulli's, and `probabilities`
-[B, classes] if it classifies.
+Outputs have a field `code` with an encoder, `reconstruction` [B, H, W, C] in [0, 1] with an encoder
+and a decoder, `logits` [B, H, W, C] of Bernoulli pixels, and `probabilities` [B, classes] of a
+classifier.
 
-Every call shares the variables of the first, by name, under the variable scope that is current:
-two models live in one graph under two outer scopes. `Config` has a help text and a default for
-every field, and no field that training or the data set has. A built-in family is one readable file
-that opens with its paper and its equations; a family imports no other.
+Every call shares the variables of the first, by name, under the current variable scope: two models
+can live in one graph under two outer scopes. Every field of `Config` has a help text and a default,
+and no field has the name of a flag of training or data. A built-in family is one file that opens
+with its paper and its equations; families do not import each other.
 """
 
 import contextlib
@@ -76,7 +76,7 @@ __all__ = [
     'trainable',
 ]
 
-ENTRY_POINTS = 'tfae.models'  # group of the entry points of packages that bring families
+ENTRY_POINTS = 'tfae.models'  # entry point group of packages that provide families
 
 FAMILIES: dict[str, Family] = {
     'classifier': classifier,
@@ -90,26 +90,26 @@ FAMILIES: dict[str, Family] = {
 
 
 def names() -> list[str]:
-    """Returns the names of the built-in families and of those of installed packages, sorted."""
+    """Returns the sorted names of the families, built in or of installed packages."""
     return registry.names(FAMILIES, ENTRY_POINTS)
 
 
 def load(name: str) -> Family:
-    """Returns the module of a family: a name, or the spelling of a module that can be imported.
+    """Returns the module of a family, given its name or the path of an importable module.
 
-    Raises: UsageError with the nearest names if there is none, if its module raises while it is
-      imported, or if it lacks a part of the contract.
+    Raises: UsageError with the nearest names if there is none, if importing it raises, or if it
+      does not satisfy the contract.
     """
     family = registry.find('--model', name, FAMILIES, ENTRY_POINTS)
     if fault := problem(family):
-        raise errors.UsageError(f'--model is {name!r}, a module that is no family: {fault}')
+        raise errors.UsageError(f'--model is {name!r}, a module that is not a family: {fault}')
     return cast(Family, family)
 
 
 def name_of(config: Any) -> str:
     """Returns the name of the family that a configuration belongs to.
 
-    Raises: UsageError if it is no `Config` of a family.
+    Raises: UsageError if it is not the `Config` of a family.
     """
     for name, family in FAMILIES.items():
         if type(config) is family.Config:
@@ -134,13 +134,14 @@ def build(
     """Returns a model of a family.
 
     Args:
-      name: of the family.
+      name: name of the family.
       config: its `Config`.
       image_shape: `(H, W, C)`.
-      classes: K that the labels name, 0 without labels.
-      taken: names of flags that no field of a `Config` from outside may have.
-    Raises: UsageError as `load` does, and for settings that cannot be built; of a family from
-      outside also where its code raises or returns what the contract does not say.
+      classes: K, number of classes; 0 without labels.
+      taken: flag names that the `Config` of a plug-in family must not use.
+    Returns: the model; the graph is unchanged.
+    Raises: UsageError as `load` does, and for settings that cannot be built; for a plug-in family
+      also if its code raises or violates the contract.
     """
     family, who = load(name), f'--model={name}'
     if name in FAMILIES:
@@ -151,9 +152,9 @@ def build(
 
 
 def building(name: str) -> contextlib.AbstractContextManager[None]:
-    """Returns a context in which exceptions of the code of a family from outside are UsageErrors.
+    """Returns a context that turns exceptions of a plug-in family's code into UsageErrors.
 
-    Those of a built-in family pass: they are mistakes of tfae.
+    Exceptions of a built-in family pass unchanged: they are errors of tfae itself.
     """
     if name in FAMILIES:
         return contextlib.nullcontext()

@@ -1,12 +1,13 @@
-"""Classifier on an encoder. LeCun, Bottou, Bengio and Haffner, Proc. IEEE 86, 1998.
+"""Classifier on top of an encoder. LeCun, Bottou, Bengio and Haffner, Proc. IEEE 86, 1998.
 
     h_0 = x,  h_i = s_i(layer_i(h_{i-1})),  code z = h_L                          encoder/layer_i
     p(class | x) = softmax(z W + b)                                                    classifier
     loss = mean over the batch of -log p(class | x)
 
-The layers have the names that autoencoders give theirs, so that --restore_from takes the encoder of
-any trained one of the same sizes; --head_epochs then trains W and b on its codes, frozen, before
-the rest is trained too (Hinton and Salakhutdinov, Science 313, 2006; Bengio et al., NIPS 2006).
+The encoder's layers have the same names as in autoencoders, so that --restore_from loads a
+pretrained encoder of the same sizes. --head_epochs then trains W and b alone, on frozen codes,
+before all layers are fine-tuned (Hinton and Salakhutdinov, Science 313, 2006; Bengio et al., NIPS
+2006).
 
 B batch, H W C image, Z code, K classes.
 """
@@ -30,32 +31,34 @@ from tfae.ops.activations import Activation
 
 @dataclasses.dataclass(frozen=True)
 class Config(network_flags.Config):
-    """The network; its last layer gives the code."""
+    """The network; its last layer outputs the code."""
 
     units: tuple[int, ...] = option(
-        (200,), 'Sizes of the dense layers behind them.', within='[1, inf) units'
+        (200,),
+        'Number and sizes of the dense layers, behind the convolutional ones.',
+        within='[1, inf) units',
     )
     code_activation: Activation = option(
         Activation.from_text('relu'),
-        "Activation of the last layer; that of a restored encoder's code.",
+        'Activation of the code, the last layer; with --restore_from as in the pretrained run.',
     )
     dropout: float = option(
-        0.0, 'Fraction of the code that is dropped in training.', within='[0, 1)'
+        0.0, 'Dropout rate of the code in training; 0 drops nothing.', within='[0, 1)'
     )
 
     def __post_init__(self):
         super().__post_init__()
         if not (self.filters or self.units):
             raise errors.UsageError(
-                '--filters and --units are both empty; the encoder must have a layer'
+                '--filters and --units are both empty; the encoder must have at least one layer'
             )
 
 
 class Outputs(NamedTuple):
-    """What the classifier makes of a batch."""
+    """Outputs of the classifier for a batch."""
 
     code: tf.Tensor  # [B, Z]
-    probabilities: tf.Tensor  # [B, K], their sum is 1
+    probabilities: tf.Tensor  # [B, K], rows sum to 1
     class_logits: tf.Tensor  # [B, K], probabilities = softmax(class_logits)
 
 
@@ -73,21 +76,26 @@ class Model:
         self.objectives = (self._whole,)
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> Outputs:
-        """Encodes and classifies `[B, H, W, C]`."""
+        """Encodes and classifies images.
+
+        Args:
+          images: `[B, H, W, C]` in [0, 1].
+          seed: `[2]` of the dropout in training; None means inference.
+        """
         code = self._encode(images, seed is not None)
         logits = self._head(code, seed)
         return Outputs(code, tf.nn.softmax(logits), logits)
 
     def encode(self, images: tf.Tensor) -> tf.Tensor:
-        """`[B, H, W, C]` -> `[B, Z]`."""
+        """Returns the codes `[B, Z]` of images `[B, H, W, C]`."""
         return self._encode(images, False)
 
     def head(self, batch: Batch) -> Objective:
-        """W and b alone, on codes `[B, Z]` in the place of the images."""
+        """Returns the objective of W and b alone; `batch.images` are codes `[B, Z]`."""
         return self._objective(self._head(batch.images, batch.seed), batch, names.CLASSIFIER)
 
     def measures(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """`[B]`: whether the likeliest class is the wrong one, 0 or 1, and -log p in nats."""
+        """Returns the classification error, 0 or 1, and the cross-entropy in nats, both `[B]`."""
         logits = self(batch.images).class_logits
         return {
             'error': _wrong(batch.labels, logits),
@@ -108,7 +116,7 @@ class Model:
         return tf.reshape(self.encoder(images, training), [-1, self.code_size])
 
     def _head(self, code: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
-        """Codes `[B, Z]` -> logits `[B, K]`."""
+        """Maps codes `[B, Z]` to logits `[B, K]`."""
         if seed is not None:
             dropped = corruption.Corruption('dropout', self.config.dropout)
             code = corruption.corrupt(code, dropped, seed)
@@ -116,5 +124,5 @@ class Model:
 
 
 def _wrong(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """`[B]`, 1 where the largest of the logits is not the label's."""
+    """Returns `[B]`, 1 where the largest logit is not the label's."""
     return tf.cast(tf.not_equal(tf.argmax(logits, 1), labels), tf.float32)

@@ -3,10 +3,10 @@
     h_0 = x,  h_i = pool(s(h_{i-1} * W_i + b_i)),  code z = h_L, flattened        encoder/layer_i
     g_L = z,  g_{i-1} = s(upsample(g_i) * V_i + c_i),  x' = g_0                   decoder/layer_i
 
-Layer i of the decoder undoes layer i of the encoder and gives feature maps of its size, by one of
-five methods of upsampling (`tfae.models.base.upsampling`); with tied kernels V_i = W_i, transposed.
-Dense layers may follow the convolutional ones. The loss, of all layers or layer by layer, is that
-of `tfae.models.base.autoencoder`.
+Layer i of the decoder inverts layer i of the encoder: its output has the shape of that layer's
+input, by one of five upsampling methods (`tfae.models.base.upsampling`). With tied kernels,
+V_i = W_i, transposed. Dense layers may follow the convolutional ones. The loss, joint or layer by
+layer, is that of `tfae.models.base.autoencoder`.
 """
 
 import dataclasses
@@ -25,23 +25,28 @@ Outputs = autoencoder.Outputs
 
 @dataclasses.dataclass(frozen=True)
 class Config(network_flags.Config, autoencoder.Config):
-    """The stack."""
+    """The layers."""
 
     filters: tuple[int, ...] = option(
         (16, 32, 64),
-        'Filters of the convolutional layers, the first at the image.',
+        'Number and filters of the convolutional layers, the first at the image.',
         within='[1, inf) filters',
     )
     pooling: tuple[Pooling, ...] = option(
-        ('max',), 'What follows each of them; one value serves all.'
+        ('max',),
+        'Pooling after each convolutional layer: none, max or average; one value applies to all.',
     )
-    code_activation: Activation = option(activations.LINEAR, 'Activation of the code.')
+    code_activation: Activation = option(
+        activations.LINEAR, 'Activation of the code; linear by default.'
+    )
     upsampling: Method = option(
         'subpixel',
-        'How the decoder undoes strides and pooling.',
+        'Upsampling method by which the decoder inverts strides and pooling.',
         formerly='enlarging',
     )
-    tied: bool = option(False, "Decoder kernels are the encoder's, transposed.")
+    tied: bool = option(
+        False, "Shares kernels: the decoder's are the encoder's, transposed; off by default."
+    )
 
     def __post_init__(self):
         super().__post_init__()
@@ -60,7 +65,7 @@ class Model(autoencoder.Autoencoder):
     def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
         if not config.filters:
             raise errors.UsageError(
-                '--filters is empty; it must name at least one layer (the family dense has none)'
+                '--filters is empty; it must have at least one layer (--model=dense has none)'
             )
         *hidden, last = network_flags.layers(config)
         code = last._replace(activation=config.code_activation, normalized=False)

@@ -1,12 +1,12 @@
-"""Autoencoder of two functions of one's own. Hinton and Salakhutdinov, Science 313, 2006, its loss.
+"""Autoencoder of two user-defined functions, with the loss of Hinton and Salakhutdinov (2006).
 
     code z = s(f(x)),   x' = g(z)                                             encoder, decoder
-    loss = l(x, x') / D + regularizer(z), as `tfae.models.base.autoencoder` has it
+    loss = l(x, x') / D + regularizer(z), as in `tfae.models.base.autoencoder`
 
-f maps images [B, H, W, C] to [B, Z] and g codes [B, Z] to [B, H, W, C], logits where the output
-activation is a sigmoid. Both are written with any TensorFlow operations; their variables come from
-`tf.get_variable` or `tfae.layers`, in the variable scope `encoder` or `decoder` that is current. A
-function that has an argument `training` is told by it whether it is trained.
+f maps images [B, H, W, C] to [B, Z], and g maps codes [B, Z] to [B, H, W, C]: logits if the output
+activation is a sigmoid. Both may use any TensorFlow operations. Their variables come from
+`tf.get_variable` or `tfae.layers`, in the current variable scope, `encoder` or `decoder`. An
+argument `training`, if a function has one, is true in training.
 
     def encoder(images):
         x = layers.conv2d(images, 16, 3, 2, activation=tf.nn.relu)
@@ -41,31 +41,34 @@ class Config(autoencoder.Config):
     """The two functions."""
 
     encoder: str = option(
-        '', 'Function package.module:function, images [B, H, W, C] to codes [B, Z]. Required.'
+        '', 'Encoder package.module:function, from images [B, H, W, C] to codes [B, Z]. Required.'
     )
     decoder: str = option(
         '',
-        'Function package.module:function, codes [B, Z] to logits of images [B, H, W, C]; to their '
-        'values with --output_activation=linear. Required.',
+        'Decoder package.module:function, from codes [B, Z] to logits of images [B, H, W, C], or '
+        'to pixels with --output_activation=linear. Required.',
     )
-    code_activation: Activation = option(activations.LINEAR, 'Activation of the code.')
+    code_activation: Activation = option(
+        activations.LINEAR, 'Activation of the code; linear by default.'
+    )
 
 
 @errors.naming_arguments()
 def custom(
     encoder: Callable[..., tf.Tensor], decoder: Callable[..., tf.Tensor], **options: Any
 ) -> Config:
-    """Returns the configuration of an autoencoder of two functions, as `tfae.fit` takes it.
+    """Returns the configuration of an autoencoder of two functions, for `tfae.fit`.
 
-    A run of functions that cannot be imported, such as those of a notebook or lambdas, is opened
-    again with `tfae.open(logdir, model=custom(encoder=..., decoder=...))`.
+    To open a run whose functions cannot be imported, such as lambdas or those of a notebook, use
+    `tfae.open(logdir, model=custom(encoder=..., decoder=...))`.
 
     Args:
-      encoder: images `[B, H, W, C]` -> `[B, Z]`.
-      decoder: codes `[B, Z]` -> `[B, H, W, C]`.
-      **options: other fields of `Config`, such as `corruption` or `output_activation`; texts are
-        read as on the command line.
-    Raises: UsageError if one of the two is no function, or an option is unknown or wrong.
+      encoder: function of images `[B, H, W, C]` that returns codes `[B, Z]`.
+      decoder: function of codes `[B, Z]` that returns images or their logits `[B, H, W, C]`.
+      **options: other fields of `Config`, such as `corruption` or `output_activation`; strings are
+        parsed as on the command line.
+    Returns: the configuration.
+    Raises: UsageError if one of the two is not a function, or an option is unknown or invalid.
     """
     for name, function in (('encoder', encoder), ('decoder', decoder)):
         if not callable(function):
@@ -96,17 +99,17 @@ class _Function:
     """A function with its variable scope."""
 
     def __init__(self, config: Config, name: str):
-        """Looks the function up.
+        """Imports the function.
 
         Args:
-          config: whose field names it.
-          name: of that field and of the scope.
+          config: the configuration.
+          name: name of its field, and of the scope: `encoder` or `decoder`.
         Raises: UsageError if there is no such function.
         """
         spelling = getattr(config, name)
         if not spelling:
             raise errors.UsageError(
-                f'--{name} is empty; --model=custom needs it, as package.module:function'
+                f'--{name} is empty; --model=custom requires it, as package.module:function'
             )
         self.who = f'--{name}={spelling}'
         self.scope = name
@@ -136,13 +139,13 @@ class _Function:
 
 
 class _Unknown(NamedTuple):
-    """A layer of which only the activation is known."""
+    """A layer with a known activation and unknown contents."""
 
     activation: Activation
 
 
 class _Side(Layers):
-    """A function as the one layer of an encoder or decoder."""
+    """A function as the only layer of an encoder or decoder."""
 
     def __init__(self, function: _Function, image_shape: Sequence[int], code_size: int):
         super().__init__(
@@ -152,19 +155,19 @@ class _Side(Layers):
         self._function = function
 
     def only(self: T, i: int) -> T:
-        """The one layer, whose variables are all."""
+        """Returns itself: the only layer has all variables."""
         return self
 
     def kernels(self) -> list[tf.Variable]:
-        """Those of `variables` that are kernels.
+        """Returns the kernels among `variables`.
 
         Raises: UsageError if there is none.
         """
         found = super().kernels()
         if not found:
             raise errors.UsageError(
-                f'--regularizer=orthogonality needs variables named {names.KERNEL}, as those of '
-                f'tfae.layers are; {self._function.who} has none'
+                f'--regularizer=orthogonality requires variables named {names.KERNEL}, as in '
+                f'tfae.layers; {self._function.who} has none'
             )
         return found
 
@@ -188,10 +191,10 @@ class _Decoder(_Side, Decoder):
 
 
 def _found(name: str, spelling: str) -> Callable[..., tf.Tensor]:
-    """The function that a field names.
+    """Returns the function that a field names.
 
-    Raises: UsageError if it cannot be imported; of a function of a program or notebook, or one
-      without a name, the text says how its run is opened.
+    Raises: UsageError if it cannot be imported; for a function of a program or notebook, or a
+      lambda, the text says how to open its run.
     """
     try:
         return plugins.function(f'--{name}', spelling)
@@ -200,9 +203,8 @@ def _found(name: str, spelling: str) -> Callable[..., tf.Tensor]:
         if module != '__main__' and (qualified.isidentifier() or not qualified):
             raise
         raise errors.UsageError(
-            f'--{name} is {spelling!r}, a function that only the program that made it can name; '
-            f'from Python, tfae.open(logdir, model=models.custom(encoder=..., decoder=...)) opens '
-            f'its run'
+            f'--{name} is {spelling!r}, a function that cannot be imported; to open its run, call '
+            f'tfae.open(logdir, model=models.custom(encoder=..., decoder=...)) in Python'
         ) from None
 
 
@@ -214,19 +216,19 @@ def _takes_training(function: Callable[..., tf.Tensor]) -> bool:
 
 
 def _code_size(encode: _Function, decode: _Function, image_shape: Sequence[int]) -> int:
-    """Returns Z, found by building both sides in a graph of its own.
+    """Returns Z, found by building both functions in a separate graph.
 
-    Raises: UsageError if a function raises, returns no tensor of the right shape that depends on
-      its argument alone, or makes new variables when it is called again; or if there are none.
+    Raises: UsageError if a function raises, if its result has the wrong shape or depends on
+      anything but its argument, if a second call creates new variables, or if there are none.
     """
     with tf.Graph().as_default():
-        tf.set_random_seed(0)  # determinism asks for a seed, though nothing is run here
+        tf.set_random_seed(0)  # op determinism requires a seed, though nothing is run here
         images = tf.placeholder(tf.float32, [None, *image_shape])
         code = _built(encode, images, 'codes [B, Z]')
         if code.shape.rank != 2 or code.shape[0] is not None or code.shape[1] is None:
             raise errors.UsageError(
                 f'{encode.who} maps images {images.shape} to {code.shape}; it must map them to '
-                f'codes [B, Z], B free and Z known'
+                f'codes [B, Z] with B unknown and Z known'
             )
         made = _built(decode, code, 'images')
         if made.shape.rank != 4 or made.shape.as_list() != images.shape.as_list():
@@ -236,13 +238,13 @@ def _code_size(encode: _Function, decode: _Function, image_shape: Sequence[int])
             )
         if not tf.trainable_variables():
             raise errors.UsageError(
-                f'{encode.who} and {decode.who} make no variables; there must be some to train'
+                f'{encode.who} and {decode.who} create no variables; there must be some to train'
             )
         return int(code.shape[1])
 
 
 def _built(function: _Function, x: tf.Tensor, wanted: str) -> tf.Tensor:
-    """The output of a function, which is called twice: the second time makes no variables.
+    """Returns the output of a function; a second call must not create variables.
 
     Raises: UsageError as `_code_size` does.
     """
@@ -257,7 +259,7 @@ def _built(function: _Function, x: tf.Tensor, wanted: str) -> tf.Tensor:
         raise errors.UsageError(f'{function.who} raises {type(error).__name__}: {text}') from error
     if y.dtype != tf.float32:
         raise errors.UsageError(
-            f'{function.who} gives {y.dtype.name}; it must give {wanted}, float32'
+            f'{function.who} returns {y.dtype.name}; it must return {wanted}, float32'
         )
     below = ancestors(y.op)
     if x.op not in below:
@@ -270,7 +272,7 @@ def _built(function: _Function, x: tf.Tensor, wanted: str) -> tf.Tensor:
         )
     if len(tf.global_variables()) > before:
         raise errors.UsageError(
-            f'{function.who} makes variables again when it is called again; take them from '
+            f'{function.who} creates new variables when it is called again; create them with '
             f'tf.get_variable or tfae.layers'
         )
     return y

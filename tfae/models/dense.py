@@ -3,8 +3,8 @@
     h_0 = x,  h_i = s(h_{i-1} W_i + b_i),  code z = h_L                       encoder/layer_i
     g_L = z,  g_{i-1} = s(g_i V_i + c_i),  x' = g_0                           decoder/layer_i
 
-Layer i of the decoder undoes layer i of the encoder; with tied weights V_i = W_i^T. The loss, of
-all layers or layer by layer, is that of `tfae.models.base.autoencoder`.
+Layer i of the decoder inverts layer i of the encoder; with tied weights V_i = W_i^T. The loss,
+joint or layer by layer, is that of `tfae.models.base.autoencoder`.
 """
 
 import dataclasses
@@ -22,18 +22,24 @@ Outputs = autoencoder.Outputs
 
 @dataclasses.dataclass(frozen=True)
 class Config(autoencoder.Config):
-    """The stack."""
+    """The layers."""
 
     units: tuple[int, ...] = option(
-        (100, 30), 'Sizes of the encoder layers, the code last.', within='[1, inf) units'
+        (100, 30),
+        'Number and sizes of the encoder layers; the last is the code.',
+        within='[1, inf) units',
     )
     activation: Activation = option(
-        Activation.from_text('relu'), 'Activation of the hidden layers.'
+        Activation.from_text('relu'), 'Activation of the hidden layers; relu by default.'
     )
-    code_activation: Activation = option(activations.LINEAR, 'Activation of the code.')
-    tied: bool = option(False, "Decoder kernels are the encoder's, transposed.")
+    code_activation: Activation = option(
+        activations.LINEAR, 'Activation of the code; linear by default.'
+    )
+    tied: bool = option(
+        False, "Shares kernels: the decoder's are the encoder's, transposed; off by default."
+    )
     kernel_initializer: Initializer = option(
-        'glorot_uniform', 'Initial distribution of the kernels.'
+        'glorot_uniform', 'Initial distribution of the kernels; glorot_uniform by default.'
     )
 
 
@@ -42,7 +48,7 @@ class Model(autoencoder.Autoencoder):
 
     def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
         if not config.units:
-            raise errors.UsageError('--units is empty; it must name at least one layer')
+            raise errors.UsageError('--units is empty; it must have at least one layer')
         *hidden, last = config.units
         layers = [
             *(Dense(units, config.activation) for units in hidden),

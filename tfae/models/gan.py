@@ -1,21 +1,21 @@
 """Generative adversarial network. Goodfellow et al., NIPS 2014; Radford, Metz, Chintala, ICLR 2016.
 
     h = network(x),  score s(x) = h w + b             discriminator/layer_i, discriminator/score
-    z ~ N(0, 1),  x' = G(z) = sigmoid(undone(z))                              generator/layer_i
+    z ~ N(0, 1),  x' = G(z) = sigmoid(network'(z))                            generator/layer_i
 
-Two objectives in turn at every step, each on z of its own, each moving its own side:
+Each step trains two objectives in turn, each on its own noise z and its own variables:
 
-    discriminator    mean of what tells x from x' (`tfae.adversarial`); with Wasserstein's distance
-                     + weight * (|ds/dx''| - 1)^2 at x'' between x and x'
-    generator        mean of what makes x' pass for real
+    discriminator    mean loss of classifying x and x' (`tfae.losses.adversarial`); with the
+                     Wasserstein loss + weight * (|ds/dx''| - 1)^2 at x'' between x and x'
+    generator        mean loss of x' being classified as real
 
-by the non-saturating loss of the first paper, by least squares (Mao et al., ICCV 2017) or by
-Wasserstein's distance with a gradient penalty (Gulrajani et al., NIPS 2017).
+The loss is the non-saturating one of the first paper, least squares (Mao et al., ICCV 2017), or
+the Wasserstein loss with a gradient penalty (Gulrajani et al., NIPS 2017).
 
-The generator undoes the layers of the discriminator, from a code in the place of its last. Batch
-normalization is DCGAN's: neither on the image's side of the discriminator nor on the image that
-the generator gives; real and generated images are normalized apart; a critic that has a gradient
-penalty has none. The discriminator's moving averages are those of real images.
+The generator mirrors the layers of the discriminator, starting from the code. Batch normalization
+follows DCGAN: none in the discriminator's first layer and none on the generator's output; real and
+generated images are normalized separately; a critic with a gradient penalty has none at all. The
+discriminator's moving averages are those of real images.
 
 B batch, H W C image, Z code.
 """
@@ -32,25 +32,27 @@ from tfae.core.config import option
 from tfae.losses import adversarial
 from tfae.models.base import network_flags
 from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder, Kernels
-from tfae.models.base.objective import Batch, Objective, drawing_seed, recorded_updates, trainable
+from tfae.models.base.objective import Batch, Objective, recorded_updates, seed_or_zeros, trainable
 from tfae.models.base.upsampling import Method
 from tfae.ops import activations, stateless_random
 from tfae.ops.activations import Activation
 
-# What is folded into the seed, so that no two draws are alike.
+# Folded into the seed, so that each use has independent noise.
 _OF_DISCRIMINATOR, _OF_GENERATOR, _BETWEEN = 1, 2, 3
 
 # The images of one class alone have a diversity of 0.6 to 1 on MNIST and Fashion-MNIST.
 _COLLAPSED = 0.5
-_WON = 0.99  # share of right answers
+_SATURATED = 0.99  # accuracy of the discriminator
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(network_flags.Config):
-    """The two networks and the game that they play."""
+    """The two networks and their loss."""
 
     units: tuple[int, ...] = option(
-        (150, 100), 'Sizes of the dense layers behind them.', within='[1, inf) units'
+        (150, 100),
+        'Number and sizes of the dense layers, behind the convolutional ones.',
+        within='[1, inf) units',
     )
     activation: Activation = option(
         Activation.from_text('leaky_relu'), 'Activation of the hidden layers of the discriminator.'
@@ -60,17 +62,19 @@ class Config(network_flags.Config):
     )
     upsampling: Method = option(
         'subpixel',
-        'How the generator undoes strides and pooling.',
+        'Upsampling method by which the generator mirrors strides and pooling.',
         needs=('--filters',),
         formerly='enlarging',
     )
     code_size: int = option(
-        30, 'Latent dimensions that an image is generated from.', within='[1, inf) dimensions'
+        30, 'Number of latent dimensions, the input of the generator.', within='[1, inf) dimensions'
     )
-    loss: adversarial.Loss = option('non_saturating', 'What either side makes small.')
+    loss: adversarial.Loss = option(
+        'non_saturating', 'Loss of discriminator and generator; non_saturating by default.'
+    )
     gradient_penalty: float = option(
         10.0,
-        "Weight of the gradient penalty of Wasserstein's loss.",
+        'Weight of the gradient penalty in the loss of the critic.',
         within='[0, inf)',
         needs=('--loss=wasserstein',),
     )
@@ -79,14 +83,14 @@ class Config(network_flags.Config):
         super().__post_init__()
         if not (self.filters or self.units):
             raise errors.UsageError(
-                '--filters and --units are both empty; either side must have a hidden layer'
+                '--filters and --units are both empty; there must be at least one hidden layer'
             )
 
 
 class Outputs(NamedTuple):
-    """What the discriminator makes of a batch."""
+    """Outputs of the discriminator for a batch."""
 
-    score: tf.Tensor  # [B], the larger the more it takes the image for real
+    score: tf.Tensor  # [B], higher for images that look real
 
 
 class Model:
@@ -97,14 +101,14 @@ class Model:
         self.code_size = config.code_size
         kernels = Kernels(config.kernel_initializer)
 
-        # The discriminator: normalized but for its first layer, and not at all as a critic.
+        # Discriminator: normalized except in its first layer; a critic is not normalized.
         hidden = network_flags.layers(config)
         critic = config.loss == 'wasserstein'
         plain = len(hidden) if critic else 1
         hidden[:plain] = [layer._replace(normalized=False) for layer in hidden[:plain]]
         self.discriminator = Encoder(image_shape, hidden, kernels, names.DISCRIMINATOR)
 
-        # The generator undoes layers of the same sizes, from a code behind the last.
+        # Generator: layers of the same sizes in reverse order, starting from the code.
         generated = dataclasses.replace(config, activation=config.generator_activation)
         self.generator = Decoder(
             image_shape,
@@ -116,60 +120,67 @@ class Model:
         self.objectives = (self._discriminator, self._generator)
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> Outputs:
-        """Scores images `[B, H, W, C]`."""
+        """Returns the scores of images `[B, H, W, C]`; training if there is a `seed` `[2]`."""
         score = self._score(images, seed is not None)
-        self.decode(tf.zeros([1, self.code_size]))  # whoever comes first makes every variable
+        self.decode(tf.zeros([1, self.code_size]))  # creates the generator's variables too
         return Outputs(score)
 
     def decode(self, code: tf.Tensor) -> tf.Tensor:
-        """`[B, Z]` -> generated images `[B, H, W, C]` in [0, 1]."""
+        """Returns the generated images `[B, H, W, C]` in [0, 1] of codes `[B, Z]`."""
         return self._generated(code, False)
 
     def prior(self, count: tf.Tensor | int, seed: tf.Tensor) -> tf.Tensor:
-        """Codes `[count, Z]` from N(0, 1)."""
+        """Returns codes `[count, Z]` sampled from N(0, 1)."""
         return stateless_random.normal([count, self.code_size], seed)
 
     def measures(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """`[B]`: `diversity`, and share of right `accuracy` of the discriminator, if it answers."""
+        """Returns the generator's diversity and the discriminator's accuracy, both `[B]`.
+
+        The Wasserstein loss has no accuracy.
+        """
         fake = self.decode(self._codes(batch, _OF_GENERATOR))
         found = {'diversity': adversarial.diversity(fake, batch.images)}
         scores = self._score(batch.images, False), self._score(fake, False)
-        answers = adversarial.told_apart(self.config.loss, *scores)
-        return found if answers is None else {**found, 'accuracy': answers}
+        accuracy = adversarial.accuracy(self.config.loss, *scores)
+        return found if accuracy is None else {**found, 'accuracy': accuracy}
 
     def trouble(self, means: Mapping[str, float]) -> str:
-        """Says that the generator has collapsed, or that the discriminator leaves it no chance.
+        """Returns a warning of mode collapse or of a saturated discriminator, or ''.
 
-        Images that differ enough may still leave out a whole class: `tfae sample --classifier`
-        counts them.
+        Diverse images may still lack a whole class: `tfae sample --classifier` counts them.
         """
         diversity = means[f'{names.GENERATOR}/diversity']
         if diversity < _COLLAPSED:
             return (
-                f'mode collapse: generated images lie {diversity:.2f} times as far apart as real '
-                f'ones, less than {_COLLAPSED}; another --loss, a smaller --learning_rate or '
-                f'--adam_beta1=0.5 may help'
+                f'mode collapse: the mean distance between generated images is {diversity:.2f} of '
+                f'that between real ones, less than {_COLLAPSED}; another --loss, a smaller '
+                f'--learning_rate or --adam_beta1=0.5 may help'
             )
-        if means.get(f'{names.DISCRIMINATOR}/accuracy', 0) > _WON:
+        if means.get(f'{names.DISCRIMINATOR}/accuracy', 0) > _SATURATED:
             return (
-                f'the discriminator tells more than {_WON:.0%} of the images apart and teaches '
-                f'the generator little; a smaller one, another --loss or a smaller '
+                f'the accuracy of the discriminator exceeds {_SATURATED:.0%}, which leaves the '
+                f'generator small gradients; a smaller network, another --loss or a smaller '
                 f'--learning_rate may help'
             )
         return ''
 
     def _discriminator(self, batch: Batch) -> Objective:
         loss, training = self.config.loss, batch.seed is not None
+
+        # Generate images; no gradient reaches the generator.
         made = self._generated(self._codes(batch, _OF_DISCRIMINATOR), training)
         fake = tf.stop_gradient(made)
+
+        # Score both; moving averages are those of real images, updated once per step.
         fake_score = self._score(fake, training)
-        # Its moving averages are those of real images, moved once a step.
         with recorded_updates() as updates:
             score = self._score(batch.images, training)
+
+        # Loss.
         total = tf.reduce_mean(adversarial.discriminator(loss, score, fake_score))
-        answers = adversarial.told_apart(loss, score, fake_score)
-        if answers is not None:
-            terms = {'accuracy': tf.reduce_mean(answers)}
+        accuracy = adversarial.accuracy(loss, score, fake_score)
+        if accuracy is not None:
+            terms = {'accuracy': tf.reduce_mean(accuracy)}
         else:
             penalty = tf.reduce_mean(self._penalty(batch, fake))
             terms = {'distance': -total, 'gradient_penalty': penalty}
@@ -186,18 +197,18 @@ class Model:
         return Objective(names.GENERATOR, loss, trainable(names.GENERATOR), terms, updates)
 
     def _penalty(self, batch: Batch, fake: tf.Tensor) -> tf.Tensor:
-        """Of the discriminator's slope `[B]`, each at a place of its own between x and x'."""
+        """Returns the gradient penalty `[B]`, each at a random point between x and x'."""
         shape = [tf.shape(fake)[0], 1, 1, 1]
-        part = stateless_random.uniform(shape, _seed(batch, _BETWEEN))
-        between = batch.images + part * (fake - batch.images)
-        (slope,) = tf.gradients(self._score(between, False), [between])
-        return adversarial.gradient_penalty(slope)
+        fraction = stateless_random.uniform(shape, _seed(batch, _BETWEEN))
+        between = batch.images + fraction * (fake - batch.images)
+        (gradient,) = tf.gradients(self._score(between, False), [between])
+        return adversarial.gradient_penalty(gradient)
 
     def _codes(self, batch: Batch, salt: int) -> tf.Tensor:
         return self.prior(tf.shape(batch.images)[0], _seed(batch, salt))
 
     def _score(self, images: tf.Tensor, training: bool) -> tf.Tensor:
-        """`[B, H, W, C]` -> `[B]`."""
+        """Returns the scores `[B]` of images `[B, H, W, C]`."""
         errors.rank('images', images, 4)
         hidden = self.discriminator(images, training)
         hidden = tf.reshape(hidden, [-1, self.discriminator.sizes[-1]])
@@ -209,5 +220,5 @@ class Model:
 
 
 def _seed(batch: Batch, salt: int) -> tf.Tensor:
-    """Of one draw."""
-    return tf.random.experimental.stateless_fold_in(drawing_seed(batch.seed), salt)
+    """Returns the seed `[2]` of one use of noise."""
+    return tf.random.experimental.stateless_fold_in(seed_or_zeros(batch.seed), salt)

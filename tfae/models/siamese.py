@@ -1,16 +1,15 @@
 """Siamese network: one network on two inputs. Bromley et al., NIPS 1993; Hadsell et al., CVPR 2006.
 
-    z = network(x)                        encoder/layer_i, its variables shared by both sides
-    D(a, b) = |z_a - z_b|,  a from the one half of a batch, b from the other
+    z = network(x)                        encoder/layer_i, its variables shared by both inputs
+    D(a, b) = |z_a - z_b|,  a in one half of a batch, b in the other
     contrastive   mean over a of (mean of D^2 over b of its class
                                   + mean of max(0, margin - D)^2 over the other b) / 2
     triplet       mean over a of max(0, margin + max of D over b of its class
                                         - min of D over the other b)
 
-(triplets after Schroff et al., CVPR 2015, and Hermans et al., 2017). Every image of the one half
-is paired with every one of the other: each of the two sides sees half of the batch, and pairs of
-every kind come without being looked for. Both halves go through the network as one batch, whose
-moments batch normalization takes.
+(triplets after Schroff et al., CVPR 2015, and Hermans et al., 2017). Every image of one half is
+paired with every image of the other, so positive and negative pairs need no mining. Both halves
+pass through the network as one batch, with common batch statistics.
 
 B batch, H W C image, Z code.
 """
@@ -31,24 +30,31 @@ from tfae.ops import activations
 
 _LOSSES = {'contrastive': supervised.contrastive, 'triplet': supervised.triplet}
 _DIAMETER = 2.0  # of the unit sphere
-_APART = 1.05  # ratio of the mean distances below which classes are not told apart
+_MIN_RATIO = 1.05  # of the mean distances of negative and positive pairs: classes are separated
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(network_flags.Config):
-    """The network and what its distances should be."""
+    """The network and the loss of its distances."""
 
     units: tuple[int, ...] = option(
-        (200,), 'Sizes of the dense layers behind them.', within='[1, inf) units'
+        (200,),
+        'Number and sizes of the dense layers, behind the convolutional ones.',
+        within='[1, inf) units',
     )
     code_size: int = option(
-        16, 'Latent dimensions, a dense layer of its own.', within='[1, inf) dimensions'
+        16, 'Number of latent dimensions, a last dense layer.', within='[1, inf) dimensions'
     )
-    loss: Literal['contrastive', 'triplet'] = option('contrastive', 'Of pairs or of triplets.')
+    loss: Literal['contrastive', 'triplet'] = option(
+        'contrastive',
+        'Loss of the distances: contrastive, of pairs, or triplet, of batch-hard triplets.',
+    )
     margin: float = option(
-        1.0, 'By which images of different classes should lie apart.', within='(0, inf)'
+        1.0,
+        'Margin of the loss: distance above which pairs of different classes have no loss.',
+        within='(0, inf)',
     )
-    normalize: bool = option(False, 'Put codes on the unit sphere.')
+    normalize: bool = option(False, 'Normalizes codes to the unit sphere; off by default.')
 
     def __post_init__(self):
         super().__post_init__()
@@ -60,7 +66,7 @@ class Config(network_flags.Config):
 
 
 class Outputs(NamedTuple):
-    """What the network makes of a batch."""
+    """Outputs of the network for a batch."""
 
     code: tf.Tensor  # [B, Z]
 
@@ -77,31 +83,34 @@ class Model:
         self.objectives = (self._distances,)
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> Outputs:
-        """Encodes `[B, H, W, C]`."""
+        """Encodes images `[B, H, W, C]`; training if there is a `seed` `[2]`."""
         errors.rank('images', images, 4)
         code = tf.reshape(self.encoder(images, seed is not None), [-1, self.code_size])
         return Outputs(tf.math.l2_normalize(code, 1) if self.config.normalize else code)
 
     def encode(self, images: tf.Tensor) -> tf.Tensor:
-        """`[B, H, W, C]` -> `[B, Z]`."""
+        """Returns the codes `[B, Z]` of images `[B, H, W, C]`."""
         return self(images).code
 
     def trouble(self, means: Mapping[str, float]) -> str:
-        """Says that codes have collapsed, where two classes are no farther apart than one is."""
-        if means['distance_apart'] > _APART * means['distance_together']:
+        """Returns a warning if negative pairs are as close as positive ones, or ''."""
+        if means['distance_apart'] > _MIN_RATIO * means['distance_together']:
             return ''
         return (
-            'collapse: images of different classes lie as close as those of one; a smaller '
+            'collapse: codes of different classes are as close as those of one class; a smaller '
             '--learning_rate, a larger --batch_size or another --loss may help'
         )
 
     def _distances(self, batch: Batch) -> Objective:
-        # One pass for both halves: batch normalization sees one batch and moves its averages once.
+        # Encode both halves in one pass: batch normalization updates its averages once.
         code = self(batch.images, batch.seed).code
-        # Every other one: a set that is sorted by class would have no two of one in two halves.
+
+        # Pair even with odd rows: halves of a set sorted by class would have no positive pairs.
         left, right = code[0::2], code[1::2]
         labels = tf.convert_to_tensor(batch.labels)
         same = tf.equal(labels[0::2, tf.newaxis], labels[tf.newaxis, 1::2])
+
+        # Loss.
         distance = supervised.distances(left, right)
         loss = tf.reduce_mean(_LOSSES[self.config.loss](distance, same, self.config.margin))
         terms = {
@@ -112,6 +121,6 @@ class Model:
 
 
 def _mean(values: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
-    """Mean of the chosen values, 0 where there are none."""
+    """Returns the mean of the chosen values, 0 if there are none."""
     weights = tf.cast(chosen, values.dtype)
     return tf.math.divide_no_nan(tf.reduce_sum(weights * values), tf.reduce_sum(weights))

@@ -11,9 +11,9 @@
 
 With beta 1 the loss is -ELBO (else Higgins et al., ICLR 2017). With k samples it is
 -log (1/k) sum_i w_i, w_i = p(x | z_i) p(z_i) / q(z_i | x) (Burda, Grosse and Salakhutdinov, ICLR
-2016). One s^2, learned, weighs the reconstruction as the data have it (Rybkin, Daniilidis and
-Levine, ICML 2021). Gray pixels count as probabilities under Bernoulli's distribution: their own
-entropy is in the loss. With corruption the encoder sees noise and the target is clean (Im et al.,
+2016). A single learned s^2 balances reconstruction and KL divergence (Rybkin, Daniilidis and
+Levine, ICML 2021). Under the Bernoulli likelihood gray pixels are probabilities, and their entropy
+is part of the loss. With corruption the encoder's input is noisy and the target clean (Im et al.,
 AAAI 2017).
 
 B batch, H W C image, Z code, k samples.
@@ -32,15 +32,15 @@ from tfae.core.config import broadcast, option
 from tfae.losses import variational
 from tfae.models.base import network_flags
 from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder, Kernels
-from tfae.models.base.objective import Batch, Objective, drawing_seed, trainable
+from tfae.models.base.objective import Batch, Objective, seed_or_zeros, trainable
 from tfae.models.base.upsampling import Method
 from tfae.ops import activations, corruption, stateless_random
 
-_REPARAMETERIZATION = 1  # folded into the seed: the corruption has that seed too
+_REPARAMETERIZATION = 1  # folded into the seed, which the corruption uses too
 
 
 class Likelihood(losses.Likelihood):
-    """-log p(x | z)."""
+    """The distribution p(x | z) of the pixels."""
 
     BUILT_IN: ClassVar[tuple[str, ...]] = ('bernoulli', 'gaussian')
 
@@ -50,55 +50,60 @@ class Config(network_flags.Config, corruption.Config):
     """The network, its distributions and the bound."""
 
     units: tuple[int, ...] = option(
-        (400,), 'Sizes of the dense layers behind them.', within='[1, inf) units'
+        (400,),
+        'Number and sizes of the dense layers, behind the convolutional ones.',
+        within='[1, inf) units',
     )
     upsampling: Method = option(
         'subpixel',
-        'How the decoder undoes strides and pooling.',
+        'Upsampling method by which the decoder inverts strides and pooling.',
         needs=('--filters',),
         formerly='enlarging',
     )
-    code_size: int = option(20, 'Latent dimensions.', within='[1, inf) dimensions')
+    code_size: int = option(20, 'Number of latent dimensions.', within='[1, inf) dimensions')
     likelihood: Likelihood = option(
         Likelihood('bernoulli'),
-        "Distribution of a pixel; a function of one's own takes images and reconstructions "
-        '[B, ...] and returns -log p [B] in nats.',
+        'Distribution of the pixels: bernoulli, gaussian, or package.module:function, which takes '
+        'images and reconstructions [B, ...] and returns -log p [B] in nats.',
     )
     variance: float = option(
         1.0,
-        'Variance of Gaussian pixels, the first one if it is learned.',
+        'Variance of Gaussian pixels; the initial one with --learn_variance.',
         within='(0, inf)',
         needs=('--likelihood=gaussian',),
     )
     learn_variance: bool = option(
-        False, 'Learn one variance for all Gaussian pixels.', needs=('--likelihood=gaussian',)
+        False,
+        'Learns one variance for all Gaussian pixels; off by default.',
+        needs=('--likelihood=gaussian',),
     )
     beta: float = option(
         1.0,
-        'Weight of the divergence; 1 makes the loss a bound.',
+        'Weight of the KL divergence; with 1 the loss is the negative ELBO.',
         within='[0, inf)',
         needs=('--samples=1',),
     )
     kl_warmup_steps: int = option(
         0,
-        'Steps in which the weight of the divergence rises from 0.',
+        'Steps over which the weight of the KL divergence rises linearly from 0; 0 is none.',
         within='[0, inf) steps',
         needs=('--samples=1',),
     )
     free_bits: float = option(
         0.0,
-        'Nats of divergence that each latent dimension has for nothing, on average.',
+        'Free bits: KL divergence of each latent dimension, averaged over a batch, that is not '
+        'penalized; 0 penalizes all.',
         within='[0, inf) nats',
         needs=('--samples=1',),
     )
     samples: int = option(
         1,
-        'Codes sampled for each image; several give the importance-weighted bound.',
+        'Codes sampled per image in training; more than 1 give the importance-weighted bound.',
         within='[1, inf) samples',
     )
     evaluation_samples: int = option(
         100,
-        'Codes sampled for each image to measure the likelihood by importance sampling.',
+        'Codes sampled per image to estimate the log-likelihood by importance sampling.',
         within='[1, inf) samples',
     )
 
@@ -106,14 +111,14 @@ class Config(network_flags.Config, corruption.Config):
         super().__post_init__()
         if self.emphasis != (1, 1):
             raise errors.UsageError(
-                '--emphasis weighs pixels; in a likelihood each must weigh 1, leave it out'
+                '--emphasis weights pixels, and a likelihood has no weights; leave it out'
             )
 
 
 class Outputs(NamedTuple):
-    """What the autoencoder makes of a batch."""
+    """Outputs of the autoencoder for a batch."""
 
-    code: tf.Tensor  # [B, Z], the mean of q(z | x); in training a draw from it
+    code: tf.Tensor  # [B, Z], the mean of q(z | x); in training a sample of it
     reconstruction: tf.Tensor  # [B, H, W, C] in [0, 1]
     logits: tf.Tensor  # [B, H, W, C], reconstruction = sigmoid(logits)
     log_variance: tf.Tensor  # [B, Z] of q(z | x)
@@ -138,7 +143,12 @@ class Model:
         self.objectives = (self._bound,)
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> Outputs:
-        """Encodes and decodes `[B, H, W, C]`."""
+        """Encodes and decodes images.
+
+        Args:
+          images: `[B, H, W, C]` in [0, 1].
+          seed: `[2]` of the noise in training; None means inference: the code is the mean.
+        """
         training = seed is not None
         if seed is not None:
             images = self.corrupt(images, seed)
@@ -148,25 +158,26 @@ class Model:
         return Outputs(code, tf.nn.sigmoid(logits), logits, log_variance)
 
     def encode(self, images: tf.Tensor) -> tf.Tensor:
-        """`[B, H, W, C]` -> mean codes `[B, Z]`."""
+        """Returns the mean codes `[B, Z]` of images `[B, H, W, C]`."""
         return self._posterior(images, False)[0]
 
     def decode(self, code: tf.Tensor) -> tf.Tensor:
-        """`[B, Z]` -> mean images `[B, H, W, C]` in [0, 1]."""
+        """Returns the mean images `[B, H, W, C]` in [0, 1] of codes `[B, Z]`."""
         return tf.nn.sigmoid(self._logits(code, False))
 
     def prior(self, count: tf.Tensor | int, seed: tf.Tensor) -> tf.Tensor:
-        """Codes `[count, Z]` from N(0, 1)."""
+        """Returns codes `[count, Z]` sampled from N(0, 1)."""
         return stateless_random.normal([count, self.code_size], seed)
 
     def corrupt(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Images `[B, H, W, C]` as the encoder sees them in training."""
+        """Returns images `[B, H, W, C]` as the encoder receives them in training."""
         return corruption.corrupt(images, self.corruption, seed)
 
     def measures(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """Nats per image `[B]` and KL by dimension `[B, Z]`, over `evaluation_samples` samples.
+        """Returns nats per image `[B]`, over `evaluation_samples` samples, and KL by dimension.
 
-        elbo = -(reconstruction_nats + kl); log_likelihood is the importance-weighted bound.
+        elbo = -(reconstruction_nats + kl); log_likelihood is the importance-weighted bound;
+        kl_by_dimension is `[B, Z]`.
         """
         mean, log_variance = self._posterior(batch.images, False)
 
@@ -175,7 +186,7 @@ class Model:
             nll = self._nll(batch.images, z, False)
             return nll, _log_weights(nll, z, mean, log_variance)
 
-        # One sample at a time: memory does not grow with their number.
+        # One sample at a time, so that memory does not grow with their number.
         nll, log_weights = tf.map_fn(
             tf.autograph.experimental.do_not_convert(sampled),
             tf.range(self.config.evaluation_samples),
@@ -195,12 +206,12 @@ class Model:
         return found
 
     def trouble(self, means: Mapping[str, float]) -> str:
-        """Says that the posterior has collapsed, where no latent dimension is active."""
+        """Returns a warning of posterior collapse if no latent dimension is active, or ''."""
         if means['active_units'] >= 0.5:
             return ''
         return (
-            'posterior collapse: no number of the code depends on the image; --kl_warmup_steps, '
-            '--free_bits, a smaller --beta or --variance may help'
+            'posterior collapse: no latent dimension is active; --kl_warmup_steps, --free_bits, a '
+            'smaller --beta or a smaller --variance may help'
         )
 
     def _bound(self, batch: Batch) -> Objective:
@@ -213,13 +224,13 @@ class Model:
         # Reparameterize: k samples of z for each image.
         x = tf.tile(batch.images, [k, 1, 1, 1])
         means, log_variances = (tf.tile(t, [k, 1]) for t in (mean, log_variance))
-        z = _sample(means, log_variances, drawing_seed(batch.seed), copies=k)
+        z = _sample(means, log_variances, seed_or_zeros(batch.seed), copies=k)
 
         # Decode: -log p(x | z).
         nll_by_sample = self._nll(x, z, training)
         nll = tf.reduce_mean(nll_by_sample)
 
-        # Divergence of q(z | x) from the prior.
+        # KL divergence of q(z | x) from the prior.
         kl_by_dimension = variational.kl_to_standard_normal(mean, log_variance)
         kl = tf.reduce_mean(tf.reduce_sum(kl_by_dimension, 1))
 
@@ -229,10 +240,11 @@ class Model:
             log_weights = tf.reshape(log_weights, [k, -1])
             loss = -tf.reduce_mean(variational.importance_bound(log_weights))
         else:
-            least = self.config.free_bits
-            counted = variational.free_bits(kl_by_dimension, least) if least else kl
-            loss = nll + self._beta(training) * counted
+            free = self.config.free_bits
+            penalized = variational.free_bits(kl_by_dimension, free) if free else kl
+            loss = nll + self._beta(training) * penalized
 
+        # Terms, without warm-up and free bits.
         _, variances = tf.nn.moments(mean, [0])
         terms = {
             'elbo': -nll - kl,
@@ -245,18 +257,18 @@ class Model:
         return Objective(names.BOUND, loss, trainable(names.ENCODER, names.DECODER), terms)
 
     def _beta(self, training: bool) -> tf.Tensor | float:
-        """Weight of the divergence at this step; full outside training."""
+        """Returns the weight of the KL divergence at this step; without warm-up at inference."""
         if not training or not self.config.kl_warmup_steps:
             return self.config.beta
         step = tf.cast(tf.train.get_or_create_global_step().read_value(), tf.float32)
         return self.config.beta * tf.minimum(step / self.config.kl_warmup_steps, 1)
 
     def _posterior(self, images: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
-        """Mean and log-variance `[B, Z]` of q(z | x)."""
+        """Returns mean and log-variance `[B, Z]` of q(z | x)."""
         errors.rank('images', images, 4)
         hidden = self.encoder(images, training)
         hidden = tf.reshape(hidden, [-1, self.encoder.sizes[-1]])
-        # No name scope: behind the encoder's it would be `encoder_1`.
+        # Without a new name scope, which would be numbered: `encoder_1`.
         with tf.variable_scope(names.ENCODER, reuse=tf.AUTO_REUSE, auxiliary_name_scope=False):
             mean, log_variance = (
                 layers.dense(hidden, self.code_size, name=head)
@@ -264,18 +276,18 @@ class Model:
             )
             kl = variational.kl_to_standard_normal(mean, log_variance)
             shown = tf.reduce_mean(kl, 0, name=names.KL_BY_DIMENSION)
-        # Histograms in TensorBoard: codes, their variances, the divergence of each dimension.
+        # Histograms in TensorBoard: means, log-variances, KL divergence by dimension.
         for tensor in (mean, log_variance, shown):
             tf.add_to_collection(tf.GraphKeys.ACTIVATIONS, tensor)
         return mean, log_variance
 
     def _logits(self, z: tf.Tensor, training: bool) -> tf.Tensor:
         if self.config.learn_variance:
-            self._pixel_log_variance()  # the first to decode makes every variable of the decoder
+            self._pixel_log_variance()  # the first call creates all variables of the decoder
         return self.decoder(z, training)
 
     def _nll(self, x: tf.Tensor, z: tf.Tensor, training: bool) -> tf.Tensor:
-        """-log p(x | z) `[B]` of images `[B, H, W, C]` and codes `[B, Z]`."""
+        """Returns -log p(x | z) `[B]` of images `[B, H, W, C]` and codes `[B, Z]`."""
         logits = self._logits(z, training)
         likelihood = self.config.likelihood
         if likelihood.name == 'bernoulli':
@@ -285,7 +297,7 @@ class Model:
         return variational.normal(x, tf.nn.sigmoid(logits), self._pixel_log_variance())
 
     def _pixel_log_variance(self) -> tf.Tensor:
-        """log s^2, a scalar."""
+        """Returns log s^2, a scalar."""
         first = tf.constant(math.log(self.config.variance), tf.float32)
         if not self.config.learn_variance:
             return first
@@ -301,7 +313,7 @@ class Model:
 def _sample(
     mean: tf.Tensor, log_variance: tf.Tensor, seed: tf.Tensor, copies: int = 1
 ) -> tf.Tensor:
-    """One z `[copies * B, Z]` for each row, through which gradients reach mean and variance."""
+    """Returns a reparameterized sample z `[copies * B, Z]`: gradients reach mean and variance."""
     seed = tf.random.experimental.stateless_fold_in(seed, _REPARAMETERIZATION)
     noise = stateless_random.normal(tf.shape(mean), seed, copies=copies)
     return mean + tf.exp(log_variance / 2) * noise
@@ -310,7 +322,7 @@ def _sample(
 def _log_weights(
     nll: tf.Tensor, z: tf.Tensor, mean: tf.Tensor, log_variance: tf.Tensor
 ) -> tf.Tensor:
-    """log p(x | z) + log p(z) - log q(z | x) `[B]`."""
+    """Returns log p(x | z) + log p(z) - log q(z | x) `[B]`."""
     zeros = tf.zeros_like(z)
     posterior = variational.normal(z, mean, log_variance)
     return -nll - (variational.normal(z, zeros, zeros) - posterior)

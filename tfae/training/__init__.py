@@ -1,1 +1,1 @@
-"""The graph side of a run: what is computed, and when."""
+"""The graph side of a run: configuration, phases, training steps and summaries."""

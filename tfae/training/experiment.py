@@ -1,4 +1,4 @@
-"""Everything that decides what a run computes, as config.json holds it."""
+"""Experiment: the complete configuration of a run, as stored in config.json."""
 
 import dataclasses
 import importlib.metadata
@@ -16,19 +16,19 @@ from tfae.data import Form
 from tfae.training.config import TrainingConfig
 from tfae.training.phases import Config as ScheduleConfig
 
-# Section of config.json -> kind of the configuration in it; that of the family is its own.
+# Section of config.json -> its configuration class; the family's depends on the model.
 _CONFIGS: dict[str, Any] = {
     'data': DataConfig,
     'training': TrainingConfig,
     'schedule': ScheduleConfig,
 }
-_MOST_EXAMPLES, _MOST_VALUES = 2**31 - 1, 2**28  # of an image; their bytes fit in 63 bits
+_MAX_EXAMPLES, _MAX_VALUES = 2**31 - 1, 2**28  # values per image; their bytes fit in 63 bits
 _VERSIONS = ('tensorflow', 'numpy')
 
 
 @dataclasses.dataclass(frozen=True)
 class Signature:
-    """What a graph must know of a data set, so that it is built without the set's files."""
+    """Properties of a data set that determine the graph, so that building needs no data files."""
 
     fingerprint: str = ''
     image_shape: tuple[int, ...] = ()
@@ -36,28 +36,28 @@ class Signature:
     train: int = 0  # examples
     validation: int = 0
     labeled: bool = config.option(False, 'Whether there are labels.', formerly='labelled')
-    classes: int = 0  # 0 where there are no labels
+    classes: int = 0  # 0 without labels
     class_names: tuple[str, ...] = ()
-    crop: tuple[int, ...] = ()  # height and width of the center of an image file that is kept
+    crop: tuple[int, ...] = ()  # height and width of the center crop of image files
 
     def __post_init__(self):
         errors.one_of('dtype', self.dtype, ('uint8', 'float32'))
         for name in ('train', 'validation', 'classes'):
-            errors.in_range(name, getattr(self, name), 0, _MOST_EXAMPLES)
+            errors.in_range(name, getattr(self, name), 0, _MAX_EXAMPLES)
         if len(self.image_shape) not in (0, 3) or min(self.image_shape, default=1) < 1:
             raise errors.UsageError(
-                f'image_shape is {self.image_shape}; it must be three lengths of 1 or more'
+                f'image_shape is {self.image_shape}; it must be three lengths of at least 1'
             )
-        if math.prod(self.image_shape) > _MOST_VALUES:
+        if math.prod(self.image_shape) > _MAX_VALUES:
             raise errors.UsageError(
-                f'image_shape is {self.image_shape}; it must hold at most {_MOST_VALUES} values'
+                f'image_shape is {self.image_shape}; it must have at most {_MAX_VALUES} values'
             )
         if len(self.crop) not in (0, 2) or min(self.crop, default=1) < 1:
-            raise errors.UsageError(f'crop is {self.crop}; it must be two lengths of 1 or more')
+            raise errors.UsageError(f'crop is {self.crop}; it must be two lengths of at least 1')
 
     @classmethod
     def of(cls, loaded: data.DataSet) -> 'Signature':
-        """The signature of a loaded set."""
+        """Returns the signature of a loaded data set."""
         images, labels = loaded.train
         return cls(
             loaded.fingerprint(),
@@ -72,7 +72,7 @@ class Signature:
         )
 
     def stand_ins(self) -> tuple[data.Split, data.Split]:
-        """Training and validation parts of the right shapes, all zero, that take no memory."""
+        """Returns zero-filled training and validation splits of these shapes, without memory."""
         return self._stand_in(self.train), self._stand_in(self.validation)
 
     def _stand_in(self, count: int) -> data.Split:
@@ -83,7 +83,7 @@ class Signature:
 
 @dataclasses.dataclass(frozen=True, init=False, repr=False)
 class Experiment:
-    """What a run computes: the same experiment gives the same variables, bit for bit.
+    """The configuration of a run: equal experiments give bit-identical variables.
 
     Experiment('dense', dataset='mnist', units=(128, 32), epochs=5)
     """
@@ -105,14 +105,14 @@ class Experiment:
         signature: Signature | None = None,
         **arguments: Any,
     ):
-        """Sets whole configurations, or single fields of any by their names.
+        """Sets whole configurations, or single fields by name.
 
         Args:
           model: name of the family.
           family, data, training, schedule: configurations; None takes the defaults.
-          signature: of the data set, where it is known.
-          **arguments: flags of `tfae train` with their values; texts are read as it reads them.
-        Raises: UsageError that names an argument that no configuration has, or its wrong value.
+          signature: signature of the data set, if it is known.
+          **arguments: flags of `tfae train` with their values; strings are parsed as by it.
+        Raises: UsageError that names an unknown argument or an invalid value.
         """
         with errors.naming_arguments():
             if not isinstance(model, str):
@@ -139,7 +139,7 @@ class Experiment:
             object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
-        """As a call that makes this experiment: the arguments that are not at their defaults."""
+        """Returns a call that constructs this experiment: all arguments except defaults."""
         changed = {
             field.name: _as_argument(getattr(part, field.name))
             for part in self.parts().values()
@@ -150,10 +150,11 @@ class Experiment:
         return f'Experiment({", ".join(words)})'
 
     def replace(self, model: str = '', **arguments: Any) -> 'Experiment':
-        """Returns this experiment with other values of some flags, as the constructor takes them.
+        """Returns this experiment with other values of some flags.
 
-        Another `model` comes with its own defaults.
-
+        Args:
+          model: name of another family, which starts from its defaults; '' keeps the family.
+          **arguments: as of the constructor.
         Raises: UsageError as the constructor does.
         """
         kept = self.parts()
@@ -162,27 +163,27 @@ class Experiment:
         return Experiment(model or self.model, **kept, signature=self.signature, **arguments)
 
     def of_family(self, family: object) -> 'Experiment':
-        """Returns this experiment on the family of which `family` is a `Config`.
+        """Returns this experiment with another family, given by its `Config`.
 
-        Raises: UsageError if it is none.
+        Raises: UsageError if `family` is not the `Config` of a family.
         """
         return dataclasses.replace(self, model=models.name_of(family), family=family)
 
     def form(self) -> Form:
-        """How an image file becomes an example of this run, as its training set was made."""
-        # Runs before 0.3 hold the crop in their flags alone.
+        """Returns how image files are converted to examples, as for the training set."""
+        # Early runs store the crop only as a flag.
         recorded = self.signature.crop or data.sides('--crop', self.data.crop)
         crop = (recorded[0], recorded[1]) if recorded else None
         height, width, channels = self.signature.image_shape
         return Form(height, width, channels, crop)
 
     def parts(self) -> dict[str, Any]:
-        """Section of config.json -> configuration that the command line sets."""
+        """Returns section of config.json -> configuration, for those set by flags."""
         names = ('family', 'data', 'training', 'schedule')
         return {name: getattr(self, name) for name in names}
 
     def hparams(self) -> dict[str, Any]:
-        """Every flag that decides what the run computes."""
+        """Returns flag -> value for every flag that affects the result."""
         return {'model': self.model} | {
             name: config.text(value) if isinstance(value, list) else value
             for part in self.parts().values()
@@ -190,7 +191,7 @@ class Experiment:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of config.json."""
+        """Returns the content of config.json."""
         parts = {**self.parts(), 'signature': self.signature}
         return {
             'model': self.model,
@@ -204,16 +205,19 @@ class Experiment:
 
     @classmethod
     def from_dict(cls, content: Any, where: str) -> 'Experiment':
-        """The inverse of `to_dict`.
+        """Parses the content of config.json, as `to_dict` returns it.
 
-        Raises: InputError that names `where` and the section or field that is not as written.
+        Args:
+          content: the parsed JSON.
+          where: path of the file, for errors.
+        Raises: InputError that names `where` and the invalid section or field.
         """
         kinds: dict[str, Any] = {**_CONFIGS, 'signature': Signature}
         if not isinstance(content, dict):
             raise errors.InputError(f'{where} is {type(content).__name__}; it must be an object')
         missing = [name for name in ('model', 'family', *kinds) if name not in content]
         if missing:
-            raise errors.InputError(f'{where} lacks {", ".join(missing)}, which every run records')
+            raise errors.InputError(f'{where} lacks {", ".join(missing)}, which every run has')
         try:
             kinds['family'] = models.load(str(content['model'])).Config
             parts: dict[str, Any] = {
@@ -225,7 +229,7 @@ class Experiment:
         return cls(content['model'], **parts)
 
     def renamed(self, content: Mapping[str, Any]) -> list[str]:
-        """Returns `'old is now new'` for each former name of a field that config.json holds."""
+        """Returns `'old is now new'` for each field stored in config.json under a former name."""
         parts = {**self.parts(), 'signature': self.signature}
         return [
             f'{old} is now {new}'
@@ -235,9 +239,9 @@ class Experiment:
         ]
 
     def differences(self, other: 'Experiment') -> list[str]:
-        """`'--flag was a, is b'` for each flag in which another experiment differs from this.
+        """Returns `'--flag was a, is b'` for each flag in which `other` differs from this.
 
-        Where the files lie is no difference: the signature tells whether they are the same.
+        --data_dir is ignored: the signature identifies the data.
         """
         if self.model != other.model:
             return [f'--model was {self.model}, is {other.model}']
@@ -247,9 +251,9 @@ class Experiment:
 
 
 def _assigned(model: str, parts: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The parts with fields replaced, each by the argument of its name.
+    """Returns the configurations with fields replaced by the arguments of the same names.
 
-    Raises: UsageError that names an argument that no part has, or its wrong value.
+    Raises: UsageError that names an unknown argument or an invalid value.
     """
     _refuse_unknown_data_set(arguments.get('dataset'))
     kinds = {name: config.field_types(type(part)) for name, part in parts.items()}
@@ -273,20 +277,20 @@ def _assigned(model: str, parts: Mapping[str, Any], arguments: Mapping[str, Any]
 
 
 def _refuse_unknown_data_set(name: Any) -> None:
-    """Refuses a name of no data set; that of a module, with a dot, is left to loading."""
+    """Raises UsageError for an unknown data set; module paths are checked on loading."""
     if isinstance(name, str) and '.' not in name:
         data.module(name)
 
 
 def _as_argument(value: Any) -> Any:
-    """A field's value as plain Python: those with a text of their own as that text."""
+    """Returns a field's value as plain Python; values with `from_text` as their text."""
     if isinstance(value, tuple):
         return tuple(map(_as_argument, value))
     return str(value) if hasattr(value, 'from_text') else value
 
 
 def _unknown(model: str, name: str, kinds: Mapping[str, Mapping[str, Any]]) -> str:
-    """What to say of an argument that no part has."""
+    """Returns the error text for an argument that no configuration has."""
     families = models.FAMILIES.items()
     having = [f for f, module in families if name in config.field_types(module.Config)]
     if having:
@@ -295,7 +299,7 @@ def _unknown(model: str, name: str, kinds: Mapping[str, Mapping[str, Any]]) -> s
         if today := config.former_names(module.Config).get(name):
             return f'{name} is now {today}; {_unknown(model, today, kinds)}'
     near = errors.nearest(name, [known for fields in kinds.values() for known in fields])
-    return f'{name} is no argument of an experiment of the family {model}{near}'
+    return f'{name} is not an argument of an experiment of the family {model}{near}'
 
 
 def _version(package: str) -> str:

@@ -1,9 +1,9 @@
-"""Gradients of a loss over a whole batch that is divided.
+"""Gradients of a loss over a batch that is divided.
 
-In time: parts go through the graph one after another, to save memory. Among the towers of a
-process: the same network on several devices. Among processes: the workers of a run. What each
-share gives is numbers, of which the mean is taken, moving averages included: a loss that is a mean
-over examples has the same gradients however its batch is divided, but for rounding.
+A batch is divided in time, into micro-batches that are processed in sequence to save memory; among
+the towers of a process, one per device; and among the workers of a run. Losses, gradients and
+updates of moving averages are averaged over all of them. A loss that is a mean over examples thus
+has the same gradients however its batch is divided, except for rounding.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,23 +26,23 @@ _ASSIGNMENTS = {
 
 
 class Numbers(NamedTuple):
-    """Of some examples, all that a mean is taken of. The order is that of the all-reduce."""
+    """Everything that is averaged, computed on some examples, in the order of the all-reduce."""
 
-    loss: tf.Tensor
-    terms: list[tf.Tensor]
-    gradients: list[tf.Tensor]  # of the objective's variables
-    moves: list[tf.Tensor]  # that the updates assign, add or subtract
+    loss: tf.Tensor  # scalar
+    terms: list[tf.Tensor]  # scalars
+    gradients: list[tf.Tensor]  # with respect to the objective's variables
+    moves: list[tf.Tensor]  # values that the updates assign, add or subtract
 
 
 class Found(NamedTuple):
-    """An objective of some examples, its gradients and the updates of its moving averages."""
+    """An objective on some examples, its gradients and the updates of its moving averages."""
 
     objective: Objective
     gradients: list[tf.Tensor]
     updates: list[tf.Operation]
 
     def numbers(self) -> Numbers:
-        """Returns all of it that a mean is taken of."""
+        """Returns everything that is averaged."""
         return Numbers(
             self.objective.loss,
             list(self.objective.terms.values()),
@@ -51,7 +51,7 @@ class Found(NamedTuple):
         )
 
     def holding(self, means: Numbers) -> 'Found':
-        """Returns the same with these numbers in place of its own."""
+        """Returns a copy with these means in place of its own values."""
         terms = dict(zip(self.objective.terms, means.terms, strict=True))
         updates = [
             _ASSIGNMENTS[update.type](resource=update.inputs[0], value=move)
@@ -62,22 +62,25 @@ class Found(NamedTuple):
 
 
 def of_batch(build: Build, batch: Batch, parts: int = 1, replica: Replica = SINGLE) -> Found:
-    """Loss, gradients and moving averages of an objective over a batch.
+    """Returns loss, gradients and updates of moving averages of an objective over a batch.
 
     Args:
-      build: makes the objective of some examples.
-      batch: the whole one; with several workers, this worker's share.
-      parts: equal ones in which it goes through the graph.
+      build: function of a batch that returns the objective.
+      batch: the whole batch; with several workers, that of this worker.
+      parts: number of equal micro-batches.
       replica: this worker and its towers.
-    Raises: ValueError if a variable of the objective gets no gradient from it, or what moves beside
-      the gradients is not assigned to a resource variable where the batch is divided.
+    Raises: ValueError if a variable of the objective has no gradient, or, with a divided batch, an
+      update is not an assignment to a resource variable.
     """
+    # One tower per device.
     towers = []
     for i, device in enumerate(replica.towers):
         mine = stateless_random.Slice(i, len(replica.towers), parts)
         with tf.device(device), stateless_random.slicing(replica.slice(i)):
             towers.append(_over_parts(build, _rows(batch, mine), parts))
     found = _mean(towers)
+
+    # Average over workers.
     if replica.workers == 1:
         return found
     numbers = found.numbers()
@@ -86,7 +89,7 @@ def of_batch(build: Build, batch: Batch, parts: int = 1, replica: Replica = SING
 
 
 def _over_parts(build: Build, batch: Batch, parts: int) -> Found:
-    """Means over parts, each computed once the sums over those before are there."""
+    """Returns means over micro-batches, which run in sequence."""
     if parts == 1:
         return _of_part(build, batch)
     first = _of_part(build, _part(batch, 0, parts))
@@ -99,7 +102,7 @@ def _over_parts(build: Build, batch: Batch, parts: int) -> Found:
 
 
 def _mean(towers: Sequence[Found]) -> Found:
-    """Means over towers."""
+    """Returns means over towers."""
     if len(towers) == 1:
         return towers[0]
     every = [tower.numbers() for tower in towers]
@@ -114,25 +117,25 @@ def _of_part(build: Build, batch: Batch) -> Found:
     missing = [v.op.name for v, g in zip(objective.variables, gradients, strict=True) if g is None]
     if missing:
         raise ValueError(
-            f'objective {objective.name}: {", ".join(missing)} get no gradient; each of its '
-            f'variables must'
+            f'objective {objective.name}: {", ".join(missing)} have no gradient; each of its '
+            f'variables must have one'
         )
     updates = built if objective.updates is None else objective.updates
     return Found(objective, gradients, updates)
 
 
 def _move(update: tf.Operation) -> tf.Tensor:
-    """What an update assigns, adds or subtracts. It is not run: all shares read what was before."""
+    """Returns the value that an update assigns, adds or subtracts; the update itself is not run."""
     if update.type not in _ASSIGNMENTS:
         raise ValueError(
-            f'update {update.name} is a {update.type}; where a batch is divided it must assign to '
-            f'a resource variable, add to it or subtract from it'
+            f'update {update.name} is a {update.type}; with a divided batch it must assign to, '
+            f'add to or subtract from a resource variable'
         )
     return update.inputs[1]
 
 
 def _rows(batch: Batch, share: stateless_random.Slice) -> Batch:
-    """A tower's examples."""
+    """Returns the examples of one tower."""
     if share.count == 1:
         return batch
     labels = None if batch.labels is None else share.rows(batch.labels)
@@ -140,7 +143,7 @@ def _rows(batch: Batch, share: stateless_random.Slice) -> Batch:
 
 
 def _part(batch: Batch, i: int, parts: int) -> Batch:
-    """Part `i` of `parts` equal ones, with noise of its own."""
+    """Returns micro-batch `i` of `parts` equal ones, with independent noise."""
     images = tf.split(batch.images, parts)[i]
     labels = None if batch.labels is None else tf.split(batch.labels, parts)[i]
     seed = batch.seed

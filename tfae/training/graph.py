@@ -1,7 +1,7 @@
-"""The whole static graph of a run: model, inference, and a program for each phase.
+"""The static graph of a run: model, inference, and a program per phase.
 
-Training, evaluation and every look inside build the same graph, so each variable and tensor has one
-name everywhere.
+Training, evaluation and all other commands build the same graph, so variables and tensors always
+have the same names.
 """
 
 import dataclasses
@@ -26,17 +26,17 @@ _SHOWN = 32  # images in TensorBoard's grid
 
 
 class Inference(NamedTuple):
-    """Placeholders and what they become, without noise; what a family lacks is None or empty."""
+    """Placeholders and results, without noise; those that a family lacks are None or empty."""
 
     images: tf.Tensor  # placeholder [B, H, W, C]
     outputs: Outputs  # of the family
     code: tf.Tensor | None  # placeholder [B, Z]
     decoded: tf.Tensor | None  # [B, H, W, C]
-    labels: tf.Tensor  # placeholder [B], for measures alone
-    seed: tf.Tensor  # placeholder [2], for what is drawn
+    labels: tf.Tensor  # placeholder [B], only for measures
+    seed: tf.Tensor  # placeholder [2], for samples, noise and measures
     measures: dict[str, tf.Tensor]  # name -> [B] or [B, K]
     corrupted: tf.Tensor | None  # [B, H, W, C]
-    count: tf.Tensor  # placeholder, for samples alone
+    count: tf.Tensor  # placeholder, only for samples
     samples: tf.Tensor | None  # codes [count, Z] from the prior
 
 
@@ -46,21 +46,26 @@ class Graph(NamedTuple):
     graph: tf.Graph
     model: Model
     inference: Inference
-    model_variables: list[tf.Variable]  # without what training adds
+    model_variables: list[tf.Variable]  # without those that training adds
     source: pipeline.Source
     validation: pipeline.Source
     programs: list[Program]
-    summary: tf.Tensor  # serialised histograms and images of this moment
-    coordinator: Coordinator  # of the workers that train it
+    summary: tf.Tensor  # serialized histograms and images of the current variables
+    coordinator: Coordinator  # of the workers
 
 
 def build(
     experiment: Experiment, train: data.Split, validation: data.Split, replica: Replica = SINGLE
 ) -> Graph:
-    """Builds the graph of a run on these examples, as a replica trains its share of them.
+    """Builds the graph of a run.
 
+    Args:
+      experiment: the configuration.
+      train: training examples.
+      validation: validation examples, possibly none.
+      replica: the worker that trains it.
     Raises: UsageError if the configuration does not fit the examples or the memory of this
-      machine, or if the code of a family from outside raises.
+      machine, or if the code of a plug-in family raises.
     """
     settings = experiment.training
     graph = tf.Graph()
@@ -74,6 +79,7 @@ def build(
         models.building(experiment.model),
         memory.bounded(f'--model={experiment.model}'),
     ):
+        # Global step.
         tf.set_random_seed(settings.seed)
         tf.get_variable(
             tf.GraphKeys.GLOBAL_STEP,
@@ -84,6 +90,8 @@ def build(
             collections=[tf.GraphKeys.GLOBAL_VARIABLES, tf.GraphKeys.GLOBAL_STEP],
             use_resource=True,
         )
+
+        # Model and inference.
         image_shape = train.images.shape[1:]
         classes = experiment.signature.classes
         model = models.build(experiment.model, experiment.family, image_shape, classes, flags)
@@ -93,6 +101,8 @@ def build(
         model_variables = [
             v for v in tf.global_variables() if v.op.name != tf.GraphKeys.GLOBAL_STEP
         ]
+
+        # Training.
         found = phases(model, experiment.schedule, settings, source, held_out)
         programs = [program(phase, stream, settings, replica) for stream, phase in enumerate(found)]
         summary = _summary(model, held_out if held_out.count else source)
@@ -116,14 +126,14 @@ def in_batches(
     feeds: Mapping[tf.Tensor, np.ndarray],
     seed: tf.Tensor | None = None,
 ) -> Any:
-    """`fetched`, tensors `[N, ...]` in any structure, for values `[N, ...]` fed a part at a time.
+    """Evaluates tensors `[N, ...]` in batches.
 
     Args:
-      run: a session's.
-      fetched: as `run` takes it.
-      feeds: placeholder -> values. Empty values give empty results of the right shape.
-      seed: placeholder `[2]` that is fed a number of its own with every part.
-    Returns: arrays in the structure of `fetched`.
+      run: `run` of a session.
+      fetched: tensors in any structure.
+      feeds: placeholder -> values `[N, ...]`. Empty values give empty results of the right shape.
+      seed: placeholder `[2]` that is fed a different seed with each batch.
+    Returns: arrays `[N, ...]` in the structure of `fetched`.
     """
     count = len(next(iter(feeds.values())))
     size = min(pipeline.at_once(values.shape[1:]) for values in feeds.values())
@@ -140,10 +150,13 @@ def _inference(model: Model, image_shape: tuple[int, ...], labeled: bool) -> Inf
     code = decoded = samples = corrupted = None
     measures: dict[str, tf.Tensor] = {}
     with tf.name_scope(f'{names.INFERENCE}/'):
+        # Placeholders.
         images = tf.placeholder(tf.float32, [None, *image_shape], names.IMAGES)
         labels = tf.placeholder(tf.int64, [None], names.LABELS)
         seed = tf.placeholder(tf.int64, [2], names.SEED)
         count = tf.placeholder(tf.int32, [], names.COUNT)
+
+        # Results of the model's abilities.
         outputs = model(images)
         named = {k: tf.identity(v, k) for k, v in outputs._asdict().items()}
         if isinstance(model, Decoder):

@@ -1,7 +1,7 @@
-"""What the variables of a graph will take, refused while the graph is built.
+"""Limits the memory of a graph's variables while the graph is built.
 
-A static graph is known before any of its memory is taken: absurd sizes need not end in hours of
-allocating, or in a process that the system ends without a word.
+A static graph is known before its memory is allocated: excessive sizes raise at once, instead of
+hours of allocation or a process that the system kills without a message.
 """
 
 import contextlib
@@ -15,30 +15,31 @@ import tensorflow.compat.v1 as tf
 
 from tfae.core import errors
 
-_MOST_VARIABLES = 2000  # to build the graph of more takes hours; 100 layers have 400, adam 800 more
-# Files in which Linux tells how much a container may take, of either version of its groups.
+_MAX_VARIABLES = 2000  # building a graph of more takes hours; 100 layers have 400, adam adds 800
+# Files with the memory limit of a Linux container, for both versions of cgroups.
 _LIMITS = ('/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes')
 
 
 def of_machine() -> int:
-    """Bytes of memory that a program can have here."""
+    """Returns the memory that this process can use, in bytes."""
     found = [os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')]
     for path in map(pathlib.Path, _LIMITS):
-        with contextlib.suppress(OSError, ValueError):  # where there is none, it holds `max`
+        with contextlib.suppress(OSError, ValueError):  # without a limit, the file contains `max`
             found.append(int(path.read_text()))
     return min(found)
 
 
 @contextlib.contextmanager
 def bounded(what: str, limit: int | None = None) -> Iterator[None]:
-    """Refuses variables made inside that take more than `limit` bytes, or are very many.
+    """Raises UsageError once variables created in the block exceed a limit.
 
-    Those that training adds, such as an optimizer's, count as well.
+    Variables of training, such as an optimizer's, count too.
 
     Args:
-      what: they belong to, for the error.
+      what: owner of the variables, for the error.
       limit: in bytes; None is the memory of this machine.
-    Raises: UsageError with the sum, the last variable and the limit.
+    Raises: UsageError with the sum, the last variable and the limit; also for more than 2000
+      variables.
     """
     most = of_machine() if limit is None else limit
     sizes: dict[str, int] = {}
@@ -47,19 +48,19 @@ def bounded(what: str, limit: int | None = None) -> Iterator[None]:
         shape = tf.TensorShape(more.get('shape'))
         if name not in sizes and shape.is_fully_defined():
             sizes[name] = _bytes(shape.as_list(), more.get('dtype'))
-            if len(sizes) > _MOST_VARIABLES:
+            if len(sizes) > _MAX_VARIABLES:
                 raise errors.UsageError(
-                    f'{what}: it has more than {_MOST_VARIABLES:,} variables; give it fewer layers'
+                    f'{what}: it has more than {_MAX_VARIABLES:,} variables; use fewer layers'
                 )
             if sum(sizes.values()) > most:
                 raise errors.UsageError(
                     f'{what}: its variables take {_gigabytes(sum(sizes.values()))} or more, '
-                    f'{_gigabytes(sizes[name])} of them {name} of shape {shape.as_list()}; this '
+                    f'{_gigabytes(sizes[name])} of it {name} of shape {shape.as_list()}; this '
                     f'machine has {_gigabytes(most)}'
                 )
         return getter(name, *arguments, **more)
 
-    # The scope that is open already, so that no name changes.
+    # Reenter the current scope, so that no name changes.
     scope = tf.get_variable_scope()
     with tf.variable_scope(scope, custom_getter=counted, auxiliary_name_scope=False):
         yield

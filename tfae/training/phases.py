@@ -1,11 +1,11 @@
-"""Phases over steps: which objectives are trained when.
+"""Phases of training: which objectives are trained at which steps.
 
-A phase runs its objectives in turn at every one of its steps. Which phase a step belongs to is a
-function of `global_step` alone, so a run that is stopped anywhere resumes in the right one.
+A phase runs its objectives in turn at each of its steps. The phase of a step is a function of
+`global_step` alone, so a run resumes in the right phase wherever it was stopped.
 
-    jointly             one phase, the model's objectives
-    layer by layer      one phase a layer (Bengio et al., NIPS 2006), each on the codes of the
-                        layers below, which are frozen; then one over everything
+    joint               one phase with the model's objectives
+    greedy              one phase per layer (Bengio et al., NIPS 2006), on the codes of the frozen
+                        layers below; then one phase that fine-tunes all layers
 """
 
 import dataclasses
@@ -25,31 +25,32 @@ from tfae.ops import augmentation, stateless_random
 from tfae.training.config import TrainingConfig
 from tfae.training.step import learning_rate, training_step, watched
 
-_AUGMENTATION = 2**31 - 1
+_AUGMENTATION = 2**31 - 1  # folded into the seed; unlike that of any other noise
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(Part):
-    """What comes before the joint training."""
+    """Pretraining phases, before joint training."""
 
     pretraining: Literal['none', 'greedy'] = option(
-        'none', 'greedy trains the stack layer by layer before it is fine-tuned.'
+        'none', 'Pretraining: none, or greedy, layer by layer, before all layers are fine-tuned.'
     )
     pretraining_epochs: tuple[int, ...] = option(
         (10,),
-        'Epochs of each layer; one value serves all.',
+        'Epochs of greedy pretraining of each layer; one value applies to all.',
         within='[0, 1000000000] epochs',
         needs=('--pretraining=greedy',),
     )
     pretraining_learning_rate: tuple[float, ...] = option(
         (),
-        'Learning rate of each layer; one value serves all, none takes --learning_rate.',
+        'Learning rate of greedy pretraining of each layer; one value applies to all, empty is '
+        '--learning_rate.',
         within='[0, inf)',
         needs=('--pretraining=greedy',),
     )
     head_epochs: int = option(
         0,
-        'Epochs in which only what lies on top of the code is trained, before the rest is too.',
+        'Epochs in which only the layers on top of the code are trained, before all are.',
         within='[0, 1000000000] epochs',
     )
 
@@ -67,11 +68,11 @@ class Phase(NamedTuple):
     stop: int
 
     def epoch(self, step: int, batch_size: int) -> int:
-        """Whole epochs of this phase that lie before `step`."""
+        """Returns the number of complete epochs of this phase before `step`."""
         return (step - self.start) * batch_size // self.source.count
 
     def epoch_end(self, step: int, batch_size: int) -> int:
-        """The first step after `step` by which one more epoch is seen."""
+        """Returns the step that completes the epoch after those complete at `step`."""
         epochs = self.epoch(step, batch_size) + 1
         return self.start + math.ceil(epochs * self.source.count / batch_size)
 
@@ -81,14 +82,14 @@ class Program(NamedTuple):
 
     phase: Phase
     train: tf.Operation  # one step
-    scalars: dict[str, tf.Tensor]  # losses, gradient norms and rate of the step run with them
-    seen: tf.Tensor  # float64: steps since the last reset, and the sum of each loss and term
-    reset: tf.Operation  # zeroes the sums
+    scalars: dict[str, tf.Tensor]  # losses, gradient norms and learning rate of the same step
+    seen: tf.Tensor  # float64 [1 + N]: steps since the last reset, sum of each loss and term
+    reset: tf.Operation  # sets the sums to zero
     means: dict[str, tf.Tensor]  # loss or term -> mean since the last reset
     validation_start: tf.Tensor  # int64 placeholder
-    validation_size: int  # of a validation batch
+    validation_size: int  # examples per validation batch
     validation: dict[str, tf.Tensor]  # loss or term on the validation batch that starts there
-    begin: tf.Operation | None  # to be run before the first of a row of steps, if not None
+    begin: tf.Operation | None  # to be run before a sequence of steps, if not None
     waited: tf.Tensor | None  # float64: seconds that steps since then waited for examples
 
 
@@ -99,10 +100,16 @@ def phases(
     source: pipeline.Source,
     validation: pipeline.Source,
 ) -> list[Phase]:
-    """The phases of a run, in order.
+    """Returns the phases of a run, in order.
 
-    Raises: UsageError if the model has no layers to pretrain, a batch exceeds the set, or training
-      must stop early without a validation part.
+    Args:
+      model: the model.
+      config: pretraining phases.
+      training_config: epochs and learning rate of the last phase.
+      source: training examples.
+      validation: validation examples.
+    Raises: UsageError if the model has no layers to pretrain, a batch exceeds the training set, or
+      early stopping is requested without validation examples.
     """
     _refuse(model, config, training_config, source, validation)
     found: list[Phase] = []
@@ -120,17 +127,22 @@ def phases(
             pipeline.Codes(held_out, encode, size, held_out_name),
         )
 
+    # Greedy pretraining, each layer on the codes of those below.
     below, held_out = source, validation
     for i, (layer, epochs, rate) in enumerate(_layers(model, config, training_config), 1):
         scope = f'{names.PRETRAINING}/{names.layer(i)}'
         add(scope, (layer.objective,), below, held_out, epochs, rate)
         below, held_out = codes(layer.encode, layer.size, names.layer(i))
+
+    # Layers on top of the code.
     rate = training_config.learning_rate
     if config.head_epochs and isinstance(model, Headed):
         below, held_out = source, validation
         scope = f'{names.PRETRAINING}/{names.HEAD}'
         below, held_out = codes(model.encode, model.code_size, names.HEAD)
         add(scope, (model.head,), below, held_out, config.head_epochs, rate)
+
+    # Joint training.
     last = names.FINE_TUNING if found else names.TRAINING
     add(last, model.objectives, source, validation, training_config.epochs, rate)
     return found
@@ -139,14 +151,19 @@ def phases(
 def program(
     phase: Phase, stream: int, config: TrainingConfig, replica: Replica = SINGLE
 ) -> Program:
-    """Builds the graph of `phase`, whose examples and noise are stream number `stream`.
+    """Builds the graph of a phase.
 
-    Each of several workers takes its share of a batch.
+    Args:
+      phase: the phase.
+      stream: index of the random stream of its examples and noise.
+      config: optimizer, batch size and learning rate.
+      replica: the worker, which trains on its share of each batch.
     """
-    # The joint phase's optimizer has TF1's slot names; those before it live under their own scope.
+    # The optimizer of the joint phase has TF1's slot names; the others have scopes of their own.
     scope = phase.name if phase.name.startswith(names.PRETRAINING) else ''
     global_step = tf.train.get_or_create_global_step()
     with tf.name_scope(f'{phase.name}/'):
+        # One training step.
         step = global_step.read_value() - phase.start
         examples = phase.source.count
         size = config.batch(examples)
@@ -155,6 +172,8 @@ def program(
         warmup = math.ceil(config.warmup_epochs * examples / size)
         rate = learning_rate(config, phase.learning_rate, step, steps, warmup)
         made = training_step(phase.objectives, batch, rate, config, scope, replica)
+
+        # Sums of losses and terms over the epoch.
         sums = _sums(phase.name, len(made.scalars))
         added = [tf.ones([], tf.float64)]
         added += [tf.cast(value, tf.float64) for value in made.scalars.values()]
@@ -182,7 +201,12 @@ def program(
 
 
 def validate(run: pipeline.Run, program: Program) -> dict[str, float]:
-    """Mean of each loss and term over the validation part, without noise; `run` is a session's."""
+    """Returns the mean of each loss and term over the validation split, without noise.
+
+    Args:
+      run: `run` of a session.
+      program: the phase.
+    """
     count = program.phase.validation.count
     totals: dict[str, float] = {}
     for start in range(0, count, program.validation_size):
@@ -194,7 +218,7 @@ def validate(run: pipeline.Run, program: Program) -> dict[str, float]:
 
 
 def locate(found: Sequence[Phase], step: int) -> int:
-    """Index of the phase that makes the step after `step`; `len(found)` when all is done."""
+    """Returns the index of the phase of the step after `step`; `len(found)` after the last."""
     return next((i for i, phase in enumerate(found) if step < phase.stop), len(found))
 
 
@@ -205,27 +229,27 @@ def _refuse(
     source: pipeline.Source,
     validation: pipeline.Source,
 ) -> None:
-    """Refuses what these examples and this model cannot be trained with."""
+    """Raises UsageError for settings that do not fit the model or the examples."""
     if config.head_epochs and not isinstance(model, Headed):
         raise errors.UsageError(
-            f'--head_epochs is {config.head_epochs}; this family has nothing on top of its code'
+            f'--head_epochs is {config.head_epochs}; this family has no layers on top of its code'
         )
     training_config.batch(source.count)
     patience = training_config.early_stopping_epochs
     if patience and not validation.count:
         raise errors.UsageError(
-            f'--early_stopping_epochs is {patience}; it needs a validation part, and '
-            f'--validation_fraction leaves it none'
+            f'--early_stopping_epochs is {patience}; it requires validation examples, and '
+            f'--validation_fraction leaves none'
         )
     if patience and len(model.objectives) > 1:
         raise errors.UsageError(
             f'--early_stopping_epochs is {patience}; this family has {len(model.objectives)} '
-            f'losses, none of which alone says when to stop'
+            f'losses, and early stopping requires a single one'
         )
 
 
 def _layers(model: Model, config: Config, training_config: TrainingConfig) -> list[tuple]:
-    """`(layer, epochs, learning rate)` of each greedy phase."""
+    """Returns `(layer, epochs, learning rate)` of each greedy phase."""
     if config.pretraining == 'none':
         return []
     if not isinstance(model, Layered):
@@ -243,7 +267,7 @@ def _layers(model: Model, config: Config, training_config: TrainingConfig) -> li
 
 
 def _sums(name: str, count: int) -> tf.Variable:
-    """In every checkpoint, so that a resumed run prints the means it would have printed."""
+    """Returns the sums, which checkpoints contain: a resumed run logs the same means."""
     with tf.variable_scope(name):
         return tf.get_variable(
             names.SUMS,
@@ -268,7 +292,7 @@ def _validation(phase: Phase, shape: tf.TensorShape) -> tuple[tf.Tensor, int, di
 def _batch(
     phase: Phase, config: TrainingConfig, step: tf.Tensor, seeds: Sequence[int], replica: Replica
 ) -> tuple[Batch, pipeline.Drawn]:
-    """What a step of a phase is trained on, and what was drawn for it."""
+    """Returns the batch of a step, and the examples it was made from."""
     count = phase.source.count
     share = stateless_random.Slice(replica.index, replica.workers, config.accumulation_steps)
 
@@ -286,9 +310,8 @@ def _batch(
 def _augmented(
     images: tf.Tensor, augmentations: Sequence[augmentation.Augmentation], seed: tf.Tensor
 ) -> tf.Tensor:
-    """Images, changed; codes come back as they are."""
+    """Returns augmented images; codes are returned unchanged."""
     if not augmentations or images.shape.rank != 4:
         return images
-    # A salt that no other noise of a step has.
     own = tf.random.experimental.stateless_fold_in(seed, _AUGMENTATION)
     return augmentation.augment(images, augmentations, own)

@@ -1,4 +1,4 @@
-"""Recipes: published systems, each a file of flags with the figures that it must reach."""
+"""Recipes: published systems, each a file of flags with target figures."""
 
 import pathlib
 
@@ -8,12 +8,12 @@ _FOLDER = pathlib.Path(__file__).parents[1] / 'recipes'
 
 
 def names() -> list[str]:
-    """Names of the recipes, sorted."""
+    """Returns the sorted names of the recipes."""
     return sorted(path.stem for path in _FOLDER.glob('*.flags'))
 
 
 def flags(name: str) -> list[str]:
-    """The flags of a recipe as they stand on a command line, `--name=value` or `--name`.
+    """Returns the flags of a recipe as on a command line, `--name=value` or `--name`.
 
     Raises: UsageError with the nearest names if there is no recipe of that name.
     """
@@ -23,7 +23,7 @@ def flags(name: str) -> list[str]:
 
 
 def arguments(name: str) -> dict[str, str]:
-    """Field name -> text of its value, for each flag of a recipe.
+    """Returns field name -> text of its value, for each flag of a recipe.
 
     Raises: UsageError as `flags` does.
     """

@@ -1,7 +1,6 @@
-"""Objective -> the operation that makes one step: gradients, clipping, update, bookkeeping.
+"""The operation of one training step: gradients, clipping and updates.
 
-Graph side only. A step gathers its batch, runs the objectives of its phase in turn (each on the
-variables that the one before has moved), adds what it saw to `sums`, and counts `global_step` up.
+A step runs the objectives of its phase in turn, each on the variables updated by the one before.
 """
 
 import math
@@ -18,15 +17,20 @@ from tfae.training.config import TrainingConfig
 
 
 class Step(NamedTuple):
-    """One training step and what can be watched of it, in the same run of a session as `op`."""
+    """One training step, with scalars to fetch in the same `session.run` as `op`."""
 
     op: tf.Operation
     scalars: dict[str, tf.Tensor]  # losses and terms of this step's batch, before the update
-    norms: dict[str, tf.Tensor]  # global norm of each objective's gradients, before clipping
+    norms: dict[str, tf.Tensor]  # global gradient norm of each objective, before clipping
 
 
 def make_optimizer(config: TrainingConfig, learning_rate: tf.Tensor) -> tf.train.Optimizer:
-    """The optimizer of that name, TF1's own, so that its slots have TF1's names."""
+    """Returns TF1's optimizer of the configured name, whose slots have TF1's names.
+
+    Args:
+      config: its name and parameters.
+      learning_rate: scalar tensor.
+    """
     if config.optimizer == 'sgd':
         return tf.train.GradientDescentOptimizer(learning_rate)
     if config.optimizer in ('momentum', 'nesterov'):
@@ -46,9 +50,15 @@ def make_optimizer(config: TrainingConfig, learning_rate: tf.Tensor) -> tf.train
 def learning_rate(
     config: TrainingConfig, start: float, step: tf.Tensor, steps: int, warmup_steps: int
 ) -> tf.Tensor:
-    """Learning rate at `step` of `steps`, falling from `start` to `start * learning_rate_end`.
+    """Returns the learning rate, which decays from `start` to `start * learning_rate_end`.
 
-    The rise over `warmup_steps` is linear and multiplies the decay.
+    Args:
+      config: the schedule.
+      start: initial learning rate.
+      step: scalar tensor, steps since the start of the phase.
+      steps: steps of the phase.
+      warmup_steps: steps of linear warm-up, which multiplies the decay.
+    Returns: scalar tensor.
     """
     end = config.learning_rate_end
     done = tf.cast(step, tf.float32) / max(steps, 1)
@@ -71,29 +81,36 @@ def training_step(
     scope: str = '',
     replica: Replica = SINGLE,
 ) -> Step:
-    """Runs `objectives` in turn on `batch`.
+    """Builds a step that trains `objectives` in turn on `batch`.
 
-    The optimizer's slots lie under variable scope `scope`; each objective has its own optimizer.
-    With several workers, `batch` is this worker's share, and all make the same update.
-
-    Raises: ValueError if a variable of an objective gets no gradient from it.
+    Args:
+      objectives: functions Batch -> Objective; each has an optimizer of its own.
+      batch: with several workers, the share of this worker; all make the same update.
+      rate: learning rate, a scalar tensor.
+      config: optimizer and clipping.
+      scope: variable scope of the optimizers' slots.
+      replica: this worker.
+    Raises: ValueError if a variable of an objective has no gradient.
     """
     scalars: dict[str, tf.Tensor] = {}
     norms: dict[str, tf.Tensor] = {}
     done: list[tf.Operation] = []
     for build in objectives:
-        # The dependency makes this objective read the variables after the last one's update.
+        # Gradients, of the variables as the previous objective has updated them.
         with tf.control_dependencies(done):
             found = gradients.of_batch(build, batch, config.accumulation_steps, replica)
         objective, slopes, updates = found
         scalars |= watched(objective, len(objectives))
+
+        # Clipping.
         norm = tf.linalg.global_norm(slopes)
         norms[_tag(objective, len(objectives), names.GRADIENT_NORM)] = norm
         if config.clip_norm:
             slopes, _ = tf.clip_by_global_norm(slopes, config.clip_norm, use_norm=norm)
+
+        # Update. Slots take their names from the variable scope, `beta1_power` from the name scope;
+        # scalars are computed before, on the variables of this step.
         optimizer = make_optimizer(config, rate)
-        # Slots take their names from the variable scope, `beta1_power` from the name scope. What is
-        # watched is computed first: no gradient may wait for it.
         with (
             tf.control_dependencies([objective.loss, *objective.terms.values()]),
             tf.variable_scope(scope or tf.get_variable_scope(), auxiliary_name_scope=False),
@@ -105,7 +122,12 @@ def training_step(
 
 
 def watched(objective: Objective, count: int) -> dict[str, tf.Tensor]:
-    """Tag -> scalar of an objective; with its name in the tag if its phase has several."""
+    """Returns tag -> scalar of an objective; tags carry its name if its phase has several.
+
+    Args:
+      objective: the objective.
+      count: number of objectives of the phase.
+    """
     scalars = {names.LOSS: objective.loss, **objective.terms}
     return {_tag(objective, count, name): value for name, value in scalars.items()}
 

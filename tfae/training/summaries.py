@@ -1,6 +1,6 @@
-"""What TensorBoard shows of a run: histograms, image grids, filters, scalars, HParams, projector.
+"""Summaries for TensorBoard: histograms, image grids, filters, scalars, HParams, projector.
 
-Graph side first, then functions that write protocol buffers and files.
+Operations of the graph first, then functions that return protocol buffers or write files.
 
 B batch, H W C image, K filters.
 """
@@ -19,13 +19,17 @@ from tensorboard.plugins.hparams import api as hparams_api
 from tfae.core import atomic_files, names
 
 _PROJECTOR = 'projector_config.pbtxt'
-_SPRITE_SIDE = 8192  # the projector refuses a larger sprite
+_SPRITE_SIDE = 8192  # pixels; the projector rejects larger sprites
 
 
 def grid(images: tf.Tensor, columns: int, name: str = 'grid') -> tf.Tensor:
-    """Images `[B, H, W, C]` side by side, `columns` a row: `[1, rows * H, columns * W, C]`.
+    """Arranges images in a grid, whose last row is padded with zeros.
 
-    The last row is filled up with zeros. B and the image's shape must be static.
+    Args:
+      images: `[B, H, W, C]`, of static shape.
+      columns: images per row.
+      name: name scope of the operations.
+    Returns: `[1, rows * H, columns * W, C]`.
     """
     with tf.name_scope(name):
         count, height, width, channels = images.shape.as_list()
@@ -42,9 +46,9 @@ def filters(kernel: tf.Tensor, image_shape: Sequence[int], limit: int = 64) -> t
     Args:
       kernel: dense `[H * W * C, K]` or convolutional `[h, w, C, K]`.
       image_shape: `(H, W, C)`.
-      limit: the most filters to show.
-    Returns: images `[K, h, w, C]`, or None where C is neither 1 nor 3 or `kernel` has another
-      shape, such as that of a recurrent cell: no image can show it.
+      limit: maximum number of filters.
+    Returns: images `[K, h, w, C]`; None if C is neither 1 nor 3, or if `kernel` has another shape,
+      such as that of a recurrent cell.
     """
     shape = kernel.shape.as_list()
     of_pixels = shape[:-1] == [math.prod(image_shape)]
@@ -67,11 +71,16 @@ def epoch_summary(
     activations: Sequence[tf.Tensor],
     variables: Sequence[tf.Variable],
 ) -> tf.Tensor:
-    """One serialised summary: histograms of variables and activations, images and filters.
+    """Returns a serialized summary: histograms of variables and activations, images and filters.
 
-    `image_shape` is `(H, W, C)`; `images` are tag -> `[B, H, W', C]` in [0, 1], of static shape.
+    Args:
+      image_shape: `(H, W, C)`.
+      images: tag -> `[B, H, W', C]` in [0, 1], of static shape.
+      activations: tensors of any shape.
+      variables: trainable variables, the first kernel first.
+    Returns: scalar string tensor.
     """
-    # The raw operations take a tag as it is; those of tf.summary put the name scope before it.
+    # Raw operations use a tag unchanged; those of tf.summary prepend the name scope.
     made = [tf.raw_ops.HistogramSummary(tag=v.op.name, values=v.read_value()) for v in variables]
     made += [tf.raw_ops.HistogramSummary(tag=_tag(a), values=a) for a in activations]
     image_shape = [int(side) for side in image_shape]
@@ -92,7 +101,7 @@ def scalars(values: Mapping[str, float], prefix: str) -> tf.Summary:
 
 
 def image(tag: str, path: pathlib.Path) -> tf.Summary:
-    """The PNG at `path`, as matplotlib writes it, under a tag."""
+    """Returns a summary of the PNG at `path`."""
     with Image.open(path) as opened:
         width, height = opened.size
     made = tf.Summary.Image(
@@ -102,7 +111,7 @@ def image(tag: str, path: pathlib.Path) -> tf.Summary:
 
 
 def hparams(values: Mapping[str, object]) -> bytes:
-    """The configuration as the HParams dashboard reads it; lists become texts."""
+    """Returns the configuration for the HParams dashboard; lists become strings."""
     plain = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in values.items()}
     return hparams_api.hparams_pb(plain).SerializeToString()
 
@@ -110,13 +119,13 @@ def hparams(values: Mapping[str, object]) -> bytes:
 def write_projector(
     folder: pathlib.Path, codes: np.ndarray, labels: Sequence[str] | None, images: np.ndarray
 ) -> None:
-    """Codes for TensorBoard's projector, with a thumbnail and a label each.
+    """Writes codes for TensorBoard's projector, with a thumbnail and a label each.
 
     Args:
-      folder: the run; files go into `projector/` below it, named by relative paths.
+      folder: the run; files are written to `projector/` below it.
       codes: `[N, Z]`.
-      labels: names of the N classes, or None.
-      images: `[N, H, W, C]` float in [0, 1], C 1 or 3 (other images get no thumbnails).
+      labels: N class names, or None.
+      images: `[N, H, W, C]` float in [0, 1]; thumbnails require C to be 1 or 3.
     """
     target = folder / 'projector'
     with atomic_files.replacing(target / 'codes.tsv') as temporary:
@@ -124,7 +133,7 @@ def write_projector(
     settings = projector.ProjectorConfig()
     embedding = settings.embeddings.add(tensor_name=names.CODE, tensor_path='projector/codes.tsv')
     if labels is not None:
-        lines = [' '.join(label.split()) for label in labels]  # a tab would begin a column
+        lines = [' '.join(label.split()) for label in labels]  # a tab would start a column
         atomic_files.write_text(target / 'labels.tsv', '\n'.join(lines) + '\n')
         embedding.metadata_path = 'projector/labels.tsv'
     if images.shape[-1] in (1, 3):
@@ -132,27 +141,27 @@ def write_projector(
             _sprite(images).save(temporary)
         embedding.sprite.image_path = 'projector/sprite.png'
         embedding.sprite.single_image_dim.extend([images.shape[2], images.shape[1]])
-    # The plugin's own way of writing it leaves half of it where the disk is full.
+    # Written atomically, unlike by the plugin's own function.
     atomic_files.write_text(folder / _PROJECTOR, text_format.MessageToString(settings))
 
 
 def has_projector(folder: pathlib.Path) -> bool:
-    """Whether `write_projector` came to its end there."""
+    """Returns whether `write_projector` has completed there."""
     return (folder / _PROJECTOR).is_file()
 
 
 def remove_projector(folder: pathlib.Path) -> None:
-    """Removes what `write_projector` ends with: the codes of a run that goes on are out of date."""
+    """Removes the projector's configuration: codes of a run that is continued are out of date."""
     (folder / _PROJECTOR).unlink(missing_ok=True)
 
 
 def projector_limit(image_shape: Sequence[int]) -> int:
-    """The most examples whose thumbnails fit into one sprite; at most 10 000."""
+    """Returns the number of examples whose thumbnails fit into one sprite; at most 10 000."""
     return min(10_000, (_SPRITE_SIDE // max(image_shape[:2])) ** 2)
 
 
 def _sprite(images: np.ndarray) -> Image.Image:
-    """A square sheet of `ceil(sqrt(N))` thumbnails a row, as the projector wants it."""
+    """Returns a square sheet with `ceil(sqrt(N))` thumbnails per row, as the projector requires."""
     count, height, width, channels = images.shape
     side = math.ceil(math.sqrt(count))
     sheet = np.zeros([side * side, height, width, channels], np.uint8)
@@ -163,7 +172,7 @@ def _sprite(images: np.ndarray) -> Image.Image:
 
 
 def _image(tag: str, image: tf.Tensor) -> tf.Tensor:
-    """A summary of one image `[1, H, W, C]` in [0, 1]; as uint8 it is not stretched in range."""
+    """Summarizes an image `[1, H, W, C]` in [0, 1], as uint8: floats would be rescaled."""
     pixels = tf.image.convert_image_dtype(image, tf.uint8, saturate=True)
     return tf.raw_ops.ImageSummary(tag=tag, tensor=pixels, max_images=1)
 

@@ -1,1 +1,1 @@
-"""What several families are built from: objectives, encoder and decoder stacks, their flags."""
+"""Building blocks of the families: objectives, encoder and decoder stacks, their flags."""

@@ -1,14 +1,14 @@
-"""The loss that autoencoders share, of all layers or layer by layer.
+"""The loss that autoencoders share, joint or layer by layer.
 
     joint loss = l(x, x') / D + regularizer(h_L)
     greedy loss of layer i = l(h_{i-1}, g_{i-1}(h_i)) / D_{i-1} + regularizer(h_i)
 
-l is the squared error or -log p under Bernoulli pixels, D the number of values that it sums over;
-regularizers are those of `tfae.losses.regularizers`, weighed, as means over the batch. With
-corruption, the input is corrupted and the clean one is the target (Vincent et al., JMLR 2010):
-trained jointly the image, layer by layer the code of the layer below. The contractive penalty
-takes the Jacobian at the corrupted input, while the statistics of batch normalization are
-constants: those of the batch in training, else the moving ones.
+l is the squared error or -log p of Bernoulli pixels, D the number of values that it sums over.
+Regularizers are those of `tfae.losses.regularizers`, weighted and averaged over the batch. With
+corruption the input is corrupted and the target clean (Vincent et al., JMLR 2010): the image in
+joint training, the code of the layer below in greedy training. The contractive regularizer takes
+the Jacobian at the corrupted input, with the statistics of batch normalization as constants: those
+of the batch in training, else the moving averages.
 
 B batch, H W C image, Z code.
 """
@@ -27,11 +27,11 @@ from tfae.core.config import broadcast, option, text
 from tfae.losses import regularizers
 from tfae.losses.regularizers import Regularizer
 from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder
-from tfae.models.base.objective import Batch, Layer, Objective, drawing_seed, regularization
+from tfae.models.base.objective import Batch, Layer, Objective, regularization, seed_or_zeros
 from tfae.ops import activations, corruption
 
-_PROBES = 8  # for the Jacobian's norm in measures
-_CONTRACTION = 1  # folded into the seed: the corruption has that seed too
+_PROBES = 8  # random vectors per image that estimate the Jacobian norm in measures
+_CONTRACTION = 1  # folded into the seed, which the corruption uses too
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,38 +40,37 @@ class Config(corruption.Config, regularizers.Config):
 
     likelihood: losses.Likelihood = option(
         losses.Likelihood('squared_error'),
-        "Loss of the images; a function of one's own takes targets and outputs [B, ...] and "
-        'returns [B].',
+        'Loss of the reconstruction: squared_error, bernoulli (cross-entropy), or '
+        'package.module:function, which takes targets and outputs [B, ...] and returns [B].',
     )
     output_activation: activations.OfOutput = option(
         activations.OfOutput.from_text('sigmoid'),
-        'Through which the loss sees the images; linear ones are cut to [0, 1] where they are '
-        'shown. Under squared error a sigmoid may saturate early, and all images stay black.',
+        'Activation of the output: sigmoid or linear, whose images are clipped to [0, 1] where '
+        'they are displayed. With squared error a sigmoid may saturate early: black images.',
     )
 
     def __post_init__(self):
         super().__post_init__()
         if self.likelihood.name == 'bernoulli' and self.output_activation.name != 'sigmoid':
             raise errors.UsageError(
-                f'--likelihood=bernoulli takes --output_activation=sigmoid, not '
-                f'{self.output_activation}: it asks for probabilities'
+                f'--likelihood=bernoulli requires --output_activation=sigmoid, not '
+                f'{self.output_activation}: its pixels are probabilities'
             )
         if self.likelihood.own and self.emphasis != (1, 1):
             raise errors.UsageError(
-                f'--emphasis weighs the values of built-in losses; --likelihood is '
-                f'{self.likelihood}'
+                f'--emphasis requires a built-in loss; --likelihood is {self.likelihood}'
             )
 
 
 class LinearOutputs(NamedTuple):
-    """Of an autoencoder with a linear output."""
+    """Outputs of an autoencoder without logits."""
 
     code: tf.Tensor  # [B, Z]
     reconstruction: tf.Tensor  # [B, H, W, C] in [0, 1]
 
 
 class Outputs(NamedTuple):
-    """Of an autoencoder with a sigmoid output."""
+    """Outputs of an autoencoder with a sigmoid output."""
 
     code: tf.Tensor  # [B, Z]
     reconstruction: tf.Tensor  # [B, H, W, C] in [0, 1]
@@ -79,25 +78,29 @@ class Outputs(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """What an encoder makes of a batch."""
+    """An encoder with its input and output for a batch."""
 
-    encoder: Encoder  # of all layers or of one
+    encoder: Encoder  # all layers, or one
     x: tf.Tensor  # [B, ...], noise included
     code: tf.Tensor  # [B, Z]
-    statistics: list[layers.Statistics]  # of its batch normalizations
+    statistics: list[layers.Statistics]  # of its batch normalization layers
     seed: tf.Tensor | None  # [2]; None at inference
 
 
 class Autoencoder:
-    """An encoder and a decoder trained to give back what goes in.
+    """An encoder and a decoder trained to reconstruct the input.
 
     See `tfae.models` for the contract.
     """
 
     def __init__(self, config: Any, encoder: Encoder, decoder: Decoder):
-        """`config` is a `Config` of a family.
+        """Configures the autoencoder.
 
-        Raises: UsageError for regularizers of one name, or a constraint that the code cannot have.
+        Args:
+          config: the `Config` of a family.
+          encoder: its encoder.
+          decoder: its decoder.
+        Raises: UsageError if two regularizers have one name, or k_sparse exceeds the code size.
         """
         self.config = config
         self.encoder = encoder
@@ -109,12 +112,17 @@ class Autoencoder:
             raise errors.UsageError(f'--regularizer names a kind twice: {text(config.regularizer)}')
         if config.k_sparse > self.code_size:
             raise errors.UsageError(
-                f'--k_sparse is {config.k_sparse}; the code has only {self.code_size} values'
+                f'--k_sparse is {config.k_sparse}; the code has only {self.code_size} dimensions'
             )
         self.objectives = (self._joint,)
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> LinearOutputs | Outputs:
-        """Encodes and decodes `[B, H, W, C]`."""
+        """Encodes and decodes images.
+
+        Args:
+          images: `[B, H, W, C]` in [0, 1].
+          seed: `[2]` of the corruption in training; None means inference.
+        """
         errors.rank('images', images, 4)
         if seed is not None:
             images = self.corrupt(images, seed)
@@ -125,20 +133,20 @@ class Autoencoder:
         return Outputs(code, self._pixels(decoded), decoded)
 
     def encode(self, images: tf.Tensor) -> tf.Tensor:
-        """`[B, H, W, C]` -> `[B, Z]`."""
+        """Returns the codes `[B, Z]` of images `[B, H, W, C]`."""
         errors.rank('images', images, 4)
         return self._encode(self.encoder, images, False)
 
     def decode(self, code: tf.Tensor) -> tf.Tensor:
-        """`[B, Z]` -> `[B, H, W, C]` in [0, 1]."""
+        """Returns the images `[B, H, W, C]` in [0, 1] of codes `[B, Z]`."""
         return self._pixels(self.decoder(code))
 
     def corrupt(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Images `[B, H, W, C]` as the encoder sees them in training."""
+        """Returns images `[B, H, W, C]` as the encoder receives them in training."""
         return corruption.corrupt(images, self.corruption[0], seed)
 
     def layerwise(self) -> list[Layer]:
-        """One `Layer` per encoder layer, input side first."""
+        """Returns one `Layer` per encoder layer, input side first."""
         return [
             Layer(
                 functools.partial(self._greedy, i),
@@ -149,7 +157,7 @@ class Autoencoder:
         ]
 
     def measures(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """Per example `[B]`: mean activation of the code, squared norm of its Jacobian."""
+        """Returns mean activation and squared Jacobian norm of the code, both `[B]`."""
         x = tf.tile(batch.images, [_PROBES, 1, 1, 1])
         code = self._encode(self.encoder, x, False)
         norms = tf.reshape(regularizers.contractive(code, x, batch.seed), [_PROBES, -1])
@@ -159,7 +167,7 @@ class Autoencoder:
         }
 
     def _pixels(self, decoded: tf.Tensor) -> tf.Tensor:
-        """The last step of the decoder as pixels in [0, 1]."""
+        """Maps the decoder's output to pixels in [0, 1]."""
         activation = self.config.output_activation
         if activation.name == 'sigmoid':
             return tf.nn.sigmoid(decoded)
@@ -169,20 +177,20 @@ class Autoencoder:
     def _joint(self, batch: Batch) -> Objective:
         objective, mean = self._objective(names.RECONSTRUCTION, self.encoder, self.decoder, batch)
         if batch.seed is None and self.config.likelihood.name == 'bernoulli':
-            # No part of the loss: training need not pay for it.
+            # Only in validation: it is not part of the loss.
             mse = tf.reduce_mean(tf.math.squared_difference(batch.images, mean))
             objective.terms['mse'] = mse
         return objective
 
     def _greedy(self, i: int, batch: Batch) -> Objective:
-        """Layer `i` as an autoencoder of the codes of the layer below."""
+        """Returns the objective of layer `i` as an autoencoder of the codes of the layer below."""
         encoder, decoder = self.encoder.only(i), self.decoder.only(i)
         return self._objective(names.layer(i), encoder, decoder, batch)[0]
 
     def _objective(
         self, name: str, encoder: Encoder, decoder: Decoder, batch: Batch
     ) -> tuple[Objective, tf.Tensor]:
-        """The objective of all layers or of one, and what the decoder gives back."""
+        """Returns the objective of all layers or of one, and the reconstruction `[B, ...]`."""
         # Corrupt.
         clean = noisy = tf.reshape(batch.images, [-1, *encoder.shapes[encoder.below]])
         weights, training = None, batch.seed is not None
@@ -200,7 +208,7 @@ class Autoencoder:
             activation = decoder.activation(decoder.below)
         mean = activation.function(logits)
 
-        # Reconstruction: codes are probabilities, as pixels are, where they come from a sigmoid.
+        # Reconstruction loss; outputs of a sigmoid layer are probabilities, as pixels are.
         likelihood = self.config.likelihood
         if likelihood.own:
             each = likelihood.own(clean, mean)
@@ -225,7 +233,7 @@ class Autoencoder:
         return Objective(name, loss, variables, terms), mean
 
     def _encode(self, encoder: Encoder, x: tf.Tensor, training: bool) -> tf.Tensor:
-        """`[B, ...]` -> the code `[B, Z]` of these layers, as the constraint leaves it."""
+        """Returns the code `[B, Z]` of `x` `[B, ...]`, after the k-sparse constraint."""
         code = tf.reshape(encoder(x, training), [-1, encoder.sizes[encoder.above]])
         for regularizer in self.config.regularizer:
             if regularizer.decay:
@@ -234,13 +242,13 @@ class Autoencoder:
         return regularizers.k_sparse(code, k) if k else code
 
     def _statistics(self) -> contextlib.AbstractContextManager[list[layers.Statistics]]:
-        """A block whose batch normalizations are listed, where the Jacobian needs them."""
+        """Returns a context that records batch statistics if the Jacobian requires them."""
         if any(regularizer.kind == 'contractive' for regularizer in self.config.regularizer):
             return layers.recorded_statistics()
         return contextlib.nullcontext([])
 
     def _regularizer(self, regularizer: Regularizer, encoded: Encoded) -> tf.Tensor:
-        """A scalar, not weighed."""
+        """Returns a regularizer as a scalar, without its weight."""
         if regularizer.own:
             return tf.reduce_mean(regularizer.own(encoded.code))
         if regularizer.kind == 'l1':
@@ -253,8 +261,10 @@ class Autoencoder:
         return tf.reduce_mean(self._contractive(encoded))
 
     def _contractive(self, encoded: Encoded) -> tf.Tensor:
-        """Squared norm of the Jacobian `[B]`: in closed form of one dense layer, else estimated."""
+        """Returns the squared Jacobian norm `[B]`, estimated unless the layer is dense."""
         encoder, x, code, statistics, seed = encoded
+
+        # Closed form.
         layer = encoder.layers[encoder.above - 1]
         alone = len(encoder.numbers) == 1 and isinstance(layer, Dense) and not self.config.k_sparse
         slope = layer.activation.derivative(code) if alone else None
@@ -262,22 +272,28 @@ class Autoencoder:
             (kernel,) = encoder.kernels()
             scale = math.prod(normalized.slope for normalized in statistics)
             return regularizers.contractive_dense(scale * slope, kernel)
-        own = tf.random.experimental.stateless_fold_in(drawing_seed(seed), _CONTRACTION)
+
+        # Estimate; batch moments are constants.
+        own = tf.random.experimental.stateless_fold_in(seed_or_zeros(seed), _CONTRACTION)
         moments = [moment for each in statistics for moment in (each.mean, each.variance)]
         return regularizers.contractive(code, x, own, moments)
 
     def _mean(self, regularizer: Regularizer, encoded: Encoded) -> tf.Tensor:
-        """Mean activations `[Z]`: of the batch, or moving ones with the batch's gradient."""
+        """Returns mean activations `[Z]`: of the batch, or moving ones with its gradient."""
         encoder = encoded.encoder
         i = encoder.above
         if encoder.activation(i).name != 'sigmoid':
             raise errors.UsageError(
-                f'--regularizer=kl_sparsity needs activations in [0, 1]; that of layer {i} is '
-                f'{encoder.activation(i)}, it must be sigmoid'
+                f'--regularizer=kl_sparsity requires outputs in [0, 1]; the activation of layer '
+                f'{i} is {encoder.activation(i)}, it must be sigmoid'
             )
+
+        # Mean over the batch.
         mean = tf.reduce_mean(encoded.code, 0)
         if not regularizer.decay:
             return mean
+
+        # Moving mean, updated in training only.
         moving = self._moving(encoder, regularizer)
         moved = regularizer.decay * moving.read_value() + (1 - regularizer.decay) * mean
         if encoded.seed is not None:
@@ -286,7 +302,7 @@ class Autoencoder:
         return mean + tf.stop_gradient(moved - mean)
 
     def _moving(self, encoder: Encoder, regularizer: Regularizer) -> tf.Variable:
-        """The moving mean `[Z]` of the encoder's last layer, which starts at the target."""
+        """Returns the moving mean `[Z]` of the encoder's last layer, initially the target."""
         scope = f'{encoder.scope}/{names.layer(encoder.above)}'
         with tf.variable_scope(scope, reuse=tf.AUTO_REUSE, auxiliary_name_scope=False):
             return tf.get_variable(

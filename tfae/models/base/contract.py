@@ -1,4 +1,4 @@
-"""Whether a module is a family: the parts of the contract of `tfae.models` that it must have."""
+"""Checks a module against the contract of `tfae.models`."""
 
 import contextlib
 import dataclasses
@@ -16,13 +16,15 @@ from tfae.models.base.family import Family, Model
 from tfae.models.base.objective import Batch, Objective
 
 _NEEDS = {'code': 'encode', 'reconstruction': 'decode'}  # field of Outputs -> method of Model
-_TAKEN = ('logdir', 'model', 'recipe')  # flags that say which run is trained
+_TAKEN = ('logdir', 'model', 'recipe')  # flags of tfae train that select a run
 
 
 def problem(family: Family | ModuleType, taken: Collection[str] = ()) -> str:
-    """Returns the first part of the contract that a module lacks, in words; '' if it has all.
+    """Returns the first violation of the contract by a module, or '' if there is none.
 
-    `taken` are names of flags that no field of its Config may have.
+    Args:
+      family: the module.
+      taken: flag names that no field of its Config may have.
     """
     kind = getattr(family, 'Config', None)
     found = _config_problem(kind) or _outputs_problem(family) or _model_problem(family)
@@ -35,13 +37,13 @@ def model(
     """Returns the model of a family for images `[B, *image_shape]`.
 
     Args:
-      who: how errors call the family.
+      who: name of the family in errors.
       family: its module.
       settings: its `Config`.
       image_shape: `(H, W, C)`.
-      classes: K, 0 without labels.
-    Raises: UsageError if the model has no objectives or no size of its code; whatever the family
-      raises for settings that it cannot build.
+      classes: K, number of classes; 0 without labels.
+    Raises: UsageError if the model has no objectives or no code size; any exception that the
+      family raises for settings that it cannot build.
     """
     made = family.Model(settings, image_shape, classes)
     objectives = getattr(made, 'objectives', None)
@@ -54,7 +56,7 @@ def model(
     coded = hasattr(made, 'encode') or hasattr(made, 'decode')
     if coded and not (isinstance(size, int) and size >= 1):
         raise errors.UsageError(
-            f'{who}: code_size of Model is {size!r}; it must be a whole number of 1 or more'
+            f'{who}: code_size of Model is {size!r}; it must be an integer of at least 1'
         )
     return made
 
@@ -62,16 +64,16 @@ def model(
 def model_from_outside(
     who: str, family: Family, settings: Any, image_shape: Sequence[int], classes: int
 ) -> Model:
-    """Returns the model of a family of somebody else, tried out in a graph of its own.
+    """Returns the model of a plug-in family, after a trial in a separate graph.
 
-    Args: as `model` takes them.
-    Raises: UsageError as `model` does, if the family raises any exception, or if its model returns
-      what is not of the kind or shape that the contract says.
+    Args: as of `model`.
+    Raises: UsageError as `model` does, if the family raises any exception, or if a result of its
+      model has another type or shape than the contract requires.
     """
     arguments = (who, family, settings, image_shape, classes)
     with building(who, family):
         with tf.Graph().as_default():
-            tf.set_random_seed(0)  # determinism asks for a seed, though nothing is run here
+            tf.set_random_seed(0)  # op determinism requires a seed, though nothing is run here
             _try_out(who, model(*arguments), image_shape, classes)
         return model(*arguments)
 
@@ -80,7 +82,7 @@ def model_from_outside(
 def building(who: str, family: Any) -> Iterator[None]:
     """Turns any exception of a family's code while its graph is built into a UsageError.
 
-    The text names the exception, and the last line of the family's file that it passed.
+    The text names the exception, and the last line of the family's file in the traceback.
     """
     try:
         yield
@@ -99,7 +101,7 @@ def building(who: str, family: Any) -> Iterator[None]:
 def _try_out(who: str, made: Model, image_shape: Sequence[int], classes: int) -> None:
     """Calls a model as validation does, without noise.
 
-    Raises: UsageError if a result is not of the kind or shape that the contract says.
+    Raises: UsageError if a result has another type or shape than the contract requires.
     """
     images = tf.placeholder(tf.float32, [None, *image_shape])
     labels = tf.placeholder(tf.int64, [None]) if classes else None
@@ -109,7 +111,7 @@ def _try_out(who: str, made: Model, image_shape: Sequence[int], classes: int) ->
     try:
         outputs = made(images)
     except Exception:
-        _try_encode(who, made, image_shape)  # the plainer cause, where that is wrong already
+        _try_encode(who, made, image_shape)  # report a wrong encoder first: the simpler cause
         raise
     if not hasattr(outputs, '_fields'):
         raise errors.UsageError(
@@ -141,7 +143,7 @@ def _try_out(who: str, made: Model, image_shape: Sequence[int], classes: int) ->
 
 
 def _try_encode(who: str, made: Model, image_shape: Sequence[int]) -> None:
-    """Refuses an encoder that returns no code."""
+    """Raises UsageError if the encoder does not return a code `[B, Z]`."""
     if hasattr(made, 'encode'):
         with tf.Graph().as_default():
             code = made.encode(tf.placeholder(tf.float32, [None, *image_shape]))
@@ -149,7 +151,7 @@ def _try_encode(who: str, made: Model, image_shape: Sequence[int]) -> None:
 
 
 def _refuse_other(who: str, value: Any, shape: Sequence[int | None] | None) -> None:
-    """Refuses what is no tensor, or none of `[B, *shape]`."""
+    """Raises UsageError unless `value` is a tensor `[B, *shape]`."""
     wanted = None if shape is None else tf.TensorShape([None, *shape])
     if not tf.is_tensor(value) or (wanted and not value.shape.is_compatible_with(wanted)):
         of_shape = '' if wanted is None else f' {wanted}'
@@ -169,11 +171,11 @@ def _name_problem(family: Family | ModuleType, taken: Collection[str]) -> str:
 
 def _config_problem(kind: Any) -> str:
     if kind is None:
-        return 'it has no Config; a frozen dataclass is wanted, its fields become flags'
+        return 'it has no Config; it must be a frozen dataclass, whose fields become flags'
     if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
-        return 'Config is no dataclass; a frozen one is wanted, its fields become flags'
+        return 'Config is not a dataclass; it must be a frozen one, whose fields become flags'
     if '__dataclass_params__' not in vars(kind) and inspect.get_annotations(kind):
-        return 'Config is no dataclass itself; write @dataclasses.dataclass(frozen=True)'
+        return 'Config is not a dataclass itself; write @dataclasses.dataclass(frozen=True)'
     if not kind.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         return 'Config is not frozen; write @dataclasses.dataclass(frozen=True)'
     for field in dataclasses.fields(kind):
@@ -200,11 +202,11 @@ def _config_problem(kind: Any) -> str:
         same = config.from_dict(kind, written, 'Config') == settings
     except Exception as error:
         return f'Config() with its defaults raises {type(error).__name__}: {error}'
-    return '' if same else 'Config() with its defaults is not what JSON gives back'
+    return '' if same else 'Config() with its defaults does not survive conversion to JSON and back'
 
 
 def _is_flag(name: str, kind: Any, default: Any) -> bool:
-    """Whether a field's default survives the way to the text of a flag and back."""
+    """Returns whether a field's default survives conversion to the text of a flag and back."""
     try:
         return config.parse(name, kind, config.text(default)) == default
     except Exception:
@@ -214,9 +216,9 @@ def _is_flag(name: str, kind: Any, default: Any) -> bool:
 def _outputs_problem(family: Family | ModuleType) -> str:
     outputs = getattr(family, 'Outputs', None)
     if outputs is None:
-        return 'it has no Outputs; a NamedTuple of tensors [B, ...] is wanted'
+        return 'it has no Outputs; it must be a NamedTuple of tensors [B, ...]'
     if not (isinstance(outputs, type) and issubclass(outputs, tuple)):
-        return 'Outputs is no NamedTuple'
+        return 'Outputs is not a NamedTuple'
     fields = getattr(outputs, '_fields', ())
     if not fields:
         return 'Outputs has no fields'
@@ -228,9 +230,9 @@ def _outputs_problem(family: Family | ModuleType) -> str:
 def _model_problem(family: Family | ModuleType) -> str:
     kind = getattr(family, 'Model', None)
     if kind is None:
-        return 'it has no Model; a class is wanted'
+        return 'it has no Model; it must be a class'
     if not isinstance(kind, type):
-        return 'Model is no class'
+        return 'Model is not a class'
     if not any('__call__' in vars(base) for base in kind.__mro__):
         return 'Model lacks __call__(images, seed=None), which returns the Outputs'
     try:
@@ -238,7 +240,7 @@ def _model_problem(family: Family | ModuleType) -> str:
     except TypeError as error:
         return f'Model(config, image_shape, classes) cannot be called: {error}'
     except ValueError:
-        pass  # written in C: it shows when it is called
+        pass  # written in C, without a signature
     fields = family.Outputs._fields
     for field, method in _NEEDS.items():
         if field in fields and not hasattr(kind, method):

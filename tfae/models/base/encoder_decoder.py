@@ -1,12 +1,11 @@
-"""An encoder of layers, and a decoder that undoes it layer by layer.
+"""An encoder of layers, and a decoder that inverts it layer by layer.
 
     h_0 = x,    h_i     = s_i(layer_i(h_{i-1}))        encoder/layer_i
-    g_L = h_L,  g_{i-1} = s_{i-1}(undo_i(g_i))         decoder/layer_i
+    g_L = h_L,  g_{i-1} = s_{i-1}(inverse_i(g_i))      decoder/layer_i
 
-h_0 is the image, h_L the code. Both are described by the same list of layers: activation and batch
-normalization belong to h_i, and g_i has the same. Convolutional layers come before dense ones;
-undo_i gives back the very shape of h_{i-1}. The last step of a decoder is without its activation:
-logits.
+h_0 is the image, h_L the code. The same list of layers describes both: h_i and g_i have the same
+activation and batch normalization. Convolutional layers come before dense ones; inverse_i returns
+the exact shape of h_{i-1}. The last step of a decoder has no activation: it returns logits.
 
 B batch, H W C image.
 """
@@ -44,14 +43,14 @@ class Dense(NamedTuple):
 
     units: int
     activation: Activation
-    normalized: bool = False  # by the moments of its batch, before the activation
+    normalized: bool = False  # batch normalization before the activation
 
 
 class Convolution(NamedTuple):
     """`[B, H, W, C]` -> `[B, H', W', filters]`: convolution, activation, pooling.
 
     `same` padding gives ceil(H / strides) rows, `valid` (H - kernel_size) // strides + 1; pooling
-    then leaves a `pool_size`th of them, rounded down.
+    divides them by `pool_size`, rounded down.
     """
 
     filters: int
@@ -65,18 +64,18 @@ class Convolution(NamedTuple):
 
     @property
     def factor(self) -> int:
-        """By how much this layer shrinks an image."""
+        """Downsampling factor of this layer."""
         return self.strides * (1 if self.pooling == 'none' else self.pool_size)
 
 
 class Kernels(NamedTuple):
-    """How the kernels of an encoder or decoder begin and decay."""
+    """Initializer and weight decay of the kernels of an encoder or decoder."""
 
     initializer: Initializer = 'glorot_uniform'
     weight_decay: float = 0.0
 
     def options(self) -> dict[str, Any]:
-        """Arguments `initializer` and `regularizer`, the latter `weight_decay / 2` times w^2."""
+        """Returns the arguments `initializer` and `regularizer` (`weight_decay / 2` times w^2)."""
         decay = self.weight_decay
         return {
             'initializer': _INITIALIZERS[self.initializer](),
@@ -85,9 +84,9 @@ class Kernels(NamedTuple):
 
 
 class Layers:
-    """Layers `layer_1` ... `layer_L` of an encoder or decoder; touches no graph until called."""
+    """Layers `layer_1` ... `layer_L` of an encoder or decoder; builds no graph until called."""
 
-    SCOPE = ''  # of the variables
+    SCOPE = ''  # default scope of the variables
 
     def __init__(
         self,
@@ -100,9 +99,9 @@ class Layers:
 
         Args:
           image_shape: `(H, W, C)`.
-          layers: of the encoder, the image's first.
-          kernels: of all of them.
-          scope: another than `SCOPE`.
+          layers: layers of the encoder, input side first.
+          kernels: initializer and weight decay of all layers.
+          scope: scope of the variables in place of `SCOPE`.
         Raises: UsageError if an image is too small for a layer, or a convolution comes after a
           dense layer.
         """
@@ -111,13 +110,13 @@ class Layers:
         for layer in self.layers:
             self.shapes.append(_output_shape(layer, self.shapes[-1]))
         self.sizes = [math.prod(shape) for shape in self.shapes]
-        self.numbers = range(1, len(self.shapes))  # of the layers that a call runs
+        self.numbers = range(1, len(self.shapes))  # indices of the layers that a call runs
         self.scope = scope or self.SCOPE
         self._variables = self.scope
         self._kernels = kernels
 
     def only(self: T, i: int) -> T:
-        """Layer `i` alone: an encoder of h_{i-1}, or the decoder that gives it back."""
+        """Returns layer `i` alone: an encoder of h_{i-1}, or a decoder of h_i."""
         part = copy.copy(self)
         part.numbers = range(i, i + 1)
         part._variables = f'{self.scope}/{names.layer(i)}'
@@ -125,24 +124,24 @@ class Layers:
 
     @property
     def below(self) -> int:
-        """The number of h that an encoder takes and a decoder gives back: 0 is the image."""
+        """Index of h that an encoder takes and a decoder returns: 0 is the image."""
         return self.numbers.start - 1
 
     @property
     def above(self) -> int:
-        """The number of h that an encoder gives and a decoder takes."""
+        """Index of h that an encoder returns and a decoder takes."""
         return self.numbers.stop - 1
 
     def activation(self, i: int) -> Activation:
-        """That of h_i and g_i, i at least 1."""
+        """Returns the activation of h_i and g_i, i at least 1."""
         return self.layers[i - 1].activation
 
     def variables(self) -> list[tf.Variable]:
-        """Trainable variables of these layers under the current variable scope."""
+        """Returns the trainable variables of these layers under the current variable scope."""
         return trainable(self._variables)
 
     def kernels(self) -> list[tf.Variable]:
-        """Those of `variables` that are kernels."""
+        """Returns the kernels among `variables`."""
         return [v for v in self.variables() if v.op.name.endswith(f'/{names.KERNEL}')]
 
     def _normalize(self, i: int, x: tf.Tensor, training: bool) -> tf.Tensor:
@@ -150,7 +149,7 @@ class Layers:
             return layers.batch_normalization(x, training=training, name=names.NORMALIZATION)
 
     def _options(self, activation: Callable | None, use_bias: bool) -> dict[str, Any]:
-        """Arguments of a layer of either side."""
+        """Returns the arguments of a layer of an encoder or decoder."""
         return {
             'activation': activation,
             'use_bias': use_bias,
@@ -159,7 +158,7 @@ class Layers:
 
 
 class Encoder(Layers):
-    """Images `[B, H, W, C]` -> h_L."""
+    """Maps images `[B, H, W, C]` to h_L."""
 
     SCOPE = names.ENCODER
 
@@ -167,9 +166,9 @@ class Encoder(Layers):
         """Runs the layers on `[B, ...]`.
 
         Args:
-          x: as many values an example as h before the first layer.
-          training: batch normalization by the batch's own moments.
-        Returns: h of the last layer, in its shape.
+          x: input of the first layer, `[B, ...]` of any shape with as many values.
+          training: whether batch normalization uses the moments of the batch.
+        Returns: h of the last layer, `[B, ...]` in its shape.
         """
         with tf.variable_scope(self.scope, reuse=tf.AUTO_REUSE):
             for i in self.numbers:
@@ -178,7 +177,7 @@ class Encoder(Layers):
         return x
 
     def kernel(self, i: int) -> tf.Variable:
-        """The kernel of layer `i`, made if the layer has not run yet."""
+        """Returns the kernel of layer `i`, created if the layer has not run yet."""
         layer = self.layers[i - 1]
         if isinstance(layer, Dense):
             shape = [self.sizes[i - 1], layer.units]
@@ -192,6 +191,7 @@ class Encoder(Layers):
             )
 
     def _layer(self, i: int, x: tf.Tensor, training: bool) -> tf.Tensor:
+        # Affine map; with batch normalization its bias and activation come later.
         layer = self.layers[i - 1]
         function = layer.activation.function
         options = self._options(None if layer.normalized else function, not layer.normalized)
@@ -209,6 +209,8 @@ class Encoder(Layers):
                 **options,
                 name=names.layer(i),
             )
+
+        # Batch normalization and pooling.
         if layer.normalized:
             x = function(self._normalize(i, x, training))
         if isinstance(layer, Convolution) and layer.pooling != 'none':
@@ -218,7 +220,7 @@ class Encoder(Layers):
 
 
 class Decoder(Layers):
-    """Codes `[B, Z]` -> logits of images `[B, H, W, C]`."""
+    """Maps codes `[B, Z]` to logits of images `[B, H, W, C]`."""
 
     SCOPE = names.DECODER
 
@@ -232,13 +234,13 @@ class Decoder(Layers):
         method: upsampling.Method = 'subpixel',
         tied_to: Encoder | None = None,
     ):
-        """Declares what undoes the layers of an encoder.
+        """Declares the inverse of the layers of an encoder.
 
         Args:
           image_shape, layers, kernels, scope: see `Layers`.
-          method: of upsampling, where a layer shrinks an image.
-          tied_to: the encoder whose kernels, transposed, are the decoder's. It has no layer that
-            is normalized, and the method is deconvolution.
+          method: upsampling method of layers that downsample.
+          tied_to: encoder whose kernels, transposed, are the decoder's. It has no batch
+            normalization, and the method is deconvolution.
         Raises: UsageError as `Layers` does.
         """
         super().__init__(image_shape, layers, kernels, scope)
@@ -246,12 +248,12 @@ class Decoder(Layers):
         self._tied_to = tied_to
 
     def __call__(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Undoes the layers on `[B, ...]`, the last step without its activation.
+        """Runs the layers in reverse order on `[B, ...]`, the last one without its activation.
 
         Args:
-          x: as many values an example as h after the last layer.
-          training: as of an encoder.
-        Returns: `[B, ...]` in the shape of h before the first layer.
+          x: h of the last layer, `[B, ...]` of any shape with as many values.
+          training: whether batch normalization uses the moments of the batch.
+        Returns: `[B, ...]` in the shape of the input of the first layer.
         """
         tied = self._tied_to
         kernels = {i: tied.kernel(i) for i in reversed(self.numbers)} if tied else {}
@@ -264,13 +266,13 @@ class Decoder(Layers):
                 if tied:
                     x = function(self._transposed(i, x, kernels[i]))
                 else:
-                    x = self._undo(i, x, function, training)
+                    x = self._inverse(i, x, function, training)
                 x = tf.reshape(x, [-1, *self.shapes[i - 1]])
         return x
 
-    def _undo(self, i: int, x: tf.Tensor, function: Callable, training: bool) -> tf.Tensor:
+    def _inverse(self, i: int, x: tf.Tensor, function: Callable, training: bool) -> tf.Tensor:
         layer = self.layers[i - 1]
-        normalized = i > 1 and self.layers[i - 2].normalized  # never the image
+        normalized = i > 1 and self.layers[i - 2].normalized  # the image is not normalized
         options = self._options(None if normalized else function, not normalized)
         if isinstance(layer, Dense):
             x = layers.dense(x, self.sizes[i - 1], **options, name=names.layer(i))
@@ -287,7 +289,7 @@ class Decoder(Layers):
         return function(self._normalize(i, x, training)) if normalized else x
 
     def _transposed(self, i: int, x: tf.Tensor, kernel: tf.Variable) -> tf.Tensor:
-        """`undo_i` by the encoder's own kernel, transposed, and a bias of its own."""
+        """Applies `inverse_i` with the encoder's kernel, transposed, and a bias of its own."""
         layer = self.layers[i - 1]
         shape = self.shapes[i - 1]
         with tf.variable_scope(names.layer(i)):
@@ -316,7 +318,7 @@ def _output_shape(layer: Dense | Convolution, shape: tuple[int, ...]) -> tuple[i
             raise errors.UsageError(
                 f'an image of {shape[0]} x {shape[1]} is too small for a layer with kernel '
                 f'{kernel}, stride {strides}, {layer.padding} padding and pooling '
-                f'{layer.pooling} {layer.pool_size}; leave it out or make it smaller'
+                f'{layer.pooling} {layer.pool_size}; remove the layer or reduce these'
             )
         sides.append(made)
     return (*sides, layer.filters)

@@ -1,7 +1,7 @@
-"""The contract of a family as types: what every model has, and one protocol for each ability.
+"""The contract of a family as types: the required members, and a protocol per optional ability.
 
-`tfae.models` says what each member means; `tfae.models.base.contract` checks a module against it.
-A model has an ability if it is an instance of that protocol.
+`tfae.models` documents each member; `tfae.models.base.contract` checks a module against the
+contract. A model has an ability if it is an instance of its protocol.
 
 B batch, H W C image, Z code.
 """
@@ -30,18 +30,18 @@ class Outputs(Protocol):
 class Model(Protocol):
     """A model of one family, configured for images of one shape."""
 
-    code_size: int  # Z, of a model with an encoder or a decoder
+    code_size: int  # Z; only of a model with an encoder or a decoder
 
     @property
     def objectives(self) -> Sequence[Callable[[Batch], Objective]]:
-        """Functions of a batch, run in turn at every step."""
+        """Functions Batch -> Objective, run in turn at every step."""
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> Any:
         """Returns the family's `Outputs` for images `[B, H, W, C]`."""
 
 
 class Family(Protocol):
-    """The module of a family, or an object in place of one."""
+    """The module of a family, or an object with the same members."""
 
     @property
     def Config(self) -> type[Any]:
@@ -53,7 +53,7 @@ class Family(Protocol):
 
     @property
     def Model(self) -> Callable[[Any, Sequence[int], int], Model]:
-        """Makes the model of a `Config`, an image shape `(H, W, C)` and a number of classes."""
+        """Constructs a model from a `Config`, an image shape `(H, W, C)` and a class count."""
 
 
 @runtime_checkable
@@ -89,7 +89,7 @@ class Corrupting(Protocol):
     """A model that corrupts its input in training."""
 
     def corrupt(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Returns the images as the encoder sees them in training."""
+        """Returns images `[B, H, W, C]` as the encoder receives them in training."""
 
 
 @runtime_checkable
@@ -102,15 +102,15 @@ class Layered(Protocol):
 
 @runtime_checkable
 class Headed(Encoder, Protocol):
-    """A model with something on top of its code that is trained by itself."""
+    """A model with layers on top of its code that can be trained alone."""
 
     def head(self, batch: Batch) -> Objective:
-        """Returns the objective of that, where `batch.images` are codes `[B, Z]`."""
+        """Returns the objective of these layers; `batch.images` are codes `[B, Z]`."""
 
 
 @runtime_checkable
 class Measuring(Protocol):
-    """A model that measures images."""
+    """A model with measures per image."""
 
     def measures(self, batch: Batch) -> dict[str, tf.Tensor]:
         """Returns name -> `[B]` or `[B, K]`."""
@@ -118,7 +118,7 @@ class Measuring(Protocol):
 
 @runtime_checkable
 class Troubled(Protocol):
-    """A model that tells from the means of an epoch whether its training fails."""
+    """A model that detects failures of training from the means of an epoch."""
 
     def trouble(self, means: Mapping[str, float]) -> str:
-        """Returns the trouble in words, or an empty text."""
+        """Returns a warning, or ''."""

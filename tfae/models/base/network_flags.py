@@ -1,6 +1,6 @@
-"""The layers of a convolutional or dense network as flags; one form for every family that has both.
+"""Flags of a network with convolutional and dense layers, shared by several families.
 
-`--filters` names the convolutional layers, `--units` the dense ones behind them; either may be
+`--filters` lists the convolutional layers, `--units` the dense layers behind them; either may be
 empty.
 """
 
@@ -19,48 +19,57 @@ class Config(Part):
 
     filters: tuple[int, ...] = option(
         (),
-        'Filters of the convolutional layers, the first at the image; empty: none.',
+        'Number and filters of the convolutional layers, the first at the image; empty for none.',
         within='[1, inf) filters',
     )
     kernel_sizes: tuple[int, ...] = option(
-        (3,), 'Their kernels; one value serves all.', within='[1, inf) pixels', needs=('--filters',)
+        (3,),
+        'Kernel sizes of the convolutional layers; one value applies to all.',
+        within='[1, inf) pixels',
+        needs=('--filters',),
     )
     strides: tuple[int, ...] = option(
         (1,),
-        'Steps of their kernels; one value serves all.',
+        'Strides of the convolutional layers; one value applies to all.',
         within='[1, inf) pixels',
         needs=('--filters',),
     )
     padding: tuple[Padding, ...] = option(
-        ('same',), 'Their padding; one value serves all.', needs=('--filters',)
+        ('same',),
+        'Padding of the convolutional layers: same or valid; one value applies to all.',
+        needs=('--filters',),
     )
     pooling: tuple[Pooling, ...] = option(
-        ('none',), 'What follows each of them; one value serves all.', needs=('--filters',)
+        ('none',),
+        'Pooling after each convolutional layer: none, max or average; one value applies to all.',
+        needs=('--filters',),
     )
     pool_sizes: tuple[int, ...] = option(
         (2,),
-        'Sides of the pools; one value serves all.',
+        'Pool sizes, and strides of the pooling; one value applies to all.',
         within='[1, inf) pixels',
         needs=('--filters', '--pooling'),
     )
     units: tuple[int, ...] = option(
-        (), 'Sizes of the dense layers behind them.', within='[1, inf) units'
+        (),
+        'Number and sizes of the dense layers, behind the convolutional ones; empty for none.',
+        within='[1, inf) units',
     )
     activation: Activation = option(
-        Activation.from_text('relu'), 'Activation of the hidden layers.'
+        Activation.from_text('relu'), 'Activation of the hidden layers; relu by default.'
     )
     batch_normalization: bool = option(
-        False, 'Normalize each hidden layer by the moments of its batch.'
+        False, 'Applies batch normalization to each hidden layer; off by default.'
     )
     kernel_initializer: Initializer = option(
-        'glorot_uniform', 'Initial distribution of the kernels.'
+        'glorot_uniform', 'Initial distribution of the kernels; glorot_uniform by default.'
     )
 
 
 def layers(config: Config) -> list[Convolution | Dense]:
-    """The hidden layers of `config`, the image's first.
+    """Returns the hidden layers of `config`, input side first.
 
-    Raises: UsageError if a list has neither one value nor one for each layer.
+    Raises: UsageError if a list has neither one value nor one per layer.
     """
     count, normalized = len(config.filters), config.batch_normalization
 

@@ -1,6 +1,6 @@
-"""What a model gives to whoever trains it: objectives, each one scalar and what it moves.
+"""Objectives: the interface between models and training.
 
-B batch, H W C image, D numbers of a code.
+B batch, H W C image, D code of the layer below.
 """
 
 import contextlib
@@ -12,21 +12,21 @@ import tensorflow.compat.v1 as tf
 
 
 class Batch(NamedTuple):
-    """What an objective is computed on."""
+    """Inputs of an objective."""
 
-    images: tf.Tensor  # [B, H, W, C] float in [0, 1]; in a greedy phase codes [B, D]
+    images: tf.Tensor  # [B, H, W, C] float in [0, 1]; codes [B, D] in a greedy phase
     labels: tf.Tensor | None  # [B] int64
     seed: tf.Tensor | None  # [2] int64, a function of (run seed, step); None at inference
 
 
 class Objective(NamedTuple):
-    """One scalar and the variables that it moves."""
+    """A scalar loss and the variables that are trained to minimize it."""
 
     name: str
     loss: tf.Tensor  # scalar
     variables: list[tf.Variable]
-    terms: dict[str, tf.Tensor]  # scalars to watch beside the loss
-    # Of moving averages, run with the step; None takes all that are built with the objective.
+    terms: dict[str, tf.Tensor]  # further scalars to log
+    # Updates of moving averages, run with the step; None is all those built with the objective.
     updates: list[tf.Operation] | None = None
 
 
@@ -34,13 +34,13 @@ class Layer(NamedTuple):
     """One layer of a stack, trained as an autoencoder of the codes of the layer below."""
 
     objective: Callable[[Batch], Objective]
-    encode: Callable[[tf.Tensor], tf.Tensor]  # codes of the layer below -> [B, size]
+    encode: Callable[[tf.Tensor], tf.Tensor]  # codes of the layer below [B, ...] -> [B, size]
     size: int
 
 
 @contextlib.contextmanager
 def recorded_updates() -> Iterator[list[tf.Operation]]:
-    """Lists, once the block has ended, the operations that it added to `UPDATE_OPS`."""
+    """Yields a list that, after the block, holds the operations it added to `UPDATE_OPS`."""
     collection = tf.get_collection_ref(tf.GraphKeys.UPDATE_OPS)
     before = len(collection)
     added: list[tf.Operation] = []
@@ -48,16 +48,16 @@ def recorded_updates() -> Iterator[list[tf.Operation]]:
     added += collection[before:]
 
 
-def drawing_seed(seed: tf.Tensor | None) -> tf.Tensor:
-    """`seed`, or a fixed one at inference: validation draws the same every time."""
+def seed_or_zeros(seed: tf.Tensor | None) -> tf.Tensor:
+    """Returns `seed`, or a fixed seed `[2]` for None: validation always has the same noise."""
     return tf.zeros([2], tf.int64) if seed is None else seed
 
 
 def trainable(*scopes: str) -> list[tf.Variable]:
-    """Trainable variables under these scopes of the current variable scope."""
+    """Returns the trainable variables under these scopes of the current variable scope."""
     outer = tf.get_variable_scope().name
     prefixes = [f'{outer}/{scope}/' if outer else f'{scope}/' for scope in scopes]
-    # `tf.get_collection` takes a scope as a regular expression.
+    # `tf.get_collection` interprets a scope as a regular expression.
     return [
         variable
         for prefix in prefixes
@@ -66,10 +66,10 @@ def trainable(*scopes: str) -> list[tf.Variable]:
 
 
 def regularization(variables: Sequence[tf.Variable]) -> tf.Tensor | None:
-    """Sum of the regularization losses that depend on these variables; None if there are none.
+    """Returns the sum of the regularization losses that depend on these variables, or None.
 
-    A loss has the name of the operations among which its variable was made first, so its name does
-    not tell whose it is.
+    They are found by dependency: the name of a loss reflects where its variable was first created,
+    not its layer.
     """
     handles = {variable.op for variable in variables}
     losses = tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES)
@@ -78,7 +78,7 @@ def regularization(variables: Sequence[tf.Variable]) -> tf.Tensor | None:
 
 
 def ancestors(op: tf.Operation) -> set[tf.Operation]:
-    """Returns the operation and all that it is computed from."""
+    """Returns the operation and every operation that it depends on through inputs."""
     found: set[tf.Operation] = set()
     waiting = [op]
     while waiting:

@@ -1,6 +1,6 @@
-"""Upsampling of feature maps, which undoes a convolution that shrank them.
+"""Upsampling of feature maps, the inverse of a strided or pooled convolution.
 
-Each maps `[B, h, w, C]` to `[B, H, W, F]` for a given H x W that the factor need not divide:
+Each method maps `[B, h, w, C]` to `[B, H, W, F]`; H and W need not be multiples of the factor:
 
     deconvolution                 transposed convolution with stride f, cropped to H x W
                                   (Zeiler et al., CVPR 2010)
@@ -8,8 +8,7 @@ Each maps `[B, h, w, C]` to `[B, H, W, F]` for a given H x W that the factor nee
                                   (Shi et al., CVPR 2016)
     nearest, bilinear, bicubic    interpolation by f, then convolution (Odena et al., Distill 2016)
 
-Where the factor is 1 nothing is upsampled: every method but the deconvolution is a convolution,
-padded so that it gives H x W.
+With a factor of 1, every method except deconvolution is a plain convolution, padded to H x W.
 """
 
 from collections.abc import Sequence
@@ -31,16 +30,16 @@ def upsample(
     name: str,
     **options: Any,
 ) -> tf.Tensor:
-    """Upsamples by about `factor`, to exactly the target.
+    """Upsamples by about `factor`, to exactly the target shape.
 
     Args:
       x: float tensor `[B, h, w, C]`, h and w known.
       target: `(H, W, F)`.
-      kernel_size: of the convolution.
+      kernel_size: kernel size of the convolution in pixels.
       factor: f.
-      method: how.
-      name: of the layer, whose variables are `<name>/kernel` and `<name>/bias`.
-      options: activation, use_bias, initializers and regularizers, as `layers.conv2d` takes them.
+      method: one of the above.
+      name: name of the layer; its variables are `<name>/kernel` and `<name>/bias`.
+      options: activation, use_bias, initializers and regularizers, as of `layers.conv2d`.
     Returns: float tensor `[B, H, W, F]`.
     """
     height, width, filters = target
@@ -51,7 +50,7 @@ def upsample(
     elif method == 'subpixel' and factor > 1:
         wanted = [-(-side // factor) for side in (height, width)]
         x, padding = _padded(x, sides, wanted, kernel_size)
-        # The pixels of a block start equal, so that no checkerboard is there to be unlearned.
+        # The pixels of a block start equal: no initial checkerboard artifact.
         options['kernel_initializer'] = layers.ICNR(factor, options.get('kernel_initializer'))
         x = layers.subpixel_conv2d(x, filters, kernel_size, factor, padding, **options, name=name)
     else:
@@ -64,7 +63,15 @@ def upsample(
 
 
 def deconvolution(x: tf.Tensor, kernel: tf.Tensor, target: Sequence[int], factor: int) -> tf.Tensor:
-    """Transposed convolution with a kernel `[k, l, F, C]` that is given, cropped to `(H, W, F)`."""
+    """Returns a transposed convolution with a given kernel, cropped to the target.
+
+    Args:
+      x: float tensor `[B, h, w, C]`, h and w known.
+      kernel: `[k, l, F, C]`.
+      target: `(H, W, F)`.
+      factor: stride in pixels.
+    Returns: float tensor `[B, H, W, F]`.
+    """
     sides = [int(side) for side in x.shape[1:3]]
     padding = _padding(sides, target, factor)
     made = [side * factor for side in sides]
@@ -78,7 +85,7 @@ def deconvolution(x: tf.Tensor, kernel: tf.Tensor, target: Sequence[int], factor
 
 
 def _padding(sides: Sequence[int], target: Sequence[int], factor: int) -> str:
-    """`same` where that gives the target, else `valid`, which gives more."""
+    """Returns `same` if it gives the target size, else `valid`, which gives a larger one."""
     same = all(side * factor == wanted for side, wanted in zip(sides, target, strict=False))
     return 'same' if same else 'valid'
 
@@ -86,7 +93,7 @@ def _padding(sides: Sequence[int], target: Sequence[int], factor: int) -> str:
 def _padded(
     x: tf.Tensor, sides: Sequence[int], wanted: Sequence[int], kernel_size: int
 ) -> tuple[tf.Tensor, str]:
-    """`x` and the padding with which a convolution makes of `sides` the wanted ones."""
+    """Returns `x` and the padding argument with which a convolution maps `sides` to `wanted`."""
     if list(sides) == list(wanted):
         return x, 'same'
     margins = [w - s + kernel_size - 1 for s, w in zip(sides, wanted, strict=True)]
@@ -95,7 +102,7 @@ def _padded(
 
 
 def _fitted(x: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """`x` cropped to `height` x `width` about its center, with zeros around where it is smaller."""
+    """Returns `x` cropped or zero-padded to `height` x `width` around its center."""
     for axis, wanted in ((1, height), (2, width)):
         side = int(x.shape[axis])
         before = abs(side - wanted) // 2
