@@ -31,7 +31,7 @@ def test_the_figures_are_those_of_the_run(tmp_path, words, parameters, width):
     assert not list(tmp_path.iterdir())
     assert f'\nparameters: {parameters:,}, {4 * parameters / 1e3:,.1f} kB\n' in dry.out
     assert '\n  training: 3 epochs, steps 0 to 22\n' in dry.out  # 3 x 144 / 20
-    (held,) = re.findall(r'values of a batch of 20 ([\d.]+) kB and as much for', dry.out)
+    (held,) = re.findall(r'activations of a batch of 20 ([\d.]+) kB and as much for', dry.out)
     assert 20 * 4 * width / 1e3 <= float(held) <= 20 * 4 * (8 * width + 16 * 256) / 1e3
     assert dry.out.rstrip().endswith(f'data set {160 * 256 / 1e3:.1f} kB')
 
@@ -43,7 +43,7 @@ def test_the_figures_are_those_of_the_run(tmp_path, words, parameters, width):
         said
     )
     size = sum(value.nbytes for value in stored.values())
-    assert f'\ncheckpoint: {size / 1e3:,.1f} kB, with what the optimizer stores\n' in dry.out
+    assert f'\ncheckpoint: {size / 1e3:,.1f} kB, with the variables of the optimizer\n' in dry.out
 
 
 def test_every_flag_of_the_configuration_is_printed_as_the_command_line_takes_it(tmp_path):

@@ -189,18 +189,18 @@ def _share_out(self, config, image_shape, classes, rename):
     [
         ({'__init__': touching}, 'The constructor adds nothing', 'it adds Const'),
         ({'encode': with_a_new_variable}, 'Calls after the first add no variables', 'adds Variab'),
-        ({'whole': forgetful}, 'Each trainable variable gets a gradient', 'the objectives list'),
-        ({'decode': bright}, 'Outputs have their shapes', 'reconstruction lies in [2.'),
+        ({'whole': forgetful}, 'Each trainable variable is listed by one', 'the objectives list'),
+        ({'decode': bright}, 'Outputs have the required shapes', 'reconstruction lies in [2.'),
         ({'corrupt': unseeded}, 'Outputs and losses in training', 'differs by up to'),
         ({'encode': of_the_batch}, 'the outputs of an image do not depend', 'code differs by'),
         ({'head': with_other_variables}, "A head's loss has gradients", 'gives no gradient to'),
-        ({'prior': without_seed}, 'The prior gives codes', 'two seeds give one sample'),
+        ({'prior': without_seed}, 'The prior returns codes', 'two seeds give one sample'),
         ({'measures': infinite}, 'Measures are finite', 'measure is [inf inf inf inf]'),
         ({'measures': scalar}, 'Measures are finite', 'measure is () for 4 images'),
-        ({'decode': early}, 'Any call may be the first', "after decode they are ['back/bias'"),
+        ({'decode': early}, 'The variables are the same whichever', "after decode they are ['back/bias'"),
         ({'__init__': of_one_name}, 'Each trainable variable', 'two objectives have one name'),
         ({'__init__': moving_more}, 'A training step', 'greedy changes back/kernel'),
-        ({'__call__': displaced}, 'encode gives the code', 'outputs.code and encode differ by up'),
+        ({'__call__': displaced}, 'encode returns the code', 'outputs.code and encode differ by up'),
         ({'whole': drawing_at_inference}, 'Without a seed, outputs and losses', 'they differ by'),
         ({'whole': drawing_in_training}, 'Outputs and losses in training', 'losses of one seed'),
         ({'encode': rooted}, 'Two models under two variable', 'outside of both scopes there is r'),
@@ -235,7 +235,7 @@ def without_objectives(self, config, image_shape, classes=0):
     [
         ({'whole': two_losses}, 'the loss of two_losses is (2,); it must be a scalar tensor'),
         ({'__init__': refusing}, 'noise is wrong'),
-        ({'__init__': uncoded}, 'code_size of Model is None; it must be a whole number of 1 or'),
+        ({'__init__': uncoded}, 'code_size of Model is None; it must be an integer of at least'),
         ({'__init__': without_objectives}, 'objectives of Model are (); they must be one func'),
         ({'__call__': lambda self, images, seed=None: (images,)}, 'Model returns tuple for imag'),
         ({'__init__': lambda *_: {}['x']}, "building its graph raised KeyError: 'x'"),
@@ -270,8 +270,8 @@ def overlapping(self):
 @pytest.mark.parametrize(
     'changed, name, detail',
     [
-        (doubled, 'The layers of a stack, one after the other', 'the last layer and encode differ'),
-        (overlapping, 'Each layer of a stack trains variables', 'two layers share a variable: '),
+        (doubled, 'The layers of a stack, applied in order', 'the last layer and encode differ'),
+        (overlapping, 'The layers of a stack train disjoint', 'two layers share a variable: '),
     ],
 )
 def test_a_broken_law_of_a_stack_is_named_with_what_came(changed, name, detail):

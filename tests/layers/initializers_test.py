@@ -97,7 +97,7 @@ def test_parts_of_a_partitioned_kernel_have_the_fans_of_the_whole():
 def test_a_partition_of_the_channels_is_refused():
     with (
         tf.variable_scope('s', partitioner=tf.fixed_size_partitioner(2, axis=3)),
-        pytest.raises(ValueError, match='ICNR: a part has 4 of 8 channels; .* last axis whole'),
+        pytest.raises(ValueError, match='ICNR: a slice has 4 of 8 channels; .* last axis whole'),
     ):
         layers.SubpixelConv2D(2, 3, use_bias=False)(tf.zeros([1, 2, 2, 3]))
 

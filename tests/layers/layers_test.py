@@ -119,7 +119,7 @@ def test_a_scope_is_known_from_the_first_call():
     layer = layers.Dense(4)
     with pytest.raises(ValueError, match='must be called before `scope_name`'):
         _ = layer.scope_name
-    with pytest.raises(ValueError, match='must be called before it is counted'):
+    with pytest.raises(ValueError, match='must be called before its parameters'):
         layer.count_params()
     with tf.variable_scope('outer'):
         layer(tf.ones([2, 3]))

@@ -233,7 +233,7 @@ def test_the_k_sparse_constraint_holds_in_training_and_at_inference():
     'fields, want',
     [
         ({'regularizer': ('l1:1', 'l1:2')}, '--regularizer names a kind twice: l1:1,l1:2'),
-        ({'k_sparse': 4}, '--k_sparse is 4; the code has only 3 values'),
+        ({'k_sparse': 4}, '--k_sparse is 4; the code has only 3 dimensions'),
         ({'k_sparse': -1}, '--k_sparse is -1'),
         ({'weight_decay': -1.0}, r'--weight_decay is -1\.0'),
         (

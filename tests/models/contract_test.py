@@ -77,17 +77,17 @@ class PriorAlone:
 
 
 LACKS = [
-    ({'Config': None}, 'it has no Config; a frozen dataclass is wanted'),
-    ({'Config': dict}, 'Config is no dataclass'),
+    ({'Config': None}, 'it has no Config; it must be a frozen dataclass'),
+    ({'Config': dict}, 'Config is not a dataclass'),
     (
         {'Config': type('Config', (Config,), {'__annotations__': {'more': int}, 'more': 1})},
-        'Config is no dataclass itself; write @dataclasses.dataclass(frozen=True)',
+        'Config is not a dataclass itself; write @dataclasses.dataclass(frozen=True)',
     ),
     (
         {'Config': config(logdir=(str, option('', 'A folder.')))},
         'Config.logdir has the name of a flag of tfae train; rename it',
     ),
-    ({'Config': Config()}, 'Config is no dataclass'),
+    ({'Config': Config()}, 'Config is not a dataclass'),
     ({'Config': dataclasses.make_dataclass('Config', [])}, 'Config is not frozen'),
     ({'Config': config(a=(int, dataclasses.field(default=1)))}, 'Config.a has no help text'),
     (
@@ -99,14 +99,14 @@ LACKS = [
     ({'Config': config(a=('Nowhere', option(1, 'A.')))}, 'the types of Config cannot be read'),
     ({'Config': Refusing}, 'Config() with its defaults raises UsageError: --units is none'),
     ({'Outputs': None}, 'it has no Outputs'),
-    ({'Outputs': dict}, 'Outputs is no NamedTuple'),
+    ({'Outputs': dict}, 'Outputs is not a NamedTuple'),
     ({'Outputs': NamedTuple('Outputs', [])}, 'Outputs has no fields'),
     (
         {'Outputs': NamedTuple('Outputs', [('logits', int), ('code', int)])},
         'code must be the first field of Outputs, which are logits, code',
     ),
     ({'Model': None}, 'it has no Model'),
-    ({'Model': lambda *_: None}, 'Model is no class'),
+    ({'Model': lambda *_: None}, 'Model is not a class'),
     ({'Model': without('__call__')}, 'Model lacks __call__(images, seed=None)'),
     ({'Model': without('__init__')}, 'Model(config, image_shape, classes) cannot be called'),
     ({'Model': without('encode')}, 'Model lacks encode, but its Outputs have a code'),
@@ -140,7 +140,7 @@ def test_a_lack_is_named(changed, text):
         ('objectives', (), 'x: objectives of Model are (); they must be one function or more'),
         ('objectives', None, 'x: objectives of Model are None; '),
         ('objectives', (3,), 'x: objectives of Model are (3,); '),
-        ('code_size', 0, 'x: code_size of Model is 0; it must be a whole number of 1 or more'),
+        ('code_size', 0, 'x: code_size of Model is 0; it must be an integer of at least 1'),
         ('code_size', None, 'x: code_size of Model is None; '),
     ],
 )
@@ -165,8 +165,8 @@ def test_load_names_the_module_and_what_it_lacks(tmp_path, monkeypatch):
     with pytest.raises(errors.UsageError) as caught:
         models.load('family_without_parts')
     assert str(caught.value) == (
-        "--model is 'family_without_parts', a module that is no family: it has no "
-        'Config; a frozen dataclass is wanted, its fields become flags'
+        "--model is 'family_without_parts', a module that is not a family: it has no "
+        'Config; it must be a frozen dataclass, whose fields become flags'
     )
 
 

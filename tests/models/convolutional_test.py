@@ -197,7 +197,7 @@ def test_batch_normalization_uses_the_batch_in_training_and_moving_moments_elsew
 @pytest.mark.parametrize(
     'fields, want',
     [
-        ({'filters': ()}, '--filters is empty; it must name at least one layer'),
+        ({'filters': ()}, '--filters is empty; it must have at least one layer'),
         ({'filters': (4, 0)}, r'--filters is 4,0; each must lie in \[1, inf\)'),
         ({'kernel_sizes': (3, 3)}, r'--kernel_sizes has 2 values \(3,3\); it must have 1 or 3'),
         ({'pooling': ('none',), 'pool_sizes': (3,)}, '--pool_sizes needs --pooling'),

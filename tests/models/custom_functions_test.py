@@ -82,7 +82,7 @@ def test_a_function_with_an_argument_training_is_told():
 @pytest.mark.parametrize(
     'encoder, decoder, text',
     [
-        ('', 'decoder', '--encoder is empty; --model=custom needs it, as package.module:function'),
+        ('', 'decoder', '--encoder is empty; --model=custom requires it, as package.module:function'),
         ('encoder', '', '--decoder is empty; '),
         ('missing', 'decoder', "--encoder is 'own_functions:missing'; module own_functions has no"),
         (
@@ -94,7 +94,7 @@ def test_a_function_with_an_argument_training_is_told():
         (
             'forgetful_encoder',
             'decoder',
-            '--encoder=own_functions:forgetful_encoder makes variables again when it is called ',
+            '--encoder=own_functions:forgetful_encoder creates new variables when it is called ',
         ),
         ('failing_encoder', 'decoder', '--encoder=own_functions:failing_encoder raises KeyError: '),
         (
@@ -126,7 +126,7 @@ def test_a_function_with_an_argument_training_is_told():
         (
             'rows',
             'columns',
-            '--encoder=own_functions:rows and --decoder=own_functions:columns make no variables; ',
+            '--encoder=own_functions:rows and --decoder=own_functions:columns create no variables; ',
         ),
         ('integer_encoder', 'decoder', '--encoder=own_functions:integer_encoder gives int32; it '),
     ],
@@ -149,7 +149,7 @@ def test_orthogonality_without_kernels_is_refused():
     config = models.custom(encoder=encoder, decoder=decoder, regularizer=('orthogonality:1',))
     model = models.build('custom', config, (8, 8, 1), 0)
     with pytest.raises(
-        errors.UsageError, match='--regularizer=orthogonality needs variables named k'
+        errors.UsageError, match='--regularizer=orthogonality requires variables named k'
     ):
         model.objectives[0](Batch(tf.constant(IMAGES), None, None))
 
@@ -222,7 +222,7 @@ def test_a_run_of_functions_that_cannot_be_imported_opens_with_them(tmp_path):
         'tfae.open(logdir, model=models.custom(encoder=..., decoder=...)) opens its run'
     )
     done = tfae_program.run('variables', '--logdir=run', cwd=tmp_path)
-    assert 'a function that only the program that made it can name' in done.refusal(1)
+    assert 'a function that cannot be imported' in done.refusal(1)
 
     with tfae.open(tmp_path / 'run', model=config) as run:
         np.testing.assert_array_equal(run.encode(IMAGES), codes)

@@ -183,7 +183,7 @@ def test_a_linear_output_is_cut_where_it_is_shown_and_not_where_it_is_trained():
 
 
 def test_probabilities_need_a_sigmoid():
-    with pytest.raises(errors.UsageError, match='--likelihood=bernoulli takes --output_activation'):
+    with pytest.raises(errors.UsageError, match='--likelihood=bernoulli requires --output_activation'):
         dense.Config(likelihood='bernoulli', output_activation='linear')
 
 
@@ -274,7 +274,7 @@ def test_initial_kernels_have_the_variance_of_their_name(kind):
 @pytest.mark.parametrize(
     'fields, want',
     [
-        ({'units': ()}, '--units is empty; it must name at least one layer'),
+        ({'units': ()}, '--units is empty; it must have at least one layer'),
         ({'units': (3, 0)}, r'--units is 3,0; each must lie in \[1, inf\)'),
         ({'units': (-3,)}, r'--units is -3; each must lie in \[1, inf\)'),
         ({'corruption': ('none', 'none')}, '--corruption has 2 values .* it must have 1 or 3'),

@@ -287,7 +287,7 @@ def test_a_generator_that_is_constant_is_reported_as_collapsed():
             v.load(np.zeros(v.shape.as_list(), np.float32), session)
         found = session.run(means)
     assert found['generator/diversity'] < 1e-3
-    assert made.trouble(found).startswith('mode collapse: generated images lie 0.00 times as')
+    assert made.trouble(found).startswith('mode collapse: the mean distance between generated images is 0.00 ')
 
 
 def test_a_discriminator_that_is_always_right_is_reported():
@@ -295,7 +295,7 @@ def test_a_discriminator_that_is_always_right_is_reported():
     means = {'generator/diversity': 0.9, 'discriminator/accuracy': 0.98}
     assert made.trouble(means) == ''
     means['discriminator/accuracy'] = 0.995
-    assert made.trouble(means).startswith('the discriminator tells more than 99% of the images')
+    assert made.trouble(means).startswith('the accuracy of the discriminator exceeds 99%')
     assert made.trouble({'generator/diversity': 0.9}) == ''  # a critic answers nothing
 
 
@@ -355,7 +355,7 @@ def test_convolutional_networks_train_with_every_loss(loss, upsampling):
         ({'loss': 'wasserstein', 'gradient_penalty': -1.0}, r'--gradient_penalty is -1\.0'),
         ({'gradient_penalty': 1.0}, '--gradient_penalty needs --loss=wasserstein'),
         ({'upsampling': 'nearest'}, '--upsampling needs --filters'),
-        ({'units': ()}, '--filters and --units are both empty; either side must have a hidden'),
+        ({'units': ()}, '--filters and --units are both empty; there must be at least one'),
     ],
 )
 def test_what_cannot_be_built_is_refused(fields, want):
@@ -382,6 +382,6 @@ def test_a_run_whose_generator_collapses_says_so(tmp_path):
     words = ('--model=gan', '--units=1', '--code_size=1', '--epochs=1', '--learning_rate=0')
     done = tfae_program.run('train', *words, '--logdir=run', cwd=tmp_path)
     assert done.code == 0
-    assert 'warning: mode collapse: generated images lie 0.' in done.out + done.err
+    assert 'warning: mode collapse: the mean distance between generated images is 0.' in done.out + done.err
     (record,) = tfae_program.metrics(tmp_path / 'run')
     assert record['trouble'].startswith('mode collapse: ')

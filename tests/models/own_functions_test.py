@@ -237,7 +237,7 @@ def test_what_is_no_such_function_is_refused_in_one_line_and_leaves_no_run(folde
 def test_emphasis_needs_a_built_in_loss(folder):
     words = ('--likelihood=own:squares', '--corruption=masking:0.3', '--emphasis=2,1')
     text = tfae_program.run(*DENSE, *words, '--logdir=refused', cwd=folder).refusal(2)
-    assert text == '--emphasis weighs the values of built-in losses; --likelihood is own:squares'
+    assert text == '--emphasis requires a built-in loss; --likelihood is own:squares'
 
 
 def test_a_result_of_unknown_shape_is_checked_where_it_is_computed(tmp_path, monkeypatch):

@@ -295,7 +295,7 @@ def test_other_networks_give_images_and_measures_too(fields):
 
 def test_a_collapsed_posterior_is_trouble():
     made = model()
-    assert made.trouble({'active_units': 0.0}).startswith('posterior collapse: no number of the')
+    assert made.trouble({'active_units': 0.0}).startswith('posterior collapse: no latent dimension')
     assert made.trouble({'active_units': 2.0}) == ''
 
 
@@ -314,7 +314,7 @@ def test_a_collapsed_posterior_is_trouble():
         ({'samples': 2, 'kl_warmup_steps': 9}, '--kl_warmup_steps needs --samples=1'),
         ({'samples': 2, 'free_bits': 0.5}, '--free_bits needs --samples=1'),
         ({'upsampling': 'nearest'}, '--upsampling needs --filters'),
-        ({'emphasis': (2.0, 1.0), 'corruption': ('masking:0.1',)}, '--emphasis weighs pixels'),
+        ({'emphasis': (2.0, 1.0), 'corruption': ('masking:0.1',)}, '--emphasis weights pixels'),
         ({'corruption': ('masking:0.1', 'none')}, '--corruption has 2 values .* must have 1 or 1'),
     ],
 )

@@ -78,7 +78,7 @@ def test_every_family_goes_through_json(name):
         ),
         (
             content(signature={'image_shape': [2**20, 2**20, 1]}),
-            r'here: image_shape is \(1048576, 1048576, 1\); it must hold at most 268435456 values$',
+            r'here: image_shape is \(1048576, 1048576, 1\); it must have at most 268435456 values$',
         ),
         (content(signature={'train': '1'}), "here: signature: train is '1'; it must be a whole"),
     ],
@@ -223,6 +223,6 @@ def test_a_run_of_before_crops_as_its_flag_says():
 @pytest.mark.parametrize('crop', [(8,), (8, 0), (8, 9, 3)])
 def test_a_crop_that_is_none_is_refused(crop):
     with pytest.raises(
-        errors.UsageError, match=r'^crop is \(8.*\); it must be two lengths of 1 or'
+        errors.UsageError, match=r'^crop is \(8.*\); it must be two lengths of at least 1'
     ):
         dataclasses.replace(experiment().signature, crop=crop)

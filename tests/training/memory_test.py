@@ -21,7 +21,7 @@ def test_variables_are_summed_and_refused_with_the_figure():
         with pytest.raises(errors.UsageError) as caught:
             tf.get_variable('e', [99])
     assert str(caught.value) == (
-        '--model=it: its variables take 0.0 GB or more, 0.0 GB of them e of shape [99]; this '
+        '--model=it: its variables take 0.0 GB or more, 0.0 GB of it e of shape [99]; this '
         'machine has 0.0 GB'
     )
 

@@ -345,7 +345,7 @@ def test_a_variable_without_a_gradient_is_named():
     def lost(batch):
         return distance(batch)._replace(variables=[weights(), weights('lost'), weights('too')])
 
-    wanted = 'objective distance: lost/kernel, too/kernel get no gradient'
+    wanted = 'objective distance: lost/kernel, too/kernel have no gradient'
     with pytest.raises(ValueError, match=wanted):
         training_step([lost], batch(), tf.constant(0.1), config())
 

@@ -82,7 +82,7 @@ class TrainingConfig(Part):
     accumulation_steps: int = option(
         1,
         'Micro-batches per batch, whose gradients are averaged to save memory; 1 does not split.',
-        within='[1, inf) micro-batches',
+        within='[1, inf)',
     )
     augment: tuple[augmentation.Augmentation, ...] = option(
         (),
