@@ -317,7 +317,7 @@ def test_a_second_call_wants_the_features_of_the_first():
 
 
 def test_an_argument_that_no_layer_takes_is_named():
-    with pytest.raises(TypeError, match='Dense got activaton, .* did you mean activation'):
+    with pytest.raises(TypeError, match='Dense got an unknown .* did you mean activation'):
         layers.Dense(2, activaton='relu')
 
 

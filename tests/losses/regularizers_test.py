@@ -250,7 +250,7 @@ def test_what_cannot_be_built_is_refused(fields, want):
 
 def test_kl_sparsity_wants_activations_that_are_probabilities():
     model = dense.Model(dense.Config(units=(3,), regularizer=('kl_sparsity:0.1:1',)), (6, 6, 1))
-    with pytest.raises(errors.UsageError, match='that of layer 1 is linear, it must be sigmoid'):
+    with pytest.raises(errors.UsageError, match='activation of layer 1 is linear, it must be'):
         model.objectives[0](batch())
 
 

@@ -82,7 +82,7 @@ def test_a_function_with_an_argument_training_is_told():
 @pytest.mark.parametrize(
     'encoder, decoder, text',
     [
-        ('', 'decoder', '--encoder is empty; --model=custom requires it, as package.module:function'),
+        ('', 'decoder', '--encoder is empty; --model=custom requires it, as package.'),
         ('encoder', '', '--decoder is empty; '),
         ('missing', 'decoder', "--encoder is 'own_functions:missing'; module own_functions has no"),
         (
@@ -126,7 +126,7 @@ def test_a_function_with_an_argument_training_is_told():
         (
             'rows',
             'columns',
-            '--encoder=own_functions:rows and --decoder=own_functions:columns create no variables; ',
+            '--encoder=own_functions:rows and --decoder=own_functions:columns create no variables',
         ),
         ('integer_encoder', 'decoder', '--encoder=own_functions:integer_encoder gives int32; it '),
     ],

@@ -183,7 +183,7 @@ def test_a_linear_output_is_cut_where_it_is_shown_and_not_where_it_is_trained():
 
 
 def test_probabilities_need_a_sigmoid():
-    with pytest.raises(errors.UsageError, match='--likelihood=bernoulli requires --output_activation'):
+    with pytest.raises(errors.UsageError, match='--likelihood=bernoulli requires --output'):
         dense.Config(likelihood='bernoulli', output_activation='linear')
 
 

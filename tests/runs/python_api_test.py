@@ -164,7 +164,7 @@ def test_a_run_on_other_arrays_or_flags_is_refused(trained, given, named, text):
 @pytest.mark.parametrize(
     'given, named, text',
     [
-        ((IMAGES,), {'unit': 3}, '^unit is not an argument of an experiment of .* did you mean units'),
+        ((IMAGES,), {'unit': 3}, '^unit is not an argument of .* did you mean units'),
         ((IMAGES,), {'code_size': 3}, '^code_size is an argument of .* variational; the model is'),
         ((IMAGES,), {'epochs': 2.5}, '^epochs is 2.5; it must be a whole number$'),
         ((IMAGES,), {'units': ()}, '^units is empty; it must have at least one layer'),

@@ -36,7 +36,7 @@ def test_a_bound_changes_no_name_and_ends_with_its_block():
 
 
 def test_very_many_variables_are_refused(monkeypatch):
-    monkeypatch.setattr(memory, '_MOST_VARIABLES', 3)
+    monkeypatch.setattr(memory, '_MAX_VARIABLES', 3)
     with tf.Graph().as_default(), memory.bounded('it'):
         for i in range(3):
             tf.get_variable(f'a{i}', [1])
