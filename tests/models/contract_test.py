@@ -155,7 +155,9 @@ def test_a_model_without_objectives_or_code_size_is_refused(name, value, text):
 def test_a_model_of_one_side_has_a_code_size_too(only):
     parts = {name: part for name, part in vars(Model).items() if name not in ('encode', 'decode')}
     half = type('Model', (), {**parts, only: Model.encode, 'code_size': 0})
-    with pytest.raises(errors.UsageError, match='x: code_size of Model is 0; it must be an integer'):
+    with pytest.raises(
+        errors.UsageError, match='x: code_size of Model is 0; it must be an integer'
+    ):
         contract.model('x', family(Model=half), Config(), (8, 8, 1), 0)
 
 

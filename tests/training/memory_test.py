@@ -40,7 +40,7 @@ def test_very_many_variables_are_refused(monkeypatch):
     with tf.Graph().as_default(), memory.bounded('it'):
         for i in range(3):
             tf.get_variable(f'a{i}', [1])
-        with pytest.raises(errors.UsageError, match='^it: it has more than 3 variables; give it f'):
+        with pytest.raises(errors.UsageError, match='^it: it has more than 3 variables; use f'):
             tf.get_variable('b', [1])
 
 
