@@ -130,25 +130,24 @@ def test_a_run_classifies_images_scaled_to_its_size(folder):
         ((*NETWORK, '--top=0', 'wide.png'), 2, '--top is 0; it must lie in [1, inf)'),
         ((*NETWORK, '--class_count=1', 'wide.png'), 2, '--class_count is 1; it must lie in [2, '),
         ((*NETWORK, '--width=0', 'wide.png'), 2, '--width is 0.0; it must lie in (0, 8]'),
-        ((*NETWORK[:-1], 'wide.png'), 2, 'a.npz does not tell what vgg11 was trained to see; --pr'),
+        ((*NETWORK[:-1], 'wide.png'), 2, 'a.npz does not record the preprocessing of vgg11; --pr'),
         ((*NETWORK, '--weights=b.npz', 'wide.png'), 1, '--weights b.npz: no such file; it must be'),
-        ((*NETWORK, '--weights=wide.png', 'wide.png'), 1, 'wide.png is of no known format; it mu'),
+        ((*NETWORK, '--weights=wide.png', 'wide.png'), 1, 'wide.png has an unknown format; it mu'),
         (
             (*NETWORK, '--weights=other.npz', 'wide.png'),
             1,
-            'other.npz is no file of vgg11: it lacks fc6/kernel and has beside what is wanted more/'
+            'other.npz does not hold the weights of vgg11: missing fc6/kernel; unexpected more/'
             'bias',
         ),
         (
             (*NETWORK, '--class_count=6', 'wide.png'),
             1,
-            'a.npz: fc8/kernel is (256, 5); vgg11 wants (256, 6)',
+            'a.npz: fc8/kernel is (256, 5); in vgg11 it must be (256, 6)',
         ),
         (
             (*NETWORK, '--model=vgg13', 'wide.png'),
             1,
-            'a.npz is no file of vgg13: it lacks conv1_2/kernel, conv1_2/bias, conv2_2/kernel, conv'
-            '2_2/bias',
+            'a.npz does not hold the weights of vgg13: missing conv1_2/kernel, conv1_2/bias, conv2',
         ),
         ((*NETWORK, 'none.png'), 1, 'none.png cannot be read: No such file or directory'),
         ((*NETWORK, 'wide.png', 'names.txt'), 1, 'names.txt is no image'),

@@ -91,8 +91,8 @@ def test_what_morph_wrote_stands_beside_the_classes(folder):
     np.savez(path, age=np.zeros(3))
     line = tfae_program.run('explore', '--logdir=run', cwd=folder).refusal(1)
     assert line == (
-        'run/figures/morph.npz: age is float64 (3,); it must be finite numbers (2,), a direction '
-        'in the codes of the run'
+        'run/figures/morph.npz: age is float64 (3,); it must be finite floats (2,), a direction '
+        'in the latent space of the run'
     )
     path.unlink()
 

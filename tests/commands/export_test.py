@@ -263,7 +263,9 @@ def test_onnxruntime_gives_what_the_run_gives(folder, family):
     out = export(f'--logdir={folder / family}', f'--output={output}', '--format=onnx')
     names = [n for n in SIGNATURES[family] if n != 'sample' and not n.endswith('_bytes')]
     assert ('encode_bytes is left out: ONNX decodes no files' in out) == ('encode' in names)
-    assert ('sample is left out: ONNX draws no numbers' in out) == ('sample' in SIGNATURES[family])
+    assert ('sample is left out: ONNX has no random numbers' in out) == (
+        'sample' in SIGNATURES[family]
+    )
     assert list(described(output)['signatures']) == names
     assert sorted(path.stem for path in output.glob('*.onnx')) == sorted(names)
     found = wanted(folder, family)
@@ -282,7 +284,9 @@ def test_onnxruntime_gives_what_the_run_gives(folder, family):
 def test_without_a_converter_onnx_is_refused_and_the_cure_named(folder, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'tf2onnx', None)
     words = [f'--logdir={folder / "dense"}', f'--output={tmp_path / "onnx"}', '--format=onnx']
-    text = r"takes tf2onnx and onnx: .*tf2onnx.*; pip install 'tf-autoencoders\[onnx\]' gets both"
+    text = (
+        r"needs tf2onnx and onnx: .*tf2onnx.*; pip install 'tf-autoencoders\[onnx\]' installs both"
+    )
     with pytest.raises(errors.InputError, match=text):
         export(*words)
     assert not list(tmp_path.iterdir())
@@ -311,7 +315,7 @@ def test_signatures_say_shapes_and_how_a_image_becomes_pixels(folder):
         'crop': None,
     }
     for words in (
-        'the center that crop names',
+        'central crop',
         '2^15) >> 16',
         'bilinear and antialiased',
         'by 255',
@@ -406,7 +410,7 @@ def test_an_empty_folder_is_taken(folder, tmp_path, monkeypatch):
 
 
 def test_weights_that_no_single_file_can_hold_are_refused(folder, monkeypatch):
-    monkeypatch.setattr(signatures, '_MOST', 100)
+    monkeypatch.setattr(signatures, '_MAX_BYTES', 100)
     with (
         tfae.open(folder / 'dense') as run,
         pytest.raises(
@@ -435,7 +439,7 @@ def test_the_python_of_the_documentation_does_what_it_says(folder, frozen, tmp_p
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).symlink_to(source)
     before = "import numpy as np\nimages = np.load('given.npz')['images']\n"
-    keep = "kept = {'codes': codes, 'images': images, 'kernel': kernel, 'rebuilt': rebuilt}\n"
+    keep = "kept = {'codes': codes, 'images': decoded, 'kernel': kernel, 'rebuilt': rebuilt}\n"
     keep += "kept['codes_of_files'] = codes_of_files\n"
     after = "np.savez('found.npz', **kept)\n"
     code = before + eager + files + variables + graph + keep

@@ -99,7 +99,7 @@ def components(response, name='X-Place'):
 
 
 def decoded(run, code):
-    """What the decoder makes of a code `[Z]`, in 1/255."""
+    """Decodes a code `[Z]`, in 1/255."""
     return 255 * np.clip(run.decode(code[None])[0], 0, 1)
 
 
@@ -258,7 +258,10 @@ def test_a_closed_page_asks_no_decoder_any_more(codes):
     assert post(Client(made), '/decode', move([0, 1, 0.5])).status_code == 200
     made.close()
     answer = post(Client(made), '/decode', move([0, 1, 0.5]))
-    assert (answer.status_code, answer.text) == (503, '503 Service Unavailable: the program ends\n')
+    assert (answer.status_code, answer.text) == (
+        503,
+        '503 Service Unavailable: the server is shutting down\n',
+    )
     assert len(asked) == 1
 
 
@@ -278,17 +281,17 @@ ZEROS = [0] * 10
 @pytest.mark.parametrize(
     'body, text',
     [
-        ('', 'the body is no JSON of finite numbers'),
-        ('{', 'the body is no JSON of finite numbers'),
-        (b'\xff\xfe\xff', 'the body is no JSON of finite numbers'),
-        ('[' * 16_000, 'the body is no JSON of finite numbers'),
+        ('', 'the body is not JSON of finite numbers'),
+        ('{', 'the body is not JSON of finite numbers'),
+        (b'\xff\xfe\xff', 'the body is not JSON of finite numbers'),
+        ('[' * 16_000, 'the body is not JSON of finite numbers'),
         (
             '{"between": null, "components": [NaN, 0], "strengths": []}',
-            'the body is no JSON of finite numbers',
+            'the body is not JSON of finite numbers',
         ),
         (
             '{"between": null, "components": [0, -Infinity], "strengths": []}',
-            'the body is no JSON of finite numbers',
+            'the body is not JSON of finite numbers',
         ),
         (
             '{"between": null, "components": [1e999, 0], "strengths": []}',
@@ -445,11 +448,14 @@ def test_a_host_that_is_no_name_is_refused(host):
 @pytest.mark.parametrize(
     'arrays, text',
     [
-        ({'age': np.zeros(3)}, r'age is float64 \(3,\); it must be finite numbers \(2,\)'),
-        ({'age': np.array([0, np.nan])}, 'it must be finite numbers'),
+        ({'age': np.zeros(3)}, r'age is float64 \(3,\); it must be finite floats \(2,\)'),
+        ({'age': np.array([0, np.nan])}, 'it must be finite floats'),
         ({'age': np.array([1, 2])}, 'age is int64'),
         ({'age': np.array([None, 1])}, 'is no file of directions .*: age.npy declares object'),
-        ({str(k): np.zeros(2) for k in range(201)}, 'holds 201 directions; 200 is the most'),
+        (
+            {str(k): np.zeros(2) for k in range(201)},
+            'holds 201 directions; it must hold at most 200',
+        ),
     ],
 )
 def test_a_file_of_other_directions_is_refused(tmp_path, arrays, text):
@@ -465,7 +471,7 @@ def test_a_file_that_is_none_is_refused_and_a_missing_one_holds_nothing(tmp_path
     assert space.of_file(path, 2) == {}
     for content in (b'', b'PK\x03\x04 and so on', b'text'):
         path.write_bytes(content)
-        with pytest.raises(errors.InputError, match='is no file of directions that tfae morph'):
+        with pytest.raises(errors.InputError, match='is no file of directions from tfae morph'):
             space.of_file(path, 2)
 
 
@@ -682,7 +688,7 @@ def test_only_the_newest_of_many_moves_is_asked_for_next(opened, run, codes):
 def test_a_server_that_has_ended_is_said_to_have(opened):
     opened.execute_script("window.fetch = () => Promise.reject(new TypeError('no'))")
     slide(opened, 'component-0', 0.1)
-    waited(opened, lambda: 'The server does not answer' in text(opened, 'trouble'))
+    waited(opened, lambda: 'The server does not respond' in text(opened, 'trouble'))
 
 
 def test_every_control_has_a_name(opened):

@@ -102,7 +102,10 @@ def test_names_are_lines_or_the_second_words_of_the_public_index(tmp_path):
         (b'{"0": ["n0", "a"]', r'cannot be read \(JSONDecodeError'),
         (b'{"0": ["n0", "a"], "2": ["n2", "b"]}', r"cannot be read \(KeyError: '1'"),
         (b'{"0": ["n0", "a"], "1": ["n1"]}', r'cannot be read \(IndexError'),
-        (b'{"0": ["n0", "a"], "1": ["n1", 7]}', r'cannot be read \(TypeError: a name is no text'),
+        (
+            b'{"0": ["n0", "a"], "1": ["n1", 7]}',
+            r'cannot be read \(TypeError: a name is not a string',
+        ),
         (b'{"0": ' + b'[' * 100_000, r'cannot be read \(RecursionError'),
     ],
 )

@@ -252,7 +252,7 @@ def test_an_opened_network_gives_any_layer_by_name(tmp_path):
         arrays[f'{layer.name}/bias'] = np.zeros(layer.kernel[-1])
     np.savez(tmp_path / 'a.npz', **arrays)
     path, sizes = str(tmp_path / 'a.npz'), {'classes': CLASSES, 'width': WIDTH}
-    with pytest.raises(errors.UsageError, match=r'a\.npz does not tell .* --preprocessing must'):
+    with pytest.raises(errors.UsageError, match=r'a\.npz does not record .* --preprocessing must'):
         open_reference('vgg11', path, **sizes)
     images = random.randint(0, 256, [18, 224, 224, 3]).astype(np.uint8)  # more than go at once
     with open_reference('vgg11', path, preprocessing='rgb', **sizes) as network:

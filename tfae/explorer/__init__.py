@@ -1,1 +1,1 @@
-"""A page on this machine where a decoder answers while its code is moved."""
+"""A local web page that decodes codes interactively."""

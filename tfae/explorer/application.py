@@ -1,19 +1,18 @@
-"""The page over HTTP: what it is made of, what it knows of a run, and the decoder's answers.
+"""WSGI application of the page: its files, the latent space of a run, and decoded images.
 
     GET  /, /explorer.css, /*.js, /icon.svg    the page
-    GET  /space                                JSON: what can be moved, and how far
-    GET  /gallery.png                          the images to choose from
-    GET  /gallery/<place>                     one of them, as bytes
-    POST /decode                               a move (`moves.py`) -> the decoder's answer, as bytes
-    POST /save                                 a move with a scale -> the same as PNG, to keep
+    GET  /space                                JSON: components, bounds, points, attributes
+    GET  /gallery.png                          sheet of the images to choose from
+    GET  /gallery/<index>                      one image, as bytes
+    POST /decode                               a move (`moves.py`) -> the decoded image, as bytes
+    POST /save                                 a move with a scale -> the same as a PNG file
 
-Bytes are rows of pixels, K a pixel; the headers X-Height, X-Width and X-Channels tell how many,
-X-Start and X-Place the components of the code before and after attributes were added. Whatever is
-wrong is answered with one line of text.
+Bytes are rows of pixels, K per pixel. The headers X-Height, X-Width and X-Channels hold the shape,
+X-Start and X-Place the components of the code before and after attributes are added. An invalid
+request is answered with one line of text.
 
-Only the page itself is answered: a Host or an Origin of any other name is refused, so that no other
-page that the reader has open reaches this one, not even by a name that it makes point here. The
-address that a request came to, in numbers, is no such name, and always the page's.
+Requests from other pages are refused: Host and Origin must name this server, which also stops DNS
+rebinding. The numeric address that a connection was made to is always accepted.
 """
 
 import pathlib
@@ -57,15 +56,15 @@ class Application:
         decode: Callable[[np.ndarray], np.ndarray],
         hosts: Collection[str],
     ):
-        """Takes what the page is to show.
+        """Prepares all that does not change between requests.
 
         Args:
-          about: of the run, in words: `title`, `model`, `images`, and the `classes` by number.
-          space: of the codes of the images.
-          images: `[N, H, W, C]`, whose codes the space holds.
+          about: texts on the run: `title`, `model`, `images`, and the names of `classes`.
+          space: latent space of the codes of the images.
+          images: `[N, H, W, C]`, in the order of the codes of `space`.
           labels: `[N]` or None.
           decode: codes `[1, Z]` -> images `[1, H, W, C]`; called by one thread at a time.
-          hosts: `name:port` by which the page may be asked for.
+          hosts: accepted `name:port` of the header Host.
         """
         self._space, self._images, self._decode = space, images, decode
         self._hosts = hosts
@@ -90,7 +89,7 @@ class Application:
                 *(routing.Rule(path, endpoint=self._file, methods=['GET']) for path in self._files),
                 routing.Rule('/space', endpoint=self._space_known, methods=['GET']),
                 routing.Rule('/gallery.png', endpoint=self._gallery_shown, methods=['GET']),
-                routing.Rule('/gallery/<int:place>', endpoint=self._image, methods=['GET']),
+                routing.Rule('/gallery/<int:index>', endpoint=self._image, methods=['GET']),
                 routing.Rule('/decode', endpoint=self._answer, methods=['POST']),
                 routing.Rule('/save', endpoint=self._save, methods=['POST']),
             ],
@@ -98,7 +97,7 @@ class Application:
         )
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Answers one request, as WSGI has it."""
+        """Answers one WSGI request."""
         request = _Request(environ)
         try:
             if why := server.foreign(environ, self._hosts):
@@ -108,13 +107,13 @@ class Application:
         except exceptions.HTTPException as error:
             response = _refusal(error)
         except Exception:
-            traceback.print_exc()  # for the terminal; a page is told nothing of the machine
+            traceback.print_exc()  # on the terminal alone, never in an answer
             response = _refusal(exceptions.InternalServerError('the program failed'))
         response.headers.update(server.HEADERS)
         return response(environ, start_response)
 
     def close(self) -> None:
-        """Waits until nobody asks the decoder, and lets nobody ask any more."""
+        """Waits for the decoder to finish, and refuses all later requests to it."""
         with self._lock:
             self._closed = True
 
@@ -128,11 +127,10 @@ class Application:
     def _gallery_shown(self, _: Request) -> Response:
         return Response(self._gallery, mimetype='image/png')
 
-    def _image(self, _: Request, place: int) -> Response:
-        if place >= len(self._images):
+    def _image(self, _: Request, index: int) -> Response:
+        if index >= len(self._images):
             raise exceptions.NotFound(f'there are {len(self._images)} images')
-        image = thumbnails.shown(self._images[place])
-        return _raw(image)
+        return _raw(thumbnails.shown(self._images[index]))
 
     def _answer(self, request: Request) -> Response:
         move = self._move(request)
@@ -167,10 +165,10 @@ class Application:
             raise exceptions.BadRequest(str(error)) from None
 
     def _decoded(self, code: np.ndarray) -> tuple[np.ndarray, float]:
-        """The decoder's image, uint8 `[H, W, K]`, and the seconds that it took."""
+        """Returns the decoded image, uint8 `[H, W, K]`, and the decoding time in seconds."""
         with self._lock:
             if self._closed:
-                raise exceptions.ServiceUnavailable('the program ends')
+                raise exceptions.ServiceUnavailable('the server is shutting down')
             start = time.perf_counter()
             image = self._decode(code[None])[0]
             seconds = time.perf_counter() - start
@@ -178,7 +176,7 @@ class Application:
 
 
 def _refusal(error: exceptions.HTTPException) -> Response:
-    """One line of text."""
+    """Returns an error response of one line."""
     text = f'{error.code} {error.name}: {error.description}'
     response = Response(f'{" ".join(text.split())}\n', error.code, mimetype='text/plain')
     if isinstance(error, exceptions.MethodNotAllowed) and error.valid_methods:
@@ -187,7 +185,7 @@ def _refusal(error: exceptions.HTTPException) -> Response:
 
 
 def _raw(image: np.ndarray) -> Response:
-    """An image `[H, W, K]` as its bytes."""
+    """Returns an image `[H, W, K]` as its bytes."""
     response = Response(image.tobytes(), mimetype='application/octet-stream')
     for name, size in zip(('X-Height', 'X-Width', 'X-Channels'), image.shape, strict=True):
         response.headers[name] = str(size)
@@ -197,7 +195,7 @@ def _raw(image: np.ndarray) -> Response:
 def _described(
     space: Space, image: np.ndarray, labels: np.ndarray | None, chosen: list[int]
 ) -> dict[str, Any]:
-    """What the page needs to know of the codes."""
+    """Returns the latent space as JSON for the page."""
     components = [
         {'low': low, 'high': high, 'center': center, 'share': share}
         for (low, high), center, share in zip(space.bounds, space.center, space.shares, strict=True)

@@ -1,8 +1,8 @@
-"""TensorBoard, at its own address alone.
+"""TensorBoard that checks Host and Origin of requests.
 
-TensorBoard listens on this machine alone and has a content security policy, but answers under every
-name: a foreign page whose name is made to mean 127.0.0.1 could read the runs. Here the headers
-Host and Origin must name the server, or the answer is 403.
+TensorBoard binds to localhost and has a content security policy, but accepts any Host: by DNS
+rebinding another page could read the runs. Here Host and Origin must name the server, or the
+answer is 403.
 """
 
 import socket
@@ -15,7 +15,7 @@ from tfae.explorer import server
 
 
 class Server(program.WerkzeugServer):
-    """TensorBoard's server, which answers nobody who means another."""
+    """TensorBoard's server; refuses requests for other hosts."""
 
     def __init__(self, wsgi_app: Callable, flags: Any):
         super().__init__(wsgi_app, flags)
@@ -24,7 +24,7 @@ class Server(program.WerkzeugServer):
 
 
 def guarded(wsgi_app: Callable, hosts: list[str]) -> Callable:
-    """An application that refuses requests to other hosts than these."""
+    """Wraps an application so that requests for other hosts are refused."""
 
     def answer(environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
         why = server.foreign(environ, hosts)
@@ -37,5 +37,5 @@ def guarded(wsgi_app: Callable, hosts: list[str]) -> Callable:
 
 
 def tensorboard() -> program.TensorBoard:
-    """TensorBoard with its own plugins, behind that server."""
+    """Returns TensorBoard with its own plugins on this server."""
     return program.TensorBoard(plugins=default.get_plugins(), server_class=Server)

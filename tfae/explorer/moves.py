@@ -1,10 +1,10 @@
-"""What the page may ask for: JSON -> a move that is checked in every number.
+"""Parses and validates the JSON of a request: a point of the latent space.
 
     {"between": {"images": [3, 17], "part": 0.4, "way": "linear"}, "components": [...],
      "strengths": [...]}
 
-The code is that between the images, or the mean code if `between` is null; then its components
-become those that are given, unless `components` is null; then the attributes are added.
+The code starts as the interpolation between two images, or as the mean code if `between` is null.
+Its components are then replaced, unless `components` is null. Attributes are added last.
 
 K components, A attributes.
 """
@@ -15,15 +15,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-STRENGTH = 3.0  # most that an attribute is added, in its own length
-SCALE = 32  # pixels that one pixel becomes in a file, at most
+STRENGTH = 3.0  # largest multiple of an attribute direction
+SCALE = 32  # largest magnification of a saved image
 
-_FARTHEST = 1e6  # of a component
-_SHOWN = 60  # characters of a wrong value
+_MAX_COMPONENT = 1e6  # absolute value
+_MAX_SHOWN = 60  # characters of an invalid value in an error
 
 
 class Between(NamedTuple):
-    """A point on the way between two images."""
+    """A point on the path between two images."""
 
     first: int
     second: int
@@ -32,7 +32,7 @@ class Between(NamedTuple):
 
 
 class Move(NamedTuple):
-    """A point in the space of codes, and how large it is to be drawn."""
+    """A point of the latent space, and the magnification of its image."""
 
     between: Between | None
     components: np.ndarray | None  # [K]
@@ -41,7 +41,7 @@ class Move(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What a move must fit."""
+    """Bounds of a valid move."""
 
     components: int
     images: int
@@ -50,21 +50,26 @@ class Limits(NamedTuple):
 
 
 def read(body: bytes, limits: Limits, scaled: bool = False) -> Move:
-    """The move that a request asks for; `scaled` ones name the `scale` of a file too.
+    """Returns the move in the body of a request.
 
-    Raises: ValueError with one line that says what came and what is wanted.
+    Args:
+      body: JSON.
+      limits: of the run.
+      scaled: whether the body also holds the `scale` of a file.
+
+    Raises: ValueError with one line that names the invalid value and the valid ones.
     """
     try:
         found = json.loads(body, parse_constant=_refuse)
     except (ValueError, RecursionError):
-        raise ValueError('the body is no JSON of finite numbers') from None
+        raise ValueError('the body is not JSON of finite numbers') from None
     _has('the body', found, ('between', 'components', 'strengths', *(['scale'] if scaled else [])))
     between, components = found['between'], found['components']
     return Move(
         None if between is None else _between(between, limits),
         None
         if components is None
-        else _numbers('components', components, limits.components, _FARTHEST),
+        else _numbers('components', components, limits.components, _MAX_COMPONENT),
         _numbers('strengths', found['strengths'], limits.attributes, STRENGTH),
         _whole('scale', found['scale'], 1, SCALE) if scaled else 1,
     )
@@ -86,8 +91,8 @@ def _refuse(text: str) -> float:
 
 def _wrong(who: str, came: Any, wanted: str) -> ValueError:
     text = repr(came)
-    if len(text) > _SHOWN:
-        text = f'{text[:_SHOWN]} ...'
+    if len(text) > _MAX_SHOWN:
+        text = f'{text[:_MAX_SHOWN]} ...'
     return ValueError(f'{who} is {text}; it must be {wanted}')
 
 
@@ -103,7 +108,7 @@ def _list(who: str, value: Any, count: int) -> list:
 
 
 def _number(who: str, value: Any, low: float, high: float) -> float:
-    # An int may be too large for a float, but is compared with one all the same.
+    # An int too large for a float can still be compared with one.
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise _wrong(who, value, f'a number in [{low:g}, {high:g}]')
     return float(value)
@@ -115,6 +120,6 @@ def _whole(who: str, value: Any, low: int, high: int) -> int:
     return value
 
 
-def _numbers(who: str, value: Any, count: int, most: float) -> np.ndarray:
-    values = [_number(who, number, -most, most) for number in _list(who, value, count)]
+def _numbers(who: str, value: Any, count: int, bound: float) -> np.ndarray:
+    values = [_number(who, number, -bound, bound) for number in _list(who, value, count)]
     return np.array(values, np.float64)

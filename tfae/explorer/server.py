@@ -1,4 +1,4 @@
-"""Serves the page on one port of this machine until it is told to end."""
+"""Local HTTP server with bounded connections, deadlines and strict request checks."""
 
 import contextlib
 import email.message
@@ -19,17 +19,17 @@ from tfae.core import errors
 from tfae.core.signals import Interrupt
 
 _HERE = ('localhost', '127.0.0.1', '[::1]')
-_EVERYWHERE = {'0.0.0.0': '127.0.0.1', '::': '[::1]'}  # no addresses to ask for the page by
-_LOOK = 0.1  # seconds between two looks for a signal, a free place or a late request
-_YOUNG = 2.0  # seconds in which a connection is not ended for others that wait
+_WILDCARDS = {'0.0.0.0': '127.0.0.1', '::': '[::1]'}  # address to bind -> address to request
+_POLL = 0.1  # seconds between checks for a signal, a free slot or an overdue request
+_MIN_AGE = 2.0  # seconds before a connection may be closed in favor of waiting ones
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-_LEFT = 2**20  # bytes that are read of what is refused, so that its sender gets to the answer
-_REACHED = 'tfae.reached'  # in the environment of a request: where its connection came to
+_DRAINED = 2**20  # bytes read of a refused request, so that its sender receives the answer
+_REACHED = 'tfae.reached'  # WSGI key: local address of the connection
 
-CONNECTIONS = 64  # that are answered at a time; a browser opens six
-DEADLINE = 30.0  # seconds from a connection to the end of the answer to its one request
+CONNECTIONS = 64  # served concurrently; a browser opens six
+DEADLINE = 30.0  # seconds from accepting a connection to the end of its one response
 
-# Of every answer.
+# Sent with every response.
 HEADERS = {
     'Content-Security-Policy': "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -38,15 +38,15 @@ HEADERS = {
     'X-Frame-Options': 'DENY',
     'Referrer-Policy': 'no-referrer',
     'Cross-Origin-Resource-Policy': 'same-origin',
-    'Cache-Control': 'no-store',  # the next run may have the same port
+    'Cache-Control': 'no-store',  # another run may use the same port later
 }
 
 
 class _Server(serving.ThreadedWSGIServer):
-    """Answers so many connections at a time, each in a thread and until a deadline.
+    """Serves a bounded number of connections, each in a thread and with a deadline.
 
-    Others wait in the system's queue. While they do, the oldest connections are ended, so that
-    those that say nothing hold nobody up.
+    Others wait in the kernel's queue. Meanwhile the oldest connections are closed, so that idle
+    ones do not block the queue.
     """
 
     def __init__(
@@ -57,19 +57,19 @@ class _Server(serving.ThreadedWSGIServer):
         self._deadline = deadline
         self._free = threading.Semaphore(connections)
         self._lock = threading.Lock()
-        self._began: dict[socket.socket, float] = {}  # connection that is open -> since when
+        self._began: dict[socket.socket, float] = {}  # open connection -> when it was accepted
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        """Accepts a connection. Raises OSError where none can be had, after a while: no spin."""
-        if not self._free.acquire(timeout=_LOOK):
-            self._end_those_before(time.monotonic() - min(_YOUNG, self._deadline), most=1)
+        """Accepts a connection; raises OSError after a pause if there is none."""
+        if not self._free.acquire(timeout=_POLL):
+            self._close_before(time.monotonic() - min(_MIN_AGE, self._deadline), limit=1)
             raise BlockingIOError
         try:
             return super().get_request()
         except OSError as error:
             self._free.release()
             if error.errno in _EXHAUSTED:
-                time.sleep(_LOOK)
+                time.sleep(_POLL)
             raise
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -77,30 +77,30 @@ class _Server(serving.ThreadedWSGIServer):
             self._began[request] = time.monotonic()
         super().process_request(request, client_address)
 
-    def shutdown_request(self, request: Any) -> None:  # the end of every one that was accepted
+    def shutdown_request(self, request: Any) -> None:  # called for every accepted connection
         with self._lock:
             del self._began[request]
         super().shutdown_request(request)
         self._free.release()
 
-    def service_actions(self) -> None:  # at least every `_LOOK`
+    def service_actions(self) -> None:  # at least every `_POLL` seconds
         super().service_actions()
-        self._end_those_before(time.monotonic() - self._deadline)
+        self._close_before(time.monotonic() - self._deadline)
 
-    def _end_those_before(self, moment: float, most: int | None = None) -> None:
-        """Ends the connections, the oldest first, that began before a moment: their reads end."""
+    def _close_before(self, moment: float, limit: int | None = None) -> None:
+        """Shuts down connections accepted before a moment, the oldest first."""
         with self._lock:
             late = [request for request, began in self._began.items() if began <= moment]
-            for request in late[:most]:
+            for request in late[:limit]:
                 with contextlib.suppress(OSError):
                     request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Says nothing of connections that are gone and of threads that cannot be had."""
+        """Ignores broken connections and failures to start a thread."""
         if not isinstance(sys.exc_info()[1], OSError | RuntimeError):
             super().handle_error(request, client_address)
 
-    def log(self, *_: Any) -> None:  # of answers that could not be given
+    def log(self, *_: Any) -> None:  # failed responses are not logged
         pass
 
 
@@ -108,10 +108,10 @@ class _Handler(serving.WSGIRequestHandler):
     def version_string(self) -> str:
         return 'tfae'
 
-    def log(self, *_: Any) -> None:  # neither requests nor what others send that is none
+    def log(self, *_: Any) -> None:  # neither requests nor malformed input are logged
         pass
 
-    def log_request(self, *_: Any, **__: Any) -> None:  # its own cannot tell every line
+    def log_request(self, *_: Any, **__: Any) -> None:  # werkzeug's fails on some request lines
         pass
 
     def parse_request(self) -> bool:
@@ -123,10 +123,10 @@ class _Handler(serving.WSGIRequestHandler):
         return not wrong
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answers what no application sees, in one line that repeats nothing of it."""
+        """Answers a malformed request in one line that echoes none of its content."""
         status = http.HTTPStatus(code)
-        self.request_version = self.protocol_version  # unknown as yet, or one of no status
-        body = f'{code} {status.phrase}: {status.description or "it is no request"}\n'.encode()
+        self.request_version = self.protocol_version  # may be unset, or HTTP/0.9
+        body = f'{code} {status.phrase}: {status.description or "malformed request"}\n'.encode()
         self.send_response(code, status.phrase)
         for name, value in HEADERS.items():
             self.send_header(name, value)
@@ -138,8 +138,8 @@ class _Handler(serving.WSGIRequestHandler):
             self.wfile.write(body)
         self.close_connection = True
         with contextlib.suppress(OSError):
-            self.connection.settimeout(_LOOK)
-            self.rfile.read(_LEFT)
+            self.connection.settimeout(_POLL)
+            self.rfile.read(_DRAINED)
 
     def make_environ(self) -> dict[str, Any]:
         address, port = self.connection.getsockname()[:2]
@@ -148,8 +148,8 @@ class _Handler(serving.WSGIRequestHandler):
 
 
 def _wrong(version: str, path: str, headers: email.message.Message) -> int:
-    """The status of a request whose place or end cannot be told for sure; 0 for all others."""
-    if version == 'HTTP/0.9':  # has no headers, nor has its answer
+    """Returns the error status of a request with an ambiguous target or length; 0 if valid."""
+    if version == 'HTTP/0.9':  # without headers, also in the response
         return http.HTTPStatus.HTTP_VERSION_NOT_SUPPORTED
     try:
         urllib.parse.urlsplit(path)
@@ -163,14 +163,14 @@ def _wrong(version: str, path: str, headers: email.message.Message) -> int:
 
 
 def reached(environ: Mapping[str, Any]) -> frozenset[str]:
-    """The address that a request came to, in numbers and as Host tells it."""
+    """Returns the local address of the connection of a request, in the form of a header Host."""
     return environ.get(_REACHED, frozenset())
 
 
 def foreign(environ: Mapping[str, Any], hosts: Iterable[str]) -> str:
-    """Why a request is not one to a page at these hosts; empty where it is.
+    """Returns why a request is not meant for a page at these hosts; empty if it is.
 
-    Else a foreign page whose name is made to mean this machine could read all answers.
+    Without the check another page could read all responses by DNS rebinding.
     """
     host, origin = environ.get('HTTP_HOST', ''), environ.get('HTTP_ORIGIN')
     own = {name.lower() for name in hosts} | reached(environ)
@@ -182,9 +182,9 @@ def foreign(environ: Mapping[str, Any], hosts: Iterable[str]) -> str:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 is one that is free.
+    """Returns a listening socket; port 0 picks a free port.
 
-    Raises: InputError that names host and port if another program has them, or they cannot be had.
+    Raises: UsageError for an invalid host, InputError if the address cannot be bound.
     """
     if not re.fullmatch(r'[\w.:%-]+', host):
         raise errors.UsageError(f'--host is {host!r}; it must be a name or an address')
@@ -192,7 +192,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        # Python adds the address to the words of the system.
+        # Python appends the address to the message of the system.
         why = str(error.strerror).partition(' (while ')[0]
         raise errors.InputError(
             f'--host {host}, --port {port} cannot be served: {why}; --port=0 takes one that is free'
@@ -200,18 +200,18 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def hosts(host: str, port: int) -> list[str]:
-    """What may stand in the header Host of a request to the page, the page's own address first."""
-    first = _EVERYWHERE.get(host) or _bracketed(host)
+    """Returns the valid values of the header Host, the address of the page first."""
+    first = _WILDCARDS.get(host) or _bracketed(host)
     return _at(dict.fromkeys([first, *_HERE]), port)
 
 
 def _bracketed(host: str) -> str:
-    """As an address of a page has it: colons of numbers are told from that before the port."""
+    """Returns a host as in a URL: IPv6 addresses in brackets."""
     return f'[{host}]' if ':' in host else host
 
 
 def _at(names: Iterable[str], port: int) -> list[str]:
-    """These names with the port; a browser leaves out that of http."""
+    """Returns these names with the port; a browser omits port 80."""
     names = list(names)
     return [f'{name}:{port}' for name in names] + (names if port == 80 else [])
 
@@ -222,25 +222,25 @@ def bound(
     connections: int = CONNECTIONS,
     deadline: float = DEADLINE,
 ) -> serving.BaseWSGIServer:
-    """A server of this application on a socket that listens.
+    """Returns a server of a WSGI application on a listening socket.
 
     Args:
       listening: the socket.
-      application: as WSGI has it.
-      connections: answered at a time, each in a thread of its own.
-      deadline: seconds that a connection may last.
+      application: WSGI application.
+      connections: served concurrently, each in a thread of its own.
+      deadline: longest duration of a connection in seconds.
     """
     return _Server(listening, application, connections, deadline)
 
 
 def serve(listening: socket.socket, application: Callable, announce: Callable[[], None]) -> None:
-    """Serves until SIGINT or SIGTERM; calls `announce` once requests are answered."""
+    """Serves until SIGINT or SIGTERM; calls `announce` once the server accepts requests."""
     server = bound(listening, application)
-    thread = threading.Thread(target=server.serve_forever, args=[_LOOK], daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=[_POLL], daemon=True)
     with Interrupt() as interrupt:
         thread.start()
         announce()
         while not interrupt.number:
-            time.sleep(_LOOK)
+            time.sleep(_POLL)
     server.shutdown()
     thread.join()

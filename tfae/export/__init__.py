@@ -1,1 +1,1 @@
-"""Runs and networks as files for other programs."""
+"""Exports runs and published networks for other programs."""

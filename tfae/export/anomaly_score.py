@@ -1,6 +1,6 @@
-"""The score of `tfae.analysis.anomaly` as tensors, for graphs that leave this package.
+"""The anomaly score of `tfae.analysis.anomaly` as a graph, for export.
 
-B batch, H x W image, C channels, Z code, K components, F = Z + 3.
+B batch, H x W image, C channels, Z latent dimensions, K mixture components, F = Z + 3 features.
 """
 
 import math
@@ -10,33 +10,38 @@ import tensorflow.compat.v1 as tf
 
 from tfae.analysis import anomaly
 
-_CUT = 4.0  # deviations at which scipy cuts a Gaussian
+_TRUNCATE = 4.0  # standard deviations at which scipy truncates a Gaussian
 
 
 def score(
     detector: anomaly.Detector, images: tf.Tensor, code: tf.Tensor, reconstruction: tf.Tensor
 ) -> tf.Tensor:
-    """What `detector.scores` gives, float32 `[B]`.
+    """Builds the graph of `detector.scores`.
 
     Args:
       detector: fitted.
       images: `[B, H, W, C]` in [0, 1].
       code: `[B, Z]`.
       reconstruction: `[B, H, W, C]`.
+
+    Returns: scores in nats, float32 `[B]`.
     """
+    # Features: the scaled code, and log residuals at three blurs.
     blur = float(detector.blur)
     difference = reconstruction - images
     residuals = [_residual(difference, s) for s in (0.0, blur, 2 * blur)]
-    # The floor of analysis/anomaly.py.
+    # 1e-12 as in analysis/anomaly.py.
     logs = tf.math.log(tf.stack(residuals, 1) + 1e-12)
     features = tf.concat([tf.cast(code, tf.float64) / float(detector.spread), logs], 1)
+    # Log density under the Gaussian mixture.
     inverses = np.linalg.inv(detector.factors)  # [K, F, F]
-    centerd = features - detector.means[:, np.newaxis]  # [K, B, F]
-    white = tf.matmul(centerd, inverses.transpose(0, 2, 1))
+    centered = features - detector.means[:, np.newaxis]  # [K, B, F]
+    white = tf.matmul(centered, inverses.transpose(0, 2, 1))
     size = detector.means.shape[1]
     volumes = np.log(np.diagonal(detector.factors, axis1=1, axis2=2)).sum(1)
     heights = detector.log_weights - volumes - size / 2 * math.log(2 * math.pi)  # [K]
     densities = heights[:, np.newaxis] - tf.reduce_sum(tf.square(white), 2) / 2
+    # Negative log-likelihood of the residual, a Gaussian per independent cell of the blur.
     height, width = images.shape.as_list()[1:3]
     cells = height * width / (4 * math.pi * blur**2)
     cost = cells / 2 / float(detector.residual) * residuals[1]
@@ -44,10 +49,10 @@ def score(
 
 
 def _residual(difference: tf.Tensor, blur: float) -> tf.Tensor:
-    """Mean square `[B]`, float64, of `[B, H, W, C]` blurred by a Gaussian of `blur` pixels."""
+    """Returns the mean square, float64 `[B]`, of `[B, H, W, C]` after a Gaussian blur in pixels."""
     if blur:
-        reach = int(_CUT * blur + 0.5)
-        weights = np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / blur))
+        radius = int(_TRUNCATE * blur + 0.5)
+        weights = np.exp(-0.5 * np.square(np.arange(-radius, radius + 1) / blur))
         channels = difference.shape[3]
         line = np.repeat(weights / weights.sum(), channels).reshape(-1, 1, channels, 1)
         for kernel in (line, line.transpose(1, 0, 2, 3)):

@@ -1,4 +1,4 @@
-"""JPEG and PNG files as tensors of their bytes, read in a graph as `tfae.data` reads them.
+"""Decodes JPEG and PNG files in a graph, exactly as `tfae.data` reads them.
 
 B batch, H x W image, C channels, N bytes.
 """
@@ -11,23 +11,25 @@ from tfae.core import names
 from tfae.data import lazy_images, streaming
 from tfae.export import graph_def as export
 
-_HEAD = 2**17  # bytes of a file in which its EXIF begins
-_ORIENTATION = 0x0112  # tag of EXIF
-_ENTRY = 12  # bytes
-_COLOR_AT = 25  # place of the kind of color in a PNG
+_HEAD = 2**17  # bytes at the start of a file that are searched for EXIF
+_ORIENTATION = 0x0112  # EXIF tag
+_ENTRY = 12  # bytes of an EXIF entry
+_COLOR_TYPE = 25  # offset of the color type in a PNG
 
 
 def on_bytes(
     images: tf.Tensor, outputs: Sequence[tf.Tensor], form: lazy_images.Form
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """The part of a graph that makes `outputs` of `images`, once more, behind files.
+    """Copies the subgraph from `images` to `outputs` with decoded files as its input.
 
     Args:
       images: placeholder `[B, H, W, C]`.
-      outputs: `[B, ...]`; their variables are shared.
-      form: how the files become images.
-    Returns: a placeholder `[B]` of the contents of files, and the outputs for those.
+      outputs: `[B, ...]`; the copy shares their variables.
+      form: size, crop and channels of the images.
+
+    Returns: a string placeholder `[B]` of file contents, and the copied outputs `[B, ...]`.
     """
+    # Cut the variables and the placeholder out of the subgraph.
     definition = export.extracted(images.graph, outputs)
     known = {v.op.name: v for v in images.graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)}
     given = {f'{name}:0': known[name].handle for name in export.variables(definition)}
@@ -35,6 +37,7 @@ def on_bytes(
     kept = [node for node in definition.node if node.name not in replaced]
     del definition.node[:]
     definition.node.extend(kept)
+    # Import it again on the same variables, behind the decoder.
     contents = tf.placeholder(tf.string, [None], names.IMAGE_BYTES)
     given[images.name] = decoded(contents, form)
     wanted = [tensor.name for tensor in outputs]
@@ -42,9 +45,15 @@ def on_bytes(
 
 
 def decoded(contents: tf.Tensor, form: lazy_images.Form) -> tf.Tensor:
-    """Images `[B, H, W, C]`, float32 in [0, 1], of files `[B]`, as a set of this form holds them.
+    """Decodes, crops and scales files to images.
 
-    A file that is neither JPEG nor PNG, or a JPEG of CMYK, ends in an InvalidArgumentError.
+    A file that is neither JPEG nor PNG, or a CMYK JPEG, raises InvalidArgumentError when run.
+
+    Args:
+      contents: string `[B]`.
+      form: size, crop and channels of the images.
+
+    Returns: float32 `[B, H, W, C]` in [0, 1].
     """
 
     def one(content: tf.Tensor) -> tf.Tensor:
@@ -58,7 +67,7 @@ def decoded(contents: tf.Tensor, form: lazy_images.Form) -> tf.Tensor:
 def _file(content: tf.Tensor, form: lazy_images.Form) -> tf.Tensor:
     jpeg = tf.io.is_jpeg(content)
     colors = tf.cond(jpeg, lambda: tf.io.extract_jpeg_shape(content)[2], lambda: 3)
-    # What TensorFlow makes of the inks is not what pillow does.
+    # TensorFlow and pillow convert CMYK differently.
     sound = tf.debugging.Assert(colors <= 3, ['the JPEG is CMYK; it must be gray or RGB'])
     with tf.control_dependencies([sound]):
         head = tf.io.decode_raw(tf.strings.substr(content, 0, _HEAD), tf.uint8)
@@ -73,10 +82,10 @@ def _file(content: tf.Tensor, form: lazy_images.Form) -> tf.Tensor:
 
 
 def _upright(content: tf.Tensor, transparent: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
-    """`[h, w, 3]` uint8 of a file that lies as EXIF numbers it, or has alpha."""
+    """Decodes a file with an EXIF orientation or alpha to uint8 `[h, w, 3]`, upright and opaque."""
     image = tf.cond(
         transparent,
-        # Asked for alpha where there is none, TensorFlow makes up another than 255.
+        # Only here: TensorFlow invents alpha values for opaque files.
         lambda: _opaque(tf.io.decode_png(content, 4)),
         lambda: streaming.whole(content),
     )
@@ -90,7 +99,7 @@ def _upright(content: tf.Tensor, transparent: tf.Tensor, orientation: tf.Tensor)
 
 
 def _opaque(image: tf.Tensor) -> tf.Tensor:
-    """`[h, w, 4]` uint8, the last alpha, over white, as `PIL.Image.alpha_composite` rounds it."""
+    """Composites uint8 RGBA `[h, w, 4]` over white, rounded as by `PIL.Image.alpha_composite`."""
     image = tf.cast(image, tf.int32)
     colors, alpha = image[..., :3], image[..., 3:]
     sums = (colors * alpha + 255 * (255 - alpha)) * 2**7 + 2**14
@@ -98,21 +107,21 @@ def _opaque(image: tf.Tensor) -> tf.Tensor:
 
 
 def _transparent(head: tf.Tensor) -> tf.Tensor:
-    """Whether a PNG that begins so has alpha, or colors that are transparent."""
-    color = head[tf.minimum(_COLOR_AT, tf.size(head) - 1)]
+    """Returns whether a PNG with these first bytes `[N]` has alpha or transparent colors."""
+    color = head[tf.minimum(_COLOR_TYPE, tf.size(head) - 1)]
     return (color // 4 % 2 > 0) | (_behind(head, b'tRNS') < _behind(head, b'IDAT'))
 
 
 def _orientation(head: tf.Tensor, jpeg: tf.Tensor) -> tf.Tensor:
-    """The number in the EXIF of a file that begins so, int64; 1 where there is none."""
+    """Returns the EXIF orientation of a file with these first bytes `[N]`, int64; 1 by default."""
     end = tf.size(head, out_type=tf.int64)
     exif = tf.cond(jpeg, lambda: _behind(head, b'Exif\0\0'), lambda: _behind(head, b'eXIf'))
-    # Behind the pixels of a PNG, pillow looks for none.
+    # pillow ignores EXIF after the pixels of a PNG.
     pixels = tf.cond(jpeg, lambda: end, lambda: _behind(head, b'IDAT'))
     big = tf.equal(head[tf.minimum(exif, end - 1)], ord('M'))
 
     def number(at: tf.Tensor, length: int) -> tf.Tensor:
-        """The whole numbers of so many bytes at places `[...]`."""
+        """Reads unsigned integers of `length` bytes at offsets `[...]`."""
         order = tf.range(length, dtype=tf.int64)
         places = at[..., tf.newaxis] + tf.where(big, order, length - 1 - order)
         parts = tf.gather(head, tf.clip_by_value(places, 0, end - 1))
@@ -126,7 +135,7 @@ def _orientation(head: tf.Tensor, jpeg: tf.Tensor) -> tf.Tensor:
 
 
 def _behind(head: tf.Tensor, mark: bytes) -> tf.Tensor:
-    """The place behind the first `mark` in bytes `[N]`; N or more where there is none."""
+    """Returns the offset after the first `mark` in bytes `[N]`; at least N if there is none."""
     same = [tf.equal(tf.roll(head, -k, 0), byte) for k, byte in enumerate(mark)]
     found = tf.concat([tf.reduce_all(same, 0), [True]], 0)
     return tf.argmax(tf.cast(found, tf.int32)) + len(mark)

@@ -1,9 +1,9 @@
-"""Graphs for other programs: sub-pixel nodes are replaced by stock TensorFlow ops.
+"""Transforms graphs for export: stock ops instead of compiled ones, subgraphs, frozen graphs.
 
-A graph that holds a compiled op loads only where that op's library is. `portable` writes the same
-graph with the stock definition in its place, under the same names, so that TensorFlow Serving, TF
-Lite or a plain `tf.import_graph_def` can read it. `extracted` leaves the rest of a run's graph out,
-`frozen` makes constants of its variables, `with_variables` gives a graph them anew.
+A graph with a compiled op loads only where its library is. `portable` replaces each such op by its
+stock definition under the same name, so that TensorFlow Serving, TF Lite or a plain
+`tf.import_graph_def` can load it. `extracted` prunes a graph, `frozen` converts its variables to
+constants, and `with_variables` rebuilds it with new variables.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,14 +14,14 @@ import tensorflow.compat.v1 as tf
 
 from tfae.ops import subpixel, subpixel_fused
 
-_VARIABLE, _READING = 'VarHandleOp', 'ReadVariableOp'
+_VARIABLE, _READ = 'VarHandleOp', 'ReadVariableOp'
 
 
 def portable(graph_def: tf.GraphDef) -> tf.GraphDef:
-    """A copy of `graph_def`, functions included, without nodes of the compiled library.
+    """Returns a copy of a graph, functions included, without nodes of the compiled library.
 
-    Every other node stays as it is, and a replaced node's name now belongs to the last node of what
-    replaces it; what lies before that is named below it.
+    All other nodes are unchanged. The last node of a replacement has the name of the replaced
+    node; the others are in a name scope of that name.
     """
     result = tf.GraphDef()
     result.CopyFrom(graph_def)
@@ -40,7 +40,7 @@ def portable(graph_def: tf.GraphDef) -> tf.GraphDef:
 
 
 def extracted(graph: tf.Graph, tensors: Iterable[tf.Tensor]) -> tf.GraphDef:
-    """What of `graph` these tensors need, with the functions of the graph if it calls one."""
+    """Returns the subgraph that computes these tensors, with the function library if it is used."""
     needed: dict[str, tf.Operation] = {}
     left = [tensor.op for tensor in tensors]
     while left:
@@ -57,12 +57,12 @@ def extracted(graph: tf.Graph, tensors: Iterable[tf.Tensor]) -> tf.GraphDef:
 
 
 def variables(graph_def: tf.GraphDef) -> list[str]:
-    """Names of the variables that `graph_def` reads, in its order."""
+    """Returns the names of the variables in a graph, in its order."""
     return [node.name for node in graph_def.node if node.op == _VARIABLE]
 
 
 def frozen(graph_def: tf.GraphDef, values: Mapping[str, np.ndarray]) -> tf.GraphDef:
-    """A copy of `graph_def` with constants of these values, by name, in place of its variables."""
+    """Returns a copy of a graph whose variables are constants of these values, by name."""
     result = tf.GraphDef()
     result.CopyFrom(graph_def)
     for node in result.node:
@@ -70,7 +70,7 @@ def frozen(graph_def: tf.GraphDef, values: Mapping[str, np.ndarray]) -> tf.Graph
             kind = node.attr['dtype']
             node.CopyFrom(tf.NodeDef(op='Const', name=node.name, attr={'dtype': kind}))
             node.attr['value'].tensor.CopyFrom(tf.make_tensor_proto(values[node.name]))
-        elif node.op == _READING:
+        elif node.op == _READ:
             kind = node.attr['dtype']
             node.CopyFrom(
                 tf.NodeDef(op='Identity', name=node.name, input=node.input, attr={'T': kind})
@@ -79,9 +79,13 @@ def frozen(graph_def: tf.GraphDef, values: Mapping[str, np.ndarray]) -> tf.Graph
 
 
 def with_variables(graph_def: tf.GraphDef, values: Mapping[str, np.ndarray]) -> tf.Graph:
-    """A graph of the nodes of `graph_def` on new variables, of the names, shapes and types of old.
+    """Returns a graph of the nodes of `graph_def` on new variables of the same names.
 
-    Unlike what `tf.import_graph_def` makes of old ones, they can be saved, and draw no first value.
+    Unlike variables imported by `tf.import_graph_def`, these can be saved and are zero-initialized.
+
+    Args:
+      graph_def: graph with resource variables.
+      values: name of a variable -> array of its shape and type.
     """
     known = variables(graph_def)
     graph = tf.Graph()
@@ -127,7 +131,7 @@ _GRADIENT_OUTPUTS = ('input_gradient', 'bias_gradient')
 
 
 def _renamed_outputs(nodes: Iterable[tf.NodeDef]) -> dict[str, str]:
-    """Inside a function a tensor is named by its op's output; those of IdentityN are `output`."""
+    """Maps output names inside functions, where a tensor is named by the output of its op."""
     return {
         f'{node.name}:{output}:0': f'{node.name}:output:{k}'
         for node in nodes
@@ -145,12 +149,12 @@ def _rewritten(nodes: Iterable[tf.NodeDef], in_function: bool) -> Iterable[tf.No
 
 
 def _attribute(node: tf.NodeDef, key: str, default: str) -> str:
-    """A text attribute; one that stands at its default may have been left out."""
+    """Returns a string attribute; one at its default may be absent from the node."""
     return node.attr[key].s.decode() if key in node.attr else default
 
 
 def _replacement(node: tf.NodeDef, in_function: bool) -> Iterable[tf.NodeDef]:
-    """The stock nodes that do what `node` does, the last one under its name."""
+    """Returns the stock nodes equivalent to `node`, the last one under its name."""
     data = [name for name in node.input if not name.startswith('^')]
     control = [name for name in node.input if name.startswith('^')]
     layout = subpixel.check_arguments(
@@ -159,6 +163,7 @@ def _replacement(node: tf.NodeDef, in_function: bool) -> Iterable[tf.NodeDef]:
         _attribute(node, 'mode', 'DCR'),
         _attribute(node, 'data_format', 'NHWC'),
     )
+    # Build the stock definition in a graph of its own.
     graph = tf.Graph()
     with graph.as_default():
         inputs = [tf.placeholder(node.attr['T'].type) for _ in data]
@@ -167,12 +172,13 @@ def _replacement(node: tf.NodeDef, in_function: bool) -> Iterable[tf.NodeDef]:
             outputs = _DEFINITIONS[node.op](
                 inputs, _attribute(node, 'activation', 'identity'), layout
             )
-        # A name that ends in a slash is taken as it is.
+        # A trailing slash makes the name absolute.
         name = f'{node.name}/'
         if len(outputs) == 1:
             tf.identity(outputs[0], name)
         else:
             tf.identity_n(outputs, name)
+    # Copy its nodes, with the inputs and the device of the replaced node.
     for op in graph.get_operations():
         if op.type == 'Placeholder':
             continue
@@ -185,7 +191,7 @@ def _replacement(node: tf.NodeDef, in_function: bool) -> Iterable[tf.NodeDef]:
 
 
 def _reference(tensor: Any, sources: dict[str, str], in_function: bool) -> str:
-    """How a node names `tensor` as its input."""
+    """Returns the name of `tensor` in the inputs of a node."""
     if tensor.name in sources:
         return sources[tensor.name]
     if not in_function:

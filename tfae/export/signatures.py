@@ -1,4 +1,4 @@
-"""A run, or a published network, as signatures that other programs call.
+"""Signatures of a run or a published network, and the formats to export them in.
 
     encode        images -> code, and log_variance where the code has a distribution
     decode        code -> images
@@ -7,10 +7,10 @@
     score         images -> score
     sample        count, seed -> code, images
 
-Which there are, the model decides. Those of images stand there a second time for files, as
-encode_bytes and so on: image_bytes, JPEG or PNG, are read as the run read its training set. Formats
-are written without the compiled op: a SavedModel, one frozen GraphDef, or a file of ONNX for each
-signature, but those of files.
+The model determines which of them exist. Each signature of images has a variant for files, such as
+encode_bytes: image_bytes, JPEG or PNG, are read as the run read its training set. All formats use
+stock ops: a SavedModel, one frozen GraphDef, or an ONNX file for each signature except those of
+files.
 """
 
 import importlib
@@ -34,27 +34,28 @@ VERSION = 1  # of signatures.json
 FROZEN = 'frozen_graph.pb'
 
 _SCALING = (
-    'put upright; of 16 bits keep the upper 8; composite over white; cut out the center that crop '
-    'names, height x width, if any; gray is (19595 R + 38470 G + 7471 B + 2^15) >> 16; scale to '
-    'height x width, bilinear and antialiased, bytes after the columns and after the rows; divide '
-    'by 255. A JPEG is decoded at the smallest of 1/8, 1/4 and 1/2 that leaves height x width'
+    'apply the EXIF orientation; of 16 bits keep the upper 8; composite over white; cut out the '
+    'central crop, height x width, if any; gray is (19595 R + 38470 G + 7471 B + 2^15) >> 16; '
+    'scale to height x width, bilinear and antialiased, rounded to bytes after the columns and '
+    'after the rows; divide by 255. A JPEG is decoded at the smallest of 1/8, 1/4 and 1/2 that is '
+    'at least height x width'
 )
 _OPSET = 17  # of ONNX
-_MOST = 2**31 - 2**20  # bytes of a protocol buffer, with room for the nodes
+_MAX_BYTES = 2**31 - 2**20  # of weights in a protocol buffer, with room for the nodes
 _ORDER = ('encode', 'decode', 'reconstruct', 'classify', 'score', 'sample')
-_OF_FILES = '_bytes'  # behind the name of a signature of images
+_FILE_SUFFIX = '_bytes'  # of the signatures of files
 
-# Signature -> the outputs of a family that it gives, the first of which it must have; its meaning.
+# Signature -> the outputs of a family that it returns, the first one required; its meaning.
 _OF_IMAGES = {
     'encode': ((names.CODE, names.LOG_VARIANCE), 'the code of each image'),
-    'reconstruct': ((names.RECONSTRUCTION,), 'what the decoder makes of the code of each image'),
+    'reconstruct': ((names.RECONSTRUCTION,), 'decoded image of the code of each image'),
     'classify': (
         (names.PROBABILITIES, names.CLASS_LOGITS),
-        'how probable each class is; probabilities = softmax(class_logits)',
+        'class probabilities; probabilities = softmax(class_logits)',
     ),
     'score': (
         (names.SCORE,),
-        'what the discriminator gives: the larger, the more it takes an image for real',
+        'logit of the discriminator: the higher, the more likely the image is real',
     ),
 }
 
@@ -65,11 +66,11 @@ class Signature(NamedTuple):
     meaning: str
     inputs: Mapping[str, tf.Tensor]
     outputs: Mapping[str, tf.Tensor]
-    more: Mapping[str, Any] = {}  # what else signatures.json says of it
+    more: Mapping[str, Any] = {}  # further entries of signatures.json
 
 
 class Served(NamedTuple):
-    """What is exported; the session holds the values of the graph's variables."""
+    """A graph with signatures; the session holds the values of its variables."""
 
     graph: tf.Graph
     session: Any
@@ -78,11 +79,11 @@ class Served(NamedTuple):
 
 
 def of_run(run: Run, detector: anomaly.Detector | None = None) -> Served:
-    """The signatures of a run; adds tensors to its graph where a signature needs more.
+    """Returns the signatures of a run; extends its graph where a signature needs it.
 
     Args:
       run: open.
-      detector: what `tfae anomaly` fitted to this checkpoint; gives autoencoders a `score`.
+      detector: fitted by `tfae anomaly` to this checkpoint; adds `score` to autoencoders.
     """
     inference, experiment = run.built.inference, run.experiment
     images, outputs = {names.IMAGES: inference.images}, inference.outputs._asdict()
@@ -92,11 +93,11 @@ def of_run(run: Run, detector: anomaly.Detector | None = None) -> Served:
         if wanted[0] in outputs
     }
     if names.LOG_VARIANCE in outputs and 'encode' in found:
-        meaning = 'the mean of the distribution of the code of each image, and its log-variance'
+        meaning = 'mean and log-variance of the distribution of the code of each image'
         found['encode'] = found['encode']._replace(meaning=meaning)
     if inference.code is not None:
         code, made = {names.CODE: inference.code}, {names.IMAGES: inference.decoded}
-        found['decode'] = Signature('the image of each code', code, made)
+        found['decode'] = Signature('decoded image of each code', code, made)
     with run.graph.as_default(), tf.name_scope(f'{names.INFERENCE}/'):
         if inference.samples is not None:
             found['sample'] = _sample(run)
@@ -116,7 +117,7 @@ def of_run(run: Run, detector: anomaly.Detector | None = None) -> Served:
 
 
 def of_network(network: Reference, class_names: Sequence[str]) -> Served:
-    """The signature of a published network, `classify`."""
+    """Returns the signature of a published network, `classify`."""
     outputs = {
         names.PROBABILITIES: network.outputs.probabilities,
         names.CLASS_LOGITS: network.outputs.class_logits,
@@ -128,34 +129,40 @@ def of_network(network: Reference, class_names: Sequence[str]) -> Served:
         'class_names': list(class_names),
         'pixels': _pixels(
             network.image_shape,
-            'scale the shorter side to 256, cut out the middle, divide bytes by 255; the graph '
-            'itself does the rest',
+            'scale the shorter side to 256, take the central crop, divide bytes by 255; the graph '
+            'does the rest',
         ),
     }
     return Served(network.graph, network.session, {'classify': signature}, about)
 
 
 def graph_def(served: Served) -> tf.GraphDef:
-    """All that the signatures need, in stock operations."""
+    """Returns the subgraph of all signatures, in stock ops."""
     tensors = [t for s in served.signatures.values() for t in _tensors(s)]
     return export.portable(export.extracted(served.graph, tensors))
 
 
 def variable_graph(served: Served) -> tuple[tf.Graph, dict[str, np.ndarray]]:
-    """What the signatures need on variables of its own, and the values of those by name."""
+    """Returns a new graph of the signatures, and the values of its variables by name."""
     definition = graph_def(served)
     values = _values(served, definition)
     return export.with_variables(definition, values), values
 
 
 def _values(served: Served, definition: tf.GraphDef) -> dict[str, np.ndarray]:
-    """The value of each variable that `definition` reads, by name."""
+    """Returns the value of each variable in `definition`, by name."""
     held = {v.op.name: v for v in served.graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)}
     return served.session.run({name: held[name] for name in export.variables(definition)})
 
 
 def write_saved_model(folder: pathlib.Path, session: Any, served: Served) -> None:
-    """Writes a SavedModel of a session whose graph has the tensors of `served`, by name."""
+    """Writes a SavedModel.
+
+    Args:
+      folder: that does not exist.
+      session: of a graph that has the tensors of `served`, by name.
+      served: the signatures.
+    """
     builder = tf.saved_model.Builder(str(folder))
 
     def info(tensors: Mapping[str, tf.Tensor]) -> dict[str, Any]:
@@ -172,31 +179,32 @@ def write_saved_model(folder: pathlib.Path, session: Any, served: Served) -> Non
 
 
 def frozen(served: Served) -> tf.GraphDef:
-    """All that the signatures need, with constants in place of variables.
+    """Returns the subgraph of all signatures, with constants instead of variables.
 
-    Raises: InputError if it is larger than a protocol buffer may be.
+    Raises: InputError if it exceeds the size of a protocol buffer.
     """
     definition = graph_def(served)
     found = _values(served, definition)
-    if (size := sum(value.nbytes for value in found.values())) > _MOST:
+    if (size := sum(value.nbytes for value in found.values())) > _MAX_BYTES:
         raise errors.InputError(
-            f'the weights take {size:,} bytes, one file may hold {_MOST:,}; --format=saved_model '
-            f'writes as many as there are'
+            f'the weights take {size:,} bytes, one file may hold {_MAX_BYTES:,}; '
+            f'--format=saved_model has no such limit'
         )
     return export.frozen(definition, found)
 
 
 def onnx(served: Served) -> dict[str, bytes]:
-    """Signature -> a model of ONNX, whose inputs and outputs have their keys as names.
+    """Returns signature -> serialized ONNX model, with the keys as names of inputs and outputs.
 
-    Raises: InputError if there is no converter, or it knows no such operation in ONNX.
+    Raises: InputError if tf2onnx is missing, or a signature has no valid ONNX model.
     """
     try:
         converter = importlib.import_module('tf2onnx')
         checker = importlib.import_module('onnx.checker')
     except ImportError as error:
         raise errors.InputError(
-            f'--format=onnx takes tf2onnx and onnx: {error}; {package.install("onnx")} gets both'
+            f'--format=onnx needs tf2onnx and onnx: {error}; '
+            f'{package.install("onnx")} installs both'
         ) from None
     made = {}
     for name, signature in served.signatures.items():
@@ -214,15 +222,15 @@ def onnx(served: Served) -> dict[str, bytes]:
             checker.check_model(model)
         except checker.ValidationError as error:
             reason = str(error).splitlines()[0]
-            raise errors.InputError(f'ONNX cannot say the signature {name}: {reason}') from None
+            raise errors.InputError(f'signature {name} has no valid ONNX model: {reason}') from None
         made[name] = model.SerializeToString()
     return made
 
 
 def for_onnx(served: Served) -> tuple[Served, dict[str, str]]:
-    """The signatures that ONNX can hold, and why it cannot hold each of the others."""
+    """Returns the signatures that ONNX supports, and the reasons against the others."""
     reasons = {
-        names.SEED: 'ONNX draws no numbers that are a function of a seed',
+        names.SEED: 'ONNX has no random numbers that are a function of a seed',
         names.IMAGE_BYTES: 'ONNX decodes no files',
     }
     lost = {
@@ -236,7 +244,7 @@ def for_onnx(served: Served) -> tuple[Served, dict[str, str]]:
 
 
 def description(served: Served, kind: str, onnx_names: bool = False) -> dict[str, Any]:
-    """The content of signatures.json; the first length of a shape is null where any will do."""
+    """Returns the content of signatures.json; a dimension of any size is null."""
 
     def listed(tensors: Mapping[str, tf.Tensor]) -> dict[str, Any]:
         return {
@@ -266,10 +274,10 @@ def description(served: Served, kind: str, onnx_names: bool = False) -> dict[str
 def _sample(run: Run) -> Signature:
     inference = run.built.inference
     model = run.built.model
-    assert isinstance(model, Decoder)  # the prior of whose codes is asked
+    assert isinstance(model, Decoder)  # only these have a prior
     made = tf.identity(model.decode(inference.samples), names.SAMPLES_DECODED)
     return Signature(
-        'new codes from the prior and their images, a function of the seed, two whole numbers',
+        'codes sampled from the prior and their images, determined by the seed of two integers',
         {names.COUNT: inference.count, names.SEED: inference.seed},
         {names.CODE: inference.samples, names.IMAGES: made},
     )
@@ -280,7 +288,7 @@ def _anomaly_score(run: Run, detector: anomaly.Detector) -> Signature:
     outputs = inference.outputs
     found = anomaly_score.score(detector, inference.images, outputs.code, outputs.reconstruction)
     return Signature(
-        'how unlike the training images each is, in nats; above the threshold it is anomalous',
+        'anomaly score in nats; an image above the threshold is anomalous',
         {names.IMAGES: inference.images},
         {names.SCORE: tf.identity(found, names.SCORE)},
         {'threshold': float(detector.threshold)},
@@ -288,7 +296,7 @@ def _anomaly_score(run: Run, detector: anomaly.Detector) -> Signature:
 
 
 def _of_files(run: Run, found: Mapping[str, Signature]) -> dict[str, Signature]:
-    """The signatures of images once more, for files; none where a file cannot be such an image."""
+    """Returns variants of the signatures of images for files; none unless they are gray or RGB."""
     form = run.experiment.form()
     of_images = {k: s for k, s in found.items() if set(s.inputs) == {names.IMAGES}}
     if form.channels not in (1, 3) or not of_images:
@@ -297,8 +305,8 @@ def _of_files(run: Run, found: Mapping[str, Signature]) -> dict[str, Signature]:
     contents, made = encoded_images.on_bytes(run.built.inference.images, outputs, form)
     known = dict(zip((tensor.name for tensor in outputs), made, strict=True))
     return {
-        f'{name}{_OF_FILES}': s._replace(
-            meaning=f'{name} of files, JPEG or PNG, read as those of the training',
+        f'{name}{_FILE_SUFFIX}': s._replace(
+            meaning=f'{name} of JPEG or PNG files, read as those of the training set',
             inputs={names.IMAGE_BYTES: contents},
             outputs={key: known[tensor.name] for key, tensor in s.outputs.items()},
         )
@@ -324,5 +332,5 @@ def _pixels(shape: Sequence[int], preprocessing: str) -> dict[str, Any]:
 
 
 def _in_order(found: dict[str, Signature]) -> dict[str, Signature]:
-    order = [name + kind for name in _ORDER for kind in ('', _OF_FILES)]
+    order = [name + kind for name in _ORDER for kind in ('', _FILE_SUFFIX)]
     return {name: found[name] for name in order if name in found}

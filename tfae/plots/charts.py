@@ -1,6 +1,6 @@
-"""Charts of measurements, drawn with matplotlib.
+"""Charts of measures.
 
-Colors are Okabe's and Ito's, which color-blind readers tell apart.
+Colors are those of Okabe and Ito, distinguishable to color-blind readers.
 """
 
 import math
@@ -27,11 +27,11 @@ class Curve(NamedTuple):
     label: str
     x: np.ndarray  # [N]
     y: np.ndarray  # [N]
-    spread: np.ndarray | None = None  # [N], drawn to both sides of y
+    spread: np.ndarray | None = None  # [N], half width of a band around y
 
 
 def colored(maps: np.ndarray) -> list[np.ndarray]:
-    """Maps `[N, H, W]` as N images `[H, W, 3]`; 0 is black and 1 the brightest, in each."""
+    """Returns maps `[N, H, W]` in [0, 1] as N images `[H, W, 3]`, from black to bright."""
     return list(matplotlib.colormaps[_WARM](np.clip(maps, 0, 1))[..., :3])
 
 
@@ -42,14 +42,14 @@ def save_detection(
     curves: Sequence[Curve],
     title: str,
 ) -> None:
-    """Draws how scores lie, and how many hits cost how many false alarms.
+    """Plots a histogram of anomaly scores and ROC curves.
 
     Args:
       path: of the PNG.
-      groups: label -> scores `[N]` in nats, the normal ones first.
-      threshold: above which an image is anomalous.
-      curves: false alarms -> hits, parts of 1; may be none.
-      title: above all.
+      groups: label -> scores `[N]` in nats, the normal images first.
+      threshold: anomaly threshold.
+      curves: false positive rate -> true positive rate in [0, 1]; may be empty.
+      title: of the figure.
     """
     sides = 2 if curves else 1
     figure, axes = plt.subplots(1, sides, figsize=(5.4 * sides, 4.4), squeeze=False, dpi=150)
@@ -61,9 +61,9 @@ def save_detection(
             axis.plot(100 * curve.x, 100 * curve.y, color=color, linewidth=width)
             axis.plot([], [], color=color, linewidth=width, label=curve.label)
         axis.plot([0, 100], [0, 100], color='0.7', linestyle=':')
-        axis.set_xlabel('normal images called anomalous, %')
-        axis.set_ylabel('anomalous images found, %')
-        axis.legend(loc='lower right', fontsize=8, title='area under the curve', title_fontsize=8)
+        axis.set_xlabel('false positive rate, %')
+        axis.set_ylabel('true positive rate, %')
+        axis.legend(loc='lower right', fontsize=8, title='AUROC', title_fontsize=8)
         axis.grid(alpha=0.3)
     _finish(path, figure, title)
 
@@ -74,24 +74,24 @@ def save_errors(
     curves: Sequence[Curve],
     title: str,
 ) -> None:
-    """Draws errors as bars, and beside them how they fall with the number of labels.
+    """Plots errors as bars, and over the number of training labels.
 
     Args:
       path: of the PNG.
-      bars: who is told apart -> method -> error in %; the same methods in each.
-      curves: labels -> error in %, a line for each key of `bars`; may be none.
-      title: above all.
+      bars: features -> classifier -> error in %; the same classifiers in each.
+      curves: training labels -> error in %, one for each key of `bars`; may be empty.
+      title: of the figure.
     """
     sides = 2 if curves else 1
     figure, axes = plt.subplots(1, sides, figsize=(5.6 * sides, 4.4), squeeze=False, dpi=150)
-    axis, methods = axes[0, 0], list(next(iter(bars.values())))
-    high = 0.8 / len(bars)
-    for i, (who, errors) in enumerate(bars.items()):
-        places = np.arange(len(methods)) + (i - (len(bars) - 1) / 2) * high
+    axis, classifiers = axes[0, 0], list(next(iter(bars.values())))
+    height = 0.8 / len(bars)
+    for i, (label, errors) in enumerate(bars.items()):
+        places = np.arange(len(classifiers)) + (i - (len(bars) - 1) / 2) * height
         color = _COLORS[i % len(_COLORS)]
-        drawn = axis.barh(places, list(errors.values()), 0.92 * high, color=color, label=who)
-        axis.bar_label(drawn, fmt=' %.2f', fontsize=8)
-    axis.set_yticks(np.arange(len(methods)), methods)
+        rows = axis.barh(places, list(errors.values()), 0.92 * height, color=color, label=label)
+        axis.bar_label(rows, fmt=' %.2f', fontsize=8)
+    axis.set_yticks(np.arange(len(classifiers)), classifiers)
     axis.invert_yaxis()
     axis.set_xlabel('test error, %')
     axis.margins(x=0.15)
@@ -102,12 +102,12 @@ def save_errors(
 
 
 def save_sizes(path: pathlib.Path, curves: Sequence[Curve], title: str) -> None:
-    """Draws how errors fall with the size of the code, both axes logarithmic.
+    """Plots MSE over the number of latent dimensions, both axes logarithmic.
 
     Args:
       path: of the PNG.
-      curves: numbers in the code -> mean squared error per pixel; PCA's the last, drawn dashed.
-      title: above all.
+      curves: latent dimensions -> MSE per pixel; the last one, of PCA, is dashed.
+      title: of the figure.
     """
     figure, axis = plt.subplots(figsize=(6.4, 4.6), dpi=150)
     for i, curve in enumerate(curves):
@@ -136,8 +136,8 @@ def save_sizes(path: pathlib.Path, curves: Sequence[Curve], title: str) -> None:
     axis.yaxis.set_major_formatter('{x:g}')
     axis.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
     axis.margins(0.09, 0.12)
-    axis.set_xlabel('numbers in the code')
-    axis.set_ylabel('mean squared error per pixel')
+    axis.set_xlabel('latent dimensions')
+    axis.set_ylabel('MSE per pixel')
     axis.legend(fontsize=8)
     axis.grid(alpha=0.3)
     _finish(path, figure, title)
@@ -149,13 +149,13 @@ def save_matrices(
     class_names: Sequence[str],
     title: str,
 ) -> None:
-    """Draws which classes lie in which clusters.
+    """Plots the share of each class in each cluster.
 
     Args:
       path: of the PNG.
-      matrices: label -> counts `[K, L]`, a row a cluster, a column a class.
+      matrices: label -> counts `[K, L]`, one row per cluster, one column per class.
       class_names: of the columns.
-      title: above all.
+      title: of the figure.
     """
     columns = min(3 if len(matrices) > 4 else 2, len(matrices))
     rows = math.ceil(len(matrices) / columns)
@@ -189,7 +189,7 @@ def save_matrices(
 
 
 def _histogram(axis: plt.Axes, groups: Mapping[str, np.ndarray], threshold: float) -> None:
-    """Scores of groups on an axis that is linear about the normal ones and logarithmic beyond."""
+    """Plots scores of groups on an arcsinh axis, linear around the normal ones."""
     low = min(float(np.min(scores)) for scores in groups.values())
     high = max(float(np.max(scores)) for scores in groups.values())
     usual = next(iter(groups.values()))
@@ -209,17 +209,17 @@ def _histogram(axis: plt.Axes, groups: Mapping[str, np.ndarray], threshold: floa
     axis.axvline(threshold, color='black', linestyle='--', label=f'threshold {threshold:.4g}')
     axis.xaxis.set_major_locator(matplotlib.ticker.FixedLocator(_ticks(edges)))
     axis.set_xlabel('anomaly score (nats)')
-    axis.set_ylabel('images of each kind, %')
+    axis.set_ylabel('fraction of images, %')
     axis.legend(fontsize=8)
 
 
 def _ticks(edges: np.ndarray) -> list[float]:
-    """Ticks at round values, evenly over the drawn axis."""
+    """Returns rounded ticks at equal distances on the axis."""
     return [float(f'{edges[i]:.2g}') for i in np.linspace(0, len(edges) - 1, 6).astype(int)]
 
 
 def _lines(axis: plt.Axes, curves: Sequence[Curve]) -> None:
-    """Errors over numbers of labels."""
+    """Plots errors over numbers of labels."""
     for curve, color in zip(curves, _COLORS, strict=False):
         axis.plot(curve.x, curve.y, color=color, marker='o', label=curve.label)
         if curve.spread is not None:
@@ -229,8 +229,8 @@ def _lines(axis: plt.Axes, curves: Sequence[Curve]) -> None:
     axis.set_ylim(bottom=0)
     axis.set_xticks(curves[0].x, [f'{x:,.0f}' for x in curves[0].x])
     axis.minorticks_off()
-    axis.set_xlabel('training labels, equally many a class')
-    axis.set_ylabel('test error of the linear probe, %')
+    axis.set_xlabel('training labels, balanced over classes')
+    axis.set_ylabel('linear probe error, %')
     axis.legend(fontsize=8)
     axis.grid(alpha=0.3)
 

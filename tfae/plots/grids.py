@@ -1,4 +1,4 @@
-"""numpy -> images in files, drawn with matplotlib.
+"""Grids of images, scatter plots and films as files.
 
 N images, H x W image, C channels; pixels in [0, 1].
 """
@@ -17,7 +17,7 @@ matplotlib.use('Agg')
 from matplotlib import patheffects  # noqa: E402  (the backend is chosen first)
 from matplotlib import pyplot as plt  # noqa: E402
 
-# Tol's muted colors, which color-blind readers tell apart.
+# Tol's muted colors, distinguishable to color-blind readers.
 _PALETTE = [
     '#CC6677',
     '#332288',
@@ -33,7 +33,7 @@ _PALETTE = [
 
 
 def save_rows(path: pathlib.Path, rows: Mapping[str, np.ndarray], title: str) -> None:
-    """Draws rows of images under one another, each with its label at the left.
+    """Plots rows of images, each with its label on the left.
 
     Args:
       path: of the PNG.
@@ -62,7 +62,7 @@ def save_rows(path: pathlib.Path, rows: Mapping[str, np.ndarray], title: str) ->
 def save_sheets(
     path: pathlib.Path, sheets: Mapping[str, np.ndarray], columns: int, title: str
 ) -> None:
-    """Draws sheets of images beside one another, each with its label above.
+    """Plots sheets of images side by side, each with its label above.
 
     Args:
       path: of the PNG.
@@ -93,14 +93,14 @@ def save_points(
     axes_names: tuple[str, str],
     title: str,
 ) -> None:
-    """Draws points of a plane, colored by class, the class written at the median of its points.
+    """Plots points of a plane, colored by class, with the class name at the median of its points.
 
     Args:
       path: of the PNG.
       points: `[N, 2]`.
       labels: `[N]` or None.
-      class_names: of the labels; where there are none their numbers stand.
-      axes_names: below and beside.
+      class_names: of the labels; if empty the labels are the names.
+      axes_names: of the horizontal and the vertical axis.
       title: above.
     """
     figure, axis = plt.subplots(figsize=(7, 6.4), dpi=150)
@@ -124,12 +124,12 @@ def save_points(
 
 
 def save_film(path: pathlib.Path, films: Mapping[str, np.ndarray], seconds: float = 0.1) -> None:
-    """Writes films beside one another as a GIF that begins again at its end.
+    """Writes films side by side as a GIF that loops.
 
     Args:
       path: of the GIF.
-      films: label -> images `[N, H, W, C]`, the same N in each; the label stands below.
-      seconds: that each image is shown.
+      films: label -> images `[N, H, W, C]`, the same N in each; the label is below.
+      seconds: duration of a frame.
     """
     frames = []
     for images in zip(*films.values(), strict=True):

@@ -1,4 +1,4 @@
-"""Images with heat maps over them, and sheets of small images that each have a caption.
+"""Heat maps over images, and grids of captioned images.
 
 N images, H x W image, C channels; pixels in [0, 1].
 """
@@ -15,40 +15,41 @@ import numpy as np
 from tfae.core.atomic_files import replacing
 from tfae.plots.grids import plt, visible
 
-# Maps that color-blind readers can follow: of lightness alone, and to either side of white.
+# Color maps for color-blind readers: sequential, and diverging from white.
 _ONE_SIDED, _TWO_SIDED = 'inferno', 'RdBu_r'
-# Parts of the image in a mixture; white stands for nothing where there are two sides.
+# Weights of the image in a blend; a diverging map is white at zero.
 _UNDER_ONE, _UNDER_TWO = 0.35, 0.2
-_GAP = 0.06  # between cells, in their width
-_SMALL = 24  # cells from which they are drawn smaller
+_GAP = 0.06  # between cells, in cell widths
+_MANY = 24  # cells; from here on they are smaller
 
 
 class Cell(NamedTuple):
-    """One of the small images."""
+    """A captioned image."""
 
     image: np.ndarray  # [H, W] gray or [H, W, 3]
     caption: str  # above it, one line or two
 
 
 class Scale(NamedTuple):
-    """What the colors of maps mean."""
+    """Color scale of maps."""
 
     label: str
-    signed: bool  # from -1 to 1 instead of from 0
+    signed: bool  # from -1 to 1 instead of 0 to 1
 
 
 def plain(images: Iterable[np.ndarray]) -> list[np.ndarray]:
-    """Images `[H, W, C]`, N of them, as `Cell` takes them."""
+    """Returns N images `[H, W, C]` as `Cell` takes them."""
     return [visible(image) for image in images]
 
 
 def over(images: np.ndarray, maps: np.ndarray, signed: bool) -> list[np.ndarray]:
-    """The colors of maps mixed into their images, in gray.
+    """Blends color maps with their images in gray.
 
     Args:
       images: `[N, H, W, C]`.
       maps: `[N, H, W]`; each is scaled by its largest absolute value.
-      signed: whether values below 0 have colors of their own.
+      signed: whether the scale is diverging.
+
     Returns: N images `[H, W, 3]`.
     """
     largest = np.abs(maps).max((1, 2), keepdims=True)
@@ -63,19 +64,19 @@ def over(images: np.ndarray, maps: np.ndarray, signed: bool) -> list[np.ndarray]
 def save_cells(
     path: pathlib.Path, lines: Sequence[Sequence[Cell]], title: str, scale: Scale | None = None
 ) -> None:
-    """Draws lines of small images under one another, each with its caption above.
+    """Plots rows of images, each image with its caption above.
 
     Args:
       path: of the PNG.
-      lines: of one image size; the longest decides the width.
-      title: above all.
-      scale: of the color bar below; None: there is none.
+      lines: rows of cells of one image size.
+      title: of the figure.
+      scale: of the colorbar below; None for none.
     """
     columns, count = max(map(len, lines)), sum(map(len, lines))
     height, width = lines[0][0].image.shape[:2]
-    # Inches of a cell; few large images are shown pixel by pixel.
-    wide = min(max(1.1, width / 150), 1.5) if count < _SMALL else 0.85
-    size = 7.5 if count < _SMALL else 6  # points of a caption
+    # Sizes in inches; few large images are shown at full resolution.
+    wide = min(max(1.1, width / 150), 1.5) if count < _MANY else 0.85
+    size = 7.5 if count < _MANY else 6  # points of a caption
     most = max(cell.caption.count('\n') + 1 for line in lines for cell in line)
     words = most * size * 1.35 / 72 / wide  # widths of a cell
     down = height / width + words + _GAP
@@ -104,17 +105,17 @@ def save_cells(
 
 
 def wrapped(cells: Sequence[Cell], columns: int) -> list[Sequence[Cell]]:
-    """Cells in lines of at most `columns`."""
+    """Returns cells in rows of at most `columns`."""
     return [cells[start : start + columns] for start in range(0, len(cells), columns)]
 
 
 def columns(count: int) -> int:
-    """Of a sheet of so many cells: wider than it is high, and readable."""
+    """Returns the number of columns of a readable sheet that is wider than high."""
     return min(count, 16, max(5, math.ceil(math.sqrt(1.6 * count))))
 
 
 def _bar(figure: plt.Figure, scale: Scale, across: float, tall: float) -> None:
-    """A color bar at the bottom, of fixed size in inches."""
+    """Adds a colorbar at the bottom, of fixed size in inches."""
     axis = figure.add_axes((0.5 - 1.5 / across, 0.42 / tall, 3 / across, 0.12 / tall))
     colors = _TWO_SIDED if scale.signed else _ONE_SIDED
     norm = matplotlib.colors.Normalize(-1 if scale.signed else 0, 1)

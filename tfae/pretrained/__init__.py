@@ -1,12 +1,12 @@
-"""Published classifiers and the files that hold their weights.
+"""Published classifiers, and readers of their weights.
 
-They are no families: networks to be looked into with weights of others, not to be trained. The
-file of one defines Config, Outputs with `probabilities`, `class_logits` and `end_points`, and
+They are not model families: they are analyzed with published weights, not trained. The module of a
+network defines Config, Outputs with `probabilities`, `class_logits` and `end_points`, and
 
-    NETWORKS                the name of each network -> its Config, with a `width` that scales it
-                            and the `preprocessing` of the weights
+    NETWORKS                name of a network -> its Config, with a `width` that scales it and the
+                            `preprocessing` of its weights
     Model(config, image_shape=None, classes=1000)
-                            with the `image_shape` that it takes and the `parameters` that it wants
+                            with the `image_shape` of its input and its `parameters`
     model(images)           -> Outputs; images [B, H, W, 3] in [0, 1], RGB
 """
 
@@ -18,7 +18,7 @@ __all__ = ['alexnet', 'imagenet', 'references', 'vgg', 'weights']
 
 
 def references() -> dict[str, ModuleType]:
-    """Name of a published network -> the module that has it among its `NETWORKS`."""
+    """Returns name of a published network -> the module whose `NETWORKS` has it."""
     return {name: module for module in (alexnet, vgg) for name in module.NETWORKS}
 
 

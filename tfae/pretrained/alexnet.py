@@ -1,17 +1,17 @@
 """AlexNet, with two streams and with one. Krizhevsky, Sutskever and Hinton, NIPS 2012.
 
-    five convolutions, each followed by relu; max pooling 3 x 3 with strides of 2 behind the first,
-    the second and the last                                             conv<i>, pool<i>
-    p(class | x) = softmax of two dense layers with relu and a third    fc6, fc7, fc8
+    five convolutions with ReLU; 3 x 3 max pooling with stride 2 after the first, the second and
+    the last                                                            conv<i>, pool<i>
+    p(class | x) = softmax of two dense layers with ReLU and a third    fc6, fc7, fc8
 
-Of two streams, as published: the filters of conv2, conv4 and conv5 see half of the channels each,
-and conv1 and conv2 are followed by x / (1 + 1e-4 mean of x^2 over 5 channels)^0.75 (norm1, norm2),
-in the constants of Caffe's bvlc_alexnet. Of one stream: Krizhevsky, "One weird trick for
-parallelizing convolutional neural networks", 2014, https://arxiv.org/abs/1404.5997, without the
-normalization: torchvision's.
+Two streams, as published: each filter of conv2, conv4 and conv5 sees half of the channels, and
+conv1 and conv2 are followed by x / (1 + 1e-4 mean of x^2 over 5 channels)^0.75 (norm1, norm2), with
+the constants of Caffe's bvlc_alexnet. One stream: Krizhevsky, "One weird trick for parallelizing
+convolutional neural networks", 2014, https://arxiv.org/abs/1404.5997, without normalization, as in
+torchvision.
 
-A network to look into with the weights of others: no `--model` of training. Images of another
-size are averaged over a raster of 6 x 6 on top of pool5, as torchvision does.
+For analysis with published weights, not for training. For other image sizes the output of pool5 is
+averaged to a 6 x 6 grid, as in torchvision.
 """
 
 import dataclasses
@@ -34,19 +34,19 @@ _MEAN = (122.67891434, 116.66876762, 104.00698793)  # of Caffe's ilsvrc_2012_mea
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Which of the two, and how it was trained."""
+    """Variant of the network, and its preprocessing."""
 
-    streams: Literal['one', 'two'] = option('one', 'Of 2014, or of 2012.')
-    width: float = option(1.0, 'Factor of the filters and units of every layer but the last.')
-    preprocessing: Preprocessing = option('torchvision', 'What the first layer was trained to see.')
+    streams: Literal['one', 'two'] = option('one', 'One: the network of 2014; two: that of 2012.')
+    width: float = option(1.0, 'Factor of the filters and units of all layers but the last.')
+    preprocessing: Preprocessing = option('torchvision', 'Normalization of the input in training.')
 
 
 class Outputs(NamedTuple):
-    """What the network makes of a batch."""
+    """Outputs for a batch of images."""
 
-    probabilities: tf.Tensor  # [B, K], their sum is 1
+    probabilities: tf.Tensor  # [B, K], sum to 1
     class_logits: tf.Tensor  # [B, K], probabilities = softmax(class_logits)
-    end_points: dict[str, tf.Tensor]  # name of a layer -> what it leaves [B, ...]
+    end_points: dict[str, tf.Tensor]  # name of a layer -> its output [B, ...]
 
 
 NETWORKS = {
@@ -56,15 +56,15 @@ NETWORKS = {
 
 
 class Model:
-    """See `tfae.pretrained` for the contract."""
+    """AlexNet; see `tfae.pretrained` for the interface."""
 
     def __init__(
         self, config: Config, image_shape: Sequence[int] | None = None, classes: int = 1000
     ):
-        """`image_shape` None is the published one."""
+        """Takes `image_shape` [H, W, 3]; None is the published one."""
 
         def scaled(size: int) -> int:
-            return 2 * max(1, round(config.width * size / 2))  # for two streams
+            return 2 * max(1, round(config.width * size / 2))  # even, for two streams
 
         side = _SIDES[config.streams]
         self.config = config
@@ -92,9 +92,9 @@ class Model:
 
 
 def _convolutions(split: bool, filters: Sequence[int]) -> list[network.Convolution]:
-    """The five rows; torchvision counts a relu behind each one and the poolings."""
+    """Returns the five convolutions; torchvision also counts the ReLU and pooling layers."""
     groups = 2 if split else 1
-    rows = [  # size, strides, padding, groups, place in torchvision's list
+    rows = [  # size, strides, padding, groups, index in torchvision's list
         (11, 4, 0 if split else 2, 1, 0),
         (5, 1, 2, groups, 3),
         (3, 1, 1, 1, 6),

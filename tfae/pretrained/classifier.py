@@ -1,4 +1,4 @@
-"""A published network with its weights: images in, numbers out."""
+"""A published network with its weights, ready for inference."""
 
 import dataclasses
 from typing import Any
@@ -10,7 +10,7 @@ from tfae import data, pretrained
 from tfae.core import errors, names
 from tfae.pretrained.weights import Preprocessing, open_weights
 
-_BATCH = 16  # images a call; the first maps of a VGG take 13 MB each
+_BATCH = 16  # images per call; the first feature maps of VGG take 13 MB each
 
 
 def open_reference(
@@ -26,28 +26,32 @@ def open_reference(
     Args:
       name: of the network, one of `pretrained.references()`.
       path: of the file; see `tfae.pretrained.weights`.
-      preprocessing: what the network was trained to see; None is what the file's layout says.
-      classes: that it tells apart.
-      width: factor of the size of every layer but the last.
-    Raises: UsageError for an unknown network, or weights that leave the preprocessing open;
-      InputError if the file is not that network's.
+      preprocessing: normalization of the input in training; None: that of the file's layout.
+      classes: number of classes.
+      width: factor of the size of all layers but the last.
+
+    Raises: UsageError for an unknown network, or if the layout does not determine the
+      preprocessing; InputError if the file does not hold the weights of that network.
     """
+    # Check the file against the network.
     known = pretrained.references()
-    page = known[errors.one_of('--model', name, known)]
-    config = dataclasses.replace(page.NETWORKS[name], width=width)
-    found = open_weights(path, name, page.Model(config, classes=classes).parameters)
+    module = known[errors.one_of('--model', name, known)]
+    config = dataclasses.replace(module.NETWORKS[name], width=width)
+    found = open_weights(path, name, module.Model(config, classes=classes).parameters)
     if preprocessing is None and found.preprocessing is None:
         raise errors.UsageError(
-            f'{path} does not tell what {name} was trained to see; --preprocessing must name it'
+            f'{path} does not record the preprocessing of {name}; --preprocessing must name it'
         )
     config = dataclasses.replace(config, preprocessing=preprocessing or found.preprocessing)
+    # Build the graph.
     built = tf.Graph()
     with built.as_default():
-        model = page.Model(config, classes=classes)
+        model = module.Model(config, classes=classes)
         with tf.name_scope(f'{names.INFERENCE}/'):
             images = tf.placeholder(tf.float32, [None, *model.image_shape], names.IMAGES)
             outputs = model(images)
         variables = {v.op.name: v for v in tf.global_variables()}
+    # Load the variables, one at a time.
     session = tf.Session(graph=built)
     try:
         with built.as_default():
@@ -60,7 +64,7 @@ def open_reference(
 
 
 class Reference:
-    """An open published network. A context manager; `close` ends its session."""
+    """An open published network; a context manager that closes its session."""
 
     def __init__(self, name: str, graph: tf.Graph, session: Any, images: tf.Tensor, outputs: Any):
         self.name = name
@@ -76,21 +80,27 @@ class Reference:
         self.close()
 
     def close(self) -> None:
-        """Ends the session."""
+        """Closes the session."""
         self.session.close()
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """`(H, W, 3)` that images must have."""
+        """Shape of the input images, `(H, W, 3)`."""
         height, width, channels = self.images.shape.as_list()[1:]
         return height, width, channels
 
     def classify(self, images: np.ndarray) -> np.ndarray:
-        """Images `[N, H, W, 3]` (uint8, or float in [0, 1]), RGB -> probabilities `[N, K]`."""
+        """Returns class probabilities `[N, K]` of RGB images `[N, H, W, 3]`, uint8 or in [0, 1]."""
         return self._run(self.outputs.probabilities, images)
 
     def fetch(self, layer: str, images: np.ndarray) -> np.ndarray:
-        """What a layer leaves of images as `classify` takes them, `[N, ...]`.
+        """Returns the output of a layer.
+
+        Args:
+          layer: name of the layer.
+          images: RGB `[N, H, W, 3]`, uint8 or in [0, 1].
+
+        Returns: `[N, ...]`.
 
         Raises: UsageError if the network has no such layer.
         """

@@ -1,10 +1,10 @@
-"""Published classifiers as tables: convolutions, their pooling, dense layers on a fixed grid.
+"""Published classifiers as tables of convolutions with pooling, and dense layers.
 
-    h = relu(conv(h) + b), then where the table says so   response normalization, max pooling
-    h = the mean over each cell of a grid x grid raster of h, flattened
-    h = relu(h W + b), the last one without relu          logits
+    h = relu(conv(h) + b), optionally     response normalization, max pooling
+    h = adaptive average pooling of h to grid x grid, flattened
+    h = relu(h W + b), the last one without ReLU          logits
 
-What each layer leaves is a tensor `<layer>/output` of the collection `names.END_POINTS`.
+The output of each layer is a tensor `<layer>/output` in the collection `names.END_POINTS`.
 
 B batch, H W image, C channels, K classes.
 """
@@ -19,7 +19,7 @@ from tfae import layers
 from tfae.core import errors, names
 from tfae.pretrained.weights import Parameters, Preprocessing
 
-# Mean and deviation of ImageNet's training images in [0, 1], RGB, as torchvision rounds them.
+# Mean and standard deviation of ImageNet's training images in [0, 1], RGB, as in torchvision.
 _MEAN = (0.485, 0.456, 0.406)
 _DEVIATION = (0.229, 0.224, 0.225)
 
@@ -27,7 +27,7 @@ _POOL_STRIDE = 2
 
 
 class Convolution(NamedTuple):
-    """One row of a table. `norm` and `pool` name what follows; empty: nothing does."""
+    """A convolution with ReLU; `norm` and `pool` name the layers that follow, empty for none."""
 
     name: str
     filters: int
@@ -42,7 +42,7 @@ class Convolution(NamedTuple):
 
 
 class Dense(NamedTuple):
-    """One of the last rows."""
+    """A dense layer."""
 
     name: str
     units: int
@@ -51,7 +51,7 @@ class Dense(NamedTuple):
 
 
 class Network:
-    """A table that can be called. Touches no graph before."""
+    """A network defined by tables of its layers; calling it builds the graph."""
 
     def __init__(
         self,
@@ -63,7 +63,16 @@ class Network:
         preprocessing: Preprocessing,
         mean: Sequence[float],
     ):
-        """`window` is the side of every max pooling, `mean` the pixels' in [0, 255], RGB.
+        """Stores the tables; builds no graph.
+
+        Args:
+          image_shape: `[H, W, 3]`.
+          convolutions: the convolutional layers.
+          grid: side of the average pooling before the dense layers.
+          dense: the dense layers.
+          window: side of all max poolings.
+          preprocessing: normalization of the input.
+          mean: of the pixels in [0, 255], RGB.
 
         Raises: UsageError for images without three channels or too small for the pooling.
         """
@@ -81,13 +90,13 @@ class Network:
                 sides = [(n - window) // _POOL_STRIDE + 1 for n in sides]
         if channels != 3 or min(sides) < 1:
             raise errors.UsageError(
-                f'images are {self.image_shape}; they must have three channels, and be large '
-                f'enough that convolutions and pooling leave more than {sides} of their sides'
+                f'images are {self.image_shape}; they must have three channels, and sides '
+                f'large enough for the convolutions and poolings, which leave {sides}'
             )
 
     @property
     def parameters(self) -> list[Parameters]:
-        """The layers that have variables, input side first."""
+        """The layers with variables, input side first."""
         found, channels = [], 3
         for row in self.convolutions:
             kernel = (row.size, row.size, channels // row.groups, row.filters)
@@ -103,9 +112,13 @@ class Network:
         return found
 
     def __call__(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Images `[B, H, W, 3]` in [0, 1], RGB -> name of a layer -> what it leaves.
+        """Builds the network.
 
-        The last one is the logits `[B, K]`, the others are behind their relu.
+        Args:
+          images: RGB `[B, H, W, 3]` in [0, 1].
+
+        Returns: name of a layer -> its output after ReLU `[B, ...]`; the last are the logits
+          `[B, K]`.
         """
         errors.rank('images', images, 4)
         points = dict(self._layers(images))
@@ -114,12 +127,13 @@ class Network:
         return points
 
     def _layers(self, images: tf.Tensor) -> Iterator[tuple[str, tf.Tensor]]:
+        # Convolutions, each with optional normalization and pooling.
         h = _normalized(images, self.preprocessing, self.mean)
         for row in self.convolutions:
             h = _convolved(h, row)
             yield row.name, h
             if row.norm:
-                # Caffe's alpha of 1e-4 is of the mean over the 5 channels, TensorFlow's of the sum.
+                # Caffe's alpha of 1e-4 scales the mean over 5 channels, TensorFlow's the sum.
                 with tf.name_scope(row.norm):
                     h = tf.nn.local_response_normalization(
                         h, 2, 1.0, 1e-4 / 5, 0.75, name=names.OUTPUT
@@ -129,6 +143,7 @@ class Network:
                 with tf.name_scope(row.pool):
                     h = tf.nn.max_pool2d(h, self.window, _POOL_STRIDE, 'VALID', name=names.OUTPUT)
                 yield row.pool, h
+        # Dense layers.
         h = layers.flatten(cell_means(h, self.grid))
         for last in self.dense:
             logits = last is self.dense[-1]
@@ -141,10 +156,16 @@ class Network:
 
 
 def cell_means(h: tf.Tensor, grid: int) -> tf.Tensor:
-    """Means `[B, grid, grid, C]` of `[B, H, W, C]` over the cells of a raster laid on it.
+    """Adaptive average pooling as in PyTorch's AdaptiveAvgPool2d; the identity for H = W = grid.
 
-    Cell i holds the rows from floor(i H / grid) up to ceil((i + 1) H / grid), so that neighbors
-    share rows where H is no multiple: PyTorch's AdaptiveAvgPool2d. On H = W = grid it is nothing.
+    Cell i averages the rows from floor(i H / grid) up to ceil((i + 1) H / grid), so that adjacent
+    cells overlap unless H is a multiple of grid.
+
+    Args:
+      h: `[B, H, W, C]`.
+      grid: side of the output.
+
+    Returns: `[B, grid, grid, C]`.
     """
     height, width = cast(list[int], h.shape.as_list()[1:3])
     if height == width == grid:
@@ -153,7 +174,7 @@ def cell_means(h: tf.Tensor, grid: int) -> tf.Tensor:
 
 
 def _cells(length: int, grid: int) -> np.ndarray:
-    """`[grid, length]`, the weight of each place in the mean of each cell."""
+    """Returns the weights of the average of each cell `[grid, length]`."""
     weights = np.zeros([grid, length], np.float32)
     for i in range(grid):
         start, end = i * length // grid, -(-(i + 1) * length // grid)
@@ -162,7 +183,7 @@ def _cells(length: int, grid: int) -> np.ndarray:
 
 
 def _normalized(images: tf.Tensor, kind: Preprocessing, mean: np.ndarray) -> tf.Tensor:
-    """What the first layer sees of images in [0, 1]: see `weights.layouts`."""
+    """Normalizes images in [0, 1] for the first layer; see `weights.layouts`."""
     if kind == 'torchvision':
         return (images - np.array(_MEAN, np.float32)) / np.array(_DEVIATION, np.float32)
     less = 255 * images - mean
@@ -170,7 +191,7 @@ def _normalized(images: tf.Tensor, kind: Preprocessing, mean: np.ndarray) -> tf.
 
 
 def _convolved(h: tf.Tensor, row: Convolution) -> tf.Tensor:
-    """relu(conv(h) + b); group g of the filters sees group g of the channels alone."""
+    """Builds relu(conv(h) + b); group g of the filters sees only group g of the channels."""
     with tf.variable_scope(row.name, reuse=tf.AUTO_REUSE):
         channels = h.shape[-1] // row.groups
         kernel = tf.get_variable(names.KERNEL, [row.size, row.size, channels, row.filters])
@@ -178,7 +199,7 @@ def _convolved(h: tf.Tensor, row: Convolution) -> tf.Tensor:
         p = row.padding
         if p:
             h = tf.pad(h, [[0, 0], [p, p], [p, p], [0, 0]])
-        # One convolution a group: TensorFlow has no gradient of grouped ones on processors.
+        # One convolution per group: on CPUs TensorFlow has no gradient of grouped ones.
         pairs = zip(tf.split(h, row.groups, 3), tf.split(kernel, row.groups, 3), strict=True)
         groups = [tf.nn.conv2d(x, k, row.strides, 'VALID') for x, k in pairs]
         h = groups[0] if row.groups == 1 else tf.concat(groups, 3)

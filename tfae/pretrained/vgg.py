@@ -1,11 +1,11 @@
 """VGG-11, 13, 16, 19. Simonyan and Zisserman, ICLR 2015, https://arxiv.org/abs/1409.1556, table 1.
 
-    five blocks of convolutions 3 x 3, each followed by relu            conv<block>_<i>
-    with max pooling 2 x 2 behind each block                            pool<block>
-    p(class | x) = softmax of two dense layers with relu and a third    fc6, fc7, fc8
+    five blocks of 3 x 3 convolutions with ReLU                         conv<block>_<i>
+    with 2 x 2 max pooling after each block                             pool<block>
+    p(class | x) = softmax of two dense layers with ReLU and a third    fc6, fc7, fc8
 
-A network to look into with the weights of others: no `--model` of training. Images of another
-size than 224 are averaged over a raster of 7 x 7 on top of pool5, as torchvision does.
+For analysis with published weights, not for training. For image sizes other than 224 the output of
+pool5 is averaged to a 7 x 7 grid, as in torchvision.
 """
 
 import dataclasses
@@ -34,31 +34,31 @@ _MEAN = (123.68, 116.779, 103.939)  # of the training images, from the authors' 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Which of the four, and how it was trained."""
+    """Variant of the network, and its preprocessing."""
 
-    depth: Literal['11', '13', '16', '19'] = option('16', 'Layers that have weights.')
-    width: float = option(1.0, 'Factor of the filters and units of every layer but the last.')
-    preprocessing: Preprocessing = option('bgr', 'What the first layer was trained to see.')
+    depth: Literal['11', '13', '16', '19'] = option('16', 'Number of layers with weights.')
+    width: float = option(1.0, 'Factor of the filters and units of all layers but the last.')
+    preprocessing: Preprocessing = option('bgr', 'Normalization of the input in training.')
 
 
 class Outputs(NamedTuple):
-    """What the network makes of a batch."""
+    """Outputs for a batch of images."""
 
-    probabilities: tf.Tensor  # [B, K], their sum is 1
+    probabilities: tf.Tensor  # [B, K], sum to 1
     class_logits: tf.Tensor  # [B, K], probabilities = softmax(class_logits)
-    end_points: dict[str, tf.Tensor]  # name of a layer -> what it leaves [B, ...]
+    end_points: dict[str, tf.Tensor]  # name of a layer -> its output [B, ...]
 
 
 NETWORKS = {f'vgg{depth}': Config(depth=depth) for depth in ('11', '13', '16', '19')}
 
 
 class Model:
-    """See `tfae.pretrained` for the contract."""
+    """VGG; see `tfae.pretrained` for the interface."""
 
     def __init__(
         self, config: Config, image_shape: Sequence[int] | None = None, classes: int = 1000
     ):
-        """`image_shape` None is the published one."""
+        """Takes `image_shape` [H, W, 3]; None is the published one."""
 
         def scaled(size: int) -> int:
             return max(1, round(config.width * size))
@@ -88,7 +88,7 @@ class Model:
 
 
 def _convolutions(blocks: Sequence[int], filters: Sequence[int]):
-    """The rows of table 1; torchvision counts a relu behind each one and a pooling a block."""
+    """Yields the convolutions of table 1; torchvision also counts the ReLU and pooling layers."""
     place = 0
     for block, (count, size) in enumerate(zip(blocks, filters, strict=True), start=1):
         for i in range(1, count + 1):

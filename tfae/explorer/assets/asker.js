@@ -1,10 +1,10 @@
-// Asks the server: one question at a time, and always the newest.
+// Requests to the server: one at a time, always the newest.
 
 const JSON_BODY = { 'Content-Type': 'application/json' };
 
 const places = (response, name) => response.headers.get(name)?.split(',').map(Number);
 
-// An image of the server's: rows of pixels of `channels` bytes. A decoder's answer has the components
+// An image of the server: rows of pixels of `channels` bytes. A decoded image comes with the components
 // of its code, before and after attributes were added.
 async function image(response) {
     if (!response.ok) throw new Error((await response.text()).trim());
@@ -29,7 +29,7 @@ export async function imageAt(place) {
 }
 
 export class Asker {
-    // `show(image, milliseconds)` gets every answer, `fail(error)` every refusal.
+    // Every image is passed to `show(image, milliseconds)`, every error to `fail(error)`.
     constructor(show, fail) {
         Object.assign(this, { show, fail, wanted: null, busy: false });
     }
@@ -53,8 +53,8 @@ export class Asker {
     }
 }
 
-// Puts an image on a canvas of as many pixels.
-export function draw(canvas, { height, width, channels, bytes }) {
+// Renders an image on a canvas of the same size.
+export function paint(canvas, { height, width, channels, bytes }) {
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     const context = canvas.getContext('2d');
     const image = context.createImageData(width, height);

@@ -1,15 +1,15 @@
-// The page: its controls make a move, the server answers it, canvas and plane show the answer.
+// The page: its controls form a move, the server decodes it, canvas and plane show the result.
 
-import { Asker, ask, draw } from './asker.js';
+import { Asker, ask, paint } from './asker.js';
 import { Gallery } from './gallery.js';
 import { Plane } from './plane.js';
 
-const LEAST = 280, KEPT = 200; // pixels of a saved image at first; times that the median is of
-const NO = '−';
+const SAVED = 280, KEPT = 200; // default size of a saved image in pixels; durations of the median
+const MINUS = '−';
 
 const at = (id) => document.getElementById(id);
 const say = (id, text) => { at(id).textContent = text; };
-const number = (value) => value.toFixed(2).replace(/^-(?=.*[1-9])/, NO).replace('-', '');
+const number = (value) => value.toFixed(2).replace(/^-(?=.*[1-9])/, MINUS).replace('-', '');
 
 function make(kind, parent, values = {}) {
     const node = Object.assign(document.createElement(kind), values);
@@ -34,14 +34,14 @@ class Page {
         this.space = space;
         this.times = [];
         this.asker = new Asker((...answer) => this.answered(...answer), (error) => this.failed(error));
-        this.sliding = false; // between two images; else the point is moved by its components
-        this.anchor = null; // the place between two images that it is moved from
+        this.sliding = false; // whether the slider between two images is in use
+        this.anchor = null; // interpolation between two images that the components start from
         this.place = space.components.map((component) => component.center);
         this.part = 0.5;
         this.strengths = space.attributes.map(() => 0);
         say('title', `tfae explore: ${space.title}`);
         say('model', space.model);
-        this.names = space.components.map((_, k) => (space.size > 2 ? `component ${k + 1}` : `code ${k + 1}`));
+        this.names = space.components.map((_, k) => (space.size > 2 ? `component ${k + 1}` : `z${k + 1}`));
         this.makeSliders();
         this.makePlane();
         this.makeWay();
@@ -56,7 +56,7 @@ class Page {
 
     makeSliders() {
         const { components, attributes, strength, size } = this.space;
-        say('walk-title', size > 2 ? 'Principal components' : 'Numbers of the code');
+        say('walk-title', size > 2 ? 'Principal components' : 'Latent dimensions');
         this.showPlace = components.map(({ low, high, share }, k) => slider(
             at('components'), `component-${k}`, this.names[k], size > 2 ? `${(100 * share).toFixed(0)} %` : '', [low, high],
             (value) => this.walk({ [k]: value }),
@@ -92,7 +92,7 @@ class Page {
     makeSave() {
         const [height, width] = this.space.shape;
         at('scale').max = this.space.scale;
-        at('scale').value = Math.min(this.space.scale, Math.ceil(LEAST / Math.max(height, width)));
+        at('scale').value = Math.min(this.space.scale, Math.ceil(SAVED / Math.max(height, width)));
         at('save').addEventListener('submit', async (event) => {
             event.preventDefault();
             try {
@@ -108,7 +108,7 @@ class Page {
         });
     }
 
-    // Moves some components of the code; the others stay, those too that have no slider.
+    // Sets some components of the code; all others stay, also those without a slider.
     walk(values) {
         this.place = Object.assign([...this.place], values);
         this.sliding = false;
@@ -139,10 +139,10 @@ class Page {
 
     answered(image, milliseconds) {
         at('trouble').hidden = true;
-        draw(at('answer'), image);
+        paint(at('answer'), image);
         this.times = [...this.times.slice(1 - KEPT), milliseconds];
         const median = this.times.toSorted((a, b) => a - b)[this.times.length >> 1];
-        say('time', `Answered in ${milliseconds.toFixed(1)} ms, decoder ${image.decoder.toFixed(1)} ms`);
+        say('time', `${milliseconds.toFixed(1)} ms round trip, ${image.decoder.toFixed(1)} ms decoding`);
         say('median', `Median of ${this.times.length}: ${median.toFixed(1)} ms`);
         if (this.sliding) {
             this.place = image.start;
@@ -155,7 +155,7 @@ class Page {
     }
 
     failed(error) {
-        say('trouble', error instanceof TypeError ? 'The server does not answer; it may have been ended.' : error.message);
+        say('trouble', error instanceof TypeError ? 'The server does not respond; it may have been stopped.' : error.message);
         at('trouble').hidden = false;
     }
 }

@@ -1,18 +1,18 @@
-// The two images to go between, and those to choose them from.
+// The two endpoints of the interpolation, and the images to choose them from.
 
-import { draw, imageAt } from './asker.js';
+import { paint, imageAt } from './asker.js';
 
 const ROW = 10;
 
 const at = (id) => document.getElementById(id);
 
 export class Gallery {
-    // `chosen()` is called when an image was chosen.
+    // `chosen()` is called when an image is selected.
     constructor(space, chosen) {
         Object.assign(this, { space, chosen, slot: 0 });
         const places = space.gallery, other = places.findLast((place) => this.word(place) !== this.word(places[0]));
         this.places = [places[0], other ?? places.at(-1)];
-        at('gallery-note').textContent = `${space.count.toLocaleString('en')} ${space.images}, these among them:`;
+        at('gallery-note').textContent = `${space.count.toLocaleString('en')} ${space.images}; a selection:`;
         this.buttons = places.map((place, k) => this.button(place, k));
         this.buttons[0].tabIndex = 0;
         at('gallery').addEventListener('keydown', (event) => this.key(event));
@@ -51,7 +51,7 @@ export class Gallery {
         return button;
     }
 
-    // Arrow keys go through the images, which are one stop of the Tab key.
+    // Arrow keys move between the images, which are a single tab stop.
     key(event) {
         const columns = getComputedStyle(at('gallery')).gridTemplateColumns.split(' ').length;
         const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
@@ -63,7 +63,7 @@ export class Gallery {
         next.focus();
     }
 
-    // The slot that the next image goes to.
+    // Selects the endpoint that the next click sets.
     aim(slot) {
         this.slot = slot;
         for (const other of [0, 1]) at(`pick-${other}`).setAttribute('aria-pressed', other === slot);
@@ -81,6 +81,6 @@ export class Gallery {
         at(`class-${slot}`).textContent = this.word(place);
         this.buttons.forEach((button, k) => button.classList.toggle('chosen', this.places.includes(this.space.gallery[k])));
         const found = await imageAt(place);
-        if (place === this.places[slot]) draw(at(`pick-${slot}`).querySelector('canvas'), found);
+        if (place === this.places[slot]) paint(at(`pick-${slot}`).querySelector('canvas'), found);
     }
 }

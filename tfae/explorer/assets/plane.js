@@ -1,4 +1,4 @@
-// The plane of the first two components: codes of images as points, and one point that is moved.
+// The plane of the first two components: the codes of the images, and the current point.
 
 const COLORS = 10, FINE = 100, COARSE = 10;
 const MARGIN = { left: 40, right: 10, top: 10, bottom: 30 };
@@ -16,13 +16,13 @@ function ticks(low, high, wanted) {
 }
 
 export class Plane {
-    // `moved([x, y])` is called while the point is dragged.
+    // `moved([x, y])` is called as the point is dragged.
     constructor(canvas, space, names, moved) {
         Object.assign(this, { canvas, space, names, moved });
         this.x = [space.components[0].low, space.components[0].high];
         this.y = [space.components[1].low, space.components[1].high];
-        this.wanted = this.answered = null; // where the point was dragged to, where its code is
-        this.path = []; // ends of the way between two images
+        this.wanted = this.answered = null; // the point as dragged, and the point of its code
+        this.path = []; // endpoints of the interpolation
         canvas.addEventListener('pointerdown', (event) => {
             if (event.button) return;
             canvas.setPointerCapture(event.pointerId);
@@ -56,14 +56,14 @@ export class Plane {
         this.go([next(0, this.x), next(1, this.y)]);
     }
 
-    // The point follows at once; where its code lies comes with the answer.
+    // The dragged point follows at once; that of its code comes with the response.
     go(point) {
         this.wanted = point;
         this.overlay();
         this.moved(point);
     }
 
-    // Shows the point: where it was moved to, if it was moved here, and where its code lies.
+    // Shows the dragged point, if any, and the point of the code.
     show(wanted, answered, path) {
         Object.assign(this, { wanted, answered, path });
         this.overlay();
@@ -85,12 +85,12 @@ export class Plane {
         this.color = (name) => style.getPropertyValue(`--${name}`).trim();
         const context = this.ground.getContext('2d');
         context.setTransform(ratio, 0, 0, ratio, 0, 0);
-        this.drawAxes(context);
-        this.drawPoints(context);
+        this.paintAxes(context);
+        this.paintPoints(context);
         this.overlay();
     }
 
-    drawAxes(context) {
+    paintAxes(context) {
         context.font = `12px ${getComputedStyle(document.body).fontFamily}`;
         context.fillStyle = this.color('quiet');
         context.strokeStyle = this.color('edge');
@@ -115,7 +115,7 @@ export class Plane {
         context.restore();
     }
 
-    drawPoints(context) {
+    paintPoints(context) {
         const { points, labels } = this.space;
         context.save();
         context.beginPath();
@@ -123,7 +123,7 @@ export class Plane {
         context.clip();
         const tint = (group) => (group < 0 ? this.color('accent') : this.color(`c${group % COLORS}`));
         context.globalAlpha = 0.55;
-        // In the order of the images: a class drawn last would hide the others.
+        // In the order of the images: painted by class, the last would hide the others.
         points.forEach(([x, y], i) => {
             context.fillStyle = tint(labels ? labels[i] : -1);
             context.beginPath();
@@ -142,7 +142,7 @@ export class Plane {
         context.restore();
     }
 
-    // The name of each class at the middle of its points, moved until no two cover each other.
+    // The name of each class at the median of its points, shifted until none overlap.
     words(context) {
         const { points, labels, classes } = this.space;
         const found = [...new Set(labels ?? [])].map((group) => {

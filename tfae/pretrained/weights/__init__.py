@@ -1,13 +1,12 @@
-"""Weights of published networks, from the files in which others keep them.
+"""Readers of the weights of published networks.
 
     .pth           state dicts of torchvision's networks
-    .h5            Keras, old and new
-    .npz, .npy     arrays by name; Caffe's, converted
+    .h5            Keras, all versions
+    .npz, .npy     arrays by name; converted from Caffe
 
-What a file is shows in its bytes, not in its name. Nothing of a file is executed, names and shapes
-are compared with what the network wants before any value is read, and no value takes more memory
-than the network has for it. Each format has its file here; `layouts` says what a tensor is called
-in which.
+The format is determined by content, not by the file name. No code in a file is executed. Names and
+shapes are checked against the network before any value is read, so that no value takes more memory
+than the network needs. Each format has a module here; `layouts` maps the names of tensors.
 """
 
 import math
@@ -25,75 +24,76 @@ from tfae.pretrained.weights.layouts import Layout, Parameters, Preprocessing, l
 __all__ = ['Parameters', 'Preprocessing', 'Weights', 'open_weights']
 
 _FORMATS = 'a .pth of PyTorch, an .h5 of Keras, an .npz or an .npy'
-_SHOWN = 4  # names in an error
+_MAX_SHOWN = 4  # names in an error
 
 
 class Weights:
-    """The parameters of a network in a file whose names and shapes are those of the network."""
+    """The weights in a file whose names and shapes match the network."""
 
     def __init__(self, source: Source, found: Layout):
         self.path = source.path
-        self.preprocessing = found.preprocessing  # None if the layout does not tell
+        self.preprocessing = found.preprocessing  # None if the layout does not determine it
         self._source = source
         self._tensors = found.tensors
 
     def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
-        """`(name of the variable, its value)` of each parameter, read one at a time.
+        """Yields `(name of a variable, its value)`, read one at a time.
 
-        Raises: InputError if the file is damaged or holds numbers that are not finite.
+        Raises: InputError if the file is damaged or a value is not finite.
         """
         for tensor in self._tensors:
             values = self._source.read(tensor.name)
             wrong = values.size - np.count_nonzero(np.isfinite(values))
             if wrong:
                 raise errors.InputError(
-                    f'{self.path}: {tensor.name}: {wrong} of {values.size} numbers are not finite'
+                    f'{self.path}: {tensor.name}: {wrong} of {values.size} values are not finite'
                 )
             yield tensor.variable, tensor.ours(values)
 
 
 def open_weights(path: str, network: str, layers: Sequence[Parameters]) -> Weights:
-    """The weights in a file, for a network of these layers.
+    """Opens the weights of a network of these layers.
 
     Args:
       path: of the file.
-      network: what errors call the network.
-      layers: those that have parameters, input side first.
+      network: name of the network in errors.
+      layers: the layers with parameters, input side first.
+
     Raises: InputError if there is no such file, its format is unknown, or a tensor is missing,
-      superfluous, of another shape or of no floats.
+      unexpected, of another shape or not of floats.
     """
-    # Twice eight bytes a parameter: the most that float64 and what says their names could take.
-    numbers = sum(math.prod(layer.kernel) + layer.kernel[-1] for layer in layers)
-    source = _open(pathlib.Path(path).expanduser(), 2**20 + 16 * numbers)
+    # Twice eight bytes per parameter: the upper bound of float64 values and their names.
+    count = sum(math.prod(layer.kernel) + layer.kernel[-1] for layer in layers)
+    source = _open(pathlib.Path(path).expanduser(), 2**20 + 16 * count)
     found = layout(source.kind, source.tensors, layers)
     wanted = {tensor.name for tensor in found.tensors}
     missing = [tensor.name for tensor in found.tensors if tensor.name not in source.tensors]
     more = sorted(source.tensors.keys() - wanted)
     if missing or more:
         raise errors.InputError(
-            f'{path} is no file of {network}: it {_listed("lacks", missing)}'
-            f'{" and " if missing and more else ""}{_listed("has beside what is wanted", more)}'
+            f'{path} does not hold the weights of {network}: {_listed("missing", missing)}'
+            f'{"; " if missing and more else ""}{_listed("unexpected", more)}'
         )
     for tensor in found.tensors:
         came = source.tensors[tensor.name]
         if came.shape != tensor.shape:
             raise errors.InputError(
-                f'{path}: {tensor.name} is {came.shape}; {network} wants {tensor.shape}'
+                f'{path}: {tensor.name} is {came.shape}; in {network} it must be {tensor.shape}'
             )
         item(f'{path}: {tensor.name}', came.dtype)
     return Weights(source, found)
 
 
-def _listed(verb: str, found: Iterable[str]) -> str:
-    """`'lacks a, b and 3 more'`, or an empty text."""
+def _listed(heading: str, found: Iterable[str]) -> str:
+    """Returns `'missing a, b and 3 more'`, or an empty text."""
     shown = [name[:80] for name in found]
-    rest = len(shown) - _SHOWN
+    rest = len(shown) - _MAX_SHOWN
     more = f' and {rest} more' if rest > 0 else ''
-    return f'{verb} {", ".join(shown[:_SHOWN])}{more}' if shown else ''
+    return f'{heading} {", ".join(shown[:_MAX_SHOWN])}{more}' if shown else ''
 
 
-def _open(path: pathlib.Path, most: int) -> Source:
-    """The file as what its first bytes say it is; pickled arrays take at most `most` bytes."""
+def _open(path: pathlib.Path, limit: int) -> Source:
+    """Opens a file by its first bytes; pickled arrays may take at most `limit` bytes."""
     if not path.is_file():
         raise errors.InputError(f'--weights {path}: no such file; it must be {_FORMATS}')
     with path.open('rb') as file:
@@ -102,28 +102,30 @@ def _open(path: pathlib.Path, most: int) -> Source:
         if start.startswith(keras.MAGIC):
             return keras.Weights(path)
         if start.startswith(npy.MAGIC):
-            return npy.Lists(path, file, most)
+            return npy.Lists(path, file, limit)
         if start.startswith(pytorch.MAGIC):
             return pytorch.open_legacy(path, file)
     if start.startswith(b'PK'):
         return _open_zip(path)
     if start[257:262] == b'ustar':
         raise errors.InputError(
-            f'{path} is a tar archive, as PyTorch wrote before 0.1.10; load it with PyTorch and '
-            f'write it again with torch.save(state_dict, path)'
+            f'{path} is a tar archive of PyTorch before 0.1.10; load it with PyTorch and save it '
+            f'with torch.save(state_dict, path)'
         )
-    raise errors.InputError(f'{path} is of no known format; it must be {_FORMATS}')
+    raise errors.InputError(f'{path} has an unknown format; it must be {_FORMATS}')
 
 
 def _open_zip(path: pathlib.Path) -> Source:
     try:
         archive = zipfile.ZipFile(path)
-    except Exception as error:  # damaged bytes draw nearly anything from zipfile
+    except Exception as error:  # damaged bytes make zipfile raise nearly anything
         reason = f'{type(error).__name__}: {error}'
-        raise errors.InputError(f'{path}: is a damaged zip archive ({reason})') from None
+        raise errors.InputError(f'{path} is a damaged zip archive ({reason})') from None
     members = archive.namelist()
     if any(name.endswith('/data.pkl') for name in members):
         return pytorch.open_zip(path, archive)
     if members and all(name.endswith('.npy') for name in members):
         return npy.Arrays(path, archive)
-    raise errors.InputError(f'{path}: is a zip archive of neither tensors nor arrays')
+    raise errors.InputError(
+        f'{path} is a zip archive without tensors or arrays; it must be {_FORMATS}'
+    )

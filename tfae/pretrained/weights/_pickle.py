@@ -1,31 +1,31 @@
-"""Pickles as data: what a pickle would build, without building it.
+"""Parses pickles as data, without executing them.
 
-A pickle is a program for a stack machine, and two of its instructions import and call what the
-file names. This machine knows the instructions that state data, and writes down what the others
-ask for: a `Call` is a name, its arguments and the state and items that would have gone into the
-object. Nothing is imported and nothing is called, so a file can at worst be refused.
+A pickle is a program for a stack machine with instructions that import and call functions. This
+machine executes only the instructions for data and records the others: a `Call` holds a name, its
+arguments, and the state and items of the object. Nothing is imported or called, so that a malicious
+file can only be rejected.
 """
 
 import pickletools
 from typing import Any, BinaryIO, NamedTuple
 
-# A state dict of a thousand tensors takes 40 000. Each may cost 60 times its byte in memory.
-_MOST_INSTRUCTIONS = 2**18
+# A state dict of a thousand tensors has 40 000. Each may take 60 bytes of memory.
+_MAX_INSTRUCTIONS = 2**18
 
 
 class NotData(ValueError):
-    """The stream is damaged, or asks for more than data; the text says what."""
+    """The stream is damaged, or contains more than data; the message gives the reason."""
 
 
 class Global(NamedTuple):
-    """What a pickle names to be imported."""
+    """A name that a pickle imports."""
 
     module: str
     name: str
 
 
 class Call:
-    """What a pickle asks to be made: `function(*arguments)`, then state and items put into it."""
+    """An object of a pickle: `function(*arguments)`, with its state and items."""
 
     def __init__(self, function: Any, arguments: Any):
         self.function = function
@@ -34,7 +34,7 @@ class Call:
         self.items: dict[Any, Any] = {}
 
 
-# Function of the `Call` that stands for an object kept outside of the pickle.
+# Function of a `Call` for an object stored outside of the pickle.
 PERSISTENT = Global('', 'persistent')
 
 _PUSH = {
@@ -51,27 +51,27 @@ _NOTHING = {'PROTO', 'FRAME', 'STOP'}
 
 
 def load(file: BinaryIO) -> Any:
-    """What the pickle at the place of `file` states; the file is left behind its end.
+    """Returns the content of the pickle at the position of `file`, and moves to its end.
 
-    Texts of Python 2 come as Latin-1.
+    Strings of Python 2 are decoded as Latin-1.
 
     Raises: NotData.
     """
     machine = _Machine()
     try:
         for count, (code, argument, _) in enumerate(pickletools.genops(file)):
-            if count == _MOST_INSTRUCTIONS:
-                raise NotData(f'has more than {_MOST_INSTRUCTIONS} instructions')
+            if count == _MAX_INSTRUCTIONS:
+                raise NotData(f'has more than {_MAX_INSTRUCTIONS} instructions')
             machine.step(code.name, argument)
         return machine.stack[-1]
     except NotData:
         raise
-    except Exception as error:  # damaged bytes draw nearly anything from pickletools
+    except Exception as error:  # damaged bytes make pickletools raise nearly anything
         raise NotData(f'is damaged ({type(error).__name__}: {error})') from None
 
 
 class _Machine:
-    """The stack, the marks in it, and what was put aside."""
+    """A stack machine with marks and a memo."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -79,7 +79,7 @@ class _Machine:
         self.memo: dict[int, Any] = {}
 
     def step(self, name: str, argument: Any) -> None:
-        """Follows one instruction."""
+        """Executes one instruction."""
         if name in _PUSH:
             self.stack.append(_CONSTANTS.get(name, argument))
         elif name in _EMPTY:
@@ -97,37 +97,37 @@ class _Machine:
         elif name in ('SETITEM', 'SETITEMS', 'APPEND', 'APPENDS'):
             self._fill(name)
         elif name not in _NOTHING:
-            self._ask(name, argument)
+            self._record(name, argument)
 
     def _fill(self, name: str) -> None:
-        """Puts items into the list, dict or call below them."""
+        """Adds items to the list, dict or call below them."""
         single = {'SETITEM': 2, 'APPEND': 1}.get(name)
         items = self._top(single) if single else self._marked()
         target = self.stack[-1]
         if name.startswith('APPEND') and isinstance(target, list):
             target.extend(items)
         elif name.startswith('SETITEM') and isinstance(target, dict | Call):
-            # A tuple that holds itself many times over would take for ever to be a key.
+            # Hashing a deeply self-containing tuple would take forever.
             if not all(isinstance(key, str | int) for key in items[0::2]):
-                raise NotData('has a key that is neither a text nor a number')
+                raise NotData('has a key that is neither a string nor an integer')
             kept = target if isinstance(target, dict) else target.items
             kept.update(zip(items[0::2], items[1::2], strict=True))
         else:
-            raise NotData(f'puts items into a {type(target).__name__}')
+            raise NotData(f'adds items to a {type(target).__name__}')
 
-    def _ask(self, name: str, argument: Any) -> None:
-        """Writes down what a pickle would have imported, called or fetched."""
+    def _record(self, name: str, argument: Any) -> None:
+        """Records an import, a call or a persistent object."""
         if name == 'GLOBAL':
             self.stack.append(Global(*argument.split(' ')))
         elif name == 'STACK_GLOBAL':
             words = self._top(2)
             if not all(isinstance(word, str) for word in words):
-                raise NotData('names by no text what is to be imported')
+                raise NotData('imports by a name that is not a string')
             self.stack.append(Global(*words))
         elif name == 'REDUCE':
             function, arguments = self._top(2)
             if not isinstance(arguments, tuple):
-                raise NotData(f'calls with a {type(arguments).__name__}, which must be a tuple')
+                raise NotData(f'calls with a {type(arguments).__name__} instead of a tuple')
             self.stack.append(Call(function, arguments))
         elif name == 'BINPERSID':
             self.stack.append(Call(PERSISTENT, self.stack.pop()))
@@ -135,12 +135,12 @@ class _Machine:
             state = self.stack.pop()
             self.stack[-1].state = state
         else:
-            raise NotData(f'has the instruction {name}, which no file of arrays needs')
+            raise NotData(f'has the instruction {name}, which arrays do not need')
 
     def _top(self, count: int) -> list[Any]:
-        """The `count` topmost values, in their order, taken off."""
+        """Pops the topmost `count` values, in their order."""
         if count > len(self.stack):
-            raise NotData('takes more from its stack than lies there')
+            raise NotData('pops from an empty stack')
         values = self.stack[len(self.stack) - count :]
         del self.stack[len(self.stack) - count :]
         return values

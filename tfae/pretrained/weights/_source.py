@@ -1,4 +1,4 @@
-"""What every kind of file is to its reader: tensors by name, looked at before they are read."""
+"""Common interface of the formats: tensors by name, with headers that are read first."""
 
 import math
 import pathlib
@@ -11,44 +11,46 @@ from tfae.core import errors
 
 
 class Header(NamedTuple):
-    """What a file says of a tensor before it is read."""
+    """Shape and type of a tensor."""
 
     shape: tuple[int, ...]
-    dtype: str  # as numpy names it, or bfloat16
+    dtype: str  # numpy's name, or bfloat16
 
 
 class Source(Protocol):
-    """An open file. `read` takes no more memory than the header says, however the file lies."""
+    """An open file; `read` never takes more memory than the header declares."""
 
     path: pathlib.Path
     kind: str  # 'torchvision', 'keras', 'lists' or 'arrays'
 
     @property
     def tensors(self) -> Mapping[str, Header]:
-        """Name -> header of each tensor."""
+        """Returns name -> header of all tensors."""
 
     def read(self, name: str) -> np.ndarray:
-        """The values, float32. Raises InputError if they are not what the header says."""
+        """Returns the values, float32; raises InputError if they do not match the header."""
 
 
 def shape_of(who: str, value: Any) -> tuple[int, ...]:
-    """A tuple of lengths as a file states it; InputError if it is anything else."""
+    """Validates the shape of a tensor in a file; raises InputError if it is none."""
     whole = isinstance(value, tuple) and all(type(n) is int and 0 <= n < 2**40 for n in value)
     if not whole or len(value) > 8:
-        raise errors.InputError(f'{who}: its shape is no list of at most 8 lengths; it is damaged')
+        raise errors.InputError(
+            f'{who}: its shape is not a tuple of at most 8 lengths; the file is damaged'
+        )
     return value
 
 
 def item(who: str, dtype: str) -> np.dtype:
-    """The type of a number; that of bfloat16, which numpy has not, as bare bits.
+    """Returns the numpy type of a name; bfloat16, which numpy lacks, becomes uint16.
 
-    Raises: InputError if it is none of floats of 2, 4 or 8 bytes.
+    Raises: InputError if it is not a float of 2, 4 or 8 bytes.
     """
     if dtype == 'bfloat16':
         return np.dtype(np.uint16)
     try:
         found = np.dtype(dtype)
-    except TypeError:  # numpy does not read all of the names that it gives
+    except TypeError:  # numpy cannot parse all names that it produces
         found = np.dtype(object)
     if found.kind != 'f' or found.itemsize > 8:
         raise errors.InputError(f'{who}: holds {dtype}; weights must be floats of 2, 4 or 8 bytes')
@@ -56,29 +58,35 @@ def item(who: str, dtype: str) -> np.dtype:
 
 
 def floats(who: str, dtype: str, content: Any, count: int) -> np.ndarray:
-    """`count` numbers `[count]` of a type as float32 from their bytes.
+    """Converts bytes to float32 values `[count]`.
 
-    Raises: InputError if the type is none of floats, or there are not as many bytes.
+    Args:
+      who: tensor and file, for errors.
+      dtype: type of the bytes, as in `Header`.
+      content: the bytes.
+      count: number of values.
+
+    Raises: InputError if the type is not a float, or the number of bytes does not match.
     """
     kind = item(who, dtype)
     if len(content) != count * kind.itemsize:
         raise errors.InputError(
-            f'{who}: {count} numbers of {dtype} are {count * kind.itemsize} bytes, the file holds '
+            f'{who}: {count} values of {dtype} take {count * kind.itemsize} bytes, the file holds '
             f'{len(content)}; it is damaged'
         )
     values = np.frombuffer(content, kind)
-    if dtype == 'bfloat16':  # the upper half of a float32
+    if dtype == 'bfloat16':  # the upper half of float32
         return (values.astype(np.uint32) << 16).view(np.float32)
     return values.astype(np.float32, copy=False)
 
 
 def array(who: str, header: Header, content: Any, fortran: bool) -> np.ndarray:
-    """The tensor of this header, float32, from its bytes; InputError as `floats`."""
+    """Returns the float32 tensor of a header from its bytes; raises InputError as `floats`."""
     values = floats(who, header.dtype, content, math.prod(header.shape))
     return values.reshape(header.shape, order='F' if fortran else 'C')
 
 
 def unreadable(path: pathlib.Path, error: Exception, wanted: str) -> errors.InputError:
-    """What to raise where a library met damaged bytes: nearly any exception comes of those."""
+    """Returns the InputError for an exception of a library, which may be any on damaged bytes."""
     reason = ' '.join(f'{type(error).__name__}: {error}'.split())[:200]
     return errors.InputError(f'{path}: cannot be read ({reason}); it must be {wanted}')

@@ -1,11 +1,11 @@
-"""Weights of Keras, HDF5: three layouts of one thing, a group a layer with its kernel and its bias.
+"""Weights of Keras in HDF5: three layouts, each with a group per layer of a kernel and a bias.
 
-    <layer>/...                 names of the model, as Keras 1 and 2 wrote them, `.h5`
-    model_weights/<layer>/...   the same inside a whole saved model
-    layers/<layer>/vars/0, 1    names of the kinds, counted: conv2d, conv2d_1, ..., `.weights.h5`
+    <layer>/...                 layer names of the model, Keras 1 and 2, `.h5`
+    model_weights/<layer>/...   the same in a complete saved model
+    layers/<layer>/vars/0, 1    numbered layer types: conv2d, conv2d_1, ..., `.weights.h5`
 
-In the first two a kernel is told from a bias by its rank, since its name has changed with every
-version (block1_conv1_W_1:0, kernel:0, kernel).
+In the first two kernel and bias are distinguished by rank, since their names depend on the version
+(block1_conv1_W_1:0, kernel:0, kernel).
 """
 
 import pathlib
@@ -19,17 +19,17 @@ from tfae.pretrained.weights._source import Header, array, unreadable
 
 MAGIC = b'\x89HDF\r\n\x1a\n'
 
-_WANTED = 'HDF5, as model.save_weights of Keras writes it'
-_MOST_OBJECTS = 10_000
+_WANTED = 'HDF5 as written by model.save_weights of Keras'
+_MAX_OBJECTS = 10_000
 
 
 class Weights:
-    """See `Source`; names are `<layer>/kernel` and `<layer>/bias`."""
+    """HDF5 file of Keras; names are `<layer>/kernel` and `<layer>/bias`."""
 
     kind = 'keras'
 
     def __init__(self, path: pathlib.Path):
-        """Raises: InputError if the file cannot be read, or refers to other files."""
+        """Reads the headers; raises InputError for a damaged file or references to other files."""
         self.path = path
         try:
             with h5py.File(path, 'r') as file:
@@ -55,7 +55,7 @@ class Weights:
 
 
 def _places(path: pathlib.Path, file: h5py.File) -> dict[str, str]:
-    """Name of a tensor -> where it lies."""
+    """Returns name of a tensor -> path in the file."""
     root: Any = file
     for group in ('model_weights', 'layers'):
         root = file[group] if isinstance(file.get(group, getlink=True), h5py.HardLink) else root
@@ -65,7 +65,7 @@ def _places(path: pathlib.Path, file: h5py.File) -> dict[str, str]:
         _collect(path, root, layer, found)
         for dataset in found:
             part = names.KERNEL if dataset.ndim > 1 else names.BIAS
-            if f'{layer}/{part}' in places or len(places) > _MOST_OBJECTS:
+            if f'{layer}/{part}' in places or len(places) > _MAX_OBJECTS:
                 raise errors.InputError(
                     f'{path}: {layer} holds {len(found)} tensors; it must hold a kernel and a bias'
                 )
@@ -74,7 +74,7 @@ def _places(path: pathlib.Path, file: h5py.File) -> dict[str, str]:
 
 
 def _collect(path: pathlib.Path, group: h5py.Group, name: str, found: list[h5py.Dataset]) -> None:
-    """Adds the data sets at and below `name`. Each object is met once: a group may hold itself."""
+    """Adds the data sets at and below `name`, each once: a group may contain itself."""
     waiting: list[tuple[h5py.Group, str]] = [(group, name)]
     known: set[Any] = set()
     while waiting:
@@ -82,7 +82,7 @@ def _collect(path: pathlib.Path, group: h5py.Group, name: str, found: list[h5py.
         if not isinstance(above.get(key, getlink=True), h5py.HardLink):
             raise errors.InputError(f'{path}: {above.name}/{key} is a link; it must be a tensor')
         item = above[key]
-        if item.id in known or len(known) > _MOST_OBJECTS:
+        if item.id in known or len(known) > _MAX_OBJECTS:
             continue
         known.add(item.id)
         if isinstance(item, h5py.Group):
@@ -92,12 +92,14 @@ def _collect(path: pathlib.Path, group: h5py.Group, name: str, found: list[h5py.
 
 
 def _checked(path: pathlib.Path, dataset: h5py.Dataset) -> h5py.Dataset:
-    """A data set whose values lie in this very file, in pieces no larger than itself."""
+    """Returns a data set; raises InputError if it is external or its chunks exceed its shape."""
     if dataset.external or dataset.is_virtual:
-        raise errors.InputError(f'{path}: {dataset.name} lies in another file; it must be in this')
+        raise errors.InputError(
+            f'{path}: {dataset.name} is stored in another file; it must be in this one'
+        )
     chunks = dataset.chunks or ()
     if any(piece > length for piece, length in zip(chunks, dataset.shape, strict=False)):
         raise errors.InputError(
-            f'{path}: {dataset.name} is {dataset.shape} in pieces of {chunks}; it is damaged'
+            f'{path}: {dataset.name} is {dataset.shape} in chunks of {chunks}; it is damaged'
         )
     return dataset

@@ -1,8 +1,8 @@
-"""How others name and lay out the parameters of a network, and how that becomes ours.
+"""Names and axes of parameters in each layout, and their conversion.
 
-A kernel of ours is `[h, w, in, out]`, that of a dense layer `[in, out]`, its inputs flattened as
-rows, columns, channels. PyTorch has `[out, in, h, w]` and `[out, in]`, and flattens channels first,
-so the kernel of the dense layer on top of the convolutions is permuted.
+In tfae a kernel is `[h, w, in, out]`, that of a dense layer `[in, out]`, with inputs flattened as
+rows, columns, channels. In PyTorch they are `[out, in, h, w]` and `[out, in]`, with channels first,
+so that the kernel of the first dense layer is permuted.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,34 +12,34 @@ import numpy as np
 
 from tfae.core import names
 
-# What an image in [0, 1], RGB, becomes before the first layer sees it:
-#   torchvision   its mean is taken away and it is divided by its deviation, by channel
-#   bgr           255 times it, less its mean, channels from blue to red: Caffe, Keras
-#   rgb           the same, channels from red to blue
+# Normalization of an RGB image in [0, 1] before the first layer:
+#   torchvision   minus the mean, divided by the standard deviation, by channel
+#   bgr           255 times the image minus the mean, channels in order BGR: Caffe, Keras
+#   rgb           the same, channels in order RGB
 Preprocessing = Literal['torchvision', 'bgr', 'rgb']
 
 
 class Parameters(NamedTuple):
-    """The kernel and the bias of one layer, and what others call the layer."""
+    """Kernel and bias of one layer, and the names of the layer elsewhere."""
 
     name: str
-    kernel: tuple[int, ...]  # its shape here
-    grid: tuple[int, int, int] | None = None  # rows, columns, channels that a dense one flattens
+    kernel: tuple[int, ...]  # shape in tfae
+    grid: tuple[int, int, int] | None = None  # rows, columns, channels before flattening
     torchvision: str = ''
-    keras: str = ''  # empty: as here
+    keras: str = ''  # empty: same as `name`
 
 
 class Tensor(NamedTuple):
-    """One parameter, here and in a file."""
+    """One parameter, as a variable and in a file."""
 
     variable: str
     layer: Parameters
     name: str  # in the file
     shape: tuple[int, ...]  # in the file
-    permuted: bool  # whether it is a kernel as PyTorch has it
+    permuted: bool  # whether it is a kernel with the axes of PyTorch
 
     def ours(self, values: np.ndarray) -> np.ndarray:
-        """What lies in the file, as the variable has it."""
+        """Converts the values in the file to those of the variable."""
         if not self.permuted:
             return values
         if self.layer.grid:
@@ -51,14 +51,20 @@ class Tensor(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """The parameters of a network as a kind of file has them."""
+    """The parameters of a network in one layout."""
 
-    preprocessing: Preprocessing | None  # that of the networks whose weights lie so, if one
+    preprocessing: Preprocessing | None  # of networks published in this layout; None if it varies
     tensors: list[Tensor]
 
 
 def layout(kind: str, held: Iterable[str], layers: Sequence[Parameters]) -> Layout:
-    """The layout of a file of this kind (see `Source`) that holds tensors of these names."""
+    """Returns the layout of a file.
+
+    Args:
+      kind: of the file, as in `Source`.
+      held: names of the tensors in the file.
+      layers: of the network.
+    """
     if kind == 'torchvision':
         named = {p.name: f'{p.torchvision or p.name}.' for p in layers}
         return _layout('torchvision', layers, named, ('weight', 'bias'), permuted=True)
@@ -79,7 +85,7 @@ def _layout(
     parts: tuple[str, str] = (names.KERNEL, names.BIAS),
     permuted: bool = False,
 ) -> Layout:
-    """Kernels and biases whose names are a prefix, by layer, and one of `parts`."""
+    """Returns the layout whose names are the prefix of a layer and one of `parts`."""
     tensors = []
     for layer in layers:
         kernel, bias = (prefixes[layer.name] + part for part in parts)
@@ -95,7 +101,7 @@ def _layout(
 
 
 def _counted(layers: Sequence[Parameters]) -> dict[str, str]:
-    """Name of a layer -> what Keras 3 calls it: its kind, and its number among those from 1 on."""
+    """Returns layer -> its name in Keras 3: its type, numbered from the second one on."""
     named, seen = {}, dict.fromkeys(('conv2d', 'dense'), 0)
     for layer in layers:
         kind = 'conv2d' if len(layer.kernel) == 4 else 'dense'

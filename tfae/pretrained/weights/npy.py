@@ -1,7 +1,7 @@
-"""Arrays of numpy: `.npz`, one a name, and the pickled dict of lists that Caffe's converters write.
+"""Weights in numpy files: `.npz`, and the pickled dicts written by converters from Caffe.
 
 .npz                 'conv1_1/kernel', or 'conv1_1_W' as in the published vgg16_weights.npz
-.npy, not unpickled  {'conv1_1': [kernel, bias]}, as bvlc_alexnet.npy and vgg16.npy have it
+.npy, not unpickled  {'conv1_1': [kernel, bias]}, as in bvlc_alexnet.npy and vgg16.npy
 """
 
 import math
@@ -20,7 +20,7 @@ from tfae.pretrained.weights._source import Header, array, item, shape_of, unrea
 MAGIC = b'\x93NUMPY'
 
 _WANTED = 'a file written by numpy.savez'
-_LISTS = 'a dict of lists of arrays, as numpy.save writes it'
+_LISTS = 'a dict of lists of arrays written by numpy.save'
 _RECONSTRUCT = {
     ('numpy.core.multiarray', '_reconstruct'),
     ('numpy._core.multiarray', '_reconstruct'),
@@ -29,14 +29,14 @@ _PARTS = {0: names.KERNEL, 1: names.BIAS, 'weights': names.KERNEL, 'biases': nam
 
 
 class Arrays:
-    """An `.npz`; see `Source`."""
+    """An `.npz` file; see `Source`."""
 
     kind = 'arrays'
 
     def __init__(self, path: pathlib.Path, archive: zipfile.ZipFile):
-        """Reads no array yet.
+        """Reads the headers.
 
-        Raises: InputError for a member that is no array.
+        Raises: InputError for a member that is not an array.
         """
         self.path = path
         self._archive = archive
@@ -54,7 +54,7 @@ class Arrays:
             _header(who, member)
             size = math.prod(header.shape) * item(who, header.dtype).itemsize
             try:
-                content = member.read(size)  # no more, however much the archive would unfold
+                content = member.read(size)  # bounded: the member may decompress to more
             except Exception as error:
                 raise unreadable(self.path, error, _WANTED) from None
         return array(who, header, content, self._fortran[name])
@@ -67,24 +67,24 @@ class Arrays:
 
 
 class Lists:
-    """An `.npy` of a dict of lists; see `Source`. Names are `<layer>/kernel` and `<layer>/bias`."""
+    """An `.npy` file of a dict of lists; names are `<layer>/kernel` and `<layer>/bias`."""
 
     kind = 'lists'
 
-    def __init__(self, path: pathlib.Path, file: BinaryIO, most: int):
-        """Reads the whole file, of at most `most` bytes.
+    def __init__(self, path: pathlib.Path, file: BinaryIO, limit: int):
+        """Reads the whole file, at most `limit` bytes.
 
-        Raises: InputError for a larger file, and for anything but such a dict.
+        Raises: InputError for a larger file, or any other content.
         """
         header, _ = _header(str(path), file)
         if header.dtype != 'object' or header.shape:
             raise errors.InputError(
                 f'{path}: holds {header.dtype} {header.shape}; it must be {_LISTS}'
             )
-        if path.stat().st_size > most:
+        if path.stat().st_size > limit:
             raise errors.InputError(
-                f'{path}: holds {path.stat().st_size} bytes, more than the {most} that the network '
-                f'could need'
+                f'{path}: holds {path.stat().st_size} bytes, more than the {limit} that the '
+                f'network could need'
             )
         try:
             stated = _pickle.load(file)
@@ -101,28 +101,28 @@ class Lists:
 
 
 def _header(who: str, file: BinaryIO) -> tuple[Header, bool]:
-    """What an .npy says of itself, and whether its first axis runs fastest."""
+    """Reads the header of an .npy, and whether it is in Fortran order."""
     try:
         version = np.lib.format.read_magic(file)
         if version != (1, 0):  # (2, 0) may declare a header of 4 GB
             raise errors.InputError(f'{who}: is .npy version {version}; it must be (1, 0)')
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # of headers that Python 2 wrote, or damaged ones
+            warnings.simplefilter('ignore')  # about headers of Python 2, or damaged ones
             shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
     except errors.InputError:
         raise
     except Exception as error:
-        raise unreadable(pathlib.Path(who), error, 'an array of numpy') from None
+        raise unreadable(pathlib.Path(who), error, 'a numpy array') from None
     return Header(shape_of(who, shape), dtype.name if dtype.isnative else dtype.str), fortran
 
 
 def _parts(path: pathlib.Path, stated: Any) -> Iterator[tuple[str, tuple[Header, bytes, bool]]]:
-    """`(name, (header, bytes, fortran))` of each array."""
-    # numpy pickles a dict as an array without axes, whose one item is the dict.
+    """Yields `(name, (header, bytes, fortran))` of each array."""
+    # numpy pickles a dict as the only item of a zero-dimensional array.
     content = _state(stated)
     layers = content[4][0] if content and isinstance(content[4], list) and content[4] else None
     if not isinstance(layers, dict) or not layers:
-        raise errors.InputError(f'{path}: holds no dict; it must be {_LISTS}')
+        raise errors.InputError(f'{path}: does not hold a dict; it must be {_LISTS}')
     for layer, parts in layers.items():
         if isinstance(parts, list | tuple):
             parts = dict(enumerate(parts))
@@ -130,28 +130,29 @@ def _parts(path: pathlib.Path, stated: Any) -> Iterator[tuple[str, tuple[Header,
             part = _PARTS.get(key) if isinstance(key, str | int) else None
             if part is None or not isinstance(layer, str):
                 raise errors.InputError(
-                    f'{path}: {str(layer)[:80]} is no list of kernel and bias; it must be {_LISTS}'
+                    f'{path}: {str(layer)[:80]} is not a list of kernel and bias; the file must be '
+                    f'{_LISTS}'
                 )
             yield f'{layer}/{part}', _array(f'{path}: {layer}/{part}', value)
 
 
 def _array(who: str, value: Any) -> tuple[Header, bytes, bool]:
-    """Header and bytes of an array as numpy pickles it."""
+    """Returns header, bytes and order of a pickled array."""
     state = _state(value)
     if not state:
-        raise errors.InputError(f'{who}: is no array; the file must be {_LISTS}')
+        raise errors.InputError(f'{who}: is not an array; the file must be {_LISTS}')
     _, shape, dtype, fortran, content = state
     if isinstance(content, _pickle.Call) and content.function == ('_codecs', 'encode'):
-        content = (*content.arguments, None)[0]  # bytes as protocols before 3 have them
+        content = (*content.arguments, None)[0]  # bytes in protocols before 3
     if isinstance(content, str):
         content = content.encode('latin-1', 'replace')
     if not isinstance(content, bytes):
-        raise errors.InputError(f'{who}: holds objects; it must hold numbers')
+        raise errors.InputError(f'{who}: holds objects; it must hold floats')
     return Header(shape_of(who, shape), _dtype(who, dtype)), content, fortran is True
 
 
 def _state(value: Any) -> tuple | None:
-    """`(version, shape, dtype, fortran, content)` of an array, None for anything else."""
+    """Returns `(version, shape, dtype, fortran, content)` of an array, None for anything else."""
     if not isinstance(value, _pickle.Call) or not isinstance(value.function, _pickle.Global):
         return None
     if value.function in _RECONSTRUCT:
@@ -161,10 +162,10 @@ def _state(value: Any) -> tuple | None:
 
 
 def _dtype(who: str, value: Any) -> str:
-    """`'<f4'` of a type as numpy pickles it: `dtype('f4')` with state `(3, '<', ...)`."""
+    """Returns `'<f4'` for a pickled type: `dtype('f4')` with state `(3, '<', ...)`."""
     if isinstance(value, _pickle.Call) and value.function == ('numpy', 'dtype'):
         state = value.state if isinstance(value.state, tuple) else ()
         kind, order = value.arguments[:1], state[1:2]
         if kind in (('f2',), ('f4',), ('f8',)) and order in (('<',), ('>',)):
             return order[0] + kind[0]
-    raise errors.InputError(f'{who}: its numbers are no floats of 2, 4 or 8 bytes')
+    raise errors.InputError(f'{who}: its values must be floats of 2, 4 or 8 bytes')

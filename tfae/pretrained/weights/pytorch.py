@@ -1,9 +1,9 @@
 """State dicts of PyTorch, `.pth`, without PyTorch and without unpickling.
 
-Since 1.6 a file is a zip archive of `<root>/data.pkl`, which says of each tensor its shape, strides
-and storage, and of `<root>/data/<key>`, the bytes of each storage. Before, and in the files of
-torchvision's VGG to this day, it is five pickles, the fourth of which says the same and the fifth
-the order of the storages, whose lengths and bytes follow.
+Since 1.6 a file is a zip archive of `<root>/data.pkl`, which holds shape, strides and storage of
+each tensor, and of `<root>/data/<key>`, the bytes of each storage. Before, and in the files of
+torchvision's VGG to this day, it is a sequence of five pickles: the fourth holds the tensors, the
+fifth the order of the storages, whose lengths and bytes follow.
 """
 
 import io
@@ -19,11 +19,11 @@ from tfae.core import errors
 from tfae.pretrained.weights import _pickle
 from tfae.pretrained.weights._source import Header, floats, shape_of, unreadable
 
-# The first pickle of a file from before 1.6: protocol 2, a long of ten bytes, stop.
+# First pickle of a file before 1.6: protocol 2, a long of ten bytes, stop.
 MAGIC = b'\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.'
 
-_WANTED = 'a state dict, as torch.save(model.state_dict(), path) writes it'
-_MOST_PICKLE = 2**24  # bytes that tell of tensors, without their values
+_WANTED = 'a state dict written by torch.save(model.state_dict(), path)'
+_MAX_PICKLE = 2**24  # bytes of the pickle of headers
 _DTYPES = {
     'FloatStorage': 'float32',
     'DoubleStorage': 'float64',
@@ -42,28 +42,35 @@ _SIZES = {'bfloat16': 2, **{d: np.dtype(d).itemsize for d in _DTYPES.values() if
 class _Storage(NamedTuple):
     key: str
     dtype: str
-    length: int  # in numbers
+    length: int  # in elements
 
 
 class _Tensor(NamedTuple):
     storage: _Storage
     offset: int
     shape: tuple[int, ...]
-    strides: tuple[int, ...]  # both in numbers
+    strides: tuple[int, ...]  # in elements, as `offset`
 
 
 class StateDict:
-    """See `Source`."""
+    """A state dict of PyTorch; see `Source`."""
 
     kind = 'torchvision'
 
     def __init__(
         self, path: pathlib.Path, stated: Any, content: Callable[[_Storage], bytes], order: str
     ):
-        """`content` gives the bytes of a storage, whose numbers are of byte order `order`."""
+        """Validates the headers.
+
+        Args:
+          path: of the file.
+          stated: content of the pickle.
+          content: returns the bytes of a storage.
+          order: byte order of the storages, 'little' or 'big'.
+        """
         items = stated.items if isinstance(stated, _pickle.Call) else stated
         if not isinstance(items, dict) or not items or not all(isinstance(k, str) for k in items):
-            raise errors.InputError(f'{path}: holds no tensors by name; it must be {_WANTED}')
+            raise errors.InputError(f'{path}: does not hold tensors by name; it must be {_WANTED}')
         self.path = path
         self._tensors = {name: _tensor(f'{path}: {name}', v) for name, v in items.items()}
         self.tensors = {name: Header(t.shape, t.storage.dtype) for name, t in self._tensors.items()}
@@ -77,7 +84,7 @@ class StateDict:
         last = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
         if math.prod(shape) and last >= storage.length:
             raise errors.InputError(
-                f'{who}: reaches number {last} of a storage of {storage.length}; it is damaged'
+                f'{who}: reaches element {last} of a storage of {storage.length}; it is damaged'
             )
         values = floats(who, storage.dtype, self._bytes(storage), storage.length)
         steps = [4 * s for s in strides]
@@ -92,21 +99,21 @@ class StateDict:
 
 
 def open_zip(path: pathlib.Path, archive: zipfile.ZipFile) -> StateDict:
-    """The state dict in an archive, whose storages must lie there uncompressed.
+    """Opens the state dict in an archive with uncompressed storages.
 
-    Raises: InputError that says what the archive is not.
+    Raises: InputError if the archive is anything else.
     """
     members = {info.filename: info for info in archive.infolist()}
     root = next(name for name in members if name.endswith('data.pkl')).removesuffix('data.pkl')
 
-    def content(name: str, most: int) -> bytes:
+    def content(name: str, limit: int) -> bytes:
         info = members.get(f'{root}{name}')
         if info is None:
-            raise errors.InputError(f'{path}: lacks its member {root}{name}; it must be {_WANTED}')
-        if info.compress_type != zipfile.ZIP_STORED or info.file_size > most:
+            raise errors.InputError(f'{path}: has no member {root}{name}; it must be {_WANTED}')
+        if info.compress_type != zipfile.ZIP_STORED or info.file_size > limit:
             raise errors.InputError(
                 f'{path}: {info.filename} is compressed or holds {info.file_size} bytes; it must '
-                f'hold at most {most}, uncompressed, as torch.save writes it'
+                f'hold at most {limit}, uncompressed, as torch.save writes it'
             )
         try:
             return archive.read(info)
@@ -116,16 +123,16 @@ def open_zip(path: pathlib.Path, archive: zipfile.ZipFile) -> StateDict:
     order = 'little'
     if f'{root}byteorder' in members:
         order = content('byteorder', 16).decode('latin-1')
-    stated = _state(path, io.BytesIO(content('data.pkl', _MOST_PICKLE)))
+    stated = _state(path, io.BytesIO(content('data.pkl', _MAX_PICKLE)))
     return StateDict(
         path, stated, lambda s: content(f'data/{s.key}', s.length * _SIZES[s.dtype]), order
     )
 
 
 def open_legacy(path: pathlib.Path, file: BinaryIO) -> StateDict:
-    """The state dict in a file that begins with `MAGIC`.
+    """Opens the state dict in a file that begins with `MAGIC`.
 
-    Raises: InputError that says what the file is not.
+    Raises: InputError if the file is anything else.
     """
     _, _, about, stated, keys = (_state(path, file) for _ in range(5))
     found = StateDict(
@@ -133,12 +140,12 @@ def open_legacy(path: pathlib.Path, file: BinaryIO) -> StateDict:
     )
     order = about.get('little_endian', True) if isinstance(about, dict) else True
     sizes = {t.storage.key: _SIZES[t.storage.dtype] for t in found._tensors.values()}
-    places: dict[str, tuple[int, int]] = {}  # key -> place and number of bytes
+    places: dict[str, tuple[int, int]] = {}  # key -> offset and number of bytes
     for key in keys if isinstance(keys, list) else []:
         count = int.from_bytes(file.read(8), 'little', signed=True)
         held = isinstance(key, str) and key in sizes
         if order is not True or not held or not 0 <= count <= path.stat().st_size:
-            raise errors.InputError(f'{path}: its list of storages is false; it is damaged')
+            raise errors.InputError(f'{path}: its list of storages is invalid; it is damaged')
         places[key] = file.tell(), count * sizes[key]
         file.seek(count * sizes[key], 1)
     return found
@@ -148,10 +155,12 @@ def _legacy_content(
     path: pathlib.Path, places: dict[str, tuple[int, int]], storage: _Storage
 ) -> bytes:
     if storage.key not in places:
-        raise errors.InputError(f'{path}: lacks storage {storage.key}; it is damaged')
+        raise errors.InputError(f'{path}: has no storage {storage.key}; it is damaged')
     place, size = places[storage.key]
     if size > path.stat().st_size:
-        raise errors.InputError(f'{path}: storage {storage.key} ends behind the file; it is cut')
+        raise errors.InputError(
+            f'{path}: storage {storage.key} ends beyond the file; it is truncated'
+        )
     with path.open('rb') as file:
         file.seek(place)
         return file.read(size)
@@ -165,17 +174,17 @@ def _state(path: pathlib.Path, file: BinaryIO) -> Any:
 
 
 def _tensor(who: str, value: Any) -> _Tensor:
-    """What a state dict says of one tensor."""
+    """Returns the header of one tensor of a state dict."""
     name, arguments = _call(value)
     if name == ('torch._utils', '_rebuild_parameter') and arguments:
         name, arguments = _call(arguments[0])
     if name != ('torch._utils', '_rebuild_tensor_v2') or len(arguments) < 4:
         came = '.'.join(name) if any(name) else type(value).__name__
-        raise errors.InputError(f'{who}: is {came}, no tensor; the file must be {_WANTED}')
+        raise errors.InputError(f'{who}: is {came}, not a tensor; the file must be {_WANTED}')
     stored, offset, shape, strides = arguments[:4]
     shape, strides = shape_of(who, shape), shape_of(who, strides)
     if len(shape) != len(strides) or type(offset) is not int or offset < 0:
-        raise errors.InputError(f'{who}: its place in its storage is false; it is damaged')
+        raise errors.InputError(f'{who}: its position in its storage is invalid; it is damaged')
     return _Tensor(_storage(who, stored), offset, shape, strides)
 
 
@@ -188,12 +197,12 @@ def _storage(who: str, value: Any) -> _Storage:
     if known and isinstance(key, str) and type(length) is int and 0 <= length < 2**40:
         return _Storage(key, _DTYPES[kind.name], length)
     raise errors.InputError(
-        f'{who}: its storage is none of {", ".join(_DTYPES)}; the file must be {_WANTED}'
+        f'{who}: its storage must be one of {", ".join(_DTYPES)}; the file must be {_WANTED}'
     )
 
 
 def _call(value: Any) -> tuple[tuple[str, str], tuple]:
-    """Name and arguments of a call; both empty for anything else."""
+    """Returns name and arguments of a call; both empty for anything else."""
     if not isinstance(value, _pickle.Call) or not isinstance(value.arguments, tuple):
         return ('', ''), ()
     found = value.function
