@@ -3,26 +3,26 @@
     with tfae.fit('dense', images, logdir='runs/a', units=(128, 32)) as run:
         codes = run.encode(images)
 
-    open         opens a run that was trained, here or by the command `tfae train`
-    fit          trains a run on numpy arrays, or on the data set of an experiment
-    Experiment   everything that decides what a run computes
-    recipe       the experiment of a published system
-    load_data    a data set by its name
+    open         opens a trained run, whether of `fit` or of the command `tfae train`
+    fit          trains a run on numpy arrays or on the data set of an experiment
+    Experiment   the full configuration of a run
+    recipe       the configuration of a published system
+    load_data    loads a data set by its name
     Run          an open run: encode, decode, reconstruct, variables
-    UsageError   an argument is wrong
-    InputError   an array, a file or a run is not what it should be
+    UsageError   raised for a wrong argument
+    InputError   raised for an invalid array, file or run
 
     layers       TF1's `tf.layers`, and sub-pixel convolution
     losses       losses and regularizers as functions of tensors
     ops          activations, corruption, augmentation, sub-pixel shuffles
-    models       the families
-    data         the data sets
+    models       the model families
+    data         the data sets and their splits
     pretrained   published classifiers and their weights
-    analysis     measures of codes, images and graphs
+    analysis     measures of latent codes, images and graphs
     compat       TF1 programs on today's TensorFlow
-    testing      the laws of a family or a data set, for those who bring one
+    testing      contract tests for plug-in families and data sets
 
-All of it is imported on first use: `import tfae` alone does not import TensorFlow.
+Members are imported on first use: `import tfae` alone does not import TensorFlow.
 """
 
 import importlib
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from tfae.runs.saved_run import Run as Run
     from tfae.training.experiment import Experiment as Experiment
 
-# Name -> the module that has it, and its name there.
+# Name -> the module that defines it, and its name there.
 _MEMBERS = {
     'Experiment': ('tfae.training.experiment', 'Experiment'),
     'InputError': ('tfae.core.errors', 'InputError'),
@@ -92,7 +92,7 @@ def _found(name: str) -> Any:
     raise AttributeError(f'module tfae has no attribute {name!r}; it has {", ".join(__all__)}')
 
 
-if not TYPE_CHECKING:  # so that a type checker refuses a name that there is not
+if not TYPE_CHECKING:  # so that type checkers report unknown names
     __getattr__ = _found
 
 

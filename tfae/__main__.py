@@ -1,4 +1,4 @@
-"""The program `tfae`: finds the command, runs it, turns errors into one line and an exit code."""
+"""The program `tfae`: runs a command, and turns errors into one line and an exit code."""
 
 import ast
 import importlib
@@ -13,14 +13,14 @@ from typing import Any
 from tfae import commands
 from tfae.core import errors, package, stderr, terminal
 
-_LONGEST = 4000  # characters of an error
+_MAX_ERROR = 4000  # characters of an error
 # The names under which builds of TensorFlow are installed.
 _TENSORFLOWS = ('tensorflow', 'tensorflow-cpu', 'tensorflow-gpu', 'tf-nightly', 'tensorflow-rocm')
 _COMMANDS = pathlib.Path(__file__).parent / 'commands'
 
 
 def main() -> None:
-    """Runs the command line; exits with 2 for a wrong command, 1 for any other failure."""
+    """Runs the command line; exits with 2 for a usage error, 1 for any other failure."""
     warnings.formatwarning = lambda message, *_, **__: f'tfae: warning: {message}\n'
     terminal.take_streams()
     code: Any = 0
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def run(argv: list[str]) -> int:
-    """Runs `tfae` with these words; returns its exit code."""
+    """Runs `tfae` with the arguments `argv`; returns the exit code."""
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
     summaries = _summaries()
     if not argv or argv[0] in ('-h', '--help', 'help'):
@@ -49,7 +49,7 @@ def run(argv: list[str]) -> int:
         return 0
     try:
         errors.one_of('tfae: command', argv[0], summaries)
-        # Here, not above: the command brings in TensorFlow, which `tfae --help` need not wait for.
+        # Imported here, since commands import TensorFlow, which `tfae --help` does not need.
         with stderr.native_messages_dropped():
             module = importlib.import_module(f'{commands.__name__}.{argv[0].replace("-", "_")}')
             if sessions := sys.modules.get('tfae.runs.sessions'):
@@ -71,14 +71,14 @@ def _fail(error: Exception, code: int) -> int:
     if isinstance(error, OSError) and error.filename and error.strerror:
         text = f'{error.filename}: {error.strerror}'
     text = ' '.join(text.split())
-    if len(text) > _LONGEST:  # a file or a flag may hold a word of any length
-        text = f'{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}'
+    if len(text) > _MAX_ERROR:  # a file or a flag may hold a text of any length
+        text = f'{text[: _MAX_ERROR // 2]} ... {text[-_MAX_ERROR // 2 :]}'
     print(f'tfae: error: {text}', file=sys.stderr)
     return code
 
 
 def _tensorflow() -> str:
-    """Returns the name and version of the installed TensorFlow, which is not imported."""
+    """Returns the name and version of the installed TensorFlow, without importing it."""
     for name in _TENSORFLOWS:
         try:
             return f'TensorFlow {importlib.metadata.version(name)}'
@@ -88,7 +88,7 @@ def _tensorflow() -> str:
 
 
 def _summaries() -> dict[str, str]:
-    """Command -> its one line of help, read without importing it."""
+    """Returns command -> its line of help, read without importing the command."""
     files = sorted(path for path in _COMMANDS.glob('*.py') if not path.stem.startswith('_'))
     docs = {
         path.stem.replace('_', '-'): ast.get_docstring(ast.parse(path.read_text())) or ''

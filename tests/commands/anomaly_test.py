@@ -1,4 +1,4 @@
-"""`tfae anomaly`: a detector fitted, measured and kept; files judged by it."""
+"""`tfae anomaly`: a detector fitted, measured and kept; files scored by it."""
 
 import json
 
@@ -36,7 +36,7 @@ def fitted(folder):
     return done.out
 
 
-def test_classes_that_were_never_seen_are_told_apart(folder, fitted):
+def test_classes_left_out_of_training_are_detected(folder, fitted):
     found = json.loads((folder / 'one' / 'anomaly.json').read_text())
     assert found['normal'] == ['0']
     test = data.load(data.Config()).test
@@ -84,7 +84,7 @@ def test_the_same_run_gives_the_same_detector(folder, fitted):
     assert (folder / 'elsewhere' / 'anomaly.png').is_file()
 
 
-def test_files_are_judged_by_the_detector_of_the_run(folder, fitted):
+def test_files_are_scored_by_the_detector_of_the_run(folder, fitted):
     words = ('--logdir=one', '--images=0.png,4.png,black.png')
     done = tfae_program.run('anomaly', *words, cwd=folder)
     assert (done.code, done.err) == (0, ''), done
@@ -101,7 +101,7 @@ def test_files_are_judged_by_the_detector_of_the_run(folder, fitted):
     assert np.asarray(Image.open(figures / 'anomaly_images.png').convert('L')).std() > 20
 
 
-def test_a_run_of_all_classes_has_a_threshold_and_nothing_anomalous(folder):
+def test_a_run_of_all_classes_has_a_threshold_and_no_anomalous_images(folder):
     done = tfae_program.run('anomaly', '--logdir=all', '--false_positive_rate=0.2', cwd=folder)
     assert (done.code, done.err) == (0, ''), done
     found = json.loads((folder / 'all' / 'anomaly.json').read_text())
@@ -122,7 +122,7 @@ def test_a_run_of_all_classes_has_a_threshold_and_nothing_anomalous(folder):
         (('--images=one/config.json',), 1, 'one/config.json is no image'),
     ],
 )
-def test_what_cannot_be_judged_is_refused(folder, fitted, words, code, want):
+def test_wrong_flags_and_files_are_refused(folder, fitted, words, code, want):
     before = tfae_program.contents(folder)
     done = tfae_program.run('anomaly', '--logdir=one', *words, cwd=folder)
     assert done.refusal(code).startswith(want)

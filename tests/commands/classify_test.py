@@ -118,7 +118,7 @@ def test_a_run_classifies_images_scaled_to_its_size(folder):
 @pytest.mark.parametrize(
     'words, code, want',
     [
-        ((), 2, 'tfae classify needs IMAGE ... behind its flags'),
+        ((), 2, 'tfae classify needs IMAGE ... after its flags'),
         (('wide.png',), 2, 'tfae classify needs either --logdir or --model with --weights'),
         ((*NETWORK, '--logdir=classifier', 'wide.png'), 2, 'tfae classify needs either --logdir'),
         (('--model=vgg11', 'wide.png'), 2, '--model=vgg11 needs --weights=FILE'),

@@ -1,4 +1,4 @@
-"""`tfae cluster`: groups found without labels, held against classes."""
+"""`tfae cluster`: clusters found without labels, compared with classes."""
 
 import json
 
@@ -61,7 +61,7 @@ def test_without_labels_there_are_images_and_no_measures(tmp_path):
     words = ('--dataset=npz', '--data_dir=set.npz', '--units=3', '--epochs=1', '--batch_size=8')
     assert tfae_program.run('train', *words, '--logdir=run', cwd=tmp_path).code == 0
     done = tfae_program.run('cluster', '--logdir=run', cwd=tmp_path)
-    want = '--clusters is 0 and data set npz has no labels; it must say how many'
+    want = '--clusters is 0 and data set npz has no labels; it must be the number of clusters'
     assert done.refusal(2) == want
     words = ('--logdir=run', '--clusters=3', '--nobaselines', '--output=out')
     done = tfae_program.run('cluster', *words, cwd=tmp_path)

@@ -149,7 +149,7 @@ def test_what_rebuilds_nothing_is_left_out_of_the_image(folder, tmp_path):
 @pytest.mark.parametrize(
     'words, code, want',
     [
-        ((), 2, 'tfae compare needs RUN RUN ... behind its flags'),
+        ((), 2, 'tfae compare needs RUN RUN ... after its flags'),
         (('runs/two',), 2, 'tfae compare needs two runs or more; runs/two is one'),
         (('runs/two', 'runs/two'), 2, 'tfae compare needs two runs or more; runs/two is one'),
         (('runs/two', 'runs'), 1, '--logdir runs holds no run: there is no config.json in it'),

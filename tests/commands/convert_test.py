@@ -89,12 +89,12 @@ def test_a_command_that_is_given_again_keeps_what_is_whole(made, shards, tmp_pat
     broken.write_bytes(broken.read_bytes()[:-1])
     (shards / 'index.json').unlink()
     done = convert(tmp_path, '--shard_examples=20')
-    assert ' in 3 shards, 2 of which were there; 0 skipped' in done.out
+    assert ' in 3 shards, 2 of them kept; 0 images skipped' in done.out
     assert {
         path.name: path.read_bytes() for path in shards.iterdir() if path.name in wanted
     } == wanted
     done = convert(tmp_path, '--shard_examples=20', '--quality=90')
-    assert ' in 3 shards, 0 of which were there' in done.out
+    assert ' in 3 shards, 0 of them kept' in done.out
 
 
 def test_images_are_stored_at_the_size_asked_for(tmp_path):
@@ -133,9 +133,9 @@ def test_a_table_that_was_damaged_is_made_again(tmp_path, damage):
     sound = table.read_bytes()
     table.write_text(damage(sound.decode()))
     assert table.read_bytes() != sound
-    assert '1 shards, 0 of which were there' in convert(tmp_path).out
+    assert '1 shards, 0 of them kept' in convert(tmp_path).out
     assert table.read_bytes() == sound
-    assert '1 shards, 1 of which were there' in convert(tmp_path).out
+    assert '1 shards, 1 of them kept' in convert(tmp_path).out
 
 
 def test_what_one_would_not_expect_of_a_image_is_listed_every_time(tmp_path):
@@ -169,7 +169,7 @@ def test_a_image_that_cannot_be_read_stops_the_command_or_is_listed(tmp_path):
     for name, (_, words) in sample_images.BAD.items():
         assert any(text.startswith(f'skipped: in/{name} {words}') for text in skipped)
     assert (
-        f'12 images, 0.0 MB in 1 shards, 0 of which were there; {len(skipped)} skipped' in done.out
+        f'12 images, 0.0 MB in 1 shards, 0 of them kept; {len(skipped)} images skipped' in done.out
     )
     loaded = load('records', tmp_path / 'out')
     assert len(loaded.train.images) + len(loaded.test.images) == 12
@@ -320,7 +320,7 @@ def test_a_killed_command_leaves_no_shard_that_is_not_whole(tmp_path):
         list(tf.io.tf_record_iterator(str(path)))  # raises where one is cut
     done = tfae_program.run(*argv, cwd=tmp_path)
     assert done.code == 0, done
-    assert ', 0 of which were there' not in done.out
+    assert ', 0 of them kept' not in done.out
     assert verify_in(out) == 1503
 
 
@@ -342,12 +342,12 @@ def test_a_killed_process_of_several_is_one_line_and_whole_shards_stay(tmp_path)
     (killed, *_) = [worker for server in children(process.pid) for worker in children(server)]
     os.kill(killed, signal.SIGKILL)
     assert tfae_program.finish(process).refusal(1) == (
-        'a process that wrote shards was killed, perhaps for lack of memory; give the command '
-        'again, with fewer --processes: it keeps the shards that are there'
+        'a worker process was killed, perhaps for lack of memory; run the command again '
+        'with fewer --processes: it keeps the shards that are complete'
     )
     done = tfae_program.run(*argv, cwd=tmp_path)
     assert done.code == 0, done
-    assert ', 0 of which were there' not in done.out
+    assert ', 0 of them kept' not in done.out
     assert not list((tmp_path / 'out').glob('.*'))
 
 

@@ -49,7 +49,7 @@ def test_list_prints_the_tensors_that_may_be_named(runs):
 
 
 @pytest.mark.parametrize('method', ['gradcam', 'saliency', 'integrated_gradients'])
-def test_a_image_of_each_class_is_explained_for_its_largest_logit(runs, method):
+def test_an_image_of_each_class_is_explained_for_its_largest_logit(runs, method):
     lines, found, arrays = explained(runs, 'classifier', f'--method={method}')
     assert len(lines) == 11
     assert (found['tensor'], found['shape'], len(found['rows'])) == ('class_logits', [10], 10)
@@ -93,7 +93,7 @@ def test_maps_are_those_of_the_run_s_own_graph(runs):
     assert abs(up - down) / step == pytest.approx(arrays['maps'][0].max(), rel=0.05)
 
 
-def test_each_class_gets_a_image_whose_logit_the_ascent_raised(runs):
+def test_each_class_gets_an_image_whose_logit_the_ascent_raised(runs):
     words = ('--method=activation_maximization', '--steps=40', '--seed=3')
     lines, found, arrays = explained(runs, 'classifier', *words)
     assert len(lines) == 11
@@ -164,9 +164,9 @@ ASCENT = '--method=activation_maximization'
             2,
             '--indices needs --method=gradcam, saliency or int',
         ),
-        ('classifier', (ASCENT, '--unit=top'), 2, '--unit=top needs a method that looks at pict'),
+        ('classifier', (ASCENT, '--unit=top'), 2, '--unit=top needs a method that explains im'),
         ('classifier', (ASCENT, '--jitter=4'), 2, '--jitter is 4; it must lie in [0, 3]'),
-        ('dense', (), 1, '--method=gradcam looks into feature maps, and code is made without a'),
+        ('dense', (), 1, '--method=gradcam needs feature maps, and code is computed without a'),
         ('dense', ('--images=image.png',), 1, 'image.png: the run takes images of 2 chan'),
         ('color', ('--images=color/config.json',), 1, 'color/config.json is no image'),
         ('color', ('--images=none.png',), 1, 'none.png cannot be read: No such file'),

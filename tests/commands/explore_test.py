@@ -131,7 +131,7 @@ def test_a_code_of_one_number_has_a_slider_and_no_plane(folder):
         (
             '--logdir=bare --split=validation',
             1,
-            '--split validation of digits holds no example; the run was trained with '
+            '--split validation of digits has no examples; the run was trained with '
             '--validation_fraction=0.0',
         ),
         ('', 2, '--logdir is empty; it must name the folder of a run'),

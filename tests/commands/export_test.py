@@ -386,12 +386,12 @@ def refused(folder, code, *words):
         (
             '--logdir=dense --output=served/dense',
             1,
-            '--output served/dense is there already; it must be new, or an empty folder',
+            '--output served/dense exists already; it must be new, or an empty folder',
         ),
         (
             '--logdir=dense --output=dense/config.json',
             1,
-            '--output dense/config.json is there already; it must be new, or an empty folder',
+            '--output dense/config.json exists already; it must be new, or an empty folder',
         ),
         ('--logdir=dense --output=dense/config.json/new', 1, 'dense/config.json'),
     ],

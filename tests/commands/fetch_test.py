@@ -85,7 +85,7 @@ def test_files_arrive_under_their_names(tmp_path, published, capsys):
         assert arrived.read_bytes() == (published / file).read_bytes()
     assert sorted(path.name for path in (tmp_path / 'new' / 'mnist').iterdir()) == sorted(FILES)
     assert asked == [f'/{file}' for file in FILES]
-    assert '4 of 4 files fetched, and their sums are right' in capsys.readouterr().out
+    assert '4 of 4 files fetched, and their SHA-256 sums match' in capsys.readouterr().out
 
 
 def test_a_trailing_slash_and_a_file_address_will_do(tmp_path, published):
@@ -97,7 +97,7 @@ def test_right_files_are_not_fetched_again(tmp_path, published, capsys):
         run(published, url)
     assert asked == []
     assert capsys.readouterr().out == (
-        f'{published}: all 4 files are here, and their sums are right.\n'
+        f'{published}: all 4 files exist, and their SHA-256 sums match.\n'
     )
 
 
@@ -188,13 +188,13 @@ HEAD = b'HTTP/1.0 200 OK\r\n\r\n'
     [
         (lambda: iter([time.sleep(10) or b'']), 'timed out'),
         (lambda: trickled(b'a', b'HTTP/1.0 200 OK\r\nX: '), 'no answer in 0.6 s'),
-        (lambda: trickled(b'a', HEAD), r'only \d+ bytes came in'),
+        (lambda: trickled(b'a', HEAD), r'only \d+ bytes received in'),
     ],
 )
 def test_a_server_that_sends_hardly_anything_is_given_up(
     tmp_path, published, monkeypatch, parts, text
 ):
-    monkeypatch.setattr(fetch, '_PATIENCE', 0.3)
+    monkeypatch.setattr(fetch, '_TIMEOUT', 0.3)
     began = time.monotonic()
     with (
         answering(parts) as url,
@@ -266,8 +266,8 @@ def test_an_address_that_does_not_answer_says_what_to_do(tmp_path, published):
 @pytest.mark.parametrize(
     'argv, text',
     [
-        ([], 'tfae fetch: names 0 sets; it must name one of fashion_mnist, mnist'),
-        (['mnist', 'fashion_mnist'], 'tfae fetch: names 2 sets'),
+        ([], 'tfae fetch: names 0 data sets; it must name one of fashion_mnist, mnist'),
+        (['mnist', 'fashion_mnist'], 'tfae fetch: names 2 data sets'),
         (['digits'], "set is 'digits'; it must be one of fashion_mnist, mnist"),
         (['mnis'], "set is 'mnis'; .* did you mean mnist"),
         (['mnist', '--data_fir=x'], 'tfae fetch has no flag --data_fir; did you mean data_dir'),

@@ -1,4 +1,4 @@
-"""`tfae latent`: the plane of codes as points and as the decoder over it."""
+"""`tfae latent`: codes as points, and images decoded over the latent plane."""
 
 import numpy as np
 import pytest
@@ -31,4 +31,4 @@ def test_points_and_images_are_drawn(folder, words):
 
 def test_a_code_of_one_number_has_no_plane(folder):
     done = tfae_program.run('latent', '--logdir=1', cwd=folder)
-    assert done.refusal(1) == '1 has codes of one number: no plane'
+    assert done.refusal(1) == '1 has one latent dimension; a plane needs two'

@@ -1,4 +1,4 @@
-"""`tfae morph`: directions of attributes, images moved along them, and what is refused."""
+"""`tfae morph`: directions of attributes, images moved along them, refusals."""
 
 import json
 
@@ -59,8 +59,8 @@ def test_a_table_is_matched_by_place_and_what_it_lacks_is_said(folder):
     out = morphed(folder, *words, '--classes=1,7', '--strengths=-1,0,2', '--film', '--steps=3')
     test = data.load(data.Config()).test
     count = len(test.labels)
-    bare = f'rows of {count - 5:,} of {count:,} images, none of {count - 5}; '
-    assert f'{bare}1 rows are of no image of test, such as that of 9999' in out
+    bare = f'rows for {count - 5:,} of {count:,} images, none for {count - 5}; '
+    assert f'{bare}1 rows for no image of test, such as 9999' in out
     found = json.loads((folder / 'table' / 'morph.json').read_text())['directions']
     assert found[0]['with'] == np.sum(np.isin(test.labels[:-5], [0, 6, 8]))
     assert found[1]['with'] == np.sum(test.labels[:-5] > 4)
@@ -105,11 +105,11 @@ def test_a_image_file_is_morphed(folder):
         (
             ('--attribute=class=0', '--logdir=classifier'),
             1,
-            'classifier, has not both code and decoder',
+            'classifier, has no code or no decoder',
         ),
     ],
 )
-def test_what_cannot_be_morphed_is_refused_in_one_line(folder, words, code, text):
+def test_wrong_flags_are_refused_in_one_line(folder, words, code, text):
     done = tfae_program.run('morph', '--logdir=run', *words, cwd=folder)
     assert done.code == code, done
     assert done.err.startswith('tfae: error: ') and done.err.count('\n') == 1, done

@@ -1,4 +1,4 @@
-"""`tfae probe`: classes told from codes alone."""
+"""`tfae probe`: classification from frozen codes."""
 
 import json
 
@@ -69,7 +69,7 @@ def test_codes_alone_without_rows_of_few_labels(folder):
         (('--neighbors=2000',), 2, '--neighbors is 2000; there are only 1293 training'),
         (('--labels=0',), 2, '--labels is 0; each must lie in [1, inf)'),
         (('--repeats=0',), 2, '--repeats is 0; it must lie in [1, 1000]'),
-        (('--split=train',), 2, '--split is train, which the probes are fitted to'),
+        (('--split=train',), 2, '--split is train, which the probes are trained on'),
         (('--logdir=one',), 1, 'data set digits has training examples of one class'),
     ],
 )
@@ -83,4 +83,4 @@ def test_a_set_without_labels_is_refused(tmp_path):
     words = ('--dataset=npz', '--data_dir=set.npz', '--units=3', '--epochs=1', '--batch_size=8')
     assert tfae_program.run('train', *words, '--logdir=run', cwd=tmp_path).code == 0
     done = tfae_program.run('probe', '--logdir=run', cwd=tmp_path)
-    assert done.refusal(1) == 'data set npz has no labels; a probe learns them'
+    assert done.refusal(1) == 'data set npz has no labels; probes need them'

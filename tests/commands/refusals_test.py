@@ -102,7 +102,7 @@ def refuse(folder, code, text, *argv, **more):
         ('evaluate --logdir=run --checkpoint=lats', ('did you mean last',)),
         ('reconstruct --logdir=run --count=0', '--count is 0; it must lie in [1, 100]'),
         ('fetch', 'it must name one of fashion_mnist, mnist'),
-        ('fetch digits', "tfae fetch: set is 'digits'"),
+        ('fetch digits', "tfae fetch: data set is 'digits'"),
     ],
 )
 def test_a_wrong_command_ends_with_2(tmp_path, words, text):

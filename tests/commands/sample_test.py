@@ -113,7 +113,7 @@ def test_a_classifier_counts_classes_and_measures_the_distance_in_its_code(train
 @pytest.mark.parametrize(
     'run, words, code, want',
     [
-        ('dense', (), 2, '--kind is prior, which the family dense has none of; --kind=gaussian'),
+        ('dense', (), 2, '--kind is prior, which the family dense has not; --kind=gaussian'),
         ('gan', ('--kind=gaussian',), 1, 'gan, a run of the family gan, has no code; it has score'),
         ('judge', (), 1, 'judge, a run of the family classifier, has no distribution of codes'),
         ('gan', ('--classifier=dense',), 1, '--classifier dense is a run of the family dense; '),
@@ -121,7 +121,7 @@ def test_a_classifier_counts_classes_and_measures_the_distance_in_its_code(train
             'gan',
             ('--classifier=bars',),
             1,
-            '--classifier bars was trained on 16 x 16 x 1 images of synthetic; it must judge '
+            '--classifier bars was trained on 16 x 16 x 1 images of synthetic; the samples are '
             '8 x 8 x 1 images of digits',
         ),
         ('gan', ('--classifier=none',), 1, '--logdir none holds no run'),

@@ -107,11 +107,11 @@ def test_a_killed_process_that_comes_back_is_waited_for(tmp_path, lost):
     workers.all[lost].kill()
     before = workers.newest()
     left = workers.all[1 - lost]
-    tfae_program.wait_for(lambda: 'starting anew' in left.out(), left)
+    tfae_program.wait_for(lambda: 'starting again' in left.out(), left)
     workers.all[lost] = workers.start(lost)
     workers.until(lambda: workers.newest() >= before + 40)
     assert re.search(
-        rf'worker {1 - lost} of 2: another worker is gone \(\w+\); starting anew', left.out()
+        rf'worker {1 - lost} of 2: another worker is gone \(\w+\); starting again', left.out()
     )
     chief = workers.all[0]
     assert f'run: at step {before:,} of ' in chief.out()
@@ -146,7 +146,7 @@ def test_a_stopped_worker_is_waited_for_no_longer_than_the_limit(tmp_path):
     workers.until(lambda: workers.newest() >= 20)
     workers.all[1].send(signal.SIGSTOP)
     chief = workers.all[0]
-    tfae_program.wait_for(lambda: 'starting anew' in chief.out(), chief)
+    tfae_program.wait_for(lambda: 'starting again' in chief.out(), chief)
     assert 'another worker is gone (DeadlineExceeded)' in chief.out()
     workers.all[1].kill()
     assert 'waiting for worker 1' in chief.wait().refusal(1)

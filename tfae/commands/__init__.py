@@ -1,12 +1,12 @@
 """The commands of the program `tfae`: each a module with `main(argv) -> exit code`.
 
-A command's flags live in a `FlagValues` of its own; nothing below this folder reads a flag.
+Each command defines its flags in its own `FlagValues`; no module outside this folder reads flags.
 """
 
 # The groups of `tfae --help`, each with its commands.
 GROUPS = {
     'Train': ('train', 'tensorboard'),
-    'Look into a run': (
+    'Inspect a run': (
         'evaluate',
         'reconstruct',
         'latent',

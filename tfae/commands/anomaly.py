@@ -1,9 +1,9 @@
-"""Tell images that are unlike those of the training, with a threshold that is kept in the run.
+"""Detect images unlike the training images; the fitted detector is stored in the run.
 
-A run that was trained with --only_classes or --without_classes is measured on the classes that it
-has never seen, beside PCA, the nearest neighbor and the distance to the mean. The detector goes
-into anomaly.npz, what is measured into anomaly.json. With --images, files are judged by that
-detector: score, verdict, and how far off each pixel is.
+A run trained with --only_classes or --without_classes is evaluated on the classes left out of
+training, next to PCA, the nearest neighbor and the distance to the mean. The detector is written to
+anomaly.npz, the measures to anomaly.json. With --images, the stored detector scores image files:
+anomaly score, verdict and a map of the error of each pixel.
 """
 
 import dataclasses
@@ -25,16 +25,16 @@ from tfae.runs.saved_run import Run
 _MEASURED = 'anomaly.json'
 _SHOWN = 8  # images of each kind
 _OWN = 'this run'
-_WORDS = {'neighbor': 'nearest neighbor', 'mean': 'distance to the mean'}
+_LABELS = {'neighbor': 'nearest neighbor', 'mean': 'distance to the mean'}
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.LookAtData):
-    """What is fitted, or which files are judged."""
+    """The detector to fit, or the image files to score."""
 
     images: tuple[str, ...] = option(
         (),
-        'Image files to score, read as those of the training set; empty: fit and measure a '
+        'Image files to score, preprocessed as the training images; empty: fit and evaluate a '
         'detector.',
         excludes=(
             '--split',
@@ -48,33 +48,35 @@ class Config(command_flags.LookAtData):
     )
     false_positive_rate: float = option(
         0.05,
-        'Fraction of the validation images whose score lies above the threshold.',
+        'Fraction of the validation images that score above the threshold.',
         within='(0, 1)',
         formerly='false_alarms',
     )
     blur: float = option(
         1.0,
-        'Pixels by which a residual is blurred before it is judged.',
+        'Standard deviation of the Gaussian that blurs residuals before they are scored.',
         within='[0.1, 100] pixels',
     )
     components: int = option(
         10,
-        'The most Gaussians of the mixture over codes and residuals.',
+        'Maximum number of Gaussians in the mixture over codes and residuals.',
         within='[1, 1000] components',
     )
-    baselines: bool = option(True, 'Measure what knows no network too.')
-    pca_components: int = option(
-        32, 'Components of the PCA that is measured.', within='[1, inf) components'
+    baselines: bool = option(
+        True, 'Evaluate PCA, the nearest neighbor and the distance to the mean too.'
     )
-    seed: int = option(0, 'Of the mixture.', within='[0, 4294967295]')
-    output: str = option('', "Folder for figures; empty: the run's figures/.")
+    pca_components: int = option(
+        32, 'Components of the PCA baseline.', within='[1, inf) components'
+    )
+    seed: int = option(0, 'Seed of the mixture.', within='[0, 4294967295]')
+    output: str = option('', "Output folder of the figures; empty: the run's figures/.")
 
 
 def main(argv: list[str]) -> int:
     """Runs `tfae anomaly`; returns the exit code 0.
 
-    Raises: UsageError or InputError as `_flags.LookAtData` does, where the run rebuilds no
-      images, a file is no image, or --images comes before there is a detector.
+    Raises: UsageError or InputError as `command_flags.LookAtData` does, where the run has no
+      code or no reconstruction, a file is no image, or --images finds no detector.
     """
     flags = command_flags.read('anomaly', __doc__, Config, argv)
     with flags.open() as run:
@@ -86,7 +88,7 @@ def main(argv: list[str]) -> int:
                 )
         folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
         if flags.images:
-            paths = image_scores.judge(run, flags.images, folder)
+            paths = image_scores.score_files(run, flags.images, folder)
         else:
             paths = _fit(flags, run, folder)
         figures.show([path for path in paths if path.suffix == '.png'], run.step)
@@ -96,9 +98,9 @@ def main(argv: list[str]) -> int:
 
 
 def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
-    """Fits the detector, measures it and writes all that is found; returns paths."""
+    """Fits and evaluates the detector, and writes all files; returns their paths."""
     loaded, part = flags.load(run)
-    # Scores of images that were trained on are too low; others of the same kind set the scale.
+    # Training images score too low, so held-out images set the scale where there are any.
     held_out = loaded.validation if len(loaded.validation.images) else loaded.train
     detector = anomaly.fit(
         image_scores.seen(run, loaded.train.images),
@@ -109,14 +111,14 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
         seed=flags.seed,
         step=run.step,
     )
-    judged = image_scores.seen(run, part.images)
-    kinds = {_OWN: detector.scores(*judged)}
+    scored = image_scores.seen(run, part.images)
+    kinds = {_OWN: detector.scores(*scored)}
     normal, anomalous = _kinds(loaded, part)
     if anomalous.any() and not anomalous.all() and flags.baselines:
-        kinds |= anomaly.baselines(loaded.train.images, judged[0], flags.pca_components)
+        kinds |= anomaly.baselines(loaded.train.images, scored[0], flags.pca_components)
     found: dict[str, Any] = {
         'split': flags.split,
-        'normal': [_word(loaded, k) for k in sorted(normal)],
+        'normal': [_class_name(loaded, k) for k in sorted(normal)],
         'threshold': float(detector.threshold),
         'threshold_from': 'validation' if held_out is loaded.validation else 'training',
         'components': len(detector.means),
@@ -128,12 +130,12 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
     detector.save(run.folder.place(image_scores.DETECTOR))
     write_json(run.folder.place(_MEASURED), found)
     paths = [folder / 'anomaly.png', folder / 'anomaly_maps.png']
-    what = ', '.join(found['normal']) or 'all'
-    title = f'{loaded.name}, {flags.split}: normal is {what}'
-    words = {**_WORDS, 'pca': f'PCA-{flags.pca_components} residual'}
-    named = {words.get(kind, kind): values for kind, values in kinds.items()}
-    _draw_scores(paths[0], detector, named, anomalous, title)
-    _draw_maps(paths[1], detector, judged, kinds[_OWN], anomalous, title)
+    classes = ', '.join(found['normal']) or 'all'
+    title = f'{loaded.name}, {flags.split}: normal is {classes}'
+    labels = {**_LABELS, 'pca': f'PCA-{flags.pca_components} residual'}
+    named = {labels.get(kind, kind): values for kind, values in kinds.items()}
+    _plot_scores(paths[0], detector, named, anomalous, title)
+    _plot_maps(paths[1], detector, scored, kinds[_OWN], anomalous, title)
     return [run.folder.path / image_scores.DETECTOR, run.folder.path / _MEASURED, *paths]
 
 
@@ -144,7 +146,7 @@ def _measured(
     kinds: dict[str, np.ndarray],
     normal: set[int],
 ) -> dict[str, Any]:
-    """How often the threshold is right, and how well each kind of score tells anomalous images."""
+    """Returns the error rates at the threshold, and the AUROC of each anomaly score."""
     scores = kinds[_OWN]
     anomalous = _kinds(loaded, part)[1]
     found: dict[str, Any] = {
@@ -157,20 +159,20 @@ def _measured(
     if anomalous.any() and not anomalous.all() and part.labels is not None:
         found['auroc'] = anomaly.auroc(scores, anomalous)
         by_class = anomaly.by_class(scores, part.labels, normal)
-        found['auroc_by_class'] = {_word(loaded, k): value for k, value in by_class.items()}
+        found['auroc_by_class'] = {_class_name(loaded, k): value for k, value in by_class.items()}
         for kind, values in kinds.items():
             found |= {f'{kind}_auroc': anomaly.auroc(values, anomalous)} if kind != _OWN else {}
     return found
 
 
-def _draw_scores(
+def _plot_scores(
     path: pathlib.Path,
     detector: anomaly.Detector,
     kinds: dict[str, np.ndarray],
     anomalous: np.ndarray,
     title: str,
 ) -> None:
-    """How scores lie, and the curves of all kinds of score where there are anomalous images."""
+    """Plots the histogram of scores, and ROC curves where there are anomalous images."""
     groups = {'normal': kinds[_OWN][~anomalous], 'anomalous': kinds[_OWN][anomalous]}
     groups = {f'{name} ({len(v):,})': v for name, v in groups.items() if len(v)}
     curves = []
@@ -181,19 +183,19 @@ def _draw_scores(
 
 
 def _kinds(loaded: data.DataSet, part: data.Split) -> tuple[set[int], np.ndarray]:
-    """The classes of the training, and which images of the part are of none of them."""
+    """Returns the training classes, and which images `[N]` of the split are of none of them."""
     if loaded.train.labels is None or part.labels is None:
         return set(), np.zeros(len(part.images), bool)
     normal = set(np.unique(loaded.train.labels).tolist())
     return normal, ~np.isin(part.labels, list(normal))
 
 
-def _word(loaded: data.DataSet, k: int) -> str:
+def _class_name(loaded: data.DataSet, k: int) -> str:
     return loaded.class_names[k] if loaded.class_names else str(k)
 
 
 def _blank(run: Run, detector: anomaly.Detector) -> dict[str, Any]:
-    """What the detector says of a black image, which many a score calls the most normal."""
+    """Scores a black image, which many anomaly scores rate as the most normal."""
     black = np.zeros([1, *run.experiment.signature.image_shape], np.float32)
     score = detector.scores(*image_scores.seen(run, black))
     return {
@@ -214,15 +216,15 @@ def _print(found: dict[str, Any]) -> None:
             print(f'{name:18} {value:.4f}' if isinstance(value, float) else f'{name:18} {value}')
 
 
-def _draw_maps(
+def _plot_maps(
     path: pathlib.Path,
     detector: anomaly.Detector,
-    judged: tuple[np.ndarray, np.ndarray, np.ndarray],
+    scored: tuple[np.ndarray, np.ndarray, np.ndarray],
     scores: np.ndarray,
     anomalous: np.ndarray,
     title: str,
 ) -> None:
-    """Images of both kinds from the least to the largest score, and what is off in them."""
+    """Plots images of both kinds from the lowest to the highest score, with error maps."""
     lines = []
     for kind, of in (('normal', ~anomalous), ('anomalous', anomalous)):
         places = np.flatnonzero(of)
@@ -231,7 +233,7 @@ def _draw_maps(
         order = places[np.argsort(scores[places])]
         chosen = order[np.linspace(0, len(order) - 1, min(_SHOWN, len(order))).astype(int)]
         captions = [f'{kind}\nscore {scores[i]:,.0f}' for i in chosen]
-        lines.append(image_scores.cells(detector, judged[0][chosen], judged[2][chosen], captions))
+        lines.append(image_scores.cells(detector, scored[0][chosen], scored[2][chosen], captions))
     heatmaps.save_cells(
         path,
         lines,

@@ -1,8 +1,7 @@
-"""Build the sub-pixel op again, for the TensorFlow that is installed now.
+"""Build the sub-pixel op for the installed TensorFlow.
 
-The compiler is that of $CXX, else c++, g++ or clang++; nvcc is that of $NVCC or of the path. The
-library is written under a temporary name and then put in the place of the old one, which programs
-that have it open keep.
+The compiler is $CXX, else c++, g++ or clang++; nvcc is $NVCC, else that on the path. The library
+replaces the old one atomically; running programs keep the old one.
 """
 
 import dataclasses
@@ -16,16 +15,16 @@ from tfae.ops import op_library
 
 @dataclasses.dataclass(frozen=True)
 class Config(Part):
-    """What the library holds."""
+    """The contents of the library."""
 
-    cuda: bool = option(True, 'Compile the CUDA kernels too, where there is nvcc.')
+    cuda: bool = option(True, 'Compile the CUDA kernels too, if nvcc is found.')
 
 
 def main(argv: list[str]) -> int:
     """Runs `tfae build-op`; returns the exit code 0.
 
     Raises: InputError if there is no compiler or the sources do not compile; OSError if they are
-      not there or the library cannot be written.
+      missing or the library cannot be written.
     """
     flags = command_flags.read('build-op', __doc__, Config, argv)
     library = op_library.library()
@@ -35,7 +34,7 @@ def main(argv: list[str]) -> int:
         builder.build(library, with_cuda=flags.cuda)
     except builder.CannotBuild as reason:
         raise errors.InputError(
-            f'the sub-pixel op cannot be built: {reason}; stock TensorFlow ops serve, slower'
+            f'the sub-pixel op cannot be built: {reason}; the slower ops of TensorFlow are used'
         ) from None
     except RuntimeError as error:
         raise errors.InputError(f'the sub-pixel op does not compile: {error}') from None

@@ -1,12 +1,12 @@
-"""Say what image files show: by a published network with its weights, or by a run's classifier.
+"""Classify image files with a published network and its weights, or with a run's classifier.
 
     tfae classify --model=vgg16 --weights=vgg16.pth [--class_names=names.txt] image.jpg ...
     tfae classify --logdir=runs/classifier image.png ...
 
-Weights are torchvision's .pth, Keras's .h5, or arrays (.npz, .npy); nothing in them is executed.
-Of an image for a published network, the shorter side is scaled to 256 pixels and the middle is
-cut out; a run reads it as its training set was read: --crop, size and channels are the run's.
-Prints, for each image, the likeliest classes.
+Weights are torchvision's .pth, Keras's .h5, or arrays (.npz, .npy); no code in them is executed.
+For a published network, the shorter side of an image is scaled to 256 pixels and the center is
+cropped. For a run, images are preprocessed as its training images: same --crop, size and channels.
+Prints the most probable classes of each image.
 """
 
 import dataclasses
@@ -21,16 +21,18 @@ from tfae.core.config import option
 
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.Network, command_flags.Look):
-    """Which classifier."""
+    """The classifier, and how many classes to print."""
 
-    top: int = option(5, 'Classes to print; no more than there are.', within='[1, inf) classes')
+    top: int = option(
+        5, 'Most probable classes to print for each image, at most all.', within='[1, inf) classes'
+    )
 
 
 def main(argv: list[str]) -> int:
     """Runs `tfae classify`; returns the exit code 0.
 
     Raises: UsageError or InputError for a wrong flag, file, network or image; all images are
-      read before any is classified.
+      read before the first is classified.
     """
     flags, images = command_flags.read_words('classify', __doc__, Config, argv, 'IMAGE ...')
     flags.choose('classify')
@@ -44,7 +46,7 @@ def main(argv: list[str]) -> int:
 
 
 def _by_run(flags: Config, paths: Sequence[str]) -> tuple[np.ndarray, Sequence[str]]:
-    """Probabilities `[N, K]` and the names of the K classes, if they have any."""
+    """Returns probabilities `[N, K]`, and the names of the K classes or nothing."""
     with flags.open() as run:
         class_names = run.experiment.signature.class_names
         outputs = run.built.inference.outputs

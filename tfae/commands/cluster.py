@@ -1,10 +1,10 @@
-"""Group images without their labels, by code and by pixels, and hold the groups against classes.
+"""Cluster images by their codes, without labels, and compare the clusters with the classes.
 
-k-means, spherical k-means (by the angle between codes, whatever their length) and a mixture of
-Gaussians are fitted to codes of training examples, and for comparison to pixels and to PCA of the
-same code size (a mixture of pixels would be singular). Prints a table of accuracy under the best
-matching, normalized mutual information and adjusted Rand index; writes it as JSON with a sheet of
-images of each cluster, which TensorBoard shows too.
+k-means, spherical k-means (cosine distance) and a mixture of Gaussians are fitted to codes of
+training examples, and for comparison to pixels and to PCA scores of the same code size (a mixture
+of pixels would be singular). Prints cluster accuracy (Hungarian matching), normalized mutual
+information and adjusted Rand index; writes them as JSON with a sheet of images of each cluster,
+which TensorBoard shows too.
 """
 
 import dataclasses
@@ -37,24 +37,24 @@ _MEASURES = ('accuracy', 'nmi', 'ari')
 
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.LookAtData):
-    """How many groups, of what."""
+    """The number of clusters, and the examples they are fitted to."""
 
-    clusters: int = option(0, 'Groups; 0: as many as there are classes.', within='[0, 1000] groups')
+    clusters: int = option(0, 'Number of clusters; 0: the number of classes.', within='[0, 1000]')
     examples: int = option(
         20_000,
-        'Training examples that they are fitted to, the first.',
+        'Clusters are fitted to the first so many training examples.',
         within='[2, inf) examples',
     )
-    baselines: bool = option(True, 'Measure pixels and PCA too.')
-    seed: int = option(0, 'Of the first guesses.', within='[0, 4294967295]')
-    output: str = option('', "Folder for what is written; empty: the run's figures/.")
+    baselines: bool = option(True, 'Cluster pixels and PCA scores too.')
+    seed: int = option(0, 'Seed of the initial cluster centers.', within='[0, 4294967295]')
+    output: str = option('', "Output folder; empty: the run's figures/.")
 
 
 def main(argv: list[str]) -> int:
     """Runs `tfae cluster`; returns the exit code 0.
 
-    Raises: UsageError or InputError as `_flags.LookAtData` does, or where there are no labels and
-      no --clusters, or fewer examples than clusters.
+    Raises: UsageError or InputError as `command_flags.LookAtData` does, or where there are no
+      labels and no --clusters, or fewer examples than clusters.
     """
     flags = command_flags.read('cluster', __doc__, Config, argv)
     with flags.open() as run:
@@ -63,12 +63,13 @@ def main(argv: list[str]) -> int:
         count = flags.clusters or loaded.classes
         if not count:
             raise errors.UsageError(
-                f'--clusters is 0 and data set {loaded.name} has no labels; it must say how many'
+                f'--clusters is 0 and data set {loaded.name} has no labels; it must be the number '
+                f'of clusters'
             )
         if count > min(len(train), len(part.images)):
             raise errors.UsageError(
                 f'--clusters is {count}; there are only {len(train)} examples to fit and '
-                f'{len(part.images)} to judge'
+                f'{len(part.images)} to evaluate'
             )
         folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
         paths = _clustered(flags, run, loaded, part, train, count, folder)
@@ -87,7 +88,7 @@ def _clustered(
     count: int,
     folder: pathlib.Path,
 ) -> list[pathlib.Path]:
-    """Fits, measures, prints and writes; returns paths."""
+    """Fits and evaluates all clusterings, prints and writes; returns the paths of files."""
     found: dict[str, Any] = {'split': flags.split, 'clusters': count, 'fitted': len(train)}
     matrices, clusters, sheets = {}, {}, {}
     print(f'{"":18}{"":18}{"accuracy":>10}{"NMI":>8}{"ARI":>8}')
@@ -104,7 +105,7 @@ def _clustered(
             _print(space, method, measured)
             found |= {f'{_key(space, method)}_{key}': measured[key] for key in _MEASURES}
             matrices[f'{name}: {100 * measured["accuracy"]:.1f} %'] = matrix
-            words = _words(matrix, loaded)
+            words = _captions(matrix, loaded)
         if space == 'code':
             sheets[method] = _rows(part, chosen, fitted.closeness(asked), words)
     paths = [folder / 'cluster.json', folder / 'cluster.npz']
@@ -113,7 +114,7 @@ def _clustered(
     what = f'{loaded.name}, {flags.split}: {count} clusters of {len(part.images):,} images'
     for method, rows in sheets.items():
         paths.append(folder / f'cluster_{_plain(method)}.png')
-        grids.save_rows(paths[-1], rows, f'{what} by {method} of codes, the surest of each')
+        grids.save_rows(paths[-1], rows, f'{what} by {method} of codes; the most confident of each')
     if matrices:
         paths.append(folder / 'cluster.png')
         names = loaded.class_names or tuple(map(str, range(loaded.classes)))
@@ -128,7 +129,7 @@ def _print(space: str, method: str, measured: dict[str, float]) -> None:
 
 
 def _pairs(flags: Config, run: Run, train: np.ndarray) -> list[tuple[str, str, Encoder]]:
-    """What is clustered, how, and how images become it."""
+    """Returns space, method and the function images `[N, H, W, C]` -> points `[N, D]` of each."""
     pairs: list[tuple[str, str, Encoder]] = [('code', name, run.encode) for name in _METHODS]
     if flags.baselines:
         baseline = pca.Baseline(train, run.built.model.code_size)
@@ -139,18 +140,18 @@ def _pairs(flags: Config, run: Run, train: np.ndarray) -> list[tuple[str, str, E
 
 
 def _key(space: str, method: str) -> str:
-    """How JSON names a row: `kmeans_accuracy` of codes, `pixels_kmeans_accuracy`, ..."""
+    """Returns the JSON key of a row: `kmeans` for codes, else `pixels_kmeans`, `pca_kmeans`, ..."""
     prefix = {'code': ''}.get(space, f'{space.partition("-")[0].lower()}_')
     return f'{prefix}{_plain(method)}'
 
 
 def _plain(method: str) -> str:
-    """How JSON and files name a method."""
+    """Returns the name of a method for JSON keys and file names."""
     return method.replace('-', '').replace(' ', '_')
 
 
-def _words(matrix: np.ndarray, loaded: data.DataSet) -> list[str]:
-    """What each cluster holds most of."""
+def _captions(matrix: np.ndarray, loaded: data.DataSet) -> list[str]:
+    """Returns a caption for each cluster: its most frequent class, and its size."""
     words = []
     for row in matrix:
         k, total = int(row.argmax()), int(row.sum())
@@ -162,7 +163,7 @@ def _words(matrix: np.ndarray, loaded: data.DataSet) -> list[str]:
 def _rows(
     part: data.Split, chosen: np.ndarray, closeness: np.ndarray, words: list[str]
 ) -> dict[str, np.ndarray]:
-    """Images of each cluster, the surest first; white where it has fewer."""
+    """Returns images of each cluster, the most confident first, padded with white."""
     rows = {}
     blank = np.ones([_SHOWN, *part.images.shape[1:]], np.float32)
     for k, word in enumerate(words):

@@ -1,11 +1,11 @@
-"""Hold runs side by side, PCA of the same code sizes beside them.
+"""Compare runs in one table and plot, with PCA of the same code sizes as baseline.
 
     tfae compare runs/a runs/b ...
 
-Prints a table: the flags in which they differ, what `tfae evaluate` has measured, parameters, steps
-and seconds. Writes it as compare.json and compare.html, with the loss curves of all; of runs that
-rebuild images of one data set, compare.png shows the same ones rebuilt by each and by PCA, and
-compare_curve.png how the error falls with the size of the code.
+Prints a table of the flags that differ, the measures of `tfae evaluate`, parameters, steps and
+seconds. Writes it as compare.json and compare.html, with the loss curves of all runs. For runs that
+reconstruct images of one data set, compare.png shows the reconstructions of the same images by each
+run and by PCA, and compare_curve.png plots the error over the code size.
 """
 
 import dataclasses
@@ -21,28 +21,30 @@ from tfae.report import comparison, measures
 
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.Checkpoint, command_flags.Examples):
-    """What is drawn, and where it goes."""
+    """The images to reconstruct, and the output folder."""
 
-    count: int = option(12, 'Images to reconstruct, the first.', within='[1, 100] images')
+    count: int = option(
+        12, 'Number of images to reconstruct, from the first on.', within='[1, 100] images'
+    )
     images: bool = option(
         True,
-        'Open the runs and reconstruct images; without, only files are read.',
+        'Open the runs and reconstruct images; --noimages reads files only.',
         formerly='pictures',
     )
-    output: str = option('comparison', 'Folder for what is written.')
+    output: str = option('comparison', 'Output folder.')
 
 
 def main(argv: list[str]) -> int:
     """Runs `tfae compare`; returns the exit code 0.
 
-    Raises: UsageError for fewer than two runs, InputError if one is none.
+    Raises: UsageError for fewer than two runs, InputError for a folder that is no run.
     """
     flags, logdirs = command_flags.read_words('compare', __doc__, Config, argv, 'RUN RUN ...')
     if len(set(logdirs)) < 2:
         raise errors.UsageError(f'tfae compare needs two runs or more; {logdirs[0]} is one')
     compared, folder = comparison.sides(logdirs), pathlib.Path(flags.output)
     images: Mapping[pathlib.Path, str] = {}
-    words: list[str] = []
+    notes: list[str] = []
     if flags.images:
         look = command_flags.LookAtData(
             logdir=logdirs[0],
@@ -51,17 +53,17 @@ def main(argv: list[str]) -> int:
             data_dir=flags.data_dir,
         )
         try:
-            rebuilt, words = reconstructions.rebuild(compared, look, flags.count)
+            rebuilt, notes = reconstructions.rebuild(compared, look, flags.count)
         except reconstructions.NoImage as reason:
-            words = [str(reason)]
+            notes = [str(reason)]
         else:
             compared = [
                 side._replace(reconstructed=rebuilt.measured.get(side.name, {}))
                 for side in compared
             ]
-            images = reconstructions.draw(rebuilt, compared, flags.split, folder)
-    _print(compared, words)
-    why = '; '.join(words)
+            images = reconstructions.plot(rebuilt, compared, flags.split, folder)
+    _print(compared, notes)
+    why = '; '.join(notes)
     found, page = folder / 'compare.json', folder / 'compare.html'
     write_json(found, comparison.content(compared, why))
     write_text(page, comparison.page(compared, images, why))
@@ -70,8 +72,8 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _print(compared: Sequence[comparison.Side], words: Sequence[str]) -> None:
-    """The table: a column for each run, flags that differ first."""
+def _print(compared: Sequence[comparison.Side], notes: Sequence[str]) -> None:
+    """Prints the table: a column for each run, flags that differ first."""
     head = measures.Row('', '', [measures.Cell(side.name) for side in compared])
     rows = [head, *comparison.differences(compared), *comparison.measured(compared)]
     names = [f'{row.name}, {row.unit}' if row.unit else row.name for row in rows]
@@ -80,5 +82,5 @@ def _print(compared: Sequence[comparison.Side], words: Sequence[str]) -> None:
     for name, row in zip(names, rows, strict=True):
         cells = [f'{cell.text:>{w}}' for cell, w in zip(row.cells, widths, strict=True)]
         print('  '.join([f'{name:{width}}', *cells]).rstrip())
-    for word in words:
-        print(word)
+    for note in notes:
+        print(note)

@@ -1,7 +1,7 @@
-"""Print a script that completes commands and flags in a shell.
+"""Print a shell script that completes commands and flags.
 
 source <(tfae completion bash)                                  # in ~/.bashrc
-source <(tfae completion zsh)                                   # in ~/.zshrc, behind compinit
+source <(tfae completion zsh)                                   # in ~/.zshrc, after compinit
 tfae completion fish > ~/.config/fish/completions/tfae.fish
 """
 
@@ -20,13 +20,13 @@ _Flags = Mapping[str, tuple[str, ...]]  # command -> the names of its flags
 
 
 class Config(Part):
-    """It has no flags."""
+    """No flags."""
 
 
 def main(argv: list[str]) -> int:
     """Runs `tfae completion`; returns the exit code 0.
 
-    Raises: UsageError for a shell that is none of bash, zsh and fish.
+    Raises: UsageError for a shell other than bash, zsh and fish.
     """
     _, words = command_flags.read_words('completion', __doc__, Config, argv, 'bash|zsh|fish')
     shells: dict[str, Callable[[_Flags], str]] = {'bash': _bash, 'zsh': _zsh, 'fish': _fish}
@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
 
 
 def _flags() -> dict[str, tuple[str, ...]]:
-    """Command -> its flags; those of `train` are of every built-in family."""
+    """Returns command -> its flags; `train` has those of every built-in family."""
     found = {}
     for name in (name for group in commands.GROUPS.values() for name in group):
         lines = [['--help']]

@@ -1,9 +1,9 @@
-"""Turn a folder of images into shards: `tfae convert --input=images --output=shards`.
+"""Convert a folder of images to shards: `tfae convert --input=images --output=shards`.
 
-Shards are TFRecord files that `--dataset=records` reads and `tfae verify` checks. Every image is
-decoded once on the way; one that cannot be stops the command, or is listed and left out with
-`--skip_corrupt`. A shard gets its name when it is whole, so a command that was stopped is given
-again and keeps what is there.
+Shards are TFRecord files that `--dataset=records` reads and `tfae verify` checks. Each image is
+decoded once; the first that cannot be decoded stops the command, unless --skip_corrupt lists and
+skips it. Shards are written atomically, so an interrupted command can be run again and keeps those
+that are complete.
 """
 
 import concurrent.futures.process
@@ -24,35 +24,36 @@ from tfae.core import atomic_files, config, errors, stderr, terminal
 from tfae.data.formats import image_files, image_folder, shard_writer, shards
 from tfae.data.sets import celeba
 
-_MAX_DECODED = 64  # images that are looked at when all are written
+_MAX_DECODED = 64  # images decoded for the summary
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(config.Part):
-    """Which images, where to, and how they are stored."""
+    """The images, the output folder, and the storage format."""
 
     input: str = config.option('', 'Folder of images. Required.')
-    output: str = config.option('', 'Folder for the shards. Required.')
+    output: str = config.option('', 'Output folder of the shards. Required.')
     layout: Literal['images', 'celeba'] = config.option(
-        'images', 'How the folder is read: as --dataset=images does, or --dataset=celeba.'
+        'images', 'Layout of the folder: that of --dataset=images or of --dataset=celeba.'
     )
     test_fraction: float = config.option(
         0.2,
-        'Part of a folder without train/ and test/ in it that becomes the test part.',
+        'Fraction of the images for the test split, where the folder has no train/ and test/.',
         within='(0, 1)',
     )
     size: str = config.option(
-        '', "Height x width of what is stored, such as '64x64'; the longer side is cut. Empty: all."
+        '',
+        "Height x width to store, such as '64x64'; the longer side is cropped. Empty: unchanged.",
     )
     quality: int = config.option(
         0,
-        'Every image is stored as JPEG of this quality; 0 keeps what it is.',
+        'JPEG quality of the stored images; 0 keeps the original files.',
         within='[0, 100]',
     )
-    shard_examples: int = config.option(4096, 'Images in a shard.', within='[1, inf) images')
-    skip_corrupt: bool = config.option(False, 'Lists and leaves out images that cannot be read.')
+    shard_examples: int = config.option(4096, 'Images per shard.', within='[1, inf) images')
+    skip_corrupt: bool = config.option(False, 'List and skip images that cannot be read.')
     processes: int = config.option(
-        0, 'That work at a time; 0 takes one a core.', within='[0, inf) processes'
+        0, 'Number of processes; 0: one per core.', within='[0, inf) processes'
     )
 
     def __post_init__(self):
@@ -61,7 +62,7 @@ class Config(config.Part):
 
 
 def main(argv: list[str]) -> int:
-    """Runs `tfae convert` with the words behind it; returns the exit code 0.
+    """Runs `tfae convert`; returns the exit code 0.
 
     Raises:
       UsageError: a wrong flag.
@@ -98,13 +99,13 @@ def main(argv: list[str]) -> int:
     megabytes = sum(found.shard.bytes for found in written) / 1e6
     print(
         f'{folder}: {index["examples"]:,} images, {megabytes:,.1f} MB in {len(written)} shards, '
-        f'{sum(found.kept for found in written)} of which were there; {index["skipped"]} skipped'
+        f'{sum(found.kept for found in written)} of them kept; {index["skipped"]} images skipped'
     )
     return 0
 
 
 def _found(listing: image_folder.Listing) -> list[str]:
-    """Lines with the counts of the splits and of the classes, and what is left out."""
+    """Returns lines with the sizes of splits and classes, and notes on skipped files."""
     splits = [f'{(listing.split == k).sum():,} {s}' for s, k in image_folder.SPLITS.items()]
     classes = 'no classes'
     if listing.labels is not None:
@@ -114,7 +115,7 @@ def _found(listing: image_folder.Listing) -> list[str]:
 
 
 def _written(folder: pathlib.Path) -> list[str]:
-    """Lines with the shapes of the images that were written, and the values of the first."""
+    """Returns lines with the shapes of the written images, and the value range of the first."""
     index = shards.read_index(folder)
     tables = shards.read_tables(index)
     sizes = shards.column(tables, 'sizes', np.int64)
@@ -151,8 +152,8 @@ def _plans(
 
 
 def _all_written(plans: list[shard_writer.Plan], processes: int) -> list[shard_writer.Written]:
-    """Every shard, in order; the first image that cannot be read ends it all."""
-    # A server that holds TensorFlow and no session: its children begin at once, and share it.
+    """Writes all shards and returns them in order; the first unreadable image raises."""
+    # The fork server imports TensorFlow once and opens no session, so workers start at once.
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(['tfae.data.formats.shard_writer', 'tensorflow.compat.v1'])
     with stderr.native_messages_dropped():
@@ -172,8 +173,8 @@ def _all_written(plans: list[shard_writer.Plan], processes: int) -> list[shard_w
                 bar.update(len(waiting[done].names))
         except concurrent.futures.process.BrokenProcessPool:
             raise errors.InputError(
-                'a process that wrote shards was killed, perhaps for lack of memory; give the '
-                'command again, with fewer --processes: it keeps the shards that are there'
+                'a worker process was killed, perhaps for lack of memory; run the command again '
+                'with fewer --processes: it keeps the shards that are complete'
             ) from None
         except BaseException:
             pool.shutdown(cancel_futures=True)

@@ -1,6 +1,6 @@
-"""Say what is installed, which definition of the sub-pixel op is in use and why, and what is wrong.
+"""Check the installation: versions, the sub-pixel op in use and why, and problems.
 
-Ends with exit code 1 and the reasons where something is.
+The exit code is 1 if there are problems.
 """
 
 import dataclasses
@@ -25,13 +25,13 @@ _OPTIONAL = ('torch',)
 
 @dataclasses.dataclass(frozen=True)
 class Config(Part):
-    """How it is said."""
+    """The output format."""
 
     json: bool = option(False, 'Print JSON.')
 
 
 def main(argv: list[str]) -> int:
-    """Runs `tfae doctor`; returns 0 if all is well, else 1."""
+    """Runs `tfae doctor`; returns 0 if no problem is found, else 1."""
     flags = command_flags.read('doctor', __doc__, Config, argv)
     installed = _installed()
     op, troubles = _op()
@@ -50,8 +50,8 @@ def main(argv: list[str]) -> int:
 
 
 def _installed() -> dict[str, str | None]:
-    """Name -> version, None where it is not there."""
-    # A build of TensorFlow may be installed under another name, such as tensorflow-cpu.
+    """Returns package -> version, None where it is not installed."""
+    # TensorFlow may be installed under another name, such as tensorflow-cpu.
     found = {
         'tfae': package.VERSION,
         'python': platform.python_version(),
@@ -61,7 +61,7 @@ def _installed() -> dict[str, str | None]:
 
 
 def _namesake() -> list[str]:
-    """The trouble that the index's other project `tfae` is, if it lies in the same folder."""
+    """Returns a problem if the other project `tfae` of the index is installed in this folder."""
     try:
         other = importlib.metadata.distribution('tfae')
     except importlib.metadata.PackageNotFoundError:
@@ -85,7 +85,7 @@ def _machine() -> dict[str, Any]:
 
 
 def _op() -> tuple[dict[str, Any], list[str]]:
-    """What there is to say of the op, and what is wrong with it."""
+    """Returns facts on the sub-pixel op, and its problems."""
     choice = os.environ.get(op_library.CHOICE) or 'auto'
     facts: dict[str, Any] = {op_library.CHOICE: choice, 'library': str(op_library.library())}
     made = op_library.stamp()
@@ -106,7 +106,7 @@ def _op() -> tuple[dict[str, Any], list[str]]:
 
 
 def _wrong() -> str:
-    """In what the definition in use differs from depth_to_space and back; empty if in nothing."""
+    """Compares the op in use with depth_to_space and its inverse; empty if they agree."""
     x = np.random.RandomState(0).uniform(size=[2, 3, 5, 12]).astype(np.float32)
     try:
         with tf2.device('/cpu:0'):
@@ -119,7 +119,7 @@ def _wrong() -> str:
 
 
 def _data() -> dict[str, Any]:
-    """Where the sets are looked for that come as files, as `--data_dir` left empty has it."""
+    """Returns the default folders of the data sets that are files, with an empty `--data_dir`."""
     facts: dict[str, Any] = {'TFAE_DATA_DIR': os.environ.get('TFAE_DATA_DIR')}
     for name in data.names():
         if hasattr(data.module(name), 'SHA256'):

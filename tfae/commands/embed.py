@@ -1,4 +1,4 @@
-"""Write the codes of a part of the data set as .npz, and for TensorBoard's projector."""
+"""Write the codes of a split as .npz, and for TensorBoard's projector."""
 
 import dataclasses
 import pathlib
@@ -13,17 +13,17 @@ from tfae.training import summaries
 
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.LookAtData):
-    """Where the codes go."""
+    """The output file."""
 
     output: str = option(
-        '', 'The .npz to write, arrays codes and labels; empty: codes_<split>.npz in the run.'
+        '', 'Output .npz with the arrays codes and labels; empty: codes_<split>.npz in the run.'
     )
 
 
 def main(argv: list[str]) -> int:
     """Runs `tfae embed`; returns the exit code 0.
 
-    Raises: UsageError or InputError as `_flags.LookAtData` does.
+    Raises: UsageError or InputError as `command_flags.LookAtData` does.
     """
     flags = command_flags.read('embed', __doc__, Config, argv)
     with flags.open() as run:

@@ -1,7 +1,7 @@
-"""Measure a run on a part of its data set, PCA of the same code size beside it.
+"""Evaluate a run on a split of its data set, with PCA of the same code size as baseline.
 
-Prints a table and writes it to evaluation.json in the run: mse is per pixel, bce in nats per pixel;
-what a family measures of its own is the mean over the examples.
+Prints a table and writes it to evaluation.json in the run. mse is per pixel, bce in nats per pixel;
+the measures of a family are means over the examples.
 """
 
 import dataclasses
@@ -22,12 +22,12 @@ from tfae.runs.saved_run import Run
 
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.LookAtData):
-    """What is measured."""
+    """Optional measures."""
 
     neighbors: int = option(
         0,
-        'Neighbors among the training examples by whose vote the classes of examples are told, '
-        "from codes, PCA's and pixels; 0 measures no such error.",
+        'Number of nearest training examples that vote in k-nearest-neighbor classification, '
+        'by codes, PCA scores and pixels; 0: not measured.',
         within='[0, inf) neighbors',
         formerly='neighbours',
     )
@@ -36,7 +36,7 @@ class Config(command_flags.LookAtData):
         super().__post_init__()
         if self.neighbors and self.split == 'train':
             raise errors.UsageError(
-                '--neighbors with --split=train: each example would be a neighbor of its own'
+                '--neighbors with --split=train: each example would be its own neighbor'
             )
 
 
@@ -77,32 +77,32 @@ def main(argv: list[str]) -> int:
 
 
 def _reconstruction(run: Run, loaded: data.DataSet, part: data.Split) -> dict[str, float]:
-    """How well images come back, and how well PCA's do."""
+    """Returns measures of the reconstructions, and of those of PCA."""
     images, outputs = data.pixels(part.images), run.built.inference.outputs
-    restored = run.reconstruct(images)
+    reconstructed = run.reconstruct(images)
     measured = {
-        'mse': reconstruction.mse(images, restored),
-        'sharpness': reconstruction.sharpness(images, restored),
+        'mse': reconstruction.mse(images, reconstructed),
+        'sharpness': reconstruction.sharpness(images, reconstructed),
     }
     if hasattr(outputs, names.LOGITS):
         measured['bce'] = reconstruction.bce(images, run.fetch(outputs.logits, images))
         measured['bce_floor'] = reconstruction.entropy(images)
     baseline = pca.Baseline(loaded.train.images, run.built.model.code_size)
     measured['pca_mse'] = reconstruction.mse(images, baseline.reconstruct(images))
-    # A code that says nothing of the images alone brings back anything.
+    # An encoder that did not specialize on the data reconstructs noise too.
     noise = np.random.RandomState(0).uniform(size=images.shape).astype(np.float32)
     measured['noise_mse'] = reconstruction.mse(noise, run.reconstruct(noise))
     if run.built.inference.corrupted is not None:
-        noisy, restored = run.denoise(images)
+        noisy, reconstructed = run.denoise(images)
         measured['corrupted_psnr'] = reconstruction.psnr(images, noisy)
-        measured['denoised_psnr'] = reconstruction.psnr(images, restored)
+        measured['denoised_psnr'] = reconstruction.psnr(images, reconstructed)
         projected = baseline.reconstruct(noisy)
         measured['pca_denoised_psnr'] = reconstruction.psnr(images, projected)
     return measured
 
 
 def _neighbors(run: Run, loaded: data.DataSet, part: data.Split, count: int) -> dict[str, float]:
-    """Errors of a vote of the nearest training examples, by what they are compared in."""
+    """Returns k-nearest-neighbor errors from codes, PCA scores and pixels."""
     train = loaded.train
     if train.labels is None or part.labels is None:
         raise errors.UsageError(f'--neighbors is {count}; data set {loaded.name} has no labels')
@@ -125,13 +125,13 @@ def _neighbors(run: Run, loaded: data.DataSet, part: data.Split, count: int) -> 
 
 
 def _parameters(run: Run) -> int:
-    """How many numbers training moves."""
+    """Returns the number of trainable parameters."""
     trained = run.graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
     return sum(variable.shape.num_elements() for variable in trained)
 
 
 def _code(codes: np.ndarray) -> dict[str, int]:
-    """How much of the code says anything."""
+    """Returns the numbers of latent dimensions: all, constant, active. `codes` are `[N, Z]`."""
     return {
         'code_size': codes.shape[1],
         'dead_code_units': int(np.sum(np.ptp(codes, axis=0) == 0)),

@@ -1,15 +1,15 @@
-"""Draw what a unit of the network answers to: where it looks, or the image that it wants.
+"""Explain a unit of the network by heat maps over images, or by an image that maximizes it.
 
-Of images, gradcam (Selvaraju et al. 2017), saliency (Simonyan et al. 2014) and
-integrated_gradients (Sundararajan et al. 2017) draw a heat map for one unit; without images,
-activation_maximization (Erhan et al. 2009; Olah et al. 2017) makes them by ascent from noise. Any
-tensor that the images become may be named, and --list prints them.
+gradcam (Selvaraju et al. 2017), saliency (Simonyan et al. 2014) and integrated_gradients
+(Sundararajan et al. 2017) attribute a unit's value to the pixels of images. activation_maximization
+(Erhan et al. 2009; Olah et al. 2017) needs no images: it makes them by gradient ascent from noise.
+The unit may be of any tensor computed from the images; --list prints them.
 
     tfae explain --logdir=runs/classifier --method=gradcam
     tfae explain --model=vgg16 --weights=vgg16.pth --images=a.jpg --tensor=conv5_3 --unit=7
 
-Images for a published network are cut as `tfae classify` cuts them. Prints a table and writes it
-as JSON, with the maps as .npz and a figure, which TensorBoard shows too where there is a run.
+Images for a published network are cropped as by `tfae classify`. Prints a table and writes it as
+JSON, the maps as .npz, and a figure, which TensorBoard shows too if it is of a run.
 """
 
 import dataclasses
@@ -31,11 +31,11 @@ from tfae.runs.saved_run import Run
 _ASCENT = activation_maximization.Settings()
 _LOOKS = '--method=gradcam,saliency,integrated_gradients'
 _ASCENDS = '--method=activation_maximization'
-_PARTS = 64  # of the way of integrated gradients
+_STEPS = 64  # of integrated gradients
 _MAX_UNITS_PER_SHEET = 1024
-_MAX_PIXELS_OF_ASCENT = 4_000_000  # of all images of a sheet
-_SHOWN = 10  # images, where none are named
-_MAX_COLOR_IMAGES = 2000  # whose channels give the covariance of colors
+_MAX_ASCENT_PIXELS = 4_000_000  # of all images of a sheet
+_SHOWN = 10  # images by default
+_MAX_COLOR_IMAGES = 2000  # for the covariance of the color channels
 _BASELINES = {'black': 0.0, 'gray': 0.5, 'white': 1.0}
 
 Source = Run | Reference  # where images, tensors and variables come from
@@ -43,60 +43,60 @@ Source = Run | Reference  # where images, tensors and variables come from
 
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.Network, command_flags.ChooseImages):
-    """What is explained, and how."""
+    """The unit, the images, and the method with its settings."""
 
     method: Literal['gradcam', 'saliency', 'integrated_gradients', 'activation_maximization'] = (
         option('gradcam', 'How.')
     )
     classes: tuple[str, ...] = option(
         (),
-        'Images: the first of each of these classes, by name or number.',
+        'Explain the first image of each of these classes, by name or number.',
         needs=('--logdir', _LOOKS),
         excludes=('--indices', '--images'),
     )
     indices: tuple[int, ...] = option(
         (),
-        'Or the places of images in the split, from 0.',
+        'Explain the images with these indices in the split, from 0.',
         within='[0, inf)',
         needs=('--logdir', _LOOKS),
         excludes=('--images',),
     )
-    list: bool = option(False, 'Only print the tensors that may be named, with their shapes.')
+    list: bool = option(False, 'List the tensors that --tensor takes, with their shapes, and stop.')
     tensor: str = option(
         '',
-        "Whose units: a tensor's name or a scope's; empty: the classifier's logits, or the code.",
+        'Tensor whose units are explained, by name or scope; empty: class logits, else the code.',
     )
     unit: str = option(
         '',
-        'Index or class name; all for a sheet of every unit; top for the largest one of each '
-        'image. Empty: top, and all of activation_maximization.',
+        'Unit to explain, an index or a class name; all: a sheet of every unit; top: the largest '
+        'of each image. Empty: top, or all with activation_maximization.',
     )
     place: tuple[int, ...] = option(
         (),
-        'Row and column of a feature map; empty: the mean over all of them.',
+        'Row and column in the feature map of the unit; empty: the mean over the map.',
         within='[0, inf)',
     )
     layer: str = option(
         '',
-        'Feature maps of gradcam; empty: those of the last convolution.',
+        'Feature maps for gradcam, by name or scope; empty: those of the last convolution.',
         needs=('--method=gradcam',),
     )
     images: tuple[str, ...] = option(
         (),
-        'Image files, read as those of the training set; of a published network, always.',
+        'Image files to explain, preprocessed as the training images. Required with --model.',
         needs=(_LOOKS,),
         formerly='pictures',
     )
     baseline: Literal['black', 'gray', 'white'] = option(
         'black',
-        'Image that integrated_gradients starts from.',
+        'Baseline image of integrated_gradients.',
         needs=('--method=integrated_gradients',),
         formerly='base',
         former_values={'grey': 'gray'},
     )
     steps: int = option(
         0,
-        f'Of the ascent (0: {_ASCENT.steps}), or of integrated_gradients (0: {_PARTS}).',
+        f'Steps of the ascent (0: {_ASCENT.steps}) or of integrated_gradients (0: {_STEPS}).',
         within='[0, 100000] steps',
         needs=('--method=integrated_gradients,activation_maximization',),
     )
@@ -105,39 +105,37 @@ class Config(command_flags.Network, command_flags.ChooseImages):
     )
     jitter: int = option(
         _ASCENT.jitter,
-        'Pixels that it shifts images by at most.',
+        'Maximum random shift of the images in the ascent.',
         within='[0, 1000] pixels',
         needs=(_ASCENDS,),
     )
     blur: float = option(
         _ASCENT.blur,
-        'Pixels that it blurs them by every few steps.',
+        'Standard deviation of the blur that the ascent applies every few steps.',
         within='[0, inf) pixels',
         needs=(_ASCENDS,),
     )
     total_variation: float = option(
         _ASCENT.total_variation,
-        'Weight of their total variation, where a slope of 1 a pixel has weight 1.',
+        'Penalty weight of the total variation of the images in the ascent.',
         within='[0, inf)',
         needs=(_ASCENDS,),
     )
     seed: int = option(
         _ASCENT.seed,
-        'Of the noise and the shifts of the ascent.',
+        'Seed of the noise and the shifts of the ascent.',
         within='[0, 4294967295]',
         needs=(_ASCENDS,),
     )
-    output: str = option(
-        '', "Folder for what is written; empty: the run's figures/, or figures/NETWORK/ here."
-    )
+    output: str = option('', "Output folder; empty: the run's figures/, or figures/NETWORK/ here.")
 
     @property
     def ascends(self) -> bool:
-        """Whether images are made instead of looked at."""
+        """Whether images are made by ascent, and none are explained."""
         return self.method == 'activation_maximization'
 
     def check(self) -> None:
-        """Raises UsageError for flags that do not go together; the defaults alone do not."""
+        """Raises UsageError for flags that exclude each other or lack another."""
         self.choose('explain')
         if self.model and not (self.images or self.ascends or self.list):
             raise errors.UsageError(f'--model={self.model} needs --images=FILE,...')
@@ -147,7 +145,7 @@ def main(argv: list[str]) -> int:
     """Runs `tfae explain`; returns the exit code 0.
 
     Raises: UsageError or InputError as `command_flags.LookAtData` and `command_flags.Network` do,
-      or where there is no such tensor, unit, layer or image.
+      or for an unknown tensor, unit, layer or image.
     """
     flags = command_flags.read('explain', __doc__, Config, argv)
     flags.check()
@@ -176,7 +174,7 @@ def main(argv: list[str]) -> int:
 
 
 def _ways(source: Source) -> units.Activations:
-    """The tensors that images become on the way to the outputs."""
+    """Returns the tensors between the images and the outputs."""
     if isinstance(source, Reference):
         outputs = source.outputs
         return units.Activations(source.images, [outputs.class_logits, outputs.probabilities])
@@ -184,7 +182,7 @@ def _ways(source: Source) -> units.Activations:
 
 
 def _folder(source: Source) -> pathlib.Path:
-    """Where files go unless another folder is named."""
+    """Returns the default output folder."""
     if isinstance(source, Reference):
         return pathlib.Path(FIGURES) / source.name
     return source.folder.place(FIGURES)
@@ -193,9 +191,9 @@ def _folder(source: Source) -> pathlib.Path:
 def _target(
     flags: Config, source: Source, ways: units.Activations, known: tuple[str, ...]
 ) -> attributions.Target:
-    """The tensor that `--tensor` names, else the logits of classes, the code or the first output.
+    """Returns the tensor of `--tensor`, else the class logits, the code or the first output.
 
-    `known` are the names of a published network's classes.
+    `known` are the class names of a published network.
     """
     if isinstance(source, Reference):
         network = f'{source.name}, {pathlib.Path(flags.weights).name}'
@@ -221,7 +219,7 @@ def _target(
 
 
 def _maps(flags: Config, source: Source, target: attributions.Target) -> attributions.Attribution:
-    """Heat maps over images."""
+    """Returns heat maps over images."""
     images, sources = _images(flags, source)
     if flags.unit == 'all' and len(images) > 1:
         raise errors.UsageError(f'--unit=all takes one image; {len(images)} are named')
@@ -237,21 +235,21 @@ def _maps(flags: Config, source: Source, target: attributions.Target) -> attribu
         return attributions.by_saliency(target, images, sources, chosen)
     baseline = flags.baseline, _BASELINES[flags.baseline]
     return attributions.by_integrated_gradients(
-        target, images, sources, chosen, baseline, flags.steps or _PARTS
+        target, images, sources, chosen, baseline, flags.steps or _STEPS
     )
 
 
 def _ascent(flags: Config, source: Source, target: attributions.Target) -> attributions.Attribution:
-    """Images made by ascent."""
+    """Returns images made by gradient ascent."""
     height, width, _ = target.images.shape.as_list()[1:]
     errors.in_range('--jitter', flags.jitter, 0, (min(height, width) - 1) // 2)
     if flags.unit == 'top':
-        raise errors.UsageError('--unit=top needs a method that looks at images')
+        raise errors.UsageError('--unit=top needs a method that explains images')
     chosen = _units(flags, target)
-    if len(chosen) * height * width > _MAX_PIXELS_OF_ASCENT:
+    if len(chosen) * height * width > _MAX_ASCENT_PIXELS:
         raise errors.UsageError(
             f'{target.tensor.op.name} has {len(chosen)} units; a sheet of so many images of '
-            f'{height} x {width} would take hours, --unit must name one'
+            f'{height} x {width} takes hours, --unit must name one'
         )
     fields = [field.name for field in dataclasses.fields(_ASCENT)]
     settings = activation_maximization.Settings(**{name: getattr(flags, name) for name in fields})
@@ -260,7 +258,7 @@ def _ascent(flags: Config, source: Source, target: attributions.Target) -> attri
 
 
 def _units(flags: Config, target: attributions.Target) -> np.ndarray:
-    """The units that `--unit` names, all of them where it is empty."""
+    """Returns the units `[N]` of `--unit`, all of them where it is empty."""
     count = int(target.values.shape[1])
     if flags.unit in target.unit_names:
         return np.array([target.unit_names.index(flags.unit)])
@@ -284,7 +282,7 @@ def _units(flags: Config, target: attributions.Target) -> np.ndarray:
 
 
 def _images(flags: Config, source: Source) -> tuple[np.ndarray, list[dict[str, str]]]:
-    """Images `[N, H, W, C]` in [0, 1], and of each the cells of the table that say which it is."""
+    """Returns images `[N, H, W, C]` in [0, 1], and the table cells that identify each of them."""
     files = [{'image': pathlib.Path(path).name} for path in flags.images]
     if isinstance(source, Reference):
         return data.pixels(chosen_images.cut(source, flags.images)), files
@@ -301,7 +299,7 @@ def _images(flags: Config, source: Source) -> tuple[np.ndarray, list[dict[str, s
 
 
 def _colors(flags: Config, source: Source) -> np.ndarray | None:
-    """Root of the covariance of the channels `[C, C]`; None for a single channel."""
+    """Returns the square root of the covariance of channels `[C, C]`; None for one channel."""
     if isinstance(source, Reference):
         return imagenet.color_root()
     if source.experiment.signature.image_shape[-1] == 1:
@@ -311,7 +309,7 @@ def _colors(flags: Config, source: Source) -> np.ndarray | None:
 
 
 def _first_ones(split: data.Split, count: int) -> list[int]:
-    """Places of the first image of each class, or, without labels, of the first images."""
+    """Returns indices of the first image of each class or, without labels, of the first images."""
     if split.labels is None:
         return list(range(min(count, len(split.images))))
     return np.unique(split.labels, return_index=True)[1][:count].tolist()

@@ -1,8 +1,8 @@
-"""Serve a page on this machine where the decoder answers at once while the code is moved.
+"""Serve an interactive page on this machine that decodes codes while they are moved.
 
-Drag over the plane of codes, move their principal components, slide between two images, add the
-direction of a class or of a file that `tfae morph` wrote, and save what is seen as PNG. A GAN has
-no encoder: what it makes of codes from its prior takes the place of images.
+Drag over the latent plane, move along principal components, interpolate between two images, add the
+direction of a class or of a file of `tfae morph`, and save images as PNG. A GAN has no encoder:
+samples from its prior take the place of images.
 """
 
 import dataclasses
@@ -22,21 +22,25 @@ _DIRECTIONS = 'morph.npz'
 
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.LookAtData):
-    """Where the page is served."""
+    """The images to show, and the address of the page."""
 
-    count: int = option(5000, 'Images that become points, the first.', within='[2, 100000] images')
-    port: int = option(0, 'Of the page; 0 takes one that is free.', within='[0, 65535]')
+    count: int = option(
+        5000,
+        'Number of images in the latent plane, from the first on.',
+        within='[2, 100000] images',
+    )
+    port: int = option(0, 'Port of the page; 0: any free port.', within='[0, 65535]')
     host: str = option(
         '127.0.0.1',
-        'Address to serve on; any but this machine lets everybody who reaches it ask the decoder.',
+        'Address to serve on; with any but the default, other machines can reach the decoder.',
     )
 
 
 def main(argv: list[str]) -> int:
     """Runs `tfae explore` until SIGINT or SIGTERM; returns the exit code 0.
 
-    Raises: UsageError or InputError as `_flags.LookAtData` does, or where the run has no decoder,
-      what `tfae morph` wrote is of other codes, or the port cannot be had.
+    Raises: UsageError or InputError as `command_flags.LookAtData` does, or where the run has no
+      decoder, the file of `tfae morph` has another code size, or the port is taken.
     """
     flags = command_flags.read('explore', __doc__, Config, argv)
     with flags.open() as run, server.listen(flags.host, flags.port) as listening:
@@ -48,9 +52,9 @@ def main(argv: list[str]) -> int:
 
 
 def _application(flags: Config, run: Run, hosts: Sequence[str]) -> Application:
-    """The page of a run.
+    """Returns the page of a run.
 
-    Raises: InputError if it has no decoder.
+    Raises: InputError if the run has no decoder.
     """
     family = run.experiment.model
     if run.built.inference.decoded is None:
@@ -59,10 +63,10 @@ def _application(flags: Config, run: Run, hosts: Sequence[str]) -> Application:
             f'nothing to explore'
         )
     size = run.built.model.code_size
-    numbers = 'one number' if size == 1 else f'{size} numbers'
+    dimensions = f'{size} latent dimension{"s" if size > 1 else ""}'
     about: dict[str, Any] = {
         'title': run.experiment.data.dataset,
-        'model': f'{family}, a code of {numbers}, step {run.step:,}',
+        'model': f'{family}, {dimensions}, step {run.step:,}',
         'classes': [],
     }
     labels, attributes = None, {}
@@ -77,8 +81,8 @@ def _application(flags: Config, run: Run, hosts: Sequence[str]) -> Application:
     else:
         codes = run.sample(flags.count)
         images = run.decode(codes)
-        about |= {'images': 'images of codes from the prior'}
+        about |= {'images': 'samples from the prior'}
     attributes |= space.of_file(run.folder.path / FIGURES / _DIRECTIONS, size)
-    run.decode(codes[:1])  # the first call prepares the graph, which takes far longer than it
+    run.decode(codes[:1])  # the first call prepares the graph, which takes far longer than one call
     known = space.Space(codes, attributes)
     return Application(about, known, images, labels, run.decode, hosts)

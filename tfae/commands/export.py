@@ -1,13 +1,13 @@
-"""Write a run, or a published network, for other programs: TensorFlow 2, TensorFlow Serving, ONNX.
+"""Export a run or a published network to TensorFlow 2, TensorFlow Serving or ONNX.
 
     tfae export --logdir=runs/a --output=served/a/1
     tfae export --model=vgg16 --weights=vgg16.pth --output=vgg16 --format=onnx
 
-What it can do are signatures: encode, decode, reconstruct, classify, score and sample, as many as
-the model has; score is that of the detector of `tfae anomaly`, where the run keeps one of this
-checkpoint. Of a run, encode_bytes and so on take the bytes of JPEG and PNG files and read them as
-the training set was read. signatures.json lists all inputs and outputs, and how images are made of
-files. No operation is of this package.
+The signatures are encode, decode, reconstruct, classify, score and sample, as far as the model has
+them. score is the anomaly score of `tfae anomaly`, if the run has a detector of this checkpoint.
+For a run, encode_bytes and so on take the bytes of JPEG and PNG files and preprocess them as the
+training images. signatures.json lists all inputs, outputs and the preprocessing. The export needs
+no op of this package.
 """
 
 import dataclasses
@@ -26,13 +26,13 @@ _DESCRIPTION = 'signatures.json'
 
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.Network, command_flags.Look):
-    """What is written, and where to."""
+    """The output folder and the format."""
 
-    output: str = option('', 'Folder to write; it must be new or empty. Required.')
+    output: str = option('', 'Output folder, new or empty. Required.')
     format: Literal['saved_model', 'frozen_graph', 'onnx'] = option(
         'saved_model',
-        'saved_model, whose variables are files of their own; frozen_graph, one GraphDef; onnx, a '
-        f'file for each signature, which takes {package.install("onnx")}.',
+        'saved_model has its variables in separate files, frozen_graph is one GraphDef, onnx is '
+        f'a file per signature (needs {package.install("onnx")}).',
     )
 
 
@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
     """Runs `tfae export`; returns the exit code 0.
 
     Raises: UsageError or InputError for a wrong flag, run, network or folder, or a format that
-      cannot be had; nothing is left then.
+      is not available; nothing is written then.
     """
     flags = command_flags.read('export', __doc__, Config, argv)
     flags.choose('export')
@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
     path = pathlib.Path(flags.output)
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise errors.InputError(
-            f'--output {path} is there already; it must be new, or an empty folder'
+            f'--output {path} exists already; it must be new, or an empty folder'
         )
     with flags.open() if flags.logdir else flags.open_network() as opened:
         served = _served(flags, opened)
@@ -70,7 +70,7 @@ def _served(flags: Config, opened: Any) -> signatures.Served:
         print(
             f'score is left out: {path} is of step {int(detector.step):,}, the checkpoint of step '
             f'{opened.step:,}; choose another --checkpoint, or tfae anomaly '
-            f'--logdir={opened.folder.path} makes it anew'
+            f'--logdir={opened.folder.path} fits it again'
         )
         detector = None
     return signatures.of_run(opened, detector)
@@ -78,7 +78,7 @@ def _served(flags: Config, opened: Any) -> signatures.Served:
 
 def _saved_model(folder: pathlib.Path, served: signatures.Served) -> dict[str, Any]:
     graph, values = signatures.variable_graph(served)
-    # TensorFlow's writer takes a path for a pattern.
+    # TensorFlow's writer reads a path as a glob pattern.
     with sessions.holding(graph, values) as session, atomic_files.plain_alias(folder) as plain:
         signatures.write_saved_model(plain, session, served)
     return signatures.description(served, 'saved_model')
@@ -103,7 +103,7 @@ _WRITERS = {'saved_model': _saved_model, 'frozen_graph': _frozen_graph, 'onnx': 
 
 
 def _print(found: dict[str, Any]) -> None:
-    """A line for each signature: `encode  images [?, 8, 8, 1] -> code [?, 4]`."""
+    """Prints a line for each signature: `encode  images [?, 8, 8, 1] -> code [?, 4]`."""
     for name, signature in found['signatures'].items():
         sides = [
             ', '.join(f'{key} {_shape(tensor["shape"])}' for key, tensor in signature[side].items())

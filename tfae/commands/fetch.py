@@ -1,8 +1,8 @@
 """Download a data set: `tfae fetch mnist` or `tfae fetch fashion_mnist`.
 
-Files arrive under a temporary name, are checked against known lengths and SHA-256 sums and only
-then get their own name, so that a file which is there is a whole one. What is there already is left
-alone. A server that stops sending is given up after half a minute.
+Files are checked against known lengths and SHA-256 sums before they get their names, so incomplete
+files never appear. Files that exist already are kept. A server that sends nothing for half a
+minute is given up.
 """
 
 import contextlib
@@ -25,29 +25,29 @@ from tfae.commands.shared import command_flags
 from tfae.core import errors
 from tfae.data.formats import shards
 
-_PATIENCE = 30.0  # seconds in which a server must answer, and then send something
-_SLOWEST = 1000  # bytes a second that it must send on average, after `_PATIENCE`
+_TIMEOUT = 30.0  # seconds for a server to answer, and then to send some bytes
+_MIN_RATE = 1000  # bytes per second on average, after `_TIMEOUT`
 _CHUNK = 2**16  # bytes
-_MOST_BYTES = 2**32  # of a file whose length its data set does not tell
+_MAX_BYTES = 2**32  # of a file of unknown length
 
 
 @runtime_checkable
 class Published(Protocol):
-    """A data set's module whose files can be downloaded.
+    """A module of a data set whose files can be downloaded.
 
-    It may also tell their lengths, `BYTES`, name of a file -> bytes.
+    It may also have their lengths, `BYTES`, name of a file -> bytes.
     """
 
-    URL: str  # which the names of the files are appended to
-    SHA256: Mapping[str, str]  # name of a file -> its sum
+    URL: str  # prefix of the addresses of files
+    SHA256: Mapping[str, str]  # file name -> SHA-256 sum
 
 
 def main(argv: list[str]) -> int:
-    """Runs `tfae fetch` with the words behind it; returns the exit code 0.
+    """Runs `tfae fetch`; returns the exit code 0.
 
     Raises:
-      UsageError: an unknown flag, or not exactly one set of those that can be downloaded.
-      InputError: a download that fails, or that brings other bytes than the published ones.
+      UsageError: an unknown flag, or not exactly one data set that can be downloaded.
+      InputError: a download that fails, or is not the published file.
       OSError: a folder that cannot be written.
     """
     values = flags.FlagValues()
@@ -55,7 +55,7 @@ def main(argv: list[str]) -> int:
     data_dir = flags.DEFINE_string(
         'data_dir',
         '',
-        "Folder to fill, or one that holds a folder of the set's name. Empty: "
+        "Folder for the files, or one that has a folder of the set's name. Empty: "
         '$TFAE_DATA_DIR/<set> if that exists, else ~/.cache/tfae/<set>.',
         values,
         module_name=module,
@@ -63,7 +63,7 @@ def main(argv: list[str]) -> int:
     url = flags.DEFINE_string(
         'url',
         '',
-        "Address that the files' names are appended to, in place of the official one.",
+        "Prefix of the files' addresses, in place of the official one.",
         values,
         module_name=module,
     )
@@ -73,26 +73,26 @@ def main(argv: list[str]) -> int:
     fetchable = {name: source for name, source in sources.items() if isinstance(source, Published)}
     if len(words) != 1:
         raise errors.UsageError(
-            f'tfae fetch: names {len(words)} sets; it must name one of {", ".join(fetchable)}'
+            f'tfae fetch: names {len(words)} data sets; it must name one of {", ".join(fetchable)}'
         )
-    name = errors.one_of('tfae fetch: set', words[0], fetchable)
+    name = errors.one_of('tfae fetch: data set', words[0], fetchable)
     source = fetchable[name]
     fetch(source, data.folder(data_dir.value, name), url.value or source.URL)
     return 0
 
 
 def fetch(source: Published, folder: pathlib.Path, url: str) -> None:
-    """Fills `folder` with the files of a set's module, each from `url` and its own name.
+    """Downloads the files of a data set to `folder`, each from `url` followed by its name.
 
     Raises: see `main`.
     """
     sums = {file: _sum(folder / file) for file in source.SHA256}
     wanted = {file: good for file, good in source.SHA256.items() if sums[file] != good}
     if not wanted:
-        print(f'{folder}: all {len(sums)} files are here, and their sums are right.')
+        print(f'{folder}: all {len(sums)} files exist, and their SHA-256 sums match.')
         return
     for file in filter(sums.get, wanted):
-        print(f'{folder / file}: is not the published file, and will be replaced by it.')
+        print(f'{folder / file}: is not the published file, and will be replaced.')
     if not url.startswith(('https://', 'http://', 'file://')):
         raise errors.UsageError(
             f'--url is {url!r}; it must begin with https://, http:// or file://'
@@ -109,14 +109,14 @@ def fetch(source: Published, folder: pathlib.Path, url: str) -> None:
         if made and not any(folder.iterdir()):
             folder.rmdir()
         raise
-    print(f'{folder}: {len(wanted)} of {len(sums)} files fetched, and their sums are right.')
+    print(f'{folder}: {len(wanted)} of {len(sums)} files fetched, and their SHA-256 sums match.')
 
 
 @contextlib.contextmanager
 def _arriving(path: pathlib.Path) -> Iterator[BinaryIO]:
-    """A file beside `path` that takes its name if the block ends well, and else is removed.
+    """A temporary file that is renamed to `path` if the block succeeds, and removed if not.
 
-    Its name is always the same, so that what a killed program left is used up by the next one.
+    Its name is always the same, so the next program reuses what a killed one left.
 
     Raises: InputError if another program fetches the same file.
     """
@@ -126,7 +126,7 @@ def _arriving(path: pathlib.Path) -> Iterator[BinaryIO]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise errors.InputError(
-                f'{path} is being fetched by another program; wait for it'
+                f'{path} is being fetched by another program; wait until it ends'
             ) from None
         try:
             file.truncate(0)
@@ -139,24 +139,24 @@ def _arriving(path: pathlib.Path) -> Iterator[BinaryIO]:
 
 
 def _download(url: str, file: BinaryIO, length: int | None, sha256: str) -> None:
-    """Brings what is at `url` into a file.
+    """Downloads `url` to a file.
 
-    Raises: InputError if it has another length or sum; whatever `urllib` raises, or OSError if the
-      server is too slow.
+    Raises: InputError if its length or sum is wrong, OSError if the server is too slow, and the
+      errors of `urllib`.
     """
-    most = _MOST_BYTES if length is None else length
+    limit = _MAX_BYTES if length is None else length
     digest, count, began = hashlib.sha256(), 0, time.monotonic()
     with _answer(url) as answer:
         declared = answer.headers.get('Content-Length', '')
-        while count <= most and (chunk := answer.read1(_CHUNK)):
+        while count <= limit and (chunk := answer.read1(_CHUNK)):
             count += len(chunk)
             seconds = time.monotonic() - began
-            if seconds > _PATIENCE and count < _SLOWEST * seconds:
-                raise TimeoutError(f'only {count:,} bytes came in {seconds:.0f} s')
+            if seconds > _TIMEOUT and count < _MIN_RATE * seconds:
+                raise TimeoutError(f'only {count:,} bytes received in {seconds:.0f} s')
             digest.update(chunk)
             file.write(chunk)
-    if count > most:
-        raise errors.InputError(f'{url}: it has more than {most:,} bytes, so it is not kept')
+    if count > limit:
+        raise errors.InputError(f'{url}: it has more than {limit:,} bytes, so it is not kept')
     if declared.isdecimal() and count < int(declared):
         raise ConnectionError(f'cut short, {count:,} bytes of {int(declared):,}')
     came = digest.hexdigest()
@@ -167,24 +167,24 @@ def _download(url: str, file: BinaryIO, length: int | None, sha256: str) -> None
 
 
 def _answer(url: str) -> Any:
-    """What a server answers, its headers read.
+    """Returns the response of a server, its headers read.
 
-    Raises: whatever `urlopen` raises, or TimeoutError if the headers do not come, be it because
-      they trickle, which the timeout of a socket does not tell.
+    Raises: the errors of `urlopen`, or TimeoutError if the headers are not complete in time; the
+      timeout of a socket starts again with every byte.
     """
     came: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def ask() -> None:
         try:
-            came.put(urllib.request.urlopen(url, timeout=_PATIENCE))
+            came.put(urllib.request.urlopen(url, timeout=_TIMEOUT))
         except Exception as error:
             came.put(error)
 
     threading.Thread(target=ask, daemon=True).start()
     try:
-        answer = came.get(timeout=2 * _PATIENCE)
+        answer = came.get(timeout=2 * _TIMEOUT)
     except queue.Empty:
-        raise TimeoutError(f'no answer in {2 * _PATIENCE:g} s') from None
+        raise TimeoutError(f'no answer in {2 * _TIMEOUT:g} s') from None
     if isinstance(answer, Exception):
         raise answer
     return answer
@@ -192,7 +192,7 @@ def _answer(url: str) -> Any:
 
 @contextlib.contextmanager
 def _explained(url: str, folder: pathlib.Path) -> Iterator[None]:
-    """Turns what `urllib` raises into an InputError that tells how to get the file by hand."""
+    """Turns errors of `urllib` into an InputError that says how to get the file by hand."""
     try:
         yield
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -206,5 +206,5 @@ def _explained(url: str, folder: pathlib.Path) -> Iterator[None]:
 
 
 def _sum(path: pathlib.Path) -> str:
-    """SHA-256 of a file, or an empty text if there is none."""
+    """Returns the SHA-256 sum of a file; empty if there is no such file."""
     return shards.sha256(path) if path.is_file() else ''

@@ -1,7 +1,6 @@
-"""Draw the way from image to image through the code, PCA's of the same code size beside it.
+"""Interpolate between images in latent space, with PCA of the same code size as baseline.
 
-Two images or more give a strip and a looped film; four give a square too, with them at its
-corners.
+Writes a strip and a looped GIF through two images or more, and a square with four at its corners.
 """
 
 import dataclasses
@@ -18,23 +17,23 @@ from tfae.plots import grids
 from tfae.runs.directory import FIGURES
 from tfae.runs.saved_run import Run
 
-_WAYS = {'linear': interpolation.linear, 'spherical': interpolation.spherical}
+_PATHS = {'linear': interpolation.linear, 'spherical': interpolation.spherical}
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.ChooseImages):
-    """Between which images."""
+    """The images, and the number of steps between them."""
 
     steps: int = option(
-        9, 'Images from one to the next, both among them.', within='[2, 100] images'
+        9, 'Images from one end to the other, both included.', within='[2, 100] images'
     )
-    output: str = option('', "Folder for the images; empty: the run's figures/.")
+    output: str = option('', "Output folder; empty: the run's figures/.")
 
 
 def main(argv: list[str]) -> int:
     """Runs `tfae interpolate`; returns the exit code 0.
 
-    Raises: UsageError or InputError as `_flags.LookAtData` does, or where an image is not there.
+    Raises: UsageError or InputError as `command_flags.LookAtData` does, or for an unknown image.
     """
     flags = command_flags.read('interpolate', __doc__, Config, argv)
     with flags.open() as run:
@@ -45,31 +44,31 @@ def main(argv: list[str]) -> int:
         images = data.pixels(part.images[chosen])
         baseline = pca.Baseline(loaded.train.images, run.built.model.code_size)
         folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
-        for path in _drawn(run, baseline, images, flags, folder):
+        for path in _written(run, baseline, images, flags, folder):
             print(path)
     return 0
 
 
-def _drawn(
+def _written(
     run: Run,
     baseline: pca.Baseline,
     images: np.ndarray,
     flags: Config,
     folder: pathlib.Path,
 ) -> list[pathlib.Path]:
-    """Writes strip, film and, of four images, square; returns their paths."""
+    """Writes the strip, the GIF and, for four images, the square; returns their paths."""
     family = run.experiment.model
     keys, scores = run.encode(images), baseline.encode(images)
     strips, films = {}, {}
-    for name, way in _WAYS.items():
+    for name, way in _PATHS.items():
         strips[f'{family}\n{name}'] = run.decode(interpolation.strip(keys, flags.steps, way))
         films[name] = run.decode(interpolation.loop(keys, flags.steps, way))
     straight = interpolation.linear
     strips['PCA\nlinear'] = baseline.decode(interpolation.strip(scores, flags.steps, straight))
     films['PCA'] = baseline.decode(interpolation.loop(scores, flags.steps, straight))
     size = run.built.model.code_size
-    title = f'{run.experiment.data.dataset}, {flags.split}: between {len(images)} images'
-    title += f' through a code of {size} numbers'
+    title = f'{run.experiment.data.dataset}, {flags.split}: interpolation of {len(images)} images'
+    title += f' in {size} latent dimensions'
     made = [folder / 'interpolation.png', folder / 'interpolation.gif']
     grids.save_rows(made[0], strips, title)
     grids.save_film(made[1], films)

@@ -1,7 +1,7 @@
-"""Draw the plane of codes twice: images as points colored by class, and the decoder over it.
+"""Plot the latent plane: codes as points colored by class, and decoded images on a grid.
 
-Codes of more than two numbers are seen on the plane of their first two principal components, or by
-t-SNE, which no decoder goes back from.
+Codes of more than two dimensions are projected to their first two principal components or, the
+points only, by t-SNE.
 """
 
 import dataclasses
@@ -19,20 +19,24 @@ from tfae.runs.directory import FIGURES
 
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.LookAtData):
-    """How the plane is drawn."""
+    """The projection, the number of points and of grid images."""
 
-    method: plane.Method = option('auto', 'Of the points; auto is pca, or the code itself.')
-    count: int = option(5000, 'Images that become points, the first.', within='[4, 100000] images')
-    side: int = option(
-        20, 'Images on a side of the grid that the decoder makes.', within='[2, 100] images'
+    method: plane.Method = option(
+        'auto', 'Projection of the points; auto: none for two latent dimensions, else pca.'
     )
-    output: str = option('', "Folder for the images; empty: the run's figures/.")
+    count: int = option(
+        5000,
+        'Number of points, one per image, from the first image on.',
+        within='[4, 100000] images',
+    )
+    side: int = option(20, 'Images per side of the grid.', within='[2, 100] images')
+    output: str = option('', "Output folder; empty: the run's figures/.")
 
 
 def main(argv: list[str]) -> int:
     """Runs `tfae latent`; returns the exit code 0.
 
-    Raises: UsageError or InputError as `_flags.LookAtData` does.
+    Raises: UsageError or InputError as `command_flags.LookAtData` does.
     """
     flags = command_flags.read('latent', __doc__, Config, argv)
     with flags.open() as run:
@@ -40,19 +44,21 @@ def main(argv: list[str]) -> int:
         folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
         codes = run.encode(part.images[: flags.count])
         labels = None if part.labels is None else part.labels[: flags.count]
-        title = f'{loaded.name}, {flags.split}: {len(codes):,} codes of {codes.shape[1]} numbers'
+        title = f'{loaded.name}, {flags.split}: {len(codes):,} codes of {codes.shape[1]} dimensions'
         if codes.shape[1] < 2:
-            raise errors.InputError(f'{run.folder.path} has codes of one number: no plane')
+            raise errors.InputError(
+                f'{run.folder.path} has one latent dimension; a plane needs two'
+            )
         seen = plane.through(codes)
         points = seen.flatten(codes)
-        names = ('code 1', 'code 2')
+        names = ('latent dimension 1', 'latent dimension 2')
         if codes.shape[1] > 2:
             names = ('first principal component', 'second principal component')
             title += f', {seen.explained:.0%} of their variance in this plane'
         shown, axes = points, names
         if flags.method == 'tsne':
             shown, axes = plane.tsne(codes, run.experiment.training.seed), ('t-SNE 1', 't-SNE 2')
-            title = title.partition(' numbers')[0] + ' numbers by t-SNE'
+            title = title.partition(' dimensions')[0] + ' dimensions, t-SNE'
         path = folder / 'latent_points.png'
         grids.save_points(path, shown, labels, loaded.class_names, axes, title)
         print(path)
@@ -61,9 +67,9 @@ def main(argv: list[str]) -> int:
             made = run.decode(seen.lift(grid).astype(np.float32))
             path = folder / 'latent_grid.png'
             (left, low), (right, high) = grid.min(0), grid.max(0)
-            label = f'across: {names[0]}, {left:.2g} to {right:.2g}; '
-            label += f'up: {names[1]}, {low:.2g} to {high:.2g}'
-            title = f'{loaded.name}: what the decoder makes over the plane'
+            label = f'horizontal: {names[0]}, {left:.2g} to {right:.2g}; '
+            label += f'vertical: {names[1]}, {low:.2g} to {high:.2g}'
+            title = f'{loaded.name}: images decoded over the latent plane'
             grids.save_sheets(path, {label: made}, flags.side, title)
             print(path)
     return 0

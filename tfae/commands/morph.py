@@ -1,12 +1,12 @@
-"""Add attributes to images: their codes are moved along directions, and decoded.
+"""Add attributes to images by moving their codes along latent directions.
 
     tfae morph --logdir=RUN --attribute=class=7 --indices=0,1,2
     tfae morph --logdir=RUN --attributes=labels.csv --attribute='gender=Female,age>40' --film
 
-The direction of an attribute is the mean code of the images that have it less that of those that
-lack it (Larsen et al. 2016; White 2016), over the part that --split names. Prints how many there
-are and how well the direction tells them apart; draws each image at each strength, and with
---film a film through the listed images. morph.npz has the directions, for `tfae explore` too.
+The direction of an attribute is the mean code of the images with it minus the mean code of those
+without (Larsen et al. 2016; White 2016), over --split. Prints the counts and the AUROC of the
+direction as a classifier; plots each image at each strength; --film writes a GIF through the listed
+images. morph.npz has the directions, which `tfae explore` offers too.
 """
 
 import dataclasses
@@ -28,42 +28,44 @@ from tfae.plots import grids, heatmaps
 from tfae.runs.directory import FIGURES
 from tfae.runs.saved_run import Run
 
-_SHOWN = 6  # images, where none are named
+_SHOWN = 6  # images by default
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.ChooseImages):
-    """Which attributes, of which images."""
+    """The attributes, the images, and the strengths."""
 
     attribute: tuple[str, ...] = option(
         (),
-        'Attributes: name of a column of yes and no, name=word, name=word|word, name<number or '
-        'name>number. Required.',
+        'Attributes to add, by column of --attributes: name (of yes and no), name=value, '
+        'name=value|value, name<number or name>number. Required.',
     )
     attributes: str = option(
         '',
-        "Table of the part's images: CSV whose first column has their places, or CelebA's "
-        'form. Empty: the one attribute is class, as in class=7.',
+        'Table of attributes: CSV whose first column has the indices of images in the split, or '
+        "CelebA's format. Empty: classes, as in class=7.",
     )
     images: tuple[str, ...] = option(
         (),
-        'Image files, read as those of the training set.',
+        'Image files to morph, preprocessed as the training images.',
         excludes=('--classes', '--indices'),
         formerly='pictures',
     )
     strengths: tuple[float, ...] = option(
         (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5),
-        'Lengths of the way, in directions.',
+        'Multiples of the direction that are added.',
         within='(-inf, inf)',
     )
-    film: bool = option(False, 'Write a film too, through the images, with and without.')
+    film: bool = option(
+        False, 'Write a GIF that interpolates between the images, with and without each attribute.'
+    )
     steps: int = option(
         12,
-        'Images of the film from one image to the next.',
+        'Images of the GIF from one image to the next.',
         within='[2, 1000] images',
         needs=('--film',),
     )
-    output: str = option('', "Folder for what is written; empty: the run's figures/.")
+    output: str = option('', "Output folder; empty: the run's figures/.")
 
     def __post_init__(self):
         super().__post_init__()
@@ -74,8 +76,8 @@ class Config(command_flags.ChooseImages):
 def main(argv: list[str]) -> int:
     """Runs `tfae morph`; returns the exit code 0.
 
-    Raises: UsageError or InputError as `_flags.LookAtData` does, or where the run has no codes or
-      no decoder, or there is no such table, attribute or image.
+    Raises: UsageError or InputError as `command_flags.LookAtData` does, or where the run has no
+      codes or no decoder, or for an unknown table, attribute or image.
     """
     flags = command_flags.read('morph', __doc__, Config, argv)
     if not flags.attribute:
@@ -84,8 +86,8 @@ def main(argv: list[str]) -> int:
         built = run.built.inference
         if built.decoded is None or not hasattr(built.outputs, names.CODE):
             raise errors.InputError(
-                f'{run.folder.path}, a run of the family {run.experiment.model}, has not both '
-                f'code and decoder; images are morphed through both'
+                f'{run.folder.path}, a run of the family {run.experiment.model}, has no '
+                f'code or no decoder; morphing needs both'
             )
         loaded, part = flags.load(run)
         table = _table(flags, loaded, part)
@@ -103,7 +105,7 @@ def main(argv: list[str]) -> int:
 
 
 def _table(flags: Config, loaded: data.DataSet, part: data.Split) -> attributes.Table:
-    """What is known of the images of the part, in their order."""
+    """Returns the attributes of the images of the split, in their order."""
     if not flags.attributes:
         return attributes.of_classes(part, loaded.class_names)
     path = pathlib.Path(flags.attributes)
@@ -114,15 +116,15 @@ def _table(flags: Config, loaded: data.DataSet, part: data.Split) -> attributes.
     bare = np.flatnonzero(rows < 0)  # without a row
     other = np.setdiff1d(np.arange(len(table.keys)), there)  # of no image
     print(
-        f'{path}: rows of {len(there):,} of {len(part.images):,} images'
-        + (f', none of {known[bare[0]] if known else bare[0]}' if len(bare) else '')
-        + f'; {len(other):,} rows are of no image of {flags.split}'
-        + (f', such as that of {table.keys[other[0]]}' if len(other) else '')
+        f'{path}: rows for {len(there):,} of {len(part.images):,} images'
+        + (f', none for {known[bare[0]] if known else bare[0]}' if len(bare) else '')
+        + f'; {len(other):,} rows for no image of {flags.split}'
+        + (f', such as {table.keys[other[0]]}' if len(other) else '')
     )
     if not len(there):
         raise errors.InputError(
             f'--attributes {path} names no image of {flags.split}; its first column must be '
-            + (f'names such as {known[0]}' if known else f'their places, 0 to {len(rows) - 1}')
+            + (f'names such as {known[0]}' if known else f'indices from 0 to {len(rows) - 1}')
         )
     columns = {
         name: [cells[row] if row >= 0 else '' for row in rows]
@@ -132,13 +134,13 @@ def _table(flags: Config, loaded: data.DataSet, part: data.Split) -> attributes.
 
 
 def _found(table: attributes.Table, word: str, codes: np.ndarray) -> dict[str, Any]:
-    """The direction of an attribute, and how well it tells images apart."""
+    """Returns the direction `[Z]` of an attribute, its counts, length and AUROC."""
     having, known = table.having(word)
     codes, having = codes[known], having[known]
     if having.all() or not having.any():
         raise errors.InputError(
-            f'--attribute={word}: {"every" if having.any() else "no"} image has it; there must '
-            f'be some with it and some without'
+            f'--attribute={word}: {"every" if having.any() else "no"} image has it; some must '
+            f'have it and some not'
         )
     v = morphing.direction(codes, having).astype(np.float32)
     return {
@@ -151,7 +153,7 @@ def _found(table: attributes.Table, word: str, codes: np.ndarray) -> dict[str, A
 
 
 def _keys(flags: Config, run: Run, loaded: data.DataSet, part: data.Split) -> np.ndarray:
-    """The images `[K, H, W, C]` in [0, 1] that are morphed."""
+    """Returns the images `[K, H, W, C]` in [0, 1] to morph."""
     if flags.images:
         return chosen_images.read(run, flags.images)
     places = chosen_images.chosen(flags.classes, flags.indices, loaded, part)
@@ -165,7 +167,7 @@ def _written(
     images: np.ndarray,
     found: dict[str, dict[str, Any]],
 ) -> list[pathlib.Path]:
-    """Prints the table and writes it, the directions and the figures; returns the paths."""
+    """Prints the table; writes table, directions and figures; returns their paths."""
     width = max(len('attribute'), *map(len, found))
     print(f'{"attribute":{width}} {"with":>9} {"without":>9} {"length":>8} {"AUROC":>7}')
     rows, directions = [], {}
@@ -190,18 +192,18 @@ def _written(
     for (word, v), name in zip(directions.items(), _file_names(directions), strict=True):
         paths.append(folder / name)
         title = f'{run.experiment.data.dataset}, {flags.split}: {word} added'
-        _draw(paths[-1], run, images, codes, v, flags.strengths, title)
+        _plot(paths[-1], run, images, codes, v, flags.strengths, title)
     if flags.film:
         paths.append(folder / 'morph.gif')
         way = interpolation.loop(codes, flags.steps, interpolation.linear)
-        films = {'as they are': run.decode(way)}
+        films = {'unchanged': run.decode(way)}
         films |= {word: run.decode(way + v) for word, v in directions.items()}
         grids.save_film(paths[-1], films)
     return paths
 
 
 def _file_names(words: Iterable[str]) -> list[str]:
-    """Names for the figures of attributes, as `morph_age_above_40.png` for `age>40`."""
+    """Returns file names of figures, as `morph_age_above_40.png` for `age>40`."""
     taken: list[str] = []
     for word in words:
         said = word.replace('>', ' above ').replace('<', ' below ')
@@ -212,7 +214,7 @@ def _file_names(words: Iterable[str]) -> list[str]:
     return taken
 
 
-def _draw(
+def _plot(
     path: pathlib.Path,
     run: Run,
     images: np.ndarray,
@@ -221,7 +223,7 @@ def _draw(
     strengths: tuple[float, ...],
     title: str,
 ) -> None:
-    """A line an image: itself, then what the decoder makes at each strength."""
+    """Plots a row per image: the original, then the decoded image at each strength."""
     lengths = np.array(strengths, np.float32)
     swept = morphing.sweep(codes, v, lengths)
     made = run.decode(swept.reshape(-1, swept.shape[-1]))
@@ -231,4 +233,4 @@ def _draw(
         words = ['image', *(f'{strength:+g}' for strength in strengths)]
         shown = heatmaps.plain([image, *row])
         lines.append([heatmaps.Cell(*pair) for pair in zip(shown, words, strict=True)])
-    heatmaps.save_cells(path, lines, f'{title}; strengths in lengths of the direction')
+    heatmaps.save_cells(path, lines, f'{title}; strengths are multiples of the direction')

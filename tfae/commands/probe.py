@@ -1,8 +1,7 @@
-"""Tell classes apart from codes alone: a linear probe, nearest neighbors, and few labels.
+"""Classify from frozen codes: linear probe, k-nearest neighbors, and probes with few labels.
 
-The network stays as it is. Beside codes stand PCA of the same code size and pixels. Prints a table
-of errors on a part of the data set, in %, and writes it as JSON, with a chart that TensorBoard
-shows too.
+The baselines are PCA of the same code size and pixels. Prints the classification errors on a split
+in %, and writes them as JSON with a chart, which TensorBoard shows too.
 """
 
 import dataclasses
@@ -23,46 +22,49 @@ from tfae.runs.saved_run import Run
 
 
 class Space(NamedTuple):
-    """What a probe sees, in the order in which probes take it."""
+    """The inputs of a probe, in the order of its arguments."""
 
     codes: np.ndarray  # [N, D], of training examples
     labels: np.ndarray  # [N]
-    queries: np.ndarray  # [M, D], of those to judge
-    wanted: np.ndarray  # [M]
+    queries: np.ndarray  # [M, D], of the examples to classify
+    wanted: np.ndarray  # [M], their labels
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.LookAtData):
-    """Which probes."""
+    """The probes."""
 
     neighbors: tuple[int, ...] = option(
         (1, 5),
-        'Nearest neighbors that vote, of each probe.',
+        'Numbers of nearest neighbors that vote, a row of the table each.',
         within='[1, inf) neighbors',
         formerly='neighbours',
     )
     labels: tuple[int, ...] = option(
         (100, 300, 1000, 3000),
-        'Training labels that the linear probe is given, one row each.',
+        'Numbers of labels that linear probes are trained on, a row of the table each.',
         within='[1, inf) labels',
     )
     repeats: int = option(
-        5, 'Random choices of these labels.', within='[1, 1000]', formerly='draws'
+        5,
+        'Random choices of these labels, over which the mean is taken.',
+        within='[1, 1000]',
+        formerly='draws',
     )
-    baselines: bool = option(True, 'Measure PCA and pixels too.')
-    output: str = option('', "Folder for what is written; empty: the run's figures/.")
+    baselines: bool = option(True, 'Probe PCA scores and pixels too.')
+    output: str = option('', "Output folder; empty: the run's figures/.")
 
     def __post_init__(self):
         super().__post_init__()
         if self.split == 'train':
-            raise checks.UsageError('--split is train, which the probes are fitted to')
+            raise checks.UsageError('--split is train, which the probes are trained on')
 
 
 def main(argv: list[str]) -> int:
     """Runs `tfae probe`; returns the exit code 0.
 
-    Raises: UsageError or InputError as `_flags.LookAtData` does, or where there are no labels or
-      fewer than are asked for.
+    Raises: UsageError or InputError as `command_flags.LookAtData` does, or where there are no
+      labels or fewer than requested.
     """
     flags = command_flags.read('probe', __doc__, Config, argv)
     with flags.open() as run:
@@ -79,10 +81,10 @@ def main(argv: list[str]) -> int:
 def _refuse(flags: Config, loaded: data.DataSet, part: data.Split) -> None:
     train = loaded.train
     if train.labels is None or part.labels is None:
-        raise checks.InputError(f'data set {loaded.name} has no labels; a probe learns them')
+        raise checks.InputError(f'data set {loaded.name} has no labels; probes need them')
     if len(np.unique(train.labels)) < 2:
         raise checks.InputError(
-            f'data set {loaded.name} has training examples of one class; a probe tells two apart'
+            f'data set {loaded.name} has training examples of one class; a probe needs two'
         )
     for name in ('neighbors', 'labels'):
         most = max(getattr(flags, name), default=0)
@@ -99,7 +101,7 @@ def _probed(
     part: data.Split,
     folder: pathlib.Path,
 ) -> list[pathlib.Path]:
-    """Measures, prints and writes; returns paths."""
+    """Trains and evaluates the probes, prints and writes; returns the paths of files."""
     bars: dict[str, dict[str, float]] = {}
     curves: list[charts.Curve] = []
     found: dict[str, Any] = {'split': flags.split, 'examples': len(part.images)}
@@ -119,13 +121,13 @@ def _probed(
     paths = [folder / 'probe.json', folder / 'probe.png']
     write_json(paths[0], found)
     size = spaces['code'].codes.shape[1]
-    title = f'{loaded.name}, {flags.split}: classes told from a code of {size} numbers'
+    title = f'{loaded.name}, {flags.split}: classification from {size} latent dimensions'
     charts.save_errors(paths[1], bars, curves, title)
     return paths
 
 
 def _spaces(flags: Config, run: Run, train: data.Split, asked: data.Split) -> dict[str, Space]:
-    """What the probes see."""
+    """Returns the spaces that are probed: codes, PCA scores and pixels."""
     seen = {'code': (run.encode(train.images), run.encode(asked.images))}
     if flags.baselines:
         baseline = pca.Baseline(train.images, run.built.model.code_size)
@@ -144,14 +146,14 @@ def _flat(images: np.ndarray) -> np.ndarray:
 
 
 def _few(flags: Config, name: str, space: Space) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation over the draws of the error with each number of labels."""
+    """Returns mean and standard deviation of the errors `[labels]` over the repeats."""
     labeled = data.Split(space.codes, space.labels)
     errors = []
     for count in sorted(flags.labels):
         for seed in range(flags.repeats):
-            drawn = data.few(labeled, count, seed, name)
-            assert drawn.labels is not None
-            known = Space(drawn.images, drawn.labels, space.queries, space.wanted)
+            few = data.few(labeled, count, seed, name)
+            assert few.labels is not None
+            known = Space(few.images, few.labels, space.queries, space.wanted)
             errors.append(probe.linear_error(*known))
     found = np.array(errors).reshape(-1, flags.repeats)
     return found.mean(1), found.std(1)
@@ -160,7 +162,7 @@ def _few(flags: Config, name: str, space: Space) -> tuple[np.ndarray, np.ndarray
 def _keys(
     name: str, flags: Config, errors: list[float], means: np.ndarray, spreads: np.ndarray
 ) -> dict[str, Any]:
-    """How JSON names them: `probe_error` of codes, `pca_probe_error`, `pixels_1_nearest_error`."""
+    """Returns the errors by JSON key, as `probe_error` or `pixels_1_nearest_error`."""
     prefix = '' if name == 'code' else f'{name.partition("-")[0].lower()}_'
     words = ['probe', *(f'{k}_nearest' for k in flags.neighbors)]
     found: dict[str, Any] = {

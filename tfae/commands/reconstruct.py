@@ -1,7 +1,7 @@
-"""Draw images, their reconstructions and PCA's of the same code size as PNG.
+"""Plot images and their reconstructions by the run and by PCA of the same code size.
 
-Prints mse and pca_mse, which the PNG shows too: those of all images of the split, as `tfae
-evaluate` prints them, however few are drawn.
+Prints mse and pca_mse over all images of the split, as `tfae evaluate` does; the PNG shows them
+too.
 """
 
 import dataclasses
@@ -18,16 +18,20 @@ from tfae.runs.directory import FIGURES
 
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.LookAtData):
-    """What to draw."""
+    """The images, and the output file."""
 
-    count: int = option(12, 'Images to reconstruct, the first.', within='[1, 100] images')
-    output: str = option('', "PNG to write; empty: in the run's figures/.")
+    count: int = option(
+        12, 'Number of images in the plot, from the first on.', within='[1, 100] images'
+    )
+    output: str = option(
+        '', "Output PNG; empty: reconstructions_<split>.png in the run's figures/."
+    )
 
 
 def main(argv: list[str]) -> int:
     """Runs `tfae reconstruct`; returns the exit code 0.
 
-    Raises: UsageError or InputError as `_flags.LookAtData` does.
+    Raises: UsageError or InputError as `command_flags.LookAtData` does.
     """
     flags = command_flags.read('reconstruct', __doc__, Config, argv)
     if flags.output and not flags.output.endswith('.png'):
@@ -49,6 +53,6 @@ def main(argv: list[str]) -> int:
         f'PCA\nMSE {pca_mse:.4f}\nof {len(images):,}': projected,
     }
     shown = {label: each[: flags.count] for label, each in rows.items()}
-    grids.save_rows(path, shown, f'{loaded.name}, {flags.split}: code of {size} dimensions')
+    grids.save_rows(path, shown, f'{loaded.name}, {flags.split}: {size} latent dimensions')
     print(path)
     return 0

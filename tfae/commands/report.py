@@ -1,8 +1,7 @@
-"""Write one HTML page that shows a run: its curves, measures, images, flags and variables.
+"""Write an HTML page about a run: curves, measures, images, flags and variables.
 
-The page stands alone: style, script and images lie in it, and it asks for nothing else. Curves
-can be read and enlarged. What other commands have not written yet is left out, and the page says
-which command would add it.
+The page is one file without external resources. Curves can be read off and zoomed. Where the
+result of another command is missing, the page names the command that adds it.
 """
 
 import dataclasses
@@ -23,16 +22,16 @@ _OUTPUTS = (names.CODE, names.RECONSTRUCTION, names.PROBABILITIES)
 
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.Look):
-    """Where the page goes."""
+    """The output file."""
 
-    output: str = option('', 'HTML to write; empty: report.html in the run.')
+    output: str = option('', 'Output HTML; empty: report.html in the run.')
 
 
 def main(argv: list[str]) -> int:
     """Runs `tfae report`; returns the exit code 0.
 
-    Raises: UsageError or InputError as `_flags.Look` does, save that a run without a checkpoint is
-      shown without its variables.
+    Raises: UsageError or InputError as `command_flags.Look` does; a run without a checkpoint has
+      a page without variables.
     """
     flags = command_flags.read('report', __doc__, Config, argv)
     if flags.output and not flags.output.endswith('.html'):
@@ -52,7 +51,7 @@ def main(argv: list[str]) -> int:
 
 
 def _graph(run: Run) -> run_page.Graph:
-    """What the page tells of the graph, the trained variables first."""
+    """Returns the variables by collection, the trainable ones first."""
     outputs = run.built.inference.outputs
     first = tf.GraphKeys.TRAINABLE_VARIABLES
     found = {

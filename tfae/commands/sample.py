@@ -1,8 +1,8 @@
-"""Draw new images: the decoder's, of codes from the prior or from what is fitted to codes.
+"""Sample new images by decoding codes from the prior or from a density fitted to codes.
 
-Writes samples.png, samples.npz with all of them and samples.json. With --classifier the classes
-that it sees in them are counted, and their Frechet distance is measured in its code: from the
-images of the part that --split names, beside that of as many real ones.
+Writes samples.png, samples.npz with all samples, and samples.json. --classifier counts the classes
+that it predicts for the samples, and measures the Frechet distance in its latent space between
+samples and --split, next to that of as many real images.
 """
 
 import dataclasses
@@ -27,34 +27,39 @@ _COUNTED = 1000  # samples whose classes are counted
 
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.LookAtData):
-    """What is drawn, and who judges it."""
+    """The distribution of codes, the number of samples, and their classifier."""
 
     kind: Literal['prior', 'gaussian', 'mixture'] = option(
         'prior',
-        "Where codes come from: the family's prior, or a Gaussian or a mixture of them, fitted to "
-        'the codes of the training examples.',
+        "Distribution of the codes: the family's prior, or a Gaussian or a mixture of Gaussians "
+        'fitted to the codes of the training examples.',
     )
     components: int = option(
-        10, 'Gaussians of a mixture.', within='[1, 1000] components', needs=('--kind=mixture',)
+        10,
+        'Number of Gaussians in the mixture.',
+        within='[1, 1000] components',
+        needs=('--kind=mixture',),
     )
-    count: int = option(10_000, 'Images to sample.', within='[2, 100000] images')
-    shown: int = option(100, 'Of these on the sheet, the first.', within='[1, 10000] images')
-    seed: int = option(0, 'Of the random codes.', within='[0, 4294967295]')
-    classifier: str = option('', 'Run of the family classifier that judges them; empty: none.')
-    output: str = option('', "Folder for what is written; empty: the run's figures/.")
+    count: int = option(10_000, 'Number of samples.', within='[2, 100000] images')
+    shown: int = option(100, 'Samples in the plot, from the first on.', within='[1, 10000] images')
+    seed: int = option(0, 'Seed of the random codes.', within='[0, 4294967295]')
+    classifier: str = option(
+        '', 'Run of the family classifier that evaluates the samples; empty: none.'
+    )
+    output: str = option('', "Output folder; empty: the run's figures/.")
 
 
 def main(argv: list[str]) -> int:
     """Runs `tfae sample`; returns the exit code 0.
 
-    Raises: UsageError or InputError as `_flags.LookAtData` does, or where the run has no codes of
-      that kind or the classifier cannot judge its images.
+    Raises: UsageError or InputError as `command_flags.LookAtData` does, or where the run has no
+      such distribution or the classifier does not fit the images.
     """
     flags = command_flags.read('sample', __doc__, Config, argv)
     with flags.open() as run:
         judge = _opened_judge(flags, run)
         codes = _codes(flags, run)
-        # What is measured is what the file holds.
+        # Measures are of the images as stored, in 8 bits.
         images = np.rint(255 * run.decode(codes)).astype(np.uint8)
         found: dict[str, Any] = {'kind': flags.kind, 'count': len(images), 'seed': flags.seed}
         if judge:
@@ -67,7 +72,7 @@ def main(argv: list[str]) -> int:
 
 
 def _codes(flags: Config, run: Run) -> np.ndarray:
-    """New codes `[count, Z]`."""
+    """Returns new codes `[count, Z]`."""
     if flags.kind != 'prior':
         train = flags.load(run)[0].train
         codes = run.encode(train.images)
@@ -79,14 +84,14 @@ def _codes(flags: Config, run: Run) -> np.ndarray:
         return density.Density(codes, components, flags.seed).sample(flags.count, flags.seed)
     if run.built.inference.samples is None and run.built.inference.decoded is not None:
         raise errors.UsageError(
-            f'--kind is prior, which the family {run.experiment.model} has none of; '
-            f'--kind=gaussian or --kind=mixture fits a distribution to its codes'
+            f'--kind is prior, which the family {run.experiment.model} has not; '
+            f'--kind=gaussian or --kind=mixture fits a density to its codes'
         )
     return run.sample(flags.count, flags.seed)
 
 
 def _opened_judge(flags: Config, run: Run) -> Run | None:
-    """The run of `--classifier`, where there is one.
+    """Opens the run of `--classifier`; None without one.
 
     Raises: InputError if it is no classifier of such images.
     """
@@ -96,14 +101,14 @@ def _opened_judge(flags: Config, run: Run) -> Run | None:
     if not hasattr(judge.built.inference.outputs, names.PROBABILITIES):
         raise errors.InputError(
             f'--classifier {flags.classifier} is a run of the family {judge.experiment.model}; '
-            f'it must be one that gives probabilities of classes'
+            f'it must be a run of the family classifier'
         )
     mine, its = (
         (of.experiment.data.dataset, of.experiment.signature.image_shape) for of in (run, judge)
     )
     if mine != its:
         raise errors.InputError(
-            f'--classifier {flags.classifier} was trained on {_described(*its)}; it must judge '
+            f'--classifier {flags.classifier} was trained on {_described(*its)}; the samples are '
             f'{_described(*mine)}'
         )
     return judge
@@ -114,10 +119,10 @@ def _described(dataset: str, shape: tuple[int, ...]) -> str:
 
 
 def _judged(flags: Config, run: Run, judge: Run, images: np.ndarray) -> dict[str, Any]:
-    """Frechet distances in the classifier's code, and how often it sees each class."""
+    """Returns Frechet distances in the classifier's latent space, and counts of its predictions."""
     loaded, part = flags.load(run)
     real = frechet.moments(judge.encode(part.images))
-    # As many real ones, from a part that the samples are not held against.
+    # As many real images, from a split that the samples are not compared with.
     other = loaded.test if flags.split == 'train' else loaded.train
     chosen = np.random.RandomState(flags.seed).permutation(len(other.images))[: len(images)]
     predicted = judge.fetch(judge.built.inference.outputs.probabilities, images[:_COUNTED])
@@ -137,7 +142,7 @@ def _judged(flags: Config, run: Run, judge: Run, images: np.ndarray) -> dict[str
 def _write(
     folder: pathlib.Path, images: np.ndarray, shown: int, title: str, found: dict[str, Any]
 ) -> None:
-    """Prints what was found and writes it, the sheet and the images."""
+    """Prints and writes the measures, the plot and the samples."""
     for name, value in found.items():
         if isinstance(value, dict):
             value = '  '.join(f'{label} {count}' for label, count in value.items())

@@ -13,11 +13,11 @@ from tfae.core.config import Part, option
 
 @dataclasses.dataclass(frozen=True)
 class Config(Part):
-    """The folder and the address."""
+    """The folder, and the address to serve on."""
 
-    logdir: str = option('runs', 'Folder of a run, or of several.')
+    logdir: str = option('runs', 'Folder of a run, or of several runs.')
     host: str = option('localhost', 'Address to serve on.')
-    port: int = option(6006, 'Port; 0 takes a free one.', within='[0, 65535]')
+    port: int = option(6006, 'Port to serve on; 0: any free port.', within='[0, 65535]')
 
 
 def main(argv: list[str]) -> int:
@@ -28,7 +28,7 @@ def main(argv: list[str]) -> int:
     flags = command_flags.read('tensorboard', __doc__, Config, argv)
     if not pathlib.Path(flags.logdir).is_dir():
         raise errors.InputError(f'--logdir {flags.logdir} is no folder')
-    from tfae.explorer import board  # takes a second, which a wrong flag need not wait for
+    from tfae.explorer import board  # after the flags, since it takes a second
 
     server = board.tensorboard()
     server.configure(

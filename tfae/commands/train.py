@@ -1,10 +1,9 @@
-"""Train a model, or go on with a run that was stopped.
+"""Train a model, or resume a stopped run.
 
-The flags of a family, of a data set and of the training are the fields of their configurations;
---model chooses the family whose flags there are. A family or a data set of one's own is named as
-Python imports it, --model=package.module; it may lie in the working directory. A run is a folder:
-the same command on the same --logdir goes on where the run stands, and flags that are left out keep
-the run's values. --epochs alone may change, to train a run longer.
+--model chooses the family; `tfae train --model=FAMILY --help` lists its flags. Your own family or
+data set is named as Python imports it, --model=package.module, from the working directory too. A
+run is a folder: the same command with the same --logdir resumes it, and flags left out keep the
+run's values. Only --epochs may change, to train longer.
 """
 
 import dataclasses
@@ -22,31 +21,31 @@ from tfae.training import phases
 from tfae.training.config import TrainingConfig
 from tfae.training.experiment import Experiment
 
-_OWN = "a module of one's own, package.module"
+_OWN = 'your own module, package.module'
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(Part):
-    """Which run, of what."""
+    """The run, its family and its recipe."""
 
-    logdir: str = option('', "The run's folder. Required.")
+    logdir: str = option('', 'Folder of the run. Required.')
     model: str = option('dense', f'Family: {", ".join(models.names())}, or {_OWN}.')
     recipe: str = option(
         '',
-        'Published system whose flags come before those on the line: '
+        'Configuration of a published system, which other flags override: '
         f'{", ".join(command_flags.recipes()) or "none"}.',
     )
     dry_run: bool = option(
         False,
         'Print the configuration, the phases, every variable with its shape, the number of '
-        'parameters and the memory they need; train and write nothing.',
+        'parameters and the memory they need, without training or writing.',
     )
 
 
 def main(argv: list[str]) -> int:
     """Runs `tfae train`; returns the exit code of `fit.fit`.
 
-    Raises: UsageError for a wrong flag; whatever `fit.fit` raises.
+    Raises: UsageError for a wrong flag, and the errors of `fit.fit`.
     """
     first = command_flags.peek(argv, 'recipe', 'model', 'logdir')
     words = [*(command_flags.recipe(first['recipe']) if first['recipe'] else []), *argv]
@@ -82,11 +81,11 @@ def main(argv: list[str]) -> int:
         if lost.interrupt:
             print(f'{members}: {lost}, stopped by signal {lost.interrupt}')
             cluster.end(128 + lost.interrupt)
-        print(f'{members}: {lost}; starting anew', flush=True)
+        print(f'{members}: {lost}; starting again', flush=True)
         cluster.restart(['train', *argv])
 
 
 def _of_another_family(flag: str) -> str:
-    """Says which built-in families have a flag, for an error; empty if none has."""
+    """Returns which built-in families have a flag, for an error; empty if none has."""
     found = [name for name in models.names() if flag in field_types(models.load(name).Config)]
     return f'; --model={" or --model=".join(found)} has it' if found else ''

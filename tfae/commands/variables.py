@@ -1,7 +1,7 @@
 """List the variables of a run by collection and scope, and write them as .npz.
 
---collection and --scope mean what they mean to tf.get_collection: the name of a collection (see
-tf.GraphKeys; `variables` holds all, `trainable_variables` what is trained) and the start of a name.
+--collection and --scope are those of tf.get_collection: the name of a collection (see tf.GraphKeys;
+`variables` has all, `trainable_variables` the trainable ones) and a prefix of the names.
 """
 
 import dataclasses
@@ -19,15 +19,15 @@ from tfae.core.config import option
 
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.Look):
-    """Which variables."""
+    """The variables, and the output file."""
 
-    collection: str = option(tf.GraphKeys.GLOBAL_VARIABLES, 'Collection that they are in.')
+    collection: str = option(tf.GraphKeys.GLOBAL_VARIABLES, 'Collection of the variables.')
     scope: str = option(
         '',
-        'Regular expression that their names begin with, as tf.get_collection takes it; a name '
-        'without special characters is one. Empty: all.',
+        'Regular expression for the start of their names, as for tf.get_collection; a plain name '
+        'is one. Empty: all.',
     )
-    export: str = option('', 'The .npz to write them to.')
+    export: str = option('', 'Output .npz of their values; empty: none.')
 
     def __post_init__(self):
         super().__post_init__()
@@ -42,7 +42,7 @@ class Config(command_flags.Look):
 def main(argv: list[str]) -> int:
     """Runs `tfae variables`; returns the exit code 0.
 
-    Raises: UsageError or InputError as `_flags.Look` does, and for an unknown collection.
+    Raises: UsageError or InputError as `command_flags.Look` does, and for an unknown collection.
     """
     flags = command_flags.read('variables', __doc__, Config, argv)
     with flags.open() as run:
@@ -52,7 +52,7 @@ def main(argv: list[str]) -> int:
         collections = {name: _collections(run.graph, name) for name in found}
     if not found:
         raise errors.InputError(
-            f'--scope {flags.scope!r} starts no name in collection {collection}'
+            f'--scope {flags.scope!r} matches the start of no name in collection {collection}'
         )
     _print_table(found, collections)
     if flags.export:

@@ -1,6 +1,6 @@
-"""Check shards against their sums: `tfae verify --input=shards`.
+"""Check shards against their checksums: `tfae verify --input=shards`.
 
-Every byte is read. A shard that is missing, cut short or changed is named, and the image in it.
+Reads every byte. Names each shard that is missing, truncated or changed, and the image in it.
 """
 
 import dataclasses
@@ -13,17 +13,17 @@ from tfae.data.formats import shards
 
 @dataclasses.dataclass(frozen=True)
 class Config(config.Part):
-    """What is checked."""
+    """The shards to check."""
 
     input: str = config.option('', 'Folder of shards, as `tfae convert` writes them. Required.')
 
 
 def main(argv: list[str]) -> int:
-    """Runs `tfae verify` with the words behind it; returns the exit code 0 if all is whole.
+    """Runs `tfae verify`; returns the exit code 0 if all shards are intact.
 
     Raises:
       UsageError: a wrong flag.
-      InputError: a folder without an index, or with a damaged shard; all of those are printed.
+      InputError: a folder without an index, or with damaged shards, all of which are printed.
     """
     flags = command_flags.read('verify', __doc__, Config, argv)
     if not flags.input:
@@ -42,5 +42,5 @@ def main(argv: list[str]) -> int:
             f'{index.folder}: {len(damaged)} of {count} shards are damaged: {", ".join(damaged)}'
         )
     examples = sum(shard.examples for shard in index.shards)
-    print(f'{index.folder}: {count} shards with {examples:,} images are as they were written.')
+    print(f'{index.folder}: {count} shards with {examples:,} images are intact.')
     return 0

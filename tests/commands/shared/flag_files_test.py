@@ -38,7 +38,7 @@ def test_what_cannot_be_read_is_named(tmp_path):
     for name, text in (
         ('gone', 'gone cannot be read: No such file or directory'),
         ('', ' cannot be read: it is not a regular file'),
-        ('self', 'self names itself'),
+        ('self', 'self includes itself'),
         ('wide', 'wide is larger than 1,048,576 bytes'),
         ('b', "b is no text: 'utf-8' codec can't decode byte 0xff"),
     ):

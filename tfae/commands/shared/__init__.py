@@ -1,1 +1,1 @@
-"""What several commands use: flags, images chosen by flags, figures."""
+"""Code that several commands share: flags, images chosen by flags, figures."""

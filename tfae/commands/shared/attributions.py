@@ -1,9 +1,9 @@
-"""The way of `tfae explain` from a unit of a network to a figure.
+"""The steps of `tfae explain` from the units of a network to a figure.
 
     images, units -> Target -> Attribution -> table, figure, arrays
 
-A `Target` is the tensor whose units are explained; a method makes an `Attribution` of it, numbers
-alone; `write` prints and draws them.
+A `Target` is the tensor whose units are explained. A method returns an `Attribution` of them, as
+arrays; `write` prints and plots it.
 
 N images, H x W image, C channels, K units of the target.
 """
@@ -25,7 +25,7 @@ from tfae.core.atomic_files import write_json, write_npz
 from tfae.plots import heatmaps
 
 _COLUMNS = 10  # images side by side
-# Bounds of a slice, which goes through the graph at once: the maps of a VGG take 0.1 GB an image.
+# Bounds of a batch; the feature maps of VGG need 0.1 GB per image.
 _MAX_IMAGES = 32
 _MAX_PIXELS = 2**18
 
@@ -34,19 +34,19 @@ class Target(NamedTuple):
     """A tensor of a run or of a published network, and its units. See `target`."""
 
     network: str  # for titles
-    weights: dict[str, Any]  # which ones, for the JSON
-    run: Fetch  # a session's
+    weights: dict[str, Any]  # identifies them in the JSON
+    run: Fetch  # of its session
     ways: units.Activations
     tensor: tf.Tensor
-    place: tuple[int, ...]  # in a feature map, or empty
-    unit_names: tuple[str, ...]  # K, or empty where units have numbers alone
+    place: tuple[int, ...]  # row and column in a feature map, or empty
+    unit_names: tuple[str, ...]  # K, or empty for units without names
     values: tf.Tensor  # [B, K]
-    index: tf.Tensor  # placeholder [B] int32: a unit for each image
-    score: tf.Tensor  # [B], the value of that unit
+    index: tf.Tensor  # placeholder [B] int32, the unit of each image
+    score: tf.Tensor  # [B], its value
 
     @property
     def name(self) -> str:
-        """Of the tensor."""
+        """Name of the tensor."""
         return self.ways.name(self.tensor)
 
     @property
@@ -60,11 +60,11 @@ class Target(NamedTuple):
 
 
 class Attribution(NamedTuple):
-    """An explanation of N units: a map over an image for each, or an image made for each."""
+    """An explanation of N units: for each a heat map over an image, or a generated image."""
 
     title: str
-    settings: dict[str, Any]  # which decide the numbers, besides the weights
-    rows: list[dict[str, Any]]  # N, of the table
+    settings: dict[str, Any]  # of the method, for the JSON
+    rows: list[dict[str, Any]]  # N rows of the table
     units: np.ndarray  # [N]
     images: np.ndarray  # [N, H, W, C]
     maps: np.ndarray | None = None  # [N, H, W]
@@ -80,7 +80,7 @@ def target(
     place: tuple[int, ...],
     unit_names: Iterable[str],
 ) -> Target:
-    """The units of `tensor`, at a place of a feature map or over all of it; see `Target`.
+    """Returns the units of `tensor`, at a place of a feature map or averaged over it.
 
     Raises: UsageError as `units.values` does.
     """
@@ -93,7 +93,7 @@ def target(
 
 
 def values(of: Target, images: np.ndarray) -> np.ndarray:
-    """Every unit of images `[N, H, W, C]`, `[N, K]`."""
+    """Returns the values `[N, K]` of all units for images `[N, H, W, C]`."""
     slices = _slices(of, len(images))
     return np.concatenate([of.run(of.values, {of.images: images[s]}) for s in slices])
 
@@ -105,21 +105,21 @@ def by_gradcam(
     chosen: np.ndarray,
     layer: str,
 ) -> Attribution:
-    """Grad-CAM in the feature maps of that name, or in those of the last convolution.
+    """Grad-CAM in the feature maps `layer`, or in those of the last convolution.
 
     Args:
       of: the target.
       images: `[N, H, W, C]` in [0, 1].
-      sources: N, the cells of the table that say which image it is.
-      chosen: `[N]`, a unit for each image.
+      sources: N, table cells that identify each image.
+      chosen: `[N]`, the unit explained for each image.
       layer: name of a tensor, or empty.
-    Raises: UsageError if it is no feature map on the way to the units; InputError if there is none.
+    Raises: UsageError if the units do not depend on these maps; InputError if there are none.
     """
     found = of.ways.find('--layer', layer) if layer else units.last_maps(of.images, of.tensor)
     if found is None:
         raise errors.InputError(
-            f'--method=gradcam looks into feature maps, and {of.name} is made without a '
-            f'convolution; saliency and integrated_gradients need none'
+            f'--method=gradcam needs feature maps, and {of.name} is computed without a '
+            f'convolution; --method=saliency and integrated_gradients need none'
         )
     units.refuse_no_maps('--layer', of.images, found, of.tensor)
     height, width = of.images.shape.as_list()[1:3]
@@ -130,23 +130,23 @@ def by_gradcam(
         return maps, {'peak': maps.max((1, 2))}
 
     name, sides = of.ways.name(found), 'x'.join(map(str, found.shape[1:3]))
-    title = f'Where the units of {of.name} find what speaks for them: Grad-CAM in {name}, {sides}'
-    scale = heatmaps.Scale('what speaks for the unit, part of the largest', False)
+    title = f'Grad-CAM of the units of {of.name} in {name}, {sides}'
+    scale = heatmaps.Scale('evidence for the unit, relative to the maximum', False)
     return _maps(of, images, sources, chosen, explain, title, scale, {'layer': name})
 
 
 def by_saliency(
     of: Target, images: np.ndarray, sources: Sequence[dict[str, str]], chosen: np.ndarray
 ) -> Attribution:
-    """The largest slope of each pixel's channels; arguments as `by_gradcam`'s."""
-    slopes = saliency.build(of.score, of.images).map
+    """Saliency, the largest gradient magnitude of a pixel's channels; see `by_gradcam`."""
+    gradients = saliency.build(of.score, of.images).map
 
     def explain(images: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        maps = of.run(slopes, {of.images: images, of.index: chosen})
+        maps = of.run(gradients, {of.images: images, of.index: chosen})
         return maps, {'peak': maps.max((1, 2))}
 
-    title = f'Which pixels the units of {of.name} hang on: saliency'
-    scale = heatmaps.Scale('change of the unit with the pixel, part of the largest', False)
+    title = f'Saliency of the units of {of.name}'
+    scale = heatmaps.Scale('gradient magnitude, relative to the maximum', False)
     return _maps(of, images, sources, chosen, explain, title, scale, {})
 
 
@@ -158,12 +158,12 @@ def by_integrated_gradients(
     baseline: tuple[str, float],
     steps: int,
 ) -> Attribution:
-    """Integrated gradients from an image of one gray, summed over the channels.
+    """Integrated gradients from a uniform baseline image, summed over the channels.
 
     Args:
       of, images, sources, chosen: as `by_gradcam`'s.
-      baseline: name and value of that gray, in [0, 1].
-      steps: equal parts of the way from it to the image.
+      baseline: name and value in [0, 1] of the baseline.
+      steps: of the path from the baseline to the image.
     """
     name, gray = baseline
 
@@ -174,8 +174,8 @@ def by_integrated_gradients(
         total = found.pixels.sum((1, 2, 3))
         return found.pixels.sum(-1), {'sum': total, 'difference': found.difference}
 
-    title = f'What each pixel adds to the units of {of.name}: integrated gradients from {name}'
-    scale = heatmaps.Scale('what the pixel adds to the unit, part of the largest', True)
+    title = f'Integrated gradients of the units of {of.name}, baseline {name}'
+    scale = heatmaps.Scale('attribution to the pixel, relative to the maximum', True)
     settings = {'base': name, 'steps': steps}
     return _maps(of, images, sources, chosen, explain, title, scale, settings)
 
@@ -186,7 +186,7 @@ def by_ascent(
     settings: activation_maximization.Settings,
     colors: np.ndarray | None,
 ) -> Attribution:
-    """An image for each of the units `[N]`, made as if it were alone.
+    """Activation maximization: an image for each unit, independent of the others.
 
     Args:
       of: the target.
@@ -202,7 +202,7 @@ def by_ascent(
     ]
     images, start, end = map(np.concatenate, zip(*made, strict=True))
     return Attribution(
-        f'What the units of {of.name} answer most to: activation maximization',
+        f'Activation maximization of the units of {of.name}',
         dataclasses.asdict(settings),
         _rows(of, [{}] * len(chosen), chosen, {'start': start, 'end': end}),
         chosen,
@@ -219,22 +219,22 @@ def write(
     sheet: bool,
     step: int | None,
 ) -> list[pathlib.Path]:
-    """Prints the table; writes the figure, the arrays and the table; returns their paths.
+    """Prints the table; writes figure, arrays and table; returns their paths.
 
     Args:
-      folder: of the files.
-      method: which made the attribution.
+      folder: output folder.
+      method: name of the method.
       of: the target.
       attribution: of its units.
-      sheet: whether all units are of one image, which is then drawn once.
-      step: at which TensorBoard shows the figure; None: it does not.
+      sheet: whether all units are of one image, which is plotted once.
+      step: at which TensorBoard shows the figure; None: not shown.
     """
     print(_table(attribution.rows))
     name = f'explain_{method}_{of.name.replace("/", "_")}'
     png, npz, table = (folder / f'{name}.{kind}' for kind in ('png', 'npz', 'json'))
 
     at = f', place {",".join(map(str, of.place))}' if of.place else ''
-    title = f'{attribution.title}\n{of.network}{at}; above each image its unit and the value'
+    title = f'{attribution.title}\n{of.network}{at}; above each image: unit and value'
     heatmaps.save_cells(png, _lines(attribution, sheet), title, attribution.scale)
 
     maps = {} if attribution.maps is None else {'maps': attribution.maps}
@@ -259,7 +259,11 @@ def _maps(
     scale: heatmaps.Scale,
     settings: dict[str, Any],
 ) -> Attribution:
-    """An attribution by maps; `explain` makes maps and columns of a slice of images and units."""
+    """Returns an attribution by heat maps.
+
+    `explain` takes images `[B, H, W, C]` and their units `[B]`, and returns heat maps `[B, H, W]`
+    and columns of the table `[B]`.
+    """
     slices = _slices(of, len(images))
     made = [explain(images[s], chosen[s]) for s in slices]
     maps = np.concatenate([part for part, _ in made])
@@ -287,7 +291,7 @@ def _rows(
 
 
 def _lines(attribution: Attribution, sheet: bool) -> list[Sequence[heatmaps.Cell]]:
-    """The cells of the figure."""
+    """Returns the rows of cells of the figure."""
     plain = heatmaps.plain(attribution.images)
     if attribution.maps is None or attribution.scale is None:
         cells = _captioned(plain, attribution.rows, 'end')
@@ -307,7 +311,7 @@ def _lines(attribution: Attribution, sheet: bool) -> list[Sequence[heatmaps.Cell
 def _captioned(
     images: Sequence[np.ndarray], rows: Sequence[dict[str, Any]], value: str
 ) -> list[heatmaps.Cell]:
-    """Each image below its unit and the value of that column."""
+    """Returns each image, captioned with its unit and the value in the column."""
     return [
         heatmaps.Cell(image, f'{row["unit"]}\n{row[value]:.3g}')
         for image, row in zip(images, rows, strict=True)
@@ -315,7 +319,7 @@ def _captioned(
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> str:
-    """Lines of text, a column a key."""
+    """Returns the table as text, a column per key."""
     cells = [list(rows[0])]
     for row in rows:
         cells.append([f'{v:.4f}' if isinstance(v, float) else v for v in row.values()])
@@ -332,7 +336,7 @@ def _table(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _fetch(of: Target, chosen: np.ndarray) -> Fetch:
-    """Runs the graph with these units `[N]` for the images of each feed."""
+    """Returns a function that runs the graph for the units `[N]` of the N images fed."""
 
     def fetch(tensors: Any, feeds: Mapping[tf.Tensor, np.ndarray]) -> Any:
         return of.run(tensors, {**feeds, of.index: chosen})
@@ -341,7 +345,7 @@ def _fetch(of: Target, chosen: np.ndarray) -> Fetch:
 
 
 def _slices(of: Target, count: int) -> list[slice]:
-    """Of so many images, those that go through the graph at once."""
+    """Returns the batches of `count` images."""
     pixels = math.prod(of.images.shape.as_list()[1:3])
     size = max(1, min(_MAX_IMAGES, _MAX_PIXELS // pixels))
     return [slice(start, start + size) for start in range(0, count, size)]

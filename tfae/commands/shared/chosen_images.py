@@ -1,4 +1,4 @@
-"""Images that flags name: by class, by place in a part of a data set, or as files."""
+"""Images chosen by flags: by class, by index in a split, or as files."""
 
 import pathlib
 from collections.abc import Iterable, Sequence
@@ -18,22 +18,24 @@ from tfae.runs.saved_run import Run
 def chosen(
     classes: Sequence[str], indices: Sequence[int], loaded: data.DataSet, part: data.Split
 ) -> list[int]:
-    """Places in `part` of the images of `--indices`, or of the first one of each of `--classes`.
+    """Returns indices in `part` of the images of `--indices` or of the first of each `--classes`.
 
-    Raises: UsageError if both are given, a place or a class is none of the set's, or it has no
-      labels; InputError if the part has no image of a class.
+    Raises: UsageError if both are given, an index or a class is unknown, or there are no labels;
+      InputError if the split has no image of a class.
     """
     if classes and indices:
         raise errors.UsageError('--classes and --indices exclude each other')
     for index in indices:
         errors.in_range('--indices', index, 0, len(part.images) - 1)
     if classes and part.labels is None:
-        raise errors.UsageError(f'--classes: {loaded.name} has no labels; --indices names images')
+        raise errors.UsageError(
+            f'--classes: {loaded.name} has no labels; choose images by --indices'
+        )
     return [*indices, *(_first(word, loaded, part) for word in classes)]
 
 
 def read(run: Run, paths: Iterable[str | pathlib.Path]) -> np.ndarray:
-    """The images `[N, H, W, C]` in [0, 1] of files, as the run's training set would hold them.
+    """Reads image files as images `[N, H, W, C]` in [0, 1], preprocessed as the training images.
 
     Raises: InputError as `lazy_images.read` does.
     """
@@ -42,12 +44,12 @@ def read(run: Run, paths: Iterable[str | pathlib.Path]) -> np.ndarray:
 
 
 def cut(network: Reference, paths: Iterable[str | pathlib.Path]) -> np.ndarray:
-    """The images `[N, H, W, 3]` uint8 of files, as a published network takes them.
+    """Reads image files as images `[N, H, W, 3]` uint8, preprocessed for a published network.
 
-    Raises: InputError that names a file that is no image that can be read.
+    Raises: InputError that names a file that cannot be read as an image.
     """
     height, width, _ = network.image_shape
-    # One at a time: the files may be a hundred times what is cut out of them.
+    # One at a time: the files may be a hundred times as large as the crops.
     return np.stack([imagenet.cut(_rgb(pathlib.Path(path)), height, width) for path in paths])
 
 
@@ -57,9 +59,9 @@ def _rgb(path: pathlib.Path) -> Image.Image:
 
 
 def _first(word: str, loaded: data.DataSet, part: data.Split) -> int:
-    """The place of the first image of a class."""
+    """Returns the index of the first image of a class."""
     number = data.class_number('--classes', word, loaded.class_names, loaded.classes)
     places = np.flatnonzero(part.labels == number)
     if not len(places):
-        raise errors.InputError(f'--classes: the part holds no image of class {word}')
+        raise errors.InputError(f'--classes: the split has no image of class {word}')
     return int(places[0])

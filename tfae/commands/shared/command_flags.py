@@ -1,4 +1,4 @@
-"""absl flags made from configuration dataclasses."""
+"""absl flags from configuration dataclasses."""
 
 import dataclasses
 import pathlib
@@ -18,10 +18,10 @@ from tfae.runs.saved_run import Run, open_run, refuse_other_examples
 
 T = TypeVar('T')
 
-_LONGEST_NAME = 100  # of a flag
-_RESERVED = ('flagfile', 'h', 'help', 'undefok')  # names that absl or `parse` reads
-_FORMER = 'former names'  # where absl keeps the flags that are not shown
-# Module -> the purpose of its flags; a model from outside may have any other.
+_MAX_NAME = 100  # characters of a flag
+_RESERVED = ('flagfile', 'h', 'help', 'undefok')  # flags of absl or `parse`
+_FORMER = 'former names'  # module name of the flags that --help does not show
+# Module prefix -> heading of its flags; plug-in models have others.
 _HEADINGS = {
     'tfae.commands': 'Command',
     'tfae.data': 'Data',
@@ -35,7 +35,7 @@ _RECIPES = pathlib.Path(__file__).parents[2] / 'recipes'
 
 
 class _Parser(flags.ArgumentParser):
-    """Reads a flag as its dataclass field is read."""
+    """Parses a flag by the type of its dataclass field."""
 
     def __init__(self, kind: type, name: str):
         super().__init__()
@@ -53,7 +53,7 @@ class _Parser(flags.ArgumentParser):
 
 
 class _Flag(flags.Flag):
-    """A flag that keeps the texts it was given."""
+    """A flag that keeps the texts of its values."""
 
     def __init__(self, *arguments: Any, **more: Any):
         self.texts: list[str] = []
@@ -79,24 +79,24 @@ def define(values: flags.FlagValues, kind: type) -> None:
         flag = _Flag(parser, _Serializer(), field.name, field.default, help, boolean=boolean)
         flags.DEFINE_flag(flag, values, module_name=kind.__module__)
     for old, new in config.former_names(kind).items():
-        if old not in values:  # a family from outside may have a flag of that name
+        if old not in values:  # a plug-in family may have a flag of that name
             flags.DEFINE_alias(old, new, values, module_name=_FORMER)
 
 
 def _refuse_taken_name(values: flags.FlagValues, kind: type, name: str) -> None:
-    """Refuses a field of a family from outside that has the name of another flag."""
+    """Refuses a field of a plug-in family that has the name of another flag."""
     others = [values.find_module_defining_flag(name)] if name in values else []
     if name in _RESERVED:
         others = ['every command']
     if others:
         raise errors.UsageError(
-            f'--{name} is a flag of {others[0]} and of {kind.__module__}; rename the field of '
-            f'the Config that is not of tfae'
+            f'--{name} is a flag of {others[0]} and of {kind.__module__}; rename the field in '
+            f'the Config of your module'
         )
 
 
 def given(values: flags.FlagValues, base: T) -> T:
-    """`base` with the fields replaced whose flags were given."""
+    """Returns `base` with the fields of given flags replaced."""
     names = [field.name for field in dataclasses.fields(base)]  # type: ignore[arg-type]
     changed = {name: values[name].value for name in names if values[name].present}
     return dataclasses.replace(base, **changed)  # type: ignore[type-var]
@@ -110,25 +110,25 @@ def parse(
     takes: str = '',
     elsewhere: Callable[[str], str] = lambda name: '',
 ) -> list[str]:
-    """Reads the words behind a command into `values`; `--help` prints all flags and exits.
+    """Parses the arguments of a command into `values`; `--help` prints all flags and exits.
 
     Args:
       command: the command.
       doc: its docstring.
-      values: its flags, which are given their values.
-      argv: the words.
-      takes: the words that are no flags, as the usage line shows them; empty: it takes none.
-      elsewhere: says of an unknown flag where there is one of that name, or nothing.
+      values: its flags, whose values are set.
+      argv: the arguments.
+      takes: positional arguments as the usage line shows them; empty: it takes none.
+      elsewhere: returns a hint for the error on an unknown flag, or nothing.
 
-    Returns: the words that are no flags.
-    Raises: UsageError for an unknown flag (with the nearest names), a wrong value, or words where
-      none are taken or none where some are.
+    Returns: the positional arguments.
+    Raises: UsageError for an unknown flag (with similar names), a wrong value, or unexpected or
+      missing positional arguments.
     """
     argv = list(argv)
     if {'--help', '-h', '-help'} & set(argv):
         print(_help(command, doc or '', values, takes))
         sys.exit(0)
-    values.set_gnu_getopt(bool(takes))  # flags may stand behind words
+    values.set_gnu_getopt(bool(takes))  # flags may follow positional arguments
     try:
         line, argv = argv, flag_files.expanded(argv)
         _refuse_long_names(command, argv)
@@ -142,7 +142,7 @@ def parse(
             f'{"" if near else f"; tfae {command} --help lists them"}'
         ) from None
     except flags.IllegalFlagValueError as error:
-        # absl puts its own `flag --name=value: ` before a message that names them already.
+        # absl adds `flag --name=value: ` to a message that names them already.
         raise errors.UsageError(str(error).partition(': ')[2] or str(error)) from None
     except errors.UsageError:
         raise
@@ -151,20 +151,20 @@ def parse(
     if rest and not takes:
         raise errors.UsageError(f'tfae {command}: {rest[0]!r} is no flag; flags are --name=value')
     if takes and not rest:
-        raise errors.UsageError(f'tfae {command} needs {takes} behind its flags')
+        raise errors.UsageError(f'tfae {command} needs {takes} after its flags')
     if renamed := _renamed(values):
         print(f'tfae: {"; ".join(renamed)}', file=sys.stderr)
     return rest
 
 
 def _former(values: flags.FlagValues) -> list[tuple[flags.Flag, _Parser]]:
-    """The flags of former names, each with the parser that it shares with the one of today."""
+    """Returns the flags of former names, each with the parser it shares with the present one."""
     found = [(flag, flag.parser) for flag in values.get_flags_for_module(_FORMER)]
     return [(flag, parser) for flag, parser in found if isinstance(parser, _Parser)]
 
 
 def _renamed(values: flags.FlagValues) -> list[str]:
-    """A phrase for each former name or former choice that was given."""
+    """Returns a phrase for each former name or former choice that was given."""
     found = [f'--{flag.name} is now --{p.name}' for flag, p in _former(values) if flag.present]
     for flag in map(values.__getitem__, sorted(values)):
         if isinstance(flag, _Flag) and isinstance(flag.parser, _Parser):
@@ -175,9 +175,9 @@ def _renamed(values: flags.FlagValues) -> list[str]:
 
 
 def _refuse_two_names(values: flags.FlagValues, line: Iterable[str]) -> None:
-    """Refuses a flag that the line gives by its former and its present name, with two values.
+    """Refuses a flag given by its former and its present name on the line, with two values.
 
-    Of a flag file and the line, or of two flag files, the later one counts as always.
+    Between a flag file and the line, or two flag files, the later value wins as always.
     """
     line = [word for word in line if not word.lstrip('-').startswith('flagfile')]
     for former, parser in _former(values):
@@ -192,20 +192,20 @@ def _refuse_two_names(values: flags.FlagValues, line: Iterable[str]) -> None:
         old, new = alone[former.name], alone[parser.name]
         if old.present and new.present and old.value != new.value:
             raise errors.UsageError(
-                f'--{old.name} is {config.text(old.value)} and --{new.name}, its name of today, is '
+                f'--{old.name} is {config.text(old.value)} and --{new.name}, its present name, is '
                 f'{config.text(new.value)}; leave --{old.name} out'
             )
 
 
 def _refuse_long_names(command: str, argv: Iterable[str]) -> None:
-    """Absl looks for the names nearest to an unknown one, in ever deeper calls if that is long."""
+    """Refuses long names, for which the search of absl for similar names recurses too deeply."""
     for name in (word.partition('=')[0] for word in argv):
-        if name.startswith('-') and len(name) > _LONGEST_NAME:
+        if name.startswith('-') and len(name) > _MAX_NAME:
             raise errors.UsageError(f'tfae {command} has no flag {name[:40]}...')
 
 
 def read(command: str, doc: str | None, kind: type[T], argv: Iterable[str]) -> T:
-    """The words behind a command as a configuration of type `kind`.
+    """Parses the arguments of a command as a configuration of type `kind`.
 
     Raises: UsageError as `parse` does.
     """
@@ -215,7 +215,7 @@ def read(command: str, doc: str | None, kind: type[T], argv: Iterable[str]) -> T
 def read_words(
     command: str, doc: str | None, kind: type[T], argv: Iterable[str], takes: str = ''
 ) -> tuple[T, list[str]]:
-    """As `read`, and the words that are no flags, of a command that takes some.
+    """As `read`, for a command with positional arguments, which are returned too.
 
     Raises: UsageError as `parse` does.
     """
@@ -227,39 +227,39 @@ def read_words(
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint(config.Part):
-    """Which variables of a run."""
+    """The checkpoint of a run."""
 
     checkpoint: Literal['any', 'best', 'last'] = config.option(
         'any',
-        'best is of least validation loss, last the newest; any takes the best if it can.',
+        'best: lowest validation loss; last: the newest; any: the best, else the newest.',
         needs=('--logdir',),
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class Examples(config.Part):
-    """Which split of the data set of a run."""
+    """The split of the data set of a run."""
 
     split: Literal['train', 'validation', 'test'] = config.option(
-        'test', 'Split of the data set.', needs=('--logdir',)
+        'test', 'Split of the data set to use.', needs=('--logdir',)
     )
     data_dir: str = config.option(
         '',
-        "Where the data set's files lie now, if not where they lay in training.",
+        "Folder of the data set's files, if they have moved since training.",
         needs=('--logdir',),
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class Look(Checkpoint):
-    """Which run a command looks into."""
+    """The run that a command inspects."""
 
-    logdir: str = config.option('', "The run's folder. Required.")
+    logdir: str = config.option('', 'Folder of the run. Required.')
 
     def open(self) -> Run:
-        """The run.
+        """Opens the run.
 
-        Raises: UsageError if there is no `--logdir`; whatever `open_run` raises.
+        Raises: UsageError if `--logdir` is empty, and the errors of `open_run`.
         """
         if not self.logdir:
             raise errors.UsageError('--logdir is empty; it must name the folder of a run')
@@ -270,12 +270,12 @@ class Look(Checkpoint):
 
 @dataclasses.dataclass(frozen=True)
 class LookAtData(Look, Examples):
-    """Which split of the data set of a run a command looks at."""
+    """The run that a command inspects, and the split of its data set."""
 
     def load(self, run: Run) -> tuple[data.DataSet, data.Split]:
-        """The data set that the run was trained on, and the part that `--split` names.
+        """Returns the data set of the run, and its split `--split`.
 
-        Raises: InputError if its examples are not those of the training, or the part is empty.
+        Raises: InputError if the data set has changed since training, or the split is empty.
         """
         wanted = run.experiment.data
         if self.data_dir:
@@ -287,7 +287,7 @@ class LookAtData(Look, Examples):
         part: data.Split = getattr(loaded, self.split)
         if not len(part.images):
             raise errors.InputError(
-                f'--split {self.split} of {wanted.dataset} holds no example; the run was trained '
+                f'--split {self.split} of {wanted.dataset} has no examples; the run was trained '
                 f'with --validation_fraction={wanted.validation_fraction}'
             )
         return loaded, part
@@ -295,40 +295,40 @@ class LookAtData(Look, Examples):
 
 @dataclasses.dataclass(frozen=True)
 class Network(config.Part):
-    """A published network with its weights, for a command that takes a run or a network.
+    """A published network with its weights, for commands that take a run or a network.
 
-    Stands before `Look` among the bases, since its `logdir` may be empty.
+    Comes before `Look` in a list of bases, since its `logdir` may be empty.
     """
 
-    logdir: str = config.option('', 'Folder of a run; or --model and --weights.')
+    logdir: str = config.option('', 'Folder of the run; or give --model and --weights.')
     model: str = config.option('', f'Published network: {", ".join(pretrained.references())}.')
     weights: str = config.option(
-        '', 'File with its weights: .pth, .h5, .npz or .npy.', needs=('--model',)
+        '', 'File of its weights: .pth, .h5, .npz or .npy.', needs=('--model',)
     )
     preprocessing: Literal['auto', 'torchvision', 'bgr', 'rgb'] = config.option(
         'auto',
-        'What the network was trained to see: torchvision is less the mean, by the deviation; bgr '
-        'and rgb are 0 to 255 less the mean, in this order of channels; auto is what goes with '
-        'the layout of the weights.',
+        'Preprocessing of the images. torchvision: subtract the mean, divide by the standard '
+        'deviation; bgr, rgb: subtract the mean from values in [0, 255], with channels in this '
+        'order; auto: by the layout of the weights.',
         needs=('--model',),
     )
     class_count: int = config.option(
-        1000, 'Classes of the network.', within='[2, 1048576] classes', needs=('--model',)
+        1000, 'Number of classes of the network.', within='[2, 1048576] classes', needs=('--model',)
     )
     width: float = config.option(
         1.0,
-        'Factor of the filters and units of every layer but the last.',
+        'Multiplier of the filters and units of every layer but the last.',
         within='(0, 8]',
         needs=('--model',),
     )
     class_names: str = config.option(
         '',
-        'File of one name a line, or imagenet_class_index.json; empty: numbers.',
+        'File with a class name per line, or imagenet_class_index.json; empty: indices.',
         needs=('--model',),
     )
 
     def choose(self, command: str) -> None:
-        """Refuses a command line that does not name either a run or a network with its weights.
+        """Refuses a command line without a run or a network with weights, or with both.
 
         Raises: UsageError.
         """
@@ -340,14 +340,14 @@ class Network(config.Part):
             raise errors.UsageError(f'--model={self.model} needs --weights=FILE')
 
     def known_classes(self) -> tuple[str, ...]:
-        """The names of the classes; empty where no file says them.
+        """Returns the class names; empty without a file of them.
 
         Raises: InputError as `imagenet.class_names` does.
         """
         return imagenet.class_names(self.class_names, self.class_count) if self.class_names else ()
 
     def open_network(self) -> Reference:
-        """The network. Raises: whatever `open_reference` raises."""
+        """Opens the network. Raises: the errors of `open_reference`."""
         return open_reference(
             self.model,
             self.weights,
@@ -359,26 +359,26 @@ class Network(config.Part):
 
 @dataclasses.dataclass(frozen=True)
 class ChooseImages(LookAtData):
-    """Which images of that part; see `_images.chosen`."""
+    """The run, the split, and the images chosen in it; see `chosen_images.chosen`."""
 
     classes: tuple[str, ...] = config.option(
         (),
-        'Images: the first of each of these classes, by name or number.',
+        'Choose the first image of each of these classes, by name or number.',
         needs=('--logdir',),
         excludes=('--indices',),
     )
     indices: tuple[int, ...] = config.option(
         (),
-        'Or the places of images in the split, from 0.',
+        'Choose the images with these indices in the split, from 0.',
         within='[0, inf)',
         needs=('--logdir',),
     )
 
 
 def peek(argv: Iterable[str], *names: str) -> dict[str, str]:
-    """The values of these text flags, the last one given of each; other flags are passed over."""
+    """Returns the last values of these text flags; ignores all other flags."""
     values = flags.FlagValues()
-    values.set_gnu_getopt(True)  # the value of another flag may stand in a word of its own
+    values.set_gnu_getopt(True)  # the value of another flag may be an argument of its own
     for name in names:
         flags.DEFINE_string(name, '', '', values)
     try:
@@ -389,15 +389,15 @@ def peek(argv: Iterable[str], *names: str) -> dict[str, str]:
 
 
 def recipe(name: str) -> list[str]:
-    """The word of the command line that stands for a recipe, a flag file.
+    """Returns the argument that stands for a recipe, a flag file.
 
-    Raises: UsageError if there is no recipe of that name.
+    Raises: UsageError for an unknown recipe.
     """
     return [f'--flagfile={_RECIPES / errors.one_of("--recipe", name, recipes())}.flags']
 
 
 def recipes() -> list[str]:
-    """Names of the recipes, sorted."""
+    """Returns the names of the recipes, sorted."""
     return sorted(path.stem for path in _RECIPES.glob('*.flags'))
 
 
@@ -416,7 +416,7 @@ def _help(command: str, doc: str, values: flags.FlagValues, takes: str = '') -> 
 
 
 def _heading(module: str) -> str:
-    """The purpose of the flags of a module's configuration."""
+    """Returns the heading of the flags of a module."""
     for prefix, heading in _HEADINGS.items():
         if module.startswith(prefix):
             return heading

@@ -1,4 +1,4 @@
-"""Figures that commands have drawn, for TensorBoard."""
+"""Figures of commands for TensorBoard."""
 
 import pathlib
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from tfae.training import summaries
 
 
 def show(paths: Iterable[pathlib.Path], step: int) -> None:
-    """Puts PNGs of one folder into an event file beside them, tagged by their names."""
+    """Writes the PNGs of a folder to an event file in it, tagged by their names."""
     paths = list(paths)
     file = EventFile(paths[0].parent, None, step)
     for path in paths:

@@ -1,7 +1,7 @@
-"""Flag files: `--flagfile=FILE` stands for the flags in a file, one a line.
+"""Flag files: `--flagfile=FILE` stands for the flags in a file, one per line.
 
-Empty lines and those that begin with # or // are left out, however far they are indented. The text
-is UTF-8, or UTF-16 where it begins with a byte-order mark. A file may name others.
+Empty lines and comments (# or //) are skipped, indented or not. The text is UTF-8, or UTF-16 with a
+byte-order mark. Flag files may include others.
 """
 
 import codecs
@@ -16,17 +16,17 @@ _MAX_BYTES = 2**20
 
 
 def expanded(words: Iterable[str], within: Sequence[str] = ()) -> list[str]:
-    """Returns the words with the flags of each flag file in its place.
+    """Returns the arguments with each flag file replaced by its flags.
 
     Args:
-      words: of a command line, or the lines of a file.
-      within: names of the files that are being read.
-    Raises: UsageError that names a file that cannot be read, is no text or names itself.
+      words: arguments of a command line, or lines of a file.
+      within: names of the files that include these lines.
+    Raises: UsageError that names a file that cannot be read, is no text or includes itself.
     """
     made: list[str] = []
     rest = iter(words)
     for word in rest:
-        if word == '--':  # what follows is no flag
+        if word == '--':  # no flags follow
             return [*made, word, *rest]
         found = _FLAG.fullmatch(word)
         if not found:
@@ -36,7 +36,7 @@ def expanded(words: Iterable[str], within: Sequence[str] = ()) -> list[str]:
         if found[1] is None and not name:
             raise errors.UsageError('--flagfile names no file')
         if name in within:
-            raise errors.UsageError(f'--flagfile {name} names itself')
+            raise errors.UsageError(f'--flagfile {name} includes itself')
         if name.strip():
             made += expanded(_lines(name.strip()), (*within, name))
     return made

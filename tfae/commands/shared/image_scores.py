@@ -1,4 +1,4 @@
-"""Judges image files by the detector that a run keeps, and draws what is off in images."""
+"""Anomaly scores of image files by the detector of a run, and plots of the errors."""
 
 import pathlib
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from tfae.runs.saved_run import Run
 
 DETECTOR = 'anomaly.npz'
 MEANING = (
-    'image, reconstruction, what is off: brightest is what 1 pixel in 1,000 of normal ones exceeds'
+    'image, reconstruction, error; the brightest is exceeded by 1 in 1,000 pixels of normal images'
 )
 
 
 def seen(run: Run, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Images `[N, H, W, C]` in [0, 1] with their codes and reconstructions."""
+    """Returns images `[N, H, W, C]` in [0, 1], codes `[N, Z]`, reconstructions `[N, H, W, C]`."""
     return data.pixels(images), run.encode(images), run.reconstruct(images)
 
 
@@ -31,7 +31,14 @@ def cells(
     reconstructions: np.ndarray,
     captions: list[str],
 ) -> list[heatmaps.Cell]:
-    """Each image with its reconstruction and its map below it."""
+    """Returns each image with its reconstruction and its error map below it.
+
+    Args:
+      detector: of the maps.
+      images: `[N, H, W, C]` in [0, 1].
+      reconstructions: `[N, H, W, C]`.
+      captions: N.
+    """
     shown = [*images, *reconstructions]
     seen = [np.broadcast_to(np.atleast_3d(x), (*x.shape[:2], 3)) for x in heatmaps.plain(shown)]
     maps = charts.colored(detector.maps(images, reconstructions))
@@ -42,10 +49,10 @@ def cells(
     ]
 
 
-def judge(run: Run, names: Sequence[str], folder: pathlib.Path) -> list[pathlib.Path]:
-    """Judges image files, prints a table and writes figure, maps and JSON; returns their paths.
+def score_files(run: Run, names: Sequence[str], folder: pathlib.Path) -> list[pathlib.Path]:
+    """Scores image files, prints a table, writes figure, maps and JSON; returns their paths.
 
-    Raises: InputError if the run keeps no detector of its checkpoint, or a file is no image.
+    Raises: InputError if the run has no detector of its checkpoint, or a file is no image.
     """
     detector = _detector(run)
     images, codes, reconstructions = seen(run, chosen_images.read(run, names))
@@ -79,15 +86,14 @@ def _detector(run: Run) -> anomaly.Detector:
     path = run.folder.path / DETECTOR
     if not path.is_file():
         raise errors.InputError(
-            f'{path} is not there: tfae anomaly --logdir={run.folder.path} without --images '
-            f'makes it'
+            f'{path} is not there: tfae anomaly --logdir={run.folder.path} without --images fits it'
         )
     detector = anomaly.load(path, run.built.model.code_size)
     if int(detector.step) != run.step:
         raise errors.InputError(
             f'{path} is of step {int(detector.step):,}, the checkpoint is of step {run.step:,}; '
             f'--checkpoint must name that one, or tfae anomaly --logdir={run.folder.path} without '
-            f'--images makes the detector anew'
+            f'--images fits the detector again'
         )
     return detector
 

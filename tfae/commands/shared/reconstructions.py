@@ -1,4 +1,4 @@
-"""The same images, rebuilt by each of several runs and by PCA of the same code sizes."""
+"""Reconstructions of the same images by several runs, and by PCA of the same code sizes."""
 
 import dataclasses
 import pathlib
@@ -16,57 +16,57 @@ from tfae.core import errors, names
 from tfae.plots import charts, grids
 from tfae.report import comparison
 
-_LABEL = 18  # letters a line
+_LABEL_WIDTH = 18  # characters
 
 
 class Row(NamedTuple):
-    """What rebuilt the images."""
+    """The reconstructions of a run or of PCA."""
 
-    size: int  # numbers in the code
-    mse: float  # per pixel, over the whole part
-    made: np.ndarray  # [N, H, W, C], of the images that are drawn
+    size: int  # latent dimensions
+    mse: float  # per pixel, over the whole split
+    made: np.ndarray  # [N, H, W, C], of the images that are plotted
 
 
 class Rebuilt(NamedTuple):
-    """What runs and PCA make of the same images."""
+    """The reconstructions of the same images by runs and by PCA."""
 
     originals: np.ndarray  # [N, H, W, C]
     rows: dict[str, Row]  # by run
-    pca: dict[int, Row]  # by numbers in the code
-    measured: dict[str, dict[str, Any]]  # by run: what comparison.Side takes as `drawn`
-    examples: int  # of the part
+    pca: dict[int, Row]  # by latent dimensions
+    measured: dict[str, dict[str, Any]]  # by run: see comparison.Side
+    examples: int  # of the split
 
 
 class NoImage(Exception):
-    """The runs cannot be shown on the same images; its text says why, for the page too."""
+    """The runs cannot reconstruct the same images; the text is the reason, shown to the user."""
 
 
 def rebuild(
     compared: Sequence[comparison.Side], look: command_flags.LookAtData, count: int
 ) -> tuple[Rebuilt, list[str]]:
-    """Opens each run, lets it rebuild the part that `look` names; and words on those that cannot.
+    """Reconstructs the split of `look` by each run; returns notes on those that cannot, too.
 
-    Raises: NoImage where there is nothing to draw, InputError as `_flags.LookAtData.load` does.
+    Raises: NoImage where no run can, InputError as `command_flags.LookAtData.load` does.
     """
     sets = dict.fromkeys(side.experiment.data.dataset for side in compared)
     if len(sets) > 1:
         raise NoImage(f'no images: the runs are of different data sets, {", ".join(sets)}')
     rebuilt: Rebuilt | None = None
-    words = []
+    notes = []
     for side in compared:
         try:
             rebuilt = _add(rebuilt, side, look, count)
         except NoImage as reason:
-            words.append(f'{side.name} has no images: {reason}')
+            notes.append(f'{side.name} has no images: {reason}')
     if rebuilt is None:
-        raise NoImage('; '.join(words))
-    return rebuilt, words
+        raise NoImage('; '.join(notes))
+    return rebuilt, notes
 
 
 def _add(
     rebuilt: Rebuilt | None, side: comparison.Side, look: command_flags.LookAtData, count: int
 ) -> Rebuilt:
-    """What is rebuilt already, and what this run rebuilds; PCA where its size is new."""
+    """Adds the reconstructions of a run, and of PCA if its size is new."""
     look = dataclasses.replace(look, logdir=side.logdir)
     try:
         run = look.open()
@@ -74,12 +74,12 @@ def _add(
         raise NoImage(str(error)) from None
     with run:
         if not hasattr(run.built.inference.outputs, names.RECONSTRUCTION):
-            raise NoImage(f'the family {side.experiment.model} rebuilds none')
+            raise NoImage(f'the family {side.experiment.model} has no reconstruction')
         loaded, part = look.load(run)
         images = data.pixels(part.images)
         rebuilt = rebuilt or Rebuilt(images[:count], {}, {}, {}, len(images))
         if rebuilt.examples != len(images) or not np.array_equal(rebuilt.originals, images[:count]):
-            raise NoImage('its images are others than those of the run before')
+            raise NoImage('its images differ from those of the run before')
         made, size = run.reconstruct(images), run.built.model.code_size
         row = Row(size, reconstruction.mse(images, made), made[:count])
         trained = run.graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
@@ -101,29 +101,29 @@ def _add(
     return rebuilt
 
 
-def draw(
+def plot(
     rebuilt: Rebuilt, compared: Sequence[comparison.Side], split: str, folder: pathlib.Path
 ) -> Mapping[pathlib.Path, str]:
-    """Writes compare.png and, of two code sizes or more, compare_curve.png; path -> its meaning."""
+    """Writes compare.png and, for several code sizes, compare_curve.png; path -> description."""
     dataset = compared[0].experiment.data.dataset
     what = f'{dataset}, {split}: mean squared error over {rebuilt.examples:,} images'
     path = folder / 'compare.png'
     grids.save_rows(path, _lines(rebuilt), what)
-    drawn = {path: 'the same images, rebuilt by each run and by PCA of the same code size'}
+    written = {path: 'reconstructions by each run and by PCA of the same code size'}
     if len(rebuilt.pca) > 1:
         path = folder / 'compare_curve.png'
         charts.save_sizes(path, _curves(rebuilt, compared), what)
-        drawn[path] = 'how the error falls with the size of the code, of the runs and of PCA'
-    return drawn
+        written[path] = 'reconstruction error over code size, of runs and PCA'
+    return written
 
 
 def _lines(rebuilt: Rebuilt) -> dict[str, np.ndarray]:
-    """Originals, then for each code size its runs and PCA."""
+    """Returns the rows of the plot: originals, then for each code size its runs and PCA."""
     lines = {'original': rebuilt.originals}
     for size in sorted(rebuilt.pca):
         for name, row in rebuilt.rows.items():
             if row.size == size:
-                word = textwrap.fill(name, _LABEL)
+                word = textwrap.fill(name, _LABEL_WIDTH)
                 lines[f'{word}\ncode {size}\nMSE {row.mse:.4f}'] = row.made
         baseline = rebuilt.pca[size]
         lines[f'PCA\ncode {size}\nMSE {baseline.mse:.4f}'] = baseline.made
@@ -131,7 +131,7 @@ def _lines(rebuilt: Rebuilt) -> dict[str, np.ndarray]:
 
 
 def _curves(rebuilt: Rebuilt, compared: Sequence[comparison.Side]) -> list[charts.Curve]:
-    """Of each family the best run of each code size; PCA the last."""
+    """Returns a curve for each family, of its best run of each code size, and one for PCA."""
     best: dict[str, dict[int, float]] = {}
     for side in compared:
         if row := rebuilt.rows.get(side.name):
