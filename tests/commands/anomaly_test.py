@@ -147,5 +147,5 @@ def test_files_before_there_is_a_detector_and_runs_without_images_are_refused(fo
     done = tfae_program.run('anomaly', '--logdir=bare', '--images=0.png', cwd=folder)
     assert done.refusal(1).startswith('bare/anomaly.npz is not there: tfae anomaly --logdir=bare')
     done = tfae_program.run('anomaly', '--logdir=classes', cwd=folder)
-    want = 'classes, a run of the family classifier, has no reconstruction; a detector needs both'
+    want = 'classes, a run of the family classifier, has no reconstruction; it must be '
     assert done.refusal(1).startswith(want)

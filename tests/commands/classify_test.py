@@ -171,7 +171,7 @@ def test_a_run_classifies_images_scaled_to_its_size(folder):
             1,
             '--class_names none cannot be read (File',
         ),
-        (('--logdir=dense', 'gray.png'), 1, 'dense is a run of the family dense, which does not c'),
+        (('--logdir=dense', 'gray.png'), 1, 'dense, a run of the family dense, has no probabil'),
     ],
 )
 def test_what_cannot_be_classified_is_refused(folder, words, code, want):

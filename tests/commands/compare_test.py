@@ -139,7 +139,7 @@ def test_what_rebuilds_nothing_is_left_out_of_the_image(folder, tmp_path):
     run_tfae(*words, cwd=tmp_path)
     two = folder / 'runs' / 'two'
     done = run_tfae('compare', two, 'classifier', '--count=2', cwd=tmp_path)
-    assert 'classifier has no images: the family classifier rebuilds none' in done.out
+    assert 'classifier has no images: the family classifier has no reconstruction' in done.out
     assert (tmp_path / 'comparison' / 'compare.png').is_file()
     done = run_tfae('compare', two, 'classifier', '--noimages', '--output=b', cwd=tmp_path)
     assert 'step' not in done.out.splitlines()[0]

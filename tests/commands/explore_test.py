@@ -125,8 +125,8 @@ def test_a_code_of_one_number_has_a_slider_and_no_plane(folder):
         (
             '--logdir=classifier',
             1,
-            'classifier is a run of the family classifier, which decodes no codes: there is '
-            'nothing to explore',
+            'classifier, a run of the family classifier, has no decoder; it must be a run of '
+            'convolutional, custom, dense, gan or variational',
         ),
         (
             '--logdir=bare --split=validation',

@@ -84,7 +84,7 @@ def test_a_command_works_or_says_what_the_family_lacks(trained, family, command,
         assert (done.code, done.err) == (0, ''), done
     else:
         text = done.refusal(1)
-        assert f'a run of the family {family}, has no {field}; it has ' in text
+        assert f'a run of the family {family}, has no {field}; it must be a run of ' in text
 
 
 @every_family

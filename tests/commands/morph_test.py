@@ -91,7 +91,7 @@ def test_a_image_file_is_morphed(folder):
 @pytest.mark.parametrize(
     'words, code, text',
     [
-        ((), 2, '--attribute is empty'),
+        (('--attributes=table.csv',), 2, '--attribute is empty; it must name columns of'),
         (('--attribute=class=x',), 2, "'x' stands nowhere in that column, which holds 0, 1, 2"),
         (('--attribute=age',), 2, "--attribute is 'age'; it must be one of class"),
         (('--attribute=class=0', '--attributes=none.csv'), 1, 'none.csv is not there'),
@@ -105,7 +105,7 @@ def test_a_image_file_is_morphed(folder):
         (
             ('--attribute=class=0', '--logdir=classifier'),
             1,
-            'classifier, has no code or no decoder',
+            'classifier, has no decoder; it must be a run of convolutional, custom, dense or var',
         ),
     ],
 )

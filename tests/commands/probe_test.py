@@ -67,7 +67,7 @@ def test_codes_alone_without_rows_of_few_labels(folder):
     [
         (('--labels=2000',), 2, '--labels is 2000; there are only 1293 training examples'),
         (('--neighbors=2000',), 2, '--neighbors is 2000; there are only 1293 training'),
-        (('--labels=0',), 2, '--labels is 0; each must lie in [1, inf)'),
+        (('--labels=0',), 2, '--labels is 0; each must lie in [2, inf)'),
         (('--repeats=0',), 2, '--repeats is 0; it must lie in [1, 1000]'),
         (('--split=train',), 2, '--split is train, which the probes are trained on'),
         (('--logdir=one',), 1, 'data set digits has training examples of one class'),

@@ -113,9 +113,9 @@ def test_a_classifier_counts_classes_and_measures_the_distance_in_its_code(train
 @pytest.mark.parametrize(
     'run, words, code, want',
     [
-        ('dense', (), 2, '--kind is prior, which the family dense has not; --kind=gaussian'),
-        ('gan', ('--kind=gaussian',), 1, 'gan, a run of the family gan, has no code; it has score'),
-        ('judge', (), 1, 'judge, a run of the family classifier, has no distribution of codes'),
+        ('dense', ('--kind=prior',), 1, 'dense, a run of the family dense, has no prior; it must'),
+        ('gan', ('--kind=gaussian',), 1, 'gan, a run of the family gan, has no code; it must be'),
+        ('judge', (), 1, 'judge, a run of the family classifier, has no decoder; it must be a'),
         ('gan', ('--classifier=dense',), 1, '--classifier dense is a run of the family dense; '),
         (
             'gan',

@@ -8,23 +8,29 @@ from sklearn.mixture import GaussianMixture
 
 from tfae.core import errors
 
+_MAX_FITTED = 20_000  # codes that a mixture is fitted to
+_PER_COMPONENT = 2  # codes for each latent dimension of a component
+
 
 class Density:
     """A mixture of Gaussians with full covariances, fitted by likelihood."""
 
     def __init__(self, codes: np.ndarray, components: int, seed: int):
-        """Fits the mixture to codes; one component is the Gaussian of their moments.
+        """Fits a mixture to codes `[N, Z]`; one component is the Gaussian of their moments.
 
         Args:
-          codes: `[N, Z]`, at least as many as components.
-          components: of the mixture.
-          seed: of the initialization by k-means.
+          codes: `[N, Z]`; of more than 20,000, a mixture is fitted to as many at random.
+          components: maximum number; each has 2 Z codes or more.
+          seed: of the initial k-means, and of the choice of codes.
         Raises: InputError if there are fewer than 2 codes.
         """
         if len(codes) < 2:
             raise errors.InputError(
                 'the training split holds 1 example; fitting a density of codes takes 2 or more'
             )
+        components = max(1, min(components, len(codes) // (_PER_COMPONENT * codes.shape[1])))
+        if components > 1 and len(codes) > _MAX_FITTED:
+            codes = codes[np.random.RandomState(seed).permutation(len(codes))[:_MAX_FITTED]]
         self._mixture = GaussianMixture(components, random_state=seed).fit(codes.astype(np.float64))
 
     def sample(self, count: int, seed: int) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 from tfae import data
 from tfae.analysis import anomaly
 from tfae.commands.shared import command_flags, figures, image_scores
-from tfae.core import errors, names
+from tfae.core import names
 from tfae.core.atomic_files import write_json
 from tfae.core.config import option
 from tfae.plots import charts, heatmaps
@@ -79,13 +79,7 @@ def main(argv: list[str]) -> int:
       code or no reconstruction, a file is no image, or --images finds no detector.
     """
     flags = command_flags.read('anomaly', __doc__, Config, argv)
-    with flags.open() as run:
-        for name in (names.CODE, names.RECONSTRUCTION):
-            if not hasattr(run.built.inference.outputs, name):
-                raise errors.InputError(
-                    f'{run.folder.path}, a run of the family {run.experiment.model}, has no '
-                    f'{name}; a detector needs both code and reconstruction'
-                )
+    with flags.open(names.CODE, names.RECONSTRUCTION) as run:
         folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
         if flags.images:
             paths = image_scores.score_files(run, flags.images, folder)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfae.commands.shared import chosen_images, command_flags
-from tfae.core import errors, names
+from tfae.core import names
 from tfae.core.config import option
 
 
@@ -47,15 +47,10 @@ def main(argv: list[str]) -> int:
 
 def _by_run(flags: Config, paths: Sequence[str]) -> tuple[np.ndarray, Sequence[str]]:
     """Returns probabilities `[N, K]`, and the names of the K classes or nothing."""
-    with flags.open() as run:
-        class_names = run.experiment.signature.class_names
-        outputs = run.built.inference.outputs
-        if not hasattr(outputs, names.PROBABILITIES):
-            raise errors.InputError(
-                f'{flags.logdir} is a run of the family {run.experiment.model}, which does not '
-                f'classify'
-            )
-        return run.fetch(outputs.probabilities, chosen_images.read(run, paths)), class_names
+    with flags.open(names.PROBABILITIES) as run:
+        probabilities = run.built.inference.outputs.probabilities
+        images = chosen_images.read(run, paths)
+        return run.fetch(probabilities, images), run.experiment.signature.class_names
 
 
 def _by_network(flags: Config, paths: Sequence[str]) -> tuple[np.ndarray, Sequence[str]]:

@@ -17,7 +17,7 @@ import numpy as np
 from tfae import data
 from tfae.analysis import clustering, pca
 from tfae.commands.shared import command_flags, figures
-from tfae.core import errors
+from tfae.core import errors, names
 from tfae.core.atomic_files import write_json, write_npz
 from tfae.core.config import option
 from tfae.plots import charts, grids
@@ -39,7 +39,11 @@ _MEASURES = ('accuracy', 'nmi', 'ari')
 class Config(command_flags.LookAtData):
     """The number of clusters, and the examples they are fitted to."""
 
-    clusters: int = option(0, 'Number of clusters; 0: the number of classes.', within='[0, 1000]')
+    clusters: int = option(
+        0,
+        'Number of clusters; 0: the number of classes, or of examples where those are fewer.',
+        within='[0, 1000]',
+    )
     examples: int = option(
         20_000,
         'Clusters are fitted to the first so many training examples.',
@@ -57,10 +61,10 @@ def main(argv: list[str]) -> int:
       labels and no --clusters, or fewer examples than clusters.
     """
     flags = command_flags.read('cluster', __doc__, Config, argv)
-    with flags.open() as run:
+    with flags.open(names.CODE) as run:
         loaded, part = flags.load(run)
         train = loaded.train.images[: flags.examples]
-        count = flags.clusters or loaded.classes
+        count = flags.clusters or min(loaded.classes, len(train), len(part.images))
         if not count:
             raise errors.UsageError(
                 f'--clusters is 0 and data set {loaded.name} has no labels; it must be the number '

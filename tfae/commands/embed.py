@@ -5,6 +5,7 @@ import pathlib
 
 from tfae import data
 from tfae.commands.shared import command_flags
+from tfae.core import names
 from tfae.core.atomic_files import write_npz
 from tfae.core.config import option
 from tfae.runs.directory import PROJECTOR
@@ -26,7 +27,7 @@ def main(argv: list[str]) -> int:
     Raises: UsageError or InputError as `command_flags.LookAtData` does.
     """
     flags = command_flags.read('embed', __doc__, Config, argv)
-    with flags.open() as run:
+    with flags.open(names.CODE) as run:
         loaded, part = flags.load(run)
         codes = run.encode(part.images)
     name = f'codes_{flags.split}.npz'

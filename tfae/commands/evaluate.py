@@ -46,7 +46,7 @@ def main(argv: list[str]) -> int:
     Raises: UsageError or InputError as `Config` does.
     """
     flags = command_flags.read('evaluate', __doc__, Config, argv)
-    with flags.open() as run:
+    with flags.open(*[names.CODE] * bool(flags.neighbors)) as run:
         loaded, part = flags.load(run)
         outputs = run.built.inference.outputs
         measured: dict[str, Any] = {'split': flags.split, 'examples': len(part.images)}

@@ -29,7 +29,7 @@ from tfae.runs.directory import FIGURES
 from tfae.runs.saved_run import Run
 
 _ASCENT = activation_maximization.Settings()
-_LOOKS = '--method=gradcam,saliency,integrated_gradients'
+_LOOKS = '--method=auto,gradcam,saliency,integrated_gradients'
 _ASCENDS = '--method=activation_maximization'
 _STEPS = 64  # of integrated gradients
 _MAX_UNITS_PER_SHEET = 1024
@@ -45,9 +45,9 @@ Source = Run | Reference  # where images, tensors and variables come from
 class Config(command_flags.Network, command_flags.ChooseImages):
     """The unit, the images, and the method with its settings."""
 
-    method: Literal['gradcam', 'saliency', 'integrated_gradients', 'activation_maximization'] = (
-        option('gradcam', 'How.')
-    )
+    method: Literal[
+        'auto', 'gradcam', 'saliency', 'integrated_gradients', 'activation_maximization'
+    ] = option('auto', 'Method; auto: gradcam where the unit has feature maps, else saliency.')
     classes: tuple[str, ...] = option(
         (),
         'Explain the first image of each of these classes, by name or number.',
@@ -79,7 +79,7 @@ class Config(command_flags.Network, command_flags.ChooseImages):
     layer: str = option(
         '',
         'Feature maps for gradcam, by name or scope; empty: those of the last convolution.',
-        needs=('--method=gradcam',),
+        needs=('--method=auto,gradcam',),
     )
     images: tuple[str, ...] = option(
         (),
@@ -139,6 +139,11 @@ class Config(command_flags.Network, command_flags.ChooseImages):
         self.choose('explain')
         if self.model and not (self.images or self.ascends or self.list):
             raise errors.UsageError(f'--model={self.model} needs --images=FILE,...')
+        if self.ascends and self.unit == 'top':
+            raise errors.UsageError('--unit=top needs a method that explains images')
+        count = len(self.images or self.classes or self.indices)
+        if self.unit == 'all' and count > 1:
+            raise errors.UsageError(f'--unit=all takes one image; {count} are named')
 
 
 def main(argv: list[str]) -> int:
@@ -158,6 +163,8 @@ def main(argv: list[str]) -> int:
                 print(f'{name:40} {" x ".join(map(str, found.shape[1:])) or 1}')
             return 0
         target = _target(flags, source, ways, known)
+        if flags.method == 'auto':
+            flags = dataclasses.replace(flags, method=_method(flags, target))
         attribution = (_ascent if flags.ascends else _maps)(flags, source, target)
         folder = pathlib.Path(flags.output) if flags.output else _folder(source)
         paths = attributions.write(
@@ -218,11 +225,15 @@ def _target(
     )
 
 
+def _method(flags: Config, target: attributions.Target) -> Literal['gradcam', 'saliency']:
+    """Returns the method that `auto` stands for."""
+    mapped = flags.layer or units.last_maps(target.images, target.tensor) is not None
+    return 'gradcam' if mapped else 'saliency'
+
+
 def _maps(flags: Config, source: Source, target: attributions.Target) -> attributions.Attribution:
     """Returns heat maps over images."""
     images, sources = _images(flags, source)
-    if flags.unit == 'all' and len(images) > 1:
-        raise errors.UsageError(f'--unit=all takes one image; {len(images)} are named')
     values = attributions.values(target, images)
     chosen = values.argmax(1) if flags.unit in ('', 'top') else _units(flags, target)
     if flags.unit == 'all':
@@ -243,8 +254,6 @@ def _ascent(flags: Config, source: Source, target: attributions.Target) -> attri
     """Returns images made by gradient ascent."""
     height, width, _ = target.images.shape.as_list()[1:]
     errors.in_range('--jitter', flags.jitter, 0, (min(height, width) - 1) // 2)
-    if flags.unit == 'top':
-        raise errors.UsageError('--unit=top needs a method that explains images')
     chosen = _units(flags, target)
     if len(chosen) * height * width > _MAX_ASCENT_PIXELS:
         raise errors.UsageError(
@@ -290,7 +299,7 @@ def _images(flags: Config, source: Source) -> tuple[np.ndarray, list[dict[str, s
         return chosen_images.read(source, flags.images), files
     loaded, split = flags.load(source)
     places = chosen_images.chosen(flags.classes, flags.indices, loaded, split)
-    places = places or _first_ones(split, 1 if flags.unit == 'all' else _SHOWN)
+    places = places or chosen_images.of_each_class(split, 1 if flags.unit == 'all' else _SHOWN)
     sources = [{'image': f'{flags.split} {place}'} for place in places]
     if split.labels is not None:
         for found, label in zip(sources, split.labels[places], strict=True):
@@ -306,10 +315,3 @@ def _colors(flags: Config, source: Source) -> np.ndarray | None:
         return None
     train = flags.load(source)[0].train.images[:_MAX_COLOR_IMAGES]
     return activation_maximization.color_root(data.pixels(train))
-
-
-def _first_ones(split: data.Split, count: int) -> list[int]:
-    """Returns indices of the first image of each class or, without labels, of the first images."""
-    if split.labels is None:
-        return list(range(min(count, len(split.images))))
-    return np.unique(split.labels, return_index=True)[1][:count].tolist()

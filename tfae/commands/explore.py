@@ -9,8 +9,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from tfae.commands.shared import command_flags
-from tfae.core import errors
+from tfae.commands.shared import command_flags, families
+from tfae.core import names
 from tfae.core.config import option
 from tfae.explorer import server, space
 from tfae.explorer.application import Application
@@ -43,7 +43,7 @@ def main(argv: list[str]) -> int:
       decoder, the file of `tfae morph` has another code size, or the port is taken.
     """
     flags = command_flags.read('explore', __doc__, Config, argv)
-    with flags.open() as run, server.listen(flags.host, flags.port) as listening:
+    with flags.open(names.DECODER) as run, server.listen(flags.host, flags.port) as listening:
         hosts = server.hosts(flags.host, listening.getsockname()[1])
         application = _application(flags, run, hosts)
         server.serve(listening, application, lambda: print(f'http://{hosts[0]}/', flush=True))
@@ -52,17 +52,8 @@ def main(argv: list[str]) -> int:
 
 
 def _application(flags: Config, run: Run, hosts: Sequence[str]) -> Application:
-    """Returns the page of a run.
-
-    Raises: InputError if the run has no decoder.
-    """
-    family = run.experiment.model
-    if run.built.inference.decoded is None:
-        raise errors.InputError(
-            f'{run.folder.path} is a run of the family {family}, which decodes no codes: there is '
-            f'nothing to explore'
-        )
-    size = run.built.model.code_size
+    """Returns the page of a run."""
+    family, size = run.experiment.model, run.built.model.code_size
     dimensions = f'{size} latent dimension{"s" if size > 1 else ""}'
     about: dict[str, Any] = {
         'title': run.experiment.data.dataset,
@@ -70,7 +61,7 @@ def _application(flags: Config, run: Run, hosts: Sequence[str]) -> Application:
         'classes': [],
     }
     labels, attributes = None, {}
-    if hasattr(run.built.inference.outputs, 'code'):
+    if families.has(run, names.CODE):
         loaded, part = flags.load(run)
         images = part.images[: flags.count]
         codes = run.encode(images)

@@ -1,6 +1,7 @@
 """Interpolate between images in latent space, with PCA of the same code size as baseline.
 
 Writes a strip and a looped GIF through two images or more, and a square with four at its corners.
+Without --classes and --indices, these are the first images of four classes.
 """
 
 import dataclasses
@@ -11,12 +12,13 @@ import numpy as np
 from tfae import data
 from tfae.analysis import interpolation, pca
 from tfae.commands.shared import chosen_images, command_flags
-from tfae.core import errors
+from tfae.core import errors, names
 from tfae.core.config import option
 from tfae.plots import grids
 from tfae.runs.directory import FIGURES
 from tfae.runs.saved_run import Run
 
+_SHOWN = 4  # images by default
 _PATHS = {'linear': interpolation.linear, 'spherical': interpolation.spherical}
 
 
@@ -29,6 +31,11 @@ class Config(command_flags.ChooseImages):
     )
     output: str = option('', "Output folder; empty: the run's figures/.")
 
+    def __post_init__(self):
+        super().__post_init__()
+        if len(self.classes or self.indices) == 1:
+            raise errors.UsageError('--classes or --indices must name at least two images')
+
 
 def main(argv: list[str]) -> int:
     """Runs `tfae interpolate`; returns the exit code 0.
@@ -36,11 +43,14 @@ def main(argv: list[str]) -> int:
     Raises: UsageError or InputError as `command_flags.LookAtData` does, or for an unknown image.
     """
     flags = command_flags.read('interpolate', __doc__, Config, argv)
-    with flags.open() as run:
+    with flags.open(names.CODE, names.DECODER) as run:
         loaded, part = flags.load(run)
         chosen = chosen_images.chosen(flags.classes, flags.indices, loaded, part)
+        chosen = chosen or chosen_images.of_each_class(part, _SHOWN)
         if len(chosen) < 2:
-            raise errors.UsageError('--classes or --indices must name at least two images')
+            raise errors.InputError(
+                f'--split {flags.split} has 1 example; interpolation needs two or more'
+            )
         images = data.pixels(part.images[chosen])
         baseline = pca.Baseline(loaded.train.images, run.built.model.code_size)
         folder = pathlib.Path(flags.output or run.folder.place(FIGURES))

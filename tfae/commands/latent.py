@@ -11,7 +11,7 @@ import numpy as np
 
 from tfae.analysis import plane
 from tfae.commands.shared import command_flags
-from tfae.core import errors
+from tfae.core import errors, names
 from tfae.core.config import option
 from tfae.plots import grids
 from tfae.runs.directory import FIGURES
@@ -39,7 +39,7 @@ def main(argv: list[str]) -> int:
     Raises: UsageError or InputError as `command_flags.LookAtData` does.
     """
     flags = command_flags.read('latent', __doc__, Config, argv)
-    with flags.open() as run:
+    with flags.open(names.CODE) as run:
         loaded, part = flags.load(run)
         folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
         codes = run.encode(part.images[: flags.count])
@@ -51,24 +51,25 @@ def main(argv: list[str]) -> int:
             )
         seen = plane.through(codes)
         points = seen.flatten(codes)
-        names = ('latent dimension 1', 'latent dimension 2')
+        axes = ('latent dimension 1', 'latent dimension 2')
         if codes.shape[1] > 2:
-            names = ('first principal component', 'second principal component')
+            axes = ('first principal component', 'second principal component')
             title += f', {seen.explained:.0%} of their variance in this plane'
-        shown, axes = points, names
+        shown, shown_axes = points, axes
         if flags.method == 'tsne':
-            shown, axes = plane.tsne(codes, run.experiment.training.seed), ('t-SNE 1', 't-SNE 2')
+            shown = plane.tsne(codes, run.experiment.training.seed)
+            shown_axes = ('t-SNE 1', 't-SNE 2')
             title = title.partition(' dimensions')[0] + ' dimensions, t-SNE'
         path = folder / 'latent_points.png'
-        grids.save_points(path, shown, labels, loaded.class_names, axes, title)
+        grids.save_points(path, shown, labels, loaded.class_names, shown_axes, title)
         print(path)
         if run.built.inference.decoded is not None:
             grid = plane.lattice(points, flags.side)
             made = run.decode(seen.lift(grid).astype(np.float32))
             path = folder / 'latent_grid.png'
             (left, low), (right, high) = grid.min(0), grid.max(0)
-            label = f'horizontal: {names[0]}, {left:.2g} to {right:.2g}; '
-            label += f'vertical: {names[1]}, {low:.2g} to {high:.2g}'
+            label = f'horizontal: {axes[0]}, {left:.2g} to {right:.2g}; '
+            label += f'vertical: {axes[1]}, {low:.2g} to {high:.2g}'
             title = f'{loaded.name}: images decoded over the latent plane'
             grids.save_sheets(path, {label: made}, flags.side, title)
             print(path)

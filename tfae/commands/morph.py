@@ -6,7 +6,7 @@
 The direction of an attribute is the mean code of the images with it minus the mean code of those
 without (Larsen et al. 2016; White 2016), over --split. Prints the counts and the AUROC of the
 direction as a classifier; plots each image at each strength; --film writes a GIF through the listed
-images. morph.npz has the directions, which `tfae explore` offers too.
+images. morph.npz has the directions, for `tfae explore` too.
 """
 
 import dataclasses
@@ -29,6 +29,7 @@ from tfae.runs.directory import FIGURES
 from tfae.runs.saved_run import Run
 
 _SHOWN = 6  # images by default
+_MAX_CLASSES = 10  # that are attributes by default
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Config(command_flags.ChooseImages):
     attribute: tuple[str, ...] = option(
         (),
         'Attributes to add, by column of --attributes: name (of yes and no), name=value, '
-        'name=value|value, name<number or name>number. Required.',
+        'name=value|value, name<number or name>number. Empty: the classes, '
+        f'at most {_MAX_CLASSES}.',
     )
     attributes: str = option(
         '',
@@ -71,6 +73,10 @@ class Config(command_flags.ChooseImages):
         super().__post_init__()
         if not self.strengths:
             raise errors.UsageError('--strengths is empty; it must be finite numbers')
+        if self.attributes and not self.attribute:
+            raise errors.UsageError('--attribute is empty; it must name columns of --attributes')
+        if self.film and len(self.images or self.classes or self.indices) == 1:
+            raise errors.UsageError('--film needs at least two images')
 
 
 def main(argv: list[str]) -> int:
@@ -80,15 +86,7 @@ def main(argv: list[str]) -> int:
       codes or no decoder, or for an unknown table, attribute or image.
     """
     flags = command_flags.read('morph', __doc__, Config, argv)
-    if not flags.attribute:
-        raise errors.UsageError('--attribute is empty; it must name at least one attribute')
-    with flags.open() as run:
-        built = run.built.inference
-        if built.decoded is None or not hasattr(built.outputs, names.CODE):
-            raise errors.InputError(
-                f'{run.folder.path}, a run of the family {run.experiment.model}, has no '
-                f'code or no decoder; morphing needs both'
-            )
+    with flags.open(names.CODE, names.DECODER) as run:
         loaded, part = flags.load(run)
         table = _table(flags, loaded, part)
         folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
@@ -96,7 +94,8 @@ def main(argv: list[str]) -> int:
         if flags.film and len(images) < 2:
             raise errors.UsageError('--film needs at least two images')
         codes = run.encode(part.images)
-        found = {word: _found(table, word, codes) for word in flags.attribute}
+        attributes = flags.attribute or _classes(loaded, part)
+        found = {word: _found(table, word, codes) for word in attributes}
         paths = _written(flags, run, folder, images, found)
         figures.show([path for path in paths if path.suffix == '.png'], run.step)
     for path in paths:
@@ -133,6 +132,21 @@ def _table(flags: Config, loaded: data.DataSet, part: data.Split) -> attributes.
     return attributes.Table(tuple(map(str, range(len(rows)))), columns)
 
 
+def _classes(loaded: data.DataSet, part: data.Split) -> list[str]:
+    """Returns the attributes that are classes with images in the split.
+
+    Raises: InputError if there are not two.
+    """
+    assert part.labels is not None  # else refused
+    known = np.unique(part.labels)
+    if len(known) < 2:
+        raise errors.InputError(
+            f'--attribute is empty, and the images of data set {loaded.name} are of one class; '
+            f'--attributes must name a table of attributes'
+        )
+    return [f'class={k}' for k in data.class_words(known[:_MAX_CLASSES], loaded.class_names)]
+
+
 def _found(table: attributes.Table, word: str, codes: np.ndarray) -> dict[str, Any]:
     """Returns the direction `[Z]` of an attribute, its counts, length and AUROC."""
     having, known = table.having(word)
@@ -157,7 +171,7 @@ def _keys(flags: Config, run: Run, loaded: data.DataSet, part: data.Split) -> np
     if flags.images:
         return chosen_images.read(run, flags.images)
     places = chosen_images.chosen(flags.classes, flags.indices, loaded, part)
-    return data.pixels(part.images[places or list(range(min(_SHOWN, len(part.images))))])
+    return data.pixels(part.images[places or chosen_images.of_each_class(part, _SHOWN)])
 
 
 def _written(

@@ -14,6 +14,7 @@ from tfae import data
 from tfae.analysis import classification, pca, probe
 from tfae.commands.shared import command_flags, figures
 from tfae.core import errors as checks
+from tfae.core import names
 from tfae.core.atomic_files import write_json
 from tfae.core.config import option
 from tfae.plots import charts
@@ -36,14 +37,16 @@ class Config(command_flags.LookAtData):
 
     neighbors: tuple[int, ...] = option(
         (1, 5),
-        'Numbers of nearest neighbors that vote, a row of the table each.',
+        'Numbers of nearest neighbors that vote, a row of the table each. Where the training set '
+        'is smaller than a default, it is left out.',
         within='[1, inf) neighbors',
         formerly='neighbours',
     )
     labels: tuple[int, ...] = option(
         (100, 300, 1000, 3000),
-        'Numbers of labels that linear probes are trained on, a row of the table each.',
-        within='[1, inf) labels',
+        'Numbers of labels that linear probes are trained on, a row of the table each. Where the '
+        'training set is smaller than a default, it is left out.',
+        within='[2, inf) labels',
     )
     repeats: int = option(
         5,
@@ -67,9 +70,10 @@ def main(argv: list[str]) -> int:
       labels or fewer than requested.
     """
     flags = command_flags.read('probe', __doc__, Config, argv)
-    with flags.open() as run:
+    with flags.open(names.CODE) as run:
         loaded, part = flags.load(run)
-        _refuse(flags, loaded, part)
+        _refuse_labels(loaded, part)
+        flags = _fitted(flags, len(loaded.train.images))
         folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
         paths = _probed(flags, run, loaded, part, folder)
         figures.show([path for path in paths if path.suffix == '.png'], run.step)
@@ -78,7 +82,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _refuse(flags: Config, loaded: data.DataSet, part: data.Split) -> None:
+def _refuse_labels(loaded: data.DataSet, part: data.Split) -> None:
     train = loaded.train
     if train.labels is None or part.labels is None:
         raise checks.InputError(f'data set {loaded.name} has no labels; probes need them')
@@ -86,12 +90,24 @@ def _refuse(flags: Config, loaded: data.DataSet, part: data.Split) -> None:
         raise checks.InputError(
             f'data set {loaded.name} has training examples of one class; a probe needs two'
         )
+
+
+def _fitted(flags: Config, count: int) -> Config:
+    """Returns the flags with the defaults that `count` training examples allow.
+
+    Raises: UsageError if a number that was given is larger.
+    """
     for name in ('neighbors', 'labels'):
-        most = max(getattr(flags, name), default=0)
-        if most > len(train.labels):
+        numbers = getattr(flags, name)
+        if numbers == getattr(Config, name):
+            numbers = tuple(number for number in numbers if number <= count)
+            changed: dict[str, Any] = {name: numbers}
+            flags = dataclasses.replace(flags, **changed)
+        if max(numbers, default=0) > count:
             raise checks.UsageError(
-                f'--{name} is {most}; there are only {len(train.labels)} training examples'
+                f'--{name} is {max(numbers)}; there are only {count} training examples'
             )
+    return flags
 
 
 def _probed(

@@ -10,7 +10,7 @@ import pathlib
 from tfae import data
 from tfae.analysis import pca, reconstruction
 from tfae.commands.shared import command_flags
-from tfae.core import errors
+from tfae.core import errors, names
 from tfae.core.config import option
 from tfae.plots import grids
 from tfae.runs.directory import FIGURES
@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
     flags = command_flags.read('reconstruct', __doc__, Config, argv)
     if flags.output and not flags.output.endswith('.png'):
         raise errors.UsageError(f'--output is {flags.output!r}; it must end in .png')
-    with flags.open() as run:
+    with flags.open(names.RECONSTRUCTION) as run:
         loaded, part = flags.load(run)
         images = data.pixels(part.images)
         made = run.reconstruct(images)

@@ -14,7 +14,7 @@ import numpy as np
 
 from tfae import data
 from tfae.analysis import density, frechet
-from tfae.commands.shared import command_flags
+from tfae.commands.shared import command_flags, families
 from tfae.core import errors, names
 from tfae.core.atomic_files import write_json, write_npz
 from tfae.core.config import option
@@ -29,14 +29,14 @@ _COUNTED = 1000  # samples whose classes are counted
 class Config(command_flags.LookAtData):
     """The distribution of codes, the number of samples, and their classifier."""
 
-    kind: Literal['prior', 'gaussian', 'mixture'] = option(
-        'prior',
+    kind: Literal['auto', 'prior', 'gaussian', 'mixture'] = option(
+        'auto',
         "Distribution of the codes: the family's prior, or a Gaussian or a mixture of Gaussians "
-        'fitted to the codes of the training examples.',
+        'fitted to the codes of training examples; auto: the prior, else a mixture.',
     )
     components: int = option(
         10,
-        'Number of Gaussians in the mixture.',
+        'Maximum number of Gaussians in the mixture.',
         within='[1, 1000] components',
         needs=('--kind=mixture',),
     )
@@ -56,7 +56,13 @@ def main(argv: list[str]) -> int:
       such distribution or the classifier does not fit the images.
     """
     flags = command_flags.read('sample', __doc__, Config, argv)
-    with flags.open() as run:
+    with flags.open(names.DECODER) as run:
+        if flags.kind == 'auto':
+            prior = families.has(run, families.PRIOR)
+            flags = dataclasses.replace(flags, kind='prior' if prior else 'mixture')
+        families.require(
+            run, names.DECODER, families.PRIOR if flags.kind == 'prior' else names.CODE
+        )
         judge = _opened_judge(flags, run)
         codes = _codes(flags, run)
         # Measures are of the images as stored, in 8 bits.
@@ -73,21 +79,11 @@ def main(argv: list[str]) -> int:
 
 def _codes(flags: Config, run: Run) -> np.ndarray:
     """Returns new codes `[count, Z]`."""
-    if flags.kind != 'prior':
-        train = flags.load(run)[0].train
-        codes = run.encode(train.images)
-        components = flags.components if flags.kind == 'mixture' else 1
-        if len(codes) < components:
-            raise errors.UsageError(
-                f'--components is {components}; there are only {len(codes)} training examples'
-            )
-        return density.Density(codes, components, flags.seed).sample(flags.count, flags.seed)
-    if run.built.inference.samples is None and run.built.inference.decoded is not None:
-        raise errors.UsageError(
-            f'--kind is prior, which the family {run.experiment.model} has not; '
-            f'--kind=gaussian or --kind=mixture fits a density to its codes'
-        )
-    return run.sample(flags.count, flags.seed)
+    if flags.kind == 'prior':
+        return run.sample(flags.count, flags.seed)
+    codes = run.encode(flags.load(run)[0].train.images)
+    components = flags.components if flags.kind == 'mixture' else 1
+    return density.Density(codes, components, flags.seed).sample(flags.count, flags.seed)
 
 
 def _opened_judge(flags: Config, run: Run) -> Run | None:

@@ -77,7 +77,9 @@ class TrainingConfig(Part):
         'sampled with_replacement.',
     )
     batch_size: int = option(
-        64, 'Examples per update; 0 is the whole training set.', within='[0, inf) examples'
+        64,
+        'Examples per update; 0 is the whole training set, as is the default for smaller sets.',
+        within='[0, inf) examples',
     )
     accumulation_steps: int = option(
         1,
@@ -124,19 +126,20 @@ class TrainingConfig(Part):
     def batch(self, count: int) -> int:
         """Returns the batch size for a training set of `count` examples.
 
-        Raises: UsageError if the set is smaller than a batch, or a batch cannot be divided into
-          equal micro-batches.
+        Raises: UsageError if the set is smaller than a batch other than the default, or a batch
+          cannot be divided into equal micro-batches.
         """
-        if self.batch_size > count:
+        if self.batch_size > count and self.batch_size != TrainingConfig.batch_size:
             raise errors.UsageError(
                 f'--batch_size is {self.batch_size}; the training set has only {count} examples'
             )
-        self._refuse_unequal_micro_batches(self.batch_size or count)
-        return self.batch_size or count
+        size = min(self.batch_size or count, count)
+        self._refuse_unequal_micro_batches(size)
+        return size
 
     def _refuse_unequal_micro_batches(self, size: int) -> None:
         if size % self.accumulation_steps:
-            whole = '' if self.batch_size else ', which is the whole training set'
+            whole = '' if size == self.batch_size else ', which is the whole training set'
             raise errors.UsageError(
                 f'--accumulation_steps is {self.accumulation_steps}; it must divide '
                 f'--batch_size, {size}{whole}'

@@ -34,6 +34,15 @@ def chosen(
     return [*indices, *(_first(word, loaded, part) for word in classes)]
 
 
+def of_each_class(split: data.Split, count: int) -> list[int]:
+    """Returns indices of `count` images: the first of each class, then the first of the others."""
+    rest = range(len(split.images))
+    if split.labels is None:
+        return list(rest[:count])
+    firsts = np.unique(split.labels, return_index=True)[1].tolist()
+    return [*firsts, *(i for i in rest if i not in firsts)][:count]
+
+
 def read(run: Run, paths: Iterable[str | pathlib.Path]) -> np.ndarray:
     """Reads image files as images `[N, H, W, C]` in [0, 1], preprocessed as the training images.
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 from absl import flags
 
 from tfae import data, pretrained
-from tfae.commands.shared import flag_files
+from tfae.commands.shared import families, flag_files
 from tfae.core import config, errors
 from tfae.pretrained import imagenet
 from tfae.pretrained.classifier import Reference, open_reference
@@ -256,14 +256,20 @@ class Look(Checkpoint):
 
     logdir: str = config.option('', 'Folder of the run. Required.')
 
-    def open(self) -> Run:
-        """Opens the run.
+    def open(self, *parts: str) -> Run:
+        """Opens the run, which must have `parts` as `families.require` names them.
 
-        Raises: UsageError if `--logdir` is empty, and the errors of `open_run`.
+        Raises: UsageError if `--logdir` is empty, and the errors of `open_run` and
+          `families.require`.
         """
         if not self.logdir:
             raise errors.UsageError('--logdir is empty; it must name the folder of a run')
         run = open_run(self.logdir, self.checkpoint)
+        try:
+            families.require(run, *parts)
+        except errors.InputError:
+            run.close()
+            raise
         print(f'{run.checkpoint}: step {run.step:,}')
         return run
 
