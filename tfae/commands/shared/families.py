@@ -18,10 +18,11 @@ def require(run: Run, *parts: str) -> None:
     """
     for part in parts:
         if not has(run, part):
-            others = [name for name in models.FAMILIES if all(_has(name, each) for each in parts)]
+            *others, last = (n for n in models.FAMILIES if all(_has(n, each) for each in parts))
+            able = f'{", ".join(others)} or {last}' if others else last
             raise errors.InputError(
                 f'{run.folder.path}, a run of the family {run.experiment.model}, has no {part}; '
-                f'it must be a run of {", ".join(others[:-1])} or {others[-1]}'
+                f'it must be a run of {able}'
             )
 
 
