@@ -1,4 +1,4 @@
-"""TensorBoard at its own address alone, see `tfae.explorer.board`, with any flag of TensorBoard's.
+"""Serves TensorBoard at this machine only, with any of its flags; see `tfae.explorer.board`.
 
 python tools/board.py --logdir=runs
 """
@@ -13,7 +13,7 @@ from tfae.explorer import board
 
 
 def main() -> None:
-    """Serves until it is told to end."""
+    """Serves until it is terminated."""
     main_lib.global_init()
     program = board.tensorboard()
     try:

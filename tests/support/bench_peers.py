@@ -91,9 +91,9 @@ def by_torch(case, weights):
     if case.family == 'convolutional':
         x = x.permute(0, 3, 1, 2)
     updates = _torch_models.updates(case)
-    moved = [p for update in updates for p in update.moved.parameters()]
+    parameters = [p for update in updates for p in update.trained.parameters()]
     with torch.no_grad():
-        for parameter, weight in zip(moved, weights, strict=True):
+        for parameter, weight in zip(parameters, weights, strict=True):
             axes = {1: (0,), 2: (1, 0), 4: (3, 2, 0, 1)}[weight.ndim]
             parameter.copy_(torch.from_numpy(weight.transpose(axes).copy()))
     losses = [update.loss for update in updates]

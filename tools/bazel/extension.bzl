@@ -1,4 +1,4 @@
-"""What MODULE.bazel calls: the repository of the installed TensorFlow as a module extension."""
+"""Module extension for MODULE.bazel: the repository of the installed TensorFlow."""
 
 load(":tensorflow.bzl", "installed_tensorflow")
 

@@ -19,14 +19,14 @@ cc_library(
     name = "framework",
     srcs = ["{library}"],
     hdrs = glob(["include/**"]),
-    # As -isystem: warnings in TensorFlow's headers are not ours.
+    # As -isystem, to silence warnings in TensorFlow's headers.
     includes = ["include"],
     visibility = ["//visibility:public"],
 )
 """
 
 def _python(context):
-    """$TFAE_PYTHON, else that of .venv, else python3."""
+    """Returns $TFAE_PYTHON, else the Python of .venv, else python3."""
     named = context.os.environ.get("TFAE_PYTHON")
     if named:
         return named

@@ -1,7 +1,8 @@
-"""What training.py trains: a model, its batch and its optimizer, on the same images everywhere.
+"""Cases of training.py: a model, its batch size and its optimizer, on the same images.
 
-No case draws on a library; `_tfae.py`, `_keras.py` and `_torch.py` build each of them. Bernoulli
-pixels go through logits, hidden layers have the case's activation, codes and scores are linear.
+The cases depend on no library; `_tfae.py`, `_keras.py` and `_torch.py` build each of them.
+Bernoulli losses take logits, hidden layers have the case's activation, codes and discriminator
+outputs are linear.
 """
 
 from typing import Any, Literal, NamedTuple
@@ -21,7 +22,7 @@ class Case(NamedTuple):
 
     @property
     def kind(self) -> Literal['dense', 'families']:
-        """The targets that it counts for."""
+        """Group of targets that the case belongs to."""
         return 'dense' if self.family == 'dense' else 'families'
 
 
@@ -36,8 +37,8 @@ def _deep(batch: int) -> Case:
 
 
 def _convolutional(batch: int) -> Case:
-    # Kernel less stride is even in each layer, so that TensorFlow's `same` padding has equal
-    # margins, as PyTorch's has: the networks are one function, not one shifted by a pixel.
+    # Kernel size minus stride is even in each layer. TensorFlow's `same` padding is then symmetric
+    # as PyTorch's is, and the networks compute the same function without a shift of a pixel.
     config = {
         'filters': (16, 32, 8),
         'kernel_sizes': (4, 4, 3),
@@ -47,7 +48,7 @@ def _convolutional(batch: int) -> Case:
         'upsampling': 'deconvolution',
         'likelihood': 'bernoulli',
     }
-    return Case('conv 16-32-8 and back', 'convolutional', batch, config)
+    return Case('conv 16-32-8 mirrored', 'convolutional', batch, config)
 
 
 def _variational(batch: int) -> Case:
@@ -81,7 +82,7 @@ CASES = {
 
 
 def images(count: int) -> np.ndarray:
-    """uint8 `[count, 28, 28, 1]`: MNIST where TFAE_DATA_DIR has it, else noise, always the same."""
+    """Returns uint8 images `[count, 28, 28, 1]`: MNIST if in TFAE_DATA_DIR, else fixed noise."""
     from tfae import data
 
     config = data.Config(dataset='mnist')
@@ -91,7 +92,7 @@ def images(count: int) -> np.ndarray:
 
 
 def inputs(case: Case, count: int) -> np.ndarray:
-    """The same as float32 in [0, 1], as the other libraries are fed.
+    """Returns the images as float32 in [0, 1], the input of the other libraries.
 
     Returns: `[count, 28, 28, 1]` for convolutions, else `[count, 784]`.
     """

@@ -1,4 +1,4 @@
-"""The driver's end of a contender's process: rounds of work, and how long they took."""
+"""Protocol of a contender's process with its driver: rounds of work and their times."""
 
 import json
 import os
@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import _cases
 
-STEPS = 8  # between two looks at the clock
-_TRIAL = 0.3  # seconds for each way to run, where a contender has several
+STEPS = 8  # between two readings of the clock
+_TRIAL = 0.3  # seconds for each variant of a contender that has several
 
 
 class Job(NamedTuple):
-    """What the driver asks of a process."""
+    """Request of the driver to a process."""
 
     contender: str
     case: str = ''
@@ -29,25 +29,25 @@ class Job(NamedTuple):
 
 
 class Channel:
-    """Seconds come, work and seconds go."""
+    """Receives seconds to work for; sends the work done and the seconds taken."""
 
     def __init__(self):
-        # Libraries print to standard output what they like; the answers get a copy of it.
+        # Libraries print to standard output; answers go to a copy of the descriptor.
         self._answers = os.fdopen(os.dup(1), 'w')
         os.dup2(2, 1)
 
     def wait(self) -> float | None:
-        """Seconds to work for; None at the end."""
+        """Returns the seconds to work for; None at the end."""
         line = sys.stdin.readline()
         return float(line) if line.strip() else None
 
     def tell(self, **answer: Any) -> None:
-        """Answers a line."""
+        """Sends a line of JSON."""
         print(json.dumps(answer), file=self._answers, flush=True)
 
 
 def timed(work: Callable[[], int], seconds: float) -> tuple[int, float]:
-    """What `work` says it has done, called for at least so many seconds."""
+    """Calls `work` for at least `seconds`; returns the sum of its results and the time taken."""
     start, done = time.perf_counter(), 0
     while (elapsed := time.perf_counter() - start) < seconds:
         done += work()
@@ -63,7 +63,7 @@ def serve(channel: Channel, work: Callable[[], int], about: str, parameters: int
 
 
 def fastest(ways: dict[str, Callable[[], int]], warm: int = 2) -> str:
-    """Name of the way that does most a second, each tried twice in turn."""
+    """Returns the name of the variant with the highest rate, each tried twice in turn."""
     best = dict.fromkeys(ways, 0.0)
     for _ in range(2):
         for name, work in ways.items():

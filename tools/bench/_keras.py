@@ -8,19 +8,19 @@ import _channel
 import _keras_models
 import keras
 
-_PARTS = 140  # at most so many batches between two looks at the clock
+_PARTS = 140  # maximum number of batches between two readings of the clock
 
 
 class Rounds(keras.callbacks.Callback):
-    """Works in rounds of one or more parts of an epoch."""
+    """Works in rounds of one or more short epochs."""
 
     def __init__(self, channel: _channel.Channel, examples: int):
         super().__init__()
         self._channel = channel
-        self._examples = examples  # of a part
+        self._examples = examples  # of a short epoch
 
     def on_train_begin(self, logs=None):
-        """Says that it is ready."""
+        """Reports that training is ready to start."""
         found = parameters(self.model)
         self._channel.tell(ready=f'Keras {keras.__version__}', parameters=found)
 
@@ -30,7 +30,7 @@ class Rounds(keras.callbacks.Callback):
             self._begin()
 
     def on_epoch_end(self, epoch, logs=None):
-        """Ends a round that is long enough."""
+        """Ends the round if it is long enough."""
         self._done += self._examples
         elapsed = time.perf_counter() - self._start
         if elapsed >= self._seconds:
@@ -45,21 +45,21 @@ class Rounds(keras.callbacks.Callback):
 
 
 def parameters(model: keras.Model) -> int:
-    """Numbers that training moves."""
+    """Returns the number of trained parameters."""
     return sum(math.prod(v.shape) for v in model.trainable_variables)
 
 
 def run(job: _channel.Job, channel: _channel.Channel) -> None:
-    """One endless `fit`, which stands still between two rounds.
+    """Runs one endless `fit`, which pauses between rounds.
 
-    Its epochs are cut into equal parts, at whose ends the callback looks at the clock; no callback
-    runs in between.
+    Each pass over the data is split into equal short epochs. The callback reads the clock at their
+    ends; no callback runs in between.
     """
     case = job.trained
     x = _cases.inputs(case, job.count)
     batches = -(-job.count // case.batch)
     part = max(n for n in range(1, min(batches, _PARTS) + 1) if batches % n == 0)
-    # The families that have a loss of their own take no targets.
+    # Families with their own `train_step` take no targets.
     targets = None if case.family in ('variational', 'gan') else x
     _keras_models.compiled(case).fit(
         x,

@@ -1,7 +1,7 @@
-"""The cases of training.py as a user of Keras 3 writes them.
+"""The cases of training.py, written as a user of Keras 3 would.
 
-A loss of targets and outputs is compiled with its model. The others are a `Model` with a
-`train_step` of its own, as in Keras' examples `vae` and `wgan_gp`.
+Models with a loss of targets and outputs are compiled with it. The others are a `Model` with its
+own `train_step`, as in Keras' examples `vae` and `wgan_gp`.
 
 B batch.
 """
@@ -33,7 +33,7 @@ class Variational(keras.Model):
 
     @property
     def metrics(self):
-        """What `fit` resets at the start of an epoch."""
+        """Metrics that `fit` resets at the start of an epoch."""
         return self.trackers
 
     def train_step(self, data):
@@ -55,7 +55,7 @@ class Variational(keras.Model):
 
 
 class Adversarial(keras.Model):
-    """https://keras.io/examples/generative/wgan_gp, with one update of either side a step."""
+    """https://keras.io/examples/generative/wgan_gp, with one update of either network per step."""
 
     def __init__(self, case: _cases.Case):
         super().__init__()
@@ -68,7 +68,7 @@ class Adversarial(keras.Model):
         self.seeds = keras.random.SeedGenerator(0)
 
     def compile(self, critic_optimizer, generator_optimizer):
-        """Takes an optimizer for either side."""
+        """Sets the optimizers of both networks."""
         super().compile()
         self.critic_optimizer = critic_optimizer
         self.generator_optimizer = generator_optimizer
@@ -92,13 +92,13 @@ class Adversarial(keras.Model):
         return self.generator(keras.random.normal(shape, seed=self.seeds), training=True)
 
     def _penalty(self, data, fake):
-        part = keras.random.uniform((ops.shape(data)[0], 1), seed=self.seeds)
-        between = data + part * (fake - data)
+        fraction = keras.random.uniform((ops.shape(data)[0], 1), seed=self.seeds)
+        between = data + fraction * (fake - data)
         with tf.GradientTape() as tape:
             tape.watch(between)
             score = self.critic(between, training=True)
-        slope = ops.sqrt(ops.sum(ops.square(tape.gradient(score, between)), 1))
-        return ops.mean(ops.square(slope - 1))
+        norm = ops.sqrt(ops.sum(ops.square(tape.gradient(score, between)), 1))
+        return ops.mean(ops.square(norm - 1))
 
     def _update(self, tape, loss, side, optimizer):
         weights = side.trainable_weights
@@ -107,7 +107,7 @@ class Adversarial(keras.Model):
 
 
 def compiled(case: _cases.Case) -> keras.Model:
-    """The case's model, ready for `fit`."""
+    """Builds and compiles the model of a case."""
     if case.family == 'variational':
         model = Variational(case)
         model.compile(_adam(case))
@@ -131,7 +131,7 @@ def _network(
     last: int = 0,
     last_activation: str | None = None,
 ) -> keras.Sequential:
-    """Dense layers on `[B, size]`; `last` numbers come out where it is given."""
+    """Builds dense layers on `[B, size]`, and an output layer of `last` units unless it is 0."""
     model = keras.Sequential([keras.Input([size])])
     for n in units:
         model.add(layers.Dense(n, activation))

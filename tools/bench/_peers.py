@@ -1,10 +1,10 @@
-"""One contender of training.py, in a process of its own: thread pools and allocators meet nobody.
+"""One contender of training.py, in its own process: thread pools and allocators are not shared.
 
     python _peers.py '{"contender": "tfae", "case": "dense-64"}'
 
-Reads seconds a line from standard input, works for as long, and answers a line of JSON: what was
-done (examples, or floating-point operations) and in which time. All of them train the same model
-on the same images (`_cases.py`).
+Reads a number of seconds per line from standard input, works for that time, and prints a line of
+JSON: the work done (examples, or floating-point operations) and the seconds taken. All contenders
+train the same model on the same images (`_cases.py`).
 """
 
 import json
@@ -18,7 +18,7 @@ import numpy as np
 
 
 def main(job: _channel.Job, channel: _channel.Channel) -> None:
-    """Runs the contender; each imports its own library alone."""
+    """Runs the contender, which imports only its own library."""
     kind, _, library = job.contender.partition('/')
     if kind == 'product':
         product(job, channel, library)
@@ -37,7 +37,7 @@ def main(job: _channel.Job, channel: _channel.Channel) -> None:
 
 
 def product(job: _channel.Job, channel: _channel.Channel, library: str) -> None:
-    """Products of two square float32 matrices, in floating-point operations."""
+    """Multiplies two square float32 matrices; the work is counted in floating-point operations."""
     random = np.random.RandomState(0)
     a, b = (random.standard_normal([job.side, job.side]).astype(np.float32) for _ in range(2))
     if library == 'tensorflow':

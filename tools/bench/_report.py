@@ -1,4 +1,4 @@
-"""Figures of training.py -> ratios, verdict and Markdown."""
+"""Turns the measurements of training.py into ratios, verdicts and Markdown."""
 
 import math
 import statistics
@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 
 class Goal(NamedTuple):
-    """What the cases of a kind are to reach."""
+    """Targets of the cases of a kind."""
 
     title: str
-    means: dict[str, float]  # contender -> least geometric mean of the ratios to it
-    floor: float  # least ratio to each of them in any case
+    means: dict[str, float]  # contender -> least geometric mean of the ratios
+    floor: float  # least ratio in any case
 
 
 GOALS = {
@@ -27,10 +27,10 @@ _TITLES = {
 
 
 def flops_per_example(units: Sequence[int], pixels: int = 784) -> int:
-    """Floating-point operations in the matrix products of one step of a dense stack, an example.
+    """Returns the floating-point operations per example of a dense stack's matrix products.
 
-    Each layer takes three products, forward, gradient of the kernel and gradient of the input,
-    save the first, whose input needs no gradient.
+    Each layer has three products, forward, gradient of the kernel and gradient of the input. The
+    first layer has two, since its input needs no gradient.
     """
     sizes = [pixels, *units, *reversed(units[:-1]), pixels]
     products = [a * b for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
@@ -38,11 +38,11 @@ def flops_per_example(units: Sequence[int], pixels: int = 784) -> int:
 
 
 def summarize(cases: list[dict[str, Any]]) -> dict[str, Any]:
-    """Medians, shares and ratios, added to each of `cases`; by kind, geometric means and verdict.
+    """Adds medians, shares and ratios to `cases`; computes geometric means and verdicts by kind.
 
     Args:
-      cases: each with `label`, `kind`, `batch` and `rounds`: contender or `product` -> figures a
-        second; where shares of the product's rate are wanted, with `flops` an example.
+      cases: each with `label`, `kind`, `batch` and `rounds`: contender or `product` -> rates per
+        second, one a round. `flops` per example are needed for shares of the product's rate.
     """
     for case in cases:
         median = {name: statistics.median(found) for name, found in case['rounds'].items()}
@@ -67,24 +67,24 @@ def summarize(cases: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def markdown(summary: dict[str, Any]) -> str:
-    """The tables of what `summarize` gives, and what they come to."""
+    """Formats the result of `summarize` as tables and verdicts."""
     cases = summary['cases']
     found = {name for case in cases for name in case['examples_per_second']}
     names = [*(n for n in _TITLES if n in found), *sorted(found - set(_TITLES))]
     kinds = [kind for kind in GOALS if any(case['kind'] == kind for case in cases)]
     lines = []
     for kind in kinds:
-        lines += [f'{GOALS[kind].title}, examples a second, median of the rounds:', '']
+        lines += [f'{GOALS[kind].title}, examples per second, median of the rounds:', '']
         lines += [*_rates(summary, kind, names), '']
     if any('share' in case for case in cases):
-        lines += ['Share of the sustained float32 matrix-product rate:', '']
+        lines += ['Fraction of the sustained float32 matrix-product rate:', '']
         lines += [*_shares(cases, names), '']
     lines += [_judged(summary, kind, name) for kind in kinds for name in GOALS[kind].means]
     return '\n'.join(lines)
 
 
 def _ratios(cases: list[dict[str, Any]], kind: str) -> dict[str, list[float]]:
-    """Contender -> tfae's ratio to it, in each case of that kind that it took part in."""
+    """Contender -> ratios of tfae's rate to its rate, over the cases of a kind."""
     cases = [case for case in cases if case['kind'] == kind]
     names = sorted({name for case in cases for name in case['ratio']})
     return {name: [c['ratio'][name] for c in cases if name in c['ratio']] for name in names}
@@ -111,7 +111,7 @@ def _rates(summary: dict[str, Any], kind: str, names: list[str]) -> list[str]:
 
 
 def _shares(cases: list[dict[str, Any]], names: list[str]) -> list[str]:
-    head = ['model, batch', 'product, GFLOP/s', *(_TITLES.get(name, name) for name in names)]
+    head = ['model, batch', 'matrix product, GFLOP/s', *(_TITLES.get(name, name) for name in names)]
     lines = [_row(head), _row(['---'] * len(head))]
     for case in cases:
         product = case['product_flops'] / 1e9 if 'product_flops' in case else None
@@ -127,8 +127,8 @@ def _judged(summary: dict[str, Any], kind: str, name: str) -> str:
     if name not in summary['verdict'][kind]:
         return f'not measured: {wanted}'
     lowest = min(_ratios(summary['cases'], kind)[name])
-    came = f'{summary["geometric_mean"][kind][name]:.2f} on average, {lowest:.2f} at least'
-    return f'{summary["verdict"][kind][name]}: {wanted}; came {came}'
+    measured = f'{summary["geometric_mean"][kind][name]:.2f} on average, {lowest:.2f} at least'
+    return f'{summary["verdict"][kind][name]}: {wanted}; measured {measured}'
 
 
 def _label(case: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from tfae.training.experiment import Experiment
 
 
 def build(case: _cases.Case, images: np.ndarray) -> graph.Graph:
-    """The graph that `tfae train` builds for images `[N, 28, 28, 1]`."""
+    """Builds the graph of `tfae train` for images `[N, 28, 28, 1]`."""
     beta1, beta2 = case.betas
     settings = TrainingConfig(
         batch_size=case.batch,
@@ -29,13 +29,13 @@ def build(case: _cases.Case, images: np.ndarray) -> graph.Graph:
 
 
 def parameters(built: graph.Graph) -> int:
-    """Numbers that training moves."""
+    """Returns the number of trained parameters."""
     with built.graph.as_default():
         return sum(v.shape.num_elements() for v in tf1.trainable_variables())
 
 
 def run(job: _channel.Job, channel: _channel.Channel) -> None:
-    """The graph, the session and the step of `tfae train`."""
+    """Runs rounds of the training step in the graph and session of `tfae train`."""
     tf.config.experimental.enable_op_determinism()
     case = job.trained
     built = build(case, _cases.images(job.count))

@@ -10,9 +10,9 @@ import torch
 
 
 def run(job: _channel.Job, channel: _channel.Channel, compiled: bool) -> None:
-    """The quick loop: data in one tensor, a permutation an epoch, Adam in one call.
+    """Runs a fast training loop: data in one tensor, a permutation per epoch, fused Adam.
 
-    The number of threads is whichever ran fastest here; fused Adam always was.
+    The number of threads is the fastest in a trial; fused Adam was always the fastest.
     """
     case = job.trained
     x = torch.from_numpy(_cases.inputs(case, job.count))
@@ -26,8 +26,8 @@ def run(job: _channel.Job, channel: _channel.Channel, compiled: bool) -> None:
 
 
 def parameters(updates: list[_torch_models.Update]) -> int:
-    """Numbers that training moves."""
-    return sum(p.numel() for update in updates for p in update.moved.parameters())
+    """Returns the number of trained parameters."""
+    return sum(p.numel() for update in updates for p in update.trained.parameters())
 
 
 def steps(
@@ -37,7 +37,7 @@ def steps(
     threads: int,
     compiled: bool,
 ) -> Callable[[], int]:
-    """A function that trains some steps and says how many examples that were."""
+    """Returns a function that trains some steps and returns their number of examples."""
     losses = [torch.compile(u.loss) if compiled else u.loss for u in updates]
     optimizers = adams(updates, case)
     feed = batches(x, case.batch)
@@ -52,9 +52,9 @@ def steps(
 
 
 def adams(updates: list[_torch_models.Update], case: _cases.Case) -> list[torch.optim.Adam]:
-    """An optimizer for each update."""
-    made = [update.moved.parameters() for update in updates]
-    return [torch.optim.Adam(moved, case.rate, case.betas, fused=True) for moved in made]
+    """Returns an optimizer for each update."""
+    made = [update.trained.parameters() for update in updates]
+    return [torch.optim.Adam(parameters, case.rate, case.betas, fused=True) for parameters in made]
 
 
 def step(
@@ -63,12 +63,12 @@ def step(
     optimizers: Sequence[torch.optim.Optimizer],
     batch: torch.Tensor,
 ) -> list[torch.Tensor]:
-    """Runs the updates in turn; gives the loss before each."""
+    """Runs the updates in turn and returns the loss before each."""
     found = []
     for update, loss, optimizer in zip(updates, losses, optimizers, strict=True):
-        if len(updates) > 1:  # no gradients of what this update does not move
+        if len(updates) > 1:  # no gradients of parameters that this update does not train
             for other in updates:
-                other.moved.requires_grad_(other is update)
+                other.trained.requires_grad_(other is update)
         optimizer.zero_grad(set_to_none=True)
         found.append(loss(batch))
         found[-1].backward()
@@ -77,7 +77,7 @@ def step(
 
 
 def batches(x: torch.Tensor, size: int) -> Iterator[torch.Tensor]:
-    """Whole batches, in a new order every epoch."""
+    """Yields full batches, in a new order every epoch."""
     while True:
         for indices in torch.randperm(len(x)).split(size):
             if len(indices) == size:

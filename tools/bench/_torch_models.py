@@ -1,4 +1,4 @@
-"""The cases of training.py in PyTorch: what is updated a step, in turn, and by which loss.
+"""The cases of training.py in PyTorch: the updates of a step and their losses.
 
 B batch, Z code.
 """
@@ -16,14 +16,14 @@ _ACTIVATIONS = {'relu': nn.ReLU, 'selu': nn.SELU}
 
 
 class Update(NamedTuple):
-    """What one update of a step moves, and the loss of a batch that it makes small."""
+    """One update of a step: the trained module and the loss that it minimizes on a batch."""
 
-    moved: nn.Module
+    trained: nn.Module
     loss: Callable[[torch.Tensor], torch.Tensor]
 
 
 def updates(case: _cases.Case) -> list[Update]:
-    """Those of a step, on images `[B, 784]`, of convolutions `[B, 1, 28, 28]`."""
+    """Returns the updates of a step on images `[B, 784]`; `[B, 1, 28, 28]` for convolutions."""
     families = {
         'dense': _dense,
         'convolutional': _convolutional,
@@ -80,12 +80,12 @@ class Variational(nn.Module):
         self.decoder = _network(size, units[::-1], activation, _PIXELS)
 
     def encoder(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and log-variance `[B, Z]`."""
+        """Returns mean and log-variance `[B, Z]`."""
         hidden = self.hidden(x)
         return self.mean(hidden), self.log_variance(hidden)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """-ELBO in nats, the mean over the batch."""
+        """Returns the mean of the negative ELBO over the batch, in nats."""
         mean, log_variance = self.encoder(x)
         code = mean + torch.exp(log_variance / 2) * torch.randn_like(mean)
         logits = self.decoder(code)
@@ -109,8 +109,8 @@ def _adversarial(case: _cases.Case) -> list[Update]:
     def critic_loss(x: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
             fake = generator(torch.randn(len(x), size))
-        slope = _slope(critic, x + torch.rand(len(x), 1) * (fake - x))
-        penalty = (slope.norm(dim=1) - 1).square().mean()
+        gradient = _input_gradient(critic, x + torch.rand(len(x), 1) * (fake - x))
+        penalty = (gradient.norm(dim=1) - 1).square().mean()
         return critic(fake).mean() - critic(x).mean() + config['gradient_penalty'] * penalty
 
     def generator_loss(x: torch.Tensor) -> torch.Tensor:
@@ -119,17 +119,17 @@ def _adversarial(case: _cases.Case) -> list[Update]:
     return [Update(critic, critic_loss), Update(generator, generator_loss)]
 
 
-def _slope(critic: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """Gradient of the score by each image `[B, 784]`."""
+def _input_gradient(critic: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Returns the gradients of the critic's output with respect to images `[B, 784]`."""
     if torch.compiler.is_compiling():
-        # The one way to a gradient of a gradient that torch.compile takes.
+        # The only form of a second-order gradient that torch.compile supports.
         return torch.func.grad(lambda x: critic(x).sum())(x)
     x.requires_grad_()
     return torch.autograd.grad(critic(x).sum(), x, create_graph=True)[0]
 
 
 def _network(size: int, units: Sequence[int], activation: str, last: int = 0) -> nn.Sequential:
-    """Dense layers on `[B, size]`; `last` numbers come out, linear, where it is given."""
+    """Builds dense layers on `[B, size]`, and a linear layer of `last` units unless it is 0."""
     layers: list[nn.Module] = []
     for n in units:
         layers += [nn.Linear(size, n), _ACTIVATIONS[activation]()]

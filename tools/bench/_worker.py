@@ -8,37 +8,37 @@ import time
 from typing import IO, Any
 
 _PROGRAM = pathlib.Path(__file__).with_name('_peers.py')
-_PAUSE = 0.1  # seconds in which the last worker's threads fall asleep
+_PAUSE = 0.1  # seconds for the threads of the previous worker to become idle
 
 
 class Worker:
-    """A process that works when it is asked to and sleeps otherwise."""
+    """A process that works on request and sleeps otherwise."""
 
     def __init__(self, log: IO[str], **job: Any):
-        """Starts it; what it prints goes to `log`."""
+        """Starts the process; its output goes to `log`."""
         command = [sys.executable, str(_PROGRAM), json.dumps(job)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
         )
 
     def ready(self) -> str:
-        """What it has to say of itself, once it is ready; `parameters` is its model's size then.
+        """Waits until the process is ready; sets `parameters` and returns its description.
 
-        Raises: RuntimeError if it ended before.
+        Raises: RuntimeError if the process ended before.
         """
         answer = self._answer()
         self.parameters: int = answer['parameters']
         return answer['ready']
 
     def round(self, seconds: float) -> float:
-        """Work done a second, in a round of at least so many seconds."""
+        """Runs a round of at least `seconds` and returns the work done per second."""
         time.sleep(_PAUSE)
         print(seconds, file=self._process.stdin, flush=True)
         answer = self._answer()
         return answer['done'] / answer['seconds']
 
     def close(self) -> None:
-        """Ends it."""
+        """Ends the process."""
         self._process.kill()
         self._process.communicate()
 

@@ -1,10 +1,10 @@
-"""Times what `tfae explore` answers to a move, as its page asks: one after the other over HTTP.
+"""Times requests to `tfae explore`, sent over HTTP one after the other as its page does.
 
     python tools/bench/explorer.py --logdir=RUN [--moves=500]
 
-Starts the program on a free port, asks for random moves through all components, each over a
-connection of its own as the server closes it, and prints median and 95th percentile of the whole
-answer and of the decoder's part in it. The first moves warm up and are not counted.
+Starts the program on a free port and requests random moves along all components. Each request has
+its own connection, since the server closes it. Prints the median and the 95th percentile of the
+whole request and of the decoder's time in it. The first requests warm up and are not counted.
 """
 
 import argparse
@@ -18,14 +18,14 @@ import time
 
 import numpy as np
 
-_WARMING = 20
+_WARM_UP = 20
 
 
 def main() -> None:
-    """Prints one line for the whole answer and one for the decoder's part."""
+    """Prints one line for the whole request and one for the decoder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--logdir', required=True, help='Folder of a run with a decoder.')
-    parser.add_argument('--moves', type=int, default=500, help='That are timed.')
+    parser.add_argument('--moves', type=int, default=500, help='Timed requests.')
     given = parser.parse_args()
     words = [sys.executable, '-m', 'tfae', 'explore', f'--logdir={given.logdir}']
     program = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
@@ -39,18 +39,18 @@ def main() -> None:
         program.send_signal(signal.SIGTERM)
         program.wait()
     print(f'{given.logdir}: {given.moves} moves, milliseconds')
-    for name, values in zip(('whole answer', 'decoder'), times.T, strict=True):
+    for name, values in zip(('request', 'decoder'), times.T, strict=True):
         median, high = np.quantile(values, [0.5, 0.95])
         print(f'{name:13} median {median:6.2f}   95th percentile {high:6.2f}')
 
 
 def measured(host: str, moves: int) -> np.ndarray:
-    """Milliseconds `[moves, 2]` of random moves: the whole answer, the decoder's part."""
+    """Returns milliseconds `[moves, 2]` of random moves: the whole request, the decoder alone."""
     known = json.loads(asked(host, 'GET', '/space')[0])
     low, high = (np.array([part[end] for part in known['components']]) for end in ('low', 'high'))
-    draws = np.random.RandomState(0).uniform(low, high, [_WARMING + moves, len(low)])
+    points = np.random.RandomState(0).uniform(low, high, [_WARM_UP + moves, len(low)])
     found = []
-    for components in draws:
+    for components in points:
         move = {
             'between': None,
             'components': components.tolist(),
@@ -62,13 +62,13 @@ def measured(host: str, moves: int) -> np.ndarray:
         assert len(content) == np.prod(known['shape'])
         timing = re.search(r'dur=([\d.]+)', headers['Server-Timing'])
         found.append([1000 * seconds, float(timing[1])])
-    return np.array(found[_WARMING:])
+    return np.array(found[_WARM_UP:])
 
 
 def asked(
     host: str, method: str, path: str, body: str | None = None
 ) -> tuple[bytes, http.client.HTTPMessage]:
-    """Content and headers of an answer."""
+    """Sends a request and returns the content and headers of the response."""
     connection = http.client.HTTPConnection(host)
     try:
         connection.request(method, path, body, {'Content-Type': 'application/json'})

@@ -1,10 +1,10 @@
-"""The share of training time in which a run waits for the disk to have what it wrote.
+"""Measures the share of training time that a run spends in flushing files to the disk.
 
     python tools/bench/flushing.py --logdir=/a/disk/runs/flushing --dataset=mnist --epochs=10
 
-A run with the default flags, but for those given; the time in which a call of `os.fsync` is under
-way, in one thread or several, by the time of all steps. Printed last: flushes, their seconds, the
-seconds of training, the share.
+Trains with the default flags except those given. The share is the time in which at least one thread
+is in `os.fsync`, divided by the time of all steps. The last line has the number of flushes, their
+seconds, the seconds of training and the share.
 """
 
 import os

@@ -1,20 +1,20 @@
-r"""Times input alone: images that stay in files, beside PyTorch's DataLoader and a memory map.
+r"""Times the input pipelines for image files, next to PyTorch's DataLoader and a memory map.
 
     python tools/bench/input.py --faces=FOLDER [--counts=1000,10000] [--seconds=10] \
         [--folder=PATH] [--json=PATH]
 
-`--faces` holds real images; of each count that many are made of them on the fly (cut at another
-place, mirrored, brighter or darker) as JPEG of 192x160 and removed again. Each contender is a
-process that takes shuffled batches of 64 as float32 in [0, 1] for `--seconds`, behind a warm-up:
+`--faces` is a folder of photographs. For each count, that many JPEG files of 192x160 are generated
+from them (random crops, mirrored, brighter or darker) and removed afterwards. Each contender is a
+process that reads shuffled batches of 64 as float32 in [0, 1] for `--seconds`, after a warm-up:
 
-    records      `--dataset=records`: shards that `tfae convert` has written
-    images       `--dataset=images`: the files as they are
-    dataloader   torch.utils.data.DataLoader, a worker a core, pillow and the numbers that
-                 torchvision's ToTensor makes; left out without PyTorch
-    memory_map   a .npy of uint8, its rows taken by index; left out beyond `--mapped` images
+    records      `--dataset=records`: shards written by `tfae convert`
+    images       `--dataset=images`: the JPEG files
+    dataloader   torch.utils.data.DataLoader, one worker per core, pillow, scaled as by
+                 torchvision's ToTensor; omitted without PyTorch
+    memory_map   a .npy of uint8, rows selected by index; omitted beyond `--mapped` images
 
-Memory is the largest sum over a contender's processes of their proportional set sizes. 200 000
-images take 2 GB of disk, and as long to make as a few minutes: `--counts=1000,10000,200000`.
+Memory is the peak of the summed proportional set sizes of a contender's processes. 200,000 images
+take 2 GB of disk and a few minutes to generate: `--counts=1000,10000,200000`.
 """
 
 import concurrent.futures
@@ -33,13 +33,15 @@ from PIL import Image
 HEIGHT, WIDTH, BATCH = 192, 160, 64
 CONTENDERS = ('records', 'images', 'dataloader', 'memory_map')
 
-_FACES = flags.DEFINE_string('faces', '', 'Folder with images of 200 pixels a side or more.')
-_COUNTS = flags.DEFINE_list('counts', ['1000', '10000'], 'Images in the set.')
-_SECONDS = flags.DEFINE_float('seconds', 10.0, 'Length of a measurement.')
-_FOLDER = flags.DEFINE_string('folder', '', 'Where the images are made; empty: a temporary one.')
-_MAPPED = flags.DEFINE_integer('mapped', 10_000, 'Most images that become a memory map.')
-_JSON = flags.DEFINE_string('json', '', 'File for every figure.')
-_CONTENDER = flags.DEFINE_string('contender', '', 'Runs this one alone; used by the driver.')
+_FACES = flags.DEFINE_string('faces', '', 'Folder of images with sides of at least 200 pixels.')
+_COUNTS = flags.DEFINE_list('counts', ['1000', '10000'], 'Sizes of the data set.')
+_SECONDS = flags.DEFINE_float('seconds', 10.0, 'Seconds of a measurement.')
+_FOLDER = flags.DEFINE_string(
+    'folder', '', 'Folder for the generated images; empty: a temporary one.'
+)
+_MAPPED = flags.DEFINE_integer('mapped', 10_000, 'Maximum number of images of the memory map.')
+_JSON = flags.DEFINE_string('json', '', 'File for all measurements.')
+_CONTENDER = flags.DEFINE_string('contender', '', 'Runs only this contender; used by the driver.')
 
 
 def main(_):
@@ -59,13 +61,13 @@ def main(_):
 
 
 def measured(folder, count):
-    """What each contender achieves on `count` images."""
+    """Returns the measurements of each contender on `count` images."""
     started = time.monotonic()
     make(folder / 'images', count)
     argv = ['convert', f'--input={folder / "images"}', f'--output={folder / "records"}']
     subprocess.run([sys.executable, '-m', 'tfae', *argv], check=True)
     disk = sum(path.stat().st_size for path in (folder / 'records').iterdir())
-    print(f'{count:,} images made and converted in {time.monotonic() - started:.0f} s')
+    print(f'{count:,} images generated and converted in {time.monotonic() - started:.0f} s')
     found = []
     for name in CONTENDERS:
         if name == 'memory_map':
@@ -75,7 +77,7 @@ def measured(folder, count):
         argv = [f'--contender={name}', f'--folder={folder}', f'--seconds={_SECONDS.value}']
         figures = watched([sys.executable, __file__, *argv])
         if figures is None:
-            print(f'{count:>9,}  {name:11} left out')
+            print(f'{count:>9,}  {name:11} omitted')
             continue
         figures |= {'count': count, 'contender': name}
         if name == 'records':
@@ -89,7 +91,7 @@ def measured(folder, count):
 
 
 def report(found):
-    """Prints the ratios that the figures are held to."""
+    """Prints the ratios that have targets."""
     rates = {(f['count'], f['contender']): f['images_per_second'] for f in found}
     for (count, name), rate in rates.items():
         if name != 'records' and (count, 'records') in rates:
@@ -101,7 +103,7 @@ def report(found):
 
 
 def make(folder, count):
-    """JPEG files of `count` images, no two alike."""
+    """Writes `count` JPEG files, no two alike."""
     folder.mkdir()
     faces = sorted(p for p in pathlib.Path(_FACES.value).rglob('*.jpg'))[:2000]
     with concurrent.futures.ProcessPoolExecutor() as pool:
@@ -122,7 +124,7 @@ def _make_some(folder, faces, numbers):
 
 
 def save_map(folder):
-    """The images as `pixels.npy`, uint8."""
+    """Writes the images as `pixels.npy`, uint8."""
     paths = sorted((folder / 'images').iterdir())
     shape = (len(paths), HEIGHT, WIDTH, 3)
     made = np.lib.format.open_memmap(folder / 'pixels.npy', 'w+', np.uint8, shape)
@@ -132,7 +134,7 @@ def save_map(folder):
 
 
 def watched(argv):
-    """What a contender prints as JSON, with its peak memory; None if it cannot run here."""
+    """Runs a contender; returns its JSON output with its peak memory, or None if it cannot run."""
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
         peak = 0
         while process.poll() is None:
@@ -143,20 +145,20 @@ def watched(argv):
 
 
 def _memory(pid):
-    """Proportional set sizes of a process and of all below it, in bytes."""
+    """Returns the summed proportional set sizes of a process and its descendants, in bytes."""
     total = 0
     try:
         for line in pathlib.Path(f'/proc/{pid}/smaps_rollup').read_text().splitlines():
             total += 1024 * int(line.split()[1]) if line.startswith('Pss:') else 0
         for task in pathlib.Path(f'/proc/{pid}/task').iterdir():
             total += sum(_memory(int(child)) for child in (task / 'children').read_text().split())
-    except OSError:  # it has just ended
+    except OSError:  # the process has just ended
         pass
     return total
 
 
 def contend(name, folder):
-    """Prints the rate of one contender."""
+    """Measures and prints the rate of one contender."""
     batches = {
         'records': lambda: tfae_batches('records', folder),
         'images': lambda: tfae_batches('images', folder),
@@ -174,11 +176,11 @@ def contend(name, folder):
         seen += BATCH
     print(json.dumps({'images_per_second': seen / (time.monotonic() - started)}))
     sys.stdout.flush()
-    os._exit(0)  # workers of any kind are not waited for
+    os._exit(0)  # without waiting for worker processes
 
 
 def tfae_batches(name, folder):
-    """The batches of steps 0, 1, ... as training takes them."""
+    """Yields the batches of steps 0, 1, ... as in training."""
     import tensorflow as tf2
     import tensorflow.compat.v1 as tf
 
@@ -192,10 +194,10 @@ def tfae_batches(name, folder):
         step = pipeline.local(np.int64(0))
         stream = streaming.Stream(images, None, 'training')
 
-        def drawn(step):
+        def order(step):
             return pipeline.indices('shuffled', step, BATCH, len(images), [0, 0])
 
-        batch = stream.batch(step.read_value(), drawn)
+        batch = stream.batch(step.read_value(), order)
         with tf.control_dependencies([batch.images]):
             advance = step.assign_add(1).op
         session = tf.Session()
@@ -207,7 +209,7 @@ def tfae_batches(name, folder):
 
 
 def torch_batches(folder):
-    """Batches of a DataLoader; None without PyTorch."""
+    """Yields batches of a DataLoader; None without PyTorch."""
     try:
         import torch
     except ImportError:
@@ -240,7 +242,7 @@ def torch_batches(folder):
 
 
 def map_batches(folder):
-    """Rows of a memory map."""
+    """Yields batches of rows of a memory map."""
     rows = np.load(folder / 'pixels.npy', mmap_mode='r')
     random = np.random.default_rng(0)
     while True:

@@ -1,24 +1,23 @@
-"""Times the sub-pixel ops on the CPU against every stock way to do the same.
+"""Times the sub-pixel ops on the CPU and every stock implementation of the same function.
 
     python tools/bench/subpixel.py [--rounds=15] [--threads=N] [--only=TEXT] [--table=TABLE]
 
-Each contender runs as a chain of equal ops in a session of its own graph, input in a variable, so
-that neither feeding nor fetching is part of the time. The contenders take turns in rounds. Figures
-are medians of the rounds, or with --best the best: what the machine does when nothing else
-disturbs it. With one thread the clock is that of the processor's time, which other programs
-disturb least.
+Each contender runs as a chain of equal ops in the session of its own graph. The input is a
+variable, so that neither feeding nor fetching is timed. The contenders take turns in rounds.
+Results are medians over the rounds, or minima with --best, which other programs disturb less. With
+one thread, processor time is measured, which they disturb least.
 
 Table `shuffle`:
 
     ours     the compiled op
-    d2s      tf.nn.depth_to_space, where it can do the case (DCR, NHWC)
+    d2s      tf.nn.depth_to_space, if it supports the case (DCR, NHWC)
     rtr      reshape, transpose, reshape
-    torch    torch.nn.functional.pixel_shuffle, where it can (CRD, NCHW) and is installed
-    copy     tf.raw_ops.DeepCopy: one thread copies as many bytes
-    map      tf.negative, or its like for integers: reads and writes as many bytes, moves nothing
+    torch    torch.nn.functional.pixel_shuffle, if it supports the case (CRD, NCHW) and is installed
+    copy     tf.raw_ops.DeepCopy: copies as many bytes in one thread
+    map      tf.negative, or tf.bitwise.invert for integers: reads and writes as many bytes in order
 
-Table `fused`: bias, activation and shuffle, forward, and forward with the gradients of input and
-bias; against tf.nn.bias_add, the activation and either stock shuffle, whichever is faster.
+Table `fused`: bias, activation and shuffle, forward only, and forward with the gradients of input
+and bias; compared with tf.nn.bias_add, the activation and the faster of the two stock shuffles.
 """
 
 import argparse
@@ -96,7 +95,7 @@ ACTIVATIONS = ('relu', 'selu', 'sigmoid')
 
 
 def graph_ops(case: Case) -> dict[str, Callable[[tf.Tensor], tf.Tensor]]:
-    """The contenders of `case` that are TensorFlow graphs."""
+    """Returns the contenders of `case` that are TensorFlow graphs."""
     arguments = (case.block, case.mode, case.data_format)
 
     def stock(x: tf.Tensor) -> tf.Tensor:
@@ -115,7 +114,7 @@ def graph_ops(case: Case) -> dict[str, Callable[[tf.Tensor], tf.Tensor]]:
 def fused_ops(
     case: Case, activation: str, backward: bool
 ) -> dict[str, Callable[[tf.Tensor], tf.Tensor | tf.Operation]]:
-    """The fused op and the two stock graphs, with the gradients of input and bias or without."""
+    """Returns the fused op and the two stock graphs, with or without the gradients."""
     layout = subpixel.check_arguments('bench', case.block, case.mode, case.data_format)
 
     def shuffled(shuffle: Callable[[tf.Tensor], tf.Tensor]) -> Callable:
@@ -136,7 +135,7 @@ def fused_ops(
             y = way(x, bias)
             if not backward:
                 return y
-            # Any gradient of the right size serves: here it is the output itself.
+            # Any incoming gradient of the right shape will do; the output is one.
             return tf.group(*tf.gradients(y, [x, bias], y))
 
         return op
@@ -145,7 +144,7 @@ def fused_ops(
 
 
 def graph_runner(case: Case, op: Callable, length: int, threads: int, low: float = 0) -> Callable:
-    """A function that runs `op` `length` times, one after the other."""
+    """Returns a function that runs `op` `length` times, one after the other."""
     graph = tf.Graph()
     with graph.as_default():
         value = np.random.RandomState(0).uniform(low, low + 100, case.shape).astype(case.dtype)
@@ -155,13 +154,13 @@ def graph_runner(case: Case, op: Callable, length: int, threads: int, low: float
             x = x.read_value()
             last = None
             for _ in range(length):
-                # The order also keeps the optimizer from merging the equal ops into one.
+                # Control dependencies also prevent the merging of equal ops into one.
                 with tf.control_dependencies([] if last is None else [last]):
                     made = op(x)
                     last = made if isinstance(made, tf.Operation) else made.op
         config = tf.ConfigProto(intra_op_parallelism_threads=threads)
         config.inter_op_parallelism_threads = 1
-        # The optimizer would leave out every op of the chain whose value nobody reads: all but one.
+        # Grappler would remove every op whose value is unused: all but one.
         config.graph_options.rewrite_options.disable_meta_optimizer = True
         session = tf.Session(config=config)
         session.run(tf.global_variables_initializer(), {start: value})
@@ -169,7 +168,7 @@ def graph_runner(case: Case, op: Callable, length: int, threads: int, low: float
 
 
 def torch_runner(case: Case, length: int, threads: int) -> Callable | None:
-    """The same in PyTorch, or None."""
+    """Returns the same for PyTorch, or None if it does not support the case."""
     wanted = case.mode == 'CRD' and case.data_format == 'NCHW'
     if not wanted or importlib.util.find_spec('torch') is None:
         return None
@@ -187,14 +186,14 @@ def torch_runner(case: Case, length: int, threads: int) -> Callable | None:
 
 
 def chain_length(case: Case) -> int:
-    """How many ops make a chain: about 8 MB of input."""
+    """Returns the number of ops in a chain: about 8 MB of input."""
     return max(1, min(40, (8 << 20) // (np.dtype(case.dtype).itemsize * math.prod(case.shape))))
 
 
 def take_turns(
     runners: dict[str, Callable], length: int, rounds: int, threads: int
 ) -> dict[str, list[float]]:
-    """Microseconds for one op of each contender, round by round."""
+    """Returns microseconds per op of each contender, one value per round."""
     clock = time.process_time if threads == 1 else time.perf_counter
     times: dict[str, list[float]] = {name: [] for name in runners}
     for turn in range(rounds + 2):
@@ -202,24 +201,24 @@ def take_turns(
             start = clock()
             run()
             taken = clock() - start
-            if turn >= 2:  # The first rounds fill caches and memory pools.
+            if turn >= 2:  # The first rounds warm up caches and memory pools.
                 times[name].append(taken / length * 1e6)
     return times
 
 
 def label_of(case: Case) -> str:
-    """What the line of a case begins with."""
+    """Returns the label of a case in the table."""
     label = f'{"x".join(map(str, case.shape))} r{case.block} {case.mode} {case.data_format}'
     return label + ('' if case.dtype == 'float32' else f' {case.dtype}')
 
 
 def geometric_mean(values: list[float]) -> float:
-    """The geometric mean; not a number where there are no values."""
+    """Returns the geometric mean; NaN if there are no values."""
     return math.exp(sum(map(math.log, values)) / len(values)) if values else math.nan
 
 
 def shuffle_table(arguments: argparse.Namespace, figure: Callable) -> None:
-    """Prints a line for each of `CASES`, then what they come to."""
+    """Prints a line for each of `CASES`, then their means."""
     head = ''.join(f'{name:>9}' for name in CONTENDERS)
     print(f'{"input":<34}{"MB":>6}{head}{"d2s/ours":>10}{"stock/ours":>11}{"copy/ours":>10}')
     over_d2s, over_stock = [], []
@@ -248,10 +247,8 @@ def shuffle_table(arguments: argparse.Namespace, figure: Callable) -> None:
             flush=True,
         )
     print(f'geometric mean over tf.nn.depth_to_space: {geometric_mean(over_d2s):.2f}')
-    print(f'geometric mean over the fastest stock way: {geometric_mean(over_stock):.2f}')
-    print(
-        f'the slowest case against the fastest stock way: {min(over_stock, default=math.nan):.2f}'
-    )
+    print(f'geometric mean over the fastest stock op: {geometric_mean(over_stock):.2f}')
+    print(f'the slowest case over the fastest stock op: {min(over_stock, default=math.nan):.2f}')
 
 
 def fused_table(arguments: argparse.Namespace, figure: Callable) -> None:
@@ -277,25 +274,25 @@ def fused_table(arguments: argparse.Namespace, figure: Callable) -> None:
                 ratios.append(min(times['d2s'], times['rtr']) / times['ours'])
                 figures = ''.join(f'{times[name]:>11.1f}' for name in columns[:3])
                 print(f'{label:<46}{figures}{ratios[-1]:>11.2f}', flush=True)
-    print(f'geometric mean over the fastest stock way: {geometric_mean(ratios):.2f}')
-    print(f'the slowest case against the fastest stock way: {min(ratios, default=math.nan):.2f}')
+    print(f'geometric mean over the fastest stock op: {geometric_mean(ratios):.2f}')
+    print(f'the slowest case over the fastest stock op: {min(ratios, default=math.nan):.2f}')
 
 
 def main() -> None:
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--rounds', type=int, default=15)
-    parser.add_argument('--threads', type=int, default=0, help='0: as many as there are cores')
-    parser.add_argument('--only', default='', help='cases whose line contains this text')
+    parser.add_argument('--threads', type=int, default=0, help='threads; 0: one per core')
+    parser.add_argument('--only', default='', help='run only cases whose label contains this text')
     parser.add_argument('--table', choices=['shuffle', 'fused', 'both'], default='both')
     parser.add_argument(
-        '--best', action='store_true', help='the best of the rounds, not the median'
+        '--best', action='store_true', help='print the minimum over the rounds, not the median'
     )
     arguments = parser.parse_args()
     tf.disable_eager_execution()
     os.environ.setdefault(op_library.CHOICE, 'compiled')
     print(f'{subpixel.status().why}; TensorFlow {tf.__version__}; {os.cpu_count()} cores')
-    threads = arguments.threads or 'as many as cores'
+    threads = arguments.threads or 'one per core'
     what = 'best' if arguments.best else 'median'
     print(f'microseconds, {what} of {arguments.rounds} rounds; threads: {threads}')
     figure = min if arguments.best else statistics.median

@@ -3,10 +3,10 @@
 //   nvcc -std=c++17 -O3 -arch=native -Iops -x cu tools/bench/subpixel_gpu.cu ops/*.cu.cc \
 //       -o /tmp/subpixel_gpu && /tmp/subpixel_gpu
 //
-// Each case is checked against the index map on random data with a poisoned output, the fused op
-// against formulas in 64 bits, and its gradient a second time for the same bits. Then it is timed
-// with events, after a warm-up: the figures are shares of the bandwidth that a copy of as many
-// bytes reached in the same run. The fused gradient reads two tensors and writes one.
+// Each case is compared with the index map on random data with a poisoned output, and the fused op
+// with formulas in 64 bits; its gradient is run twice and must be bit-identical. Then each case is
+// timed with events after a warm-up. Results are fractions of the bandwidth of a copy of as many
+// bytes in the same run. The fused gradient reads two tensors and writes one.
 
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
@@ -31,7 +31,7 @@ struct Case {
   int64_t size;
 };
 
-// Those of more than 32 MB lie in memory, not in a cache; the small ones show what a launch costs.
+// Cases of more than 32 MB exceed the caches; the small ones show the cost of a launch.
 constexpr Case kCases[] = {
     {64, 14, 14, 1, 2, false, false, 4},    {64, 14, 14, 32, 2, false, false, 4},
     {64, 14, 14, 32, 2, true, true, 4},     {16, 96, 80, 3, 2, false, false, 4},
@@ -83,7 +83,7 @@ void Launch(const void* from, void* to, int64_t size, const Geometry& g, bool sh
   Failed(tfae::LaunchSubpixel(nullptr, from, to, size, g, shuffle));
 }
 
-// Whether both directions give what the index map says.
+// Whether both directions agree with the index map.
 bool Right(const Geometry& g, int64_t size, char* from, char* to) {
   const int64_t bytes = g.elements() * size;
   std::vector<char> small(bytes), large(bytes), back(bytes);
@@ -201,7 +201,7 @@ struct Fused {
   }
 };
 
-// Prints the shares of a copy's speed; exits where a result is wrong.
+// Prints the fractions of the copy's bandwidth; exits if a result is wrong.
 void RunFused(const Geometry& g, int64_t size, char* from, char* to, float copy) {
   const Fused fused(g, size, from, to);
   const bool right = fused.Right();

@@ -1,15 +1,14 @@
-r"""Times training steps beside Keras 3 `fit` and PyTorch, eager and compiled, in one run.
+r"""Times training steps of tfae, Keras 3 `fit` and PyTorch, eager and compiled, in one run.
 
     python tools/bench/training.py [--rounds=9] [--seconds=1] [--cases=deep-256] \
         [--skip=torch.compile] [--json=PATH]
 
-Each contender is a process of its own that trains the same model on the same images. They take
-turns in rounds of about a second while the others sleep; each figure is the median of its rounds.
-Beside the dense stacks a matrix product takes part too, in the library that multiplies fastest
-here: what a step achieves is printed as a share of it. `--threads=2/1,1/2` times tfae with those
-inter/intra-op threads too.
-Needs the extra `peers` for PyTorch; without it those columns are left out. A machine where nothing
-else runs is needed for figures worth quoting.
+Each contender is a process that trains the same model on the same images. The contenders take turns
+in rounds of about a second while the others sleep; results are medians over the rounds. For dense
+stacks a matrix product takes turns too, in the library that multiplies fastest on this machine, and
+the steps are printed as fractions of its rate. `--threads=2/1,1/2` also times tfae with these
+inter/intra-op threads. PyTorch needs the extra `peers`; without it, its columns are omitted. Use an
+idle machine for results to quote.
 """
 
 import importlib.util
@@ -29,19 +28,19 @@ from absl import app, flags
 CONTENDERS = ('tfae', 'keras', 'torch', 'torch.compile')
 LIBRARIES = ('numpy', 'tensorflow', 'torch')
 
-_CASES = flags.DEFINE_list('cases', list(CASES), f'Some of {", ".join(CASES)}.')
-_SKIP = flags.DEFINE_list('skip', [], f'Some of {", ".join(CONTENDERS[1:])}.')
-_THREADS = flags.DEFINE_list('threads', [], 'Further inter/intra thread pools to time tfae with.')
+_CASES = flags.DEFINE_list('cases', list(CASES), f'Cases to run, some of {", ".join(CASES)}.')
+_SKIP = flags.DEFINE_list('skip', [], f'Contenders to skip, some of {", ".join(CONTENDERS[1:])}.')
+_THREADS = flags.DEFINE_list('threads', [], 'Additional inter/intra-op thread counts for tfae.')
 _ROUNDS = flags.DEFINE_integer('rounds', 9, 'Rounds of each contender.', lower_bound=1)
-_SECONDS = flags.DEFINE_float('seconds', 1.0, 'Least length of a round.', lower_bound=0.0)
+_SECONDS = flags.DEFINE_float('seconds', 1.0, 'Minimum seconds of a round.', lower_bound=0.0)
 _WARM_UP = flags.DEFINE_float('warm_up', 3.0, 'Seconds before the first round.', lower_bound=0.0)
-_EXAMPLES = flags.DEFINE_integer('examples', 60_000, 'Images in the set.', lower_bound=256)
-_SIDE = flags.DEFINE_integer('side', 3000, 'Side of the matrices multiplied.', lower_bound=1)
-_JSON = flags.DEFINE_string('json', '', 'File for every figure.')
+_EXAMPLES = flags.DEFINE_integer('examples', 60_000, 'Training images.', lower_bound=256)
+_SIDE = flags.DEFINE_integer('side', 3000, 'Rows of the square matrices multiplied.', lower_bound=1)
+_JSON = flags.DEFINE_string('json', '', 'File for all measurements.')
 
 
 def main(argv: list[str]) -> None:
-    """Measures and prints."""
+    """Measures and prints the tables."""
     if len(argv) > 1:
         raise app.UsageError(f'unexpected arguments: {" ".join(argv[1:])}')
     for flag, known in ((_CASES, CASES), (_SKIP, CONTENDERS[1:])):
@@ -59,7 +58,7 @@ def main(argv: list[str]) -> None:
             cases = [measure(name, contenders, library, log) for name in _CASES.value]
         except RuntimeError as error:
             last = pathlib.Path(log.name).read_text()[-2000:]
-            raise SystemExit(f'{error}; the last it printed:\n{last}') from None
+            raise SystemExit(f'{error}; its last output:\n{last}') from None
     summary = _report.summarize(cases)
     print(f'\n{_report.markdown(summary)}')
     if _JSON.value:
@@ -68,18 +67,18 @@ def main(argv: list[str]) -> None:
 
 
 def present() -> tuple[list[str], list[str]]:
-    """Contenders and libraries that are wanted and installed."""
+    """Returns the requested contenders and libraries that are installed."""
     contenders = [name for name in CONTENDERS if name not in _SKIP.value]
     libraries = list(LIBRARIES)
     if importlib.util.find_spec('torch') is None:
-        print("PyTorch is not installed (pip install -e '.[peers]'): left out\n")
+        print("PyTorch is not installed (pip install -e '.[peers]'): omitted\n")
         contenders = [name for name in contenders if not name.startswith('torch')]
         libraries.remove('torch')
     return contenders, libraries
 
 
 def fastest_product(libraries: list[str], log: IO[str]) -> str:
-    """The library that multiplies fastest, by the best of three rounds."""
+    """Returns the library that multiplies matrices fastest, by the best of three rounds."""
     rates = {}
     for name in libraries:
         worker = _worker.Worker(log, contender=f'product/{name}', side=_SIDE.value)
@@ -92,21 +91,21 @@ def fastest_product(libraries: list[str], log: IO[str]) -> str:
 
 
 def measure(name: str, contenders: list[str], library: str, log: IO[str]) -> dict[str, Any]:
-    """All rounds of a case.
+    """Runs all rounds of a case.
 
-    Raises: RuntimeError if the contenders' models are not of one size.
+    Raises: RuntimeError if the models have different numbers of parameters.
     """
     case = CASES[name]
     job = {'case': name, 'count': _EXAMPLES.value, 'side': _SIDE.value}
     workers: dict[str, _worker.Worker] = {}
     try:
-        # One after the other, since some choose their threads by a trial before they are ready.
+        # Started in sequence, since some contenders time thread counts before they are ready.
         for contender in [*contenders, *(['product'] if case.kind == 'dense' else [])]:
             workers[contender] = _worker.Worker(log, **job, **process(contender, library))
             print(f'{name}: {workers[contender].ready()}', file=sys.stderr, flush=True)
         sizes = {who: workers[who].parameters for who in contenders}
         if len(set(sizes.values())) > 1:
-            raise RuntimeError(f'{name}: not one model, by its parameters: {sizes}')
+            raise RuntimeError(f'{name}: the models differ in their number of parameters: {sizes}')
         for worker in workers.values():
             worker.round(_WARM_UP.value)
         rounds: dict[str, list[float]] = {contender: [] for contender in workers}
@@ -124,7 +123,7 @@ def measure(name: str, contenders: list[str], library: str, log: IO[str]) -> dic
 
 
 def process(contender: str, library: str) -> dict[str, Any]:
-    """What its process is told beside the model."""
+    """Returns the job of a contender's process, except the model."""
     if contender == 'product':
         return {'contender': f'product/{library}'}
     kind, _, threads = contender.partition(' ')
@@ -132,7 +131,7 @@ def process(contender: str, library: str) -> dict[str, Any]:
 
 
 def cpu() -> str:
-    """Name of the processor."""
+    """Returns the name of the processor."""
     path = pathlib.Path('/proc/cpuinfo')
     lines = path.read_text().splitlines() if path.exists() else []
     names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]

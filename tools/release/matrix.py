@@ -1,14 +1,14 @@
-r"""Runs the tests under several versions of TensorFlow and of Python, each in an environment anew.
+r"""Runs the tests under several versions of TensorFlow and Python, each in a fresh environment.
 
     python tools/release/matrix.py [--tensorflow=2.16,2.21] [--python=python3.11] [--every] \
         [--tests=tests] [--output=runs/matrix]
 
-Every TensorFlow is tried under the Python that runs this, the oldest and the newest under all
-others; --every tries each under each. An environment holds a copy of what is committed, installed
-from nothing, with the op compiled against its TensorFlow; it is removed behind its tests. --tests
-names what is run, by default a share that builds, trains, resumes, exports and looks into every
-family. Prints a table and writes it as Markdown, a row as soon as it is there; exits with 1 where a
-test fails. An interpreter that does not run here is left out, and said so. Needs a package index.
+Every TensorFlow is tested under the Python that runs this, the oldest and the newest under all
+others; --every tests all pairs. An environment has a copy of the committed files and the op
+compiled against its TensorFlow; it is removed after its tests. --tests selects the tests, by
+default a subset that builds, trains, resumes, exports and inspects every family. Prints a table row
+by row and writes it as Markdown; exits with 1 if a test fails. Interpreters that do not run here
+are omitted with a message. Needs a package index.
 """
 
 import pathlib
@@ -22,12 +22,14 @@ from absl import app, flags
 
 ROOT = pathlib.Path(__file__).parents[2]
 _TENSORFLOW = flags.DEFINE_list(
-    'tensorflow', ['2.16', '2.17', '2.18', '2.19', '2.20', '2.21'], 'Versions, the oldest first.'
+    'tensorflow',
+    ['2.16', '2.17', '2.18', '2.19', '2.20', '2.21'],
+    'Versions of TensorFlow, the oldest first.',
 )
 _PYTHON = flags.DEFINE_list(
-    'python', ['python3.10', 'python3.11', 'python3.12', 'python3.13'], 'Interpreters.'
+    'python', ['python3.10', 'python3.11', 'python3.12', 'python3.13'], 'Python interpreters.'
 )
-_EVERY = flags.DEFINE_boolean('every', False, 'Every TensorFlow under every Python.')
+_EVERY = flags.DEFINE_boolean('every', False, 'Test every TensorFlow under every Python.')
 _TESTS = flags.DEFINE_list(
     'tests',
     [
@@ -39,7 +41,7 @@ _TESTS = flags.DEFINE_list(
         'tests/export/graph_def_test.py',
         'tests/commands/families_test.py',
     ],
-    'What is run.',
+    'Test files and folders.',
 )
 _OUTPUT = flags.DEFINE_string('output', 'runs/matrix', 'Folder for the table and the logs.')
 
@@ -59,7 +61,7 @@ def main(_):
     print(f'commit {subprocess.check_output(commit, cwd=ROOT, text=True)}')
     pythons = [python for python in _PYTHON.value if runs(python)]
     for python in set(_PYTHON.value) - set(pythons):
-        print(f'{python} does not run here: left out')
+        print(f'{python} does not run here: omitted')
     lines = [
         '| Python | TensorFlow | numpy | compiled op | passed | failed | skipped |',
         '| --- | --- | --- | --- | --- | --- | --- |',
@@ -76,8 +78,8 @@ def main(_):
 
 
 def runs(python: str) -> bool:
-    """Whether an interpreter is there and begins."""
-    # A name may stand for one that is not chosen, as pyenv's do.
+    """Returns whether an interpreter exists and starts."""
+    # pyenv's names exist even for versions that are not selected.
     return (
         bool(shutil.which(python))
         and not subprocess.run((python, '--version'), capture_output=True).returncode
@@ -85,7 +87,7 @@ def runs(python: str) -> bool:
 
 
 def pairs(pythons: list[str], versions: list[str], every: bool) -> list[tuple[str, str]]:
-    """Which (interpreter, TensorFlow) are tried; the oldest TensorFlow stands first."""
+    """Returns the pairs (interpreter, TensorFlow) to test, the oldest TensorFlow first."""
     own = 'python' + '.'.join(map(str, sys.version_info[:2]))
     ends = (versions[0], versions[-1])
     return [
@@ -97,7 +99,7 @@ def pairs(pythons: list[str], versions: list[str], every: bool) -> list[tuple[st
 
 
 def tried(python, version, log):
-    """The cells of one environment, and whether every test passed."""
+    """Tests in one environment; returns its row and whether every test passed."""
     with tempfile.TemporaryDirectory() as folder, log.open('w+') as file:
 
         def run(*words, **more):
