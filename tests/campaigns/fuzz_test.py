@@ -156,7 +156,7 @@ def test_of_a_damaged_image_pillow_says_nothing_of_its_own(capfd, caplog):
     samples = struct.pack('<HHIH', 277, 3, 1, 3)  # three samples a pixel become twenty
     content = sample_images.encoded(sample_images.pixels(1), 'TIFF')
     assert samples in content
-    with pytest.raises(errors.InputError, match='^it is no image$'):
+    with pytest.raises(errors.InputError, match='^it is not an image$'):
         image_files.header(content.replace(samples, struct.pack('<HHIH', 277, 3, 1, 20)), 'it')
     assert (capfd.readouterr().err, caplog.text) == ('', '')
 

@@ -119,7 +119,7 @@ def test_a_run_of_all_classes_has_a_threshold_and_no_anomalous_images(folder):
         (('--components=0',), 2, '--components is 0; it must lie in [1, 1000]'),
         (('--images=0.png', '--blur=2'), 2, '--images and --blur exclude each other'),
         (('--images=none.png',), 1, 'none.png cannot be read: No such file'),
-        (('--images=one/config.json',), 1, 'one/config.json is no image'),
+        (('--images=one/config.json',), 1, 'one/config.json is not an image'),
     ],
 )
 def test_wrong_flags_and_files_are_refused(folder, fitted, words, code, want):

@@ -201,7 +201,9 @@ def test_a_flipped_bit_is_found_and_the_image_named(shards):
     loaded = load('records', shards)
     part = loaded.test if table['parts'][7] else loaded.train
     place = part.images.names.index(table['names'][7])
-    with pytest.raises(errors.InputError, match=f'{path.name}: image .* is not as it was written'):
+    with pytest.raises(
+        errors.InputError, match=f'{path.name}: image .* has changed since it was written'
+    ):
         part.images[place]
 
 
@@ -215,14 +217,14 @@ def test_a_flipped_bit_between_images_is_found(shards, place):
 def test_shards_that_are_cut_missing_or_without_their_tables_are_named(shards):
     paths = sorted(shards.glob('*.tfrecord'))
     paths[0].write_bytes(paths[0].read_bytes()[:-9])
-    with pytest.raises(errors.InputError, match=f'{paths[0].name} is cut short: .* bytes of '):
+    with pytest.raises(errors.InputError, match=f'{paths[0].name} is truncated: .* bytes of '):
         load('records', shards)
     paths[1].unlink()
     flip(paths[2].with_suffix('.json'), 10)
     out = verify(shards, 1).out
-    assert f'{paths[0].name} is cut short: ' in out
+    assert f'{paths[0].name} is truncated: ' in out
     assert f'{paths[1].name} is missing' in out
-    assert f'{paths[2].with_suffix(".json").name} is not as it was written' in out
+    assert f'{paths[2].with_suffix(".json").name} has changed since it was written' in out
 
 
 def hostile(**shard):
@@ -234,16 +236,16 @@ def hostile(**shard):
 @pytest.mark.parametrize(
     'name, value, text',
     [
-        ('offsets', -1, 'offsets are not as `tfae convert` writes them'),
-        ('offsets', 10**9, 'offsets are not as'),
-        ('lengths', 2**70, 'lengths are not as'),
-        ('lengths', '9', 'lengths are not as'),
-        ('labels', 77, 'labels are not as'),
-        ('sizes', [0, 4], 'sizes are not as'),
-        ('sizes', 4, 'sizes are not as'),
-        ('names', None, 'names are not as'),
-        ('jpeg', 'yes', 'jpeg are not as'),
-        (None, None, 'its columns are no lists of one length'),
+        ('offsets', -1, 'invalid values of offsets'),
+        ('offsets', 10**9, 'invalid values of offsets'),
+        ('lengths', 2**70, 'invalid values of lengths'),
+        ('lengths', '9', 'invalid values of lengths'),
+        ('labels', 77, 'invalid values of labels'),
+        ('sizes', [0, 4], 'invalid values of sizes'),
+        ('sizes', 4, 'invalid values of sizes'),
+        ('names', None, 'invalid values of names'),
+        ('jpeg', 'yes', 'invalid values of jpeg'),
+        (None, None, 'its columns must be lists of one length'),
     ],
 )
 def test_a_table_that_was_forged_with_its_sum_is_refused(shards, name, value, text):
@@ -262,17 +264,17 @@ def test_a_table_that_was_forged_with_its_sum_is_refused(shards, name, value, te
 @pytest.mark.parametrize(
     'content, text',
     [
-        (None, 'index.json is missing; `tfae convert` writes it last of all'),
-        ('{', 'index.json is no index of shards: '),
-        ('{"version": 1}', 'index.json is no index of shards: '),
-        ('{"version": 7}', 'index.json is of version 7, not 1'),
-        ('{"version": 1, "shards": [], "classes": []}', 'index.json names no shard'),
-        ('{"version": 1, "shards": [], "classes": [3]}', 'index.json: its classes are no texts'),
-        ('[' * 10_000, 'index.json is no index of shards: RecursionError'),
+        (None, 'index.json is missing; `tfae convert` writes it last'),
+        ('{', 'index.json is not an index of shards: '),
+        ('{"version": 1}', 'index.json is not an index of shards: '),
+        ('{"version": 7}', 'index.json has version 7; it must be 1'),
+        ('{"version": 1, "shards": [], "classes": []}', 'index.json lists no shard'),
+        ('{"version": 1, "shards": [], "classes": [3]}', 'index.json: its classes must be texts'),
+        ('[' * 10_000, 'index.json is not an index of shards: RecursionError'),
         (hostile(file='../a.tfrecord'), "names the shard '../a.tfrecord'; it must be a .tfrecord"),
         (hostile(file='/etc/passwd'), "names the shard '/etc/passwd'; it must be a .tfrecord in"),
         (hostile(file=None), 'names the shard None; it must be a .tfrecord in the same folder'),
-        (hostile(bytes='9'), "shard 'a.tfrecord' lacks lengths or sums"),
+        (hostile(bytes='9'), "shard 'a.tfrecord' lacks lengths or checksums"),
     ],
 )
 def test_a_folder_without_an_index_is_refused(tmp_path, content, text):
@@ -366,7 +368,8 @@ def test_what_was_found_and_what_is_left_out_is_printed(tmp_path):
     assert lines[:4] == [
         'in: 9 training, 3 validation and 2 test images',
         'in: 2 classes: cat 8, dog 6',
-        'in: warning: left out are images that are not read: 1 .heic, such as train/cat/a.heic',
+        'in: warning: left out: images of formats that are not read: 1 .heic, such as '
+        'train/cat/a.heic',
         'out: images of 16 x 16 (height x width), 0 gray and 14 in color',
     ]
     folder = data.load(data.Config('images', str(tmp_path / 'in')))

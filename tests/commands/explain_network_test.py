@@ -137,7 +137,7 @@ def test_list_prints_every_layer_without_images(folder):
         ((*NETWORK, IMAGES, '--layer=fc6'), 2, '--layer inference/fc6/output has shape (None, 2'),
         ((*NETWORK, IMAGES, '--unit=5'), 2, '--unit is 5; it must lie in [0, 4]'),
         ((*NETWORK, ASCENT, '--tensor=fc6/output'), 2, 'inference/fc6/BiasAdd has 256 units; a s'),
-        ((*NETWORK, '--images=a.npz'), 1, 'a.npz is no image'),
+        ((*NETWORK, '--images=a.npz'), 1, 'a.npz is not an image'),
         ((*NETWORK, IMAGES, '--class_names=none'), 1, '--class_names none cannot be read (File'),
     ],
 )

@@ -178,7 +178,7 @@ ASCENT = '--method=activation_maximization'
             '--method=gradcam needs feature maps, and code is computed without a',
         ),
         ('dense', ('--images=image.png',), 1, 'image.png: the run takes images of 2 chan'),
-        ('color', ('--images=color/config.json',), 1, 'color/config.json is no image'),
+        ('color', ('--images=color/config.json',), 1, 'color/config.json is not an image'),
         ('color', ('--images=none.png',), 1, 'none.png cannot be read: No such file'),
     ],
 )

@@ -191,7 +191,7 @@ def test_the_idx_files_of_these_tests_are_a_set_as_they_are(tmp_path):
 
 
 def test_a_set_that_was_never_fetched_names_the_command_that_fetches_it(tmp_path):
-    line = refuse(tmp_path, 1, ('`tfae fetch mnist` gets the set',), *SMALL[:1], '--logdir=run',
+    line = refuse(tmp_path, 1, ('`tfae fetch mnist` downloads it',), *SMALL[:1], '--logdir=run',
                   '--dataset=mnist')  # fmt: skip
     assert str(tmp_path) in line  # HOME
 
@@ -223,7 +223,7 @@ def spoilt(value):
         ({'x': spoilt(-np.inf)}, '1 of 480 pixels lie outside [0, 1]'),
         ({'x': np.full([9, 4, 4], 300)}, '144 of 144 pixels lie outside [0, 255]'),
         ({'x': GOOD[:0]}, 'it must hold at least one example'),
-        ({'x': GOOD[:1]}, 'holds 1 example; a train and a test part take two'),
+        ({'x': GOOD[:1]}, 'holds 1 example; a train and a test split take two'),
         ({'x': GOOD, 'y': np.zeros(29, int)}, 'holds 29 labels for 30 images'),
         ({'photos': GOOD}, 'holds photos; it must hold one of x_train, train_images'),
         ({'x': np.array([['a']])}, 'images must be uint8, or floats in [0, 1]'),

@@ -129,7 +129,9 @@ def test_training_on_a_folder_says_what_is_left_out(tmp_path):
     (tmp_path / 'in' / 'cat' / 'a.heic').write_bytes(b'')
     done = train(tmp_path, '--dataset=images', '--data_dir=in', '--batch_size=2')
     assert done.code == 0, done
-    wanted = 'data set images: warning: left out are images that are not read: 1 .heic, such as'
+    wanted = (
+        'data set images: warning: left out: images of formats that are not read: 1 .heic, such as'
+    )
     assert wanted in done.out
 
 

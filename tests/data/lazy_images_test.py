@@ -98,5 +98,5 @@ def test_a_file_smaller_than_the_crop_is_refused_as_in_a_set(tmp_path):
 
 def test_a_file_has_no_channels_but_one_or_three(tmp_path):
     (tmp_path / 'a').write_bytes(image_kinds.saved(image_kinds.COLORS, 'PNG'))
-    with pytest.raises(errors.InputError, match='a: the run takes images of 2 channels, a file ha'):
+    with pytest.raises(errors.InputError, match='a: the run takes images of 2 channels; files ha'):
         lazy_images.read(tmp_path / 'a', lazy_images.Form(6, 4, 2))

@@ -72,9 +72,9 @@ def missing(config):
 @pytest.mark.parametrize(
     'found, text',
     [
-        (None, 'load gave NoneType; it must give (train, test, class_names)'),
-        ((1, 2), 'load gave tuple of 2; it must give (train, test, class_names)'),
-        ((IMAGES, split(), ()), ' train is ndarray; it must give'),
+        (None, 'load returned NoneType; it must return (train, test, class_names)'),
+        ((1, 2), 'load returned tuple of 2; it must return (train, test, class_names)'),
+        ((IMAGES, split(), ()), ' train is ndarray; it must return'),
         ((split(images=[1]), split(), ()), ' train images are list of 1; they must be a numpy'),
         ((split(images=IMAGES[0]), split(), ()), ' train'),
         ((split(images=IMAGES + 0.5), split(), ()), ' pixels lie outside [0, 1]'),
@@ -88,10 +88,10 @@ def missing(config):
         ((split(labels=None), split(labels=None), ('a',)), 'class names and no labels'),
         (
             (split(), (*split(), 0), ()),
-            ' test is tuple of 3; it must give (train, test, class_names)',
+            ' test is tuple of 3; it must return (train, test, class_names)',
         ),
-        ((split(), None, ()), ' test is NoneType; it must give (train, test, class_names)'),
-        ((None, split(), ()), ' train is NoneType; it must give'),
+        ((split(), None, ()), ' test is NoneType; it must return (train, test, class_names)'),
+        ((None, split(), ()), ' train is NoneType; it must return'),
         ((split(), split(), None), 'class names are None; they must be a tuple of texts'),
         (
             data.Loaded(split(labels=LABELS % 2), split(labels=LABELS % 2), ('a', 'b'), split()),
@@ -152,7 +152,7 @@ def test_labels_of_images_in_files_are_taken_as_those_of_arrays():
             'labels are int64 (20,); they must be whole numbers from 0, one for each of 1',
         ),
         (20, LABELS / 2, 'labels are float64 (20,); they must be whole numbers from 0'),
-        (0, LABELS[:0], 'images are none; there must be at least one'),
+        (0, LABELS[:0], 'images are empty; there must be at least one'),
     ],
 )
 def test_wrong_labels_of_images_in_files_are_refused(count, labels, text):
@@ -164,9 +164,12 @@ def test_wrong_labels_of_images_in_files_are_refused(count, labels, text):
 @pytest.mark.parametrize(
     'parts, text',
     [
-        ({'FIELDS': None}, 'it has no FIELDS; a tuple is wanted'),
-        ({'FIELDS': 'data_dir'}, 'it has no FIELDS; a tuple is wanted'),
-        ({'FIELDS': ('colour_of_hair',)}, "FIELDS has 'colour_of_hair'; it must be of dataset, "),
+        ({'FIELDS': None}, 'it has no FIELDS; it must be a tuple'),
+        ({'FIELDS': 'data_dir'}, 'it has no FIELDS; it must be a tuple'),
+        (
+            {'FIELDS': ('colour_of_hair',)},
+            "FIELDS has 'colour_of_hair'; it must be one of dataset, ",
+        ),
         ({'load': None}, 'it has no function load(config)'),
     ],
 )
@@ -195,7 +198,7 @@ def test_a_module_is_loaded_by_its_spelling(tmp_path, monkeypatch):
     with pytest.raises(errors.UsageError) as caught:
         data.load(data.Config('empty_of_a_test'))
     assert str(caught.value).startswith(
-        "--dataset is 'empty_of_a_test', a module that is no data set: it has no FIELDS"
+        "--dataset is 'empty_of_a_test', a module that is not a data set: it has no FIELDS"
     )
     with pytest.raises(errors.UsageError, match='--data_dir is .* zeros_of_a_test does not read'):
         data.load(data.Config('zeros_of_a_test', data_dir='x'))

@@ -181,7 +181,7 @@ def test_a_run_on_other_arrays_or_flags_is_refused(trained, given, named, text):
         (
             (IMAGES,),
             {'validation_data': IMAGES, 'validation_fraction': 0.2},
-            '^validation_fraction is 0.2, but data set arrays has a validation split of its own',
+            '^validation_fraction is 0.2, but data set arrays has its own validation split',
         ),
     ],
 )
@@ -242,8 +242,8 @@ DARK = IMAGES.astype(int) % 2
         (
             (DARK,),
             {},
-            '^images: holds int64 up to 1, which is no more than 16; if 1 is white, divide by it, '
-            'and if 255 is, give uint8$',
+            '^images: holds int64 up to 1, which is no more than 16; if 1 is white, divide by it; '
+            'if 255 is, convert to uint8$',
         ),
         (
             (IMAGES, LABELS),

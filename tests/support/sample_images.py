@@ -91,18 +91,18 @@ _JPEG = encoded(pixels(1, 64, 64))
 _PNG = encoded(pixels(1, 64, 64), 'PNG')
 BAD = {
     'zero.jpg': (b'', 'is empty'),
-    'cut.jpg': (_JPEG[: len(_JPEG) // 2], 'is cut short: the end of its JPEG is missing'),
-    'cut.png': (_PNG[: len(_PNG) // 2], 'is cut short: the end of its PNG is missing'),
-    'words.png': (b'no image at all', 'is no image'),
+    'cut.jpg': (_JPEG[: len(_JPEG) // 2], 'is truncated: its JPEG has no end marker'),
+    'cut.png': (_PNG[: len(_PNG) // 2], 'is truncated: its PNG has no end marker'),
+    'words.png': (b'no image at all', 'is not an image'),
     'animated.gif': (animated('GIF'), 'is animated: it holds 3 images'),
     'animated.png': (animated('PNG'), 'is animated: it holds 3 images'),
     'real.tif': (encoded(np.ones([4, 4], np.float32), 'TIFF'), 'holds floating-point numbers; it'),
     'signed.tif': (
         encoded(np.full([4, 4], 70_000, np.int32), 'TIFF'),
-        'holds signed numbers or such of 32 bits; they must be 0 to 255, or 0 to 65,535',
+        'holds signed or 32-bit integers; they must be 0 to 255, or 0 to 65,535',
     ),
-    'damaged.tif': (damaged(encoded(pixels(1), 'TIFF'), 8), 'is no image'),
+    'damaged.tif': (damaged(encoded(pixels(1), 'TIFF'), 8), 'is not an image'),
     'huge.png': (png_header(30_000, 30_000), 'has more than 67,108,864 pixels'),
-    'large.png': (png_header(9000, 9000), 'is 9000 x 9000; no side may exceed 30,000, all of it'),
-    'long.png': (png_header(40_000, 2), 'is 40000 x 2; no side may exceed 30,000'),
+    'large.png': (png_header(9000, 9000), 'is 9000 x 9000; a side must be at most 30,000 and'),
+    'long.png': (png_header(40_000, 2), 'is 40000 x 2; a side must be at most 30,000'),
 }

@@ -1,7 +1,6 @@
-"""Data sets as numpy arrays or files, and the way of their examples into a graph.
+"""Data sets as numpy arrays or files, and the input pipeline of a graph.
 
-Nothing here but `pipeline` and `streaming`, which carry examples into a graph, and the writer of
-shards needs TensorFlow.
+Only the input pipeline (`pipeline`, `streaming`) and the writer of shards need TensorFlow.
 """
 
 from tfae.data.dataset import Config, DataSet, Loaded, Source, folder, pixels

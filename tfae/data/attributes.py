@@ -1,8 +1,8 @@
-"""Attribute tables: what is known of images beside their classes.
+"""Attribute tables: properties of images other than their classes.
 
-A table is CSV with a header, whose first column names the image, or has CelebA's form
-(`list_attr_celeba.txt`): a line with the count, one with the names, then `name 1 -1 ...`. Of a data
-set whose images have no names, the first column holds their places in the split, from 0.
+A table is a CSV file with a header whose first column names the image, or has CelebA's format
+(`list_attr_celeba.txt`): a line with the count, a line with the names, then `name 1 -1 ...`. For
+data sets without file names, the first column is the index in the split, from 0.
 
 N images.
 """
@@ -23,7 +23,7 @@ import numpy as np
 from tfae.core import bounded_files, errors
 from tfae.data import splits
 
-_LONGEST = 2**16  # characters of a line
+_MAX_LINE = 2**16  # characters
 _COUNT = re.compile(r'\s*([0-9]{1,18})\s*')
 _COMPARISON = re.compile(r'([^=<>]+)(?:([=<>])(.*))?')
 _POSITIVE = ('1', '1.0', 'true', 'yes')
@@ -34,20 +34,20 @@ _NOT_FINITE = frozenset(
 
 
 class Table(NamedTuple):
-    """Cells as they were written."""
+    """The cells of a table, as text."""
 
     keys: tuple[str, ...]  # of the N images, each once
-    columns: Mapping[str, Sequence[str]]  # name -> N cells; an empty one says nothing
-    aliases: Mapping[str, str] = types.MappingProxyType({})  # other words -> words of the cells
+    columns: Mapping[str, Sequence[str]]  # name -> N cells; empty where the value is unknown
+    aliases: Mapping[str, str] = types.MappingProxyType({})  # synonyms -> values of the cells
 
     def having(self, attribute: str) -> tuple[np.ndarray, np.ndarray]:
-        """Which images have an attribute `[N]`, and of which it is known `[N]`.
+        """Returns which images have an attribute, bool `[N]`, and where it is known, bool `[N]`.
 
         Args:
-          attribute: `name` of a column of yes and no (1, and 0 or -1; true, false), `name=word`,
+          attribute: `name` of a boolean column (1 and 0 or -1; true and false), `name=word`,
             `name=word|word`, `name<number` or `name>number`.
         Raises: UsageError that names the attribute, if there is no such column or word, or its
-          cells are of another kind.
+          cells have another type.
         """
         found = _COMPARISON.fullmatch(attribute.strip())
         if not found:
@@ -68,15 +68,15 @@ class Table(NamedTuple):
         if anomalous:
             raise errors.UsageError(
                 f'--attribute is {attribute!r}; column {name} holds {anomalous[0]!r}, which is '
-                f'neither yes nor no: name=word, name<number or name>number asks for more'
+                f'not a boolean; use name=word, name<number or name>number'
             )
         return np.array([cell.lower() in _POSITIVE for cell in cells]), known
 
     def places(self, names: Sequence[str] | None, count: int) -> np.ndarray:
-        """The row `[count]` of each image of a split, -1 where there is none.
+        """Returns the row `[count]` of each image of a split, -1 where there is none.
 
         Args:
-          names: of the images; None: the keys are places from 0.
+          names: of the images; None where the keys are indices from 0.
           count: images of the split.
         """
         rows = {key: row for row, key in enumerate(self.keys)}
@@ -90,16 +90,16 @@ class Table(NamedTuple):
             if word not in there:
                 shown = ', '.join(there[:20])
                 raise errors.UsageError(
-                    f'--attribute is {attribute!r}; {word!r} stands nowhere in that column'
-                    f'{errors.nearest(word, there) or f", which holds {shown}"}'
+                    f'--attribute is {attribute!r}; that column has no {word!r}'
+                    f'{errors.nearest(word, there) or f"; it holds {shown}"}'
                 )
         return np.isin(cells, words)
 
 
 def read(path: pathlib.Path) -> Table:
-    """The table in a file.
+    """Reads a table from a file.
 
-    Raises: InputError that names the file and the line if it is no such table.
+    Raises: InputError that names the file and the line if it is not a valid table.
     """
     try:
         with (
@@ -108,13 +108,13 @@ def read(path: pathlib.Path) -> Table:
         ):
             return _table(path, _rows(path, _lines(path, file)))
     except FileNotFoundError:
-        raise errors.InputError(f'--attributes {path} is not there') from None
+        raise errors.InputError(f'--attributes {path} does not exist') from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise errors.InputError(f'--attributes {path} cannot be read: {error}') from None
 
 
 def of_classes(split: splits.Split, class_names: Sequence[str]) -> Table:
-    """The classes of a split as its one attribute, `class`, by name or number; keys are places.
+    """Returns the classes of a split as an attribute `class`, by name or number.
 
     Raises: UsageError if it has no labels.
     """
@@ -129,11 +129,11 @@ def of_classes(split: splits.Split, class_names: Sequence[str]) -> Table:
 
 def _lines(path: pathlib.Path, file: TextIO) -> Iterator[str]:
     """Lines of a text, none of which fills the memory."""
-    for line, text in enumerate(iter(lambda: file.readline(_LONGEST), ''), 1):
-        if len(text) == _LONGEST:
+    for line, text in enumerate(iter(lambda: file.readline(_MAX_LINE), ''), 1):
+        if len(text) == _MAX_LINE:
             raise errors.InputError(
                 f'--attributes {path} line {line} is too long; it must be shorter '
-                f'than {_LONGEST} characters'
+                f'than {_MAX_LINE} characters'
             )
         yield text
 
@@ -186,14 +186,14 @@ def _table(path: pathlib.Path, rows: Iterator[tuple[int, list[str]]]) -> Table:
                     f'--attributes {path} line {line} has {cell} as {name}; it must be finite, or '
                     f'empty where nothing is known'
                 )
-            column.append(sys.intern(cell))  # few words stand in many rows
+            column.append(sys.intern(cell))  # few distinct values in many rows
     if not keys:
         raise errors.InputError(f'--attributes {path} has a header and no row')
     return Table(tuple(keys), dict(zip(names[1:], columns, strict=True)))
 
 
 def _row_like(names: Sequence[str]) -> bool:
-    """Whether a header has a number among its attributes, as only a row has."""
+    """Whether a header has a number among its cells, as rows have."""
     for name in names[1:]:
         with contextlib.suppress(ValueError):
             float(name)
@@ -202,7 +202,7 @@ def _row_like(names: Sequence[str]) -> bool:
 
 
 def _numbers(attribute: str, cells: Sequence[str], asked: str) -> np.ndarray:
-    """The cells `[N]` as numbers, nan where there is none, and what they are held against."""
+    """Converts the cells and the number asked for to floats `[N + 1]`, nan where unknown."""
     try:
         numbers = np.array([float(cell) if cell else math.nan for cell in (*cells, asked)])
     except ValueError as error:

@@ -1,7 +1,7 @@
-"""What a data set is, and the configuration that says what to load.
+"""Data sets and their configuration.
 
-N examples, H x W image, C channels. A set larger than memory is a `LazyImages` in place of an
-array: files that are decoded where they are asked for.
+N examples, H x W image, C channels. Instead of an array, the images of a set larger than memory are
+`LazyImages`: files that are decoded on access.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from tfae.data.splits import Split
 
 
 class DataSet(NamedTuple):
-    """A loaded set; its three splits share no example."""
+    """A loaded data set with three disjoint splits."""
 
     name: str
     train: Split
@@ -36,7 +36,7 @@ class DataSet(NamedTuple):
 
     @property
     def classes(self) -> int:
-        """How many classes the labels tell apart; 0 without labels."""
+        """The number of classes; 0 without labels."""
         labels = [split.labels for split in (self.train, self.validation, self.test)]
         largest = max(
             (int(found.max(initial=-1)) for found in labels if found is not None), default=-1
@@ -44,12 +44,11 @@ class DataSet(NamedTuple):
         return max(len(self.class_names), largest + 1) if labels[0] is not None else 0
 
     def fingerprint(self) -> str:
-        """Hash of every pixel and label and of the cut into splits, as 32 hexadecimal digits.
+        """Returns a hash of all pixels, labels and splits, as 32 hexadecimal digits.
 
-        Two sets of one fingerprint hold the same examples in the same splits, so a run that is
-        measured later is measured on images that it was not trained on. Of image files the
-        names, the lengths and how they are decoded count in place of the pixels; of shards their
-        own sums.
+        Equal fingerprints mean the same examples in the same splits, so a run is never evaluated on
+        images that it was trained on. Image files count by name, length and decoding instead of
+        pixels; shards count by their checksums.
         """
         digest = hashlib.blake2b(digest_size=16)
         for split in (self.train, self.validation, self.test):
@@ -65,81 +64,86 @@ class DataSet(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """The splits of a set before validation examples and classes are taken out of them."""
+    """The splits of a data set before its validation split and classes are selected."""
 
     train: Split
     test: Split
     class_names: Sequence[str]  # empty when unlabeled
-    validation: Split | None = None  # None: it is cut from the training split
+    validation: Split | None = None  # None: it is taken from the training split
     notes: tuple[str, ...] = ()  # what was left out, and why
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(Part):
-    """What to load."""
+    """The data set of a run."""
 
     dataset: str = option(
-        'digits', "Name of the data set, or a module of one's own, package.module."
+        'digits',
+        'Data set: digits, mnist, fashion_mnist, cifar10, celeba, fairface, synthetic, npz (a file '
+        'of arrays), images (a folder of image files), records (shards of `tfae convert`), the '
+        'name of an installed package, or a module, package.module.',
     )
     data_dir: str = option(
         '',
-        "Folder with the set's files, or one that holds a folder of the set's name; for npz, the "
-        'file. Empty: $TFAE_DATA_DIR/<set> if that exists, else ~/.cache/tfae/<set>.',
+        'Folder with the files of the data set, or the parent of a folder with its name; for npz, '
+        'the file. Empty: $TFAE_DATA_DIR/<dataset> if it exists, else ~/.cache/tfae/<dataset>.',
     )
     validation_fraction: float = option(
         0.1,
-        'Part of the training set kept for validation. The same fraction always gives the same '
-        'examples, and a larger one holds the smaller.',
+        'Fraction of the training set held out for validation. The choice is fixed, and a larger '
+        'fraction includes a smaller one.',
         within='[0, 1)',
     )
     only_classes: tuple[str, ...] = option(
         (),
-        'Classes, by name or number, that alone are kept in training and validation; the test part '
+        'Keeps only these classes, by name or number, in training and validation; the test split '
         'keeps all. Empty: all.',
         excludes=('--without_classes',),
     )
     without_classes: tuple[str, ...] = option(
-        (), 'Classes, by name or number, that training and validation do without.'
+        (), 'Removes these classes, by name or number, from training and validation.'
     )
     labeled_examples: int = option(
         0,
-        'Training examples that are kept, equally many of each class as far as they go; a larger '
-        'number keeps those of a smaller one. 0 keeps all.',
+        'Keeps this number of training examples, balanced over classes; a larger number includes '
+        'the examples of a smaller one. 0 keeps all.',
         within='[0, inf) examples',
         formerly='labelled_examples',
     )
     labeled_seed: int = option(
         0,
-        'Decides with --labeled_examples which are kept.',
+        'Seed of the choice of --labeled_examples.',
         within='[0, 4294967295]',
         needs=('--labeled_examples',),
         formerly='labelled_seed',
     )
     synthetic_kind: Literal['bars', 'blobs', 'linear'] = option(
-        'bars', 'For synthetic alone: what its images show.'
+        'bars', 'Content of the images of data set synthetic.'
     )
-    synthetic_shape: str = option('16x16x1', 'For synthetic alone: height x width x channels.')
+    synthetic_shape: str = option(
+        '16x16x1', 'Height x width x channels of the images of data set synthetic.'
+    )
     synthetic_examples: int = option(
         1000,
-        'For synthetic alone: training and test images together.',
+        'Number of training and test images of data set synthetic, together.',
         within='[2, inf) examples',
     )
     test_fraction: float = option(
         0.2,
-        'Part of a folder of images that has no train/ and test/ in it which becomes the test '
-        "part: a function of the files' names.",
+        'Fraction of a folder of images without train/ and test/ that becomes the test split, by a '
+        'hash of the file names.',
         within='(0, 1)',
     )
     crop: str = option(
         '',
-        "Image files: height x width of the center that is kept, such as '160x160'. Empty: all.",
+        'Crops image files to their center, height x width such as 160x160. Empty: no cropping.',
     )
     size: str = option(
-        '', "Image files: height x width that they are scaled to, such as '64x64'. Empty: none."
+        '', 'Scales image files to height x width, such as 64x64. Empty: no scaling.'
     )
     color: Literal['as_is', 'gray', 'rgb'] = option(
         'as_is',
-        'Image files: how they are decoded; as_is takes gray where every one is.',
+        'Color of decoded image files; as_is means gray if every file is gray, else rgb.',
         formerly='colour',
         former_values={'grey': 'gray'},
     )
@@ -151,26 +155,25 @@ class Config(Part):
 
 
 class Source(Protocol):
-    """The contract of a data set: its module, or an object in place of one."""
+    """The interface of a data set: a module, or an object with the same attributes."""
 
     @property
     def FIELDS(self) -> tuple[str, ...]:
-        """Names of the fields of `Config` that this set reads, beyond the common ones."""
+        """Names of the fields of `Config` that this data set reads, besides the common ones."""
 
     def load(self, config: Config, /) -> Loaded | tuple[Split, Split, Sequence[str]]:
         """Returns the training split, the test split and the names of the classes.
 
-        Raises: UsageError or InputError that names the flag or file that is wrong.
+        Raises: UsageError or InputError that names the wrong flag or file.
         """
 
 
 def pixels(images: Any) -> Any:
-    """`images` as float32 in [0, 1]: uint8 is scaled by 1/255, float32 comes back as it is.
+    """Converts images to float32 in [0, 1]: uint8 is scaled by 1/255, float32 is unchanged.
 
-    Of `LazyImages` this is another `LazyImages`, which decodes no more than is asked of it.
-
-    Equal to `tf.image.convert_image_dtype(images, tf.float32)` bit for bit: that multiplies by
-    the rounded 1/255 too, where a division would differ in the last place.
+    `LazyImages` become `LazyImages` of floats, still decoded on access. The result equals that of
+    `tf.image.convert_image_dtype(images, tf.float32)` bit for bit: both multiply by the rounded
+    1/255, where a division would differ in the last bit.
     """
     if isinstance(images, LazyImages):
         return images.as_floats()
@@ -180,7 +183,7 @@ def pixels(images: Any) -> Any:
 
 
 def folder(data_dir: str, name: str) -> pathlib.Path:
-    """Where the files of set `name` lie, or will: see the help of `Config.data_dir`."""
+    """Returns the folder for the files of data set `name`: see the help of `--data_dir`."""
     if data_dir:
         given = pathlib.Path(data_dir).expanduser()
         return given / name if (given / name).is_dir() else given

@@ -1,4 +1,4 @@
-"""What was found in a data set, in the lines that training prints before its first step."""
+"""The description of a data set that training prints before its first step."""
 
 import math
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ from tfae.data.dataset import Config, DataSet
 from tfae.data.formats import image_files
 from tfae.data.lazy_images import LazyImages
 
-_MAX_CLASSES = 10  # that are named in a line
-_MAX_DECODED = 2**24  # values of image files that are looked at
+_MAX_CLASSES = 10  # named in one line
+_MAX_DECODED = 2**24  # values of image files whose range is measured
 _MAX_FILES = 64
-_DARK = 0.25  # of white, which hardly a set stays below
+_DARK = 0.25  # fraction of white; few data sets stay below
 
 
 def described(loaded: DataSet) -> list[str]:
-    """Returns lines with the counts, shape, classes and values of a set, and what is unusual."""
+    """Returns lines with the counts, shape, classes and range of a data set, and warnings."""
     height, width, channels = loaded.image_shape
-    counts = [len(part.images) for part in (loaded.train, loaded.validation, loaded.test)]
+    counts = [len(split.images) for split in (loaded.train, loaded.validation, loaded.test)]
     lines = [
         '{:,} training, {:,} validation and {:,} test images'.format(*counts)
         + f' of {height} x {width} x {channels} (height x width x channels)',
@@ -32,17 +32,17 @@ def described(loaded: DataSet) -> list[str]:
 
 
 def refuse_gaps(loaded: DataSet, config: Config) -> None:
-    """Refuses labels that leave numbers below the largest out, where classes have no other names.
+    """Refuses labels with gaps, where classes have no names.
 
-    Labels from 1 to 10 would make eleven classes, and one label 3 four of them. Where `config`
-    keeps some of the examples only, any class may be left without one.
+    Labels from 1 to 10 would make eleven classes, and a single label 3 four of them. Classes may be
+    empty where `config` keeps only some of the examples.
 
-    Raises: InputError that says how to number them.
+    Raises: InputError that says how to renumber them.
     """
     if config.only_classes or config.without_classes or config.labeled_examples:
         return
-    parts = (loaded.train, loaded.validation, loaded.test)
-    there = [np.unique(part.labels) for part in parts if part.labels is not None]
+    splits = (loaded.train, loaded.validation, loaded.test)
+    there = [np.unique(split.labels) for split in splits if split.labels is not None]
     if not there or loaded.class_names != tuple(map(str, range(loaded.classes))):
         return
     found = np.unique(np.concatenate(there))
@@ -56,7 +56,7 @@ def refuse_gaps(loaded: DataSet, config: Config) -> None:
 
 
 def counted(names: Sequence[str], counts: Sequence[int]) -> str:
-    """Returns `'cat 12, dog 7'`; of many names the first, and how many more there are."""
+    """Formats `'cat 12, dog 7'`; of many names the first ones and the number of others."""
     words = [
         f'{image_files.shown(name)} {count:,}' for name, count in zip(names, counts, strict=True)
     ]
@@ -81,7 +81,7 @@ def _of_classes(loaded: DataSet) -> list[str]:
 
 
 def _of_values(images: np.ndarray | LazyImages) -> list[str]:
-    """The range of the values, and a warning where white can hardly be what it is taken for."""
+    """The range of the values, and a warning where it does not fit the assumed white."""
     where = ''
     if isinstance(images, LazyImages):
         size = math.prod(images.shape[1:])
@@ -93,12 +93,12 @@ def _of_values(images: np.ndarray | LazyImages) -> list[str]:
 
 
 def ranged(low: float, high: float, dtype: Any, where: str = '') -> list[str]:
-    """Returns the line on a range of values, and a warning where white can hardly be meant.
+    """Describes a range of values, with a warning where it does not fit the assumed white.
 
     Args:
-      low, high: the least and the largest value.
+      low, high: the smallest and the largest value.
       dtype: of the images, uint8 or float32.
-      where: words on the images that were looked at, if not all.
+      where: the images that were measured, if not all.
     """
     white = 255 if dtype == np.uint8 else 1
     lines = [f'values {low:g} to {high:g}{where}, {np.dtype(dtype)}; white is {white}']
@@ -106,8 +106,8 @@ def ranged(low: float, high: float, dtype: Any, where: str = '') -> list[str]:
         lines.append(f'warning: every value is {low:g}{where}')
     elif high < _DARK * white:
         lines.append(
-            f'warning: no value is above {high:g}{where}, and white is {white}: training sees '
-            f'nearly black images; if {high:g} is meant to be white, scale arrays to floats in '
+            f'warning: no value is above {high:g}{where}, and white is {white}: the images are '
+            f'nearly black; if {high:g} is meant to be white, scale arrays to floats in '
             f'[0, 1]{", or to bools" if high == 1 else ""}, and files to 0 to 255'
         )
     return lines

@@ -1,10 +1,10 @@
-"""Images that lie in files and are decoded where they are asked for: what is larger than memory.
+"""Image files that are decoded on access, for data sets larger than memory.
 
-The pixels of a file are a function of its content and of a `Form`, whoever asks. An image is put
-upright and composited over white, of 16 bits the upper 8 count, its center is cropped, and what is
-left is scaled to H x W whatever its aspect, by whole numbers (`resampling`). Gray of colors is
-(19595 R + 38470 G + 7471 B + 2^15) >> 16, the luma of ITU-R BT.601; gray becomes three equal
-colors. `decoded` does this in numpy, `streaming.decoded` in a graph, equal to the bit.
+The pixels of a file are a function of its content and of a `Form`. An image is rotated upright and
+composited over white, 16 bits are reduced to the upper 8, its center is cropped, and the result is
+scaled to H x W, regardless of aspect ratio, in integer arithmetic (`resampling`). Colors become
+gray as (19595 R + 38470 G + 7471 B + 2^15) >> 16, the luma of ITU-R BT.601; gray becomes three
+equal channels. `decoded` does this in numpy, `streaming.decoded` in a graph, with equal bits.
 
 N examples, H x W image, C channels.
 """
@@ -23,57 +23,57 @@ from PIL import Image
 from tfae.core import errors
 from tfae.data.formats import image_files, resampling
 
-RATIOS = (2, 4, 8)  # parts of its sides at which libjpeg decodes
-_MOST_BYTES = 2**32  # that one array may take
+RATIOS = (2, 4, 8)  # libjpeg can decode at 1 / ratio of the size
+_MAX_BYTES = 2**32  # of one decoded array
 _MODES = {1: 'L', 3: 'RGB'}
 
 
 class Form(NamedTuple):
-    """How image files are decoded, each of them to the same shape."""
+    """The parameters of decoding image files to one shape."""
 
     height: int
     width: int
     channels: int
     crop: tuple[int, int] | None = None  # height and width of the center that is kept
-    # Of the set, as its fingerprint has held it since 0.1.0: ratio, only JPEG, scaled.
+    # Part of the fingerprint since 0.1.0: ratio, whether all are JPEG, whether any is scaled.
     recorded: tuple[int, bool, bool] = (1, False, True)
 
     def ratio(self, height: int, width: int) -> int:
-        """The part of its sides, 1 in this many, at which a JPEG of this size is decoded.
+        """Returns the ratio at which a JPEG of this size is decoded.
 
-        It is the smallest that leaves no side below the wanted one, so that few pixels are made.
+        It is the largest whose result is not smaller than H x W, which decodes the fewest pixels.
         """
         height, width = self.crop or (height, width)
         fits = [r for r in RATIOS if height >= r * self.height and width >= r * self.width]
         return max(fits, default=1)
 
     def cropped(self, ratio: int) -> tuple[int, int] | None:
-        """What is kept of an image that was decoded at 1 / `ratio`."""
+        """Returns the crop of an image that was decoded at 1 / `ratio`."""
         return self.crop and (-(-self.crop[0] // ratio), -(-self.crop[1] // ratio))
 
 
 class Files(Protocol):
-    """Image files in an order."""
+    """An ordered collection of image files."""
 
     names: Sequence[str]
 
     def where(self, place: int) -> str:
-        """A file in words, for an error."""
+        """Describes a file, for errors."""
 
     def read(self, place: int) -> bytes:
-        """The content of a file, in a form that TensorFlow decodes.
+        """Reads the content of a file, in a format that TensorFlow decodes.
 
-        Raises: InputError that names the file if it is not what it should be.
+        Raises: InputError that names the file if it is invalid.
         """
 
     def identity(self, places: np.ndarray) -> bytes:
-        """Differs where the content of these files does."""
+        """Returns a digest of the content of these files."""
 
 
 class LazyImages:
     """An array `[N, H, W, C]` of image files: uint8, or float32 in [0, 1].
 
-    A slice, a number or an array of numbers decodes what it names; `take` decodes nothing.
+    Indexing by a slice, a number or an array decodes those images; `take` decodes nothing.
     """
 
     def __init__(self, files: Files, places: np.ndarray, form: Form, dtype: Any = np.uint8):
@@ -97,16 +97,16 @@ class LazyImages:
 
     @property
     def names(self) -> list[str]:
-        """The N names of the files, each relative to the folder of the set."""
+        """The N names of the files, relative to the folder of the data set."""
         return [self.files.names[place] for place in self.places]
 
     def take(self, places: Any, axis: int = 0) -> 'LazyImages':
-        """Those at `places`; nothing is decoded."""
+        """Selects images without decoding them."""
         assert axis == 0
         return LazyImages(self.files, self.places[places], self.form, self.dtype)
 
     def as_floats(self) -> 'LazyImages':
-        """The same as float32 in [0, 1]; nothing is decoded."""
+        """Returns the same images as float32 in [0, 1], without decoding them."""
         return LazyImages(self.files, self.places, self.form, np.float32)
 
     def __getitem__(self, key: Any) -> np.ndarray:
@@ -130,18 +130,18 @@ class LazyImages:
         return self[:].astype(dtype, copy=copy)
 
     def identity(self) -> bytes:
-        """Differs where the images, their order or how they are decoded do."""
-        told = [*self.form[:4], *self.form.recorded]
-        form = json.dumps([told, self.dtype.name]).encode()
+        """Returns a digest of the images, their order and their decoding."""
+        recorded = [*self.form[:4], *self.form.recorded]
+        form = json.dumps([recorded, self.dtype.name]).encode()
         return form + self.files.identity(self.places)
 
     def _decoded(self, places: np.ndarray) -> np.ndarray:
         shape = (len(places), *self.shape[1:])
         wanted = int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize
-        if wanted > _MOST_BYTES:
+        if wanted > _MAX_BYTES:
             raise errors.InputError(
                 f'{len(places):,} images of {"x".join(map(str, shape[1:]))} would take '
-                f'{wanted / 2**30:.1f} GiB at once; at most {_MOST_BYTES / 2**30:.0f} are decoded'
+                f'{wanted / 2**30:.1f} GiB at once; at most {_MAX_BYTES / 2**30:.0f} are decoded'
             )
         made = np.empty(shape, self.dtype)
         scale = np.float32(1 / 255)
@@ -151,21 +151,21 @@ class LazyImages:
             pixels = decoded(self.files.read(place), self.form, self.files.where(place))
             made[i] = pixels if self.dtype == np.uint8 else pixels * scale
 
-        with concurrent.futures.ThreadPoolExecutor() as pool:  # pillow lets go of the lock
+        with concurrent.futures.ThreadPoolExecutor() as pool:  # pillow releases the GIL
             list(pool.map(decode, range(len(places))))
         return made
 
 
 def read(path: pathlib.Path, form: Form) -> np.ndarray:
-    """`[H, W, C]` uint8 of an image file, as a set of this form would hold it.
+    """Reads an image file as `[H, W, C]` uint8, as a data set of this form would.
 
-    Raises: InputError that names the file if it is no image that can be read, or is smaller than
-      what the form crops, or if C is neither 1 nor 3.
+    Raises: InputError that names the file if it is not a readable image or smaller than the crop of
+      the form, or if C is neither 1 nor 3.
     """
     who = image_files.shown(path)
     if form.channels not in _MODES:
         raise errors.InputError(
-            f'{who}: the run takes images of {form.channels} channels, a file has 1 or 3'
+            f'{who}: the run takes images of {form.channels} channels; files have 1 or 3'
         )
     content = image_files.content(path)
     found = image_files.header(content, who)
@@ -183,7 +183,7 @@ def read(path: pathlib.Path, form: Form) -> np.ndarray:
 
 
 def decoded(content: bytes, form: Form, who: str) -> np.ndarray:
-    """`[H, W, C]` uint8 of a file's content, what `streaming.decoded` makes in a graph.
+    """Decodes the content of a file to `[H, W, C]` uint8, as `streaming.decoded` does in a graph.
 
     Raises: InputError that names `who`.
     """
@@ -195,7 +195,7 @@ def decoded(content: bytes, form: Form, who: str) -> np.ndarray:
             if ratio > 1:
                 image.draft(None, (image.width // ratio, image.height // ratio))
             pixels = np.asarray(image.convert(_MODES[form.channels]))
-    except Exception as error:  # damaged bytes draw nearly anything from pillow
+    except Exception as error:  # pillow raises many types for damaged bytes
         raise errors.InputError(f'{who} cannot be decoded: {error}') from None
     if form.crop:
         height, width = form.cropped(ratio) or (0, 0)
@@ -212,16 +212,16 @@ def form(
     flags: Any,
     name: Callable[[int], str],
 ) -> Form:
-    """How images of these sizes are decoded as the flags `crop`, `size` and `color` ask.
+    """Returns the form of image files of these sizes under the flags `crop`, `size` and `color`.
 
     Args:
       sizes: `[N, 2]`, height and width of each.
-      gray: whether every image is.
+      gray: whether every image is gray.
       all_jpeg: whether every image is a JPEG.
       flags: has these three fields.
-      name: of the image at a place.
-    Raises: InputError that names an image that is too small for the cut, or two whose shapes
-      differ where no size is asked for.
+      name: index -> name of an image, for errors.
+    Raises: InputError that names an image that is smaller than the crop, or two of different sizes
+      where the flags give no size.
     """
     crop, size = sides('--crop', flags.crop), sides('--size', flags.size)
     least = sizes.min(0)
@@ -235,7 +235,7 @@ def form(
         i, j = 0, int(np.argmax((sizes != sizes[0]).any(1)))
         raise errors.InputError(
             f'{name(i)} is {_by(sizes[i])} (height x width), {name(j)} is {_by(sizes[j])}; with '
-            f'--size all of them become alike'
+            f'--size all are scaled to one size'
         )
     height, width = size or (int(kept[0]), int(kept[1]))
     channels = {'gray': 1, 'rgb': 3, 'as_is': 1 if gray else 3}[flags.color]
@@ -247,7 +247,7 @@ def form(
 
 
 def sides(who: str, text: str) -> tuple[int, int] | None:
-    """Height and width that a flag names, None where it is empty.
+    """Parses height and width of a flag; None where it is empty.
 
     Raises: UsageError that names `who`.
     """

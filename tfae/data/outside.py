@@ -1,7 +1,7 @@
-"""Data sets from outside: whether a module is one, and whether what it loads is right.
+"""Checks of user-defined data sets: of their modules, and of the splits that they load.
 
-A built-in set checks its own files, in its own words; the code of somebody else is checked here, so
-that a mistake in it is one line and not a graph of wrong numbers.
+A built-in data set checks its own files. The results of user code are checked here, so that a
+mistake in it is reported in one line and does not reach a graph.
 """
 
 import dataclasses
@@ -17,34 +17,34 @@ from tfae.data.formats import arrays
 from tfae.data.lazy_images import LazyImages
 from tfae.data.splits import Split
 
-_WANTED = 'it must give (train, test, class_names), each split (images, labels)'
+_WANTED = 'it must return (train, test, class_names), each split (images, labels)'
 
 
 def problem(source: Any) -> str:
-    """Returns the first part of `dataset.Source` that a module lacks; '' if it has all."""
+    """Describes the first attribute of `dataset.Source` that a module lacks; '' if none."""
     fields = getattr(source, 'FIELDS', None)
     known = [field.name for field in dataclasses.fields(Config)]
     if not isinstance(fields, tuple) or not all(isinstance(name, str) for name in fields):
         return (
-            'it has no FIELDS; a tuple is wanted, the names of the fields of tfae.data.Config that '
-            'it reads'
+            'it has no FIELDS; it must be a tuple of the names of the fields of tfae.data.Config '
+            'that it reads'
         )
     for name in fields:
         if name not in known:
-            return f'FIELDS has {name!r}; it must be of {", ".join(known)}'
+            return f'FIELDS has {name!r}; it must be one of {", ".join(known)}'
     if not callable(getattr(source, 'load', None)):
-        return 'it has no function load(config), which gives (train, test, class_names)'
+        return 'it has no function load(config), which returns (train, test, class_names)'
     return ''
 
 
 def load(source: Source, config: Config) -> Loaded:
-    """Returns the splits of a set, checked.
+    """Loads a data set and checks its splits.
 
     Args:
       source: the module.
-      config: what to load; errors call the set by the name in it.
-    Raises: InputError that names the set and the split if it gives what is no split, or raises or
-      exits; UsageError, InputError and an OSError that names a file pass.
+      config: what to load; errors use the name of the data set in it.
+    Raises: InputError that names the data set and the split if the result is wrong, or if `load`
+      raises or exits. UsageError, InputError and an OSError that names a file pass through.
     """
     who = f'--dataset={config.dataset}'
     try:
@@ -53,21 +53,21 @@ def load(source: Source, config: Config) -> Loaded:
         raise
     except (Exception, SystemExit) as error:
         if isinstance(error, OSError) and error.filename and error.strerror:
-            raise  # is one line that names the file
+            raise  # one line that names the file
         last = traceback.extract_tb(error.__traceback__)[-1]
         text = ' '.join(f'{type(error).__name__}: {error}'.split())
         raise errors.InputError(
             f'{who}: load raised {text} ({last.filename}, line {last.lineno})'
         ) from error
     if not isinstance(found, tuple) or len(found) not in (3, 4, 5):
-        raise errors.InputError(f'{who}: load gave {_kind(found)}; {_WANTED}')
+        raise errors.InputError(f'{who}: load returned {_kind(found)}; {_WANTED}')
     train, test, class_names, validation, notes = Loaded(*found)
     if not isinstance(notes, tuple) or not all(isinstance(note, str) for note in notes):
         raise errors.InputError(f'{who}: notes are {notes!r}; they must be a tuple of texts')
-    parts = {'train': train, 'test': test, 'validation': validation}
+    splits = {'train': train, 'test': test, 'validation': validation}
     if validation is None:
-        del parts['validation']
-    pairs = {k: _pair(f'{who}: {k}', part) for k, part in parts.items()}
+        del splits['validation']
+    pairs = {k: _pair(f'{who}: {k}', split) for k, split in splits.items()}
     if all(isinstance(pair.images.values, np.ndarray) for pair in pairs.values()):
         loaded = arrays.loaded(who, pairs['train'], pairs.get('validation'), pairs['test'])
     else:
@@ -82,14 +82,14 @@ def _kind(value: Any) -> str:
     return f'{type(value).__name__} of {len(value)}' if many else type(value).__name__
 
 
-def _pair(who: str, part: Any) -> arrays.Pair:
-    """A split with names for its arrays.
+def _pair(who: str, split: Any) -> arrays.Pair:
+    """Names the arrays of a split.
 
-    Raises: InputError if it is no pair, or its images are neither an array nor `LazyImages`.
+    Raises: InputError if it is not a pair, or its images are neither an array nor `LazyImages`.
     """
-    if not isinstance(part, tuple) or len(part) != 2:
-        raise errors.InputError(f'{who} is {_kind(part)}; {_WANTED}')
-    images, labels = part
+    if not isinstance(split, tuple) or len(split) != 2:
+        raise errors.InputError(f'{who} is {_kind(split)}; {_WANTED}')
+    images, labels = split
     if not isinstance(images, np.ndarray | LazyImages):
         raise errors.InputError(
             f'{who} images are {_kind(images)}; they must be a numpy array or tfae.data.LazyImages'
@@ -100,10 +100,10 @@ def _pair(who: str, part: Any) -> arrays.Pair:
 
 
 def _lazy(pair: arrays.Pair) -> Split:
-    """A split of images that lie in files; only their labels can be checked here."""
+    """Checks a split of image files, of which only the labels are in memory."""
     images = pair.images.values
     if not len(images):
-        raise errors.InputError(f'{pair.images.who} are none; there must be at least one')
+        raise errors.InputError(f'{pair.images.who} are empty; there must be at least one')
     if pair.labels is None:
         return Split(images, None)
     labels = pair.labels.values
@@ -119,13 +119,13 @@ def _lazy(pair: arrays.Pair) -> Split:
 def _names(who: str, loaded: Loaded, given: Any) -> tuple[str, ...]:
     """The names of the classes: those given, or their numbers.
 
-    Raises: InputError if they are no texts, fewer than the classes, or given without labels.
+    Raises: InputError if they are not texts, fewer than the classes, or given without labels.
     """
     many = isinstance(given, Iterable) and not isinstance(given, str)
     if not many or not all(isinstance(name, str) for name in given):
         raise errors.InputError(f'{who}: class names are {given!r}; they must be a tuple of texts')
-    parts = (loaded.train, loaded.test, loaded.validation)
-    labels = [part.labels for part in parts if part is not None and part.labels is not None]
+    splits = (loaded.train, loaded.test, loaded.validation)
+    labels = [split.labels for split in splits if split is not None and split.labels is not None]
     classes = max((int(found.max(initial=-1)) for found in labels), default=-1) + 1
     if given and len(given) < classes:
         raise errors.InputError(

@@ -1,12 +1,12 @@
-"""Arrays -> the batch tensors of step s, inside the graph.
+"""The input pipeline: from arrays to the batch tensors of step s, inside the graph.
 
-Which examples step s sees is a function of (seed, stream, s). Of the orders `shuffled` and
-`sequential` they are the positions s * B ... s * B + B - 1 of an endless sequence whose every N in
-a row are one permutation of the N examples; `with_replacement` draws each anew. There is no
-iterator and no hidden generator, so a run resumed at step s sees what it would have seen.
+The examples of step s are a function of (seed, stream, s). The orders `shuffled` and `sequential`
+take positions s * B ... s * B + B - 1 of an endless sequence of permutations of the N examples;
+`with_replacement` samples every example independently. There is no iterator and no hidden random
+state, so a resumed run sees the same batches as one that was never stopped.
 
-The arrays lie in local variables: they are in memory once, are gathered by index without leaving
-the graph, and are in no checkpoint. A `Source` is filled by `load(run)`, `run` being a session's.
+The arrays are local variables: in memory once, gathered by index inside the graph, and absent from
+checkpoints. `load(run)` fills a `Source`, with `run` of a session.
 
 N examples, B batch.
 """
@@ -23,19 +23,19 @@ from tfae.core import names
 Run = Callable[..., Any]
 Order = Literal['shuffled', 'sequential', 'with_replacement']
 
-_CHUNK = 2048
-_AT_ONCE = 2**22  # numbers, of examples that go through a network outside training
-_MOST_AT_ONCE = 1000
+_CHUNK = 2048  # examples encoded at once
+_MAX_VALUES = 2**22  # of the examples of a batch outside training
+_MAX_EXAMPLES = 1000  # of a batch outside training
 _PHILOX = 1  # tf.random.Algorithm.PHILOX
 
 
-class Drawn(NamedTuple):
+class Sampled(NamedTuple):
     """The examples of a step."""
 
     images: tf.Tensor  # float32 [B, ...]
     labels: tf.Tensor | None  # int64 [B]
-    start: tf.Operation | None = None  # to be run once before the first of a row of steps
-    waited: tf.Tensor | None = None  # float64: seconds that steps waited for examples
+    start: tf.Operation | None = None  # to be run once before the first of consecutive steps
+    waited: tf.Tensor | None = None  # float64: seconds that steps have waited for examples
 
 
 class Source(Protocol):
@@ -44,26 +44,26 @@ class Source(Protocol):
     count: int
 
     def load(self, run: Run) -> None:
-        """Makes the examples ready; does nothing where they are."""
+        """Loads the examples, unless they are loaded."""
 
     def release(self, run: Run) -> None:
-        """Gives their memory back where they can be made again."""
+        """Frees their memory where they can be computed again."""
 
     def gather(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """Examples `[B, ...]` as float32 and labels `[B]` int64 or None."""
+        """Gathers examples `[B, ...]` float32 and labels `[B]` int64, or None."""
 
-    def batch(self, step: tf.Tensor, drawn: Callable[[tf.Tensor], tf.Tensor]) -> Drawn:
-        """The examples of `step`, int64, at the indices that `drawn` makes of it."""
+    def batch(self, step: tf.Tensor, indices_of: Callable[[tf.Tensor], tf.Tensor]) -> Sampled:
+        """Returns the examples of `step`, int64, at the indices `[B]` that `indices_of` returns."""
 
     def labels(self, indices: tf.Tensor) -> tf.Tensor | None:
-        """The labels alone."""
+        """Gathers the labels alone."""
 
 
 class Examples:
     """The arrays of a split."""
 
     def __init__(self, images: np.ndarray, labels: np.ndarray | None, name: str):
-        """Declares room for `images` `[N, H, W, C]` and `labels` `[N]`, without filling it."""
+        """Declares variables for `images` `[N, H, W, C]` and `labels` `[N]`; `load` fills them."""
         self.count = len(images)
         self._arrays = [images] if labels is None else [images, labels]
         with tf.name_scope(f'{names.EXAMPLES}/{name}/'):
@@ -82,16 +82,16 @@ class Examples:
         self._loaded = True
 
     def release(self, run: Run) -> None:
-        """See `Source`; the arrays stay, since every phase and every evaluation reads them."""
+        """Does nothing: every phase and every evaluation reads the arrays."""
 
     def gather(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
         """See `Source`."""
         images = tf.gather(self._rows[0], indices)
         return tf.image.convert_image_dtype(images, tf.float32), self.labels(indices)
 
-    def batch(self, step: tf.Tensor, drawn: Callable[[tf.Tensor], tf.Tensor]) -> Drawn:
+    def batch(self, step: tf.Tensor, indices_of: Callable[[tf.Tensor], tf.Tensor]) -> Sampled:
         """See `Source`."""
-        return Drawn(*self.gather(drawn(step)))
+        return Sampled(*self.gather(indices_of(step)))
 
     def labels(self, indices: tf.Tensor) -> tf.Tensor | None:
         """See `Source`."""
@@ -99,12 +99,12 @@ class Examples:
 
 
 class Codes:
-    """What a frozen encoder makes of another source: computed once for all examples, then kept."""
+    """The codes of another source under a frozen encoder: computed once for all examples."""
 
     def __init__(
         self, source: Source, encode: Callable[[tf.Tensor], tf.Tensor], size: int, name: str
     ):
-        """Declares room for codes `[N, size]`; `encode` makes them of the source's examples."""
+        """Declares a variable for codes `[N, size]`, which `encode` computes from the source."""
         self.count = source.count
         self._source = source
         with tf.name_scope(f'{names.CODES}/{name}/'):
@@ -120,7 +120,7 @@ class Codes:
         self._loaded = False
 
     def load(self, run: Run) -> None:
-        """See `Source`; the source below is released when its last code is made."""
+        """See `Source`; the underlying source is released after the last code."""
         if self._loaded:
             return
         self._source.load(run)
@@ -139,47 +139,49 @@ class Codes:
         """See `Source`."""
         return tf.gather(self._rows, indices), self.labels(indices)
 
-    def batch(self, step: tf.Tensor, drawn: Callable[[tf.Tensor], tf.Tensor]) -> Drawn:
+    def batch(self, step: tf.Tensor, indices_of: Callable[[tf.Tensor], tf.Tensor]) -> Sampled:
         """See `Source`."""
-        return Drawn(*self.gather(drawn(step)))
+        return Sampled(*self.gather(indices_of(step)))
 
     def labels(self, indices: tf.Tensor) -> tf.Tensor | None:
-        """Those of the source below."""
+        """The labels of the underlying source."""
         return self._source.labels(indices)
 
 
 def indices(
     order: Order, step: tf.Tensor, batch_size: int, count: int, seeds: Sequence[int]
 ) -> tf.Tensor:
-    """Indices `[batch_size]` int64 of the examples that step `step` of a stream sees.
+    """Returns the indices `[batch_size]` int64 of the examples of a step.
 
     Args:
-      order: shuffled and sequential visit each example once in every `count` positions, in an order
-        of their own or in that of the set; with_replacement draws each independently.
+      order: shuffled and sequential visit each example once in every `count` positions, in random
+        order or in that of the data set; with_replacement samples each independently.
       step: int64 scalar, counted from 0 within the stream.
       batch_size: may not exceed `count`.
       count: number of examples N.
       seeds: run seed and number of the stream.
     """
     if order == 'with_replacement':
-        return _drawn(step, batch_size, count, seeds)
+        return _with_replacement(step, batch_size, count, seeds)
     position = step * batch_size + tf.range(batch_size, dtype=tf.int64)
     if order == 'sequential':
         return position % count
     first = step * batch_size // count  # a batch ends in this epoch or in the next
     keys = _keys(first, seeds)
-    # The raw op: the wrapper of this name pads a seed of rank 2 wrongly (TensorFlow 2.21).
+    # The raw op: its wrapper pads a seed of rank 2 wrongly (TensorFlow 2.21).
     return tf.raw_ops.RandomIndexShuffle(
         index=position % count,
         seed=tf.gather(keys, position // count - first),
         max_index=tf.constant(count - 1, tf.int64),
-        rounds=8,  # at 4, neighbors stay neighbors too often
+        rounds=8,  # at 4, neighbors remain neighbors too often
     )
 
 
-def _drawn(step: tf.Tensor, batch_size: int, count: int, seeds: Sequence[int]) -> tf.Tensor:
-    """Independent uniform draws `[batch_size]` from [0, count)."""
-    # A step's draws count up the low half of the counter; the high half is 0 in `_keys` alone.
+def _with_replacement(
+    step: tf.Tensor, batch_size: int, count: int, seeds: Sequence[int]
+) -> tf.Tensor:
+    """Independent uniform samples `[batch_size]` from [0, count)."""
+    # The samples of a step count up the low half of the counter; `_keys` alone has 0 in the high.
     high = tf.cast(step + 1, tf.uint64)
     return tf.raw_ops.StatelessRandomUniformIntV2(
         shape=[batch_size],
@@ -192,10 +194,10 @@ def _drawn(step: tf.Tensor, batch_size: int, count: int, seeds: Sequence[int]) -
 
 
 def _keys(epoch: tf.Tensor, seeds: Sequence[int]) -> tf.Tensor:
-    """Keys `[2, 3]` of the orders of an epoch and of the next.
+    """Keys `[2, 3]` of the permutations of an epoch and of the next.
 
-    Their bits are well mixed, since the shuffle uses 8 of each number. Philox makes four numbers of
-    each value of a counter, which is the epoch; one call makes those of two.
+    Their bits are well mixed, as the shuffle needs, which uses 8 bits of each number. Philox
+    generates four numbers per value of its counter, the epoch; one call generates those of two.
     """
     words = tf.raw_ops.StatelessRandomUniformFullIntV2(
         shape=[8],
@@ -212,13 +214,13 @@ def _key(seeds: Sequence[int]) -> np.uint64:
 
 
 def at_once(shape: Sequence[int]) -> int:
-    """How many examples of this shape go through a network at once outside training."""
+    """Returns the batch size outside training, for examples of this shape."""
     numbers = math.prod(int(length) for length in shape)
-    return min(max(_AT_ONCE // max(numbers, 1), 1), _MOST_AT_ONCE)
+    return min(max(_MAX_VALUES // max(numbers, 1), 1), _MAX_EXAMPLES)
 
 
 def noise_seed(step: tf.Tensor, seeds: Sequence[int]) -> tf.Tensor:
-    """Seed `[2]` int64 for the stateless noise of step `step` of a stream."""
+    """Returns the seed `[2]` int64 of the stateless noise of a step of a stream."""
     seed = tf.stack([tf.constant(seeds[0], tf.int64), step])
     for salt in seeds[1:]:
         seed = tf.random.experimental.stateless_fold_in(seed, salt)
@@ -231,7 +233,7 @@ def _rows(shape: Sequence[int], dtype: Any) -> tf.Variable:
 
 
 def local(value: Any, shape: tf.TensorShape | None = None) -> tf.Variable:
-    """A variable that is in no checkpoint, of this value at first."""
+    """Creates a local variable, which is in no checkpoint, with this initial value."""
     return tf.Variable(
         value,
         trainable=False,

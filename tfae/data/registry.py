@@ -1,7 +1,7 @@
-"""The data sets: their names, and the splits of one. A set's module follows `dataset.Source`.
+"""Data sets by name. The module of a data set has the interface of `dataset.Source`.
 
-`--dataset` takes the name of a built-in set, a name that an installed package brings by an entry
-point of the group `tfae.datasets`, or any module that Python can import: `package.module`.
+`--dataset` is the name of a built-in data set, a name that an installed package provides by an
+entry point of the group `tfae.datasets`, or a module that Python can import, `package.module`.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ from tfae.data.sets import (
 )
 from tfae.data.splits import Split, class_number, cut, few, select
 
-ENTRY_POINTS = 'tfae.datasets'  # group of the entry points of packages that bring data sets
+ENTRY_POINTS = 'tfae.datasets'  # group of the entry points of packages that provide data sets
 
 SETS: dict[str, Source] = {
     'arrays': arrays,
@@ -57,32 +57,32 @@ _VALIDATION_SEED = 1
 
 
 def names() -> list[str]:
-    """Returns the names of the built-in sets and of those of installed packages, sorted."""
+    """Returns the names of built-in data sets and of those of installed packages, sorted."""
     return registry.names(SETS, ENTRY_POINTS)
 
 
 def module(name: str) -> Source:
-    """Returns the module of a data set: a name, or the spelling of one that can be imported.
+    """Returns the module of a data set by its name, or by its spelling as a module.
 
-    Raises: UsageError with the nearest names if there is none, if its module raises while it is
-      imported, or if it lacks a part of `dataset.Source`.
+    Raises: UsageError with similar names if there is none, if importing it raises an exception, or
+      if it lacks an attribute of `dataset.Source`.
     """
     source = registry.find('--dataset', name, SETS, ENTRY_POINTS)
     if fault := outside.problem(source):
-        raise errors.UsageError(f'--dataset is {name!r}, a module that is no data set: {fault}')
+        raise errors.UsageError(f'--dataset is {name!r}, a module that is not a data set: {fault}')
     return cast(Source, source)
 
 
 def load(config: Config, source: Source | None = None) -> DataSet:
-    """The data set that `config` names, with its validation split cut from its training split.
+    """Loads a data set and splits off its validation examples.
 
     Args:
-      config: which set, and what is taken of it.
-      source: takes the place of the module of `config.dataset`.
+      config: the data set, and the examples to keep.
+      source: replaces the module of `config.dataset`.
     Raises:
-      UsageError: an unknown set or class, a field that this set does not read, classes or a
-        fraction that leave no training example, or more labeled examples than there are.
-      InputError: files that are missing or are not what they should be.
+      UsageError: an unknown data set or class, a field that this data set does not read, classes or
+        a fraction that leave no training example, or more labeled examples than there are.
+      InputError: missing or invalid files.
     """
     source = source or module(config.dataset)
     _refuse_unread_fields(config, source.FIELDS)
@@ -106,7 +106,7 @@ def _loaded(source: Source, config: Config) -> Loaded:
 
 
 def _cut(train: Split, config: Config) -> tuple[Split, Split]:
-    """The training split without the examples of the validation split, and those."""
+    """Splits training examples into training and validation."""
     wanted = round(config.validation_fraction * len(train.images))
     if wanted >= len(train.images):
         raise errors.UsageError(
@@ -117,16 +117,16 @@ def _cut(train: Split, config: Config) -> tuple[Split, Split]:
 
 
 def _refuse_fraction(config: Config) -> None:
-    """Refuses a fraction that was asked for where the set has a validation split of its own."""
+    """Refuses an explicit fraction where the data set has its own validation split."""
     if config.validation_fraction not in (0, Config.validation_fraction):
         raise errors.UsageError(
             f'--validation_fraction is {config.validation_fraction}, but data set '
-            f'{config.dataset} has a validation split of its own; leave it out'
+            f'{config.dataset} has its own validation split; leave the flag out'
         )
 
 
 def of_classes(split: Split, config: Config, class_names: tuple[str, ...]) -> Split:
-    """The examples of the classes that `config` keeps, in their order.
+    """Selects the examples of the classes that `config` keeps, in their order.
 
     Raises: UsageError if there are no labels, no such class, or no example of those kept.
     """

@@ -1,10 +1,10 @@
-"""Images in files -> the batch tensors of step s, read and decoded ahead of it by `tf.data`.
+"""The input pipeline for image files, which `tf.data` reads and decodes ahead of time.
 
-The examples of step s are those that `pipeline` says, a function of (seed, stream, s): a data set
-of the numbers s, s + 1, ... from where the run stands is mapped to indices, to the contents of the
-files, and to images. A resumed run starts at its own step and decodes nothing that it skips. The
-batch lies in local variables, with the number of its step, until another step is asked for: a look
-at the losses of a step takes no batch from the step itself.
+The examples of step s are a function of (seed, stream, s), as in `pipeline`: a dataset of the step
+numbers from the current one on is mapped to indices, to the contents of files, and to images. A
+resumed run starts at its own step, without decoding skipped ones. The batch stays in local
+variables, with the number of its step, until another step is requested, so that evaluating the
+losses of a step does not consume the batch.
 
 N examples, B batch, H x W image, C channels.
 """
@@ -23,7 +23,7 @@ from tfae.core import errors, names
 from tfae.data import lazy_images, pipeline
 from tfae.data.formats import resampling
 
-_AHEAD = 2  # batches that are ready and wait
+_PREFETCHED = 2  # batches
 _LUMA = ((19595.0,), (38470.0,), (7471.0,))  # of R, G and B, in 2^-16
 
 
@@ -31,21 +31,21 @@ class Stream:
     """The images of a split. See `pipeline.Source`."""
 
     def __init__(self, images: lazy_images.LazyImages, labels: np.ndarray | None, name: str):
-        """Reads nothing yet; `images` `[N, H, W, C]`, `labels` `[N]`."""
+        """Declares the stream of `images` `[N, H, W, C]` and `labels` `[N]`; reads nothing yet."""
         self.count = len(images)
         self.trouble: errors.InputError | None = None  # the first file that could not be read
         self._images = images
         self._name = f'{names.EXAMPLES}/{name}'
         self._given = labels
         with tf.name_scope(f'{self._name}/'):
-            # No constant: the graph would carry it wherever it is written.
+            # Not a constant, which would be part of every exported graph.
             self._value = None if labels is None else tf.placeholder(tf.int64, labels.shape)
             if labels is not None:
                 self._labels = pipeline.local(tf.zeros(labels.shape, tf.int64))
                 self._assign = self._labels.assign(self._value).op
 
     def load(self, run: pipeline.Run) -> None:
-        """See `pipeline.Source`: the labels alone."""
+        """Loads the labels; see `pipeline.Source`."""
         if self._value is not None:
             run(self._assign, {self._value: self._given})
 
@@ -57,15 +57,17 @@ class Stream:
         return None if self._value is None else tf.gather(self._labels, indices)
 
     def gather(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """See `pipeline.Source`; read and decoded when they are asked for."""
+        """See `pipeline.Source`; files are read and decoded on demand."""
         images = self._gathered(indices)
         return tf.image.convert_image_dtype(images, tf.float32), self.labels(indices)
 
-    def batch(self, step: tf.Tensor, drawn: Callable[[tf.Tensor], tf.Tensor]) -> pipeline.Drawn:
-        """See `pipeline.Source`; read and decoded before they are asked for."""
+    def batch(
+        self, step: tf.Tensor, indices_of: Callable[[tf.Tensor], tf.Tensor]
+    ) -> pipeline.Sampled:
+        """See `pipeline.Source`; files are read and decoded ahead of time."""
         with tf.name_scope(f'{self._name}/'):
-            size = int(drawn(step).shape[0])
-            iterator = tf.data.make_initializable_iterator(self._ahead(step, drawn))
+            size = int(indices_of(step).shape[0])
+            iterator = tf.data.make_initializable_iterator(self._from(step, indices_of))
             held = pipeline.local(tf.zeros([size, *self._images.shape[1:]], tf.uint8))
             held_step = pipeline.local(np.int64(-1))
             waited = pipeline.local(np.float64(0))
@@ -85,10 +87,13 @@ class Stream:
             with tf.control_dependencies([ready]):
                 images = tf.image.convert_image_dtype(held.read_value(), tf.float32)
             start = tf.group(iterator.initializer, held_step.assign(-1).op)
-            return pipeline.Drawn(images, self.labels(drawn(step)), start, waited.read_value())
+            labels = self.labels(indices_of(step))
+            return pipeline.Sampled(images, labels, start, waited.read_value())
 
-    def _ahead(self, start: tf.Tensor, drawn: Callable[[tf.Tensor], tf.Tensor]) -> tf.data.Dataset:
-        """The images `[B, H, W, C]` of step `start` and of all that follow."""
+    def _from(
+        self, start: tf.Tensor, indices_of: Callable[[tf.Tensor], tf.Tensor]
+    ) -> tf.data.Dataset:
+        """The images `[B, H, W, C]` of step `start` and of all later steps."""
         cores = os.cpu_count() or 1
         plainly = tf.autograph.experimental.do_not_convert
         options = tf.data.Options()
@@ -96,8 +101,8 @@ class Stream:
         options.autotune.enabled = False
         return (
             tf.data.Dataset.range(start, np.iinfo(np.int64).max)
-            .map(plainly(lambda step: self._gathered(drawn(step))), cores, True)
-            .prefetch(_AHEAD)
+            .map(plainly(lambda step: self._gathered(indices_of(step))), cores, True)
+            .prefetch(_PREFETCHED)
             .with_options(options)
         )
 
@@ -127,7 +132,7 @@ class Stream:
         return decoded(content, self._images.form)
 
     def blame(self, error: tf.errors.OpError) -> None:
-        """Raises InputError that names the file of this split that cannot be decoded, if any."""
+        """Raises InputError that names the invalid file of this split, if there is one."""
         if self.trouble:
             raise self.trouble from None
         if isinstance(error, tf.errors.InvalidArgumentError):
@@ -136,7 +141,7 @@ class Stream:
 
 
 def source(images: Any, labels: np.ndarray | None, name: str) -> pipeline.Source:
-    """The `pipeline.Source` of a split."""
+    """Creates the `pipeline.Source` of a split."""
     if isinstance(images, lazy_images.LazyImages):
         return Stream(images, labels, name)
     return pipeline.Examples(images, labels, name)
@@ -144,7 +149,7 @@ def source(images: Any, labels: np.ndarray | None, name: str) -> pipeline.Source
 
 @contextlib.contextmanager
 def blaming(*sources: pipeline.Source) -> Iterator[None]:
-    """Turns what a session raises for a file into an InputError that names it."""
+    """Converts errors of a session about a file to an InputError that names the file."""
     try:
         yield
     except tf.errors.OpError as error:
@@ -155,7 +160,7 @@ def blaming(*sources: pipeline.Source) -> Iterator[None]:
 
 
 def decoded(content: tf.Tensor, form: lazy_images.Form) -> tf.Tensor:
-    """`[H, W, C]` uint8 of the content of one JPEG or PNG: `lazy_images.decoded` to the bit."""
+    """Decodes a JPEG or PNG to `[H, W, C]` uint8, bit for bit as `lazy_images.decoded`."""
     image = tf.cond(
         tf.io.is_jpeg(content),
         lambda: _jpeg(content, form),
@@ -165,19 +170,19 @@ def decoded(content: tf.Tensor, form: lazy_images.Form) -> tf.Tensor:
 
 
 def whole(content: tf.Tensor) -> tf.Tensor:
-    """`[h, w, 3]` uint8 of all of one JPEG or PNG."""
+    """Decodes a whole JPEG or PNG to `[h, w, 3]` uint8."""
     return tf.cond(
         tf.io.is_jpeg(content), lambda: _jpeg_at(content, 1), lambda: tf.io.decode_png(content, 3)
     )
 
 
 def shaped(image: tf.Tensor, form: lazy_images.Form) -> tf.Tensor:
-    """`[h, w, 3]` uint8, upright -> `[H, W, C]` uint8."""
+    """Crops, scales and converts `[h, w, 3]` uint8 to `[H, W, C]` uint8."""
     return _scaled(_cropped(image, form.crop), form)
 
 
 def _now() -> tf.Tensor:
-    """Seconds of a clock. TensorFlow's own refuses to be read where results must repeat."""
+    """Seconds of a clock. TensorFlow's own fails where operations must be deterministic."""
     now = tf.numpy_function(time.monotonic, [], tf.float64)
     now.set_shape([])
     return now
@@ -194,12 +199,12 @@ def _jpeg(content: tf.Tensor, form: lazy_images.Form) -> tf.Tensor:
 
 
 def _jpeg_at(content: tf.Tensor, ratio: int) -> tf.Tensor:
-    """`[h, w, 3]` uint8 of a JPEG at 1 / `ratio` of its sides, as pillow decodes it, to the bit."""
+    """Decodes a JPEG at 1 / `ratio` of its size to `[h, w, 3]` uint8, bit for bit as pillow."""
     return tf.io.decode_jpeg(content, 3, ratio, dct_method='INTEGER_ACCURATE')
 
 
 def _luma(image: tf.Tensor) -> tf.Tensor:
-    """Gray `[h, w, 1]` of colors `[h, w, 3]`, as `lazy_images` defines it."""
+    """Converts colors `[h, w, 3]` to gray `[h, w, 1]`, as `lazy_images` defines it."""
     sums = tf.matmul(tf.reshape(tf.cast(image, tf.float32), [-1, 3]), tf.constant(_LUMA))
     gray = tf.cast(tf.floor((sums + 2**15) * 2**-16), tf.uint8)
     return tf.reshape(gray, [*tf.unstack(tf.shape(image)[:2], 2), 1])
@@ -214,8 +219,8 @@ def _cropped(image: tf.Tensor, size: tuple[int, int] | None) -> tf.Tensor:
 
 
 def _scaled(image: tf.Tensor, form: lazy_images.Form) -> tf.Tensor:
-    """A cropped `[h, w, 3]` in the channels and at the size of a form."""
-    with tf.device('/cpu:0'):  # others may multiply with fewer bits
+    """Converts a cropped `[h, w, 3]` to the channels and the size of a form."""
+    with tf.device('/cpu:0'):  # accelerators may multiply with lower precision
         image = _luma(image) if form.channels == 1 else image
         there = tf.reduce_all(tf.equal(tf.shape(image)[:2], [form.height, form.width]))
         image = tf.cond(there, lambda: image, lambda: _resized(image, form.height, form.width))
@@ -223,14 +228,14 @@ def _scaled(image: tf.Tensor, form: lazy_images.Form) -> tf.Tensor:
 
 
 def _resized(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """What `resampling.resized` does."""
+    """Scales an image as `resampling.resized` does."""
 
     def columns(image: tf.Tensor, made: int) -> tf.Tensor:
-        """The columns scaled, as rows."""
+        """Scales along the columns and transposes."""
         size, *rest = tf.unstack(tf.shape(image), 3)
-        places, shares = _taps(tf.cast(size, tf.int64), made)
-        shared = tf.gather(tf.reshape(image, [size, -1]), places)  # [made, K, w C]
-        sums = tf.matmul(shares[:, tf.newaxis], tf.cast(shared, tf.float32))
+        places, weights = _taps(tf.cast(size, tf.int64), made)
+        taken = tf.gather(tf.reshape(image, [size, -1]), places)  # [made, K, w C]
+        sums = tf.matmul(weights[:, tf.newaxis], tf.cast(taken, tf.float32))
         rounded = tf.floor((sums + 2 ** (resampling.PRECISION - 1)) * 2**-resampling.PRECISION)
         return tf.transpose(tf.reshape(tf.cast(rounded, tf.uint8), [made, *rest]), [1, 0, 2])
 
@@ -238,7 +243,7 @@ def _resized(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
 
 
 def _taps(size: tf.Tensor, made: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """What `resampling.taps` gives, the shares as float32."""
+    """The positions and weights of `resampling.taps`, with weights as float32."""
     longer = tf.maximum(size, made)
     centers = tf.constant(2 * np.arange(made)[:, np.newaxis] + 1) * size
     first = (centers - 2 * longer - made) // (2 * made) + 1

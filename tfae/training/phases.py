@@ -291,20 +291,20 @@ def _validation(phase: Phase, shape: tf.TensorShape) -> tuple[tf.Tensor, int, di
 
 def _batch(
     phase: Phase, config: TrainingConfig, step: tf.Tensor, seeds: Sequence[int], replica: Replica
-) -> tuple[Batch, pipeline.Drawn]:
+) -> tuple[Batch, pipeline.Sampled]:
     """Returns the batch of a step, and the examples it was made from."""
     count = phase.source.count
-    share = stateless_random.Slice(replica.index, replica.workers, config.accumulation_steps)
+    own = stateless_random.Slice(replica.index, replica.workers, config.accumulation_steps)
 
     def indices(step: tf.Tensor) -> tf.Tensor:
         size = config.batch(count)
-        return share.rows(pipeline.indices(config.order, step, size, count, seeds))
+        return own.rows(pipeline.indices(config.order, step, size, count, seeds))
 
-    drawn = phase.source.batch(step, indices)
+    examples = phase.source.batch(step, indices)
     noise = pipeline.noise_seed(step, seeds)
-    with stateless_random.slicing(share):
-        images = _augmented(drawn.images, config.augment, noise)
-    return Batch(images, drawn.labels, noise), drawn
+    with stateless_random.slicing(own):
+        images = _augmented(examples.images, config.augment, noise)
+    return Batch(images, examples.labels, noise), examples
 
 
 def _augmented(

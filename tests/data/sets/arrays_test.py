@@ -89,11 +89,11 @@ def test_images_of_few_rows_or_many_channels_are_no_other_layout(shape):
 
 def test_a_shape_that_may_mean_another_is_said():
     assert load(np.zeros([32, 24, 3])).notes == (
-        'warning: shape (32, 24, 3) is taken for 32 images of 24 x 3; if it is one image '
+        'warning: shape (32, 24, 3) is read as 32 images of 24 x 3; if it is one image '
         '[H, W, C], give images[None]',
     )
     assert load(np.zeros([28, 28, 500])).notes == (
-        'warning: shape (28, 28, 500) is taken for 28 images of 28 x 500; if it is [H, W, N], give '
+        'warning: shape (28, 28, 500) is read as 28 images of 28 x 500; if it is [H, W, N], give '
         'numpy.moveaxis(images, -1, 0)',
     )
     assert load(np.zeros([500, 28, 28])).notes == ()
@@ -111,19 +111,19 @@ REFUSALS = {
     'NaN': ((FLOATS * np.nan,), r'^images: 200 of 200 pixels are NaN; they must lie in \[0, 1\]'),
     'bytes as floats': (
         (BYTES.astype(float),),
-        r'^images: .* float64 pixels must lie in \[0, 1\]: divide them by 255, or give uint8',
+        r'^images: .* float64 pixels must lie in \[0, 1\]: divide them by 255, or convert them',
     ),
     'floats from -1 to 1': (
         (2 * FLOATS - 1,),
-        r'^images: .* must lie in \[0, 1\]: where they lie in \[-1, 1\], take \(images \+ 1\) / 2$',
+        r'^images: .* must lie in \[0, 1\]: use \(images \+ 1\) / 2 if they lie in \[-1, 1\]$',
     ),
     'standardized floats': ((9 * FLOATS - 4,), r'^images: .* must lie in \[0, 1\]$'),
-    'floats of gray levels': ((15 * np.ceil(FLOATS),), 'divide them by 15, if that is white$'),
+    'floats of gray levels': ((15 * np.ceil(FLOATS),), 'divide them by 15 if that is white$'),
     'floats that were rounded': ((FLOATS / FLOATS.max() * 1.0001,), r'numpy\.clip\(images, 0, 1\)'),
     'integers of 16 bits': (
         (BYTES.astype(np.uint16) * 257,),
-        'must lie in .0, 255.: divide them by the value of white .65535, or 4095 of 12 bits.,'
-        ' which gives floats$',
+        'must lie in .0, 255.: divide them by the value of white .65535, or 4095 for 12 bits.'
+        ' to get floats$',
     ),
     'gray levels as integers': (
         (BYTES.astype(int) // 16,),
@@ -132,7 +132,7 @@ REFUSALS = {
     'channels first': (
         (np.zeros([10, 3, 32, 24], np.uint8),),
         r'^images: shape is \(10, 3, 32, 24\), which looks like \[N, C, H, W\]; it must be '
-        r'\[N, H, W, C\], which numpy\.moveaxis\(images, 1, -1\) makes of it$',
+        r'\[N, H, W, C\], which numpy\.moveaxis\(images, 1, -1\) returns$',
     ),
     'one channel first': (
         (np.zeros([10, 1, 28, 28]),),
@@ -140,7 +140,7 @@ REFUSALS = {
     ),
     'examples last': (
         (np.zeros([32, 32, 3, 10]),),
-        r'looks like \[H, W, C, N\]; .* numpy\.moveaxis\(images, -1, 0\) makes of it$',
+        r'looks like \[H, W, C, N\]; .* numpy\.moveaxis\(images, -1, 0\) returns$',
     ),
     'examples last, and labels': (
         (np.zeros([4, 4, 10]), LABELS),
@@ -155,7 +155,7 @@ REFUSALS = {
     'complex numbers': ((FLOATS.astype('c8'),), '^images: holds complex64; images must be uint8'),
     'nothing': ((None,), r'^images: shape is \(\); it must be'),
     'a path': (('faces.npz',), '^images: is str; it must be an array'),
-    'a ragged list': (([[1.0], [1.0, 0.0]],), '^images: is no array'),
+    'a ragged list': (([[1.0], [1.0, 0.0]],), '^images: is not an array'),
     'labels of another length': (
         (BYTES, LABELS[:9]),
         '^labels: holds 9 labels for 10 images; the counts must agree',
@@ -179,7 +179,7 @@ REFUSALS = {
         (BYTES, LABELS, None, BYTES),
         'test_data: holds no labels, but labels is given; it must be',
     ),
-    'one image': ((BYTES[:1],), '^images: holds 1 example; a train and a test part take two'),
+    'one image': ((BYTES[:1],), '^images: holds 1 example; a train and a test split take two'),
 }
 
 

@@ -51,7 +51,7 @@ def test_a_line_that_is_none_is_named(celeba, line):
 def test_a_table_that_is_no_text_is_named(celeba):
     (celeba / 'list_eval_partition.txt').write_bytes(b'00000.jpg 0\n\xff\xfe 1\n')
     with pytest.raises(
-        errors.InputError, match='list_eval_partition.txt is no text: .utf-8. codec'
+        errors.InputError, match='list_eval_partition.txt is not text: .utf-8. codec'
     ):
         load(celeba)
 

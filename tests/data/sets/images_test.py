@@ -213,7 +213,7 @@ def test_what_many_images_have_in_common_is_one_line(tmp_path):
     with pytest.warns(UserWarning) as said:
         load(tmp_path)
     texts = [str(line.message) for line in said]
-    assert texts == [f'{tmp_path}/00000.png is a single pixel; so it is with 12 more images']
+    assert texts == [f'{tmp_path}/00000.png is a single pixel, and so do 12 more images']
 
 
 def test_a_file_that_changes_after_it_was_listed_is_named(tmp_path):
@@ -221,7 +221,7 @@ def test_a_file_that_changes_after_it_was_listed_is_named(tmp_path):
     images = load(tmp_path).train.images
     path = tmp_path / images.names[0]
     path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(errors.InputError, match=f'{path.name} is cut short'):
+    with pytest.raises(errors.InputError, match=f'{path.name} is truncated'):
         images[0]
     path.unlink()
     with pytest.raises(errors.InputError, match=f'{path.name} cannot be read: No such file'):
@@ -359,7 +359,7 @@ def test_a_folder_without_two_images_is_refused(tmp_path):
     with pytest.raises(errors.InputError, match=r'holds no image file .*; it holds 1 \.heic$'):
         load(tmp_path)
     sample_images.fill(tmp_path, 1, 'png')
-    with pytest.raises(errors.InputError, match='holds 1 image; a train and a test part take two'):
+    with pytest.raises(errors.InputError, match='holds 1 image; a train and a test split take two'):
         load(tmp_path)
     with pytest.raises(errors.UsageError, match='--data_dir must name the folder'):
         data.load(data.Config('images'))
@@ -410,7 +410,7 @@ def test_a_class_may_be_called_train_and_that_is_said(tmp_path):
     tree(tmp_path, 'bus', 'car', 'train')
     found = image_folder.listed(tmp_path, 0.2)
     assert found.class_names == ('bus', 'car', 'train')
-    assert found.notes == ('warning: train/ taken for a class: a split must stand beside train/',)
+    assert found.notes == ('warning: train/ read as a class: a split must be next to train/',)
 
 
 @pytest.mark.parametrize(
@@ -429,15 +429,15 @@ def test_splits_inside_of_classes_are_said_to_be_none(tmp_path):
     for kind in ('cat', 'dog'):
         tree(tmp_path / kind, 'train', 'test')
     (note,) = image_folder.listed(tmp_path, 0.2).notes
-    assert note.startswith('warning: test/ and train/ in the classes are not taken for splits')
+    assert note.startswith('warning: test/ and train/ in the classes are not read as splits')
 
 
 @pytest.mark.parametrize(
     'folders, text',
     [
-        (('train', 'Train', 'test'), 'holds Train/ and train/, which are all the training split'),
-        (('train', 'val', 'dev'), 'holds dev/ and val/, which are all the validation split'),
-        (('train', 'test', 'eval'), 'holds eval/ and test/, which are all the test split'),
+        (('train', 'Train', 'test'), 'holds Train/ and train/, which all mean the training split'),
+        (('train', 'val', 'dev'), 'holds dev/ and val/, which all mean the validation split'),
+        (('train', 'test', 'eval'), 'holds eval/ and test/, which all mean the test split'),
         (('val', 'test'), 'holds test/ and val/ and no folder train; it must hold one'),
     ],
 )
@@ -449,7 +449,7 @@ def test_folders_that_are_one_split_or_no_training_are_refused(tmp_path, folders
 
 def test_a_fraction_beside_a_folder_of_validation_images_is_refused(tmp_path):
     tree(tmp_path, 'train', 'val')
-    with pytest.raises(errors.UsageError, match='images has a validation split of its own'):
+    with pytest.raises(errors.UsageError, match='images has its own validation split'):
         data.load(data.Config('images', str(tmp_path), validation_fraction=0.3))
 
 
@@ -459,10 +459,11 @@ def test_what_is_left_out_is_counted_and_named(tmp_path):
         (tmp_path / name).write_bytes(b'')
     (tmp_path / 'train' / 'bird').mkdir()
     assert load(tmp_path).notes == (
-        'warning: left out are images that are not read: 2 .heic, 1 .avif, such as test/dog/c.avif',
-        'left out are files that are no images: 1 without a suffix, 1 .txt, such as LICENSE',
-        'warning: left out are 4 images outside of test/ and train/, such as extra/00000.png',
-        'warning: left out are folders without an image: train/bird/',
+        'warning: left out: images of formats that are not read: 2 .heic, 1 .avif, such as '
+        'test/dog/c.avif',
+        'left out: files that are not images: 1 without suffix, 1 .txt, such as LICENSE',
+        'warning: left out: 4 images outside test/ and train/, such as extra/00000.png',
+        'warning: left out: folders without images: train/bird/',
     )
 
 
@@ -473,7 +474,7 @@ def test_a_folder_of_images_that_are_not_read_does_not_vanish(tmp_path, place):
     (tmp_path / place).mkdir(parents=True)
     for name in ('a.heic', 'b.heic'):
         (tmp_path / place / name).write_bytes(b'')
-    text = rf'{place}/? holds no image that is read, but 2 \.heic; save them as JPEG or PNG'
+    text = rf'{place}/? holds no image of a known format, but 2 \.heic; convert them to JPEG or PNG'
     with pytest.raises(errors.InputError, match=text):
         load(tmp_path)
 
@@ -503,7 +504,7 @@ def test_images_beside_folders_say_why_there_are_no_classes(tmp_path):
     loaded = load(tmp_path)
     assert loaded.class_names == ()
     assert loaded.notes == (
-        'warning: 2 folders are no classes, since 4 images lie beside the folders, such as '
+        'warning: 2 folders are not read as classes, since 4 images lie next to them, such as '
         '00000.png',
     )
 
@@ -615,7 +616,7 @@ def test_a_jpeg_cut_short_is_refused_with_an_end_mark_too(tmp_path, options, par
         (tmp_path / name).write_bytes(half)
     images = load(tmp_path).train.images
     places = [i for i, name in enumerate(images.names) if name in ('a.jpg', 'b.jpg')]
-    text = r'[ab]\.jpg is cut short: its JPEG ends before its last pixel'
+    text = r'[ab]\.jpg is truncated: its JPEG ends before its last pixel'
     with pytest.raises(errors.InputError, match=text):
         images[places]
     with tf.Graph().as_default(), tf.Session() as session:
@@ -623,7 +624,7 @@ def test_a_jpeg_cut_short_is_refused_with_an_end_mark_too(tmp_path, options, par
         fetched = stream.gather(tf.constant(places, tf.int64))
         with pytest.raises(errors.InputError, match=text), streaming.blaming(stream):
             session.run(fetched[0])
-    with pytest.raises(errors.InputError, match='is cut short: its JPEG ends before'):
+    with pytest.raises(errors.InputError, match='is truncated: its JPEG ends before'):
         image_files.eight_bits(half, 'it')
 
 

@@ -173,11 +173,11 @@ REFUSALS = {
     'records': ({'x': RECORDS}, r'x: shape is \(10,\); it must be'),
     'a number': ({'x': np.float32(1)}, r'x: shape is \(\); it must hold at least one example'),
     'an empty set': ({'x': BYTES[:0]}, r'x: shape is \(0, 4, 5, 3\); it must hold at least one'),
-    'an empty test part': (
+    'an empty test split': (
         {'x_train': BYTES, 'x_test': BYTES[:0]},
         r'x_test: shape is \(0, 4, 5, 3\); it must hold at least one',
     ),
-    'one example': ({'x': BYTES[:1]}, 'holds 1 example; a train and a test part take two'),
+    'one example': ({'x': BYTES[:1]}, 'holds 1 example; a train and a test split take two'),
     'no known name': ({'arr_0': BYTES}, 'holds arr_0; it must hold one of x_train, train_images'),
     'two known names': ({'x': BYTES, 'images': BYTES}, 'holds images, x; it must hold one of'),
     'no array': ({}, 'holds no array; it must hold one of x_train'),
@@ -217,7 +217,7 @@ def test_what_is_no_set_is_refused_by_name(tmp_path, arrays, text):
 
 
 def test_more_than_memory_takes_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(data.module('npz'), '_MOST_BYTES', 100)
+    monkeypatch.setattr(data.module('npz'), '_MAX_BYTES', 100)
     refuse(tmp_path, 'declares 728 bytes of arrays; it must hold at most 100', x=BYTES)
 
 
@@ -237,5 +237,5 @@ def test_a_validation_split_of_the_file_is_taken_as_it_is(tmp_path, naming):
 
 def test_a_fraction_of_a_set_with_a_validation_split_is_refused(tmp_path):
     np.savez(tmp_path / 'set.npz', x_train=BYTES, x_validation=BYTES)
-    with pytest.raises(errors.UsageError, match='npz has a validation split of its own; leave it'):
+    with pytest.raises(errors.UsageError, match='npz has its own validation split; leave'):
         data.load(data.Config('npz', str(tmp_path / 'set.npz'), validation_fraction=0.3))

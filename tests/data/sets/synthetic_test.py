@@ -106,5 +106,5 @@ def test_too_few_examples_are_refused(count):
 
 
 def test_a_size_beyond_memory_is_refused():
-    with pytest.raises(errors.UsageError, match='ask for .* bytes; at most'):
+    with pytest.raises(errors.UsageError, match='request .* bytes; they must request at most'):
         load(synthetic_shape='99999x99999x3')

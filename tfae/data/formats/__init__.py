@@ -1,1 +1,1 @@
-"""One file a file format."""
+"""File formats, one per file."""

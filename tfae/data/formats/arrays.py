@@ -1,10 +1,10 @@
-"""Arrays of images and labels, as their owners have them, become splits.
+"""Conversion of arrays of images and labels to splits.
 
-Images are `[N, H, W, C]`, `[N, H, W]` (then C is 1) or vectors `[N, D]`, which become
-`[N, 1, D, 1]`. uint8 counts 1/255, and so do wider integers, which must fit into uint8 and go
-beyond 16, since the white of images of few gray levels would be unknown; floats and bools lie in
-[0, 1]. Labels are integers from 0 up, `[N]` or `[N, 1]`; classes are the numbers up to the largest,
-and `description.refuse_gaps` refuses to train where one of them has no example.
+Images are `[N, H, W, C]`, `[N, H, W]` (C is 1) or vectors `[N, D]`, which become `[N, 1, D, 1]`.
+Integers must lie in [0, 255], where 255 is white; types wider than uint8 must also exceed 16, since
+the white of images of few gray levels would be ambiguous. Floats and bools lie in [0, 1]. Labels
+are integers from 0, `[N]` or `[N, 1]`. The largest label decides the number of classes;
+`description.refuse_gaps` refuses to train if a class has no example.
 """
 
 from typing import NamedTuple
@@ -14,9 +14,9 @@ import numpy as np
 from tfae.core import errors
 from tfae.data import dataset, splits
 
-# Whole numbers up to here may be gray levels, or bytes of images that are nearly black.
+# Up to here, integers may be gray levels, or bytes of images that are nearly black.
 _GRAY_LEVELS = 16
-# Dimensions of images in another order, and what puts them right.
+# Wrong orders of the dimensions, and their corrections.
 _LAYOUTS = {
     'NCHW': 'numpy.moveaxis(images, 1, -1)',
     'HWCN': 'numpy.moveaxis(images, -1, 0)',
@@ -28,7 +28,7 @@ _MAX_CLASSES = 2**16
 
 
 class Named(NamedTuple):
-    """An array, and how errors call it: `path/to/file.npz: x_train`, or an argument."""
+    """An array and its name in errors: `path/to/file.npz: x_train`, or an argument."""
 
     who: str
     values: np.ndarray
@@ -42,14 +42,15 @@ class Pair(NamedTuple):
 
 
 def loaded(who: str, train: Pair, validation: Pair | None, test: Pair | None) -> dataset.Loaded:
-    """The splits of a data set; a fixed fifth of the training images is the test split if none is.
+    """Converts arrays to the splits of a data set.
 
     Args:
-      who: where the arrays come from.
-      train, validation, test: the arrays.
-    Returns: the splits; the names of the classes are their numbers.
-    Raises: InputError that names an array, if it holds no images or no classes, or if two do not
-      agree.
+      who: source of the arrays, for errors.
+      train, validation, test: the arrays; without `test`, a fixed fifth of the training images is
+        the test split.
+    Returns: the splits; classes are named by their numbers.
+    Raises: InputError that names an array which is no images or no labels, or two that do not
+      match.
     """
     training = _split(train)
     validating = None if validation is None else _split(validation)
@@ -67,11 +68,11 @@ def loaded(who: str, train: Pair, validation: Pair | None, test: Pair | None) ->
 
 
 def _doubts(shape: tuple[int, ...]) -> list[str]:
-    """What a shape may mean beside what it is taken for."""
+    """Warnings of other meanings that a shape may have."""
     if len(shape) != 3:
         return []
     n, height, width = shape
-    taken = f'warning: shape {shape} is taken for {n} images of {height} x {width}; if it is'
+    taken = f'warning: shape {shape} is read as {n} images of {height} x {width}; if it is'
     if width in (3, 4) and _alike(n, height):
         return [f'{taken} one image [H, W, C], give images[None]']
     if n == height and width > 4 * height:
@@ -80,7 +81,7 @@ def _doubts(shape: tuple[int, ...]) -> list[str]:
 
 
 def _alike(*sides: int) -> bool:
-    """Whether lengths may be height and width of an image."""
+    """Whether these may be the height and width of an image."""
     return min(sides) > _MAX_CHANNELS and max(sides) <= 4 * min(sides)
 
 
@@ -139,15 +140,15 @@ def _images(who: str, array: np.ndarray) -> np.ndarray:
     if integers and values.dtype != np.uint8 and 0 < values.max() <= _GRAY_LEVELS:
         raise errors.InputError(
             f'{who}: holds {values.dtype} up to {values.max()}, which is no more than '
-            f'{_GRAY_LEVELS}; if {values.max()} is white, divide by it, and if 255 is, give uint8'
+            f'{_GRAY_LEVELS}; if {values.max()} is white, divide by it; if 255 is, convert to uint8'
         )
     return values.astype(np.uint8 if integers else np.float32, copy=False)
 
 
 def _refuse_layout(who: str, shape: tuple[int, ...]) -> None:
-    """Refuses dimensions in another order, where as `[N, H, W, C]` they would be no images.
+    """Refuses a shape that looks like another order of the dimensions than `[N, H, W, C]`.
 
-    Few channels stand where a side of about the length of the other is wanted.
+    It has few channels in the place of a side, and sides of similar lengths elsewhere.
     """
     for layout, cure in _LAYOUTS.items():
         if len(shape) != len(layout):
@@ -157,7 +158,7 @@ def _refuse_layout(who: str, shape: tuple[int, ...]) -> None:
         if channels in range(_MIN_CHANNELS[layout], _MAX_CHANNELS + 1) and _alike(*sides):
             raise errors.InputError(
                 f'{who}: shape is {shape}, which looks like [{", ".join(layout)}]; it must be '
-                f'[N, H, W, C], which {cure} makes of it'
+                f'[N, H, W, C], which {cure} returns'
             )
 
 
@@ -179,18 +180,18 @@ def _check_range(who: str, values: np.ndarray, high: int) -> None:
 
 
 def _cure(low: float, top: float, high: int) -> str:
-    """The way into the interval for ranges that many images have, else an empty text."""
+    """The conversion to the interval for common ranges; empty for other ranges."""
     if high == 255:
-        cure = 'divide them by the value of white (65535, or 4095 of 12 bits), which gives floats'
+        cure = 'divide them by the value of white (65535, or 4095 for 12 bits) to get floats'
         return cure if low >= 0 and top < 2**16 else ''
     if low >= -1e-3 and top <= 1 + 1e-3:
-        return 'numpy.clip(images, 0, 1) rounds them off'
+        return 'use numpy.clip(images, 0, 1)'
     if -1 <= low < 0 and top <= 1:
-        return 'where they lie in [-1, 1], take (images + 1) / 2'
+        return 'use (images + 1) / 2 if they lie in [-1, 1]'
     if low >= 0 and top <= _GRAY_LEVELS:
-        return f'divide them by {top:g}, if that is white'
+        return f'divide them by {top:g} if that is white'
     if low >= 0 and top <= 255:
-        return 'divide them by 255, or give uint8'
+        return 'divide them by 255, or convert them to uint8'
     return ''
 
 
@@ -201,7 +202,7 @@ def _classes(who: str, values: np.ndarray) -> np.ndarray:
     if values.ndim != 1 or values.dtype.kind not in 'bui':
         cure = ''
         if values.ndim == 1 and values.dtype.kind in 'OSU':
-            cure = ': numpy.unique(labels, return_inverse=True) gives the classes and the numbers'
+            cure = ': numpy.unique(labels, return_inverse=True) returns the classes and the numbers'
         elif values.ndim == 1 and values.dtype.kind == 'f' and np.all(values == np.round(values)):
             cure = ': labels.astype(int) is'
         elif values.ndim == 2 and values.dtype.kind in 'buif' and values.size:

@@ -1,4 +1,4 @@
-"""IDX files, the format of MNIST and of the sets made after it.
+"""IDX files, the format of MNIST and of its successors.
 
 Big-endian: magic number (two zero bytes, the type of a value, the number of dimensions), one
 32-bit length for each dimension, then the values. http://yann.lecun.com/exdb/mnist/
@@ -18,14 +18,14 @@ from tfae.data import dataset, splits
 IMAGES_MAGIC = 0x0803
 LABELS_MAGIC = 0x0801
 
-# Deflate cannot shrink further than this, so no file makes us ask for more memory than it backs.
+# The largest ratio of deflate, which bounds the memory that a file can request.
 _DEFLATE_LIMIT = 1032
 
 
 def load(
     config: dataset.Config, name: str, class_names: tuple[str, ...]
 ) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:
-    """The four files of set `name`, with as many classes as `class_names` has.
+    """Reads the four files of data set `name`, whose labels index `class_names`.
 
     Raises: InputError that names the file if one is missing, damaged or unlike the others.
     """
@@ -41,28 +41,28 @@ def load(
 
 
 def read(path: pathlib.Path, magic: int) -> np.ndarray:
-    """The uint8 values of one IDX file, gzipped or not, in the shape that its header declares.
+    """Reads the uint8 values of one IDX file, gzipped or not, in the shape of its header.
 
-    Raises: InputError that names `path` if it is no IDX file of this magic number, is empty, or
-      holds fewer or more values than it declares.
+    Raises: InputError that names `path` if its magic number is another, it is empty, or it holds
+      fewer or more values than it declares.
     """
     with bounded_files.open_regular(path) as file:
-        zipped = file.read(2) == b'\x1f\x8b'  # by content: browsers unpack and keep the name
+        zipped = file.read(2) == b'\x1f\x8b'  # by content: browsers unpack but keep the name
     size = path.stat().st_size
     try:
         with gzip.open(path) if zipped else path.open('rb') as file:
             shape = _read_header(path, file.read(4 + 4 * (magic & 0xFF)), magic)
             wanted = math.prod(shape)
             limit = size * _DEFLATE_LIMIT if zipped else size
-            # One byte more, to see what lies behind the end and to have gzip check its sum.
+            # One byte more, which detects surplus data and makes gzip verify its checksum.
             values = file.read(wanted + 1) if wanted <= limit else b''
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise errors.InputError(f'{path}: gzip data is truncated or damaged ({error})') from error
     if len(values) != wanted:
         came = 'more' if len(values) > wanted else len(values) if wanted <= limit else 'fewer'
         raise errors.InputError(
-            f'{path}: its header declares {" x ".join(map(str, shape))} = {wanted} bytes, the file '
-            f'holds {came}; it must hold exactly those'
+            f'{path}: its header declares {" x ".join(map(str, shape))} = {wanted} bytes; the file '
+            f'holds {came}'
         )
     return np.frombuffer(values, np.uint8).reshape(shape)
 
@@ -107,7 +107,7 @@ def _split(
 def _find(
     folder: pathlib.Path, stem: str, rank: int, config: dataset.Config, name: str
 ) -> pathlib.Path:
-    # Published with a dash; some unpackers and mirrors spell a dot.
+    # Published with a dash; some mirrors use a dot.
     spellings = [f'{stem}-idx{rank}-ubyte', f'{stem}.idx{rank}-ubyte']
     for spelling in spellings:
         for path in (folder / spelling, folder / f'{spelling}.gz'):
@@ -115,5 +115,5 @@ def _find(
                 return path
     where = f' --data_dir={config.data_dir}' if config.data_dir else ''
     raise errors.InputError(
-        f'{folder}: has no {spellings[0]}, gzipped or not; `tfae fetch {name}{where}` gets the set'
+        f'{folder}: has no {spellings[0]}, gzipped or not; `tfae fetch {name}{where}` downloads it'
     )

@@ -1,8 +1,8 @@
-"""One image file: what its first and last bytes say, and its pixels.
+"""Image files: their headers, their completeness and their pixels.
 
-A file is told by its content, never by its name. `plain` ones are decoded by TensorFlow as they
-are, to the pixels that pillow gives too; all others (PGM, BMP, GIF, TIFF, WEBP, CMYK, gray of 16
-bits, transparent ones, lying on their side) become a PNG of their pixels first.
+The content decides the format, never the name. TensorFlow decodes `plain` files directly, to the
+same pixels as pillow. All others (PGM, BMP, GIF, TIFF, WEBP, CMYK, 16-bit gray, transparent or
+rotated images) are converted to PNG first.
 """
 
 import io
@@ -28,49 +28,49 @@ _SUFFIXES_OF = {
 }
 _FORMAT_OF = {suffix: kind for kind, suffixes in _SUFFIXES_OF.items() for suffix in suffixes}
 SUFFIXES = tuple(_FORMAT_OF)
-# Those that pillow decodes by itself: others start programs (EPS) or fetch what they name.
+# Formats that pillow decodes itself: others start programs (EPS) or follow references.
 _FORMATS = ('BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP')
-_GRAY = ('1', 'L', 'LA', 'La', 'I', 'I;16', 'I;16B', 'I;16L', 'I;16N')  # modes of pillow's
-_LONGEST = 30_000  # pixels a side
-_MOST_PIXELS = 2**26
-_TAIL = 4096  # bytes at the end among which the mark of the end is looked for
-# Modes of pillow's that TensorFlow decodes to the same pixels.
+_GRAY = ('1', 'L', 'LA', 'La', 'I', 'I;16', 'I;16B', 'I;16L', 'I;16N')  # modes of pillow
+_MAX_SIDE = 30_000  # pixels
+_MAX_PIXELS = 2**26
+_TAIL = 4096  # bytes at the end that are searched for the end marker
+# Modes of pillow that TensorFlow decodes to the same pixels.
 _PLAIN = {'JPEG': ('L', 'RGB'), 'PNG': ('1', 'L', 'P', 'RGB')}
-_DEPTH_AT, _COLOR_AT = 24, 25  # places of the bits a channel and of the kind of color in a PNG
+_DEPTH_AT, _COLOR_AT = 24, 25  # offsets of bit depth and color type in a PNG
 _ENDS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND'}
-# Of a JPEG: neither the 0 behind a byte of 255 among the pixels, nor a restart of their code.
+# A JPEG marker, but not a stuffed 255 in the entropy-coded data, nor a restart marker.
 _MARKER = re.compile(rb'\xff+[^\x00\xff\xd0-\xd7]')
-_BARE_MARKERS = (0x01, 0xD8)  # without a length behind them
-# Code of pixels that no image needs.
+_BARE_MARKERS = (0x01, 0xD8)  # not followed by a length
+# Surplus entropy-coded data, which no complete image reads.
 _SURPLUS = np.random.RandomState(0).randint(255, size=256).astype(np.uint8).tobytes()
 
-# Pillow warns of tags that it skips and of sizes that are refused here, and names no file. For all
-# threads, since what `warnings.catch_warnings` does in one of them another may undo.
+# Pillow warns of skipped tags and of sizes that are refused here, without the file's name. Filtered
+# globally, since `warnings.catch_warnings` is not thread-safe.
 warnings.filterwarnings('ignore', module=r'PIL\.')
 logging.getLogger('PIL').setLevel(logging.CRITICAL)
 
 
 class Header(NamedTuple):
-    """What an image file says of itself."""
+    """Properties of an image file, from its header."""
 
     format: str  # one of BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP
     height: int
     width: int
     gray: bool
     plain: bool  # TensorFlow decodes it as it is
-    remark: str = ''  # what one would not expect of it, and how it is read
+    remark: str = ''  # unusual properties, and how the image is read
 
 
 def shown(path: object) -> str:
-    """A file's name as one line of text can carry it: with escapes where it holds a newline."""
+    """Escapes the name of a file for one line of text."""
     return terminal.shown(path)
 
 
 def header(content: bytes | pathlib.Path, who: str) -> Header:
-    """What an image, as bytes or as a file, is; its pixels are not decoded.
+    """Reads the header of an image, given as bytes or as a file, without decoding its pixels.
 
-    Raises: InputError that names `who` for what is empty, cut short, larger than 2^26 pixels or
-      30 000 a side, animated, or no image of a known form.
+    Raises: InputError that names `who` if it is empty, truncated, larger than 2^26 pixels or 30,000
+      pixels per side, animated, or not an image of a known format.
     """
     if isinstance(content, bytes):
         return _header(io.BytesIO(content), who)
@@ -82,11 +82,11 @@ def header(content: bytes | pathlib.Path, who: str) -> Header:
 
 
 def content(path: pathlib.Path) -> bytes:
-    """The content of an image file.
+    """Reads the content of an image file.
 
     Raises: InputError that names the file, as `header` does.
     """
-    header(path, shown(path))  # so that nothing but images is read whole
+    header(path, shown(path))  # so that only images are read into memory
     try:
         return path.read_bytes()
     except OSError as error:
@@ -96,7 +96,7 @@ def content(path: pathlib.Path) -> bytes:
 
 
 def plain(content: bytes, who: str) -> bytes:
-    """The same image in a form that TensorFlow decodes.
+    """Converts an image to a format that TensorFlow decodes.
 
     Raises: InputError that names `who` if it cannot be decoded.
     """
@@ -107,7 +107,7 @@ def plain(content: bytes, who: str) -> bytes:
 
 
 def eight_bits(content: bytes, who: str) -> Image.Image:
-    """The image upright and in mode L or RGB, every pixel of it decoded.
+    """Decodes an image completely, upright and in mode L or RGB.
 
     Raises: InputError that names `who` if it cannot be decoded.
     """
@@ -116,15 +116,15 @@ def eight_bits(content: bytes, who: str) -> Image.Image:
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             upright = _opaque(ImageOps.exif_transpose(image), content)
-            if upright.mode in _GRAY[4:]:  # 16 bits; pillow's own conversion would clip them
+            if upright.mode in _GRAY[4:]:  # 16 bits, which pillow's own conversion would clip
                 return Image.fromarray((np.asarray(upright, np.int64) >> 8).astype(np.uint8))
             return upright.convert('L' if found.gray else 'RGB')
-    except Exception as error:  # damaged bytes draw nearly anything from pillow
+    except Exception as error:  # pillow raises many types for damaged bytes
         raise errors.InputError(f'{who} cannot be decoded: {error}') from None
 
 
 def transparent(content: bytes) -> bool:
-    """Whether the content of a file is a PNG that may hold transparent pixels."""
+    """Whether the content of a file is a PNG that may have transparent pixels."""
     if not content.startswith(b'\x89PNG'):
         return False
     return content[_COLOR_AT] & 4 > 0 or b'tRNS' in content[: content.find(b'IDAT')]
@@ -135,12 +135,12 @@ def _has_alpha(image: Image.Image) -> bool:
 
 
 def _opaque(image: Image.Image, content: bytes) -> Image.Image:
-    """The image composited over white where it has transparency, else the image itself."""
+    """Composites an image with transparency over white."""
     if not _has_alpha(image):
         return image
     key, depth = image.info.get('transparency'), content[_DEPTH_AT]
     if content.startswith(b'\x89PNG') and isinstance(key, int | tuple):
-        # The one transparent color counts in the bits of the file, pillow's pixels in 8.
+        # The transparent color has the bit depth of the file, pillow's pixels have 8 bits.
         if image.mode.startswith('I'):
             pixels = np.asarray(image, np.int64)
             return Image.fromarray(np.where(pixels == key, 2**16 - 1, pixels).astype(np.uint16))
@@ -154,23 +154,23 @@ def _opaque(image: Image.Image, content: bytes) -> Image.Image:
 
 
 def refuse_cut(content: bytes, who: str) -> None:
-    """Refuses the content of a file that is empty, or a JPEG or PNG that lacks its end.
+    """Refuses content that is empty, or a JPEG or PNG without its end marker.
 
-    Behind the end, anything may follow: telephones put a film there.
+    Anything may follow the end marker, such as the video of a motion photo.
     """
     kind = {b'\xff\xd8': 'JPEG', b'\x89P': 'PNG'}.get(content[:2], '')
     if not content:
         raise errors.InputError(f'{who} is empty')
     if kind and _ENDS[kind] not in content[-_TAIL:] and _end(kind, content) is None:
-        raise errors.InputError(f'{who} is cut short: the end of its {kind} is missing')
+        raise errors.InputError(f'{who} is truncated: its {kind} has no end marker')
 
 
 def refuse_incomplete(content: bytes, who: str) -> None:
-    """Refuses a JPEG that has its end but not all of its pixels.
+    """Refuses a JPEG with an end marker but missing pixels.
 
-    Every decoder fills those with gray and tells nobody. But surplus code before the end becomes
-    pixels only where some are missing. A progressive JPEG that lacks whole scans is not found: it
-    is a coarser image by right.
+    Decoders silently fill missing pixels with gray. Surplus data before the end marker changes the
+    pixels only if some are missing. A progressive JPEG without its last scans is not detected: it
+    is a valid image of lower quality.
 
     Raises: InputError that names `who`, also if it cannot be decoded.
     """
@@ -178,25 +178,25 @@ def refuse_incomplete(content: bytes, who: str) -> None:
         return
     end = _end('JPEG', content)
     if end is None:
-        raise errors.InputError(f'{who} is cut short: the end of its JPEG is missing')
+        raise errors.InputError(f'{who} is truncated: its JPEG has no end marker')
     try:
         complete = _coarse(content) == _coarse(content[:end] + _SURPLUS + _ENDS['JPEG'])
-    except Exception as error:  # damaged bytes draw nearly anything from pillow
+    except Exception as error:  # pillow raises many types for damaged bytes
         raise errors.InputError(f'{who} cannot be decoded: {error}') from None
     if not complete:
-        raise errors.InputError(f'{who} is cut short: its JPEG ends before its last pixel')
+        raise errors.InputError(f'{who} is truncated: its JPEG ends before its last pixel')
 
 
 def _coarse(content: bytes) -> bytes:
-    """The pixels of a JPEG at the least effort that reads all of its code."""
+    """The pixels of a JPEG at the lowest resolution that still reads all of its data."""
     with Image.open(io.BytesIO(content), formats=('JPEG',)) as image:
-        if 'progressive' not in image.info:  # its last scans are of detail
+        if 'progressive' not in image.info:  # whose last scans hold details only
             image.draft(None, (max(image.width // 8, 1), max(image.height // 8, 1)))
         return image.tobytes()
 
 
 def _end(kind: str, content: bytes) -> int | None:
-    """Where the mark of the end of a JPEG or PNG stands; None where there is none."""
+    """The offset of the end marker of a JPEG or PNG, or None."""
     return _jpeg_end(content) if kind == 'JPEG' else _png_end(content)
 
 
@@ -213,7 +213,7 @@ def _jpeg_end(content: bytes) -> int | None:
 
 def _png_end(content: bytes) -> int | None:
     place = 8
-    while len(content) >= place + 12:  # the length, the name and the sum of a chunk
+    while len(content) >= place + 12:  # length, name and checksum of a chunk
         if content[place + 4 : place + 8] == _ENDS['PNG']:
             return place
         place += 12 + int.from_bytes(content[place : place + 4], 'big')
@@ -232,9 +232,9 @@ def _header(file, who: str) -> Header:
     except errors.InputError:
         raise
     except Image.DecompressionBombError:
-        raise errors.InputError(f'{who} has more than {_MOST_PIXELS:,} pixels') from None
-    except Exception:  # damaged bytes draw nearly anything from pillow
-        raise errors.InputError(f'{who} is no image') from None
+        raise errors.InputError(f'{who} has more than {_MAX_PIXELS:,} pixels') from None
+    except Exception:  # pillow raises many types for damaged bytes
+        raise errors.InputError(f'{who} is not an image') from None
     kind = form_of(image)
     file.seek(max(0, size - _TAIL))
     if kind in _ENDS and _ENDS[kind] not in file.read():
@@ -251,7 +251,7 @@ def _header(file, who: str) -> Header:
 
 
 def _remark(image: Image.Image, kind: str, deep: bool, who: str) -> str:
-    """What is unlike other images, and how it is read all the same."""
+    """Describes unusual properties of an image, and how it is read."""
     named = _FORMAT_OF.get(pathlib.PurePath(who.strip('\'"')).suffix.lower(), kind)
     found = {
         f'is {kind} by its content, and read as that': named != kind,
@@ -264,30 +264,30 @@ def _remark(image: Image.Image, kind: str, deep: bool, who: str) -> str:
 
 
 def form_of(image: Image.Image) -> str:
-    """The name of an image's form; a JPEG with small ones behind it (MPO) is a JPEG."""
+    """The format of an image; MPO, a JPEG followed by others, counts as JPEG."""
     return 'JPEG' if image.format == 'MPO' else str(image.format)
 
 
 def _orientation(image: Image.Image) -> int:
-    """As EXIF numbers it, 1 where it says nothing."""
-    # Asked for what a PNG's head does not hold, pillow would decode the image.
-    silent = image.format == 'PNG' and 'exif' not in image.info
-    return 1 if silent else image.getexif().get(ExifTags.Base.Orientation, 1)
+    """The EXIF orientation, 1 where there is none."""
+    # For EXIF that is not in the header of a PNG, pillow would decode the image.
+    absent = image.format == 'PNG' and 'exif' not in image.info
+    return 1 if absent else image.getexif().get(ExifTags.Base.Orientation, 1)
 
 
 def _refuse(image: Image.Image, who: str) -> None:
     width, height = image.size
-    if max(width, height) > _LONGEST or width * height > _MOST_PIXELS:
+    if max(width, height) > _MAX_SIDE or width * height > _MAX_PIXELS:
         raise errors.InputError(
-            f'{who} is {width} x {height}; no side may exceed {_LONGEST:,}, all of it '
-            f'{_MOST_PIXELS:,} pixels'
+            f'{who} is {width} x {height}; a side must be at most {_MAX_SIDE:,} and the area '
+            f'{_MAX_PIXELS:,} pixels'
         )
     frames = 1 if form_of(image) == 'JPEG' else getattr(image, 'n_frames', 1)
     if frames > 1:
         raise errors.InputError(f'{who} is animated: it holds {frames} images')
     if image.mode == 'F':
-        raise errors.InputError(f'{who} holds floating-point numbers; it must hold whole ones')
+        raise errors.InputError(f'{who} holds floating-point numbers; it must hold integers')
     if image.mode == 'I' and image.format == 'TIFF':
         raise errors.InputError(
-            f'{who} holds signed numbers or such of 32 bits; they must be 0 to 255, or 0 to 65,535'
+            f'{who} holds signed or 32-bit integers; they must be 0 to 255, or 0 to 65,535'
         )

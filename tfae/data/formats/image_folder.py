@@ -1,4 +1,4 @@
-"""A tree of image files: which there are, the class and split of each, and their bytes."""
+"""Folders of image files: the class and split of each file, and its content."""
 
 import collections
 import hashlib
@@ -16,10 +16,10 @@ from tfae.data.formats import image_files
 from tfae.data.formats.image_files import shown
 from tfae.data.splits import Split
 
-TRAIN, TEST, VALIDATION = 0, 1, 2  # as the tables of shards hold them
+TRAIN, TEST, VALIDATION = 0, 1, 2  # as the tables of shards store them
 SPLITS = {'training': TRAIN, 'validation': VALIDATION, 'test': TEST}
-_MAX_NAMES = 10  # that a line holds
-# Names of folders, in lower case, beside a folder of training images.
+_MAX_NAMES = 10  # in one line
+# Lower-case names of folders that are splits, next to a folder of training images.
 _SPLIT_OF = {
     word + more: split
     for words, split in (
@@ -30,7 +30,7 @@ _SPLIT_OF = {
     for word in words
     for more in ('', 's', '_set', '-set', ' set', 'set', '_data', '_images', '_split')
 }
-# Files that hold images which are not read: a class of them must not vanish.
+# Formats of images that are not read: a class of them must not vanish silently.
 _UNREAD_SUFFIXES = (
     '.ai .arw .avif .cr2 .cr3 .dcm .dng .eps .exr .hdr .heic .heif .hif .icns .ico .j2c .j2k .jng '
     '.jp2 .jpf .jpx .jxl .jxr .nef .nii .orf .pam .pcx .pfm .psd .raf .raw .rw2 .sgi .svg .svgz '
@@ -40,7 +40,7 @@ _UNREAD = frozenset(_UNREAD_SUFFIXES.split())
 
 
 class Listing(NamedTuple):
-    """Image files in the order of their names, and what their folders say of them."""
+    """Image files in the order of their names, with the splits and classes of their folders."""
 
     root: pathlib.Path
     names: list[str]  # relative to the root, with /
@@ -56,8 +56,8 @@ class FolderFiles:
     def __init__(self, root: pathlib.Path, names: Sequence[str], plain: np.ndarray):
         self.names = names
         self._root = root
-        self._plain = plain  # [N] bool: TensorFlow decodes it as it is
-        self._complete = np.zeros(len(plain), bool)  # was found to be
+        self._plain = plain  # [N] bool: TensorFlow decodes it directly
+        self._complete = np.zeros(len(plain), bool)  # checked already
 
     def where(self, place: int) -> str:
         """See `lazy_images.Files`."""
@@ -74,13 +74,13 @@ class FolderFiles:
         if not self._plain[place]:
             return image_files.plain(content, who)
         image_files.refuse_cut(content, who)
-        if not self._complete[place]:  # once, since it takes as long as decoding
+        if not self._complete[place]:  # checked once, since it takes as long as decoding
             image_files.refuse_incomplete(content, who)
             self._complete[place] = True
         return content
 
     def identity(self, places: np.ndarray) -> bytes:
-        """See `lazy_images.Files`: names and lengths, since to read all would take too long."""
+        """See `lazy_images.Files`: names and lengths, since reading all files takes too long."""
         digest = hashlib.blake2b(digest_size=16)
         for place in places:
             name = self.names[place]
@@ -89,17 +89,15 @@ class FolderFiles:
 
 
 def listed(root: pathlib.Path, test_fraction: float) -> Listing:
-    """The images below a folder.
+    """Lists the images below a folder, with their classes and splits.
 
-    A folder that holds `train` and `test` or `val` (in any case; `training`, `testing`, `eval`,
-    `valid`, `validation` and `dev` serve too, also as `train_set`), or nothing but `train`, is cut
-    as they say; what
-    they leave open is cut by a hash of each name, so that no split but validation is empty. Where
-    no image lies in the folder itself (or in its splits), the folders in it are the classes, if
-    there are two or more.
+    Folders named `train` and `test` or `val` (ignoring case; also `training`, `testing`, `eval`,
+    `valid`, `validation` and `dev`, or such as `train_set`) are the splits. A hash of each name
+    assigns the test split where there is none. Where no image lies directly in the folder (or its
+    splits), two or more folders in it are the classes.
 
-    Raises: InputError that names a folder that is missing, cannot be read, holds no image, or none
-      that is read, or two folders of one split.
+    Raises: InputError that names a folder that is missing, cannot be read or holds no image that is
+      read, or two folders of one split.
     """
     files = sorted(_files(root))
     names = [name for name in files if _is_image(name)]
@@ -120,18 +118,16 @@ def listed(root: pathlib.Path, test_fraction: float) -> Listing:
 
 
 def _like_splits(class_names: Sequence[str], names: list[str]) -> list[str]:
-    """Warnings of folders that are named like splits and are none."""
+    """Warnings of folders that are named like splits but are not."""
     classes = [name for name in class_names if name.lower() in _SPLIT_OF]
     inner = {parts[1] for name in names if len(parts := name.split('/')) > 2}
     found = []
     if classes:
-        found += [
-            f'warning: {_listed(classes)} taken for a class: a split must stand beside train/'
-        ]
+        found += [f'warning: {_listed(classes)} read as a class: a split must be next to train/']
     if class_names and inner and {name.lower() for name in inner} <= _SPLIT_OF.keys():
         found += [
-            f'warning: {_listed(sorted(inner))} in the classes are not taken for splits: splits '
-            f'must hold the classes'
+            f'warning: {_listed(sorted(inner))} in the classes are not read as splits: splits '
+            f'must contain the classes'
         ]
     return found
 
@@ -148,17 +144,17 @@ def _classes(names: list[str]) -> tuple[np.ndarray | None, tuple[str, ...], list
         cure = f'name that one to take the {len(inner):,} folders in it for classes or splits'
         return None, (), [f'warning: there are no classes, since {where}; {cure}']
     if loose:
-        why = f'{len(loose):,} images lie beside the folders, such as {shown(loose[0])}'
-        return None, (), [f'warning: {len(folders):,} folders are no classes, since {why}']
+        why = f'{len(loose):,} images lie next to them, such as {shown(loose[0])}'
+        return None, (), [f'warning: {len(folders):,} folders are not read as classes, since {why}']
     number = {folder: i for i, folder in enumerate(folders)}
     labels = np.array([number[_folder(name)] for name in names], np.int64)
     return labels, tuple(map(shown, folders)), []
 
 
 def _split_folders(root: pathlib.Path, folders: set[str]) -> dict[str, int]:
-    """Folder -> its split, where the folders of a set are its splits; else none.
+    """Folder -> its split, where the folders are splits; else empty.
 
-    Raises: InputError if two folders are one split, or all are splits and none is of training.
+    Raises: InputError if two folders are one split, or all are splits and none is training.
     """
     found = {name: _SPLIT_OF[name.lower()] for name in sorted(folders) if name.lower() in _SPLIT_OF}
     kinds = set(found.values())
@@ -169,12 +165,12 @@ def _split_folders(root: pathlib.Path, folders: set[str]) -> dict[str, int]:
             )
         return {}
     if len(kinds) == 1 and len(folders) > len(found):
-        return {}  # a class of trains
+        return {}  # a class of trains, next to other classes
     for split, kind in SPLITS.items():
         same = [name for name, of in found.items() if of == kind]
         if len(same) > 1:
             raise errors.InputError(
-                f'{shown(root)} holds {_listed(same)}, which are all the {split} split; it must '
+                f'{shown(root)} holds {_listed(same)}, which all mean the {split} split; it must '
                 f'hold one of them'
             )
     return found
@@ -183,7 +179,7 @@ def _split_folders(root: pathlib.Path, folders: set[str]) -> dict[str, int]:
 def _parts(
     root: pathlib.Path, names: list[str], split_of: dict[str, int], test_fraction: float
 ) -> np.ndarray:
-    """The split `[N]` of each image; test images are taken from training where there are none."""
+    """The split of each image `[N]`; without a test folder, test images come from training."""
     if not split_of:
         return hashed_splits(root, names, test_fraction)
     parts = np.array([split_of[_folder(name)] for name in names])
@@ -198,13 +194,13 @@ def _parts(
 
 
 def hashed_splits(root: pathlib.Path, names: list[str], test_fraction: float) -> np.ndarray:
-    """TEST `[N]` for this fraction of all names, and one at least; TRAIN for the others.
+    """Returns splits `[N]`: TEST for this fraction of the names, at least one, else TRAIN.
 
     Raises: InputError if there are fewer than two.
     """
     if len(names) < 2:
         raise errors.InputError(
-            f'{shown(root)} holds {len(names)} image; a train and a test part take two'
+            f'{shown(root)} holds {len(names)} image; a train and a test split take two'
         )
     digests = [_digest(name) for name in names]
     parts = np.array([hashed_split(name, test_fraction) for name in names])
@@ -216,7 +212,7 @@ def hashed_splits(root: pathlib.Path, names: list[str], test_fraction: float) ->
 
 
 def hashed_split(name: str, test_fraction: float) -> int:
-    """TEST for this fraction of all names, TRAIN for the others."""
+    """Returns TEST for this fraction of all names, TRAIN for the others."""
     return TEST if _digest(name) < test_fraction * 2**64 else TRAIN
 
 
@@ -225,44 +221,44 @@ def _digest(name: str) -> int:
 
 
 def _refuse_unread_folders(root: pathlib.Path, files: list[str], depth: int) -> None:
-    """Refuses folders of classes or splits that hold images, none of which is read."""
+    """Refuses folders of classes or splits whose images are all in formats that are not read."""
     read = {folder for name in filter(_is_image, files) for folder in _folders(name, depth)}
     for name in filter(_is_unread, files):
         for folder in _folders(name, depth):
             if folder not in read:
                 inside = [other for other in files if other.startswith(folder)]
                 raise errors.InputError(
-                    f'{shown(root / folder)} holds no image that is read, but {_suffixes(inside)}; '
-                    f'save them as JPEG or PNG, or take the folder away'
+                    f'{shown(root / folder)} holds no image of a known format, but '
+                    f'{_suffixes(inside)}; convert them to JPEG or PNG, or remove the folder'
                 )
 
 
 def _left_out(files: list[str]) -> list[str]:
-    """Lines that count the images that are not read, and the files that are no images."""
+    """Lines that count images of unknown formats, and files that are not images."""
     others = [name for name in files if not _is_image(name)]
     unread = [name for name in others if _is_unread(name)]
     rest = [name for name in others if not _is_unread(name)]
     return [
         f'{words}: {_suffixes(names)}, such as {shown(names[0])}'
         for words, names in (
-            ('warning: left out are images that are not read', unread),
-            ('left out are files that are no images', rest),
+            ('warning: left out: images of formats that are not read', unread),
+            ('left out: files that are not images', rest),
         )
         if names
     ]
 
 
 def _outside(names: list[str], split_of: dict[str, int]) -> list[str]:
-    """A line that counts the images outside of the folders of the splits."""
+    """A line that counts the images outside the folders of the splits."""
     outside = [name for name in names if split_of and _folder(name) not in split_of]
     if not outside:
         return []
-    where = f'outside of {_listed(split_of)}, such as {shown(outside[0])}'
-    return [f'warning: left out are {len(outside):,} images {where}']
+    where = f'outside {_listed(split_of)}, such as {shown(outside[0])}'
+    return [f'warning: left out: {len(outside):,} images {where}']
 
 
 def _without_images(root: pathlib.Path, names: list[str], split_of: dict[str, int]) -> list[str]:
-    """A line that names folders, of classes or splits as it seems, in which no image lies."""
+    """A line that names folders, apparently of classes or splits, without images."""
     held = {folder for name in names for folder in _folders(name, 2)}
     there = [
         f'{above}{entry.name}/'
@@ -275,29 +271,29 @@ def _without_images(root: pathlib.Path, names: list[str], split_of: dict[str, in
         return []
     more = f' and {len(empty) - _MAX_NAMES:,} more' if len(empty) > _MAX_NAMES else ''
     named = ', '.join(map(shown, empty[:_MAX_NAMES]))
-    return [f'warning: left out are folders without an image: {named}{more}']
+    return [f'warning: left out: folders without images: {named}{more}']
 
 
 def _suffixes(names: list[str]) -> str:
-    """`'12 .heic, 3 .txt'`."""
-    counts = collections.Counter(shown(_suffix(name)) or 'without a suffix' for name in names)
+    """Counts suffixes, as `'12 .heic, 3 .txt'`."""
+    counts = collections.Counter(shown(_suffix(name)) or 'without suffix' for name in names)
     words = [f'{count:,} {suffix}' for suffix, count in counts.most_common(_MAX_NAMES)]
     return ', '.join([*words, *(['others'] if len(counts) > _MAX_NAMES else [])])
 
 
 def _folders(name: str, depth: int) -> list[str]:
-    """The outer folders of a name, `depth` at most, each with a / at its end."""
+    """The outermost folders of a name, at most `depth`, each ending with a slash."""
     above = name.split('/')[:-1]
     return ['/'.join(above[: i + 1]) + '/' for i in range(min(depth, len(above)))]
 
 
 def _listed(names: Iterable[str]) -> str:
-    """`'train and Train'`, as one line of text."""
+    """Formats folders as `'train/ and Train/'`."""
     return ' and '.join(f'{shown(name)}/' for name in names)
 
 
 def _folder(name: str) -> str:
-    """The first folder of a name; the name itself where it lies in none."""
+    """The outermost folder of a name, or ''."""
     return name.split('/', 1)[0] if '/' in name else ''
 
 
@@ -314,9 +310,9 @@ def _is_image(name: str) -> bool:
 
 
 def found(root: pathlib.Path) -> Iterator[str]:
-    """Names of the image files below a folder, relative to it; hidden ones are left out.
+    """Yields names of the image files below a folder, relative to it; hidden files are left out.
 
-    Symbolic links are followed; a folder that is reached a second time is not entered again.
+    Symbolic links are followed; a folder is entered only once.
 
     Raises: InputError that names a folder that is missing or cannot be read.
     """
@@ -324,7 +320,7 @@ def found(root: pathlib.Path) -> Iterator[str]:
 
 
 def _files(root: pathlib.Path) -> Iterator[str]:
-    """As `found`, of files of any kind."""
+    """As `found`, for files of any type."""
 
     def refuse(error: OSError) -> None:
         raise errors.InputError(
@@ -346,12 +342,12 @@ def _files(root: pathlib.Path) -> Iterator[str]:
 
 
 def loaded(listing: Listing, flags: Any) -> dataset.Loaded:
-    """The splits of a listing, after a look at the first and last bytes of each file.
+    """Loads the splits of a listing, after checking the header and the end of each file.
 
     Args:
       listing: of image files.
       flags: has the fields `crop`, `size` and `color`.
-    Raises: InputError that names a file that is not what it should be, or an empty split.
+    Raises: InputError that names an invalid file, or an empty split.
     """
     sizes = np.empty([len(listing.names), 2], np.int32)
     plain, gray, jpeg = (np.empty(len(listing.names), bool) for _ in range(3))
@@ -364,23 +360,23 @@ def loaded(listing: Listing, flags: Any) -> dataset.Loaded:
             remarked.setdefault(found.remark, []).append(shown(path))
         plain[i], gray[i], jpeg[i] = found.plain, found.gray, found.format == 'JPEG'
     for remark, paths in remarked.items():
-        more = f'; so it is with {len(paths) - 1:,} more images' if len(paths) > 1 else ''
+        more = f', and so do {len(paths) - 1:,} more images' if len(paths) > 1 else ''
         warnings.warn(f'{paths[0]} {remark}{more}', stacklevel=2)
     files = FolderFiles(listing.root, listing.names, plain)
     all_jpeg = bool((jpeg & plain).all())
     form = lazy_images.form(sizes, bool(gray.all()), all_jpeg, flags, files.where)
-    made = parted(files, form, listing.split, listing.labels, shown(listing.root))
+    made = split_up(files, form, listing.split, listing.labels, shown(listing.root))
     return made._replace(class_names=listing.class_names, notes=listing.notes)
 
 
-def parted(
+def split_up(
     files: lazy_images.Files,
     form: lazy_images.Form,
     parts: np.ndarray,
     labels: np.ndarray | None,
     who: str,
 ) -> dataset.Loaded:
-    """The splits of image files, without names of classes.
+    """Divides image files into splits, without names of classes.
 
     Raises: InputError that names `who` if there is no training or no test image.
     """
@@ -389,8 +385,8 @@ def parted(
         places = np.flatnonzero(parts == part)
         if not len(places) and part != VALIDATION:
             raise errors.InputError(
-                f'{who}: none of its {len(parts)} images is in the {name} part; `tfae convert` '
-                f'with another --test_fraction puts some there'
+                f'{who}: none of its {len(parts)} images is in the {name} split; `tfae convert` '
+                f'with another --test_fraction changes that'
             )
         images = lazy_images.LazyImages(files, places, form)
         made[part] = Split(images, None if labels is None else labels[places])

@@ -1,24 +1,23 @@
-"""Images scaled by whole numbers, so that every machine and every order of the sums agree.
+"""Image scaling in integer arithmetic, which is exact on every machine.
 
 Antialiased bilinear scaling of `size` pixels to `made`: the weight of pixel j in pixel i is a
 triangle around its center, max(0, 1 - |j + 1/2 - (i + 1/2) size / made| / max(1, size / made)), as
-in `tf.image.resize(antialias=True)` and in pillow's BILINEAR. Times 2 max(size, made) it is a whole
-number. The weights of a pixel are then shared out of 2^16, so that every sum of them over bytes
-stays below 2^24, where float32 is exact too. First the columns are scaled, then the rows; each
-gives bytes.
+in `tf.image.resize(antialias=True)` and in pillow's BILINEAR. Times 2 max(size, made) it is an
+integer. The weights of a pixel are then normalized to a sum of 2^16, so that weighted sums of bytes
+stay below 2^24, where float32 is exact too. Columns come first, then rows; both round to bytes.
 
-H x W image, h x w as it was before, C channels, K pixels that have a share in one.
+H x W image, h x w before scaling, C channels, K pixels with a weight in one.
 """
 
 import functools
 
 import numpy as np
 
-PRECISION = 16  # bits of the sum of the shares in a pixel
+PRECISION = 16  # bits of the sum of the weights of a pixel
 
 
 def resized(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """`[h, w, C]` uint8 -> `[H, W, C]` uint8; one that has the size comes back as it is."""
+    """Scales `[h, w, C]` uint8 to `[H, W, C]` uint8."""
     if pixels.shape[:2] == (height, width):
         return pixels
     return _columns(_columns(pixels, height).swapaxes(0, 1), width).swapaxes(0, 1)
@@ -26,18 +25,18 @@ def resized(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def _columns(pixels: np.ndarray, made: int) -> np.ndarray:
     """`[h, w, C]` uint8 -> `[made, w, C]` uint8."""
-    places, shares = taps(len(pixels), made)
+    places, weights = taps(len(pixels), made)
     sums = np.full([made, *pixels.shape[1:]], 2 ** (PRECISION - 1), np.int32)
     for k in range(places.shape[1]):
-        sums += shares[:, k, np.newaxis, np.newaxis] * pixels[places[:, k]]
+        sums += weights[:, k, np.newaxis, np.newaxis] * pixels[places[:, k]]
     return (sums >> PRECISION).astype(np.uint8)
 
 
 @functools.lru_cache(64)
 def taps(size: int, made: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which old pixels have a share in each new one, and which: `[made, K]` and int32 `[made, K]`.
+    """Returns positions `[made, K]` and weights int32 `[made, K]` of the pixels in each new one.
 
-    The shares in a pixel are differences of rounded cumulative sums, so that they add up to 2^16.
+    The weights are differences of rounded cumulative sums, so that they add up to 2^16 exactly.
     """
     longer = max(size, made)
     centers = (2 * np.arange(made)[:, np.newaxis] + 1) * size  # times 2 made

@@ -1,6 +1,6 @@
-"""Image files -> one shard, with the table beside it. Runs in processes of its own.
+"""Writes image files to one shard and its table, in a worker process.
 
-TensorFlow writes the TFRecord; it is brought in where the first shard is written.
+TensorFlow writes the TFRecord file; it is imported when the first shard is written.
 """
 
 import hashlib
@@ -20,40 +20,40 @@ from PIL import Image
 from tfae.core import atomic_files, bounded_files, errors
 from tfae.data.formats import image_files, shards
 
-_SUM = 'sum'  # of a table, in it
-_FRAME = 12  # bytes before a record: its length and the sum of that
+_SUM = 'sum'  # key of the checksum of a table
+_FRAME = 12  # bytes before a record: its length and the checksum of the length
 
 
 class Plan(NamedTuple):
-    """What becomes one shard, and how."""
+    """The images of one shard, and how they are stored."""
 
     path: pathlib.Path  # of the shard
     root: pathlib.Path  # of the images
     names: list[str]
     parts: list[int]
     labels: list[int] | None
-    size: tuple[int, int] | None  # height and width of all images; None keeps those they have
-    quality: int  # of JPEG, in [1, 100]; 0 keeps the bytes that TensorFlow can decode
+    size: tuple[int, int] | None  # height and width of all images; None keeps their own
+    quality: int  # of JPEG, in [1, 100]; 0 keeps files that TensorFlow can decode
     skip_corrupt: bool
 
     def digest(self) -> str:
-        """Differs where the shard would."""
+        """Returns a digest that differs where the shard would."""
         lengths = [(self.root / name).stat().st_size for name in self.names]
         what = [self.names, lengths, self.parts, self.labels, self.size, self.quality]
         return hashlib.sha256(json.dumps([*what, self.skip_corrupt]).encode()).hexdigest()
 
 
 class Written(NamedTuple):
-    """A shard that is there."""
+    """A complete shard."""
 
     shard: shards.Shard
-    skipped: list[str]  # what was wrong with each image that is not in it
-    remarks: list[str]  # what one would not expect of others, which are
-    kept: bool  # it was there before
+    skipped: list[str]  # the error of each image that was left out
+    remarks: list[str]  # unusual properties of images
+    kept: bool  # whether it existed before
 
 
 def end_with_parent() -> None:
-    """Ends this process as soon as the one that asked for it is gone, killed for example."""
+    """Exits this process when its parent has ended, for example by a signal."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -65,12 +65,12 @@ def end_with_parent() -> None:
 
 
 def write(plan: Plan) -> Written:
-    """Writes a shard and its table, unless both are there and whole.
+    """Writes a shard and its table, unless both exist and are intact.
 
     Raises: InputError that names an image that cannot be read, unless those are skipped.
     """
-    if there := _there(plan):
-        return there
+    if existing := _existing(plan):
+        return existing
     table: dict[str, Any] = {name: [] for name in (*shards.COLUMNS, 'skipped', 'remarks')}
     with atomic_files.replacing(plan.path) as temporary:
         _write_records(plan, temporary, table)
@@ -86,40 +86,40 @@ def write(plan: Plan) -> Written:
     return Written(shard, table['skipped'], table['remarks'], False)
 
 
-def _there(plan: Plan) -> Written | None:
-    """The shard, if it is there as this plan would write it."""
-    beside = shards.table_of(plan.path)
-    if not (plan.path.is_file() and beside.is_file()):
+def _existing(plan: Plan) -> Written | None:
+    """The shard, if it exists as this plan would write it."""
+    table_path = shards.table_of(plan.path)
+    if not (plan.path.is_file() and table_path.is_file()):
         return None
     try:
-        content = beside.read_text()
+        content = table_path.read_text()
         table = json.loads(content)
         del table[_SUM]
-        if _summed(table) != content:  # a label may be another
+        if _summed(table) != content:  # the table was changed
             return None
         shard = shards.Shard(**table['shard'])
-        said = table['skipped'], table['remarks']
+        reported = table['skipped'], table['remarks']
         same = table['plan'] == plan.digest() and shards.sha256(plan.path) == shard.sha256
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     if not same:
         return None
-    return Written(shard._replace(table_sha256=shards.sha256(beside)), *said, True)
+    return Written(shard._replace(table_sha256=shards.sha256(table_path)), *reported, True)
 
 
 def _summed(table: dict[str, Any]) -> str:
-    """A table as JSON that holds the sum of the rest of it."""
+    """A table as JSON, with a checksum of the rest of it."""
     return json.dumps(table | {_SUM: hashlib.sha256(json.dumps(table).encode()).hexdigest()})
 
 
 def _write_records(plan: Plan, path: pathlib.Path, table: dict[str, Any]) -> None:
-    # Here, because it takes seconds, and a shard that is there needs none.
+    # Here, because importing takes seconds, and an existing shard does not need it.
     import tensorflow.compat.v1 as tf
 
     try:
         with tf.io.TFRecordWriter(os.fsencode(path)) as writer:
             _add_records(tf, writer, plan, table)
-    except tf.errors.OpError as error:  # the disk is full
+    except tf.errors.OpError as error:  # for example a full disk
         raise errors.InputError(f'{plan.path} cannot be written: {error.message}') from None
 
 
@@ -151,7 +151,7 @@ def _add_records(tf: Any, writer: Any, plan: Plan, table: dict[str, Any]) -> Non
 
 
 def _record(tf: Any, name: str, content: bytes, label: int | None) -> bytes:
-    """A tf.train.Example."""
+    """A serialized tf.train.Example."""
     features = {
         'image/encoded': _bytes(tf, content),
         'image/filename': _bytes(tf, name.encode('utf-8', 'surrogateescape')),
@@ -164,18 +164,18 @@ def _record(tf: Any, name: str, content: bytes, label: int | None) -> bytes:
 
 
 def _add_offsets(path: pathlib.Path, table: dict[str, Any]) -> None:
-    """Offsets within the records become offsets within the file."""
+    """Converts offsets within the records to offsets within the file."""
     place = 0
     with path.open('rb') as file:
         for i, inner in enumerate(table['offsets']):
             file.seek(place)
             length = int.from_bytes(file.read(8), 'little')
             table['offsets'][i] = place + _FRAME + inner
-            place += _FRAME + length + 4  # the sum of the record
+            place += _FRAME + length + 4  # with the checksum of the record
 
 
 def converted(plan: Plan, name: str) -> tuple[bytes, image_files.Header, str]:
-    """What is stored of an image, every pixel of which was decoded once, what it is, a remark.
+    """Decodes an image once; returns the bytes to store, their header, and a remark.
 
     Raises: InputError that names the file.
     """
@@ -201,7 +201,7 @@ def converted(plan: Plan, name: str) -> tuple[bytes, image_files.Header, str]:
 
 
 def _scaled(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The largest centerd part of the wanted shape, at the wanted size."""
+    """Crops an image to the aspect ratio of `size` and scales it to that size."""
     height, width = size
     part = min(image.width / width, image.height / height)
     kept = np.array([width * part, height * part])

@@ -1,13 +1,13 @@
-"""Shards: image files in few large ones, each image found by its place.
+"""Shards: image files in a few large TFRecord files, with random access to each image.
 
-    index.json                      what there is: counts, classes, and each shard's length and sums
+    index.json                      counts, classes, and the length and checksums of each shard
     images-00000-of-00012.tfrecord  TFRecord of tf.train.Example with `image/encoded`,
                                     `image/filename` and, where there are classes,
                                     `image/class/label`
     images-00000-of-00012.json    of each image its name, part, class, offset, length and CRC-32
 
-Images are read one by one at their offsets, so the order of the examples is free; each is held to
-its CRC-32 when it is read. Any other program reads the shards as TFRecord files.
+Images are read one by one at their offsets, in any order, and each is verified by its CRC-32. Other
+programs can read the shards as TFRecord files.
 """
 
 import hashlib
@@ -26,23 +26,23 @@ from tfae.data.formats import image_files
 
 INDEX = 'index.json'
 VERSION = 1
-_CHUNK = 2**20
-# Of a shard's own file: one value an image.
+_CHUNK = 2**20  # bytes per read
+# Columns of the table of a shard: one value per image.
 COLUMNS = ('names', 'parts', 'labels', 'offsets', 'lengths', 'crc32', 'sizes', 'grey', 'jpeg')
 
 
 class Shard(NamedTuple):
-    """A line of the index."""
+    """An entry of the index."""
 
     file: str
     examples: int
     bytes: int
     sha256: str
-    table_sha256: str  # of the file beside it
+    table_sha256: str  # of its table
 
 
 class Index(NamedTuple):
-    """What a folder of shards holds."""
+    """The content of a folder of shards."""
 
     folder: pathlib.Path
     class_names: tuple[str, ...]
@@ -53,7 +53,7 @@ class ShardFiles:
     """Images in shards. See `lazy_images.Files`."""
 
     def __init__(self, index: Index, tables: Sequence[dict[str, list]]):
-        """Opens the shards; `tables` are those beside them."""
+        """Opens the shards of an index, with their tables."""
         self._index = index
         self._open = [os.open(index.folder / shard.file, os.O_RDONLY) for shard in index.shards]
         self._shard = np.repeat(np.arange(len(tables)), [len(t['names']) for t in tables])
@@ -78,52 +78,54 @@ class ShardFiles:
         content = os.pread(self._open[shard], length, int(self._offsets[place]))
         if len(content) != length or zlib.crc32(content) != self._sums[place]:
             raise errors.InputError(
-                f'{self.where(place)} is not as it was written; `tfae verify` says what is damaged'
+                f'{self.where(place)} has changed since it was written; run `tfae verify`'
             )
-        # Shards of earlier versions hold transparent images as they were.
+        # Shards of earlier versions may hold transparent images.
         who = self.where(place)
         return image_files.plain(content, who) if image_files.transparent(content) else content
 
     def identity(self, places: np.ndarray) -> bytes:
-        """See `lazy_images.Files`: the sums of the images."""
+        """See `lazy_images.Files`: the checksums of the images."""
         columns = (self._sums[places], self._lengths[places])
         return hashlib.blake2b(np.stack(columns).tobytes(), digest_size=16).digest()
 
 
 def table_of(path: pathlib.Path) -> pathlib.Path:
-    """The file beside a shard that says where its images lie."""
+    """Returns the path of the table of a shard, which locates its images."""
     return path.with_suffix('.json')
 
 
 def read_index(folder: pathlib.Path) -> Index:
-    """The index of a folder of shards.
+    """Reads the index of a folder of shards.
 
-    Raises: InputError that names the file if there is none, or it is not as `tfae convert` writes.
+    Raises: InputError that names the file if it is missing, or invalid.
     """
     path = folder / INDEX
     if not path.is_file():
-        raise errors.InputError(f'{path} is missing; `tfae convert` writes it last of all')
+        raise errors.InputError(f'{path} is missing; `tfae convert` writes it last')
     try:
         content = json.loads(path.read_bytes())
         if content['version'] != VERSION:
-            raise errors.InputError(f'{path} is of version {content["version"]!r}, not {VERSION}')
+            raise errors.InputError(
+                f'{path} has version {content["version"]!r}; it must be {VERSION}'
+            )
         shards = tuple(Shard(**line) for line in content['shards'])
         classes = tuple(content['classes'])
     except errors.InputError:
         raise
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise errors.InputError(f'{path} is no index of shards: {error!r}') from None
+        raise errors.InputError(f'{path} is not an index of shards: {error!r}') from None
     if not all(isinstance(name, str) for name in classes):
-        raise errors.InputError(f'{path}: its classes are no texts')
+        raise errors.InputError(f'{path}: its classes must be texts')
     for shard in shards:
         _check_shard(path, shard)
     return Index(folder, classes, shards)
 
 
 def read_tables(index: Index) -> list[dict[str, list]]:
-    """What lies where in each shard, after a look at its length.
+    """Reads the tables of all shards, after checking the lengths of the shards.
 
-    Raises: InputError that names a shard that is missing or cut short, or a damaged table.
+    Raises: InputError that names a shard that is missing or truncated, or a damaged table.
     """
     tables = []
     for shard in index.shards:
@@ -132,24 +134,24 @@ def read_tables(index: Index) -> list[dict[str, list]]:
             raise errors.InputError(problem)
         content = _read(table_of(path))
         if hashlib.sha256(content).hexdigest() != shard.table_sha256:
-            raise errors.InputError(f'{table_of(path)} is not as it was written')
+            raise errors.InputError(f'{table_of(path)} has changed since it was written')
         tables.append(_table(table_of(path), content, shard, len(index.class_names)))
     return tables
 
 
 def column(tables: Sequence[dict[str, list]], name: str, dtype: Any) -> np.ndarray:
-    """One value an image, over all shards."""
+    """Concatenates a column over all shards."""
     return np.concatenate([np.array(table[name], dtype) for table in tables])
 
 
 def problem(index: Index, shard: Shard) -> str:
-    """What is wrong with a shard, in words that name it, after a look at every byte; else ''."""
+    """Verifies every byte of a shard; returns a description of the first damage, or ''."""
     path = index.folder / shard.file
-    if said := _length_problem(path, shard):
-        return said
+    if found := _length_problem(path, shard):
+        return found
     table = table_of(path)
     if not table.is_file() or sha256(table) != shard.table_sha256:
-        return f'{table} is not as it was written'
+        return f'{table} has changed since it was written'
     if sha256(path) == shard.sha256:
         return ''
     rows = _table(table, table.read_bytes(), shard, len(index.class_names))
@@ -164,7 +166,7 @@ def problem(index: Index, shard: Shard) -> str:
 
 
 def sha256(path: pathlib.Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits."""
+    """Returns the SHA-256 of a file, in hexadecimal digits."""
     digest = hashlib.sha256()
     with path.open('rb') as file:
         while chunk := file.read(_CHUNK):
@@ -175,13 +177,13 @@ def sha256(path: pathlib.Path) -> str:
 def open_images(
     folder: pathlib.Path, flags: Any
 ) -> tuple[lazy_images.Files, lazy_images.Form, dict]:
-    """The images of a folder of shards, how they are decoded, and `parts`, `labels`, `classes`.
+    """Opens a folder of shards: returns its files, their form, and `parts`, `labels`, `classes`.
 
     Raises: InputError that names what is missing or damaged.
     """
     index = read_index(folder)
     if not index.shards:
-        raise errors.InputError(f'{folder / INDEX} names no shard')
+        raise errors.InputError(f'{folder / INDEX} lists no shard')
     tables = read_tables(index)
     if not any(table['names'] for table in tables):
         raise errors.InputError(f'{folder / INDEX}: its shards hold no image')
@@ -199,7 +201,7 @@ def open_images(
 
 
 def _check_shard(path: pathlib.Path, shard: Shard) -> None:
-    """Refuses a line of the index that names no file of its folder, or no lengths and sums."""
+    """Refuses an entry of the index without a file in its folder, lengths and checksums."""
     name = shard.file
     if not isinstance(name, str) or pathlib.PurePath(name).name != name or name[-9:] != '.tfrecord':
         raise errors.InputError(
@@ -207,18 +209,18 @@ def _check_shard(path: pathlib.Path, shard: Shard) -> None:
         )
     sums = (shard.sha256, shard.table_sha256)
     if not _within((shard.examples, shard.bytes), 0, 2**62) or not _all(str, sums):
-        raise errors.InputError(f'{path}: shard {name!r} lacks lengths or sums')
+        raise errors.InputError(f'{path}: shard {name!r} lacks lengths or checksums')
 
 
 def _table(path: pathlib.Path, content: bytes, shard: Shard, classes: int) -> dict[str, list]:
-    """The table of a shard, a hostile one's too: its rows lie within the shard."""
+    """Parses the table of a shard, which is untrusted: its rows must lie within the shard."""
     try:
         rows = json.loads(content)
         columns = {name: rows[name] for name in COLUMNS}
     except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise errors.InputError(f'{path} is no table of images: {error!r}') from None
+        raise errors.InputError(f'{path} is not a table of images: {error!r}') from None
     if not _all(list, columns.values()) or len({len(c) for c in columns.values()}) > 1:
-        raise errors.InputError(f'{path}: its columns are no lists of one length')
+        raise errors.InputError(f'{path}: its columns must be lists of one length')
     sizes = columns['sizes']
     sound = {
         'names': _all(str, columns['names']),
@@ -233,7 +235,7 @@ def _table(path: pathlib.Path, content: bytes, shard: Shard, classes: int) -> di
     }
     wrong = [name for name in COLUMNS if not sound[name]]
     if wrong:
-        raise errors.InputError(f'{path}: {", ".join(wrong)} are not as `tfae convert` writes them')
+        raise errors.InputError(f'{path}: invalid values of {", ".join(wrong)}')
     return columns
 
 
@@ -242,7 +244,7 @@ def _all(kind: type, values: Iterable[Any]) -> bool:
 
 
 def _within(values: Iterable[Any], low: int, high: int) -> bool:
-    """Whether these are whole numbers from `low` to `high`."""
+    """Whether these are integers from `low` to `high`."""
     return all(type(value) is int and low <= value <= high for value in values)
 
 
@@ -252,7 +254,7 @@ def _length_problem(path: pathlib.Path, shard: Shard) -> str:
     came = path.stat().st_size
     if came == shard.bytes:
         return ''
-    what = 'cut short' if came < shard.bytes else 'too long'
+    what = 'truncated' if came < shard.bytes else 'too long'
     return f'{path} is {what}: {came:,} bytes of {shard.bytes:,}'
 
 

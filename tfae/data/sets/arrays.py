@@ -1,8 +1,8 @@
-"""Arrays that a Python program gives to `tfae.fit`.
+"""Arrays that a Python program passes to `tfae.fit`.
 
-The arrays stay with the program; the run keeps their fingerprint. A command that looks at the
-images of such a run is told by `--data_dir` of a file that holds the same arrays, as `numpy.savez`
-writes it. See `tfae.data.sets.npz` for the names in the file.
+A run stores only their fingerprint. Commands that read the images of such a run take the flag
+`--data_dir` with a file of the same arrays, as `numpy.savez` writes it. See `tfae.data.sets.npz`
+for the names in the file.
 """
 
 from typing import Any
@@ -19,13 +19,13 @@ FIELDS = ('data_dir',)
 
 
 def load(config: dataset.Config) -> dataset.Loaded:
-    """The splits in the file that `config.data_dir` names.
+    """Loads the splits from the file that `config.data_dir` names.
 
-    Raises: UsageError if it names none; InputError as the data set npz does.
+    Raises: UsageError if it is empty; InputError as the data set npz does.
     """
     if not config.data_dir:
         raise errors.UsageError(
-            'data set arrays is of arrays from Python, which a run does not keep; '
+            'data set arrays is made of arrays from Python, which a run does not store; '
             '--data_dir=FILE.npz must name a file of the same arrays, as numpy.savez writes it'
         )
     return npz.load(config)
@@ -43,13 +43,13 @@ class Arrays:
         validation_data: Any = None,
         test_data: Any = None,
     ):
-        """Checks what is no array; `load` checks the rest.
+        """Checks that the arguments are arrays; `load` checks the rest.
 
         Args:
-          images: of training, `[N, H, W, C]`, `[N, H, W]` or `[N, D]`; uint8, or float in [0, 1].
+          images: for training, `[N, H, W, C]`, `[N, H, W]` or `[N, D]`; uint8, or float in [0, 1].
           labels: their classes, `[N]` integers from 0, or None.
-          validation_data: `(images, labels)` or images; None cuts `--validation_fraction` of the
-            training images.
+          validation_data: `(images, labels)` or images; None holds out `--validation_fraction` of
+            the training images.
           test_data: `(images, labels)` or images; None takes a fixed fifth of the training images.
         Raises: InputError that names the argument.
         """
@@ -58,15 +58,15 @@ class Arrays:
         self._test = _given('test_data', test_data, labels is not None)
 
     def load(self, _: dataset.Config) -> dataset.Loaded:
-        """The splits.
+        """Converts the arrays to splits.
 
-        Raises: InputError that names the argument that holds no images or no classes.
+        Raises: InputError that names the argument that is not images or not labels.
         """
         return arrays.loaded('images', self._train, self._validation, self._test)
 
 
 def _given(who: str, value: Any, labeled: bool) -> arrays.Pair | None:
-    """`(images, labels)`, `(images, None)`, `(images,)` or images alone, as `labels` is given."""
+    """Accepts `(images, labels)`, `(images, None)`, `(images,)` or images alone."""
     if value is None:
         return None
     if isinstance(value, list) and len(value) == 2:  # one of the pair, or two images?
@@ -108,6 +108,6 @@ def _array(who: str, value: Any) -> np.ndarray:
     try:
         return np.asarray(value)
     except (ValueError, TypeError) as error:
-        # numpy says of ragged lists which dimension is not the same everywhere.
+        # For ragged lists, numpy names the dimension that varies.
         reason = ' '.join(str(error).split()) or type(error).__name__
-        raise errors.InputError(f'{who}: is no array ({reason})') from None
+        raise errors.InputError(f'{who}: is not an array ({reason})') from None

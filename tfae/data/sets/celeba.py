@@ -6,8 +6,8 @@ https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html, in its published layout:
     list_eval_partition.txt           `000001.jpg 0`: 0 to train, 1 to validate, 2 to test
     list_attr_celeba.txt              forty attributes, for the flag `--attributes`
 
-Its training and validation images are the training split here, from which
-`--validation_fraction` cuts. The images have no classes.
+The training split joins the published training and validation images; `--validation_fraction` holds
+out a part of it. The images have no classes.
 """
 
 import pathlib
@@ -26,7 +26,7 @@ _PARTITION_BYTES = 2**26  # it has 4 MB
 
 
 def load(config: dataset.Config) -> dataset.Loaded:
-    """The splits as `lazy_images.LazyImages`.
+    """Loads the splits as `lazy_images.LazyImages`.
 
     Raises: InputError that names the folder, file or line that is not what it should be.
     """
@@ -34,10 +34,10 @@ def load(config: dataset.Config) -> dataset.Loaded:
 
 
 def listed(folder: pathlib.Path) -> image_folder.Listing:
-    """The images, in the order of their names, and the published cut.
+    """Lists the images in the order of their names, with the published partition.
 
-    Raises: InputError that names an image without a row, a row without an image, or a line that
-      is none.
+    Raises: InputError that names an image without a row, a row without an image, or an invalid
+      line.
     """
     split = _partition(folder / _PARTITION)
     names = sorted(image_folder.found(folder / _IMAGES))
@@ -60,13 +60,13 @@ def _partition(path: pathlib.Path) -> dict[str, int]:
         content = bounded_files.read_bytes(path, _PARTITION_BYTES)
         lines = content.decode('utf-8-sig').splitlines()
     except UnicodeDecodeError as error:
-        raise errors.InputError(f'{path} is no text: {error}') from None
+        raise errors.InputError(f'{path} is not text: {error}') from None
     for number, line in enumerate(lines, 1):
         name, _, word = line.strip().rpartition(' ')
         if word not in ('0', '1', '2') or not name or name.strip() in split:
             raise errors.InputError(
-                f'{path}, line {number}: is {line.strip()!r}; it must be the name of an image '
-                f'that has no line yet, and 0, 1 or 2'
+                f'{path}, line {number}: is {line.strip()!r}; it must be the name of an image, '
+                f'once, and 0, 1 or 2'
             )
         split[name.strip()] = int(word)
     return split

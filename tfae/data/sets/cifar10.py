@@ -1,4 +1,4 @@
-"""CIFAR-10: small photographs, 32x32 RGB, 50 000 to train and 10 000 to test.
+"""CIFAR-10: small photographs, 32x32 RGB, 50,000 for training and 10,000 for test.
 
 Krizhevsky, 2009, https://www.cs.toronto.edu/~kriz/cifar.html, in its binary version: six files of
 records, each a class and 3072 bytes of red, green and blue planes.
@@ -29,13 +29,13 @@ _FOLDER = 'cifar-10-batches-bin'  # as the published archive unpacks
 _TRAIN = tuple(f'data_batch_{i}.bin' for i in range(1, 6))
 _TEST = 'test_batch.bin'
 _RECORD = 1 + 3 * 32 * 32
-_MOST_BYTES = 2**28  # of a file; the published ones have 31 MB
+_MAX_BYTES = 2**28  # of a file; the published ones have 31 MB
 
 
 def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:
     """Train split [50000, 32, 32, 3], test split [10000, 32, 32, 3], both uint8.
 
-    Raises: InputError that names the file if one is missing or is not whole.
+    Raises: InputError that names the file if one is missing or truncated.
     """
     folder = dataset.folder(config.data_dir, 'cifar10')
     folder = folder / _FOLDER if (folder / _FOLDER).is_dir() else folder
@@ -45,11 +45,10 @@ def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str,
 
 
 def _read(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
-    content = np.frombuffer(bounded_files.read_bytes(path, _MOST_BYTES), np.uint8)
+    content = np.frombuffer(bounded_files.read_bytes(path, _MAX_BYTES), np.uint8)
     if not len(content) or len(content) % _RECORD:
         raise errors.InputError(
-            f'{path} holds {len(content):,} bytes; it must hold a multiple of {_RECORD:,}, more '
-            f'than none'
+            f'{path} holds {len(content):,} bytes; it must hold a positive multiple of {_RECORD:,}'
         )
     records = content.reshape(-1, _RECORD)
     labels = records[:, 0].astype(np.int64)

@@ -1,9 +1,9 @@
-"""FairFace: faces of 224x224 with age, gender and race of each. Karkkainen and Joo, WACV 2021.
+"""FairFace: faces of 224x224 with age, gender and race. Karkkainen and Joo, WACV 2021.
 
 https://github.com/joojs/fairface (CC BY 4.0), as its archive unpacks:
 
-    val/1.jpg ...      or train/ and val/; a hash of each name cuts them in any case
-    labels.csv         `file,age,gender,race`, for `--attributes` of the commands that read it
+    val/1.jpg ...      or train/ and val/; a hash of each name decides the split in both cases
+    labels.csv         `file,age,gender,race`, for the flag `--attributes`
 
 The images have no classes.
 """
@@ -15,9 +15,9 @@ FIELDS = ('data_dir', 'test_fraction', 'crop', 'size', 'color')
 
 
 def load(config: dataset.Config) -> dataset.Loaded:
-    """The splits as `lazy_images.LazyImages`.
+    """Loads the splits as `lazy_images.LazyImages`.
 
-    Raises: InputError that names the folder or file that is not what it should be.
+    Raises: InputError that names the missing or invalid folder or file.
     """
     root = dataset.folder(config.data_dir, 'fairface')
     names = sorted(image_folder.found(root))

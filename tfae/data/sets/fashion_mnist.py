@@ -1,4 +1,4 @@
-"""Fashion-MNIST: articles of clothing, 28x28 gray, 60 000 to train and 10 000 to test.
+"""Fashion-MNIST: articles of clothing, 28x28 gray, 60,000 for training and 10,000 for test.
 
 Xiao, Rasul and Vollgraf, https://arxiv.org/abs/1708.07747
 """

@@ -1,12 +1,12 @@
-"""Any folder of images: JPEG, PNG, PNM, BMP, GIF, TIFF or WEBP, decoded where they are asked for.
+"""A folder of image files: JPEG, PNG, PNM, BMP, GIF, TIFF or WEBP, decoded on access.
 
-folder/*.jpg                      no classes; cut by a hash of each name
-folder/<class>/*.jpg              the folders are the classes; cut by a hash of each name
-folder/train/..., folder/test/... cut as the folders say, each of them as above
-folder/train/..., folder/val/...  the same; what has no folder of its own is cut from training
+folder/*.jpg                      no classes; a hash of each name decides the split
+folder/<class>/*.jpg              folders are classes; a hash of each name decides the split
+folder/train/..., folder/test/... folders are splits, each of them as above
+folder/train/..., folder/val/...  the same; a split without a folder is taken from training
 
-Folders of splits have these names in any case, or training, testing, eval, evaluation, valid,
-validation or dev. Training prints what was found and what was left out.
+Names of splits ignore case and include training, testing, eval, evaluation, valid, validation and
+dev. Training prints the classes and splits that it found, and the files that it left out.
 """
 
 from tfae.core import errors
@@ -17,10 +17,10 @@ FIELDS = ('data_dir', 'test_fraction', 'crop', 'size', 'color')
 
 
 def load(config: dataset.Config) -> dataset.Loaded:
-    """The splits as `lazy_images.LazyImages`.
+    """Loads the splits as `lazy_images.LazyImages`.
 
-    Raises: UsageError if `data_dir` is empty; InputError that names the folder or file that is not
-      what it should be.
+    Raises: UsageError if `data_dir` is empty; InputError that names the missing or invalid folder
+      or file.
     """
     if not config.data_dir:
         raise errors.UsageError('--dataset is images; --data_dir must name the folder of images')

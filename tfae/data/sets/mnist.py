@@ -1,4 +1,4 @@
-"""MNIST: handwritten digits, 28x28 gray, 60 000 to train and 10 000 to test.
+"""MNIST: handwritten digits, 28x28 gray, 60,000 for training and 10,000 for test.
 
 LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist/
 """

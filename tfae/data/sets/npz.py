@@ -1,11 +1,9 @@
-"""Arrays of one's own in an `.npz` file, as numpy.savez writes it: `--data_dir=path/to/file.npz`.
+"""Arrays in an `.npz` file, as numpy.savez writes it: `--data_dir=path/to/file.npz`.
 
-The file holds `x_train` and `x_test`, or `train_images` and `test_images`, with `y_train` and
-`y_test`, or `train_labels` and `test_labels`, where the images have classes. `x_validation` with
-`y_validation`, or `validation_images` with `validation_labels`, are the validation split. Or the
-file holds one set, `images` with `labels` or `x` with `y`, of which a fixed fifth becomes the test
-split; so it does where a training split comes alone. Other arrays are left unread. See
-`tfae.data.formats.arrays` for shapes and types.
+Arrays are named `x_train`, `y_train`, `x_test`, `y_test`, `x_validation` and `y_validation`, or
+`train_images`, `train_labels` and so on; labels and the validation split are optional. Without a
+test split, or with a single set `images` and `labels` or `x` and `y`, a fixed fifth becomes the
+test split. Other arrays are not read. See `tfae.data.formats.arrays` for shapes and types.
 """
 
 import math
@@ -21,7 +19,7 @@ from tfae.data.formats import arrays
 
 FIELDS = ('data_dir',)
 
-# Images and labels of training, test and validation; each row is a way to name them.
+# Images and labels of training, test and validation; each row is a naming convention.
 _NAMINGS = (
     ('x_train', 'y_train', 'x_test', 'y_test', 'x_validation', 'y_validation'),
     (
@@ -36,19 +34,19 @@ _NAMINGS = (
     ('x', 'y'),
 )
 
-# A set of more bytes than this does not go through memory as arrays.
-_MOST_BYTES = 2**33
+# Larger data sets are not loaded into memory as arrays.
+_MAX_BYTES = 2**33
 
-# Deflate cannot shrink further than this, so a larger claim is false before a byte is read.
+# The largest ratio of deflate: a header that declares more is wrong.
 _DEFLATE_LIMIT = 1032
 
 
 def load(config: dataset.Config) -> dataset.Loaded:
-    """The splits, uint8 or float32 as the file has them; names are the label numbers.
+    """Loads the splits, uint8 or float32 as in the file; classes are named by their numbers.
 
     Raises:
-      UsageError: no file is named.
-      InputError: the file is missing, damaged or ambiguous, or holds no images or classes.
+      UsageError: `data_dir` is empty.
+      InputError: the file is missing, damaged or ambiguous, or lacks images or labels.
     """
     path = _file(config.data_dir)
     try:
@@ -57,7 +55,7 @@ def load(config: dataset.Config) -> dataset.Loaded:
     except errors.InputError:
         raise
     except Exception as error:
-        # Damaged bytes draw nearly anything from zipfile and numpy's header parser: BadZipFile,
+        # zipfile and numpy's header parser raise many types for damaged bytes: BadZipFile,
         # zlib.error, EOFError, struct.error, SyntaxError, TokenError, RecursionError, ...
         reason = ' '.join(f'{type(error).__name__}: {error}'.split())
         raise errors.InputError(
@@ -86,7 +84,7 @@ def _file(data_dir: str) -> pathlib.Path:
 
 
 def _read_named(path: pathlib.Path, archive: zipfile.ZipFile) -> list[arrays.Pair | None]:
-    """Training, test and validation arrays of the one naming that the file follows, or None."""
+    """Reads training, test and validation arrays under the naming convention of the file."""
     members = {
         info.filename.removesuffix('.npy'): info
         for info in archive.infolist()
@@ -100,9 +98,9 @@ def _read_named(path: pathlib.Path, archive: zipfile.ZipFile) -> list[arrays.Pai
             f'{", ".join(naming[0] for naming in _NAMINGS)}'
         )
     total = sum(members[name].file_size for name in followed[0] if name in members)
-    if total > _MOST_BYTES:
+    if total > _MAX_BYTES:
         raise errors.InputError(
-            f'{path}: declares {total} bytes of arrays; it must hold at most {_MOST_BYTES}'
+            f'{path}: declares {total} bytes of arrays; it must hold at most {_MAX_BYTES}'
         )
     found = {
         name: arrays.Named(f'{path}: {name}', _read(path, archive, members[name]))
@@ -121,7 +119,7 @@ def _read_named(path: pathlib.Path, archive: zipfile.ZipFile) -> list[arrays.Pai
 
 
 def _read(path: pathlib.Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
-    """One member, whose header has been found to agree with its size before memory is taken."""
+    """Reads one member, after comparing its header with its size: memory is allocated last."""
     who = f'{path}: {info.filename.removesuffix(".npy")}'
     limit = 1 if info.compress_type == zipfile.ZIP_STORED else _DEFLATE_LIMIT
     if info.file_size > limit * min(info.compress_size, path.stat().st_size):
@@ -140,8 +138,8 @@ def _read(path: pathlib.Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -
     wanted = header + math.prod(shape) * dtype.itemsize
     if wanted != info.file_size:
         raise errors.InputError(
-            f'{who}: its header declares {dtype} {shape}, {wanted} bytes, the file holds '
-            f'{info.file_size}; it must hold exactly those'
+            f'{who}: its header declares {dtype} {shape}, {wanted} bytes; the file holds '
+            f'{info.file_size}'
         )
     with archive.open(info) as member, warnings.catch_warnings():
         warnings.simplefilter('ignore')
@@ -151,12 +149,12 @@ def _read(path: pathlib.Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -
 def _read_header(who: str, member) -> tuple[tuple[int, ...], np.dtype]:
     version = np.lib.format.read_magic(member)
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # of headers that Python 2 wrote, or that are damaged
+        warnings.simplefilter('ignore')  # about headers of Python 2, or damaged ones
         if version == (1, 0):
             shape, _, dtype = np.lib.format.read_array_header_1_0(member)
         elif version == (2, 0):
             shape, _, dtype = np.lib.format.read_array_header_2_0(member)
-        else:  # (3, 0) is for field names outside of Latin-1, and a record is no image
+        else:  # (3, 0) is for structured types, which are not images
             raise errors.InputError(
                 f'{who}: is .npy version {version}; it must be (1, 0) or (2, 0)'
             )

@@ -1,14 +1,14 @@
-"""Made images of any size, whose structure is known: `--dataset=synthetic`.
+"""Synthetic images of any size, with known structure: `--dataset=synthetic`.
 
     bars     full rows or full columns on black, uint8; the class is the direction
     blobs    one soft spot, float32; the class is the quarter of the image that it lies in
     linear   0.5 + z w with z of four dimensions, float32; the class is the sign of z_1
 
-Bars come from Foldiak, 1990, https://doi.org/10.1007/BF02331346. A linear autoencoder of four
-units can copy `linear` without error, and principal components find its plane.
+Bars come from Foldiak, 1990, https://doi.org/10.1007/BF02331346. A linear autoencoder of four units
+reconstructs `linear` without error, and so does PCA.
 
-The channels differ from one another, so that a mix-up of channels shows. A fixed fifth of the
-examples is the test split.
+The channels are independent, so that exchanged channels show. A fixed fifth of the examples is the
+test split.
 """
 
 import math
@@ -21,25 +21,25 @@ from tfae.data import dataset, splits
 
 FIELDS = ('synthetic_kind', 'synthetic_shape', 'synthetic_examples')
 
-_MOST_BYTES = 2**32
+_MAX_BYTES = 2**32
 _LATENTS = 4
 _LATENT_LIMIT = 3.0  # standard deviations; a bounded z keeps pixels within [0, 1] without a bend
 
 
 def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:
-    """Train and test splits of `synthetic_examples` images of `synthetic_shape`.
+    """Generates train and test splits of `synthetic_examples` images of `synthetic_shape`.
 
-    Raises: UsageError if the kind is unknown, or the size is malformed or beyond memory.
+    Raises: UsageError if the kind is unknown, or the shape is malformed or too large.
     """
     makers = {'bars': _bars, 'blobs': _blobs, 'linear': _linear}
     make = makers[errors.one_of('--synthetic_kind', config.synthetic_kind, makers)]
     shape = (config.synthetic_examples, *_image_shape(config.synthetic_shape))
-    if 4 * math.prod(shape) > _MOST_BYTES:
+    if 4 * math.prod(shape) > _MAX_BYTES:
         raise errors.UsageError(
-            f'--synthetic_shape and --synthetic_examples ask for {4 * math.prod(shape)} bytes; at '
-            f'most {_MOST_BYTES} are made'
+            f'--synthetic_shape and --synthetic_examples request {4 * math.prod(shape)} bytes; '
+            f'they must request at most {_MAX_BYTES}'
         )
-    # RandomState, whose streams are frozen for good: a Generator's may change between versions.
+    # RandomState: its streams never change, those of a Generator may.
     images, labels, class_names = make(np.random.RandomState(0), shape)
     whole = splits.Split(images, labels.astype(np.int64))
     return *splits.with_test(whole, 'synthetic'), class_names
@@ -59,7 +59,7 @@ def _bars(random, shape):
     labels = random.randint(2, size=n)
     rows = random.random_sample((n, height, 1, channels)) < 0.25
     columns = random.random_sample((n, 1, width, channels)) < 0.25
-    # One bar at least, so that the class can be seen.
+    # At least one bar, which shows the class.
     rows[np.arange(n), random.randint(height, size=n)] = True
     columns[np.arange(n), 0, random.randint(width, size=n)] = True
     lit = np.where(labels[:, None, None, None] == 0, rows, columns)
@@ -78,7 +78,7 @@ def _blobs(random, shape):
 
 
 def _bell(length, center, sigma):
-    """Gaussian over `length` pixels around `center` [N, 1], a part of the length; [N, length]."""
+    """Gaussian `[N, length]` around `center` `[N, 1]`, a fraction of the length."""
     offset = np.arange(length, dtype=np.float32) + np.float32(0.5) - center * np.float32(length)
     return np.exp(-0.5 * np.square(offset / np.float32(sigma)))
 
