@@ -167,7 +167,7 @@ def program(
         step = global_step.read_value() - phase.start
         examples = phase.source.count
         size = config.batch(examples)
-        batch, examples = _batch(phase, config, step, [config.seed, stream], replica)
+        batch, sampled = _batch(phase, config, step, [config.seed, stream], replica)
         steps = phase.stop - phase.start
         warmup = math.ceil(config.warmup_epochs * examples / size)
         rate = learning_rate(config, phase.learning_rate, step, steps, warmup)
@@ -184,7 +184,7 @@ def program(
         count = len(made.scalars)
         means = tf.unstack(tf.cast(seen[1:] / tf.maximum(seen[0], 1), tf.float32), count)
     with tf.name_scope(f'{names.VALIDATION}/{phase.name}/'):
-        start, size, validation = _validation(phase, examples.images.shape[1:])
+        start, size, validation = _validation(phase, sampled.images.shape[1:])
     return Program(
         phase,
         train,
@@ -195,8 +195,8 @@ def program(
         start,
         size,
         validation,
-        examples.start,
-        examples.waited,
+        sampled.start,
+        sampled.waited,
     )
 
 
