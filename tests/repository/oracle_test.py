@@ -5,11 +5,13 @@ import pathlib
 import sys
 
 import losses_test
+import options_test
 import pytest
 import training_test
 
 from tfae import models
 from tfae.core import config
+from tfae.runs import options
 from tfae.training import phases
 from tfae.training.config import TrainingConfig
 
@@ -73,3 +75,8 @@ def test_every_flag_of_a_family_has_an_oracle(family):
 def test_every_flag_of_training_has_an_oracle():
     wanted = {*config.field_types(TrainingConfig), *config.field_types(phases.Config)}
     assert wanted <= {flag for words in training_test.WALKED for flag in flags(words)}
+
+
+def test_every_option_of_a_run_has_an_oracle():
+    wanted = config.field_types(options.Config)
+    assert set(wanted) <= {flag for words in options_test.WALKED for flag in flags(words)}

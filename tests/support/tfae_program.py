@@ -60,6 +60,10 @@ class Program:
         self._died = 0
 
     @property
+    def pid(self):
+        return self._process.pid
+
+    @property
     def running(self):
         return self._process.is_alive()
 
@@ -159,12 +163,13 @@ def steps(logdir):
 
 
 def checkpoint(logdir, step=None):
-    """Variable name -> value, of the newest checkpoint or of that of `step`."""
+    """Variable name -> value, of the newest checkpoint or of that of `step`; no other tensor."""
     import tensorflow.compat.v1 as tf
 
     found = steps(logdir)[-1] if step is None else step
     reader = tf.train.load_checkpoint(str(pathlib.Path(logdir, f'model-{found}')))
-    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    names = reader.get_variable_to_shape_map().keys() - {'_TFAE_CONFIGURATION'}
+    return {name: reader.get_tensor(name) for name in sorted(names)}
 
 
 def same_bytes(a, b):
