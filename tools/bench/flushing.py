@@ -10,6 +10,7 @@ seconds, the seconds of training and the share.
 import os
 import sys
 import time
+from typing import Any
 
 from tfae.commands import train
 from tfae.runs import trainer
@@ -26,10 +27,10 @@ def main() -> None:
         flush(descriptor)
         flushed.append((started, time.monotonic()))
 
-    def timed_train(self: trainer.Trainer, loaded: object) -> int:
+    def timed_train(self: trainer.Trainer, *arguments: Any) -> int:
         flushed.clear()
         started = time.monotonic()
-        code = steps(self, loaded)  # type: ignore[arg-type]
+        code = steps(self, *arguments)
         trained.append(time.monotonic() - started)
         return code
 
