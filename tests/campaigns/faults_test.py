@@ -98,7 +98,7 @@ def test_a_record_that_is_damaged_is_made_again(stopped, whole, harm, lacking):
     said = [line for line in done.out.splitlines() if not line.startswith('data set ')]
     assert said[:2] == [
         f'run/metrics.jsonl is damaged: it lacks the record of step {lacking}; training goes back '
-        f'to step {lacking - 5} to make it again',
+        f'to step {lacking - 5} to record it again',
         f'run: at step {lacking - 5} of 60',
     ]
     assert_same(stopped, whole)
@@ -117,7 +117,7 @@ def test_a_record_that_no_checkpoint_precedes_stops_the_run_which_goes_on_once_i
     line = tfae_program.run(*WORDS, cwd=stopped.parent).refusal(1)
     assert line == (
         'run/metrics.jsonl is damaged: it lacks the record of step 10, and every checkpoint is '
-        'newer; put the file back as it was, or name another --logdir'
+        'newer; restore the file from a copy, or name another --logdir'
     )
     assert tfae_program.contents(stopped) == before
     path.write_bytes(sound)

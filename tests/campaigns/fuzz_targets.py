@@ -28,14 +28,14 @@ from PIL import Image
 from tfae import data, models
 from tfae.analysis import anomaly
 from tfae.commands.shared import command_flags
-from tfae.core import atomic_files, config, json_text
+from tfae.core import atomic_files, config, json_text, names
 from tfae.data import attributes, lazy_images, streaming
 from tfae.data.formats import idx, image_files, image_folder, shard_writer, shards
 from tfae.data.sets import celeba, cifar10, npz
 from tfae.explorer import space
 from tfae.pretrained import imagenet, weights
 from tfae.report import comparison, curves, document, run_page
-from tfae.runs import checkpoints, event_file, options
+from tfae.runs import checkpoints, event_file, options, transfer
 from tfae.runs import directory as folder
 from tfae.runs.directory import Folder
 from tfae.training import experiment, phases, summaries
@@ -405,7 +405,7 @@ def saved(write: Callable[[pathlib.Path], None]) -> bytes:
         return path.read_bytes()
 
 
-def read_arrays(path: pathlib.Path) -> checkpoints.Restored:
+def read_arrays(path: pathlib.Path) -> transfer.Transferred:
     """What would become of a variable that an .npz holds, or one of another name."""
     return transferred(path)
 
@@ -480,13 +480,13 @@ def variable() -> Any:
         return tf.get_variable('encoder/kernel', [2, 3], use_resource=True)
 
 
-def transferred(path: pathlib.Path, whole: bool = False) -> checkpoints.Restored:
+def transferred(path: pathlib.Path, whole: bool = False) -> transfer.Transferred:
     """What would become of a variable."""
     source = path.parent if whole else path
-    return checkpoints.transfer(None, [variable()], str(source), [])
+    return transfer.transfer(None, [variable()], str(source), [])
 
 
-def read_checkpoint(path: pathlib.Path) -> checkpoints.Restored:
+def read_checkpoint(path: pathlib.Path) -> transfer.Transferred:
     """What would become of a variable, from a checkpoint of which the damaged file is a part."""
     _, files = checkpoint_seeds()
     content = path.read_bytes()
@@ -497,6 +497,34 @@ def read_checkpoint(path: pathlib.Path) -> checkpoints.Restored:
         for name in ('index', 'data-00000-of-00001'):
             (path.parent / f'model-3.{name}').rename(path.parent / f'other-3.{name}')
     return transferred(path, whole=True)
+
+
+def configuration_seeds() -> list[bytes]:
+    """Configurations as a checkpoint records them: of the run that is read, and of another."""
+    made = (experiment.Experiment(), experiment.Experiment('gan', seed=3))
+    return [json_text.dumps(one.fixed()).encode() for one in made]
+
+
+@functools.cache
+def configuration_writer() -> tuple[tf.Session, tf.Tensor, tf.Tensor, tf.Operation]:
+    """Writes a checkpoint that records any bytes: a session, two placeholders and the operation."""
+    with tf.Graph().as_default() as graph:
+        prefix, content = tf.placeholder(tf.string, []), tf.placeholder(tf.uint8, [None])
+        write = tf.raw_ops.SaveV2(
+            prefix=prefix,
+            tensor_names=[names.CONFIGURATION],
+            shape_and_slices=[''],
+            tensors=[content],
+        )
+    return tf.Session(graph=graph), prefix, content, write
+
+
+def read_configuration(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """The variables (there are none) of a checkpoint that records the content of the file."""
+    session, prefix, content, write = configuration_writer()
+    held = np.frombuffer(path.read_bytes(), np.uint8)
+    session.run(write, {prefix: str(path), content: held})
+    return checkpoints.values(tf.Graph(), str(path), [], experiment.Experiment())
 
 
 def distance(a: bytes, b: bytes) -> float:
@@ -628,7 +656,7 @@ TARGETS = {
     ),
     'restored': Target(
         'values.npz', restored_seeds, read_arrays,
-        lambda found: found.restored == ['encoder/kernel'], 10,
+        lambda found: found.loaded == ['encoder/kernel'], 10,
         (b'PK\x01\x02', b'PK\x05\x06', b"'descr'", b'|O', b'<f8', b'shape', b'('),
     ),
     'shards': Target(
@@ -649,9 +677,14 @@ TARGETS = {
         lambda found: not found.ignored or True, 4, (b'../../x', b'/etc/passwd', b'model-3'),
         memory=1024 * MEGABYTES,
     ),
+    'configuration': Target(
+        'model-3', configuration_seeds, read_configuration, lambda found: found == {}, 4,
+        (b'[' * 3000, b'{"a":' * 3000, b'NaN', b'9' * 5000, b'null', b'"labelled": true'), True,
+    ),
     'images': Target(
         'a.jpg', image_seeds, read_image, sound_pixels, 22,
         (b'IEND', b'\xff\xd9', b'IHDR', b'acTL', b'eXIf', b'Exif\0\0', b'MPF\0'),
+        may=('printed: TIFF',),  # libtiff does, of a damaged file
     ),
     'decoded': Target(
         'a.png', image_seeds, read_in_graph, sound_pixels, 1, may=('printed',),

@@ -116,7 +116,7 @@ def printed(done):
     found = {}
     for line in done.out.splitlines():
         kind, _, names = line.partition(': ')
-        if kind in ('restored', 'new', 'ignored'):
+        if kind in ('loaded', 'new', 'ignored'):
             found[kind] = [] if names == 'none' else names.split(', ')
     return found
 
@@ -143,7 +143,7 @@ def test_a_run_restores_what_matches_by_name(tmp_path, source, kind):
         first -= set(DECODER)
     else:
         first |= {'decoder/layer_2/bias'}  # of the first layer's size
-    assert set(found['restored']) == first
+    assert set(found['loaded']) == first
     assert set(found['new']) == {*ENCODER, *DECODER} - first
     assert set(found['ignored']) == known.keys() - first
     values = at_start(tmp_path / 'run')
@@ -158,7 +158,7 @@ def test_scopes_are_renamed_on_the_way(tmp_path, source):
     np.savez(tmp_path / 'old.npz', **renamed)
     words = (*SMALL[1:], '--restore_from=old.npz', '--restore_map=old/net:encoder')
     found = printed(trained(tmp_path, *words))
-    assert set(found['restored']) == set(ENCODER)
+    assert set(found['loaded']) == set(ENCODER)
     assert set(found['new']) == set(DECODER)
     assert found['ignored'] == []
     start = at_start(tmp_path / 'run')

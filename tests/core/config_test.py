@@ -236,6 +236,7 @@ class Renamed:
     [
         ({'colour': 'grey'}, Renamed('gray')),
         ({'colour': 'rgb', 'name': 'grey'}, Renamed('rgb', (), 'grey')),
+        ({'colour': 'rgb', 'color': 'rgb'}, Renamed('rgb')),
         ({'color': 'grey', 'kinds': ['grey', 'rgb']}, Renamed('gray', ('gray', 'rgb'))),
         ({'color': 'gray'}, Renamed('gray')),
     ],
@@ -250,7 +251,7 @@ def test_json_of_an_earlier_version_is_read_as_that_of_today(content, want):
 @pytest.mark.parametrize(
     'content, want',
     [
-        ({'colour': 'rgb', 'color': 'rgb'}, 'here has both colour and color, two names of one fie'),
+        ({'colour': 'rgb', 'color': 'gray'}, "here: colour is 'rgb' and color is 'gray'; both are"),
         ({'colour': 'blue'}, "here: color is 'blue'; it must be one of gray, rgb"),
         ({'coluor': 'rgb'}, "here has an unknown field 'coluor'; did you mean color?"),
         ({'color': {'grey': 1}}, "here: color is {'grey': 1}; it must be one of gray, rgb"),

@@ -155,7 +155,7 @@ def test_an_encoder_of_another_family_is_taken_and_held_while_the_head_is_traine
     words = ('--model=classifier', *network, '--restore_from=source', '--head_epochs=1')
     out = trained(tmp_path, 'run', *words, '--epochs=0')
     encoder = {f'encoder/layer_{i}/{part}' for i in (1, 2) for part in ('kernel', 'bias')}
-    assert named(out, 'restored') == encoder
+    assert named(out, 'loaded') == encoder
     assert named(out, 'new') == {'classifier/kernel', 'classifier/bias'}
     (record,) = tfae_program.metrics(tmp_path / 'run')
     assert record['phase'] == 'pretraining/head'

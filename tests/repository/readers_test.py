@@ -31,7 +31,7 @@ OWN = {
     ('training/summaries.py', 'image'),
 }
 # TensorFlow's own reader in a session: the target `checkpoint` feeds it without one.
-SESSION = {('runs/checkpoints.py', '_restore_newest')}
+SESSION = {('runs/checkpoints.py', '_load_newest')}
 
 
 def reads(call):

@@ -1,43 +1,12 @@
-"""Checkpoints: the newest that can be read, and values carried into another graph by name."""
-
-import os
-import signal
-import tracemalloc
+"""Checkpoints: written whole, listed, and the newest that can be read is loaded."""
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from plain_checkpoints import BIAS, KERNEL, break_, declare, initialized, save, value
 
 from tfae.core import errors
 from tfae.runs import checkpoints
-
-KERNEL = 'encoder/layer_1/kernel'
-BIAS = 'encoder/layer_1/bias'
-
-
-def declare(*names, shape=(2, 3), scope=''):
-    with tf.variable_scope(scope or tf.get_variable_scope()):
-        return [
-            tf.get_variable(name, shape, initializer=tf.zeros_initializer(), use_resource=True)
-            for name in names
-        ]
-
-
-def value(i):
-    return np.full([2, 3], float(i), np.float32)
-
-
-def save(folder, *steps, names=(KERNEL, BIAS)):
-    """Checkpoints of these steps, each variable full of its step plus its place."""
-    folder.mkdir(exist_ok=True)
-    with tf.Graph().as_default(), tf.Session() as session:
-        variables = declare(*names)
-        saver = tf.train.Saver(max_to_keep=None)
-        for step in steps:
-            for i, variable in enumerate(variables):
-                variable.load(value(step + i), session)
-            saver.save(session, str(folder / checkpoints.PREFIX), step, write_meta_graph=False)
-    return folder
 
 
 def saver():
@@ -51,18 +20,8 @@ def session():
         yield opened
 
 
-def initialized(session, variables):
-    session.run(tf.global_variables_initializer())
-    return variables
-
-
 def files(folder, step):
     return sorted(folder.glob(f'{checkpoints.PREFIX}-{step}.*'))
-
-
-def break_(path, how):
-    content = path.read_bytes()
-    path.write_bytes({'cut': content[: len(content) // 2], 'empty': b'', 'noise': b'x' * 99}[how])
 
 
 def test_checkpoints_are_found_by_their_steps_newest_first(tmp_path):
@@ -78,7 +37,7 @@ def test_checkpoints_are_found_by_their_steps_newest_first(tmp_path):
 def test_a_folder_that_was_moved_restores(tmp_path, session):
     moved = save(tmp_path / 'old', 5).rename(tmp_path / 'new')
     variables = declare(KERNEL, BIAS)
-    assert checkpoints.restore_newest(saver(), session, moved, print) == 5
+    assert checkpoints.load_newest(saver(), session, moved, print) == 5
     assert np.array_equal(session.run(variables), [value(5), value(6)])
 
 
@@ -93,7 +52,7 @@ def test_a_broken_checkpoint_is_passed_over_and_named(tmp_path, session, how, wh
         break_(path, how)
     variables = declare(KERNEL, BIAS)
     said = []
-    assert checkpoints.restore_newest(saver(), session, tmp_path, said.append) == 5
+    assert checkpoints.load_newest(saver(), session, tmp_path, said.append) == 5
     assert np.array_equal(session.run(variables), [value(5), value(6)])
     if (how, which) == ('gone', 'index'):
         assert not said
@@ -118,7 +77,7 @@ def differing(tmp_path, variables, **held):
         session.run(tf.global_variables_initializer())
         before = session.run(variables)
         with pytest.raises(errors.InputError) as error:
-            checkpoints.restore_newest(saver(), session, folder, print)
+            checkpoints.load_newest(saver(), session, folder, print)
         for one, other in zip(before, session.run(variables), strict=True):
             assert np.array_equal(one, other)
     begins = f'checkpoint {folder}/model-5 does not fit {folder}/config.json: variable '
@@ -170,7 +129,7 @@ def test_a_folder_of_any_name_keeps_the_newest_few(tmp_path, session, name):
         *(f'model-{k}.{part}' for k in (10, 9) for part in ('data-00000-of-00001', 'index')),
     ]
     session.run(tf.global_variables_initializer())
-    assert checkpoints.restore_newest(made, session, folder, print) == 10
+    assert checkpoints.load_newest(made, session, folder, print) == 10
     assert np.array_equal(session.run(variables), [value(10), value(10)])
 
 
@@ -215,7 +174,7 @@ def test_a_checkpoint_that_is_replaced_meanwhile_is_looked_for_again(
 
     monkeypatch.setattr(checkpoints.Saver, 'restore', restore)
     said = []
-    assert checkpoints.restore_newest(made, session, tmp_path, said.append) == 8
+    assert checkpoints.load_newest(made, session, tmp_path, said.append) == 8
     assert not said
     assert np.array_equal(session.run(variables), [value(8), value(9)])
 
@@ -223,12 +182,12 @@ def test_a_checkpoint_that_is_replaced_meanwhile_is_looked_for_again(
 def test_no_checkpoint_is_none_and_only_broken_ones_are_refused(tmp_path, session):
     declare(KERNEL, BIAS)
     made = saver()
-    assert checkpoints.restore_newest(made, session, tmp_path, print) is None
+    assert checkpoints.load_newest(made, session, tmp_path, print) is None
     save(tmp_path, 5, 6)
     for path in tmp_path.glob('model-*.index'):
         break_(path, 'cut')
     with pytest.raises(errors.InputError, match='none of the 2 checkpoints in .* can be read'):
-        checkpoints.restore_newest(made, session, tmp_path, lambda text: None)
+        checkpoints.load_newest(made, session, tmp_path, lambda text: None)
 
 
 def test_a_reason_is_one_line():
@@ -236,155 +195,6 @@ def test_a_reason_is_one_line():
     assert checkpoints.reason(ValueError('')) == 'ValueError'
     assert len(checkpoints.reason(ValueError('x' * 999))) == 200
     assert checkpoints.reason(tf.errors.NotFoundError(None, None, 'no file\nat all')) == 'no file'
-
-
-@pytest.mark.parametrize('form', ['checkpoint', 'folder', 'npz'])
-def test_values_come_from_a_checkpoint_a_run_or_an_npz(tmp_path, session, form):
-    save(tmp_path, 5, 6)
-    np.savez(tmp_path / 'arrays.npz', **{KERNEL: value(6), BIAS: value(7)})
-    path = {'checkpoint': 'model-6', 'folder': '', 'npz': 'arrays.npz'}[form]
-    variables = initialized(session, declare(KERNEL, BIAS))
-    found = checkpoints.transfer(session, variables, str(tmp_path / path), [])
-    assert found == ([KERNEL, BIAS], [], [])
-    assert np.array_equal(session.run(variables), [value(6), value(7)])
-
-
-def test_what_is_new_and_what_is_ignored_is_named_and_untouched(tmp_path, session):
-    np.savez(
-        tmp_path / 'arrays.npz', **{KERNEL: value(6), BIAS: np.zeros(4), 'beta1_power': np.ones([])}
-    )
-    variables = initialized(session, declare(KERNEL, BIAS, 'decoder/layer_1/kernel'))
-    found = checkpoints.transfer(session, variables, str(tmp_path / 'arrays.npz'), [])
-    assert found.restored == [KERNEL]
-    assert found.new == [BIAS, 'decoder/layer_1/kernel']
-    assert found.ignored == ['beta1_power', BIAS]
-    assert not np.any(session.run(variables[1:]))
-
-
-@pytest.mark.parametrize(
-    'scope_map, old',
-    [
-        (['net:encoder'], 'net/layer_1/kernel'),
-        (['net/deep:encoder'], 'net/deep/layer_1/kernel'),
-        ([':encoder'], 'layer_1/kernel'),
-        (['ae:'], f'ae/{KERNEL}'),
-        (['ae/:/'], f'ae/{KERNEL}'),
-        (['other:decoder', 'net:encoder'], 'net/layer_1/kernel'),
-        (['w:encoder/layer_1/kernel'], 'w'),
-    ],
-)
-def test_scopes_are_renamed(tmp_path, session, scope_map, old):
-    np.savez(tmp_path / 'arrays.npz', **{old: value(3)})
-    variables = initialized(session, declare(KERNEL))
-    found = checkpoints.transfer(session, variables, str(tmp_path / 'arrays.npz'), scope_map)
-    assert found == ([KERNEL], [], [])
-    assert np.array_equal(session.run(variables[0]), value(3))
-
-
-def test_a_scope_is_a_whole_word_of_a_name_and_the_first_pair_that_fits_decides(tmp_path, session):
-    np.savez(tmp_path / 'arrays.npz', **{'net_2/kernel': value(1), 'net/kernel': value(2)})
-    variables = initialized(session, declare('kernel', scope='encoder'))
-    pairs = ['net:encoder', 'net:decoder']
-    found = checkpoints.transfer(session, variables, str(tmp_path / 'arrays.npz'), pairs)
-    assert found == (['encoder/kernel'], [], ['net_2/kernel'])
-    assert np.array_equal(session.run(variables[0]), value(2))
-
-
-def test_values_take_the_type_of_their_variable(tmp_path, session):
-    np.savez(tmp_path / 'arrays.npz', **{KERNEL: np.arange(6).reshape(2, 3)})
-    variables = initialized(session, declare(KERNEL))
-    checkpoints.transfer(session, variables, str(tmp_path / 'arrays.npz'), [])
-    got = session.run(variables[0])
-    assert got.dtype == np.float32
-    assert np.array_equal(got.ravel(), np.arange(6))
-
-
-def test_without_a_session_it_only_looks(tmp_path):
-    np.savez(tmp_path / 'arrays.npz', **{KERNEL: value(6)})
-    found = checkpoints.transfer(None, declare(KERNEL, BIAS), str(tmp_path / 'arrays.npz'), [])
-    assert found == ([KERNEL], [BIAS], [])
-
-
-def test_a_malformed_pair_is_refused(tmp_path, session):
-    with pytest.raises(errors.UsageError, match="--restore_map is 'encoder'; each pair must be"):
-        checkpoints.transfer(session, [], str(tmp_path), ['encoder'])
-
-
-def test_a_file_that_fits_nothing_is_refused(tmp_path, session):
-    np.savez(tmp_path / 'arrays.npz', w=value(1), b=value(2))
-    wanted = r'arrays.npz has no variable .*; it holds b, w$'
-    with pytest.raises(errors.InputError, match=wanted):
-        checkpoints.transfer(session, declare(KERNEL), str(tmp_path / 'arrays.npz'), [])
-
-
-@pytest.mark.parametrize(
-    'name', ['nowhere', 'nowhere.npz', 'text', 'text.npz', 'folder', 'cut.npz']
-)
-def test_what_cannot_be_read_is_refused_by_name(tmp_path, session, name):
-    np.savez(tmp_path / 'cut.npz', **{KERNEL: np.zeros([200, 300])})
-    break_(tmp_path / 'cut.npz', 'cut')
-    (tmp_path / 'folder').mkdir()
-    for text in ('text', 'text.npz'):
-        (tmp_path / text).write_text('no checkpoint')
-    with pytest.raises(errors.InputError, match=f'^--restore_from .*{name} ') as error:
-        checkpoints.transfer(session, declare(KERNEL), str(tmp_path / name), [])
-    assert '\n' not in str(error.value)
-
-
-def test_an_npz_of_objects_is_refused(tmp_path, session):
-    np.savez(tmp_path / 'arrays.npz', **{KERNEL: np.array([{}], object)})
-    with pytest.raises(errors.InputError, match='arrays.npz cannot be read: '):
-        checkpoints.transfer(session, declare(KERNEL), str(tmp_path / 'arrays.npz'), [])
-
-
-def test_a_folder_is_read_wherever_its_checkpoint_file_was_written(tmp_path, session):
-    folder = save(tmp_path / 'theirs', 5)
-    for path in folder.glob('model-5.*'):
-        path.rename(folder / path.name.replace('model-5', 'net.ckpt'))
-    for written in ('net.ckpt', '/far/away/net.ckpt', '../../net.ckpt'):
-        (folder / 'checkpoint').write_text(f'model_checkpoint_path: "{written}"\n')
-        found = checkpoints.transfer(session, declare_once(), str(folder), [])
-        assert found.restored == [KERNEL]
-
-
-def declare_once():
-    with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
-        return declare(KERNEL)
-
-
-def test_a_checkpoint_file_leads_to_no_other_folder(tmp_path, session, capfd):
-    save(tmp_path / 'secret', 5)
-    (tmp_path / 'folder').mkdir()
-    (tmp_path / 'folder' / 'checkpoint').write_text('model_checkpoint_path: "../secret/model-5"')
-    with pytest.raises(errors.InputError, match='folder is no checkpoint, run or .npz: '):
-        checkpoints.transfer(session, declare(KERNEL), str(tmp_path / 'folder'), [])
-    assert capfd.readouterr().err == ''
-
-
-def test_of_an_npz_only_what_fits_is_read(tmp_path, session):
-    np.savez_compressed(
-        tmp_path / 'bomb.npz', **{KERNEL: value(1), BIAS: np.zeros(2**27, np.uint8)}
-    )
-    tracemalloc.start()
-    found = checkpoints.transfer(None, declare(KERNEL, BIAS), str(tmp_path / 'bomb.npz'), [])
-    most = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert found == ([KERNEL], [BIAS], [BIAS])
-    assert most < 2**24
-
-
-@pytest.mark.parametrize('name', ['checkpoint', 'model-3.index', 'a.npz'])
-def test_a_fifo_in_the_place_of_a_file_is_refused_and_not_waited_for(tmp_path, name):
-    os.mkfifo(tmp_path / name)
-    source = tmp_path / name if name.endswith('.npz') else tmp_path
-    with tf.Graph().as_default():
-        variable = tf.get_variable('a', [2])
-    signal.alarm(20)  # ends the tests, should it wait
-    try:
-        with pytest.raises(errors.InputError, match='not a regular file'):
-            checkpoints.transfer(None, [variable], str(source), [])
-    finally:
-        signal.alarm(0)
 
 
 def test_the_only_checkpoint_of_a_folder_is_listed_and_then_left_alone(tmp_path):

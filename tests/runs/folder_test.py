@@ -219,4 +219,4 @@ def test_without_a_best_checkpoint_that_can_be_read_the_last_is_taken(run, how, 
     with tfae.open(run) as opened:
         assert opened.checkpoint == str(run / 'model-21')
     said = capsys.readouterr().out
-    assert ('taking the last one' in said) == (how == 'damaged')
+    assert ('loading the last one' in said) == (how == 'damaged')

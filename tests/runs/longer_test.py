@@ -2,13 +2,15 @@
 
 import json
 import math
+import types
 
 import pytest
 import tfae_program
 from workers import Workers
 
 from tfae.core import errors
-from tfae.runs import directory
+from tfae.runs import checkpoints, directory, fit
+from tfae.training.experiment import Experiment
 
 OFTEN = ('--checkpoint_steps=7', '--summary_steps=10', '--batch_size=128')
 STEPS = math.ceil(3 * 1293 / 128)  # of three epochs of the digits
@@ -90,6 +92,21 @@ def test_a_run_stopped_while_it_is_pretrained_may_become_longer_or_shorter(tmp_p
     assert [epochs for epochs, _ in history(run)] == [9, 2]
 
 
+def test_a_run_cut_to_what_it_has_made_is_said_to_depend_on_its_epochs(monkeypatch, capsys):
+    monkeypatch.setattr(checkpoints, 'newest_step', lambda _: 42)
+    phase = types.SimpleNamespace(epochs=2, start=0, stop=42)
+    job = types.SimpleNamespace(
+        built=types.SimpleNamespace(programs=[types.SimpleNamespace(phase=phase)]),
+        experiment=Experiment(learning_rate_decay='cosine', epochs=2),
+    )
+    folder = types.SimpleNamespace(path='run', change_epochs=lambda epochs, step: None)
+    fit._change_epochs(job, folder, 9)
+    assert capsys.readouterr().out.splitlines()[1] == (
+        'warning: --learning_rate_decay=cosine depends on --epochs: up to step 42 the learning '
+        'rate was that of 9 epochs; the result is not that of 2 from the start'
+    )
+
+
 @pytest.mark.parametrize('decay', ['linear', 'exponential', 'cosine'])
 def test_a_course_over_all_epochs_is_said_to_depend_on_them(tmp_path, decay):
     argv = (*DENSE, f'--learning_rate_decay={decay}')
@@ -113,7 +130,7 @@ def test_fewer_epochs_than_made_are_refused_and_nothing_changes(tmp_path):
     kept = tfae_program.contents(tmp_path / 'run')
     done = tfae_program.run('train', '--logdir=run', '--epochs=2', cwd=tmp_path)
     assert done.refusal(2) == (
-        f'--epochs is 2; the run in --logdir run has made 3 ({STEPS} steps): ask for 3 or more, '
+        f'--epochs is 2; the run in --logdir run has made 3 ({STEPS} steps): give 3 or more, '
         f'or name another folder'
     )
     assert tfae_program.contents(tmp_path / 'run') == kept
@@ -124,7 +141,7 @@ def test_epochs_made_are_those_of_the_last_phase(tmp_path):
     done = tfae_program.run('train', '--logdir=run', '--epochs=1', cwd=tmp_path)
     last = tfae_program.steps(tmp_path / 'run')[-1]
     assert done.refusal(2) == (
-        f'--epochs is 1; the run in --logdir run has made 2 ({last} steps): ask for 2 or more, or '
+        f'--epochs is 1; the run in --logdir run has made 2 ({last} steps): give 2 or more, or '
         f'name another folder'
     )
 

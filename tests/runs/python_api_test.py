@@ -1,8 +1,11 @@
 """`tfae.fit` and its neighbors, compared with the program on the same data and flags."""
 
 import dataclasses
+import functools
 import inspect
+import itertools
 import json
+import logging
 import os
 import re
 import signal
@@ -15,8 +18,9 @@ import pytest
 import tfae_program
 
 import tfae
-from tfae.core import config
+from tfae.core import config, errors
 from tfae.data.sets import arrays
+from tfae.runs import due, saved_run
 from tfae.runs.options import Config as Options
 from tfae.training import recipes
 
@@ -143,13 +147,44 @@ def test_a_run_resumes_when_it_is_given_the_same_arrays(trained, capsys):
     assert tfae_program.same_bytes(before, tfae_program.checkpoint(trained))
 
 
+def test_a_run_on_arrays_resumes_from_a_file_of_them(tmp_path, trained, capsys):
+    for name, images in (('same', IMAGES), ('other', IMAGES[::-1])):
+        np.savez(tmp_path / f'{name}.npz', images=images, labels=LABELS)
+    tfae.fit('dense', logdir=trained, data_dir=tmp_path / 'same.npz').close()
+    assert 'finished at step' in capsys.readouterr().out
+    with pytest.raises(errors.InputError, match='was trained on other examples'):
+        tfae.fit('dense', logdir=trained, data_dir=tmp_path / 'other.npz')
+
+
+def test_the_age_of_a_checkpoint_counts_from_the_last_one(tmp_path, monkeypatch):
+    """By a clock of which every look takes a second; it is looked at after each step."""
+    clock = functools.partial(next, itertools.count())
+    monkeypatch.setattr(due, 'Checkpoint', functools.partial(due.Checkpoint, clock=clock))
+    words = {'units': (4,), 'batch_size': 0, 'epochs': 12, 'keep_checkpoints': 99}
+    tfae.fit('dense', IMAGES, logdir=tmp_path / 'run', checkpoint_secs=5, **words).close()
+    assert tfae_program.steps(tmp_path / 'run') == [0, 5, 10, 12]
+
+
+@pytest.mark.parametrize('level', [logging.NOTSET, logging.WARNING, logging.CRITICAL])
+def test_the_level_of_the_logger_is_raised_during_a_call_alone(trained, monkeypatch, level):
+    logger, inside = logging.getLogger('tensorflow'), []
+    monkeypatch.setattr(logger, 'level', level)
+    monkeypatch.setattr(saved_run, 'open_run', lambda *_: inside.append(logger.level))
+    tfae.open(trained)
+    assert inside == [max(level, logging.ERROR)]
+    assert logger.level == level
+    with pytest.raises(errors.UsageError):
+        tfae.open('')
+    assert logger.level == level
+
+
 @pytest.mark.parametrize(
     'given, named, text',
     [
         ((IMAGES[:-1], LABELS[:-1]), {}, 'was trained on other examples than images, labels, '),
         ((IMAGES,), {}, 'was trained on other examples than images, labels, validation_data and'),
         ((IMAGES, LABELS), {'test_data': (IMAGES, LABELS)}, 'was trained on other examples'),
-        ((), {}, 'images is None; the run in .* was trained on arrays, and goes on when it is giv'),
+        ((), {}, 'images is None; the run in .* was trained on arrays: give the same to resume it'),
         ((IMAGES, LABELS), {'units': (12, 5)}, 'units was 12,4, is 12,5; name another folder'),
     ],
 )
@@ -203,7 +238,7 @@ DARK = IMAGES.astype(int) % 2
         ((IMAGES,), {'labelled_examples': 9}, '^labelled_examples is now labeled_examples$'),
         ((IMAGES,), {'enlarging': 'nearest'}, '^enlarging is now upsampling; upsampling is an arg'),
         ((), {'dataset': 'nope'}, "^dataset is 'nope'; it must be one of arrays, "),
-        ((), {'dataset': 'arrays'}, '^images is None; data set arrays is of the images that are g'),
+        ((), {'dataset': 'arrays'}, '^images is None; the data set arrays consists of the im'),
         (
             (IMAGES, LABELS),
             {'validation_data': IMAGES[:9]},
@@ -310,8 +345,8 @@ def test_the_data_set_of_arrays_is_loaded_from_a_file_alone(tmp_path):
         tfae.load_data('arrays')
     np.savez(tmp_path / 'set.npz', images=IMAGES)
     assert len(tfae.load_data('arrays', data_dir=tmp_path / 'set.npz').test.images) == 24
-    with pytest.raises(tfae.UsageError, match='^labeled_seed is now labeled_seed$'):
-        tfae.load_data('digits', labeled_seed=3)
+    with pytest.raises(tfae.UsageError, match='^labelled_seed is now labeled_seed$'):
+        tfae.load_data('digits', labelled_seed=3)
 
 
 def test_vectors_for_a_family_of_images_are_named(tmp_path):

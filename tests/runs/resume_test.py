@@ -214,7 +214,7 @@ def test_early_stopping_decides_after_kills_as_it_would_have(tmp_path, whole):
     assert kill_many_times(argv, logdir, [len(losses) - 5, len(losses) - 2], seed=0)
     done = tfae_program.run(*argv, f'--logdir={logdir}', cwd=tmp_path)
     assert done.out.splitlines()[-1].startswith('finished at step')
-    assert ', early: no lower validation_loss' in done.out.splitlines()[-1]
+    assert ', early: validation_loss did not improve' in done.out.splitlines()[-1]
     assert_same(logdir, whole(*argv))
 
 

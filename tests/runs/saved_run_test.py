@@ -202,8 +202,8 @@ def test_a_closed_run_answers_no_more(folder, images):
         ('a', '^decode: codes are <U1 .*; they must be numbers$'),
         (None, '^decode: codes are object .*; they must be numbers$'),
         ([[1, 2, 3, 4], [1]], r'^decode: codes are no array \('),
-        (np.full((3, 4), np.nan), '^decode: 12 of 12 numbers of the codes are not finite; they'),
-        (np.full((1, 4), 1e300), '^decode: 4 of 4 numbers of the codes are not finite; they must'),
+        (np.full((3, 4), np.nan), '^decode: 12 of 12 values of the codes are not finite; they'),
+        (np.full((1, 4), 1e300), '^decode: 4 of 4 values of the codes are not finite; they must'),
         (np.ma.masked_less(np.ones((3, 4)), 2), '^decode: codes are a masked array; they must be'),
     ],
 )

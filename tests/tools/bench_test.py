@@ -73,7 +73,10 @@ def test_dense_stacks_and_other_families_have_means_of_their_own():
     means = {'dense': {'keras': pytest.approx(4)}, 'families': {'keras': pytest.approx(1.5)}}
     assert summary['geometric_mean'] == means
     text = report.markdown(summary)
-    assert 'PASS: Dense stacks: 2.5 times Keras `fit` on average, 1.0 everywhere; measured 4.00' in text
+    assert (
+        'PASS: Dense stacks: 2.5 times Keras `fit` on average, 1.0 everywhere; measured 4.00'
+        in text
+    )
     assert 'PASS: Other families: 1.5 times Keras `fit` on average; measured 1.50' in text
 
 

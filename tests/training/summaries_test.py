@@ -141,9 +141,9 @@ def test_a_disk_that_is_full_midway_leaves_no_file_of_the_projector_by_half(
     given = (tmp_path, np.zeros([3, 2]), None, random_images(3))
     real, kept = getattr(atomic_files, write), []
 
-    def refuse(path, *text):
+    def refuse(path, *text, **more):
         if path.name == 'codes.tsv' or kept:
-            return real(path, *text)
+            return real(path, *text, **more)
         raise OSError(errno.ENOSPC, 'No space left on device', str(path))
 
     monkeypatch.setattr(atomic_files, write, refuse)

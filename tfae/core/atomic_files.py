@@ -29,9 +29,9 @@ _TEMPORARY = re.compile(r'\.(.+)\.[0-9]+\.tmp(\.[^.]*)?', re.DOTALL)
 _ODD = re.compile(r'[]\[*?\\\udc80-\udcff]')  # glob characters, and bytes that are not UTF-8
 
 
-def write_text(path: pathlib.Path, text: str) -> None:
-    """Writes a text file atomically."""
-    with replacing(path) as temporary:
+def write_text(path: pathlib.Path, text: str, flushed: bool = True) -> None:
+    """Writes a text file atomically; `flushed` as in `replacing`."""
+    with replacing(path, flushed) as temporary:
         # The text may contain a file name that is not UTF-8.
         temporary.write_text(text, encoding='utf-8', errors='backslashreplace')
 
@@ -51,8 +51,12 @@ def write_npz(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yields a temporary path next to `path`: renamed to it on success, removed on an exception."""
+def replacing(path: pathlib.Path, flushed: bool = True) -> Iterator[pathlib.Path]:
+    """Yields a temporary path next to `path`: renamed to it on success, removed on an exception.
+
+    Without `flushed`, a loss of power may leave an empty file: `flush_all` it with others before
+    anything relies on it.
+    """
     temporary = path.with_name(f'.{path.stem}.{os.getpid()}.tmp{path.suffix}')
 
     def create() -> int:
@@ -61,7 +65,8 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     with _held(path, temporary, create):
         try:
             yield temporary
-            flush(temporary)
+            if flushed:
+                flush(temporary)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -258,7 +258,7 @@ def from_dict(cls: type[T], values: dict[str, Any], where: str) -> T:
     kinds = field_types(cls)
     if not isinstance(values, dict):
         raise errors.InputError(f'{where} is {type(values).__name__}; it must be an object')
-    values = _of_today(cls, values, where)
+    values = of_today(cls, values, where)
     for name, value in values.items():
         if name not in kinds:
             raise errors.InputError(
@@ -271,12 +271,18 @@ def from_dict(cls: type[T], values: dict[str, Any], where: str) -> T:
     return cls(**{name: _read(name, kinds[name], value) for name, value in values.items()})
 
 
-def _of_today(cls: type, values: dict[str, Any], where: str) -> dict[str, Any]:
-    """Replaces names and values of earlier versions by those of today."""
+def of_today(cls: type, values: dict[str, Any], where: str) -> dict[str, Any]:
+    """Returns the fields of JSON with names and choices of earlier versions replaced by today's.
+
+    Raises: InputError that names `where` if a field has two values under both its names.
+    """
     names = former_names(cls)
     for old, new in names.items():
-        if old in values and new in values:
-            raise errors.InputError(f'{where} has both {old} and {new}, two names of one field')
+        if old in values and new in values and values[old] != values[new]:
+            raise errors.InputError(
+                f'{where}: {old} is {values[old]!r} and {new} is {values[new]!r}; both are '
+                f'names of one field'
+            )
     values = {names.get(name, name): value for name, value in values.items()}
     for name in values.keys() & field_types(cls).keys():
         values[name] = _replaced(values[name], declarations(cls)[name].former_values)
@@ -290,12 +296,14 @@ def _replaced(value: Any, choices: Mapping[str, str]) -> Any:
     return choices.get(value, value) if isinstance(value, str) else value
 
 
-def differences(old: Any, new: Any) -> list[str]:
+def differences(old: Any, new: Any, ignored: Iterable[str] = ()) -> list[str]:
     """`'--name was a, is b'` for each field in which two configurations differ."""
     a, b = (
         {field.name: getattr(c, field.name) for field in dataclasses.fields(c)} for c in (old, new)
     )
-    return [f'--{k} was {text(a[k])}, is {text(b[k])}' for k in a if a[k] != b[k]]
+    return [
+        f'--{k} was {text(a[k])}, is {text(b[k])}' for k in a if a[k] != b[k] and k not in ignored
+    ]
 
 
 def text(value: Any) -> str:

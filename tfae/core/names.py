@@ -100,6 +100,7 @@ CODES = 'codes'
 SUMS = 'sums'
 FINITE = 'finite'
 SAVE = 'save'
+CONFIGURATION = '_TFAE_CONFIGURATION'  # in a checkpoint; no variable's name begins so
 TEAM = 'team'
 COLLECTIVES = 'collectives'  # one entry per collective operation of a graph
 GRADIENT_NORM = 'gradient_norm'

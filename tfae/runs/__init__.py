@@ -1,1 +1,1 @@
-"""The session side of a run, and the folder that holds it."""
+"""A run: the sessions that train and evaluate it, and the folder that stores it."""

@@ -1,17 +1,17 @@
-"""A run is a folder; this file is all that knows what lies in it.
+"""The folder of a run: its files, and how they are read and written.
 
-    config.json       what was asked for, the versions, what the data set is, and `history`,
-                      {epochs, step, when} each: how many epochs were asked for, and since when
-    metrics.jsonl     one JSON object a line: step, phase, epoch, every mean over that epoch and,
+    config.json       configuration, versions, signature of the data set, and `history`, a list of
+                      {epochs, step, when}: the number of epochs, and from which step and time on
+    metrics.jsonl     a JSON object per line: step, phase, epoch, the means over that epoch and,
                       last, the CRC-32 of the line up to the comma before it
     model-<step>.*    TensorFlow checkpoints, the newest few; `checkpoint` names the newest
-    best/             the checkpoint of least validation loss
+    best/             the checkpoint with the lowest validation loss
     events.*          TensorBoard
     figures/          PNG
-    lock              held by the program that trains here
+    lock              held by the program that trains the run
 
-config.json is there whole or not at all; metrics.jsonl grows by lines, and is flushed before a
-checkpoint.
+config.json is written whole or not at all. metrics.jsonl grows by lines, and is flushed to the disk
+before a checkpoint counts.
 """
 
 import contextlib
@@ -37,8 +37,8 @@ PROJECTOR = 'projector'
 
 _SUM = ', "crc32": "'
 _METRICS_BYTES = 2**28  # of metrics.jsonl, about a million epochs
-_TEXTS = ('phase', 'trouble')  # fields of a record that are no numbers
-_noticed: set[pathlib.Path] = set()  # files whose former names were told in this process
+_TEXTS = ('phase', 'trouble')  # fields of a record that are texts
+_noticed: set[pathlib.Path] = set()  # files whose former names this process has printed
 
 
 class Folder:
@@ -48,13 +48,13 @@ class Folder:
         self.path = pathlib.Path(path)
 
     def exists(self) -> bool:
-        """Whether a run was begun here: what stands in the place of its file is never replaced."""
+        """Returns whether there is a run: anything called config.json, which is never replaced."""
         return os.path.lexists(self.path / CONFIG)
 
     def place(self, *names: str) -> pathlib.Path:
-        """The path of these names, to write to.
+        """Returns the path of these names below the folder, to write to.
 
-        Raises: InputError if one of them is a link: a run of others may lead anywhere by it.
+        Raises: InputError if one of them is a link: a run from elsewhere may link to anything.
         """
         path = self.path
         for name in names:
@@ -67,13 +67,13 @@ class Folder:
         return path
 
     def create(self) -> None:
-        """Makes the folder if it is not there.
+        """Creates the folder if it does not exist.
 
         Raises: InputError if it is a file or cannot be written.
         """
         try:
             atomic_files.make_folder(self.path)
-            # Root may write where the mode forbids it, so try instead of asking.
+            # Root may write whatever the mode says, so try it.
             with self.place(LOCK).open('a'):
                 pass
         except FileExistsError:
@@ -87,11 +87,11 @@ class Folder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Holds the folder for one program; the system frees it when the program dies.
+        """Locks the folder for this program; the system unlocks it when the program ends.
 
-        What programs that died left under temporary names is removed.
+        Temporary files that killed programs left are removed.
 
-        Raises: InputError if another program trains here.
+        Raises: InputError if another program trains the run.
         """
         with self.place(LOCK).open('a') as file:
             try:
@@ -107,32 +107,32 @@ class Folder:
             yield
 
     def write_config(self, experiment: Experiment) -> None:
-        """Records what this run is."""
-        history = [_asked(experiment.training.epochs, 0)]
+        """Writes config.json of a new run."""
+        history = [_entry(experiment.training.epochs, 0)]
         self._write({**experiment.to_dict(), 'history': history})
 
     def change_epochs(self, epochs: int, step: int) -> None:
-        """Records that from `step` on the run goes on to another number of epochs.
+        """Records another number of epochs, from `step` on.
 
-        Raises: InputError if config.json is not as it was written.
+        Raises: InputError if config.json is invalid.
         """
         content = self._read()
         history = content.get('history')
         if history is None:  # runs of version 0.1 have none
-            history = [{**_asked(content['training']['epochs'], 0), 'when': None}]
+            history = [{**_entry(content['training']['epochs'], 0), 'when': None}]
         if not (isinstance(history, list) and all(map(_is_entry, history))):
             raise errors.InputError(
                 f'{self.path / CONFIG}: history must be a list of objects with epochs and step, '
                 f'whole numbers of 0 or more, and when, a text or null'
             )
-        content['history'] = [*history, _asked(epochs, step)]
+        content['history'] = [*history, _entry(epochs, step)]
         content['training']['epochs'] = epochs
         self._write(content)
 
     def read_config(self) -> Experiment:
-        """What this run is.
+        """Returns the configuration of the run; prints former names of fields on stderr.
 
-        Raises: InputError if there is no run here or config.json is not as it was written.
+        Raises: InputError if there is no run here or config.json is invalid.
         """
         path, content = self.path / CONFIG, self._read()
         experiment = Experiment.from_dict(content, str(path))
@@ -143,7 +143,7 @@ class Folder:
         return experiment
 
     def version(self) -> str:
-        """The version of tfae that began this run; empty where config.json does not record it."""
+        """Returns the version of tfae that started the run; empty if it is not recorded."""
         versions = self._read().get('versions')
         found = versions.get('tfae') if isinstance(versions, dict) else None
         return found if isinstance(found, str) else ''
@@ -164,7 +164,7 @@ class Folder:
     def blaming_config(self) -> Iterator[None]:
         """Turns a UsageError into an InputError that names config.json.
 
-        A recorded configuration that cannot be built was edited: no flag is at fault.
+        If a recorded configuration cannot be built, the file was edited; the flags are right.
         """
         try:
             yield
@@ -177,7 +177,7 @@ class Folder:
             file.write(_line(record))
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl; those that are cut short or not as written are left out."""
+        """Returns the records of metrics.jsonl; truncated and damaged lines are omitted."""
         try:
             content = bounded_files.read_bytes(self.path / METRICS, _METRICS_BYTES)
         except FileNotFoundError:
@@ -188,37 +188,39 @@ class Folder:
         return [record for record in records if record is not None]
 
     def rewind_metrics(self, step: int) -> list[dict[str, Any]]:
-        """Drops what was recorded after `step`, which a resumed run will record again."""
+        """Removes the records after `step`, which a resumed run makes again; returns the others."""
         records = [record for record in self.metrics() if record['step'] <= step]
         text = ''.join(map(_line, records))
         path = self.place(METRICS)
-        if not path.exists() or bounded_files.read_bytes(path, _METRICS_BYTES) != text.encode():
+        if not path.exists():
+            path.touch()  # a checkpoint flushes it
+        elif bounded_files.read_bytes(path, _METRICS_BYTES) != text.encode():
             write_text(path, text)
         return records
 
 
 def _is_entry(entry: Any) -> bool:
-    """Whether this is an entry of the history as `_asked` makes it."""
+    """Returns whether this is an entry of the history."""
     if not isinstance(entry, dict) or not isinstance(entry.get('when', ''), str | None):
         return False
     numbers = [entry.get(name) for name in ('epochs', 'step')]
     return all(type(number) is int and 0 <= number < 2**63 for number in numbers)
 
 
-def _asked(epochs: int, step: int) -> dict[str, Any]:
-    """An entry of the history: how many epochs are asked for from now on."""
+def _entry(epochs: int, step: int) -> dict[str, Any]:
+    """Returns an entry of the history, with the time of now."""
     now = datetime.datetime.now(datetime.timezone.utc)
     return {'epochs': epochs, 'step': step, 'when': now.isoformat(timespec='seconds')}
 
 
 def _line(record: dict[str, Any]) -> str:
-    """A record as a line that ends with the CRC-32 of what stands before it."""
+    """Returns a record as a line that ends with its CRC-32."""
     text = json_text.dumps(record)[:-1]
     return f'{text}{_SUM}{zlib.crc32(text.encode()):08x}"}}\n'
 
 
 def _record(line: str, summed: bool) -> dict[str, Any] | None:
-    """The record of a line, without its sum; None if it is not as it was written."""
+    """Returns the record of a line, without the CRC-32; None if the line is damaged."""
     text, _, end = line.rpartition(_SUM)
     if summed and end != f'{zlib.crc32(text.encode()):08x}"}}':
         return None

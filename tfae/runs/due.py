@@ -1,4 +1,4 @@
-"""When something is due between two steps of a phase. No graph, no session."""
+"""Decides when events are due between two steps of a phase; needs no graph and no session."""
 
 import dataclasses
 import time
@@ -9,26 +9,26 @@ from tfae.training.phases import Phase
 
 
 class Moment(NamedTuple):
-    """Where training stands between two steps."""
+    """The state of training between two steps."""
 
     phase: Phase
-    before: int  # step at which the last row of steps began; `step` before the first of a phase
+    before: int  # step at which the last run of steps started; `step` at the start of a phase
     step: int
-    interrupted: int  # number of the signal that came, or 0
+    interrupted: int  # number of the signal that was received, or 0
 
 
 class When(Protocol):
-    """The steps at which something is due."""
+    """A rule for the steps at which an event is due."""
 
     def next(self, phase: Phase, step: int) -> int:
-        """The first step after `step` at which it is due, whatever the clock and signals say."""
+        """Returns the first step after `step` at which it is due, apart from clock and signals."""
 
     def due(self, moment: Moment) -> bool:
-        """Whether it is due now."""
+        """Returns whether it is due now."""
 
 
 class Event(NamedTuple):
-    """Something that is done between two steps."""
+    """An action between two steps, and its rule."""
 
     when: When
     act: Callable[[Any], None]  # of the phase's program
@@ -36,7 +36,7 @@ class Event(NamedTuple):
 
 @dataclasses.dataclass
 class Scalars:
-    """Every so many steps of a phase, its first step included."""
+    """Due every `every` steps of a phase, its first step included."""
 
     every: int
 
@@ -51,7 +51,7 @@ class Scalars:
 
 @dataclasses.dataclass
 class EpochEnd:
-    """The steps by which one more epoch is seen."""
+    """Due at the step that completes an epoch."""
 
     batch_size: int
 
@@ -66,7 +66,7 @@ class EpochEnd:
 
 @dataclasses.dataclass
 class Checkpoint:
-    """Every so many global steps; and when a signal came or the last one is too old."""
+    """Due every `every` global steps, after a signal, and `seconds` after the last checkpoint."""
 
     every: int
     seconds: float
@@ -76,7 +76,7 @@ class Checkpoint:
         self.restart()
 
     def restart(self) -> None:
-        """A checkpoint is there: its age counts from now on."""
+        """Records that a checkpoint was written now."""
         self._since = self.clock()
 
     def next(self, phase: Phase, step: int) -> int:

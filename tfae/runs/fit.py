@@ -1,4 +1,4 @@
-"""Training of a run from where its folder stands, by one process or by several workers."""
+"""Training of a run from its newest checkpoint, by one process or by several workers."""
 
 import contextlib
 import dataclasses
@@ -18,7 +18,7 @@ from tfae.data import streaming
 from tfae.distributed import cluster, coordinator
 from tfae.distributed.coordinator import Coordinator
 from tfae.distributed.replica import Replica
-from tfae.runs import checkpoints, sessions
+from tfae.runs import checkpoints, sessions, transfer
 from tfae.runs.directory import Folder
 from tfae.runs.follower import Follower
 from tfae.runs.options import Config
@@ -31,7 +31,7 @@ from tfae.training.phases import Phase
 
 
 class _Job(NamedTuple):
-    """A run that this process is ready to train, alone or as one of several workers."""
+    """A run that is ready to be trained by this process, alone or as one of several workers."""
 
     experiment: Experiment  # signed
     loaded: data.DataSet
@@ -51,26 +51,26 @@ def fit(
     members: cluster.Members | None = None,
     source: data.Source | None = None,
 ) -> int:
-    """Trains a run in `logdir`, from where it stands, to its end.
+    """Trains a run in `logdir`, from its newest checkpoint or from the start, to its end.
 
-    A run that is there may get another number of epochs, not fewer than it has made. Where the
-    learning rate does not depend on it, the result is, bit for bit, that of as many from the start.
-    Of several `members` the chief alone reads and writes `logdir`; the others follow it.
+    A run that exists may get another number of epochs, not fewer than it has made. Unless the
+    learning rate depends on that number, the result is bit for bit that of a run that had it from
+    the start. The chief alone reads and writes `logdir`; the other `members` follow it.
 
     Args:
       experiment: the configuration; its signature is taken from the data set.
-      logdir: the run's folder, made if it is not there.
-      options: how often to log and store, threads and devices; change no result but by rounding.
-      members: the workers that train together, None for this process alone.
-      source: of the data set's arrays, None for the data set that the experiment names.
-    Returns: 0 at the end; 128 + the signal's number if SIGINT or SIGTERM stopped it, after a
-      checkpoint.
+      logdir: folder of the run, created if it does not exist.
+      options: logging, checkpoints, threads and devices; they change results by rounding at most.
+      members: the workers that train together; None trains in this process alone.
+      source: of the data set's arrays; None loads the data set that the experiment names.
+    Returns: 0 at the end; 128 + the signal's number if SIGINT or SIGTERM stopped training, after
+      a checkpoint.
     Raises:
-      UsageError: the configuration cannot be built, differs from that of the run in `logdir` in
-        more than the epochs, or asks for fewer epochs than the run has made.
-      InputError: the data or the folder are not what they should be, a loss is not finite, or a
-        member does not come.
-      Lost: another of the members is gone.
+      UsageError: the configuration cannot be built, differs from that of the run in `logdir` by
+        more than the epochs, or has fewer epochs than the run has made.
+      InputError: the data or the folder is invalid, a loss is not finite, or a member does not
+        connect in time.
+      Lost: the connection to another member is lost.
     """
     job, folder, known = _prepared(experiment, logdir, options or Config(), members, source)
     return _lead(job, folder, known) if folder else _follow(job)
@@ -79,9 +79,9 @@ def fit(
 def overview(
     experiment: Experiment, logdir: str | os.PathLike[str] | None, options: Config | None = None
 ) -> Iterator[str]:
-    """Yields lines that say what `fit` would train; writes and trains nothing.
+    """Yields the lines that describe what `fit` would train; writes and trains nothing.
 
-    Without a `logdir` it is a run from the start.
+    Without a `logdir` they describe a run from the start.
 
     Raises: UsageError or InputError as `fit` does before its first step.
     """
@@ -96,7 +96,11 @@ def _prepared(
     members: cluster.Members | None,
     source: data.Source | None,
 ) -> tuple[_Job, Folder | None, Experiment | None]:
-    """Loads the data and builds the graph: the job, its folder, and the run that is there."""
+    """Loads the data and builds the graph.
+
+    Returns: the job; its folder, None for a worker that is not the chief; and the configuration of
+      the run in that folder, None if there is no run yet.
+    """
     place = (members.index, len(members.addresses)) if members else (0, 1)
     replica = Replica(*place, sessions.devices(options.towers))
     folder = None if replica.index or logdir is None else Folder(logdir)
@@ -132,29 +136,30 @@ def _prepared(
 
 
 def _lead(job: _Job, folder: Folder, known: Experiment | None) -> int:
-    """Trains, alone or as the chief, and tells the other workers how it ended."""
+    """Trains, alone or as the chief, and sends the exit code to the other workers."""
     settings = job.experiment.training
     if known is None and settings.restore_from:
-        # A checkpoint that cannot be transferred must not leave a run behind.
+        # A checkpoint that cannot be transferred is refused before the run is created.
         what = (settings.restore_from, settings.restore_map)
-        checkpoints.transfer(None, job.built.model_variables, *what)
+        transfer.transfer(None, job.built.model_variables, *what)
     folder.create()
     with folder.locked(), job.session() as session:
         if known is None:
             if folder.exists():
                 raise errors.InputError(
-                    f'--logdir {folder.path}: another program has just begun a run there; '
-                    f'name another folder, or give the command again to go on with that run'
+                    f'--logdir {folder.path}: another program has just started a run there; '
+                    f'name another folder, or repeat the command to resume that run'
                 )
             folder.write_config(job.experiment)
 
-        def begun() -> None:  # nothing is written before the run could be read
+        def begun() -> None:  # called once the checkpoint is loaded; nothing is written before
             if known and known.training.epochs != settings.epochs:
                 _change_epochs(job, folder, known.training.epochs)
             if known:
                 _warn_of_weight_decay(job.experiment, folder)
 
-        trainer = Trainer(job.experiment, folder, job.built, session, job.options)
+        recorded = known or job.experiment
+        trainer = Trainer(job.experiment, recorded, folder, job.built, session, job.options)
         sources = (job.built.source, job.built.validation)
         with _losing(job.built.coordinator, trainer.interrupt), streaming.blaming(*sources):
             try:
@@ -168,7 +173,7 @@ def _lead(job: _Job, folder: Folder, known: Experiment | None) -> int:
 
 
 def _follow(job: _Job) -> int:
-    """Makes the steps that the chief asks for, and writes nothing."""
+    """Runs the steps that the chief requests, and writes nothing."""
     assert job.members
     with job.session() as session:
         follower = Follower(job.built, session)
@@ -185,7 +190,7 @@ def _follow(job: _Job) -> int:
 
 
 def _refuse_other_worker(job: _Job, chief: Experiment) -> None:
-    """Refuses to follow a chief that trains something else."""
+    """Refuses a chief that trains another configuration or other examples."""
     if differences := chief.differences(job.experiment):
         raise errors.UsageError(
             f'{job.members} has other flags than the chief: {"; ".join(differences)}'
@@ -200,7 +205,7 @@ def _refuse_other_worker(job: _Job, chief: Experiment) -> None:
 
 @contextlib.contextmanager
 def _losing(workers: Coordinator, interrupt: Interrupt) -> Iterator[None]:
-    """Tells that another worker is gone from everything else that can go wrong."""
+    """Turns the errors that a lost worker causes into `Lost`; others pass."""
     try:
         yield
     except tf.errors.OpError as error:
@@ -213,7 +218,7 @@ def _losing(workers: Coordinator, interrupt: Interrupt) -> Iterator[None]:
 
 
 def _refuse_one_class(experiment: Experiment, train: data.Split) -> None:
-    """Refuses training examples of a single class, for a family that must tell classes apart."""
+    """Refuses training examples of a single class, for a family that classifies."""
     there = 0 if train.labels is None else len(np.unique(train.labels))
     if there == 1:
         shape = experiment.signature.image_shape
@@ -221,45 +226,49 @@ def _refuse_one_class(experiment: Experiment, train: data.Split) -> None:
 
 
 def _refuse_differences(path: pathlib.Path, known: Experiment, wanted: Experiment) -> None:
-    """Refuses to go on with a run under another configuration but for its number of epochs."""
-    training = dataclasses.replace(wanted.training, epochs=known.training.epochs)
-    if differences := known.differences(dataclasses.replace(wanted, training=training)):
+    """Refuses to resume a run under another configuration; the epochs may differ."""
+    if differences := known.differences(wanted, resumed=True):
         raise errors.UsageError(
             f'--logdir {path} holds a run of another configuration: {"; ".join(differences)}; '
-            f'name another folder, or leave these flags out to go on with that run'
+            f'name another folder, or omit these flags to resume that run'
         )
 
 
 def _refuse_fewer_epochs(path: pathlib.Path, last: Phase, batch_size: int) -> None:
-    """Refuses an end of the last phase that lies before the steps that a run has made."""
+    """Refuses an end of the last phase before the steps that the run has made."""
     made = checkpoints.newest_step(path)
     if made > last.stop:
         epochs = (made - last.start - 1) * batch_size // last.source.count + 1
         raise errors.UsageError(
             f'--epochs is {last.epochs}; the run in --logdir {path} has made {epochs} ({made:,} '
-            f'steps): ask for {epochs} or more, or name another folder'
+            f'steps): give {epochs} or more, or name another folder'
         )
 
 
 def _change_epochs(job: _Job, folder: Folder, before: int) -> None:
-    """Records that a run goes on to another number of epochs, and says how."""
+    """Records another number of epochs, and prints what it changes."""
     step, last = checkpoints.newest_step(folder.path), job.built.programs[-1].phase
     folder.change_epochs(last.epochs, step)
     print(f'{folder.path}: {last.epochs} epochs in place of {before}, from step {step:,} on')
     decay = job.experiment.training.learning_rate_decay
-    if decay != 'constant' and last.start < step < last.stop:
+    if decay != 'constant' and last.start < step:
+        rates = (
+            f'from step {step:,} on the learning rate is that of {last.epochs} epochs, up to there '
+            f'it was that of {before}'
+        )
+        if step == last.stop:
+            rates = f'up to step {step:,} the learning rate was that of {before} epochs'
         print(
-            f'warning: --learning_rate_decay={decay} depends on --epochs: from step {step:,} on '
-            f'the learning rate is that of {last.epochs} epochs, up to there it was that of '
-            f'{before}; the result is not that of {last.epochs} from the start'
+            f'warning: --learning_rate_decay={decay} depends on --epochs: {rates}; the result is '
+            f'not that of {last.epochs} from the start'
         )
 
 
 def _warn_of_weight_decay(experiment: Experiment, folder: Folder) -> None:
-    """Says that a run begun by version 0.1 goes on with weight decay, which had no effect there."""
+    """Warns that weight decay takes effect in a run of version 0.1, where it had none."""
     weight, version = getattr(experiment.family, 'weight_decay', 0), folder.version()
     if weight and version.startswith('0.1.'):
         print(
             f'warning: --weight_decay={weight} had no effect in version {version}, which '
-            f'began this run; it has from step {checkpoints.newest_step(folder.path):,} on'
+            f'started this run; it has from step {checkpoints.newest_step(folder.path):,} on'
         )

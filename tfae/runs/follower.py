@@ -1,4 +1,4 @@
-"""A worker that is not the chief: it makes the steps that the chief says, and writes nothing."""
+"""A worker that is not the chief: it runs the steps that the chief requests, and writes nothing."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tfae.training import graph
 
 
 class Follower:
-    """Trains beside a `Trainer` in another process, from its variables on."""
+    """Trains together with a `Trainer` in another process, from the variables of that one."""
 
     def __init__(self, built: graph.Graph, session: tf.Session):
         self._built = built
@@ -23,9 +23,9 @@ class Follower:
         self._phase = -1
 
     def follow(self) -> int:
-        """Makes every turn; returns the chief's exit code.
+        """Runs all turns; returns the chief's exit code.
 
-        Raises: InputError if the chief could not go on.
+        Raises: InputError if the chief failed.
         """
         run = self._session.run
         with self.interrupt:
@@ -37,16 +37,16 @@ class Follower:
                     self._make(turn)
             self._coordinator.leave(run)
         if turn.failed:
-            raise errors.InputError('the chief, worker 0, cannot go on; it says why')
+            raise errors.InputError('the chief, worker 0, failed; see its output')
         return turn.code
 
     def begin(self) -> dict[str, Any]:
-        """Takes over the chief's variables; returns its content of config.json."""
+        """Receives the chief's variables; returns its content of config.json."""
         self._session.run(self._initialize)
         return self._coordinator.begin(self._session.run, {})
 
     def _make(self, turn: Turn) -> None:
-        """The steps of a turn."""
+        """Runs the steps of a turn."""
         program, run = self._built.programs[turn.phase], self._session.run
         if turn.phase != self._phase:
             program.phase.source.load(run)
@@ -57,7 +57,7 @@ class Follower:
             if program.begin is not None:
                 run(program.begin)
         steps = turn.steps
-        if turn.scalars:  # as the chief fetches them: with the first step
+        if turn.scalars:  # the chief fetches the scalars with the first step
             run([program.scalars, program.train])
             steps -= 1
         for _ in range(steps):

@@ -1,4 +1,4 @@
-"""How a run is watched and kept, and which threads and devices it takes."""
+"""Options of training that change results by rounding at most: logging, checkpoints, devices."""
 
 import dataclasses
 
@@ -7,25 +7,40 @@ from tfae.core.config import Part, option
 
 @dataclasses.dataclass(frozen=True)
 class Config(Part):
-    """How a run is watched and kept; changes no result but by rounding, and may change anew."""
+    """Logging, checkpoints, threads and devices; they may differ each time a run is resumed."""
 
-    checkpoint_steps: int = option(1000, 'Steps between two checkpoints.', within='[1, inf) steps')
-    checkpoint_secs: float = option(
-        60.0, 'Seconds after which a checkpoint is due all the same.', within='[0, inf) seconds'
+    checkpoint_steps: int = option(
+        1000,
+        'Writes a checkpoint at every multiple of this number of steps.',
+        within='[1, inf) steps',
     )
-    keep_checkpoints: int = option(3, 'Newest checkpoints that are kept.', within='[1, inf)')
+    checkpoint_secs: float = option(
+        60.0, 'Also writes a checkpoint when the last one is this old.', within='[0, inf) seconds'
+    )
+    keep_checkpoints: int = option(
+        3,
+        'Keeps this number of the newest checkpoints; the one in best/ comes in addition.',
+        within='[1, inf)',
+    )
     summary_steps: int = option(
-        100, 'Steps between two scalars in TensorBoard.', within='[1, inf) steps'
+        100,
+        'Logs losses, gradient norms and learning rate to TensorBoard once per this number of '
+        'steps.',
+        within='[1, inf) steps',
     )
     towers: int = option(
         1,
-        'Devices of this process that share each batch: GPUs, or parts of the CPU where there is '
-        'none; 0 takes every GPU.',
+        'Splits each batch among this number of devices of the process: GPUs, or virtual CPUs on a '
+        'machine without any; 0 takes every GPU.',
         within='[0, inf)',
     )
     inter_op_threads: int = option(
-        0, 'Operations run at once; 0 chooses for the model.', within='[0, inf) threads'
+        0,
+        'Runs at most this number of operations at a time; 0 chooses by the model.',
+        within='[0, inf) threads',
     )
     intra_op_threads: int = option(
-        0, 'Threads an operation may take; 0 chooses for the model.', within='[0, inf) threads'
+        0,
+        'Runs an operation on at most this number of threads; 0 chooses by the model.',
+        within='[0, inf) threads',
     )

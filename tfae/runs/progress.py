@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, plain lines elsewhere."""
+"""Progress of training: a bar on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -8,15 +8,15 @@ from tfae.core import terminal
 
 
 class Pace(NamedTuple):
-    """How fast training went between two moments."""
+    """The speed of training between two marks."""
 
     examples_per_second: float
-    input_wait: float  # share of the time in which the input was not ready
+    input_wait: float  # fraction of the time that training waited for input
     seconds: float
 
 
 class Progress:
-    """Counts steps and says, at the end of each epoch, how they went."""
+    """Counts steps, and prints a line at the end of each epoch."""
 
     def __init__(self, step: int, steps: int, batch_size: int):
         self._steps = steps
@@ -30,15 +30,15 @@ class Progress:
         )
 
     def advance(self, step: int) -> None:
-        """Training has reached `step`."""
+        """Moves the bar to `step`."""
         self._bar.update(step * self._batch_size - self._bar.n)
 
     def waited(self, seconds: float) -> None:
-        """Training stood still that long because its input was not ready."""
+        """Adds to the seconds that training waited for input."""
         self._waited += seconds
 
     def mark(self, step: int) -> Pace:
-        """The pace since the last mark."""
+        """Returns the pace since the last mark, and sets a new one."""
         now = time.monotonic()
         elapsed = max(now - self._marked, 1e-9)
         rate = (step - self._last) * self._batch_size / elapsed
@@ -48,7 +48,7 @@ class Progress:
         return Pace(rate, share, elapsed)
 
     def line(self, step: int, text: str, pace: Pace) -> None:
-        """Prints one line about an epoch, above the bar where there is one."""
+        """Prints a line about an epoch, above the bar if there is one."""
         elapsed = time.monotonic() - self._started
         left = elapsed / max(step - self._first, 1) * (self._steps - step)
         self._bar.write(
@@ -59,7 +59,7 @@ class Progress:
         sys.stdout.flush()
 
     def say(self, text: str) -> None:
-        """Prints a line, above the bar where there is one."""
+        """Prints a line, above the bar if there is one."""
         self._bar.write(text, file=sys.stdout)
 
     def close(self) -> None:
@@ -68,7 +68,7 @@ class Progress:
 
 
 def _duration(seconds: float) -> str:
-    """A time as `HH:MM:SS`, with the days before it if there are any."""
+    """Returns a time as `HH:MM:SS`, after the days if there are any."""
     minutes, second = divmod(round(seconds), 60)
     hours, minute = divmod(minutes, 60)
     days, hour = divmod(hours, 24)

@@ -34,19 +34,19 @@ def fit(
     test_data: Any = None,
     **arguments: Any,
 ) -> saved_run.Run:
-    """Trains a run, or goes on with the one in `logdir`, and opens it.
+    """Trains a run, or resumes the one in `logdir`, and opens it.
 
         with tfae.fit('dense', images, logdir='runs/a', units=(128, 32), epochs=5) as run:
             codes = run.encode(images)
 
     The result equals, bit for bit, that of `tfae train` on a file of the same arrays with the same
-    flags. The run keeps the fingerprint of the arrays, not the arrays: training goes on when they
-    are given again. `run.encode` and `tfae report` need none of them; a command that looks at the
-    images takes `--data_dir=FILE.npz`, written by `numpy.savez` with these arrays.
+    flags. The run stores the fingerprint of the arrays, not the arrays; to resume it, give the same
+    arrays again. `run.encode` and `tfae report` do not need them. A command that reads the images
+    takes `--data_dir=FILE.npz`, written by `numpy.savez` with these arrays.
 
-    Training builds a graph of its own and leaves the default graph, eager mode and the handlers of
-    signals as they were. It switches on TensorFlow's op determinism, which TensorFlow cannot
-    switch off again: from then on, random ops of eager mode need `tf.random.set_seed`.
+    Training builds a graph of its own, and does not change the default graph, eager mode or signal
+    handlers. It enables TensorFlow's op determinism, which TensorFlow cannot disable again: from
+    then on, random ops of eager mode need `tf.random.set_seed`.
 
     Args:
       model: name of a family, the `Config` of one (`models.custom` of two functions), or an
@@ -55,16 +55,16 @@ def fit(
         uint8, or float in [0, 1]. None trains on the data set that `dataset` names.
       labels: classes `[N]`, integers from 0.
       logdir: folder of the run.
-      validation_data: `(images, labels)`, or images alone; None takes `validation_fraction` of
-        `images`, 0.1 of them by default.
-      test_data: `(images, labels)`, or images alone; None takes a fixed fifth of `images`.
-      **arguments: flags of `tfae train`, such as `units=(128, 32)` or `epochs=5`; those left out
-        keep their defaults, or the values of the run in `logdir`.
-    Returns: the open run, at the checkpoint that `tfae.open` would take.
+      validation_data: `(images, labels)` or images; None takes `validation_fraction` of `images`,
+        0.1 by default.
+      test_data: `(images, labels)` or images; None takes a fixed fifth of `images`.
+      **arguments: flags of `tfae train`, such as `units=(128, 32)` or `epochs=5`; omitted flags
+        have their defaults, or the values of the run in `logdir`.
+    Returns: the open run, at the checkpoint that `tfae.open` loads.
     Raises:
       UsageError: an argument is unknown or wrong, or differs from that of the run in `logdir`.
-      InputError: the arrays are no images or labels, or not those that the run was trained on.
-      KeyboardInterrupt: SIGINT came; a checkpoint is written, and the same call goes on from it.
+      InputError: the arrays are no images or labels, or differ from those of the run in `logdir`.
+      KeyboardInterrupt: SIGINT stopped training after a checkpoint; the same call resumes it.
     """
     with _called_from_python():
         _refuse_no_path(logdir)
@@ -90,12 +90,12 @@ def open_run(
 
     Args:
       logdir: the run's folder.
-      checkpoint: `best` (least validation loss), `last`, or `any` for the best where there is one.
+      checkpoint: `best` (lowest validation loss), `last`, or `any`: the best if there is one.
       model: the `Config` that the run was trained with, such as `models.custom(...)`, if its
-        functions cannot be imported; None takes what the run keeps.
+        functions cannot be imported; None takes that of config.json.
     Raises:
-      InputError: there is no run, or no checkpoint of it that can be read.
-      UsageError: an argument is wrong, or `model` is another than that of the run.
+      InputError: there is no run, or none of its checkpoints can be read.
+      UsageError: an argument is wrong, or `model` differs from that of the run.
     """
     with _called_from_python():
         _refuse_no_path(logdir)
@@ -142,7 +142,7 @@ def load_data(dataset: str, **arguments: Any) -> data.DataSet:
 
 @contextlib.contextmanager
 def _called_from_python() -> Iterator[None]:
-    """Errors name arguments; notes on deprecated calls, which are not the caller's, are dropped."""
+    """Lets errors name arguments; discards notes on deprecated calls."""
     logger = logging.getLogger('tensorflow')
     level = logger.level
     logger.setLevel(max(level, logging.ERROR))
@@ -154,7 +154,7 @@ def _called_from_python() -> Iterator[None]:
 
 
 def _refuse_no_path(logdir: object) -> None:
-    """Refuses what names no folder; the empty text would be the working directory."""
+    """Refuses a value that names no folder; the empty text would be the working directory."""
     path = os.fspath(logdir) if isinstance(logdir, os.PathLike) else logdir
     if not isinstance(path, str) or not path or '\0' in path:
         raise errors.UsageError(
@@ -164,13 +164,13 @@ def _refuse_no_path(logdir: object) -> None:
 
 
 def _refuse_no_name(who: str, value: object, kind: str) -> None:
-    """Refuses what is no text."""
+    """Refuses a name that is no text."""
     if not isinstance(value, str):
         raise errors.UsageError(f'{who} is {config.shown(value)}; it must be the name of {kind}')
 
 
 def _options(arguments: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
-    """The options among the arguments, and the rest of these."""
+    """Returns the options among the arguments, and the other arguments."""
     kinds = config.field_types(Options)
     for name in config.field_types(cluster.Config):
         if name in arguments:
@@ -182,7 +182,7 @@ def _options(arguments: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
 
 
 def _experiment(model: object, folder: Folder, flags: dict[str, Any]) -> Experiment:
-    """The experiment as it is given, or the one in the folder with other flags."""
+    """Returns the given experiment, or that of the run in the folder, with these flags."""
     if isinstance(model, Experiment):
         return model.replace(**flags)
     name = model if isinstance(model, str) else models.name_of(model)
@@ -193,7 +193,7 @@ def _experiment(model: object, folder: Folder, flags: dict[str, Any]) -> Experim
 
 
 def _on_arrays(experiment: Experiment, flags: dict[str, Any], validated: bool) -> Experiment:
-    """The experiment on arrays in place of the data set that it names."""
+    """Returns the experiment on arrays instead of the data set that it names."""
     if flags.get('dataset', ARRAYS) != ARRAYS:
         raise errors.UsageError(
             f'dataset is {flags["dataset"]!r} and images are given; one of them must be left out'
@@ -208,7 +208,7 @@ def _on_arrays(experiment: Experiment, flags: dict[str, Any], validated: bool) -
 
 @contextlib.contextmanager
 def _blaming_vectors(images: Any) -> Iterator[None]:
-    """Lets a refusal of images of one row tell that they were given as vectors."""
+    """Adds to the refusal of images of one row that they were given as vectors."""
     try:
         yield
     except errors.UsageError as error:
@@ -225,25 +225,25 @@ def _blaming_vectors(images: Any) -> Iterator[None]:
 def _refuse_without_images(
     experiment: Experiment, logdir: str | os.PathLike[str], *arrays: Any
 ) -> None:
-    """Refuses arrays that need images, and a run on arrays that are not given."""
+    """Refuses other arrays without images, and a run on arrays without them."""
     for name, array in zip(('labels', 'validation_data', 'test_data'), arrays, strict=True):
         if array is not None:
             raise errors.UsageError(f'{name} needs images; it must be left out without them')
     if experiment.data.dataset == ARRAYS and not experiment.data.data_dir:
         if not Folder(logdir).exists():
             raise errors.UsageError(
-                'images is None; data set arrays is of the images that are given'
+                'images is None; the data set arrays consists of the images that are given'
             )
         raise errors.UsageError(
-            f'images is None; the run in {os.fspath(logdir)} was trained on arrays, and goes on '
-            f'when it is given the same'
+            f'images is None; the run in {os.fspath(logdir)} was trained on arrays: give the same '
+            f'to resume it'
         )
 
 
 def _stopped(number: int) -> None:
-    """Raises what the signal that stopped training raises."""
+    """Raises the exception of the signal that stopped training."""
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     sys.stdout.flush()  # the handler may end the process at once
-    signal.raise_signal(number)  # to the caller's handler, which is in place again
+    signal.raise_signal(number)  # to the caller's handler, which is installed again
     raise SystemExit(128 + number)

@@ -24,16 +24,16 @@ def open_run(
     Args:
       logdir: the run's folder.
       checkpoint: `best` (least validation loss), `last`, or `any` for the best where there is one.
-      family: the `Config` of the run's family, for a run of functions that cannot be imported.
+      family: the `Config` of the run's family, if its functions cannot be imported.
     Raises:
       InputError: there is no run, or no checkpoint of it that can be read.
-      UsageError: `family` is another than that of the run, or there is no such `checkpoint`.
+      UsageError: `family` differs from that of the run, or `checkpoint` is another word.
     """
     if not isinstance(checkpoint, str):
         checkpoint = config.shown(checkpoint)
     errors.one_of('--checkpoint', checkpoint, ('best', 'last', 'any'))
     folder = Folder(logdir)
-    experiment = folder.read_config()
+    experiment = recorded = folder.read_config()
     if family is not None:
         given = experiment.of_family(family)
         if differences := experiment.differences(given):
@@ -47,33 +47,41 @@ def open_run(
     best, last = folder.path / BEST, folder.path
     places = {'best': [best], 'last': [last], 'any': [best, last]}
     with built.graph.as_default():
-        saver = checkpoints.Saver(built.model_variables)
+        saver = checkpoints.Saver(built.model_variables, recorded)
         for path in places[checkpoint]:
-            step = _restored(saver, session, path, path is not places[checkpoint][-1])
+            step = _loaded(saver, session, path, path is not places[checkpoint][-1])
             if step is not None:
                 found = checkpoints.path(path, step)
                 return Run(folder, experiment, built, session, found, step)
     raise errors.InputError(f'--logdir {folder.path} has no checkpoint yet')
 
 
-def _restored(
+def _loaded(
     saver: checkpoints.Saver, session: tf.Session, folder: pathlib.Path, others: bool
 ) -> int | None:
-    """The step of the newest checkpoint of `folder` that can be read; None if there is none.
+    """Loads the newest checkpoint of `folder` that can be read.
 
-    Where there are `others` to take, one that cannot be read is none.
+    Args:
+      saver: of the model's variables.
+      session: that holds them.
+      folder: of the checkpoints.
+      others: whether another folder follows; then unreadable checkpoints are reported, not refused.
+    Returns: its step, or None if none was loaded.
     """
     try:
-        return checkpoints.restore_newest(saver, session, folder, print)
+        return checkpoints.load_newest(saver, session, folder, print)
     except checkpoints.Unreadable as error:
         if not others:
             raise
-        print(f'{error}; taking the last one')
+        print(f'{error}; loading the last one')
         return None
 
 
 def refuse_other_examples(path: pathlib.Path, known: Experiment, loaded: data.DataSet) -> None:
-    """Raises InputError if a data set is not the one that the run in `path` was trained on."""
+    """Refuses a data set other than that on which the run in `path` was trained.
+
+    Raises: InputError with both fingerprints.
+    """
     came, recorded = loaded.fingerprint(), known.signature.fingerprint
     what = f'data set {loaded.name} now holds'
     if loaded.name == ARRAYS:
@@ -86,19 +94,19 @@ def refuse_other_examples(path: pathlib.Path, known: Experiment, loaded: data.Da
 
 
 class Run:
-    """An open run: a static graph with the variables of a checkpoint, and a session on it.
+    """An open run: a static graph, and a session that holds the variables of a checkpoint.
 
     `tfae.open` and `tfae.fit` return one. It is a context manager; `close` ends the session. Images
-    are `[N, H, W, C]`, uint8 or float in [0, 1]; where C is 1 also `[N, H, W]`, and where H is 1
-    too, vectors `[N, W]`. They are fed a batch at a time, so any number of them will do.
+    are `[N, H, W, C]`, uint8 or float in [0, 1]; if C is 1 also `[N, H, W]`, and if H is 1 too,
+    vectors `[N, W]`. They are fed in batches, so N may be any number.
 
     Attributes:
       folder: of the run.
       experiment: the configuration, with the signature of the data set.
       graph, session: of TensorFlow; `graph.get_collection` finds tensors and variables.
-      built: the same graph by its parts: `built.model`, `built.inference` and others.
+      built: parts of the graph: `built.model`, `built.inference` and others.
       checkpoint: path of the checkpoint.
-      step: steps that it was trained for.
+      step: of the checkpoint.
     """
 
     def __init__(
@@ -110,12 +118,13 @@ class Run:
         checkpoint: str,
         step: int,
     ):
+        """Takes over an open session; see the attributes."""
         self.folder = folder
         self.experiment = experiment
         self.built = built
         self.graph = built.graph
         self.session = session
-        self.checkpoint = checkpoint  # path of what was restored
+        self.checkpoint = checkpoint
         self.step = step
         self._closed = False
 
@@ -127,7 +136,7 @@ class Run:
         self.close()
 
     def close(self) -> None:
-        """Ends the session; every method but this refuses a closed run with a UsageError."""
+        """Ends the session; all other methods then raise UsageError."""
         self._closed = True
         self.session.close()
 
@@ -138,8 +147,8 @@ class Run:
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Returns the codes `[N, Z]` of images.
 
-        Raises: InputError if the images are not of the run's shape and range, or the family has no
-          encoder.
+        Raises: InputError if the images have another shape or range than the run's, or the family
+          has no encoder.
         """
         return self.fetch(self._output(names.CODE), images)
 
@@ -166,14 +175,14 @@ class Run:
             raise errors.InputError(f'decode: codes are {codes.shape}; they must be [N, {size}]')
         if wrong := int((~np.isfinite(codes)).sum()):
             raise errors.InputError(
-                f'decode: {wrong} of {codes.size} numbers of the codes are not finite; they must be'
+                f'decode: {wrong} of {codes.size} values of the codes are not finite; they must be'
             )
         return graph.in_batches(self.session.run, inference.decoded, {inference.code: codes})
 
     def denoise(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns images as training corrupts them, and their reconstructions: `[N, H, W, C]` both.
+        """Returns images with the noise of training and their reconstructions, `[N, H, W, C]` both.
 
-        The noise is a function of an image's place among the others.
+        The noise of an image is a function of its index.
 
         Raises: InputError as `encode` does, and if the run was trained without corruption.
         """
@@ -187,32 +196,33 @@ class Run:
         return noisy, graph.in_batches(run, reconstruction, {inference.images: noisy})
 
     def sample(self, count: int, seed: int = 0) -> np.ndarray:
-        """Returns codes `[count, Z]` sampled from the prior of the family, a function of `seed`.
+        """Samples codes `[count, Z]` from the prior of the family, a function of `seed`.
 
-        Raises: InputError if the family has no prior; UsageError if a number is none or too large.
+        Raises: InputError if the family has no prior; UsageError if an argument is no whole number
+          or too large.
         """
         self._refuse_closed()
-        for who, value, most in (('count', count, 2**31 - 1), ('seed', seed, 2**63 - 1)):
-            if not isinstance(value, int | np.integer) or not 0 <= value <= most:
+        for who, value, largest in (('count', count, 2**31 - 1), ('seed', seed, 2**63 - 1)):
+            if not isinstance(value, int | np.integer) or not 0 <= value <= largest:
                 raise errors.UsageError(
-                    f'{who} is {config.shown(value)}; it must be a whole number in [0, {most}]'
+                    f'{who} is {config.shown(value)}; it must be a whole number in [0, {largest}]'
                 )
         inference = self.built.inference
         if inference.samples is None:
-            raise errors.InputError(f'{self._what()} has no distribution of codes to draw from')
+            raise errors.InputError(f'{self._what()} has no prior to sample codes from')
         given = {inference.count: count, inference.seed: [seed, 0]}
         return self.session.run(inference.samples, given)
 
     def measure(self, images: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:
         """Returns the measures of the family for each image, such as the ELBO of a variational run.
 
-        Noise in them is a function of an image's place among the others.
+        Their noise is a function of the index of an image.
 
         Args:
           images: as `encode` takes them.
-          labels: `[N]` int, or None where the run has none.
+          labels: classes `[N]`, or None if the run has none.
         Returns: name -> `[N]` or `[N, K]`.
-        Raises: InputError as `encode` does, or if the labels are not those of as many images.
+        Raises: InputError as `encode` does, or if the labels are not N classes of the run.
         """
         self._refuse_closed()
         inference = self.built.inference
@@ -230,9 +240,9 @@ class Run:
         """Returns the values `[N, ...]` of a tensor of the graph for images.
 
         Args:
-          tensor: `[B, ...]`, a function of the graph's images; itself or its name.
+          tensor: `[B, ...]`, a function of the graph's images, or its name.
           images: as `encode` takes them.
-        Raises: UsageError if it is no such tensor; InputError as `encode` does.
+        Raises: UsageError if there is no such tensor; InputError as `encode` does.
         """
         self._refuse_closed()
         tensor = self._tensor(tensor)
@@ -246,7 +256,7 @@ class Run:
             ) from None
 
     def _tensor(self, tensor: tf.Tensor | str) -> tf.Tensor:
-        """A tensor of the graph with a dimension of examples, itself or by its name."""
+        """Returns a tensor of the graph, given itself or its name; refuses scalars."""
         if isinstance(tensor, str):
             try:
                 tensor = self.graph.get_tensor_by_name(tensor)
@@ -265,7 +275,7 @@ class Run:
         return tensor
 
     def _classes(self, labels: np.ndarray, count: int) -> np.ndarray:
-        """`[N]` classes of the run; InputError where they are none."""
+        """Returns labels as an array `[N]` of the run's classes; refuses others."""
         labels = _numbers('labels', labels)
         if labels.shape != (count,) or labels.dtype.kind not in 'bui':
             raise errors.InputError(
@@ -281,7 +291,7 @@ class Run:
         return labels
 
     def _pixels(self, images: np.ndarray) -> np.ndarray:
-        """Images as the graph takes them; InputError where they are not what it takes."""
+        """Returns images `[N, H, W, C]` as float in [0, 1]; refuses another shape or range."""
         placeholder = self.built.inference.images
         if not isinstance(images, data.LazyImages):
             images = _numbers('images', images)
@@ -313,18 +323,18 @@ class Run:
         return f'{self.folder.path}, a run of the family {self.experiment.model},'
 
     def variables(self, collection: str = '', scope: str = '') -> dict[str, np.ndarray]:
-        """Returns name -> value of the variables in a collection below a scope, all of one step.
+        """Returns the values of the variables in a collection below a scope, all of one step.
 
             run.variables('trainable_variables', 'encoder/layer_1')
 
-        `best/` holds the model alone: the variables that training adds (slots of the optimizer,
-        sums) come from the run's own checkpoint of that step, and are left out where it is gone.
+        `best/` holds only the model. Variables that training adds (slots of the optimizer, sums)
+        then come from the run's own checkpoint of that step, and are omitted if it was removed.
 
         Args:
-          collection: one of `tf.GraphKeys` or of the run's own; empty for all global variables.
-          scope: prefix of the names, as `tf.get_collection` takes it; empty for all.
-        Returns: the variables; none where the graph has none of that collection or scope.
-        Raises: UsageError if there is no such collection, or the scope is no prefix.
+          collection: one of `tf.GraphKeys` or of the run; empty for all global variables.
+          scope: of the names, a regular expression as `tf.get_collection` takes it; empty for all.
+        Returns: name -> value; empty if the collection has no variables below the scope.
+        Raises: UsageError if there is no such collection, or the scope is no regular expression.
         """
         self._refuse_closed()
         for who, text in (('collection', collection), ('scope', scope)):
@@ -344,7 +354,8 @@ class Run:
         found = [v for v in held if hasattr(v, 'read_value')]
         model = {v.op.name for v in self.built.model_variables}
         rest = [v for v in found if v.op.name not in model]
-        held = checkpoints.values(self.graph, checkpoints.path(self.folder.path, self.step), rest)
+        place = checkpoints.path(self.folder.path, self.step)
+        held = checkpoints.values(self.graph, place, rest, self.experiment)
         return {
             v.op.name: self.session.run(v) if v.op.name in model else held[v.op.name]
             for v in found
@@ -353,7 +364,7 @@ class Run:
 
 
 def _numbers(who: str, values: object) -> np.ndarray:
-    """An array of real numbers; InputError that names `who` where it is none."""
+    """Returns an array of real numbers; raises InputError that names `who` for anything else."""
     if isinstance(values, np.ma.MaskedArray):
         raise errors.InputError(f'{who} are a masked array; they must be one without a mask')
     try:
@@ -367,10 +378,10 @@ def _numbers(who: str, values: object) -> np.ndarray:
 
 
 def _with_channels(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Images with the dimensions that training added, and whole numbers as bytes, as it took them.
+    """Returns images `[N, H, W, C]`; integers in [0, 255] become uint8, as in training.
 
     Args:
-      images: `[N, H, W, C]`, `[N, H, W]` where C is 1, or `[N, W]` where H is 1 too.
+      images: `[N, H, W, C]`, `[N, H, W]` if C is 1, or `[N, W]` if H is 1 too.
       shape: `(H, W, C)` of the run.
     """
     if images.ndim == 3 and shape[2] == 1:

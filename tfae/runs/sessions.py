@@ -1,4 +1,4 @@
-"""Sessions of a run: the threads and devices of this machine that run its graph."""
+"""Sessions of a run: the threads and devices that execute its graph."""
 
 import contextlib
 import math
@@ -20,7 +20,13 @@ _LARGE_PRODUCT = 32e6  # multiplications from which two cores beat one
 def open_session(
     graph: tf.Graph, options: Config, members: cluster.Members | None = None
 ) -> Iterator[tf.Session]:
-    """Opens a session whose thread pools suit the graph; with several members, once all listen."""
+    """Opens a session whose thread pools suit the graph.
+
+    Args:
+      graph: to execute.
+      options: threads and towers.
+      members: the workers that train together, for all of which it waits; None for this process.
+    """
     settings = _settings(graph, options)
     server = _server(settings, members) if members else None
     session = tf.Session(server.target if server else '', graph=graph, config=settings)
@@ -29,7 +35,7 @@ def open_session(
         with session.as_default(), graph.as_default():
             yield session
     except cluster.Lost:
-        lost = True  # closing it might block for ever
+        lost = True  # closing it might block forever
         raise
     finally:
         if not lost:
@@ -38,7 +44,7 @@ def open_session(
 
 @contextlib.contextmanager
 def holding(graph: tf.Graph, values: Mapping[str, np.ndarray]) -> Iterator[tf.Session]:
-    """Opens a session on a graph and loads these values, by name, into its variables."""
+    """Opens a session on a graph whose variables have these values, by name."""
     with graph.as_default(), tf.Session(graph=graph) as session:
         for variable in tf.global_variables():
             variable.load(values[variable.op.name], session)
@@ -54,9 +60,9 @@ def initialized() -> Iterator[tf.Session]:
 
 
 def open_first() -> None:
-    """Opens the first session of the process, to be called where stderr is dropped.
+    """Opens the first session of the process; to be called while stderr is discarded.
 
-    TensorFlow 2.18 to 2.20 write a line there at the first session, whatever the log level.
+    TensorFlow 2.18 to 2.20 write a line to it at the first session, at any log level.
     """
     if tf2.__version__.startswith(('2.18.', '2.19.', '2.20.')):
         with tf.Graph().as_default(), tf.Session() as session:
@@ -64,8 +70,10 @@ def open_first() -> None:
 
 
 def devices(towers: int) -> tuple[str, ...]:
-    """Names of the devices that share a batch; a single one is left to TensorFlow's choice.
+    """Returns the devices among which a batch is split; TensorFlow chooses a single one.
 
+    Args:
+      towers: number of devices; 0 takes every GPU.
     Raises: UsageError if this machine has GPUs, but fewer.
     """
     gpus = len(tf2.config.list_physical_devices('GPU'))
@@ -77,22 +85,23 @@ def devices(towers: int) -> tuple[str, ...]:
 
 
 def _settings(graph: tf.Graph, options: Config) -> tf.ConfigProto:
-    """Returns thread pools that suit the graph, and a device for each tower."""
+    """Returns the settings of a session: thread pools, and a device for each tower."""
     inter, intra = _threads(graph)
     return tf.ConfigProto(
         inter_op_parallelism_threads=options.inter_op_threads or inter,
         intra_op_parallelism_threads=options.intra_op_threads or intra,
-        device_count={'CPU': max(options.towers, 1)},  # which costs nothing where there are GPUs
-        allow_soft_placement=True,  # some of what a tower runs has no kernel for GPUs
+        device_count={'CPU': max(options.towers, 1)},  # unused where there are GPUs
+        allow_soft_placement=True,  # some operations of a tower have no kernel for GPUs
     )
 
 
 def _server(settings: tf.ConfigProto, members: cluster.Members) -> tf.train.Server:
-    """Starts TensorFlow's server, which listens until the process ends; waits for the others'."""
+    """Starts TensorFlow's server, which listens until the process ends; waits for all members."""
     members.refuse_taken_port()
     settings.experimental.collective_group_leader = '/job:worker/replica:0/task:0'
     settings.device_filters.append(f'/job:worker/task:{members.index}')
-    # A worker that notices late that another has restarted still meets it before that times out.
+    # Half of the timeout, so that a worker that notices a restarted one late still reaches it in
+    # time.
     settings.operation_timeout_in_ms = round(members.timeout / 2 * 1000)
     jobs = {'worker': list(members.addresses)}
     server = tf.train.Server(jobs, job_name='worker', task_index=members.index, config=settings)
@@ -101,11 +110,11 @@ def _server(settings: tf.ConfigProto, members: cluster.Members) -> tf.train.Serv
 
 
 def _threads(graph: tf.Graph) -> tuple[int, int]:
-    """Operations run at once and threads that each may take; 0 leaves the choice to TensorFlow.
+    """Returns the numbers of parallel operations and of threads for each; 0 is TensorFlow's choice.
 
-    Measured by tools/bench/training.py: small matrix products run fastest when each keeps to its
-    own cores and independent ones run side by side; large ones are worth splitting, since those of
-    the forward pass wait for each other; convolutions use every core by themselves.
+    Measured by tools/bench/training.py: small matrix products are fastest on few cores each, with
+    independent ones in parallel. Large ones are worth splitting, since those of the forward pass
+    depend on each other. Convolutions use every core.
     """
     mine = getattr(os, 'sched_getaffinity', lambda _: range(os.cpu_count() or 1))  # not on macOS
     cores = len(mine(0))
@@ -117,6 +126,6 @@ def _threads(graph: tf.Graph) -> tuple[int, int]:
 
 
 def _multiplications(product: tf.Operation) -> float:
-    """mkn of the product of [m, k] and [k, n], either transposed; 0 if one of them is unknown."""
+    """Returns mkn for a product of [m, k] and [k, n], transposed or not; 0 if a size is unknown."""
     tensors = (*product.inputs, *product.outputs)
     return math.sqrt(math.prod(tensor.shape.num_elements() or 0 for tensor in tensors))

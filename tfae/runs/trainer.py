@@ -1,4 +1,4 @@
-"""One program's turn at a run: steps, and what is due between them."""
+"""Training of a run by one program: the steps, and the events between them."""
 
 import pathlib
 import time
@@ -13,44 +13,55 @@ from tfae.core import errors, names
 from tfae.core.signals import Interrupt
 from tfae.data import pipeline
 from tfae.models.base.family import Troubled
-from tfae.runs import checkpoints, due, event_file
+from tfae.runs import checkpoints, due, event_file, transfer
 from tfae.runs.directory import BEST, METRICS, PROJECTOR, Folder
 from tfae.runs.options import Config
 from tfae.runs.progress import Progress
 from tfae.training import graph, phases, summaries
 from tfae.training.experiment import Experiment
 
-_CHUNK = 64  # steps between two looks at the clock and at the losses
+_CHUNK = 64  # steps after which clock, signals and losses are checked
 _VALIDATION_LOSS = f'{names.VALIDATION}_{names.LOSS}'
 
 
 class Trainer:
-    """Trains a run from where its folder stands.
+    """Trains a run from its newest checkpoint.
 
-    Between two steps, in this order: the end of an epoch, a checkpoint. Scalars for TensorBoard are
-    fetched with the step that they are of. None of them changes what a step computes, and a
-    checkpoint of step s is written after all that is due by the steps before it, so a resumed run
-    repeats nothing and leaves nothing out.
+    Between two steps come, in this order, the end of an epoch and a checkpoint. Scalars for
+    TensorBoard are fetched by the step that computes them. No event changes what a step computes,
+    and the checkpoint of a step is written after all other events of that step: a resumed run
+    repeats none and omits none.
     """
 
     def __init__(
         self,
         experiment: Experiment,
+        recorded: Experiment,
         folder: Folder,
         built: graph.Graph,
         session: tf.Session,
-        watch: Config,
+        options: Config,
     ):
+        """Builds the operations that load, store and check the variables.
+
+        Args:
+          experiment: the configuration, with the signature of the loaded data set.
+          recorded: the same as config.json holds it; checkpoints are compared with it.
+          folder: of the run.
+          built: graph of the experiment.
+          session: on that graph.
+          options: logging and checkpoints.
+        """
         self._experiment = experiment
         self._folder = folder
         self._built = built
         self._session = session
-        self._watch = watch
+        self._options = options
         self._coordinator = built.coordinator
         self._keeping_alive = built.coordinator.keeping_alive(session.run)
         with built.graph.as_default():
-            self._saver = checkpoints.Saver(tf.global_variables())
-            self._best_saver = checkpoints.Saver(built.model_variables)
+            self._saver = checkpoints.Saver(tf.global_variables(), recorded)
+            self._best_saver = checkpoints.Saver(built.model_variables, recorded)
             trained = tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
             with tf.name_scope(names.FINITE):
                 finite = [tf.reduce_all(tf.math.is_finite(v)) for v in trained]
@@ -62,16 +73,24 @@ class Trainer:
         self._step = 0
         self.interrupt = Interrupt()
         self._saved_step = -1
-        self._unflushed: list[pathlib.Path] = []  # which the next checkpoint must not outlive
-        self._look = due.Scalars(watch.summary_steps)
-        self._checkpoint_due = due.Checkpoint(watch.checkpoint_steps, watch.checkpoint_secs)
+        self._unflushed: list[
+            pathlib.Path
+        ] = []  # must be on the disk before the next checkpoint counts
+        self._scalars_due = due.Scalars(options.summary_steps)
+        self._checkpoint_due = due.Checkpoint(options.checkpoint_steps, options.checkpoint_secs)
         self._events_due = (  # in this order
             due.Event(due.EpochEnd(self._batch_size), self._epoch),
             due.Event(self._checkpoint_due, self._checkpoint),
         )
 
     def train(self, loaded: data.DataSet, begun: Callable[[], None]) -> int:
-        """See `fit.fit`; calls `begun` where the variables are those of the run's newest step."""
+        """Trains to the end.
+
+        Args:
+          loaded: the data set.
+          begun: called once the variables are those of the newest checkpoint.
+        Returns: the exit code, as `fit.fit`.
+        """
         self._session.run(self._initialize)
         self._begin()
         begun()
@@ -96,7 +115,7 @@ class Trainer:
         return 0 if finished else 128 + self.interrupt.number
 
     def _begin(self) -> None:
-        """Restores the newest checkpoint, or begins at step 0."""
+        """Loads the newest checkpoint, or starts at step 0."""
         path = self._folder.path
         ours = (self._saver, self._session, self._folder)
         step = checkpoints.resume(*ours, self._phases, self._batch_size)
@@ -110,16 +129,13 @@ class Trainer:
         settings = self._experiment.training
         if settings.restore_from:
             variables, scopes = self._built.model_variables, settings.restore_map
-            for kind, found in (
-                checkpoints.transfer(self._session, variables, settings.restore_from, scopes)
-                ._asdict()
-                .items()
-            ):
-                print(f'{kind}: {", ".join(found) or "none"}')
+            found = transfer.transfer(self._session, variables, settings.restore_from, scopes)
+            for kind, listed in found._asdict().items():
+                print(f'{kind}: {", ".join(listed) or "none"}')
         self._save()
 
     def _sweep(self) -> None:
-        """Removes checkpoints that were not finished, and from `best/` what is not the best."""
+        """Removes unfinished checkpoints, and all but the best one from `best/`."""
         best = self._folder.place(BEST)
         for folder in (self._folder.path, best):
             checkpoints.sweep(folder)
@@ -130,7 +146,7 @@ class Trainer:
                 checkpoints.keep_only(best, least['step'])
 
     def _all_phases(self) -> bool:
-        """Whether training came to its end."""
+        """Trains the phases in order; returns whether the last one ended."""
         done: list[pipeline.Source] = []
         while not self._over():
             i = phases.locate(self._phases, self._step)
@@ -148,7 +164,7 @@ class Trainer:
         return True
 
     def _phase(self, i: int) -> bool:
-        """Runs phase `i` to its end; False if a signal came."""
+        """Trains phase `i`; returns False if a signal stopped it."""
         program = self._built.programs[i]
         step_once, seen = map(self._session.make_callable, (program.train, program.seen))
         phase = program.phase
@@ -157,21 +173,21 @@ class Trainer:
         self._waited = 0.0
         while self._step < phase.stop and not self._stopped_early():
             before = self._step
-            look = self._look.due(due.Moment(phase, before, before, 0))
+            scalars = self._scalars_due.due(due.Moment(phase, before, before, 0))
             steps = self._coordinator.lead(
-                self._session.run, self.interrupt, i, look, self._next_event(phase) - before
+                self._session.run, self.interrupt, i, scalars, self._next_event(phase) - before
             )
             for _ in range(steps):
-                if look:
+                if scalars:
                     self._step_with_scalars(program)
-                    look = False
+                    scalars = False
                 else:
                     step_once()
                 self._step += 1
                 if self.interrupt.number and self._coordinator.replica.workers == 1:
                     break
             self._progress.advance(self._step)
-            # Asked once: an event keeps only variables that were found finite here.
+            # The events are decided before the check: those that store variables need it.
             moment = due.Moment(phase, before, self._step, self.interrupt.number)
             events = [event for event in self._events_due if event.when.due(moment)]
             self._refuse_not_finite(program, seen(), bool(events))
@@ -183,19 +199,19 @@ class Trainer:
         return True
 
     def _next_event(self, phase: phases.Phase) -> int:
-        """The step at which something is due."""
-        every = (self._look, *(event.when for event in self._events_due))
+        """Returns the step before which no event is due, or an earlier one."""
+        every = (self._scalars_due, *(event.when for event in self._events_due))
         found = [when.next(phase, self._step) for when in every]
         return min(self._step + _CHUNK, phase.stop, *found)
 
     def _step_with_scalars(self, program: phases.Program) -> None:
-        """One step, and its losses, gradient norms and learning rate for TensorBoard."""
-        # In the run of the step: those of a second objective wait for the update of the first.
+        """Runs a step, and logs its losses, gradient norms and learning rate to TensorBoard."""
+        # In one run: the scalars of a second objective depend on the update of the first.
         values, _ = self._session.run([program.scalars, program.train])
         self._events.add(summaries.scalars(values, program.phase.name), self._step)
 
     def _epoch(self, program: phases.Program) -> None:
-        """Records an epoch, and the best model so far where it is one."""
+        """Records an epoch, and stores the model if its validation loss is the lowest so far."""
         phase = program.phase
         if program.waited is not None:
             waited = float(self._session.run(program.waited))
@@ -232,7 +248,7 @@ class Trainer:
         self._session.run(program.reset)
 
     def _validated(self) -> list[dict[str, Any]]:
-        """Records of the last phase that hold a validation loss."""
+        """Returns the records of the last phase that have a validation loss."""
         last = self._phases[-1].name
         return [r for r in self._records if r.get('phase') == last and _VALIDATION_LOSS in r]
 
@@ -240,14 +256,15 @@ class Trainer:
         found = [record[_VALIDATION_LOSS] for record in self._validated()]
         if found[-1] <= min(found):
             best = self._folder.place(BEST)
+            best.mkdir(exist_ok=True)
             self._write(self._best_saver, best, 1, None)
-            self._unflushed = [*best.iterdir(), best]
+            self._unflushed = [*best.iterdir(), best, best.parent]
 
     def _over(self) -> bool:
         return self._step >= self._phases[-1].stop or self._stopped_early()
 
     def _stopped_early(self) -> bool:
-        """A function of the records alone, so that a resumed run decides as it would have."""
+        """Decides by the records alone, so that a resumed run decides the same."""
         patience = self._experiment.training.early_stopping_epochs
         found = [record[_VALIDATION_LOSS] for record in self._validated()]
         return bool(patience and found) and len(found) - 1 - int(np.argmin(found)) >= patience
@@ -257,11 +274,11 @@ class Trainer:
 
     def _save(self) -> None:
         if self._saved_step != self._step:
-            # With it the disk has what a run that is resumed from it does not make again.
+            # A run that is resumed from this checkpoint does not make these files again.
             unflushed = [*self._unflushed, self._folder.place(METRICS)]
             if self._step:
                 unflushed.append(self._events.mark(self._step))
-            keep = self._watch.keep_checkpoints
+            keep = self._options.keep_checkpoints
             self._write(self._saver, self._folder.path, keep, unflushed)
             self._unflushed = []
         self._saved_step = self._step
@@ -282,10 +299,16 @@ class Trainer:
             ) from None
 
     def _refuse_not_finite(self, program: phases.Program, seen: np.ndarray, keeps: bool) -> None:
-        """Refuses sums of losses, and variables that are about to be kept, that are not finite.
+        """Stops training if a loss is not finite, or a variable that is about to be stored.
 
-        The losses are those before the update, so they do not tell of the variables. The
-        checkpoints stay as they are, all of them finite.
+        The losses are those before the update, so they say nothing about the variables after it.
+        No checkpoint is written, so all that exist are finite.
+
+        Args:
+          program: of the phase.
+          seen: sums of the losses.
+          keeps: whether an event that stores the variables is due.
+        Raises: InputError that names the losses and variables.
         """
         finite = np.all(np.isfinite(seen))
         if finite and not (keeps and not self._session.run(self._all_finite)):
@@ -305,7 +328,7 @@ class Trainer:
         )
 
     def _finish(self, loaded: data.DataSet) -> None:
-        """Codes for the projector, and where to look."""
+        """Writes the codes for the projector, and prints where the run is."""
         if self._has_codes():
             self._project(loaded)
         self._say_finished()
@@ -321,12 +344,12 @@ class Trainer:
         inference = self._built.inference
         feeds = {inference.images: images}
         codes = graph.in_batches(self._keeping_alive, inference.outputs.code, feeds)
-        self._folder.place(PROJECTOR)  # is no link
+        self._folder.place(PROJECTOR)  # refuses a link
         summaries.write_projector(self._folder.path, codes, words, images)
 
     def _say_finished(self) -> None:
         stop = self._phases[-1].stop
         early = ''
         if self._step < stop:
-            early = f', early: no lower {_VALIDATION_LOSS}; more epochs would not change it'
+            early = f', early: {_VALIDATION_LOSS} did not improve; more epochs do not change that'
         print(f'finished at step {self._step:,} of {stop:,}{early}; run in {self._folder.path}')

@@ -24,6 +24,8 @@ _CONFIGS: dict[str, Any] = {
 }
 _MAX_EXAMPLES, _MAX_VALUES = 2**31 - 1, 2**28  # values per image; their bytes fit in 63 bits
 _VERSIONS = ('tensorflow', 'numpy')
+_PLACES = ('data_dir',)  # the signature tells whether the examples there are the same
+_MAY_CHANGE = (*_PLACES, 'epochs')  # fields that may change when a run is resumed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,10 +194,8 @@ class Experiment:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the content of config.json."""
-        parts = {**self.parts(), 'signature': self.signature}
         return {
-            'model': self.model,
-            **{name: config.to_dict(part) for name, part in parts.items()},
+            **self._sections(),
             'versions': {
                 'python': platform.python_version(),
                 **{name: _version(name) for name in _VERSIONS},
@@ -238,16 +238,62 @@ class Experiment:
             if old in content[section]
         ]
 
-    def differences(self, other: 'Experiment') -> list[str]:
+    def differences(self, other: 'Experiment', resumed: bool = False) -> list[str]:
         """Returns `'--flag was a, is b'` for each flag in which `other` differs from this.
 
-        --data_dir is ignored: the signature identifies the data.
+        --data_dir is ignored: the signature identifies the data. So is --epochs if `resumed`.
         """
         if self.model != other.model:
             return [f'--model was {self.model}, is {other.model}']
-        moved = dataclasses.replace(self.data, data_dir=other.data.data_dir)
-        mine, others = {**self.parts(), 'data': moved}, other.parts()
-        return [line for name in mine for line in config.differences(mine[name], others[name])]
+        ignored = _MAY_CHANGE if resumed else _PLACES
+        mine, others = self.parts(), other.parts()
+        return [
+            line for name in mine for line in config.differences(mine[name], others[name], ignored)
+        ]
+
+    def fixed(self) -> dict[str, Any]:
+        """Returns the content of config.json that determines what the variables of a run mean.
+
+        It never changes, so each checkpoint holds it.
+        """
+        found = self._sections()
+        for section, content in found.items():
+            if section != 'model':
+                found[section] = {k: v for k, v in content.items() if k not in _MAY_CHANGE}
+        return found
+
+    def _sections(self) -> dict[str, Any]:
+        """The content of config.json that determines what a run computes."""
+        parts = {**self.parts(), 'signature': self.signature}
+        return {'model': self.model} | {name: config.to_dict(part) for name, part in parts.items()}
+
+    def departures(self, recorded: Any, where: str) -> list[tuple[str, Any, Any]]:
+        """Returns `(field, value there, value here)` for each difference from what was recorded.
+
+        Args:
+          recorded: `fixed` of an experiment, as JSON; absent fields have their defaults.
+          where: it is recorded, for errors.
+        Raises: ValueError if it is something else; InputError if a field has two
+            values under both its names.
+        """
+        sections = {'family': type(self.family), **_CONFIGS, 'signature': Signature}
+        if not isinstance(recorded, dict) or not all(
+            isinstance(recorded.get(name), dict) for name in sections
+        ):
+            raise ValueError('its configuration is not as it was written')
+        if recorded.get('model') != self.model:
+            return [('model', recorded.get('model'), self.model)]
+        found, fixed = [], self.fixed()
+        for section, kind in sections.items():
+            here = fixed[section]
+            given = config.of_today(kind, recorded[section], f'{where}: {section}')
+            there = {**{name: config.to_dict(kind())[name] for name in here}, **given}
+            found += [
+                (f'{section}.{name}', value, here.get(name))
+                for name, value in there.items()
+                if name not in here or value != here[name]
+            ]
+        return found
 
 
 def _assigned(model: str, parts: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:

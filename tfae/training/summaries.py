@@ -128,19 +128,22 @@ def write_projector(
       images: `[N, H, W, C]` float in [0, 1]; thumbnails require C to be 1 or 3.
     """
     target = folder / 'projector'
-    with atomic_files.replacing(target / 'codes.tsv') as temporary:
+    target.mkdir(exist_ok=True)
+    with atomic_files.replacing(target / 'codes.tsv', flushed=False) as temporary:
         np.savetxt(temporary, codes, fmt='%.6g', delimiter='\t')
     settings = projector.ProjectorConfig()
     embedding = settings.embeddings.add(tensor_name=names.CODE, tensor_path='projector/codes.tsv')
     if labels is not None:
         lines = [' '.join(label.split()) for label in labels]  # a tab would start a column
-        atomic_files.write_text(target / 'labels.tsv', '\n'.join(lines) + '\n')
+        atomic_files.write_text(target / 'labels.tsv', '\n'.join(lines) + '\n', flushed=False)
         embedding.metadata_path = 'projector/labels.tsv'
     if images.shape[-1] in (1, 3):
-        with atomic_files.replacing(target / 'sprite.png') as temporary:
+        with atomic_files.replacing(target / 'sprite.png', flushed=False) as temporary:
             _sprite(images).save(temporary)
         embedding.sprite.image_path = 'projector/sprite.png'
         embedding.sprite.single_image_dim.extend([images.shape[2], images.shape[1]])
+    # The file below marks the others as complete.
+    atomic_files.flush_all([*target.iterdir(), target, folder])
     # Written atomically, unlike by the plugin's own function.
     atomic_files.write_text(folder / _PROJECTOR, text_format.MessageToString(settings))
 
