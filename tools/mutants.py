@@ -1,26 +1,26 @@
-"""Mutation tests: a small fault is put into tfae, one at a time, and the tests must notice it.
+"""Mutation testing: inserts small faults into tfae, one at a time, and runs the tests.
 
     python tools/mutants.py                         300 mutants; docs/evidence/mutants.md
-    python tools/mutants.py --count=40 --seed=1     others, fewer
+    python tools/mutants.py --count=40 --seed=1     fewer, others
 
-The operators are those of cosmic-ray (`_OPERATORS` says which): an arithmetic operator, comparison,
-number, truth value, condition or loop is replaced. A place is mutated once, by one of the operators
-that fit. Left out, because no figure depends on them: texts, annotations, flags and their help,
-what is raised, printed or asserted (`strict=True` too), decorators.
+The operators are those of cosmic-ray listed in `_OPERATORS`: they replace an arithmetic operator,
+comparison, number, Boolean, condition or loop. Each position is mutated once, by one of the
+operators that apply. Excluded, because no result depends on them: texts, annotations, flags and
+their help, arguments of raise, print and assert, `strict=True`, and decorators.
 
-Places are sorted by a hash of the seed, their function and their text, and the first `--count` are
-taken. So one seed gives the same mutants on the same tree, and nearly the same after an edit.
+Positions are sorted by a hash of the seed, their function and their text, and the first `--count`
+are taken. So a seed selects the same mutants on the same tree, and nearly the same after an edit.
 
-Each mutant is judged in a process forked from this one, which has imported TensorFlow but nothing
-of tfae and has opened no session; it works on a copy of the tree. Which tests reach a statement,
-also by a program that they start, is found by running a test file once under coverage, when it is
-first asked for. The mutants of a folder face the tests of their own file, then those that live the
-others of that folder, at last all others; quick ones first, each time for `_BUDGET` seconds of the
-time that they took alone. A mutant is killed by the first failure, or by running `_SLOWER` times as
-long.
+Each mutant is tested in a process forked from this one, which has imported TensorFlow but nothing
+of tfae and has opened no session; it works on a copy of the tree. The tests that reach a statement,
+also through a program that they start, are found by running each test file once under coverage, on
+first use. The mutants of a folder are run against the tests of their own file; survivors against
+the other tests of that folder, and finally against all others. Fast tests come first, each time up
+to `_BUDGET` seconds of the time that they take without a mutant. A mutant is killed by the first
+failure, or by a run that takes `_SLOWER` times as long.
 
-build/mutants keeps what was found: which tests reach what (found again when the test file or the
-file of its name in tfae changes), who was killed (not judged again), who lived through which tests.
+build/mutants caches the results: the tests that reach each statement (measured again when the test
+file or the tested file changes), killed mutants (not tested again), and survivors with their tests.
 """
 
 import argparse
@@ -54,12 +54,12 @@ EQUIVALENT = ROOT / 'tools' / 'equivalent_mutants.json'
 
 MUTATED = ('losses', 'analysis', 'data', 'training', 'models', 'commands')
 TESTS = (*MUTATED, 'contract', 'oracle')
-WANTED = 0.9  # of all mutants are killed; the rest must be named in EQUIVALENT
+WANTED = 0.9  # least fraction of killed mutants; the rest must be listed in EQUIVALENT
 
-_BUDGET = 300  # seconds of tests at a time, by what they took without a mutant
+_BUDGET = 300  # seconds of tests at a time, as measured without a mutant
 _SLOWER = 5
-_START = 30  # seconds of a processor that are used beside the tests
-_BUSY = 20  # times as long does it take on a busy machine
+_START = 30  # seconds of processor time besides the tests
+_BUSY = 20  # how many times longer the run may take on a busy machine
 _PRELOADED = (
     *('tensorflow.compat.v1', 'tensorboard', 'sklearn.cluster', 'sklearn.datasets'),
     *('sklearn.decomposition', 'sklearn.mixture', 'sklearn.neighbors', 'sklearn.linear_model'),
@@ -77,55 +77,55 @@ _OPERATORS = (
     *('AddNot', 'NumberReplacer', 'ZeroIterationForLoop'),
     *('ReplaceBreakWithContinue', 'ReplaceContinueWithBreak'),
 )
-# What these operators look at; to ask each of them about every node takes minutes.
+# Node types that these operators mutate; asking each operator about every node takes minutes.
 _MUTABLE = {
     *('operator', 'keyword', 'number', 'comparison', 'factor', 'not_test', 'test'),
     *('if_stmt', 'while_stmt', 'for_stmt'),
 }
 _PUNCTUATION = {*'()[]{},.:=@', '->'}
-# Calls whose arguments are left as they are: flags, and words for people.
+# Calls whose arguments are not mutated: flags and texts.
 _WORDS = {'option', 'print', 'warn', 'warning', 'info', 'debug', 'one_of'}
 
 
 @dataclasses.dataclass(frozen=True)
 class Mutant:
-    """One fault: a file of tfae in which one place was changed."""
+    """One fault: a file of tfae with one change."""
 
-    file: str  # from the root of the tree
-    function: str  # dotted, `<module>` outside all
+    file: str  # relative to the root of the tree
+    function: str  # dotted; `<module>` at the top level
     line: int
     operator: str
     occurrence: int
-    old: str  # the lines that were changed
+    old: str  # the changed lines
     new: str
 
     @property
     def key(self) -> str:
-        """The same in a tree in which other places were edited."""
+        """Identifies the mutant, also in a tree with other edits."""
         return json.dumps([self.file, self.function, self.operator, self.old, self.new])
 
 
-# Which mutants there are.
+# Selection of mutants.
 
 
 def sample(tree: pathlib.Path, count: int, seed: int) -> list[Mutant]:
-    """The first `count` of the mutants of a seed, by folder, file and line."""
+    """Returns the first `count` mutants of a seed, by folder, file and line."""
     found = [place for file in sources(tree) for place in places(tree, file, seed)]
     if len(found) < count:
-        raise SystemExit(f'--count={count}: there are {len(found)} places')
+        raise SystemExit(f'--count={count}: there are only {len(found)} positions')
     chosen = [make() for _, make in sorted(found, key=lambda pair: pair[0])[:count]]
     order = {file: k for k, file in enumerate(sources(tree))}
     return sorted(chosen, key=lambda mutant: (order[mutant.file], mutant.line, mutant.operator))
 
 
 def sources(tree: pathlib.Path) -> list[str]:
-    """The files that are mutated."""
+    """Returns the files that are mutated."""
     folders = (tree / 'tfae' / folder for folder in MUTATED)
     return [str(p.relative_to(tree)) for folder in folders for p in sorted(folder.rglob('*.py'))]
 
 
 def places(tree: pathlib.Path, file: str, seed: int) -> Iterator[tuple[str, Callable[[], Mutant]]]:
-    """`(hash, what makes its mutant)` of each place in a file that can be mutated."""
+    """Yields `(hash, function that makes the mutant)` of each position that can be mutated."""
     source = (tree / file).read_text()
     lines = source.splitlines()
     functions, left_out = functions_of(source), left_out_of(source)
@@ -153,12 +153,12 @@ def places(tree: pathlib.Path, file: str, seed: int) -> Iterator[tuple[str, Call
 
 
 def hashed(text: str) -> str:
-    """Digits that look like chance and are the same on every machine."""
+    """Returns hexadecimal digits that are the same on every machine."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def positions(source: str) -> Iterator[tuple[str, int, tuple[int, int]]]:
-    """`(operator, its occurrence, (line, column))` of each mutation of a text."""
+    """Yields `(operator, its occurrence, (line, column))` of each mutation of a text."""
     from cosmic_ray import ast as trees
     from cosmic_ray import plugins
 
@@ -171,7 +171,7 @@ def positions(source: str) -> Iterator[tuple[str, int, tuple[int, int]]]:
                 return node
             for name, operator in operators.items():
                 sites = [start for start, _ in operator.mutation_positions(node)]
-                # f(a, *, b) multiplies nothing.
+                # The `*` of f(a, *, b) is no operator.
                 found[name] += [() if node.parent.type == 'parameters' else at for at in sites]
             return node
 
@@ -183,14 +183,14 @@ def positions(source: str) -> Iterator[tuple[str, int, tuple[int, int]]]:
 
 
 def mutated(source: str, operator: str, occurrence: int) -> str:
-    """A text with one mutation in it."""
+    """Returns a text with one mutation."""
     from cosmic_ray import mutating, plugins
 
     return mutating.mutate_code(source, plugins.get_operator(f'core/{operator}')(), occurrence)
 
 
 def functions_of(source: str) -> dict[int, str]:
-    """Line -> dotted name of the function or class that it stands in."""
+    """Returns line -> dotted name of the enclosing function or class."""
     found = dict.fromkeys(range(1, source.count('\n') + 2), '<module>')
 
     def look(node, name):
@@ -206,7 +206,7 @@ def functions_of(source: str) -> dict[int, str]:
 
 
 def left_out_of(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Spans `(line, column)` to `(line, column)` that no mutant touches."""
+    """Returns the spans `(line, column)` to `(line, column)` that are not mutated."""
     spans = []
     for node in ast.walk(ast.parse(source)):
         found = [getattr(node, 'annotation', None), getattr(node, 'returns', None)]
@@ -222,9 +222,9 @@ def left_out_of(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
 
 
 def statements(source: str) -> dict[int, str]:
-    """Line -> function and first line of the statement that it belongs to.
+    """Returns line -> function and first line of its statement.
 
-    The same in a tree in which other statements were edited.
+    These identify the statement, also in a tree with other edits.
     """
     lines, functions, found = source.splitlines(), functions_of(source), {}
     every = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt))
@@ -235,12 +235,12 @@ def statements(source: str) -> dict[int, str]:
 
 
 def within(statement: str, function: str) -> bool:
-    """Whether a statement of `statements` stands in a function, class or `<module>`."""
+    """Returns whether a statement of `statements` is in a function, class or `<module>`."""
     return function == '<module>' or f'{statement.split()[0]}.'.startswith(f'{function}.')
 
 
 def imported(source: str) -> set[int]:
-    """Lines that are run when the file is imported: all but the bodies of functions."""
+    """Returns the lines that run at import: all except the bodies of functions."""
     bodies = [
         range(node.body[0].lineno, node.end_lineno + 1)
         for node in ast.walk(ast.parse(source))
@@ -249,11 +249,11 @@ def imported(source: str) -> set[int]:
     return {*range(1, source.count('\n') + 2)}.difference(*bodies)
 
 
-# Which tests reach them.
+# Coverage: the tests that reach a mutant.
 
 
 class Covering:
-    """For pytest: notes the statements that each test reaches and how long it takes."""
+    """Plugin of pytest: records the statements that each test reaches, and its time."""
 
     def __init__(self, folder: pathlib.Path):
         self._folder = folder
@@ -262,7 +262,7 @@ class Covering:
         self.failed: set[str] = set()
 
     def pytest_sessionstart(self):
-        """Programs that tests start are covered too."""
+        """Starts coverage, also in programs that tests start."""
         import tfae_program
 
         begin, folder = tfae_program.Program.__init__, self._folder
@@ -274,15 +274,15 @@ class Covering:
         self._coverage.start()
 
     def pytest_runtest_logstart(self, nodeid):
-        """What is done for a fixture may be done for every test of the file."""
+        """Attributes fixtures to all tests of the file, since they may share them."""
         self._coverage.switch_context(f'{nodeid} (setup)')
 
     def pytest_runtest_call(self, item):
-        """See `pytest_runtest_logstart`."""
+        """Attributes the call to its own test."""
         self._coverage.switch_context(f'{item.nodeid} (call)')
 
     def pytest_runtest_logreport(self, report):
-        """Adds up the three parts of a test."""
+        """Adds up the times of set-up, call and tear-down."""
         self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
         if not report.passed:
             self.failed.add(report.nodeid)
@@ -313,13 +313,13 @@ class Covering:
 
 @dataclasses.dataclass
 class CoveredProgram:
-    """What a program calls before it begins, beside what the test wanted."""
+    """Callable that a program runs at its start: coverage, then the function of the test."""
 
     folder: str
     before: Callable[[], None] | None
 
     def __call__(self):
-        """Covers what follows, for the test that started it."""
+        """Starts coverage for the test that started the program."""
         measured = covering(pathlib.Path(self.folder))
         measured.start()
         measured.switch_context(os.environ['PYTEST_CURRENT_TEST'])
@@ -334,7 +334,7 @@ class CoveredProgram:
 
 
 def covering(folder: pathlib.Path):
-    """Of the files that are mutated, wherever in the copy of the tree they are run."""
+    """Returns a coverage object for the mutated files, in any copy of the tree."""
     import coverage
 
     return coverage.Coverage(
@@ -347,7 +347,7 @@ def covering(folder: pathlib.Path):
 
 
 def contexts(path: pathlib.Path) -> Iterator[tuple[str, str, str]]:
-    """`(file of tfae, statement, context)` in what coverage wrote."""
+    """Yields `(file of tfae, statement, context)` from a coverage file."""
     import coverage
 
     data = coverage.CoverageData(str(path))
@@ -360,7 +360,7 @@ def contexts(path: pathlib.Path) -> Iterator[tuple[str, str, str]]:
 
 
 class Reach:
-    """Which tests reach a statement; kept in build/mutants."""
+    """The tests that reach each statement; cached in build/mutants."""
 
     def __init__(self, bench: 'Bench'):
         self.bench = bench
@@ -370,7 +370,7 @@ class Reach:
         self._files = [str(path.relative_to(bench.tree)) for path in paths]
 
     def facing(self, mutant: Mutant, distance: int) -> dict[str, float]:
-        """The tests that reach a mutant from so far, in order, and the seconds that each takes."""
+        """Returns the tests at this distance that reach a mutant, in order -> seconds."""
         files = [file for file in self._files if apart(mutant.file, file) == distance]
         source = (self.bench.tree / mutant.file).read_text()
         at_import = mutant.line in imported(source)
@@ -380,10 +380,10 @@ class Reach:
             found = self.of(file)
             tests = list(found['tests'])
             reached = found['reached'].get(mutant.file, {})
-            # What is done at import counts for all that comes after it.
+            # Statements that run at import affect everything after it.
             names = [name for name in reached if at_import and within(name, mutant.function)]
             indices = {k for name in (statement, *names) for k in reached.get(name, ())}
-            # What a test of its own keeps for the next is covered once.
+            # Cached results are covered only in the first test that needs them.
             seconds = {tests[k]: found['tests'][tests[k]] for k in indices}
             if not distance:
                 seconds |= {test: found['tests'][test] for test in tests if test not in seconds}
@@ -397,12 +397,12 @@ class Reach:
         return faced
 
     def mark(self, tests: dict[str, float]) -> str:
-        """Changes when they are others, or one of the files that they stand in does."""
+        """Returns a hash that changes with the set of tests and with their files."""
         files = {test.partition('::')[0] for test in tests}
         return hashed(' '.join([*sorted(tests), *sorted(self.of(file)['mark'] for file in files)]))
 
     def of(self, file: str) -> dict:
-        """What `Covering` has found of a test file."""
+        """Returns the result of `Covering` for a test file."""
         if file in self._known:
             return self._known[file]
         kept = KEPT / f'{file.replace("/", "-")}.json'
@@ -421,7 +421,7 @@ class Reach:
 
 
 def apart(source: str, test: str) -> int:
-    """0 for a file's own tests, 1 for others of its folder, 2 of its top folder, 3 elsewhere."""
+    """Returns 0 for a file's own tests, 1 for its folder, 2 for its top folder, 3 elsewhere."""
     _, *folders, name = source.removesuffix('.py').split('/')
     _, *those, other = test.removesuffix('_test.py').split('/')
     if folders != those:
@@ -429,20 +429,20 @@ def apart(source: str, test: str) -> int:
     return int(name != other)
 
 
-# How one is judged.
+# Running the tests on a mutant.
 
 UNTRIED = {'killed': False, 'by': '', 'seconds': 0.0, 'lived': ()}
 
 
 class Bench:
-    """A copy of the tree, and a process with TensorFlow in it that has not met tfae yet."""
+    """A copy of the tree, and this process, with TensorFlow imported and tfae not."""
 
     def __init__(self, folder: pathlib.Path):
         self.tree = folder / 'tree'
         copy_tree(self.tree)
         asked = ['git', 'rev-parse', '--short', 'HEAD']
         self.commit = subprocess.check_output(asked, cwd=ROOT, text=True).strip()
-        # By their hash: a mutant of the same size and second as its source must not be missed.
+        # Checked by hash: size and time of a mutant may equal those of its source.
         by_hash = py_compile.PycInvalidationMode.CHECKED_HASH
         compileall.compile_dir(self.tree / 'tfae', quiet=1, invalidation_mode=by_hash)
         os.environ['PYTHONPATH'] = str(self.tree)
@@ -455,16 +455,16 @@ class Bench:
         import tfae_program
 
         tfae_program.warm()
-        # Later than that, which leaves files of its own for the end of this process.
+        # After `warm`, whose temporary files live until the end of this process.
         os.environ['TMPDIR'], tempfile.tempdir = str(folder), None
         server = multiprocessing.forkserver._forkserver
         self._server = server._forkserver_pid
-        server.ensure_running = lambda: None  # a fork is not its parent and may not ask
+        server.ensure_running = lambda: None  # only the parent may ask
         assert 'tfae' not in sys.modules
-        gc.freeze()  # no fork looks through what it will not free
+        gc.freeze()  # forks need not traverse objects that they will not free
 
     def cover(self, file: str) -> dict:
-        """Runs a test file once and returns what `Covering` found."""
+        """Runs a test file once under coverage and returns the result of `Covering`."""
         folder = pathlib.Path(tempfile.mkdtemp())
         out = folder / 'found.json'
         self._fork(lambda: run_pytest([file], Covering(folder), folder), folder, 3600)
@@ -475,7 +475,7 @@ class Bench:
         return found
 
     def judge(self, mutant: Mutant, tests: dict[str, float]) -> dict:
-        """Runs tests on a mutant: `killed`, `by` which, `seconds`."""
+        """Runs tests on a mutant and returns `killed`, `by` which test, and `seconds`."""
         path, folder = self.tree / mutant.file, pathlib.Path(tempfile.mkdtemp())
         source, began = path.read_text(), time.monotonic()
         path.write_text(mutated(source, mutant.operator, mutant.occurrence))
@@ -498,7 +498,7 @@ class Bench:
         return {'killed': code != 0, 'by': by, 'seconds': round(time.monotonic() - began, 1)}
 
     def _fork(self, work: Callable[[], int], folder: pathlib.Path, patience: float) -> int | None:
-        """Exit code of work done in a fork; None if it had to be ended."""
+        """Runs `work` in a fork; returns its exit code, or None if it timed out."""
         child = os.fork()
         if not child:
             code = 70
@@ -526,30 +526,30 @@ class Bench:
 
 
 class Chosen:
-    """For pytest: runs these tests in this order, and notes the first that fails."""
+    """Plugin of pytest: runs the given tests in order and records the first failure."""
 
     def __init__(self, tests: dict[str, float], folder: pathlib.Path):
         self._place = {test: k for k, test in enumerate(tests)}
         self._failed = folder / 'failed'
 
     def pytest_collection_modifyitems(self, items):
-        """Leaves the other tests of these files out."""
+        """Deselects the other tests of these files."""
         known = [item for item in items if item.nodeid in self._place]
         items[:] = sorted(known, key=lambda item: self._place[item.nodeid])
 
     def pytest_collectreport(self, report):
-        """A file that cannot be imported has failed."""
+        """Records a file that cannot be imported as a failure."""
         if report.failed:
             self._failed.write_text(f'{report.nodeid} cannot be imported')
 
     def pytest_runtest_logreport(self, report):
-        """A test has failed."""
+        """Records a failed test."""
         if report.failed:
             self._failed.write_text(report.nodeid)
 
 
 def run_pytest(files: list[str], plugin: object, folder: pathlib.Path) -> int:
-    """Runs test files to the first failure if tests are chosen, else to their end."""
+    """Runs test files, to the first failure with `Chosen`, else to their end."""
     import pytest
 
     words = ['-q', '-p', 'no:cacheprovider', f'--basetemp={folder}/pytest']
@@ -558,7 +558,7 @@ def run_pytest(files: list[str], plugin: object, folder: pathlib.Path) -> int:
 
 
 def copy_tree(to: pathlib.Path) -> None:
-    """The files of the project that git knows or would take, and the compiled op."""
+    """Copies the tracked and the untracked, not ignored files, and the compiled op."""
     asked = ['git', 'ls-files', '--cached', '--others', '--exclude-standard', '-z']
     names = subprocess.run(asked, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     library = [str(p.relative_to(ROOT)) for p in (ROOT / 'tfae' / 'ops').glob('*.so')]
@@ -568,13 +568,13 @@ def copy_tree(to: pathlib.Path) -> None:
             shutil.copy(ROOT / name, to / name)
 
 
-# What is said of them.
+# Report.
 
 KILLED, EXPLAINED, LIVES, OPEN = 'killed', 'equivalent', 'not noticed', 'not judged'
 
 
 def fates(mutants: list[Mutant], verdicts: dict[str, dict], ended: bool) -> dict[str, str]:
-    """What became of each mutant; `ended` if all faced all tests that reach them."""
+    """Returns key -> fate; `ended` if all mutants were run against all tests that reach them."""
     found = {}
     for mutant in mutants:
         verdict = verdicts.get(mutant.key, UNTRIED)
@@ -586,28 +586,28 @@ def fates(mutants: list[Mutant], verdicts: dict[str, dict], ended: bool) -> dict
 
 @functools.cache
 def equivalents() -> dict[str, str]:
-    """Key of a mutant -> why no test can notice it."""
+    """Returns key of an equivalent mutant -> reason why no test can detect it."""
     fields = ('file', 'function', 'operator', 'old', 'new')
     entries = json.loads(EQUIVALENT.read_text())
     return {json.dumps([entry[name] for name in fields]): entry['reason'] for entry in entries}
 
 
 def page(mutants: list[Mutant], verdicts: dict[str, dict], ended: bool, how: str) -> str:
-    """docs/evidence/mutants.md; `how` are the command and the commit."""
+    """Returns docs/evidence/mutants.md; `how` is the command and the commit."""
     fate = fates(mutants, verdicts, ended)
     lines = [
         '# Mutants',
         '',
-        f'Written by {how}; `make mutants` runs it.',
-        'What is mutated, and how, stands at the top of `tools/mutants.py`; why a mutant is no',
-        'fault, in `tools/equivalent_mutants.json`.',
+        f'Written by {how}; `make mutants` runs it. The docstring of',
+        '`tools/mutants.py` describes the mutations; `tools/equivalent_mutants.json` explains the '
+        'equivalent mutants.',
         '',
         f'**{summary(fate)}**',
         '',
         *(
             []
             if ended
-            else ['Stopped early: what lives has not faced all tests that reach it.', '']
+            else ['Stopped early: surviving mutants have not been run against all tests.', '']
         ),
         f'| folder | mutants | {KILLED} | {EXPLAINED} | {LIVES} | {OPEN} |',
         '| --- | --- | --- | --- | --- | --- |',
@@ -616,7 +616,7 @@ def page(mutants: list[Mutant], verdicts: dict[str, dict], ended: bool, how: str
         of = [fate[m.key] for m in mutants if m.file.split('/')[1] == folder]
         counts = [len(of), *(of.count(kind) for kind in (KILLED, EXPLAINED, LIVES, OPEN))]
         lines.append(f'| {folder} | {" | ".join(map(str, counts))} |')
-    lines += ['', '## That live', '']
+    lines += ['', '## Surviving mutants', '']
     for mutant in (m for m in mutants if fate[m.key] in (EXPLAINED, LIVES)):
         why = f': {equivalents()[mutant.key]}' if fate[mutant.key] == EXPLAINED else ''
         head = f'`{mutant.file}:{mutant.line}` `{mutant.function}` {fate[mutant.key]}{why}'
@@ -635,14 +635,14 @@ def page(mutants: list[Mutant], verdicts: dict[str, dict], ended: bool, how: str
 
 
 def summary(fate: dict[str, str]) -> str:
-    """How many are killed, in a line."""
+    """Returns the counts of each fate in a line."""
     count = list(fate.values()).count
     rest = ', '.join(f'{count(kind)} {kind}' for kind in (EXPLAINED, LIVES, OPEN))
     return f'{count(KILLED)} of {len(fate)} killed ({count(KILLED) / len(fate):.1%}); {rest}.'
 
 
 def judge_all(reach: Reach, mutants: list[Mutant], verdicts: dict[str, dict]) -> None:
-    """Folder by folder; `verdicts` are kept in build/mutants too."""
+    """Tests all mutants, folder by folder; adds to `verdicts` and to build/mutants."""
     near = [(folder, distance) for folder in MUTATED for distance in range(3)]
     for folder, distance in [*near, *((folder, 3) for folder in MUTATED)]:
         for mutant in (m for m in mutants if m.file.split('/')[1] == folder):
@@ -654,21 +654,21 @@ def judge_all(reach: Reach, mutants: list[Mutant], verdicts: dict[str, dict]) ->
             verdict['lived'] = [*verdict['lived'], *([] if verdict['killed'] else [mark])]
             with VERDICTS.open('a') as file:
                 file.write(json.dumps([mutant.key, verdict]) + '\n')
-            how = f'killed by {verdict["by"]}' if verdict['killed'] else 'lives'
+            how = f'killed by {verdict["by"]}' if verdict['killed'] else 'survives'
             place = f'{mutant.file}:{mutant.line}'
             print(f'{distance} {verdict["seconds"]:6.1f} s  {place}  {how}', flush=True)
 
 
 def main(argv: list[str]) -> int:
-    """Judges the mutants of a seed; returns 1 if too many live or one is not explained.
+    """Tests the mutants of a seed; returns 1 if too many survive or one is not explained.
 
-    Ended early, it says what it has found until then.
+    If it is interrupted, it reports the results so far.
     """
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--count', type=int, default=300, help='mutants')
-    parser.add_argument('--seed', type=int, default=0, help='chooses them')
+    parser.add_argument('--count', type=int, default=300, help='number of mutants')
+    parser.add_argument('--seed', type=int, default=0, help='selects the mutants')
     flags = parser.parse_args(argv)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the forks are ended then too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the forks too
     KEPT.mkdir(parents=True, exist_ok=True)
     lines = VERDICTS.read_text().splitlines() if VERDICTS.is_file() else []
     verdicts = dict(map(json.loads, lines))
