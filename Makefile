@@ -1,7 +1,7 @@
-# Everything that people who work on tfae run. Needs Python 3.10 or newer, a C++ compiler and a
-# package index; whatever else it needs goes into .venv.
+# Commands for working on tfae. They need Python 3.10 or newer, a C++ compiler and a package index; all
+# other dependencies are installed in .venv.
 #
-#   make demo     set up, train a stacked autoencoder on real digits, show where to look
+#   make demo     set up, train a stacked autoencoder on digits, plot reconstructions
 #   make test     set up, run the tests
 
 PYTHON ?= python3
@@ -26,7 +26,7 @@ $(INSTALLED): $(BIN)/python pyproject.toml setup.py
 	$(BIN)/python -m pip install --quiet --editable '.[test,check]'
 	touch $@
 
-# Without a compiler this writes nothing and the stock definition serves; make then tries again.
+# Without a compiler no library is written and stock ops are used; make then tries again.
 $(LIBRARY): $(INSTALLED) $(wildcard ops/*.cc ops/*.h) ops/build.py
 	$(BIN)/python ops/build.py
 	@touch -c $@
@@ -37,7 +37,7 @@ demo: install
 	$(BIN)/tfae evaluate --logdir=$(DEMO)
 	$(BIN)/tfae reconstruct --logdir=$(DEMO)
 	@echo
-	@echo "The run is in $(DEMO): its images in $(DEMO)/figures, its curves in TensorBoard:"
+	@echo "The run is in $(DEMO), its figures in $(DEMO)/figures. To see the curves in TensorBoard:"
 	@echo "    make tensorboard        then open http://localhost:6006"
 
 test: install
@@ -46,7 +46,7 @@ test: install
 test-slow: install
 	$(BIN)/python -m pytest -m slow
 
-# Also without a network, by Debian's bazel-bootstrap: see WORKSPACE.
+# Works without a network with Debian's bazel-bootstrap: see WORKSPACE.
 bazel-test: $(INSTALLED)
 	TFAE_PYTHON=$(CURDIR)/$(BIN)/python bazel --batch test --test_output=errors //...
 
@@ -72,7 +72,7 @@ bench: install
 recipes: install
 	$(BIN)/python tools/experiments/recipes.py
 
-# What both do stands in docs/evidence/reliability.md.
+# docs/evidence/reliability.md describes both.
 faults: install
 	$(BIN)/python tests/campaigns/faults.py --rounds=100
 
@@ -82,12 +82,12 @@ fuzz: install
 	$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
 	$(BIN)/python tests/campaigns/guided_fuzz.py
 
-# What is mutated and how stands in the tool; what came of it in docs/evidence/mutants.md.
+# The tool describes the mutations; docs/evidence/mutants.md has the results.
 mutants: install
 	$(BIN)/python -m pip install --quiet --editable '.[mutants]'
 	$(BIN)/python tools/mutants.py
 
-# Every version of TensorFlow in an environment of its own, which takes an hour or two.
+# Every version of TensorFlow in its own environment; takes an hour or two.
 matrix: install
 	$(BIN)/python tools/release/matrix.py
 

@@ -18,7 +18,7 @@ from tfae import __main__ as program  # noqa: E402
 from tfae.core import package  # noqa: E402
 
 project = 'tfae'
-author = 'The tfae authors'
+author = copyright = 'the tfae authors'
 version = release = package.VERSION
 extensions = ['sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'myst_nb', 'sphinx_copybutton']
 exclude_patterns = ['README.md']
@@ -45,10 +45,10 @@ _HEADS = 'Args|Returns|Raises|Yields'
 
 
 def adapted(app, what, name, obj, options, lines):
-    """Turns a docstring of tfae into what napoleon reads.
+    """Converts a docstring of tfae to the format of napoleon.
 
-    `Raises: X if ...` on one line becomes a section; an indented block becomes literal; `|x|` and
-    `*args` in plain text are no markup.
+    `Raises: X if ...` on one line becomes a section, and an indented block a literal block; `|x|`
+    and `*args` in plain text are escaped.
     """
     del app, what, name, obj, options
     parts = re.split(r'(?<=\n\n)((?:    .*\n*)+)', '\n'.join(lines))
@@ -80,7 +80,7 @@ def _plain(text):
 
 
 def write_commands(app):
-    """Writes a page for each command with what its `--help` prints."""
+    """Writes a page for each command with the output of its `--help`."""
     folder = HERE / 'reference' / 'commands'
     folder.mkdir(exist_ok=True)
     for name, line in program._summaries().items():
@@ -98,7 +98,7 @@ def _help(argv):
 
 
 def shortened(app, what, name, obj, options, signature, annotation):
-    """Writes numpy's `ArrayLike` by its name and not as the union that it is."""
+    """Shows numpy's `ArrayLike` by its name instead of the union that it stands for."""
     del app, what, name, obj, options
     if signature:
         signature = signature.replace(stringify_annotation(ArrayLike, 'smart'), 'ArrayLike')
@@ -107,7 +107,7 @@ def shortened(app, what, name, obj, options, signature, annotation):
 
 
 def setup(app):
-    """Connects all three to the build."""
+    """Connects the three functions to the build."""
     app.connect('autodoc-process-docstring', adapted, priority=400)
     app.connect('autodoc-process-signature', shortened)
     app.connect('builder-inited', write_commands)

@@ -284,7 +284,7 @@ _HEAD = (
     '| recipe | system | target | test set | peer or source | steps | seconds |\n'
     '| --- | --- | --- | --- | --- | --- | --- |'
 )
-_INTRODUCTION = """# Results
+_INTRODUCTION = """# Recipes
 
 Written by `make recipes` (`tools/experiments/recipes.py`); each recipe is run by
 `tfae train --recipe=NAME --logdir=runs/recipes/NAME` and measured on the whole test set by
