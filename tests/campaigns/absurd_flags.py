@@ -1,13 +1,13 @@
-r"""Gives every flag of every command absurd values and counts what may not come of it.
+r"""Gives every flag of every command absurd values and counts failures.
 
     python tests/campaigns/absurd_flags.py [--cases=0] [--commands=train,explain] [--seed=0]
 
-A case is one command line with one flag at an absurd value, the flags that it needs beside it:
-sizes of 2^31 and 2^63, numbers at the edges of floats, lists of thousands, texts of a megabyte or
-with a NUL in them. The program must come to its end, or stop with one line and an exit code; it
-fails if it prints a traceback, takes more than a minute of the processor, or eight gigabytes.
+A case is a command line with one flag at an absurd value, and the flags that it requires: sizes of
+2^31 and 2^63, numbers at the limits of floats, lists of thousands, texts of a megabyte or with NUL.
+The program must succeed, or stop with a one-line error and an exit code. It fails if it prints a
+traceback, or uses more than a minute of processor time or eight gigabytes.
 
---cases are drawn from all by the seed; 0 takes all of them. Exits with 1 if anything failed.
+--cases are sampled from all by the seed; 0 runs all. Exits with 1 if a case failed.
 """
 
 import dataclasses
@@ -35,11 +35,13 @@ from tfae.runs import options
 from tfae.training import phases
 from tfae.training.config import TrainingConfig
 
-_CASES = flags.DEFINE_integer('cases', 0, 'How many, drawn from all; 0 takes all.', lower_bound=0)
-_COMMANDS = flags.DEFINE_list('commands', [], 'Some of them; empty takes all.')
-_SEED = flags.DEFINE_integer('seed', 0, 'Of the draw.')
+_CASES = flags.DEFINE_integer(
+    'cases', 0, 'Number of cases, sampled from all; 0: all.', lower_bound=0
+)
+_COMMANDS = flags.DEFINE_list('commands', [], 'Commands to test; empty: all.')
+_SEED = flags.DEFINE_integer('seed', 0, 'Seed of the sample.')
 
-SECONDS = 60  # of the processor
+SECONDS = 60  # of processor time
 BYTES = 8 * 2**30  # of address space; TensorFlow alone takes three of them
 
 WHOLE = (
@@ -54,7 +56,7 @@ FLOATS = ('inf', '-inf', 'nan', '1e308', '1.7976931348623157e308', '1e400', '1e-
 TEXTS = ('', '[', '(', 'a\0b', 'a\nb', 'x' * 10**6, '../' * 2000, '\udcff', '\x1b[2J', '--',
          '/dev/null/x', '/dev/zero', '*', ':', '=', ',', '9' * 400, '(' * 5000)  # fmt: skip
 
-# Words that a command takes beside the flag.
+# Arguments that a command requires besides the flag.
 LOOKING = ('--logdir={run}',)
 NEEDED = {
     'convert': ('--input={images}', '--output={new}/shards', '--processes=1'),
@@ -69,9 +71,9 @@ NEEDED = {
     'train': ('--dataset=digits', '--epochs=1', '--logdir={new}/run'),
     'doctor': (),
 }  # fmt: skip
-# Commands that have no end, reach out, or write into the installation.
+# Commands that serve, use the network, or write to the installation.
 LEFT_OUT = ('explore', 'fetch', 'build_op')
-# A value that switches on what other flags need.
+# Values that enable features that other flags require.
 SWITCHES = {
     'filters': '2', 'restore_from': '{run}', 'logdir': '{run}', 'model': 'alexnet', 'units': '4',
     'subset': '10', 'images': '{images}',
@@ -84,11 +86,11 @@ class Case(typing.NamedTuple):
     command: str
     flag: str
     value: str
-    words: tuple[str, ...]  # of the command line, with places in braces
+    words: tuple[str, ...]  # arguments, with placeholders of paths in braces
 
 
 def values(kind: Any) -> tuple[str, ...]:
-    """Absurd values of a type."""
+    """Returns absurd values of a type."""
     if config.is_tuple(kind):
         element = values(typing.get_args(kind)[0])
         return (*element, ',', ',,,', ','.join(['4'] * 3000), ','.join(element[:3]))
@@ -101,7 +103,7 @@ def values(kind: Any) -> tuple[str, ...]:
 
 
 def needed(kind: type, name: str) -> tuple[str, ...]:
-    """Words by which a flag is read: of each flag that it needs, the first value that will do."""
+    """Returns the arguments that enable a flag: the first valid value of each required flag."""
     words = []
     for need in config.declarations(kind)[name].needs:
         other, _, wanted = need.removeprefix('--').partition('=')
@@ -110,7 +112,7 @@ def needed(kind: type, name: str) -> tuple[str, ...]:
 
 
 def of(command: str, kind: type, words: tuple[str, ...]) -> list[Case]:
-    """The cases of the flags of one dataclass."""
+    """Returns the cases of the flags of a dataclass."""
     kinds, found = config.field_types(kind), []
     for field in dataclasses.fields(kind):
         own = tuple(word for word in words if not word.startswith(f'--{field.name}='))
@@ -123,7 +125,7 @@ def of(command: str, kind: type, words: tuple[str, ...]) -> list[Case]:
 
 
 def commands() -> dict[str, list[Case]]:
-    """Command -> its cases."""
+    """Returns command -> its cases."""
     folder = pathlib.Path(command_flags.__file__).parents[1]
     names = sorted(path.stem for path in folder.glob('[!_]*.py') if path.stem not in LEFT_OUT)
     found: dict[str, list[Case]] = {}
@@ -140,14 +142,14 @@ def commands() -> dict[str, list[Case]]:
 
 
 def limited() -> None:
-    """This process takes no more than a case may."""
+    """Limits memory and processor time of this process."""
     resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def wrong(case: Case, places: dict[str, str], folder: pathlib.Path) -> str:
-    """What a program did that it may not; empty if it came to its end or said why not."""
+    """Runs a case and describes its failure; empty if it succeeded or stopped correctly."""
     words = [word if word.endswith(f'={case.value}') and f'--{case.flag}=' in word else
              word.format_map(places) for word in case.words]  # fmt: skip
     program = tfae_program.start(*words, cwd=folder, before=limited)
@@ -168,7 +170,7 @@ def wrong(case: Case, places: dict[str, str], folder: pathlib.Path) -> str:
 
 
 def prepared(folder: pathlib.Path) -> dict[str, str]:
-    """Two small runs and a folder of images."""
+    """Creates two small runs and a folder of images."""
     import sample_images
 
     places = {name: str(folder / name) for name in ('run', 'other', 'images', 'new')}
@@ -180,9 +182,9 @@ def prepared(folder: pathlib.Path) -> dict[str, str]:
 
 
 def main(argv: list[str]) -> int:
-    """Runs the cases and prints what failed and how many there were."""
+    """Runs the cases and prints the failures and the counts."""
     del argv
-    tfae_program._PATIENCE = 10 * SECONDS  # the machine may have other work
+    tfae_program._PATIENCE = 10 * SECONDS  # the machine may be busy
     found = commands()
     chosen = [case for name in _COMMANDS.value or found for case in found[name]]
     if _CASES.value:

@@ -1,4 +1,4 @@
-"""absurd_flags.py: a small share of its command lines, and what it holds against a program."""
+"""absurd_flags.py: a sample of its cases, and its criteria of a failure."""
 
 import dataclasses
 import importlib.util

@@ -1,4 +1,4 @@
-"""Faults of the commands that look into a run, or make shards: SIGKILL while they write."""
+"""Faults of the commands that read a run or write shards: SIGKILL while they write."""
 
 import functools
 import pathlib
@@ -19,7 +19,7 @@ COMMANDS = {
 
 
 def outputs(folder: pathlib.Path) -> dict[str, bytes]:
-    """What a command has written: no events, whose names and times differ, nothing unfinished."""
+    """Returns the outputs of a command, without events (which differ) and temporary files."""
     files = {path.relative_to(folder): path for path in sorted(folder.rglob('*'))}
     return {
         str(name): path.read_bytes()
@@ -31,7 +31,7 @@ def outputs(folder: pathlib.Path) -> dict[str, bytes]:
 
 
 def command(bench: Bench, name: str) -> tuple[str, ...]:
-    """A command that writes into the folder `run`."""
+    """Returns a command that writes to the folder `run`."""
     if name == 'convert':
         return ('convert', f'--input={bench.folder / "images"}', '--output=run',
                 '--shard_examples=4', '--processes=2')  # fmt: skip
@@ -41,7 +41,7 @@ def command(bench: Bench, name: str) -> tuple[str, ...]:
 
 
 def place(bench: Bench, name: str, family: str) -> pathlib.Path:
-    """A folder for a command: a copy of a run, or an empty one."""
+    """Returns a folder for a command: a copy of a run, or an empty one."""
     copy = bench.new() / 'run'
     if name == 'convert':
         import sample_images
@@ -56,7 +56,7 @@ def place(bench: Bench, name: str, family: str) -> pathlib.Path:
 
 @functools.cache
 def undisturbed(bench: Bench, name: str, family: str) -> tuple[dict[str, bytes], float]:
-    """What a command writes, and how long it takes; nothing where a family lacks what it wants."""
+    """Returns the outputs of a command and its seconds; none if it does not fit the family."""
     folder, began = place(bench, name, family), time.monotonic()
     done = tfae_program.run(*command(bench, name), cwd=folder.parent)
     if done.code and fault_bench.line(done):
@@ -66,7 +66,7 @@ def undisturbed(bench: Bench, name: str, family: str) -> tuple[dict[str, bytes],
 
 
 def chosen(bench: Bench, i: int) -> tuple[str, str]:
-    """Number `i` of the commands, on one family after another of those that it suits."""
+    """Returns command `i` and a family, in turn among those that it fits."""
     turn, number = divmod(i, len(COMMANDS))
     name = list(COMMANDS)[number]
     suited = [family for family in bench.families if undisturbed(bench, name, family)[0]]
@@ -76,7 +76,7 @@ def chosen(bench: Bench, i: int) -> tuple[str, str]:
 def repeated(
     bench: Bench, name: str, family: str, folder: pathlib.Path, before: dict[str, bytes]
 ) -> Count:
-    """What a command left behind must be what was there or what it writes; then it is repeated."""
+    """Checks that outputs are either old or complete, then repeats the command."""
     whole, _ = undisturbed(bench, name, family)
     left = outputs(folder)
     wrong = [n for n, c in left.items() if c not in (before.get(n), whole.get(n))]
@@ -84,7 +84,7 @@ def repeated(
     done = tfae_program.run(*command(bench, name), cwd=folder.parent)
     made = outputs(folder)
     again = [n for n in whole.keys() | made.keys() if made.get(n) != whole.get(n)] if whole else []
-    # A command that came to its end may refuse to do it twice.
+    # A command that had finished may refuse to overwrite its output.
     fine = not (wrong or lost or again) and (done.code == 0 or bool(fault_bench.line(done)))
     if not fine:
         fault_bench.report(f'{name} of {family}: wrong {wrong}, lost {lost}, again {again}, {done}')
@@ -92,8 +92,8 @@ def repeated(
 
 
 def commands(bench: Bench, family: str, rounds: int) -> Count:
-    """SIGKILL of the commands that look into a run, or make shards."""
-    del family  # each command goes through those that it suits
+    """Kills the commands that read a run or write shards."""
+    del family  # each command iterates over those that it fits
     count = Count()
     for i in range(rounds):
         name, family = chosen(bench, i)

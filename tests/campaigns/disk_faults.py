@@ -1,4 +1,4 @@
-"""Faults of the file system: it is full, or a folder loses its rights."""
+"""Faults of the file system: it is full, or a folder becomes read-only."""
 
 import contextlib
 import ctypes
@@ -20,7 +20,7 @@ _PAGE = 4096
 
 @contextlib.contextmanager
 def mounted(folder: pathlib.Path) -> Iterator[Any]:
-    """A file system in memory; gives a function that sets its size in bytes."""
+    """Mounts a file system in memory; yields a function that sets its size in bytes."""
 
     def mount(*options: str) -> None:
         done = subprocess.run(['mount', *options], capture_output=True, text=True)
@@ -36,13 +36,13 @@ def mounted(folder: pathlib.Path) -> Iterator[Any]:
 
 
 def used(folder: pathlib.Path) -> int:
-    """Bytes that a folder takes in whole pages."""
+    """Returns the bytes of a folder, in full pages."""
     files = [path for path in folder.rglob('*') if path.is_file()]
     return sum(-(-path.stat().st_size // _PAGE) * _PAGE for path in files)
 
 
 def full(bench: Bench, family: str, rounds: int) -> Count:
-    """A file system that is full after so many pages: sizes are spread over all that is written."""
+    """Runs on a file system that fills up, at sizes spread over all that is written."""
     count = Count()
     for i in range(rounds):
         disk = bench.new()
@@ -70,17 +70,17 @@ def full(bench: Bench, family: str, rounds: int) -> Count:
     return count
 
 
-def without_rights() -> None:
-    """Root may write anywhere: a program that is to be kept from it gives that right up."""
+def without_capabilities() -> None:
+    """Drops the capabilities of root, which may write to read-only folders."""
     version, none = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
     if ctypes.CDLL(None, use_errno=True).capset(version, none):
-        raise OSError(ctypes.get_errno(), 'rights cannot be given up')
+        raise OSError(ctypes.get_errno(), 'capabilities cannot be dropped')
 
 
 def readonly(bench: Bench, family: str, rounds: int) -> Count:
-    """A folder that loses its rights while training writes into it."""
+    """Makes a folder read-only while training writes to it."""
     count = Count()
-    before = without_rights if os.geteuid() == 0 else None
+    before = without_capabilities if os.geteuid() == 0 else None
     for _ in range(rounds):
         logdir = bench.new()
         logdir.mkdir()

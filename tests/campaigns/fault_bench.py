@@ -1,4 +1,4 @@
-"""The bench of the fault campaign: injured runs, the same runs uninjured, and the counts."""
+"""Test bench of the fault campaign: disturbed runs, undisturbed references, and counts."""
 
 import pathlib
 import random
@@ -19,12 +19,12 @@ _OFTEN = ('--checkpoint_steps=5', '--summary_steps=10')
 
 
 class Count(NamedTuple):
-    """What became of faults."""
+    """Outcomes of faults."""
 
     faults: int = 0
-    runs: int = 0  # that were given again to their end
+    runs: int = 0  # that were resumed to their end
     identical: int = 0
-    explained: int = 0  # programs that stopped with one line
+    explained: int = 0  # programs that stopped with a one-line error
     lost: int = 0
 
     def __add__(self, other: Any) -> 'Count':
@@ -32,7 +32,7 @@ class Count(NamedTuple):
 
 
 class Bench:
-    """A folder for runs, and the runs of each family that nothing happened to."""
+    """A folder for runs, and the undisturbed run of each family."""
 
     def __init__(self, folder: pathlib.Path, seed: int, families: list[str]):
         self.folder = folder
@@ -42,11 +42,11 @@ class Bench:
         self._made = 0
 
     def words(self, family: str) -> tuple[str, ...]:
-        """The command that trains a family, without its folder."""
+        """Returns the command that trains a family, without its folder."""
         return ('train', f'--model={family}', *_SIZES.get(family, ('--epochs=3',)), *_OFTEN)
 
     def whole(self, family: str) -> pathlib.Path:
-        """The run that nothing happened to."""
+        """Returns the undisturbed run of a family."""
         path = self.folder / f'whole_{family}'
         if family not in self._seconds:
             began = time.monotonic()
@@ -56,22 +56,22 @@ class Bench:
         return path
 
     def seconds(self, family: str) -> float:
-        """How long that took."""
+        """Returns the seconds of the undisturbed run."""
         self.whole(family)
         return self._seconds[family]
 
     def new(self) -> pathlib.Path:
-        """A folder that is not there yet."""
+        """Returns the path of a new folder."""
         self._made += 1
         return self.folder / f'run_{self._made}'
 
     def train(self, family: str, logdir: pathlib.Path, before: Any = None) -> Any:
-        """A program that trains."""
+        """Starts a program that trains."""
         words = (*self.words(family), f'--logdir={logdir}')
         return tfae_program.start(*words, cwd=self.folder, before=before)
 
     def ended(self, family: str, logdir: pathlib.Path, fault: str) -> Count:
-        """Gives the command again and compares the run with the whole one."""
+        """Resumes the run to its end and compares it with the undisturbed one."""
         done = self.train(family, logdir).wait()
         what = '' if (done.code, done.err) == (0, '') else f'{done.code}: {done.err or done.out}'
         what = what or difference(logdir, self.whole(family))
@@ -80,7 +80,7 @@ class Bench:
         return Count(runs=1, identical=int(not what), lost=int(bool(what)))
 
     def half(self, family: str) -> pathlib.Path:
-        """A copy of a run that was stopped halfway."""
+        """Returns a copy of a run that was stopped halfway."""
         path = self.folder / f'half_{family}'
         if not path.exists():
             records = len(tfae_program.metrics(self.whole(family))) // 2
@@ -94,12 +94,12 @@ class Bench:
 
 
 def report(text: str) -> None:
-    """Says what went wrong."""
+    """Prints lost data."""
     print(f'LOST {text}', file=sys.stderr, flush=True)
 
 
 def difference(logdir: pathlib.Path, whole: pathlib.Path, curves: bool = True) -> str:
-    """In what a run differs from another; an empty text if in nothing but times."""
+    """Describes how a run differs from another; empty if only in its times."""
     try:
         if tfae_program.steps(logdir)[-1:] != tfae_program.steps(whole)[-1:]:
             return f'its checkpoints are of {tfae_program.steps(logdir)}'
@@ -112,20 +112,20 @@ def difference(logdir: pathlib.Path, whole: pathlib.Path, curves: bool = True) -
             return 'metrics.jsonl has other lines'
         if curves and tfae_program.scalars(logdir) != tfae_program.scalars(whole):
             return 'TensorBoard shows other curves'
-    except Exception as error:  # whatever a damaged file raises
+    except Exception as error:  # any error that a corrupt file causes
         return f'{type(error).__name__}: {error}'
     return ''
 
 
 def line(done: tfae_program.Done) -> str:
-    """The one line with which a program stopped; empty if it did otherwise."""
+    """Returns the one-line error of a program; empty if it ended otherwise."""
     lines = done.err.splitlines()
     told = len(lines) == 1 and lines[0].startswith('tfae: error: ') and done.code in (1, 2)
     return lines[0] if told and 'Traceback' not in done.out else ''
 
 
 def stopped(done: tfae_program.Done, fault: str) -> Count:
-    """What it counts that a program ended so, which may have ended well."""
+    """Counts the end of a program that may fail with a one-line error."""
     if (done.code, done.err) == (0, ''):
         return Count()
     if line(done):
@@ -135,6 +135,6 @@ def stopped(done: tfae_program.Done, fault: str) -> Count:
 
 
 def await_records(program: Any, logdir: pathlib.Path, more: int) -> None:
-    """Waits until a program has recorded so many more epochs, or ends."""
+    """Waits until a program has recorded `more` epochs, or ends."""
     records = len(tfae_program.metrics(logdir)) + more
     tfae_program.wait_for(lambda: len(tfae_program.metrics(logdir)) >= records, program)

@@ -1,24 +1,24 @@
-r"""Injures runs of tfae and counts what became of them.
+r"""Injects faults into runs of tfae and counts the outcomes.
 
     python tests/campaigns/faults.py [--kinds=kill,full] [--families=dense,gan] [--rounds=300] \
         [--seed=0] [--json=faults.json]
 
     kill         SIGKILL at random moments of training, again and again until the run ends
-    commands     SIGKILL at random moments of the other commands that write
-    full         a file system that is full after some pages, of training and of the others
-    readonly     a folder that loses its rights while training writes into it
-    flip, cut    some bits of a random file of a run turned over, or its end cut off
+    commands     SIGKILL at random moments of the other commands that write files
+    full         a file system that is full after some pages, in training and other commands
+    readonly     a folder that becomes read-only while training writes to it
+    flip, cut    a random file of a run with flipped bits, or truncated
     shards       the same in a folder of shards
-    clock        each program starts on a clock that was set back or forth
-    two          a second program begins on a folder in which one trains
+    clock        each program starts with a clock that was set back or forward
+    two          a second program starts in a folder in which one trains
     tensorboard  TensorBoard's reader reads while training writes and is killed
-    workers      SIGKILL of one of two workers that train a run together, which then comes back
+    workers      SIGKILL of one of two workers of a run, which then restarts
 
-Each run is a small one of the real program, in a process of its own. A run that was injured and
-then given again must end as one that was not: every variable, every line of metrics.jsonl but its
-times, the best checkpoint and the curves, byte for byte. What stops a program must be said in one
-line, and once the cause is gone the run must end as above. Anything else is data lost, and is
-printed. Exits with 1 if there is any. --rounds are faults of each kind.
+Each run is a small run of the real program in its own process. A run that was disturbed and then
+resumed must equal an undisturbed one: every variable, every line of metrics.jsonl except its times,
+the best checkpoint and the curves, byte for byte. If a program stops, it must report the reason in
+one line, and the run must end as above once the cause is removed. Anything else is lost data, which
+is printed. Exits with 1 if there is any. --rounds is the number of faults of each kind.
 """
 
 import functools
@@ -55,29 +55,29 @@ KINDS = {
     'tensorboard': process_faults.tensorboard,
     'workers': process_faults.workers,
 }
-# These go through the families by themselves.
+# These iterate over the families themselves.
 OVER_FAMILIES = ('commands', 'shards')
 FAMILIES = ('dense', 'classifier', 'convolutional', 'gan', 'siamese', 'variational')
 
-_KINDS = flags.DEFINE_list('kinds', [], 'Some of those above; none: all.')
-_FAMILIES = flags.DEFINE_list('families', [], 'Families of models; none: all.')
+_KINDS = flags.DEFINE_list('kinds', [], 'Kinds of faults, some of those above; empty: all.')
+_FAMILIES = flags.DEFINE_list('families', [], 'Families of models; empty: all.')
 _ROUNDS = flags.DEFINE_integer('rounds', 100, 'Faults of each kind.', lower_bound=1)
-_SEED = flags.DEFINE_integer('seed', 0, 'Decides what is injured and, but for pace, when.')
+_SEED = flags.DEFINE_integer('seed', 0, 'Selects the faults and, except for timing, their moments.')
 _JSON = flags.DEFINE_string('json', '', 'File for the counts.')
 
 HEAD = (
-    '| kind | faults | given again to the end | as if nothing had happened | stopped and said why '
-    'in one line | data lost | seconds |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |'
+    '| kind | faults | resumed to the end | equal to an undisturbed run | stopped with a one-line '
+    'error | data lost | seconds |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |'
 )
 
 
 def row(kind: str, count: Count, seconds: float) -> str:
-    """A line of the table."""
+    """Returns a row of the table."""
     return f'| {kind} | {" | ".join(f"{n:,}" for n in count)} | {seconds:,.0f} |'
 
 
 def main(argv: list[str]) -> int:
-    """Runs the campaign and prints the table; returns 1 if anything was lost."""
+    """Runs the campaign and prints the table; returns 1 if data were lost."""
     known = {'kinds': list(KINDS), 'families': list(FAMILIES)}
     asked = {
         'kinds': _KINDS.value or known['kinds'],

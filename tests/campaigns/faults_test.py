@@ -1,4 +1,4 @@
-"""A small share of the campaign of faults; and what the campaign has found, one by one."""
+"""A sample of the fault campaign, and regression tests of the bugs that it found."""
 
 import json
 import os

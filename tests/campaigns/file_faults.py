@@ -1,4 +1,4 @@
-"""Faults of files: bits turned over, or the end cut off, in a run and in a folder of shards."""
+"""File corruption: flipped bits or truncation, in a run and in a folder of shards."""
 
 import pathlib
 import random
@@ -10,8 +10,8 @@ import tfae_program
 from fault_bench import Bench, Count
 
 
-def injured(chance: random.Random, content: bytes, how: str) -> bytes:
-    """Some bits turned over, or the end cut off."""
+def corrupted(chance: random.Random, content: bytes, how: str) -> bytes:
+    """Flips some bits, or truncates."""
     if how == 'cut' or not content:
         return content[: chance.randrange(max(len(content), 1))]
     made = bytearray(content)
@@ -21,14 +21,14 @@ def injured(chance: random.Random, content: bytes, how: str) -> bytes:
 
 
 def named(path: pathlib.Path, text: str) -> bool:
-    """Whether a text says which file of a run is meant."""
+    """Returns whether a text names the file of a run."""
     if path.name.startswith('model-') or path.name == 'checkpoint':
         return 'checkpoint' in text and path.parent.name in text
     return path.name in text
 
 
 def damage(bench: Bench, family: str, rounds: int, how: str) -> Count:
-    """A random file of a run that was stopped halfway is damaged."""
+    """Corrupts a random file of a run that was stopped halfway."""
     count = Count()
     for _ in range(rounds):
         logdir = bench.half(family)
@@ -37,7 +37,7 @@ def damage(bench: Bench, family: str, rounds: int, how: str) -> Count:
         kind = bench.chance.choice(kinds)  # there are many checkpoints and one config.json
         path = bench.chance.choice([path for path in files if path.name.startswith(kind)])
         sound, others = path.read_bytes(), command_faults.outputs(logdir)
-        path.write_bytes(injured(bench.chance, sound, how))
+        path.write_bytes(corrupted(bench.chance, sound, how))
         what = f'{path.relative_to(logdir)} {how}'
         count += Count(faults=1) + judged(bench, family, logdir, path, sound, others, what)
         shutil.rmtree(logdir)
@@ -48,7 +48,7 @@ def judged(
     bench: Bench, family: str, logdir: pathlib.Path, path: pathlib.Path, sound: bytes,
     others: dict[str, bytes], what: str,
 ) -> Count:  # fmt: skip
-    """What becomes of a run with a damaged file; then, if that stopped it, with the file mended."""
+    """Resumes a run with a corrupt file; if that fails, resumes it with the file repaired."""
     whole, curves = bench.whole(family), kind_of(path) != 'events'
     done = bench.train(family, logdir).wait()
     if (done.code, done.err) == (0, ''):
@@ -58,7 +58,9 @@ def judged(
         best = ('evaluate', f'--logdir={logdir}', '--checkpoint=best')
         said = fault_bench.line(tfae_program.run(*best, cwd=bench.folder))
         if path.parent.name == 'best' and named(path, said):
-            return Count(runs=1, explained=1)  # the run went on; what was best is gone and told
+            return Count(
+                runs=1, explained=1
+            )  # the run resumed; the lost best checkpoint is reported
         fault_bench.report(f'{family}, {what}: {differs}')
         return Count(runs=1, lost=1)
     name = str(path.relative_to(logdir))
@@ -68,37 +70,37 @@ def judged(
         fault_bench.report(f'{family}, {what}: {done.code} {done.err}, changed {touched}')
         return Count(lost=1)
     path.write_bytes(sound)
-    return Count(explained=1) + bench.ended(family, logdir, f'{what} and mended')
+    return Count(explained=1) + bench.ended(family, logdir, f'{what} and repaired')
 
 
 def kind_of(path: pathlib.Path) -> str:
-    """`model`, `config`, `events` ... of a file's name."""
+    """Returns `model`, `config`, `events` ... from a file name."""
     return path.name.split('.')[0].split('-')[0]
 
 
 def shards(bench: Bench, family: str, rounds: int) -> Count:
-    """A file of a folder of shards is damaged: verify must see it, and loading or training too."""
-    del family  # there is none in images
+    """Corrupts a file of a folder of shards: verify must detect it, and so must training."""
+    del family  # shards have none
     count = Count()
     for i in range(rounds):
         folder = command_faults.place(bench, 'convert', '')
         tfae_program.run(*command_faults.command(bench, 'convert'), cwd=folder.parent)
         path = bench.chance.choice([path for path in folder.iterdir() if path.name != '.'])
         sound = path.read_bytes()
-        bad = injured(bench.chance, sound, 'cut' if i % 2 else 'flip')
+        bad = corrupted(bench.chance, sound, 'cut' if i % 2 else 'flip')
         path.write_bytes(bad)
         told = tfae_program.run('verify', '--input=run', cwd=folder.parent)
         words = ('train', '--dataset=records', '--data_dir=run', '--units=4', '--epochs=1')
         train = tfae_program.run(*words, '--batch_size=4', '--logdir=trained', cwd=folder.parent)
         count += Count(faults=1) + fault_bench.stopped(train, f'{path.name} of shards')
         if bad != sound and not fault_bench.line(told):
-            fault_bench.report(f'verify does not see that {path.name} is damaged: {told}')
+            fault_bench.report(f'verify does not detect that {path.name} is corrupt: {told}')
             count += Count(lost=1)
         done = tfae_program.run(*command_faults.command(bench, 'convert'), cwd=folder.parent)
         whole, _ = command_faults.undisturbed(bench, 'convert', '')
         made = {n: c for n, c in command_faults.outputs(folder).items() if n in whole}
         if done.code or made != whole:
-            fault_bench.report(f'convert does not mend {path.name}: {done}')
+            fault_bench.report(f'convert does not repair {path.name}: {done}')
         fine = done.code == 0 and made == whole
         count += Count(runs=1, identical=int(fine), lost=int(not fine))
         shutil.rmtree(folder.parent)

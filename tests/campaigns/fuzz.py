@@ -1,16 +1,16 @@
-r"""Feeds damaged and hostile files to every reader of tfae and counts what they may not do.
+r"""Feeds corrupt and hostile files to every reader of tfae and counts failures.
 
     python tests/campaigns/fuzz.py --cases=1000000 [--targets=idx,npz] [--seconds=3600] [--seed=0]
     python tests/campaigns/fuzz.py --replay=runs/fuzz/npz_0.bin --targets=npz
 
-A case is a sound file of the target with a few bytes, words, numbers or JSON values exchanged, cut,
-doubled or put in; cases that made a reader end at a new place are damaged further. A reader must
-give what its docstring says, or raise an error of the user that names the file in one line. It
-fails if it raises anything else, warns, prints, takes more than 256 MB (more for TensorFlow's) or
-2 s of processor time, opens a file outside of the folder of its own, or has code of the file run;
-a reader that ends the process or stands still fails too. What fails is kept in --corpus.
+A case is a valid file of the target in which a few bytes, words, numbers or JSON values are
+replaced, removed, repeated or inserted; cases that reach a new line of a reader are mutated
+further. A reader must return what its docstring promises, or raise a user error of one line that
+names the file. It fails if it raises anything else, warns, prints, uses more than 256 MB (more for
+TensorFlow's) or 2 s of processor time, opens a file outside its own folder, executes code from the
+file, ends the process or hangs. Failures are stored in --corpus.
 
-Exits with 1 if anything failed. The seed, the targets and the number of cases decide the cases.
+Exits with 1 if a case failed. The seed, the targets and the number of cases determine the cases.
 """
 
 import contextlib
@@ -44,31 +44,33 @@ from tfae.core import errors, stderr
 with stderr.native_messages_dropped():
     import fuzz_targets as targets
 
-ROUNDS = 25  # chunks of a target at most, each in a process of its own
-LEAST = 40_000  # cases of a round, since a process takes its time to begin
-SECONDS = 2  # of the processor, a case
-STILL = 60  # seconds after which a process that finishes no case is ended
-KEPT = 64  # damaged cases of a chunk that are damaged further
+ROUNDS = 25  # maximum number of chunks of a target, each in its own process
+LEAST = 40_000  # cases of a round, since starting a process takes time
+SECONDS = 2  # of processor time per case
+STILL = 60  # seconds without a finished case after which a process is killed
+KEPT = 64  # cases of a chunk that are mutated further
 
-_CASES = flags.DEFINE_integer('cases', 1_000_000, 'Over all targets together.', lower_bound=1)
-_SECONDS = flags.DEFINE_float('seconds', math.inf, 'After which no new cases are begun.')
-SEED = flags.DEFINE_integer('seed', 0, 'Decides, with the chunk, the cases.')
-_TARGETS = flags.DEFINE_list('targets', list(targets.TARGETS), 'Some of these.')
+_CASES = flags.DEFINE_integer(
+    'cases', 1_000_000, 'Number of cases of all targets together.', lower_bound=1
+)
+_SECONDS = flags.DEFINE_float('seconds', math.inf, 'Seconds after which no new cases start.')
+SEED = flags.DEFINE_integer('seed', 0, 'Seed of the cases, together with the chunk.')
+_TARGETS = flags.DEFINE_list('targets', list(targets.TARGETS), 'Targets to fuzz.')
 CORPUS = flags.DEFINE_string('corpus', 'runs/fuzz', 'Folder for the cases that fail.')
-_REPLAY = flags.DEFINE_string('replay', '', 'A file to read once, by the one target named.')
+_REPLAY = flags.DEFINE_string('replay', '', 'A file to read once, by the target in --targets.')
 _JSON = flags.DEFINE_string('json', '', 'File for the counts.')
 
 
 class Failure(NamedTuple):
-    """What a reader did that it may not do."""
+    """Forbidden behavior of a reader."""
 
-    what: str  # the same for the same fault
+    what: str  # equal for equal faults
     detail: str
     content: bytes
 
 
 class Count(NamedTuple):
-    """What became of the cases of a target."""
+    """Outcomes of the cases of a target."""
 
     cases: int = 0
     read: int = 0
@@ -88,7 +90,7 @@ VALUES = (
 
 
 def damaged(chance: random.Random, target: targets.Target, pool: list[bytes]) -> bytes:
-    """A case made from one of a pool."""
+    """Returns a mutation of a case from the pool."""
     content = chance.choice(pool)
     if target.json and chance.random() < 0.7:
         try:
@@ -98,7 +100,7 @@ def damaged(chance: random.Random, target: targets.Target, pool: list[bytes]) ->
     made = bytearray(content)
     for _ in range(chance.choice((1, 1, 1, 2, 2, 3, 5, 9))):
         place = chance.randrange(len(made) + 1)
-        if chance.random() < 0.5:  # heads decide more than what they stand before
+        if chance.random() < 0.5:  # headers matter more than the data after them
             place = chance.randrange(min(len(made), 128) + 1)
         damage(chance, target, made, place, pool)
     return bytes(made)
@@ -107,7 +109,7 @@ def damaged(chance: random.Random, target: targets.Target, pool: list[bytes]) ->
 def damage(
     chance: random.Random, target: targets.Target, made: bytearray, place: int, pool: list[bytes]
 ) -> None:
-    """One harm done to `made`, at a place."""
+    """Mutates `made` once, at a position."""
     kind = chance.randrange(10)
     if kind <= 1 and place < len(made):
         made[place] ^= 1 << chance.randrange(8)
@@ -136,7 +138,7 @@ def damage(
 
 
 def exchanged(chance: random.Random, content: Any) -> bytes:
-    """JSON with some of its values exchanged for others, left out or put under another name."""
+    """Returns JSON with some values replaced, removed or renamed."""
     for _ in range(chance.choice((1, 1, 2, 4))):
         places = list(inside(content))
         if not places:
@@ -154,12 +156,12 @@ def exchanged(chance: random.Random, content: Any) -> bytes:
             except (LookupError, ValueError):
                 holder[key] = None
         else:
-            holder[key] = copy.deepcopy(chance.choice(VALUES))  # others are not to change it
+            holder[key] = copy.deepcopy(chance.choice(VALUES))  # must not change by later mutations
     return json.dumps(content).encode()
 
 
 def inside(content: Any) -> Any:
-    """`(holder, key)` of each value inside a JSON value."""
+    """Yields `(holder, key)` of each value inside a JSON value."""
     if not isinstance(content, dict | list):
         return
     items = content.items() if isinstance(content, dict) else enumerate(content)
@@ -170,9 +172,9 @@ def inside(content: Any) -> Any:
 
 
 class Watch:
-    """What a reader does beside its work: warnings, text, files that it opens, code that it runs.
+    """Records side effects of a reader: warnings, output, opened files, executed code.
 
-    Once made it cannot be taken off, so it belongs into a process of its own.
+    Its audit hook cannot be removed, so it needs its own process.
     """
 
     FORBIDDEN = (
@@ -206,12 +208,12 @@ class Watch:
             self.seen.append(f'ran {event}')
 
     def too_long(self, *_: Any) -> None:
-        """Ends a reader that has had its time."""
+        """Interrupts a reader that exceeded its time."""
         if self.on:
             raise TooLong
 
     def taken(self) -> list[str]:
-        """What was seen since the last time."""
+        """Returns the side effects since the last call."""
         if os.fstat(self._texts).st_size:
             text = os.pread(self._texts, 200, 0).decode(errors='replace')
             self.seen.append(f'printed: {text}')
@@ -222,17 +224,17 @@ class Watch:
 
 
 def of_python(path: str) -> bool:
-    """Whether a file is part of what is installed."""
+    """Returns whether a file belongs to the installation."""
     installed = ('.py', '.pyc', '.so', '.html', '.css', '.js')
     return path.endswith(installed) or '/encodings/' in path or path == os.devnull
 
 
 class TooLong(BaseException):
-    """A reader took its time of the processor."""
+    """A reader exceeded its processor time."""
 
 
 def judged(target: targets.Target, path: pathlib.Path, watch: Watch) -> tuple[str, str, tuple]:
-    """`read`, `refused` or what the reader did that it may not; more words; where it ended."""
+    """Returns `read`, `refused` or the failure; details; the lines where it ended."""
     place: tuple = ()
     signal.setitimer(signal.ITIMER_PROF, SECONDS)
     watch.on = True
@@ -261,14 +263,14 @@ def judged(target: targets.Target, path: pathlib.Path, watch: Watch) -> tuple[st
 
 
 def where(error: BaseException) -> tuple[str, ...]:
-    """The places that an error came through."""
+    """Returns the lines of the traceback of an error."""
     frames = traceback.extract_tb(error.__traceback__)
     return tuple(f'{pathlib.Path(f.filename).name}:{f.lineno}' for f in frames[1:])
 
 
 def prepared(target: targets.Target, path: pathlib.Path, folder: pathlib.Path) -> Watch:
-    """This process has read sound files, takes no more memory than it may, and is watched."""
-    for content in target.seeds():  # so that what is imported late is there
+    """Prepares this process: reads valid files, limits memory, and installs the watch."""
+    for content in target.seeds():  # so that late imports are done
         path.write_bytes(content)
         with contextlib.suppress(errors.UsageError, errors.InputError):
             target.read(path)
@@ -281,7 +283,7 @@ def prepared(target: targets.Target, path: pathlib.Path, folder: pathlib.Path) -
 
 
 def chunk(name: str, number: int, cases: int, folder: pathlib.Path, done: Any, pipe: Any) -> None:
-    """Runs the cases of a chunk in this process, and sends what became of them."""
+    """Runs the cases of a chunk in this process and sends the outcomes."""
     target, chance = targets.TARGETS[name], random.Random(f'{SEED.value}/{name}/{number}')
     path = folder / target.file
     pool = list(target.seeds())
@@ -303,7 +305,7 @@ def chunk(name: str, number: int, cases: int, folder: pathlib.Path, done: Any, p
 
 
 def run_chunk(name: str, number: int, cases: int) -> tuple[Count, list[Failure]]:
-    """Runs a chunk in a process of its own; one that ends early failed by its last case."""
+    """Runs a chunk in its own process; if that ends early, its last case failed."""
     shared = '/dev/shm' if pathlib.Path('/dev/shm').is_dir() else None
     done = mmap.mmap(-1, 8)
     ours, theirs = multiprocessing.Pipe(False)
@@ -338,7 +340,7 @@ def run_chunk(name: str, number: int, cases: int) -> tuple[Count, list[Failure]]
 
 
 def replay(name: str, path: str) -> int:
-    """Reads a file once, as a case, and prints what came of it."""
+    """Reads a file once as a case and prints the result."""
     target = targets.TARGETS[name]
     with tempfile.TemporaryDirectory() as place:
         case = pathlib.Path(place, target.file)
@@ -348,14 +350,14 @@ def replay(name: str, path: str) -> int:
 
 
 def shares(names: list[str], cases: int) -> dict[str, int]:
-    """Cases of each target, together `cases`."""
+    """Splits `cases` over the targets by their weights."""
     weights = [targets.TARGETS[name].weight for name in names]
     ends = [round(cases * sum(weights[: i + 1]) / sum(weights)) for i in range(len(names))]
     return {name: end - start for name, start, end in zip(names, [0, *ends], ends, strict=False)}
 
 
 def chunks(wanted: dict[str, int]) -> Any:
-    """`(target, number of the first case, cases)`, of each target in turn, so that none waits."""
+    """Yields `(target, number of the first case, cases)`, over the targets in turn."""
     rounds = max(1, min(ROUNDS, sum(wanted.values()) // LEAST))
     for part in range(rounds):
         for name, cases in wanted.items():
@@ -365,7 +367,7 @@ def chunks(wanted: dict[str, int]) -> Any:
 
 
 def keep(corpus: pathlib.Path, name: str, failure: Failure) -> None:
-    """Keeps a case that failed, and says what was wrong."""
+    """Stores a failed case and prints the failure."""
     corpus.mkdir(parents=True, exist_ok=True)
     path = corpus / f'{name}.bin'
     path.write_bytes(failure.content)
@@ -373,11 +375,11 @@ def keep(corpus: pathlib.Path, name: str, failure: Failure) -> None:
 
 
 def table(counts: dict[str, Count], seconds: dict[str, float]) -> str:
-    """What became of the cases, a line a target."""
+    """Formats the outcomes as a table, one row per target."""
     total = sum(counts.values(), Count())
     rows = [(name, count, seconds[name]) for name, count in counts.items()]
     lines = [
-        '| target | cases | read | refused in one line | failures | seconds |',
+        '| target | cases | read | one-line error | failures | seconds |',
         '| --- | ---: | ---: | ---: | ---: | ---: |',
     ]
     for name, count, spent in [*rows, ('**all**', total, sum(seconds.values()))]:
@@ -387,7 +389,7 @@ def table(counts: dict[str, Count], seconds: dict[str, float]) -> str:
 
 
 def asked(argv: list[str]) -> list[str]:
-    """The targets of the command line."""
+    """Returns the targets of the command line."""
     unknown = [*(set(_TARGETS.value) - set(targets.TARGETS)), *argv[1:]]
     if unknown:
         raise app.UsageError(f'unknown {unknown}; targets are {", ".join(targets.TARGETS)}')
@@ -395,7 +397,7 @@ def asked(argv: list[str]) -> list[str]:
 
 
 def main(argv: list[str]) -> int:
-    """Runs the cases, prints the table, keeps what failed; returns 1 if anything did."""
+    """Runs the cases, prints the table, stores failures; returns 1 if there are any."""
     names = asked(argv)
     if _REPLAY.value:
         return replay(names[0], _REPLAY.value)

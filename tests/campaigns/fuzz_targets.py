@@ -1,8 +1,8 @@
-"""What fuzz.py feeds: each reader of tfae with sound files to damage, and what it may give.
+"""Targets of fuzz.py: each reader of tfae with valid files to mutate and a check of its result.
 
-A reader takes the path of a file and returns a value, which `sound` must find to be what its
-docstring says. Everything that a reader may raise for a bad file is `UsageError` or `InputError`,
-or `OSError`, which the program prints as one line too.
+A reader takes the path of a file and returns a value, which `sound` compares with the docstring.
+For a bad file a reader may raise only `UsageError`, `InputError` or `OSError`, which the program
+prints as one line.
 """
 
 import dataclasses
@@ -53,26 +53,26 @@ LAYERS = (
 class Target:
     """A reader under test."""
 
-    file: str  # what its file is called
+    file: str  # name of its file
     seeds: Callable[[], list[bytes]]
     read: Callable[[pathlib.Path], Any]
     sound: Callable[[Any], bool]
-    weight: int  # of a million cases, how many thousand
-    words: tuple[bytes, ...] = ()  # that make sense in such a file
-    json: bool = False  # values in it are exchanged too
+    weight: int  # thousands of cases in a million
+    words: tuple[bytes, ...] = ()  # tokens of the format
+    json: bool = False  # also mutated as JSON
     named: bool = True  # errors name the file, and not a flag
-    may: tuple[str, ...] = ()  # what the reader may do beside its work, as `Watch` calls it
+    may: tuple[str, ...] = ()  # allowed side effects, as `Watch` names them
     memory: int = 256 * MEGABYTES
 
 
 def idx_seeds() -> list[bytes]:
-    """Images, and the same in gzip."""
+    """Returns images, plain and compressed by gzip."""
     plain = struct.pack('>IIII', idx.IMAGES_MAGIC, *BYTES.shape) + BYTES.tobytes()
     return [plain, gzip.compress(plain, mtime=0)]
 
 
 def zipped(compression: int = zipfile.ZIP_STORED, **members: bytes) -> bytes:
-    """A zip archive; `__` in a name is a dot."""
+    """Returns a zip archive; `__` in a name is a dot."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, 'w', compression) as archive:
         for name, content in members.items():
@@ -81,14 +81,14 @@ def zipped(compression: int = zipfile.ZIP_STORED, **members: bytes) -> bytes:
 
 
 def npy(array: np.ndarray, version: tuple[int, int] = (1, 0)) -> bytes:
-    """An array as numpy writes it."""
+    """Returns an array in numpy's format."""
     file = io.BytesIO()
     np.lib.format.write_array(file, array, version)
     return file.getvalue()
 
 
 def npz_seeds() -> list[bytes]:
-    """Sets of one part and of two, packed or not."""
+    """Returns data sets of one and of two splits, compressed or not."""
     floats, labels = np.float32(BYTES) / 255, np.arange(6)
     return [
         zipped(x__npy=npy(BYTES), y__npy=npy(labels)),
@@ -99,7 +99,7 @@ def npz_seeds() -> list[bytes]:
 
 
 def values() -> dict[str, np.ndarray]:
-    """Name of a variable -> its values, for `LAYERS`."""
+    """Returns name of a variable -> its values, for `LAYERS`."""
     random = np.random.RandomState(1)
     parts = {'kernel': lambda p: p.kernel, 'bias': lambda p: p.kernel[-1:]}
     return {
@@ -110,7 +110,7 @@ def values() -> dict[str, np.ndarray]:
 
 
 def pth_seeds() -> list[bytes]:
-    """State dicts of PyTorch in either form, put together as it would."""
+    """Returns state dicts in both formats of PyTorch."""
     tensors = {}
     for layer in LAYERS:
         kernel = values()[f'{layer.name}/kernel']
@@ -136,17 +136,17 @@ def pth_seeds() -> list[bytes]:
 
 
 def text(word: str) -> bytes:
-    """A word as a pickle holds it."""
+    """Pickles a word."""
     return b'X' + struct.pack('<I', len(word)) + word.encode()
 
 
 def whole(numbers: Any) -> bytes:
-    """A tuple of numbers below 256 as a pickle holds it."""
+    """Pickles a tuple of numbers below 256."""
     return b'(' + b''.join(b'K' + bytes([int(n)]) for n in numbers) + b't'
 
 
 def array_seeds() -> list[bytes]:
-    """Weights as numpy keeps them."""
+    """Returns weights in numpy's format."""
     held = values()
     lists = {p.name: [held[f'{p.name}/kernel'], held[f'{p.name}/bias']] for p in LAYERS}
     file = io.BytesIO()
@@ -156,7 +156,7 @@ def array_seeds() -> list[bytes]:
 
 
 def h5_seeds() -> list[bytes]:
-    """Weights as Keras keeps them."""
+    """Returns weights in Keras' format."""
     file = io.BytesIO()
     with h5py.File(file, 'w') as opened:
         for layer in LAYERS:
@@ -167,17 +167,17 @@ def h5_seeds() -> list[bytes]:
 
 
 def read_weights(path: pathlib.Path) -> dict[str, np.ndarray]:
-    """All values in a file of weights."""
+    """Reads all values of a file of weights."""
     return dict(weights.open_weights(str(path), 'tiny', LAYERS))
 
 
 def sound_weights(found: dict[str, np.ndarray]) -> bool:
-    """Whether these are the network's."""
+    """Returns whether these are the weights of the network."""
     return {k: v.shape for k, v in found.items()} == {k: v.shape for k, v in values().items()}
 
 
 def image_seeds() -> list[bytes]:
-    """Small images of each form that is read, and of those that are refused."""
+    """Returns small images of each format that is read or refused."""
     gray, color = BYTES[0], np.stack([BYTES[0]] * 3, -1)
     kinds: list[tuple[np.ndarray, str, dict]] = [
         *((gray, kind, {}) for kind in ('JPEG', 'PNG', 'PPM', 'BMP', 'GIF', 'TIFF')),
@@ -197,7 +197,7 @@ def image_seeds() -> list[bytes]:
 
 
 def read_image(path: pathlib.Path) -> np.ndarray:
-    """The pixels of an image file, as a set of images reads them."""
+    """Reads the pixels of an image file as a data set does."""
     found = image_files.header(path, str(path))
     content = image_files.content(path)
     image_files.refuse_cut(content, str(path))
@@ -213,14 +213,14 @@ def read_image(path: pathlib.Path) -> np.ndarray:
 
 
 def shard_plan(path: pathlib.Path) -> shard_writer.Plan:
-    """A shard of one image beside it."""
+    """Writes a shard of one image in the same folder."""
     place = path.with_name('a.tfrecord')
     return shard_writer.Plan(place, path.parent, [path.name], [0], None, None, 0, False)
 
 
 @functools.cache
 def table_seeds() -> list[bytes]:
-    """The table beside a shard, by which `tfae convert` knows that it is there."""
+    """Returns the table of a shard, by which `tfae convert` recognizes it."""
     import tempfile
 
     with tempfile.TemporaryDirectory() as place:
@@ -231,7 +231,7 @@ def table_seeds() -> list[bytes]:
 
 
 def read_table(path: pathlib.Path) -> shard_writer.Written | None:
-    """The shard that a table says is there."""
+    """Reads the shard of a table."""
     image = path.with_name('a.png')
     image.write_bytes(pictured())
     image.with_name('a.tfrecord').write_bytes(b'0123456789')
@@ -239,13 +239,13 @@ def read_table(path: pathlib.Path) -> shard_writer.Written | None:
 
 
 def sound_pixels(found: np.ndarray) -> bool:
-    """Whether these are `[H, W, C]` bytes."""
+    """Returns whether these are `[H, W, C]` bytes."""
     return found.dtype == np.uint8 and found.ndim == 3 and found.shape[2] in (1, 3)
 
 
 @functools.cache
 def decoding() -> tuple[Any, Any, Any]:
-    """A session that decodes the content of a file as training does."""
+    """Opens a session that decodes the content of a file as in training."""
     with tf.Graph().as_default() as graph:
         content = tf.placeholder(tf.string, [])
         pixels = streaming.decoded(content, lazy_images.Form(5, 4, 3))
@@ -254,7 +254,7 @@ def decoding() -> tuple[Any, Any, Any]:
 
 
 def read_in_graph(path: pathlib.Path) -> np.ndarray:
-    """The pixels of an image file, as the graph reads them."""
+    """Reads the pixels of an image file as the graph does."""
     found = image_files.header(path, str(path))
     content = path.read_bytes()
     content = content if found.plain else image_files.plain(content, str(path))
@@ -267,7 +267,7 @@ def read_in_graph(path: pathlib.Path) -> np.ndarray:
 
 
 def shard_seeds() -> list[bytes]:
-    """An index and the table of its shard as one object: what a hostile folder decides."""
+    """Returns an index and the table of its shard as one object."""
     rows = ['names', 'parts', 'labels', 'offsets', 'lengths', 'crc32', 'sizes', 'grey', 'jpeg']
     first = ['a.png', 0, 0, 0, 5, zlib.crc32(b'01234'), [4, 5], True, False]
     second = ['b.png', 1, 1, 5, 5, zlib.crc32(b'56789'), [4, 5], True, False]
@@ -278,7 +278,7 @@ def shard_seeds() -> list[bytes]:
 
 
 def read_shards(path: pathlib.Path) -> Any:
-    """A folder of one shard; of an object of index and table, each in its file, with right sums."""
+    """Reads a folder of one shard; writes index and table to files with valid checksums."""
     folder, index, table = path.parent, path.read_bytes(), b'{}'
     try:
         content = json.loads(index)
@@ -301,7 +301,7 @@ def read_shards(path: pathlib.Path) -> Any:
 
 @functools.cache
 def config_seeds() -> list[bytes]:
-    """What a run records of itself."""
+    """Returns the configuration of a run."""
     made = []
     for name in ('dense', 'convolutional', 'variational'):
         signature = experiment.Signature('0' * 32, (8, 8, 1), 'uint8', 9, 1, True, 2, ('a', 'b'))
@@ -312,7 +312,7 @@ def config_seeds() -> list[bytes]:
 
 
 def metrics_seeds() -> list[bytes]:
-    """Records of a few epochs."""
+    """Returns the records of a few epochs."""
     record = {'step': 21, 'phase': 'training', 'epoch': 1, 'loss': 0.25, 'validation_loss': 0.5}
     records = [{**record, 'step': 21 * i} for i in (1, 2, 3)]
     old, new = (''.join(map(f, records)) for f in (lambda r: json.dumps(r) + '\n', folder._line))
@@ -328,7 +328,7 @@ MEASURED = (
 
 
 def measured_seeds() -> list[bytes]:
-    """What commands have measured of a run."""
+    """Returns the measures of a run, as commands write them."""
     evaluation = {
         'split': 'test', 'examples': 20, 'mse': 0.1, 'pca_mse': 0.2, 'error': 0.5, 'code_size': 4,
         'kl_by_dimension': [0.1, 0.2], 'confusion': [[3, 1], [0, 4]], 'parameters': 96, 'step': 9,
@@ -344,14 +344,14 @@ def measured_seeds() -> list[bytes]:
 
 @functools.cache
 def pictured() -> bytes:
-    """A small PNG."""
+    """Returns a small PNG."""
     file = io.BytesIO()
     Image.fromarray(BYTES[0]).save(file, 'PNG')
     return file.getvalue()
 
 
 def read_measured(path: pathlib.Path) -> tuple[str, str, str]:
-    """The pages and the JSON of a run whose every measure is the damaged file, and of two."""
+    """Builds the pages of one and two runs whose measures are all the corrupt file."""
     content, place = path.read_bytes(), path.parent
     (place / 'figures').mkdir(exist_ok=True)
     for name in MEASURED:
@@ -367,7 +367,7 @@ def read_measured(path: pathlib.Path) -> tuple[str, str, str]:
 
 
 def detector_seeds() -> list[bytes]:
-    """What `tfae anomaly` keeps."""
+    """Returns detectors of `tfae anomaly`."""
     chance = np.random.RandomState(0)
     images = np.float32(chance.uniform(size=[40, 6, 5, 1]))
     codes, made = images[:, 0, :3, 0], np.float32(0.5 * images)
@@ -379,7 +379,7 @@ def detector_seeds() -> list[bytes]:
 
 
 def read_detector(path: pathlib.Path) -> tuple[np.ndarray, ...]:
-    """Scores, ranks and maps of two images by a detector, where it is one of such codes."""
+    """Computes scores, ranks and maps of two images by a detector that fits the codes."""
     found = anomaly.load(path)
     if found.means.shape[1] != 6:  # as the program asks before it judges
         return np.zeros(2), np.zeros(2), np.zeros([2, 6, 5])
@@ -390,13 +390,13 @@ def read_detector(path: pathlib.Path) -> tuple[np.ndarray, ...]:
 
 
 def direction_seeds() -> list[bytes]:
-    """What `tfae morph` keeps."""
+    """Returns attribute directions of `tfae morph`."""
     directions = {'class 0': np.arange(4.0), 'age': np.ones(4, np.float32)}
     return [saved(lambda path: atomic_files.write_npz(path, directions))]
 
 
 def saved(write: Callable[[pathlib.Path], None]) -> bytes:
-    """The content of a file that a function writes."""
+    """Returns the content of a file that a function writes."""
     import tempfile
 
     with tempfile.TemporaryDirectory() as place:
@@ -406,12 +406,12 @@ def saved(write: Callable[[pathlib.Path], None]) -> bytes:
 
 
 def read_arrays(path: pathlib.Path) -> transfer.Transferred:
-    """What would become of a variable that an .npz holds, or one of another name."""
+    """Loads a variable from an .npz, or one of another name."""
     return transferred(path)
 
 
 def restored_seeds() -> list[bytes]:
-    """Arrays by the name of a variable, packed or not."""
+    """Returns arrays by variable name, compressed or not."""
     kernel = npy(np.ones([2, 3], np.float32))
     members = {'encoder/kernel__npy': kernel, 'step__npy': npy(np.array(3))}
     return [zipped(**members), zipped(zipfile.ZIP_DEFLATED, **members)]
@@ -419,7 +419,7 @@ def restored_seeds() -> list[bytes]:
 
 @functools.cache
 def event_seeds() -> list[bytes]:
-    """The events of a run that trained, with marks of its checkpoints."""
+    """Returns the events of a run, with marks of its checkpoints."""
     log = tf.SessionLog
     events = [
         tf.Event(file_version='brain.Event:2'),
@@ -437,12 +437,12 @@ def event_seeds() -> list[bytes]:
 
 
 def read_figure(path: pathlib.Path) -> Any:
-    """A figure of a run, as a page takes it."""
+    """Reads a figure of a run as a page does."""
     return document.Images().embed(path)
 
 
 def read_metrics(path: pathlib.Path) -> Any:
-    """The records of a run, and the pages that draw them."""
+    """Reads the records of a run and builds the pages that plot them."""
     records = Folder(path.parent).metrics()
     Folder(path.parent).rewind_metrics(2**62)
     for plots in (curves.of_run(records), curves.of_runs({'a': records, 'b': records})):
@@ -452,13 +452,13 @@ def read_metrics(path: pathlib.Path) -> Any:
 
 
 def sound_records(found: Any) -> bool:
-    """Whether each record has what `Folder.metrics` promises."""
+    """Returns whether each record is as `Folder.metrics` documents."""
     return all(isinstance(record, dict) and isinstance(record['step'], int) for record in found)
 
 
 @functools.cache
 def checkpoint_seeds() -> tuple[list[bytes], dict[str, bytes]]:
-    """The index of a checkpoint to damage, and what lies beside it."""
+    """Returns the files of a checkpoint that are mutated, and name -> all of its files."""
     import tempfile
 
     with tempfile.TemporaryDirectory() as place, tf.Graph().as_default(), tf.Session() as session:
@@ -475,19 +475,19 @@ def checkpoint_seeds() -> tuple[list[bytes], dict[str, bytes]]:
 
 @functools.cache
 def variable() -> Any:
-    """The variable that a checkpoint is asked for."""
+    """Creates the variable to load."""
     with tf.Graph().as_default():
         return tf.get_variable('encoder/kernel', [2, 3], use_resource=True)
 
 
 def transferred(path: pathlib.Path, whole: bool = False) -> transfer.Transferred:
-    """What would become of a variable."""
+    """Loads a variable from a checkpoint."""
     source = path.parent if whole else path
     return transfer.transfer(None, [variable()], str(source), [])
 
 
 def read_checkpoint(path: pathlib.Path) -> transfer.Transferred:
-    """What would become of a variable, from a checkpoint of which the damaged file is a part."""
+    """Loads a variable from a checkpoint with the corrupt file."""
     _, files = checkpoint_seeds()
     content = path.read_bytes()
     nearest = min(files, key=lambda name: distance(files[name], content))
@@ -528,12 +528,12 @@ def read_configuration(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 def distance(a: bytes, b: bytes) -> float:
-    """How unlike two contents are, roughly."""
+    """Returns a rough distance of two contents."""
     return abs(len(a) - len(b)) + sum(x != y for x, y in zip(a[:64], b[:64], strict=False))
 
 
 def flag_values() -> flags.FlagValues:
-    """The flags of `tfae train`."""
+    """Returns the flags of `tfae train`."""
     kinds = (models.load('dense').Config, data.Config, TrainingConfig, phases.Config)
     made = flags.FlagValues()
     for kind in (*kinds, options.Config):
@@ -542,7 +542,7 @@ def flag_values() -> flags.FlagValues:
 
 
 def read_flags(path: pathlib.Path) -> Any:
-    """The configurations that a file of flags stands for."""
+    """Reads the configurations from a flag file."""
     found = flag_values()
     command_flags.parse('train', '', found, [f'--flagfile={path}'])
     return [command_flags.given(found, kind()) for kind in (data.Config, TrainingConfig)]
@@ -550,27 +550,27 @@ def read_flags(path: pathlib.Path) -> Any:
 
 @functools.cache
 def fields() -> list[tuple[str, Any]]:
-    """Every field of the configurations."""
+    """Returns all fields of the configurations."""
     kinds = (models.load('dense').Config, data.Config, TrainingConfig, phases.Config)
     return [pair for kind in kinds for pair in config.field_types(kind).items()]
 
 
 def read_fields(path: pathlib.Path) -> Any:
-    """A word of the command line as the value of each field in turn."""
+    """Parses an argument as the value of each field in turn."""
     word = path.read_bytes().decode('utf-8', 'surrogateescape')
     name, kind = fields()[zlib.crc32(word.encode('utf-8', 'replace')) % len(fields())]
     return config.text(config.parse(name, kind, word))
 
 
 def recipes() -> list[bytes]:
-    """The flag files of the package."""
+    """Returns the flag files of the package."""
     folder = pathlib.Path(command_flags.__file__).parents[2] / 'recipes'
     named = [b'--units=8,4\n--epochs=3\n--notied\n', b'# words\n--corruption=masking:0.3\n']
     return named + [path.read_bytes() for path in sorted(folder.glob('*.flags'))[:8]]
 
 
 def read_idx(path: pathlib.Path) -> np.ndarray:
-    """The images of an IDX file."""
+    """Reads the images of an IDX file."""
     return idx.read(path, idx.IMAGES_MAGIC)
 
 

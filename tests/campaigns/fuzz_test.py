@@ -1,4 +1,4 @@
-"""fuzz.py: a small share of its cases, and readers that do each thing that none may."""
+"""fuzz.py: a sample of its cases, and readers with each kind of forbidden behavior."""
 
 import importlib.util
 import json

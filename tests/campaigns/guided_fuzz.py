@@ -1,12 +1,11 @@
-r"""The targets of fuzz.py, with cases that coverage leads to: libFuzzer's, by atheris.
+r"""Fuzzes the targets of fuzz.py guided by coverage, with libFuzzer through atheris.
 
     python tests/campaigns/guided_fuzz.py [--targets=npz,pth] [--runs=10000] [--seed=1] \
         [--corpus=runs/fuzz]
 
-The lines of tfae that a case runs through decide which cases are damaged further. What a reader may
-and may not do, and the table, are those of fuzz.py; cases that fail are kept in --corpus.
-Each target has a process of its own. --runs are the cases of each. Exits with 1 if one failed.
-Needs atheris: pip install 'tf-autoencoders[fuzz]'.
+Cases that reach new lines of tfae are mutated further. The criteria of a failure and the table are
+those of fuzz.py; failed cases are stored in --corpus. Each target runs in its own process, with
+--runs cases. Exits with 1 if a case failed. Needs atheris: pip install 'tf-autoencoders[fuzz]'.
 """
 
 import json
@@ -23,12 +22,12 @@ os.environ['CUDA_VISIBLE_DEVICES'] = ''
 import atheris
 from absl import app, flags
 
-# What is instrumented must not have been imported before.
+# Instrumented modules must not be imported earlier.
 with atheris.instrument_imports(include=['tfae']):
     import fuzz
 
 _RUNS = flags.DEFINE_integer('runs', 10_000, 'Cases of each target.', lower_bound=1)
-_ONE = flags.DEFINE_string('one', '', 'The target of this process; the tool itself gives it.')
+_ONE = flags.DEFINE_string('one', '', 'Target of this process; used by the driver.')
 _LONGEST = 20_000  # bytes of a case
 
 
@@ -44,7 +43,7 @@ def explore(name: str, folder: pathlib.Path) -> None:
     known: set[str] = set()
 
     def case(content: bytes) -> None:
-        watch.taken()  # libFuzzer's own words
+        watch.taken()  # drops the output of libFuzzer
         path.write_bytes(content)
         outcome, detail, _ = fuzz.judged(target, path, watch)
         counts[outcome if outcome in counts else 'failed'] += 1
@@ -66,7 +65,7 @@ def explore(name: str, folder: pathlib.Path) -> None:
 
 
 def run(name: str) -> fuzz.Count:
-    """The cases of a target, in a process of its own."""
+    """Runs the cases of a target in its own process."""
     with tempfile.TemporaryDirectory(prefix='tfae_fuzz_') as place:
         folder = pathlib.Path(place).resolve() / 'file'
         folder.mkdir()
@@ -79,7 +78,7 @@ def run(name: str) -> fuzz.Count:
             what, _, detail = text.read_text().partition('\n')
             failure = fuzz.Failure(what, detail, text.with_suffix('.bin').read_bytes())
             fuzz.keep(pathlib.Path(fuzz.CORPUS.value), text.stem, failure)
-        if sum(counts.values()) < _RUNS.value:  # the process did not come to its end
+        if sum(counts.values()) < _RUNS.value:  # the process ended early
             target = fuzz.targets.TARGETS[name]
             content = (
                 (folder / target.file).read_bytes() if (folder / target.file).exists() else b''

@@ -13,7 +13,7 @@ from fault_bench import Bench, Count
 
 
 def kill(bench: Bench, family: str, rounds: int) -> Count:
-    """SIGKILL, at a moment that is even over the whole program or lies soon after a record."""
+    """Kills training, at a uniformly random moment or shortly after a record."""
     count, logdir = Count(), bench.new()
     while count.faults < rounds:
         program = bench.train(family, logdir)
@@ -28,7 +28,7 @@ def kill(bench: Bench, family: str, rounds: int) -> Count:
         done = program.kill()
         if done.code == -signal.SIGKILL:
             count += Count(faults=1)
-        else:  # it came to its end
+        else:  # it had finished
             count += fault_bench.stopped(done, f'{family}, killed')
             count += bench.ended(family, logdir, 'killed')
             shutil.rmtree(logdir, ignore_errors=True)
@@ -37,13 +37,13 @@ def kill(bench: Bench, family: str, rounds: int) -> Count:
 
 
 def on_clock(seconds: float) -> None:
-    """This process thinks that it is so much later."""
+    """Shifts the clock of this process by `seconds`."""
     real = time.time
     time.time = lambda: real() + seconds  # type: ignore[assignment]
 
 
 def clock(bench: Bench, family: str, rounds: int) -> Count:
-    """Each program of a run that is killed begins on a clock of its own."""
+    """Kills the programs of a run, each of which starts with another clock."""
     count, logdir = Count(), bench.new()
     for i in range(rounds):
         hours = bench.chance.choice((-10_000, -24, -1, -0.001, 1, 10_000))
@@ -60,7 +60,7 @@ def clock(bench: Bench, family: str, rounds: int) -> Count:
 
 
 def two(bench: Bench, family: str, rounds: int) -> Count:
-    """Two programs begin on one folder, the second at a random moment of the first."""
+    """Starts two programs in one folder, the second at a random moment of the first."""
     count = Count()
     for _ in range(rounds):
         logdir = bench.new()
@@ -75,7 +75,7 @@ def two(bench: Bench, family: str, rounds: int) -> Count:
 
 
 def tensorboard(bench: Bench, family: str, rounds: int) -> Count:
-    """TensorBoard's reader reads while training writes, which is killed in between."""
+    """Reads event files by TensorBoard's reader while training writes and is killed."""
     from tensorboard.backend.event_processing import event_accumulator
 
     count, logdir = Count(), bench.new()
@@ -110,7 +110,7 @@ def tensorboard(bench: Bench, family: str, rounds: int) -> Count:
 
 @functools.cache
 def together(bench: Bench, family: str) -> pathlib.Path:
-    """The run of two workers that nothing happened to."""
+    """Returns the undisturbed run of two workers."""
     made = cluster.Workers(bench.folder / f'together_{family}', 2, *bench.words(family))
     for done in made.wait():
         assert (done.code, done.err) == (0, ''), done
@@ -118,7 +118,7 @@ def together(bench: Bench, family: str) -> pathlib.Path:
 
 
 def workers(bench: Bench, family: str, rounds: int) -> Count:
-    """One of two workers is killed, at random, and started again, until their run ends."""
+    """Kills one of two workers at random and restarts it, until their run ends."""
     count, whole = Count(), together(bench, family)
     while count.faults < rounds:
         made = cluster.Workers(bench.new(), 2, *bench.words(family), timeout=30)
