@@ -1,4 +1,4 @@
-"""`tfae.testing.check_family`: a whole family passes, a broken one is told which law it breaks."""
+"""`tfae.testing.check_family`: a valid family passes; for others it names the violated rule."""
 
 import pathlib
 import subprocess
@@ -17,7 +17,7 @@ PACKAGE = pathlib.Path(__file__).parents[1] / 'plugins' / 'package'
 
 @pytest.fixture
 def judging(monkeypatch):
-    """The family of the example of a package."""
+    """Returns the family of the example package."""
     monkeypatch.syspath_prepend(str(PACKAGE))
     from example_plugin import judging
 
@@ -25,7 +25,7 @@ def judging(monkeypatch):
 
 
 def broken(family, **changed):
-    """The family with other methods of its Model."""
+    """Returns the family with some methods of its Model replaced."""
     module = types.ModuleType('broken_family')
     vars(module).update(vars(family), __name__='broken_family')
     module.Model = type('Model', (family.Model,), changed)
@@ -33,7 +33,7 @@ def broken(family, **changed):
 
 
 def law(family):
-    """The text with which a family is refused."""
+    """Returns the error message for a family."""
     with pytest.raises(AssertionError) as caught:
         testing.check_family(family, shapes=[(6, 6, 1)], classes=3)
     return str(caught.value)
@@ -167,7 +167,7 @@ def moving_more(self, config, image_shape, classes=0):
 
 
 def _share_out(self, config, image_shape, classes, rename):
-    """Two objectives, which share out the variables of the one."""
+    """Two objectives, which split the variables of the one."""
     whole = type(self).__mro__[1].whole
     type(self).__mro__[1].__init__(self, config, image_shape, classes)
 

@@ -1,4 +1,4 @@
-"""The laws of `tfae.models`, run over every family of the tree, and what the tree adds to them."""
+"""The contract of `tfae.models` for every built-in family, and rules for built-in families."""
 
 import dataclasses
 import inspect
@@ -16,7 +16,7 @@ SHAPES = {'custom': [(8, 8, 1)]}  # the functions are of one shape
 
 
 def variants(name):
-    """A family's defaults, and those with noise, tied kernels or normalization where it has any."""
+    """Returns a family's defaults, and variants with noise, tied kernels and normalization."""
     functions = OWN_FUNCTIONS if name == 'custom' else {}
     config = models.load(name).Config(**functions)
     yield 'defaults', config
@@ -26,7 +26,7 @@ def variants(name):
         free = {'upsampling': 'deconvolution'} if hasattr(config, 'upsampling') else {}
         yield 'tied', dataclasses.replace(config, tied=True, **free)
     if hasattr(config, 'batch_normalization'):
-        # Two dense layers: the last one of an encoder may give the code, which is not normalized.
+        # Two dense layers, since the last one may be the code, which is not normalized.
         yield 'normalized', dataclasses.replace(config, batch_normalization=True, units=(12, 8))
 
 
@@ -67,7 +67,7 @@ def test_a_family_of_the_tree_names_its_variables_by_names_and_collects_activati
 
 @pytest.mark.parametrize('case', [c for c in CASES if c.id.endswith('normalized')])
 def test_layers_are_normalized_by_the_batch_in_training_and_by_moving_moments_else(case):
-    """Training moves averages, in each call and each objective that is in training, once each."""
+    """Moving averages are updated once per call and objective in training."""
     model = case.model()
 
     def moved(build):

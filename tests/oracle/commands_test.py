@@ -1,4 +1,4 @@
-"""What `evaluate`, `probe`, `cluster`, `anomaly` and `sample` print, from variables and arrays.
+"""Output of `evaluate`, `probe`, `cluster`, `anomaly` and `sample`, from variables and arrays.
 
 Networks are run in numpy, of the variables of a checkpoint; where scikit-learn must see the very
 numbers that the program saw, so that a tie falls the same way, codes come from `tfae.open`.
@@ -53,7 +53,7 @@ def digits(tmp_path_factory):
 
 
 def best(logdir):
-    """The variables that commands take: of the best checkpoint where there is one."""
+    """Returns the variables that commands load: of the best checkpoint if there is one."""
     return variables(logdir / 'best' if (logdir / 'best').is_dir() else logdir)
 
 
@@ -62,14 +62,14 @@ def psnr(x, y):
 
 
 def edges(x):
-    """Mean length of the differences to the pixels below and to the right."""
+    """Returns the mean gradient magnitude, from the differences to the pixels below and right."""
     down, right = np.zeros_like(x), np.zeros_like(x)
     down[:, :-1], right[:, :, :-1] = np.diff(x, axis=1), np.diff(x, axis=2)
     return np.hypot(down, right).mean()
 
 
 def jacobians(encode, x, step=1e-5):
-    """`[B, Z, D]`, by central differences."""
+    """Returns the Jacobian `[B, Z, D]` by central differences."""
     columns = []
     for place in np.ndindex(*x.shape[1:]):
         nudge = np.zeros_like(x)
@@ -79,7 +79,7 @@ def jacobians(encode, x, step=1e-5):
 
 
 def check_jacobian(found, j, probes=8):
-    """An estimate by random signs, whose variance is known: Hutchinson, 1990."""
+    """Compares an estimate by random signs, whose variance is known: Hutchinson, 1990."""
     gram = np.einsum('bzd,byd->bzy', j, j)
     diagonal = np.einsum('bzz->bz', gram)
     wanted = diagonal.sum(1).mean()
@@ -155,7 +155,7 @@ def test_reconstruct_prints_what_evaluate_prints(digits):
 
 
 def test_the_norm_of_a_jacobian_whose_rows_are_alike(digits):
-    """Where signs that are not fair would show most: every unit of the code is the same."""
+    """All code units are equal, where biased signs have the largest effect."""
     row = np.random.RandomState(0).normal(size=[64, 1]).astype(np.float32)
     np.savez(digits.folder / 'alike.npz', **{'encoder/layer_1/kernel': np.repeat(row, 20, 1)})
     digits.train(
@@ -256,7 +256,7 @@ def test_evaluate_and_samples_of_a_game(digits):
         found['accuracy'].append((real.mean() + np.mean(model.score(v, fake) <= 0)) / 2)
     for name, values in found.items():
         assert abs(measured[name] - np.mean(values)) < 6 * np.std(values) + 1e-4, name
-    # Samples are generated of codes from N(0, 1), which their moments tell.
+    # Samples are decoded from codes of N(0, 1), as their moments show.
     digits.measured('sample', 'gan', '--count=1500')
     images = np.load(digits.folder / 'gan/figures/samples.npz')['images'] / 255
     z = np.random.RandomState(0).normal(size=[20000, 3])
@@ -267,7 +267,7 @@ def test_evaluate_and_samples_of_a_game(digits):
 
 
 def few(labels, count, seed):
-    """Places of `count` labels, equally many of each class as far as they go."""
+    """Returns the indices of `count` labels, balanced over the classes as far as possible."""
     order = np.random.RandomState(seed).permutation(len(labels))
     rank = np.zeros(len(order), int)
     for k in np.unique(labels):
@@ -277,14 +277,14 @@ def few(labels, count, seed):
 
 
 def probe(codes, labels, queries, wanted):
-    """Error of logistic regression on standardized codes, with a weight decay of 1e-4."""
+    """Returns the error of logistic regression on standardized codes, weight decay 1e-4."""
     regression = LogisticRegression(C=1e4 / len(codes), max_iter=300)
     known = make_pipeline(StandardScaler(), regression).fit(codes.astype(float), labels)
     return np.mean(known.predict(queries.astype(float)) != wanted)
 
 
 def seen_by_program(digits, name, *splits):
-    """Images, codes and reconstructions of splits, as the program has them."""
+    """Returns images, codes and reconstructions of the splits, as in the program."""
     with tfae.open(digits.folder / name) as run:
         arrays = [digits.arrays[f'x_{split}'] for split in splits]
         return [(x, run.encode(x), run.reconstruct(x)) for x in arrays]
@@ -357,13 +357,13 @@ def test_cluster(digits):
 
 
 def residuals(x, made, blur):
-    """Blurred error of each pixel `[N, H, W]`."""
+    """Returns the blurred error of each pixel `[N, H, W]`."""
     blurred = ndimage.gaussian_filter(made - x, (0, blur, blur, 0), mode='constant')
     return np.sqrt(np.square(blurred).mean(-1))
 
 
 def traits(x, code, made, spread):
-    """What the mixture sees of images, and the residual of a blur of one pixel."""
+    """Returns the features of the mixture, and the residual of a blur of one pixel."""
     r = [np.square(residuals(x, made, s), dtype=float).mean((1, 2)) for s in (0, 1, 2)]
     return np.column_stack([code / spread, *np.log(np.array(r) + 1e-12)]).astype(float), r[1]
 

@@ -1,4 +1,4 @@
-"""What training minimizes: the loss of a step against numpy, and the step against its gradient.
+"""The training objective: the loss of a step against numpy, the update against its gradient.
 
 Each run makes one step of gradient descent on the whole training split. Of the variables of step 0
 numpy makes the loss and the terms that metrics.jsonl holds; along the way that the variables went,
@@ -72,7 +72,7 @@ STACK = (
 )
 CONVOLUTIONAL = ('--model=convolutional', *CONVOLUTIONS)
 
-# Name -> (words, loss).
+# Name -> (arguments, loss).
 DENSE = {
     'dense, tied': (
         (
@@ -177,7 +177,7 @@ DENSE = {
         siamese(Network((TANH, LINEAR)), 'triplet', 0.4, unit=True),
     ),
 }
-# Of images of 7x9 with two channels.
+# For images of 7x9 with two channels.
 ODD = {
     **{
         f'convolutional, {method}': (
@@ -208,7 +208,7 @@ ODD = {
             extra=lasso,
         ),
     ),
-    # 7x9 by kernels of 4 without padding are 4x6, which a margin of 3 on each side brings back.
+    # 7x9 by kernels of 4 without padding are 4x6, which a margin of 3 on each side restores to 7x9.
     'convolutional, margins': (
         (
             '--model=convolutional',
@@ -268,7 +268,7 @@ def folder(name):
 
 
 def stepped(runs, name, words):
-    """Variables of step 0 and 1, and the one line of metrics."""
+    """Returns the variables of steps 0 and 1, and the one line of metrics."""
     if '--restore_from=still.npz' in words and not (runs.folder / 'still.npz').exists():
         # Codes that hardly vary: the noise of a sample is far below a digit of the loss.
         still = {
@@ -292,7 +292,7 @@ def check(runs, name, words, loss):
     assert terms - {'step', 'phase', 'epoch', 'mse', 'trouble'} == wanted.keys()
     if '--k_sparse=2' in words:
         return  # other values are kept at each place of the way: the loss has jumps
-    # The step is the gradient's: trained variables alone, along the way that they went.
+    # The update is along the gradient, and of the trained variables only.
     others = ('training', 'global_step', 'moving_')
     trained = [k for k in before if not any(word in k for word in others)]
     way = {k: after[k] - before[k] for k in trained}
@@ -307,7 +307,7 @@ def check(runs, name, words, loss):
 
 
 def check_initial(before, words):
-    """Kernels begin with the variance of their initializer, whatever their shape."""
+    """Kernels of any shape start with the variance of their initializer."""
     kind = next((w.partition('=')[2] for w in words if 'kernel_initializer' in w), '')
     ratios, numbers = [], 0
     for name, kernel in before.items():
@@ -335,16 +335,16 @@ def test_those_of_convolutions_are_too(odd, name):
     check_initial(stepped(odd, name, ODD[name][0])[0], ODD[name][0])
 
 
-# Flags that decide what commands measure, not what is trained.
+# Flags of the measures, which do not change the training.
 ELSEWHERE = {'variational': {'evaluation_samples': 'commands_test'}}
 
 
-# Losses with noise that is not known here: within what many draws of it give.
+# Losses with unknown noise: within the range of many samples of it.
 
 
-def within(found, draw, repeats=40, deviations=6):
-    """Whether a value is one of those that `draw(random)` gives."""
-    values = [draw(np.random.RandomState(seed)) for seed in range(repeats)]
+def within(found, sampled, repeats=40, deviations=6):
+    """Returns whether a value is within the samples of `sampled(random)`."""
+    values = [sampled(np.random.RandomState(seed)) for seed in range(repeats)]
     assert abs(found - np.mean(values)) < deviations * np.std(values), (found, values[:4])
 
 
@@ -364,17 +364,17 @@ def test_several_samples_give_the_importance_weighted_bound(digits):
     mean, log_variance = model.posterior(before, x)
     close(record['kl'], divergence(mean, log_variance).sum(1).mean())
 
-    def draws(random):
+    def samples(random):
         for _ in range(5):
             z = mean + np.exp(log_variance / 2) * random.normal(size=mean.shape)
             yield model.nll(before, x, z), z
 
     def bound(random):
-        logs = [log_weights(nll, z, mean, log_variance) for nll, z in draws(random)]
+        logs = [log_weights(nll, z, mean, log_variance) for nll, z in samples(random)]
         return -np.mean(special.logsumexp(logs, axis=0) - np.log(5))
 
     within(record['loss'], bound)
-    within(record['reconstruction_nats'], lambda r: np.mean([nll for nll, _ in draws(r)]))
+    within(record['reconstruction_nats'], lambda r: np.mean([nll for nll, _ in samples(r)]))
     assert record['loss'] < -record['elbo']  # tighter
 
 
@@ -402,7 +402,7 @@ def test_the_weight_of_the_divergence_rises_over_the_steps_of_its_warm_up(digits
         close(r['validation_loss'], r['validation_reconstruction_nats'] + 3 * r['validation_kl'])
 
 
-# Two objectives in turn: the generator meets the discriminator that has just been updated.
+# Alternating objectives: the generator uses the discriminator that has just been updated.
 
 GAN = {
     'gan, non-saturating': (
@@ -468,7 +468,7 @@ def test_both_sides_of_a_game_have_their_losses(digits, odd, name):
     runs = odd if 'convolutional' in name else digits
     before, after, record = stepped(runs, name, words)
     x, _ = runs.split('train')
-    # The discriminator has moved, the generator not yet.
+    # The discriminator is updated, the generator not yet.
     between = {k: (after if k.startswith('discriminator') else before)[k] for k in before}
 
     def fake(random):
@@ -499,7 +499,7 @@ def test_both_sides_of_a_game_have_their_losses(digits, odd, name):
     within(loss, telling)
     within(record['generator/loss'], passing)
     within(record['generator/diversity'], lambda random: diversity(fake(random), x))
-    # Each side's step lowers its own loss.
+    # Each update lowers its own loss.
     one = [np.random.RandomState(0) for _ in range(4)]
     if kind != 'wasserstein':  # whose penalty is a part of it
         assert telling(one[0], between) < telling(one[1])
@@ -511,7 +511,7 @@ def _of(v, scope):
 
 
 def _penalty(v, x, fake, random):
-    """`(|ds/dx| - 1)^2` of leaky units on one dense layer, between real and generated images."""
+    """Returns `(|ds/dx| - 1)^2` of a dense leaky-ReLU layer, between real and generated images."""
     part = random.uniform(size=[len(x), 1, 1, 1])
     between = x + part * (fake - x)
     h = affine(v, 'discriminator/layer_1', between)

@@ -17,14 +17,14 @@ def halved(x):
 
 
 def nats_of_bernoulli(x, logits):
-    """Cross-entropy of each pixel."""
+    """Returns the cross-entropy of each pixel."""
     return np.logaddexp(0, logits) - x * logits
 
 
 def autoencoder(
     network, likelihood='squared_error', output='sigmoid', noise=None, extra=None, weight=1
 ):
-    """Mean loss of a pixel; `extra` gives other terms, `weight` counts in training alone."""
+    """Returns the mean loss per pixel; `extra` adds terms, `weight` applies in training only."""
 
     def loss(v, x, y, training):
         seen = noise(x) if noise and training else x
@@ -41,7 +41,7 @@ def autoencoder(
 
 
 def sparse(v, x, code):
-    """l1:0.1, kl_sparsity:0.3:0.2, orthogonality:0.05 of two layers, and a weight decay of 0.01."""
+    """l1:0.1, kl_sparsity:0.3:0.2, orthogonality:0.05 (two layers), weight decay 0.01."""
     mean, t = code.mean(0), 0.3
     divergence = t * np.log(t / mean) + (1 - t) * np.log((1 - t) / (1 - mean))
     grams = [
@@ -57,18 +57,18 @@ def sparse(v, x, code):
 
 
 def decay(v, weight=0.01):
-    """Weight decay: half the squares of the kernels, not of an optimizer's slots."""
+    """Returns half the sum of squares of the kernels, without optimizer slots."""
     kernels = [a for name, a in v.items() if name.endswith('kernel') and name.count('/') == 2]
     return weight / 2 * sum(np.square(kernel).sum() for kernel in kernels)
 
 
 def lasso(v, x, code):
-    """l1:0.1 and a weight decay of 0.01."""
+    """Penalties l1:0.1 and weight decay 0.01."""
     return {'l1': 0.1 * np.abs(code).sum(1).mean(), 'weight_decay': decay(v)}
 
 
 def contractive(v, x, code):
-    """contractive:0.5 of sigmoid units on one dense layer, at the input that they see."""
+    """Penalty contractive:0.5 of one dense sigmoid layer, at its corrupted input."""
     norms = np.square(code * (1 - code)) @ np.square(v['encoder/layer_1/kernel']).sum(0)
     return {'contractive': 0.5 * norms.mean()}
 
@@ -82,7 +82,7 @@ class KSparse(Network):
 
 
 class OwnFunctions(Network):
-    """`own_functions.encoder` and `.decoder`; the two largest values of a code are kept."""
+    """`own_functions.encoder` and `.decoder`, with a k-sparse code of k = 2."""
 
     def encode(self, v, x, training=False):
         h = convolution(x, v['encoder/conv2d/kernel'], 2, 'valid') + v['encoder/conv2d/bias']
@@ -100,7 +100,7 @@ class Variational:
     """A variational autoencoder: mean and log-variance of codes, and -log p of images."""
 
     def __init__(self, network, variance=None):
-        """`variance` of Gaussian pixels, 'learned', or None for Bernoulli's."""
+        """`variance` of Gaussian pixels, 'learned', or None for Bernoulli pixels."""
         self.network, self.variance = network, variance
 
     def posterior(self, v, x, training=False):
@@ -109,7 +109,7 @@ class Variational:
         return affine(v, 'encoder/mean', hidden), affine(v, 'encoder/log_variance', hidden)
 
     def logits(self, v, z, image_shape, training=False):
-        """The decoder undoes the code, a dense layer behind the last."""
+        """Decodes; the code layer is a dense layer after the last of the network."""
         count = len(self.network.layers) + 1
         code = {f'encoder/layer_{count}/kernel': v[f'decoder/layer_{count}/kernel'].T}
         side = self.network._replace(layers=(*self.network.layers, Layer('linear')))
@@ -126,7 +126,7 @@ class Variational:
 
 
 def divergence(mean, log_variance):
-    """KL of each dimension `[B, Z]` from N(0, 1)."""
+    """Returns the KL divergence from N(0, 1) per dimension `[B, Z]`."""
     return (np.exp(log_variance) - 1 - log_variance + np.square(mean)) / 2
 
 
@@ -138,7 +138,7 @@ def log_weights(nll, z, mean, log_variance):
 
 
 def variational(network, beta=1.0, free_bits=0.0, noise=None, variance=None):
-    """The bound, at the mean of the posterior."""
+    """Returns the ELBO at the posterior mean."""
     model = Variational(network, variance)
 
     def loss(v, x, y, training):
@@ -166,7 +166,7 @@ def cross_entropy(y, logits):
 
 
 def classifier(network):
-    """Cross-entropy of a dense layer on the code."""
+    """Returns the cross-entropy of a dense layer on the code."""
 
     def loss(v, x, y, training):
         logits = affine(v, 'classifier', network.encode(v, x, training))
@@ -176,7 +176,7 @@ def classifier(network):
 
 
 def siamese(network, kind, margin, unit=False):
-    """Of all pairs between examples of even and of odd place, normalized as one batch."""
+    """Returns the loss of all pairs of even and odd examples, normalized as one batch."""
 
     def loss(v, x, y, training):
         code = network.encode(v, x, training)
@@ -198,7 +198,7 @@ def siamese(network, kind, margin, unit=False):
 
 
 class Adversarial:
-    """A discriminator, and a generator that undoes its layers."""
+    """A discriminator, and a generator that mirrors its layers."""
 
     def __init__(self, discriminator, generator):
         self.discriminator, self.generator = discriminator, generator
@@ -209,7 +209,7 @@ class Adversarial:
 
     def generate(self, v, z, image_shape, training=False):
         """Codes `[B, Z]` -> images `[B, H, W, C]`."""
-        # What the generator undoes has the sizes of the discriminator and the code behind it.
+        # The generator mirrors the sizes of the discriminator, followed by the code.
         count = len(self.generator.layers)
         sizes = {k.replace('discriminator', 'sizes'): a for k, a in v.items() if 'discr' in k}
         sizes |= {k: 0 * a for k, a in sizes.items()}
@@ -234,5 +234,5 @@ REAL_FROM = {'non_saturating': 0, 'least_squares': 0.5}
 
 
 def diversity(fake, real):
-    """Mean distance of two generated images over that of two real ones."""
+    """Returns the mean distance of two generated images over that of two real ones."""
     return distance.pdist(flat(fake)).mean() / distance.pdist(flat(real)).mean()

@@ -1,4 +1,4 @@
-"""Forward passes in numpy, float64, of the networks that runs hold: from variables and settings.
+"""Forward passes of trained networks in numpy, float64, from variables and settings.
 
 Nothing of tfae is imported here. Letters of shapes: B batch, H W image, C channels, F filters.
 """
@@ -25,7 +25,7 @@ ACTIVATIONS = {
 
 
 class Layer(NamedTuple):
-    """What variables do not tell of a layer."""
+    """Settings of a layer that its variables do not determine."""
 
     activation: str = 'relu'
     normalized: bool = False
@@ -40,7 +40,7 @@ class Layer(NamedTuple):
 
 
 class Network(NamedTuple):
-    """An encoder and the decoder that undoes it."""
+    """An encoder and its mirrored decoder."""
 
     layers: tuple  # of Layer, the image's first
     method: str = 'subpixel'  # of upsampling
@@ -146,7 +146,7 @@ def upsampled(x, kernel, bias, sides, factor, method):
 
 
 def fitted(x, sides):
-    """Cropped about the center, or with zeros around it."""
+    """Crops about the center, or pads with zeros."""
     for axis, wanted in enumerate(sides, 1):
         gap = x.shape[axis] - wanted
         if gap > 0:
@@ -157,7 +157,7 @@ def fitted(x, sides):
 
 
 def pooled(x, kind, size):
-    """Of windows that do not overlap; what is left over at the end is left out."""
+    """Pools windows without overlap; drops an incomplete window at the end."""
     windows = sliding_window_view(x, (size, size), axis=(1, 2))[:, ::size, ::size]
     return windows.max((4, 5)) if kind == 'max' else windows.mean((4, 5))
 
@@ -175,7 +175,7 @@ def _forward(v, name, layer, x, training):
 
 
 def _convolved_to(x, kernel, sides):
-    """Padded so that a convolution of `valid` padding gives these sides; `same` where they stay."""
+    """Pads so that a `valid` convolution has these output sides; `same` if they are equal."""
     if x.shape[1:3] == tuple(sides):
         return convolution(x, kernel)
     for axis, (wanted, size) in enumerate(zip(sides, kernel.shape[:2], strict=True), 1):
@@ -185,7 +185,7 @@ def _convolved_to(x, kernel, sides):
 
 
 def _interpolation(count, factor, method):
-    """Weights `[count * factor, count]` of pixels whose centers lie at halves."""
+    """Returns weights `[count * factor, count]` for half-pixel centers."""
     places = (np.arange(count * factor) + 0.5) / factor - 0.5
     if method == 'nearest':
         return np.repeat(np.eye(count), factor, 0)
@@ -203,11 +203,11 @@ def _pairs(x, kernel):
 
 
 def _same(length, size, strides):
-    """Zeros before and after an axis under `same` padding."""
+    """Returns the zeros before and after an axis under `same` padding."""
     total = max((-(-length // strides) - 1) * strides + size - length, 0)
     return total // 2, total - total // 2
 
 
 def _at(axis, margin):
-    """Margins of an array of rank 4, of one axis alone."""
+    """Returns the padding of one axis for an array of rank 4."""
     return [margin if i == axis else (0, 0) for i in range(4)]

@@ -1,4 +1,4 @@
-"""Small runs for oracles, made by the program, and arrays that no code of tfae has touched."""
+"""Small runs of the program for oracles, and arrays made without code of tfae."""
 
 import json
 import pathlib
@@ -9,7 +9,7 @@ from sklearn import datasets
 
 COUNTS = {'train': 400, 'validation': 90, 'test': 150}
 # One step of gradient descent on the whole training split: its loss is a function of the variables
-# of step 0, and the way they move is its gradient.
+# of step 0, and the update is its gradient.
 RATE = 0.01
 ONE_STEP = (
     '--optimizer=sgd',
@@ -22,7 +22,7 @@ ONE_STEP = (
 
 
 def arrays(odd=False):
-    """Name -> array of a set: digits 8x8, or a cut of 7x9 with two channels."""
+    """Returns name -> array of a set: digits 8x8, or a crop of 7x9 with two channels."""
     found = datasets.load_digits()
     images = (found.images / 16).astype(np.float32)[..., None]
     if odd:
@@ -46,7 +46,7 @@ class Runs:
         self._words = {}
 
     def split(self, name):
-        """Images and labels."""
+        """Returns images and labels."""
         return self.arrays[f'x_{name}'].astype(np.float64), self.arrays[f'y_{name}']
 
     def train(self, name, *words):
@@ -59,13 +59,13 @@ class Runs:
         return logdir
 
     def program(self, *words):
-        """What the program prints."""
+        """Returns the output of the program."""
         done = tfae_program.run(*words, cwd=self.folder)
         assert (done.code, done.err) == (0, ''), done
         return done.out
 
     def measured(self, command, name, *words):
-        """The JSON that a command leaves in a run, as `(content, printed)`."""
+        """Runs a command and returns its JSON in the run, as `(content, printed)`."""
         out = self.program(command, f'--logdir={name}', *words)
         places = {
             'evaluate': 'evaluation.json',
@@ -77,11 +77,11 @@ class Runs:
 
 
 def variables(logdir, step=None):
-    """Name -> value in float64, of the newest checkpoint or of that of a step."""
+    """Returns name -> value in float64, of the newest checkpoint or that of `step`."""
     found = tfae_program.checkpoint(logdir, step)
     return {name: np.asarray(value, np.float64) for name, value in found.items()}
 
 
 def close(found, wanted, rtol=1e-4):
-    """Whether two numbers agree to within the rounding of float32."""
+    """Returns whether two numbers agree up to float32 rounding."""
     np.testing.assert_allclose(found, wanted, rtol=rtol, atol=1e-6)

@@ -1,4 +1,4 @@
-"""Flags of training: whole runs against a trainer in numpy, which knows the papers' rules alone.
+"""Flags of training: runs against a numpy trainer that follows the papers.
 
 The network is one linear layer either way behind a sigmoid, whose gradient stands below.
 `tests/repository/oracle_test.py` asks for every flag of training in `WALKED`.
@@ -24,7 +24,7 @@ def digits(tmp_path_factory):
 
 
 def gradient(v, x):
-    """Of mean (x - sigmoid((x W + b) V + c))^2, by W, b, V and c."""
+    """Returns the gradients of mean (x - sigmoid((x W + b) V + c))^2 by W, b, V and c."""
     w, b, u, c = (v[name] for name in NAMES)
     x = x.reshape(len(x), -1)
     code = x @ w + b
@@ -39,7 +39,7 @@ def clipped(slopes, norm):
     return [slope * min(1, norm / total) for slope in slopes]
 
 
-# Rules: a function of the slot values, the gradient, the rate and the step -> the way to go.
+# Optimizers: functions of slots, gradient, learning rate and step -> update.
 
 
 def momentum(s, g, rate, t):
@@ -70,7 +70,7 @@ def adam(s, g, rate, t):
     return rate * mean / (np.sqrt(square) + 1e-3 / np.sqrt(1 - 0.9**t))
 
 
-# Name -> (words, rule, learning rate of step t from 0, largest norm of the gradients).
+# Name -> (arguments, optimizer, learning rate of step t from 0, largest gradient norm).
 RULES = {
     'sgd': (
         (
@@ -184,7 +184,7 @@ def test_eight_steps_of_a_rule_end_where_those_of_numpy_do(digits, name):
 
 
 def test_an_epoch_in_shuffled_order_sees_every_example_once(digits):
-    """At a learning rate of 0 its mean loss is that of the whole split."""
+    """At learning rate 0 the mean loss of an epoch is that of the whole split."""
     still = ('--units=3', '--batch_size=100', '--learning_rate=0', '--epochs=2')
     found = {}
     for order in ('shuffled', 'with_replacement', 'sequential'):
@@ -209,7 +209,7 @@ def test_shuffled_steps_take_other_examples_than_sequential_ones(digits):
 
 
 def moved(x, random, kind):
-    """Images `[N, 8, 8, 1]`, augmented."""
+    """Returns augmented images `[N, 8, 8, 1]`."""
     made = []
     for image in x[..., 0]:
         if kind == 'flip':
@@ -226,7 +226,7 @@ def moved(x, random, kind):
 
 @pytest.mark.parametrize('kind', ['flip', 'crop:2', 'jitter:0.4'])
 def test_augmentation_changes_the_targets_as_it_says(digits, kind):
-    """The loss tells what the targets were: `own_functions.slant`."""
+    """Recovers the targets from the loss `own_functions.slant`."""
     logdir = digits.train(kind.partition(':')[0], *AUGMENTED, f'--augment={kind}', *ONE_STEP)
     (record,) = tfae_program.metrics(logdir)
 
@@ -241,7 +241,7 @@ def test_augmentation_changes_the_targets_as_it_says(digits, kind):
 
 
 def test_training_stops_when_patience_ends(digits):
-    """At a learning rate of 0 no validation loss is lower than the first."""
+    """At learning rate 0 no validation loss is lower than the first."""
     records = tfae_program.metrics(digits.train('stopped', *STOPPED))
     assert [record['epoch'] for record in records] == [1, 2, 3]
 
@@ -312,7 +312,7 @@ def test_a_greedy_phase_trains_its_layer_by_its_own_rate_on_codes_of_those_below
 
 
 def test_the_best_checkpoint_is_of_the_last_phase_however_low_losses_before_it_were(digits):
-    """Codes near zero come back nearly without error, images do not."""
+    """Codes near zero are reconstructed almost without error, images are not."""
     words = ('--units=6,3', '--activation=sigmoid', '--pretraining=greedy', '--batch_size=40')
     words = (*words, '--pretraining_epochs=3', '--epochs=2', '--pretraining_learning_rate=0.05')
     logdir = digits.train('best', *words, '--learning_rate=1e-4')
@@ -339,7 +339,7 @@ def test_a_head_is_trained_on_frozen_codes_before_the_rest(digits):
 
 @pytest.mark.parametrize('model', ['gan', 'siamese'])
 def test_what_is_written_for_tensorboard_trains_nothing(digits, model):
-    """A second objective is measured behind the update of the first."""
+    """The second objective is measured after the update of the first."""
     words = (f'--model={model}', '--units=8,6', '--batch_normalization', '--epochs=2')
     often, seldom = (
         variables(digits.train(f'{model}_{steps}', *words, f'--summary_steps={steps}'))

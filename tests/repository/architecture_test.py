@@ -1,4 +1,4 @@
-"""The rules of the tree, read from its source. None has an exception."""
+"""Architecture rules of the source tree, without exceptions."""
 
 import ast
 import importlib
@@ -14,7 +14,7 @@ from tfae.training.config import TrainingConfig
 ROOT = pathlib.Path(__file__).parents[2]
 TREES = {path: ast.parse(path.read_text()) for path in sorted((ROOT / 'tfae').rglob('*.py'))}
 
-# A file imports from its own folder and from lower floors, never from a neighbor or from above.
+# A file imports only from its own folder and from lower layers.
 FLOORS = """
     commands __init__
     export report explorer testing
@@ -30,10 +30,10 @@ FLOOR = {
     for floor, line in enumerate(reversed(FLOORS.strip().splitlines()), 1)
     for folder in line.split()
 }
-# The program is a door to the commands; nothing imports it.
+# The program dispatches to the commands; nothing imports it.
 FLOOR['__main__'] = FLOOR['commands'] + 1
 
-# Calls whose texts are names of scopes, variables or collections.
+# Calls whose string arguments are names of scopes, variables or collections.
 NAMING = {
     'variable_scope',
     'name_scope',
@@ -48,10 +48,10 @@ NAMING = {
     'trainable',
 }
 
-# Calls that import by a text.
+# Calls that import a module by its name.
 IMPORTING = {'import_module', '__import__', 'LazyLoader'}
 
-# Calls that ask what a text looks like.
+# Calls that compare or match strings.
 ASKING = {'startswith', 'endswith', 'match', 'fullmatch', 'search'}
 
 
@@ -64,7 +64,7 @@ MODULES = {module_of(path) for path in TREES}
 
 
 def folder(module):
-    """The name on the floors that a module belongs to."""
+    """Returns the entry of `FLOORS` that a module belongs to."""
     return (module.split('.') + ['__init__'])[1]
 
 
@@ -73,7 +73,7 @@ def place(path, node=None):
 
 
 def nodes(*kinds):
-    """`(path, node)` for each node of these kinds in the package."""
+    """Yields `(path, node)` for each node of these kinds in the package."""
     for path, tree in TREES.items():
         for node in ast.walk(tree):
             if isinstance(node, kinds):
@@ -81,7 +81,7 @@ def nodes(*kinds):
 
 
 def imports():
-    """`(path, node, dotted name)` for each name that a file imports, wherever in it."""
+    """Yields `(path, node, dotted name)` for each imported name, also in functions."""
     for path, node in nodes(ast.Import, ast.ImportFrom):
         prefix = f'{node.module}.' if isinstance(node, ast.ImportFrom) else ''
         for name in node.names:
@@ -89,7 +89,7 @@ def imports():
 
 
 def own_imports():
-    """`(path, node, module)` for each import of a module of tfae: in functions, and by a text."""
+    """Yields `(path, node, module)` for each import of tfae, in functions and by name too."""
     for path, node, name in imports():
         if name.split('.')[0] == 'tfae':
             yield path, node, name if name in MODULES else name.rpartition('.')[0] or name
@@ -101,19 +101,19 @@ def own_imports():
 
 
 def attributes():
-    """`(path, node, dotted expression)`, such as `tf.train.Saver`."""
+    """Yields `(path, node, dotted expression)`, such as `tf.train.Saver`."""
     for path, node in nodes(ast.Attribute):
         yield path, node, ast.unparse(node)
 
 
 def called(node):
-    """The last word of what a call calls."""
+    """Returns the last name of the called expression."""
     function = node.func
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, 'id', '')
 
 
 def words(node):
-    """Literal texts inside an expression that hold a letter, the pieces of f-strings too."""
+    """Yields string literals with a letter inside an expression, those of f-strings included."""
     texts = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant)]
     return [text for text in texts if isinstance(text, str) and re.search('[A-Za-z]', text)]
 
@@ -123,7 +123,7 @@ def functions(tree):
 
 
 def literals():
-    """`(path, node, text)` for each literal text of the package that is no docstring."""
+    """Yields `(path, node, text)` for each string literal that is not a docstring."""
     for path, tree in TREES.items():
         owners = [
             tree,
@@ -152,7 +152,7 @@ def test_imports_point_down_the_floors():
 
 
 def test_a_module_is_imported_by_a_name_that_these_rules_see():
-    """A text put together at run time begins with the `__name__` of a package, own or imported."""
+    """A name built at run time begins with the `__name__` of a package."""
     hidden = [
         place(path, node)
         for path, node in nodes(ast.Call)
@@ -227,7 +227,7 @@ def test_scopes_variables_and_collections_are_named_in_names_alone():
 
 
 def test_no_path_of_scopes_is_spelt_outside_names():
-    """A literal `'encoder/layer_1'` would be a second place that knows the names."""
+    """A literal `'encoder/layer_1'` would define the names a second time."""
     known = {value for key, value in vars(names).items() if key.isupper()}
     for path, node, text in literals():
         if path.name == 'names.py' or ' ' in text:  # a help text may speak of a path
@@ -246,7 +246,7 @@ def test_variables_are_not_chosen_by_literal_names():
 
 
 def undocumented(node):
-    """Public functions, classes and methods below `node` that have no docstring."""
+    """Yields public functions, classes and methods below `node` without a docstring."""
     kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
     for child in (n for n in node.body if isinstance(n, kinds) and not n.name.startswith('_')):
         if not ast.get_docstring(child):
@@ -261,7 +261,7 @@ def test_every_public_name_is_documented():
 
 
 def configurations():
-    """Every dataclass whose fields become flags, as pytest parameters."""
+    """Returns all dataclasses whose fields become flags, as pytest parameters."""
     found = [
         'training.phases',
         'runs.options',

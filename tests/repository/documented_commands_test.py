@@ -1,8 +1,8 @@
-"""README and docs: every command line runs, and so does every Python block.
+"""Every command line and every Python block of README and docs runs.
 
-The lines of a page are run from top to bottom, in a folder of its own, after those of the page that
-it builds on. A recipe is run in a short form: one epoch of 200 examples. A command that is not run
-here is one of `ELSEWHERE`, with the reason; any other line fails.
+The lines of a page run from top to bottom in a new folder, after those of the page that it depends
+on. Recipes run in a short form: one epoch of 200 examples. Commands that do not run here are listed
+in `ELSEWHERE` with the reason; any other line fails.
 """
 
 import os
@@ -44,7 +44,7 @@ TESTED = {
     ('docs/guide/extend.md', 2): '',
     ('docs/guide/extend.md', 3): '',
 }
-# What the blocks take for granted.
+# Arrays that the blocks use.
 ARRAYS = """
 import numpy as np
 from sklearn.datasets import load_digits
@@ -63,7 +63,7 @@ def text(page):
 
 
 def lines(page):
-    """The command lines of a page: its indented ones, joined where they go on, without comments."""
+    """Returns the command lines of a page: indented lines, continued ones joined, no comments."""
     plain = re.sub(r'```.*?```', '', text(page), flags=re.S)
     found = re.findall(r'^    (\S(?:.*\\\n)*.*)', plain, re.M)
     joined = (re.sub(r'\s*\\\n\s*', ' ', line) for line in found)
@@ -71,7 +71,7 @@ def lines(page):
 
 
 def here(page):
-    """Those that are run here, in the form in which they are."""
+    """Returns the lines of a page that run here, in their short form."""
     kept = [line for line in lines(page) if not any(re.match(form, line) for form in ELSEWHERE)]
     return [
         line + ''.join(more for form, more in SHORT.items() if re.match(form, line))

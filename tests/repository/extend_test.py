@@ -1,4 +1,4 @@
-"""docs/guide/extend.md: its examples work from any folder and in the tree. And the floors."""
+"""docs/guide/extend.md: its examples work from any folder and in the tree. And the layers."""
 
 import os
 import pathlib
@@ -42,7 +42,7 @@ def test_the_examples_keep_the_laws(tmp_path):
 
 @pytest.fixture(scope='module')
 def tree(tmp_path_factory):
-    """A copy of the project with the family and its test in it."""
+    """Returns a copy of the project with the family and its test."""
     tree = tmp_path_factory.mktemp('contributing')
     for name in ('tfae', 'tests'):
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns('__pycache__'))

@@ -1,4 +1,4 @@
-"""docs/guide/kubernetes.yaml: it starts a command of this program, by workers that can share."""
+"""docs/guide/kubernetes.yaml: its command is valid, and its batch divides over the workers."""
 
 import json
 import re
@@ -48,7 +48,7 @@ def test_only_the_workers_reach_the_port(documents, worker):
 def test_its_command_trains_as_its_workers_with_the_operator_s_tf_config(
     documents, worker, tmp_path
 ):
-    """It comes as far as to its data, of which this machine has none there."""
+    """Runs the command up to the missing data set."""
     (container,) = worker['template']['spec']['containers']
     words, name = container['command'], documents['TFJob']['metadata']['name']
     assert words[0] == 'tfae'

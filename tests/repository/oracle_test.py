@@ -1,4 +1,4 @@
-"""The oracles of `tests/oracle/` stand outside: nothing of tfae below `open`, and every flag."""
+"""Oracles of `tests/oracle/` use only the public entry points of tfae, and cover every flag."""
 
 import ast
 import pathlib
@@ -17,7 +17,7 @@ from tfae.training.config import TrainingConfig
 
 ORACLES = pathlib.Path(__file__).parents[1] / 'oracle'
 OUTSIDE = {'json', 'math', 'pathlib', 'typing', 'numpy', 'scipy', 'sklearn', 'pytest'}
-# The program, its files read by TensorFlow alone, and functions that are given to it by name.
+# The program, its files read by TensorFlow only, and functions given by name.
 SUPPORT = {'tfae_program'}
 
 
@@ -50,7 +50,7 @@ def flags(words):
 
 
 def walked(family):
-    """Flags that stand in the words of a run of a family whose numbers numpy makes too."""
+    """Returns the flags in runs of a family that numpy recomputes."""
     cases = [
         *(words for words, _ in {**losses_test.DENSE, **losses_test.ODD}.values()),
         *losses_test.NOISY.values(),

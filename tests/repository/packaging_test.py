@@ -29,7 +29,7 @@ NOT_SOURCES = re.compile(
 
 
 def left_out(folder, names):
-    """Which names of a folder no copy of the tree needs: what git ignores."""
+    """Returns the names in a folder that git ignores, which no copy of the tree needs."""
     made = {name for name in names if name.endswith('.so') or name == '__pycache__'}
     top = pathlib.Path(folder) == ROOT
     if pathlib.Path(folder) == ROOT / 'docs' / 'reference':
@@ -54,7 +54,7 @@ def build(what, tree, out, **environment):
 
 @pytest.fixture(scope='module')
 def sdist(tmp_path_factory):
-    """A source archive of the working tree, unpacked, and the names that should be in it."""
+    """Returns an unpacked source archive of the tree, and the names that it should contain."""
     folder = tmp_path_factory.mktemp('sdist')
     tree = folder / 'tree'
     shutil.copytree(ROOT, tree, ignore=left_out)
@@ -85,7 +85,7 @@ def test_the_source_archive_holds_what_a_build_and_its_tests_need(sdist):
 
 @pytest.fixture(scope='module')
 def pure(sdist, tmp_path_factory):
-    """A wheel that was built without a compiler, and what was printed."""
+    """Returns a wheel built without a compiler, and the output of the build."""
     tree, _ = sdist
     return build('wheel', tree, tmp_path_factory.mktemp('pure') / 'out', CXX='/no/such/compiler')
 
@@ -131,7 +131,7 @@ def test_the_index_accepts_both_archives(sdist, pure):
 
 
 def empty_environment(folder):
-    """A fresh virtual environment that sees this one's packages, but not an editable tfae."""
+    """Returns a new virtual environment with this one's packages, without an editable tfae."""
     venv.create(folder)
     python = folder / 'bin' / 'python'
     where = 'import sysconfig; print(sysconfig.get_path("purelib"))'
@@ -144,7 +144,7 @@ def empty_environment(folder):
 
 
 def installed(folder, *what, **environment):
-    """The Python of an empty environment into which pip has installed a package."""
+    """Returns the Python of a new environment in which pip installed a package."""
     python = empty_environment(folder)
     install = [sys.executable, '-m', 'pip', f'--python={python}', 'install', '--quiet', '--no-deps']
     environment = os.environ | {'NVCC': '/bin/false'} | environment  # nvcc would take minutes
@@ -153,7 +153,7 @@ def installed(folder, *what, **environment):
 
 
 def program(python, *argv):
-    """What the program of an environment leaves, run in the folder that holds the environment."""
+    """Runs the program of an environment in its folder."""
     folder = python.parents[2]
     hidden = {'PYTHONPATH': '', 'TF_CPP_MIN_LOG_LEVEL': '3'}
     done = subprocess.run(
@@ -170,7 +170,7 @@ TRAIN = ('train', '--model=convolutional', '--filters=3', '--units=4', '--epochs
 
 
 def trained(python):
-    """What a tiny run printed on stderr, after it has ended well."""
+    """Trains a tiny run and returns its stderr."""
     done = program(python, *TRAIN)
     assert done.code == 0, done.err
     run = python.parents[2] / 'run'
@@ -227,7 +227,7 @@ def test_what_make_dist_builds_installs_and_trains_with_the_compiled_op(sdist, t
 
 
 def test_a_namesake_in_the_same_folder_is_trouble_for_doctor(tmp_path):
-    """As pip leaves it that installed the index's other project `tfae` after this one."""
+    """Simulates an installation of the unrelated distribution `tfae` after this one."""
     info = tmp_path / 'tfae-1.0.2.dist-info'
     info.mkdir()
     (info / 'METADATA').write_text('Metadata-Version: 2.1\nName: tfae\nVersion: 1.0.2\n')
@@ -254,7 +254,7 @@ INSTALL = re.compile(r"""\bpip3?\b["', ]+(install|download)\b[^\n;#]*[\s"'`]tfae
 
 
 def texts():
-    """`(path, text)` of each text in the tree."""
+    """Yields `(path, text)` of each text file in the tree."""
     for folder, folders, names in os.walk(ROOT):
         folders[:] = set(folders) - left_out(folder, folders)
         for path in (pathlib.Path(folder, name) for name in names):
@@ -281,7 +281,7 @@ def test_the_version_stands_in_the_change_log_and_in_the_citation():
 
 
 def targets():
-    """The targets of the Makefile."""
+    """Returns the targets of the Makefile."""
     return set(re.findall(r'^([a-z][\w-]*):', (ROOT / 'Makefile').read_text(), re.M))
 
 

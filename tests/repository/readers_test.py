@@ -1,4 +1,4 @@
-"""Every function of tfae that reads a file is fed by the fuzzer: one that is new needs a target."""
+"""Every function of tfae that reads a file is fuzzed: a new one needs a target."""
 
 import ast
 import importlib.util
@@ -10,15 +10,14 @@ from absl import flags
 
 ROOT = pathlib.Path(__file__).parents[2]
 
-# Calls that read a file, by their last word.
+# Calls that read a file, by their last name.
 READING = {
     'ZipFile', 'File', 'fromfile', 'get_checkpoint_state', 'load_checkpoint', 'open',
     'open_regular', 'read_bytes', 'read_json', 'read_npz', 'read_text', 'restore',
 }  # fmt: skip
-# What opens no file of its own, but a run, a member of an archive that is open or a content.
+# Calls that open no file themselves, but a run, a member of an open archive or a content.
 OTHER = ('archive.open', 'flags.open', 'look.open', 'self._archive.open', 'self._open')
-# Readers of files that nobody else made: those of the package, of the system, and those that the
-# same call has just written.
+# Readers of trusted files: of the package, of the system, and written by the same call.
 OWN = {
     ('__main__.py', '_summaries'),
     ('core/terminal.py', '_try'),
@@ -35,7 +34,7 @@ SESSION = {('runs/checkpoints.py', '_load_newest')}
 
 
 def reads(call):
-    """Whether a call reads a file."""
+    """Returns whether a call reads a file."""
     function = ast.unparse(call.func)
     if function.rpartition('.')[2] not in READING or function in OTHER:
         return False
@@ -44,14 +43,14 @@ def reads(call):
 
 
 def readers():
-    """`(file, name)` of each function that reads a file."""
+    """Returns `(file, name)` of each function that reads a file."""
     found = set()
     for path in sorted((ROOT / 'tfae').rglob('*.py')):
         if path.name == 'atomic_files.py':  # which writes
             continue
         for function in ast.walk(ast.parse(path.read_text())):
             if isinstance(function, ast.FunctionDef):
-                # Functions inside are looked at by themselves.
+                # Inner functions are checked separately.
                 inner = {n for f in ast.walk(function) if isinstance(f, ast.FunctionDef)
                          and f is not function for n in ast.walk(f)}  # fmt: skip
                 calls = [n for n in ast.walk(function) if isinstance(n, ast.Call)]
@@ -62,7 +61,7 @@ def readers():
 
 @pytest.fixture(scope='module')
 def fed(tmp_path_factory):
-    """`(file, name)` of each function of tfae that runs while targets read their sound files."""
+    """Returns `(file, name)` of each function that runs while targets read valid files."""
     folder = ROOT / 'tests' / 'campaigns'
     sys.path.insert(0, str(folder))
     spec = importlib.util.spec_from_file_location('fuzz_targets', folder / 'fuzz_targets.py')

@@ -1,4 +1,4 @@
-"""docs/guide/tour.ipynb runs to its end, in a folder of its own, and draws its figures."""
+"""docs/guide/tour.ipynb runs to its end in a new folder and plots its figures."""
 
 import base64
 import io
@@ -21,7 +21,7 @@ def figures(notebook):
     return [Image.open(io.BytesIO(base64.b64decode(text))).convert('L') for text in found]
 
 
-def test_the_notebook_runs_and_draws(tmp_path):
+def test_the_notebook_runs_and_plots(tmp_path):
     notebook = nbformat.read(TOUR, as_version=4)
     kept = len(figures(notebook))
     NotebookClient(
@@ -37,9 +37,9 @@ def test_the_notebook_runs_and_draws(tmp_path):
     assert 'encoder/layer_1/kernel (64, 128)' in printed
     assert "Experiment('variational', units=(128,), " in printed
     assert 'Traceback' not in printed and 'rror:' not in printed
-    drawn = figures(notebook)
-    assert len(drawn) == kept == 4
-    for figure in drawn:
+    plotted = figures(notebook)
+    assert len(plotted) == kept == 4
+    for figure in plotted:
         assert np.asarray(figure).std() > 20
     assert (tmp_path / 'runs' / 'tour' / 'config.json').is_file()
 

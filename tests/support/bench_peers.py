@@ -32,7 +32,7 @@ def main(names):
 
 
 def compare(case):
-    """Library -> what its step gives."""
+    """Returns library -> result of its step."""
     x = _cases.images(case.batch)
     model = _keras_models.compiled(case)
     weights = certain(case, [v.shape for v in model.trainable_variables])
@@ -43,7 +43,7 @@ def compare(case):
 
 
 def certain(case, shapes):
-    """Kernels and biases of these shapes, in TensorFlow's order of axes."""
+    """Returns kernels and biases of these shapes, in TensorFlow's order of axes."""
     random = np.random.RandomState(0)
     weights = [random.normal(0, 0.5 / math.sqrt(math.prod(s[:-1])), s) for s in shapes]
     if case.family == 'variational':

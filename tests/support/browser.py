@@ -1,4 +1,4 @@
-"""Starts a headless Chromium for tests of pages; the fixture `browser` of conftest.py hands it out.
+"""Starts a headless Chromium for tests of pages; see the fixture `browser` of conftest.py.
 
 Chromium and its driver are the machine's (Debian: `chromium`, `chromium-driver`). Nothing is
 fetched: selenium is told where both are, and pages come from files or from this machine.
@@ -25,7 +25,7 @@ _FLAGS = (
 
 
 def missing():
-    """What a machine lacks to run these tests, in words; empty where it lacks nothing."""
+    """Returns what is missing on this machine for these tests; empty if nothing is."""
     if importlib.util.find_spec('selenium') is None:
         return 'selenium is not installed'
     if not any(map(shutil.which, _CHROMIUM)):
@@ -35,7 +35,7 @@ def missing():
 
 @contextlib.contextmanager
 def started():
-    """A `selenium.webdriver.Chrome` with a profile of its own, ended at the end."""
+    """Yields a `selenium.webdriver.Chrome` with its own profile, and quits it."""
     from selenium import webdriver
 
     with tempfile.TemporaryDirectory(prefix='tfae_browser_', ignore_cleanup_errors=True) as profile:
@@ -54,31 +54,31 @@ def started():
 
 
 def resize(driver, width, height):
-    """Gives pages this size in CSS pixels, smaller than any window where need be."""
+    """Sets the size of pages in CSS pixels, also below that of the smallest window."""
     size = {'width': width, 'height': height, 'deviceScaleFactor': 1, 'mobile': False}
     driver.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', size)
 
 
 def prefer(driver, scheme):
-    """Tells pages that their reader prefers `light` or `dark`."""
+    """Emulates the color scheme `light` or `dark`."""
     feature = {'name': 'prefers-color-scheme', 'value': scheme}
     driver.execute_cdp_cmd('Emulation.setEmulatedMedia', {'features': [feature]})
 
 
 def complaints(driver):
-    """What the console has said since the last call that is a warning or worse."""
+    """Returns warnings and errors of the console since the last call."""
     lines = driver.get_log('browser')
     return [line['message'] for line in lines if line['level'] in ('WARNING', 'SEVERE')]
 
 
 def luminance(color):
-    """Relative luminance (WCAG 2) of a color as `getComputedStyle` writes it, opaque."""
+    """Returns the relative luminance (WCAG 2) of an opaque color of `getComputedStyle`."""
     parts = [int(part) / 255 for part in re.findall(r'\d+', color)[:3]]
     linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
     return sum(p * weight for p, weight in zip(linear, (0.2126, 0.7152, 0.0722), strict=True))
 
 
 def contrast(one, other):
-    """Contrast of two colors (WCAG 2), 1 to 21; text needs 4.5."""
+    """Returns the contrast of two colors (WCAG 2), 1 to 21; text needs 4.5."""
     low, high = sorted([luminance(one), luminance(other)])
     return (high + 0.05) / (low + 0.05)

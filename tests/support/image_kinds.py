@@ -1,4 +1,4 @@
-"""One image file of every kind that is read, and the forms in which they are asked for."""
+"""One image file of every supported kind, and the forms to decode them to."""
 
 import contextlib
 import io
@@ -14,7 +14,7 @@ from tfae.data import lazy_images
 RANDOM = np.random.RandomState(0)
 NOISE = RANDOM.randint(0, 256, [37, 45, 3], np.uint8)  # colors that no JPEG and no luma flatters
 GRAY = NOISE[..., 0]
-# Height, width and crop: as some of the files are, scaled, enlarged, and the center of each.
+# Height, width and crop: unchanged, downscaled, upscaled, and the center of each.
 FORMS = (
     (37, 45, None),
     (11, 13, None),
@@ -32,7 +32,7 @@ def saved(image, kind, **options):
 
 
 def png(color_type, depth, pixels, *chunks):
-    """A PNG of any kind, of bytes `[h, row]` as they lie in it."""
+    """Returns a PNG of any kind from its raw rows of bytes `[h, row]`."""
 
     def chunk(kind, content):
         end = struct.pack('>I', zlib.crc32(kind + content))
@@ -46,7 +46,7 @@ def png(color_type, depth, pixels, *chunks):
 
 
 def raw(bits):
-    """Rows of random bytes for 37 pixels of so many bits."""
+    """Returns rows of random bytes for 37 pixels of `bits` bits."""
     return RANDOM.randint(0, 256, [29, -(-37 * bits // 8)], np.uint8)
 
 
@@ -111,7 +111,7 @@ def forms(channels):
 
 @contextlib.contextmanager
 def graphs(decode, every=1):
-    """Channels -> a function: content -> pixels of every such form, by `decode(content, form)`."""
+    """Returns channels -> function: content -> pixels of all forms by `decode(content, form)`."""
     with contextlib.ExitStack() as stack:
         made = {}
         for channels in (1, 3):

@@ -1,4 +1,4 @@
-"""Graphs written once and built both ways: with tfae's layers, and with the layers that TF1 had.
+"""Graphs that are built twice: with the layers of tfae, and with those of TF1.
 
 `observe` builds a case and reports everything that the two must agree in. Run as a program with
 TF_USE_LEGACY_KERAS=1, this file writes the old layers' reports, and the checkpoints that ours
@@ -45,7 +45,7 @@ def grid(**options) -> Iterator[dict]:
 
 
 def words(options: dict) -> str:
-    """The options, in words that are the same in every process."""
+    """Formats the options, equal in every process."""
 
     def word(v):
         return v if isinstance(v, (bool, int, str, list, tuple)) else type(v).__name__
@@ -87,7 +87,7 @@ CONVOLUTION_OPTIONS = [
 
 
 def images() -> Iterator[Case]:
-    """Every function of images, with every data format, padding and stride; sizes also unknown."""
+    """Cases of image layers, with all data formats, paddings and strides; also unknown sizes."""
 
     def sheet(function, data_format):
         calls = list(CALLS[function])
@@ -142,7 +142,7 @@ def dense() -> Iterator[Case]:
 
 
 def plain() -> Iterator[Case]:
-    """Layers without variables."""
+    """Cases of layers without variables."""
 
     def flatten(layers, x, phase, data_format):
         def of(inputs, shape=None):
@@ -227,7 +227,7 @@ def batch_normalization() -> Iterator[Case]:
 
 
 def scopes() -> Iterator[Case]:
-    """Names, reuse, and what variable scopes hand down."""
+    """Cases of names, reuse, and inherited settings of variable scopes."""
 
     def case(build):
         def with_four(layers, x, phase, data_format):
@@ -327,7 +327,7 @@ def scopes() -> Iterator[Case]:
 
 
 def initial() -> Iterator[Case]:
-    """Large variables: their first values are compared as samples."""
+    """Cases of large variables, whose initial values are compared as samples."""
 
     def build(layers, x, phase, data_format):
         y = layers.conv2d(x, 64, 5)
@@ -363,7 +363,7 @@ def observe(case: Case, layers: Any, folder: pathlib.Path, write: bool) -> tuple
     graph = Built(case, layers, case.data_format, runs)
     if runs:
         return graph.names, (graph.make(checkpoint) if write else {}) | graph.run(checkpoint)
-    # TF1's channels_first ran on GPUs only: what it should give is the channels_last result.
+    # TF1's channels_first ran on GPUs only; its expected result is that of channels_last.
     last = Built(case, layers, LAST)
     numbers = last.make(checkpoint) | last.run(checkpoint)
     return graph.names, {
@@ -373,7 +373,7 @@ def observe(case: Case, layers: Any, folder: pathlib.Path, write: bool) -> tuple
 
 
 class Built:
-    """A case's graph, with everything that will be asked of it: a session then adds nothing."""
+    """A case's graph with all fetches, so that a session adds nothing to it."""
 
     def __init__(self, case: Case, layers: Any, data_format: str, runs: bool = True) -> None:
         self.case, self.data_format = case, data_format
@@ -394,7 +394,7 @@ class Built:
             self.saver = tf.train.Saver() if self.variables else None
 
     def make(self, checkpoint: str) -> dict[str, np.ndarray]:
-        """Writes a checkpoint whose values show every variable's part; returns the initial ones."""
+        """Writes a checkpoint with distinct values of all variables; returns the initial values."""
         if not self.saver:
             return {}
         with tf.Session(graph=self.graph) as session:
@@ -410,7 +410,7 @@ class Built:
         return {f'initial {name}': value for name, value in initial.items()}
 
     def run(self, checkpoint: str) -> dict[str, np.ndarray]:
-        """Outputs, losses and gradients, and the variables after the update ops."""
+        """Returns outputs, losses, gradients, and the variables after the update ops."""
         case = self.case
         value = np.random.RandomState(0).normal(0.3, 1.0, case.shape).astype(np.float32)
         feed = {
@@ -435,7 +435,7 @@ def _telling(name, initial):
 
 def _fetch(x, outputs):
     over = [x, *tf.trainable_variables()]
-    # The gradient of the outputs' squares, times 0.005; asked this way it costs the least time.
+    # The gradient of the outputs' squares, times 0.005, in the fastest form.
     gradients = tf.gradients(list(outputs.values()), over, [0.01 * y for y in outputs.values()])
     words = ['the inputs', *(v.op.name for v in over[1:])]
     losses = tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES)
@@ -464,7 +464,7 @@ def _names(outputs):
 
 
 def signatures(layers: Any) -> dict[str, list[list[str]]]:
-    """The arguments of every function and class, in order, with their defaults."""
+    """Returns the arguments of all functions and classes, in order, with their defaults."""
     found = {}
     for name in dir(layers):
         value = getattr(layers, name)
@@ -478,7 +478,7 @@ def signatures(layers: Any) -> dict[str, list[list[str]]]:
 
 
 def write_reports(layers: Any, folder: pathlib.Path, side: str, wanted: Callable[[Case], bool]):
-    """Writes `<side>.json` and `<side>.npz` over the wanted cases; an error is reported too."""
+    """Writes `<side>.json` and `<side>.npz` for the selected cases, errors included."""
     reports, arrays = {'signatures': signatures(layers)}, {}
     for case in filter(wanted, CASES.values()):
         try:

@@ -1,4 +1,4 @@
-"""An encoder and decoders as a user writes them, for `--model=custom`."""
+"""Encoders, decoders and other functions as a user writes them, for `--model=custom`."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -46,7 +46,7 @@ def stray_decoder(code):
 
 
 def forgetful_encoder(images):
-    """Makes a new variable at each call."""
+    """Creates a new variable at each call."""
     return layers.flatten(images) * tf.Variable(1.0)
 
 
@@ -56,7 +56,7 @@ def failing_encoder(images):
 
 
 def integer_encoder(images):
-    """Gives no floats."""
+    """Returns integers."""
     return tf.cast(layers.flatten(images), tf.int32)
 
 
@@ -65,7 +65,7 @@ def none(x):
 
 
 def array(x):
-    """Returns an array, of no tensor."""
+    """Returns an array instead of a tensor."""
     return np.zeros([5, 5], np.float32)
 
 
@@ -75,12 +75,12 @@ def mean_encoder(images):
 
 
 def placeholder_encoder(images):
-    """Returns a placeholder in place of codes."""
+    """Returns a placeholder instead of codes."""
     return tf.placeholder(tf.float32, [None, 5])
 
 
 def feeding_encoder(images):
-    """Adds what nobody feeds."""
+    """Adds a placeholder that is never fed."""
     return encoder(images) + tf.placeholder(tf.float32, [], 'noise')
 
 
@@ -100,12 +100,12 @@ def _decoded(code, side):
 
 
 def halved(x, seed):
-    """A corruption without randomness: half of the contrast."""
+    """Corrupts without randomness: halves the contrast."""
     return 0.5 * x + 0.25
 
 
 def slant(targets, outputs):
-    """A loss `[B]` that tells what its targets were: their values, weighed by place and squared."""
+    """Returns a loss `[B]` that identifies its targets by position-weighted squares."""
     ramp = tf.reshape(tf.range(64, dtype=tf.float32), [1, 8, 8, 1])
     told = tf.reduce_sum(ramp * tf.square(targets), [1, 2, 3])
     return told + 1e-6 * tf.reduce_sum(tf.square(targets - outputs), [1, 2, 3])

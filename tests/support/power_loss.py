@@ -1,4 +1,4 @@
-"""What a disk holds after a loss of power, of a program that runs: what it flushed, and no more.
+"""Simulates a power loss of a running program: keeps only what it flushed to the disk.
 
 A file has the content that it had when it was last flushed, none if it never was. A folder has the
 names that it had when it was last flushed; with `names_kept` those it has now, as a file system may
@@ -11,7 +11,7 @@ import stat
 
 
 def watch(root, states, every, names_kept):
-    """From now on leaves a copy of what would be left of `root`, once in `every` flushes."""
+    """Copies what a power loss would leave of `root`, once in `every` flushes."""
     disk = _Disk(pathlib.Path(root).stat().st_ino)
     real, count = os.fsync, [0]
 
@@ -47,7 +47,7 @@ class _Disk:
             self._content[status.st_ino] = pathlib.Path(place).read_bytes()
 
     def copy(self, target, now):
-        """Copies what would be left to `target`; `now` is the folder whose names are kept."""
+        """Copies what would be left to `target`; the names are those in `now`."""
         self._copy(target, self._root, pathlib.Path(now) if now else None)
 
     def _copy(self, target, inode, now):

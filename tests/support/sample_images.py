@@ -1,4 +1,4 @@
-"""Image files that tests make: good ones, and one of each kind that is not."""
+"""Generated image files: valid ones, and one of each invalid kind."""
 
 import io
 import struct
@@ -9,7 +9,7 @@ from PIL import Image
 
 
 def pixels(i, height=16, width=16, channels=3):
-    """A smooth image, another for each `i`."""
+    """Returns a smooth image, different for each `i`."""
     y, x = np.mgrid[:height, :width]
     waves = [np.sin(y / (2 + (i + c) % 5) + i) * np.cos(x / (3 + (i * c) % 4)) for c in range(3)]
     made = np.uint8(np.clip(128 + 100 * np.stack(waves, -1) + i % 20, 0, 255))
@@ -23,7 +23,7 @@ def encoded(array, kind='JPEG', **options):
 
 
 def fill(folder, count, suffix='jpg', **shape):
-    """`count` images `00000.jpg` ... in a folder."""
+    """Writes `count` images `00000.jpg` ... to a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     kind = {'jpg': 'JPEG', 'pgm': 'PPM'}.get(suffix, suffix.upper())
     for i in range(count):
@@ -36,7 +36,7 @@ def _chunk(kind, content):
 
 
 def raw_png(depth, color, key=None):
-    """A PNG of 16x16 random pixels of any kind of color, with its one transparent color or none."""
+    """Returns a PNG of 16x16 random pixels of any color type, with a transparent color or none."""
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color]
     random = np.random.RandomState(0)
     rows = random.randint(256, size=[16, depth * channels * 2]).astype(np.uint8)
@@ -55,7 +55,7 @@ def raw_png(depth, color, key=None):
 
 
 def png_header(width, height):
-    """A PNG that says it is of this size and holds no pixel."""
+    """Returns a PNG with this size in its header and no pixels."""
 
     sizes = struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)
     return (
@@ -64,14 +64,14 @@ def png_header(width, height):
 
 
 def cmyk():
-    """A JPEG for the press."""
+    """Returns a CMYK JPEG."""
     buffer = io.BytesIO()
     Image.fromarray(pixels(1)).convert('CMYK').save(buffer, 'JPEG', quality=100)
     return buffer.getvalue()
 
 
 def sixteen_bits():
-    """A gray PNG of 16 bits a channel."""
+    """Returns a grayscale PNG with 16 bits per channel."""
     return encoded((np.arange(256, dtype=np.uint16).reshape(16, 16) * 257) ^ 0x0055, 'PNG')
 
 
@@ -86,7 +86,7 @@ def damaged(content, place):
     return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
 
 
-# Name -> content, and the words with which it is refused behind its name.
+# Name -> content, and the error message after the name.
 _JPEG = encoded(pixels(1, 64, 64))
 _PNG = encoded(pixels(1, 64, 64), 'PNG')
 BAD = {

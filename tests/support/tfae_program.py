@@ -1,4 +1,4 @@
-"""Runs the program `tfae` as its user does: a process with arguments, two streams and an exit code.
+"""Runs the program `tfae` as a user does: a process with arguments, two streams and an exit code.
 
 `cold` starts `python -m tfae`. `start` and `run` execute the same module as `__main__` too, in a
 process forked from one that has already imported TensorFlow: that takes a quarter of a second in
@@ -24,7 +24,7 @@ from multiprocessing import forkserver
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# Fields that no two runs share: times, and the sum of a line that holds them.
+# Fields that differ between runs: times, and checksums of lines with times.
 TIMING = ('examples_per_second', 'input_wait', 'seconds', 'crc32')
 
 _PRELOADED = ['tensorflow', 'sklearn.datasets', 'sklearn.decomposition', 'matplotlib.pyplot']
@@ -33,14 +33,14 @@ _PATIENCE = 120  # seconds
 
 @dataclasses.dataclass(frozen=True)
 class Done:
-    """What a program left: its exit code (minus the signal that killed it) and what it printed."""
+    """Result of a program: exit code (minus the signal that killed it) and output."""
 
     code: int
     out: str
     err: str
 
     def refusal(self, code):
-        """The one line on stderr of a program that had to end with this code and no traceback."""
+        """Returns the only line on stderr; fails on another exit code or a traceback."""
         assert 'Traceback' not in self.out + self.err, self.out + self.err
         lines = self.err.splitlines()
         assert len(lines) == 1, self.err
@@ -68,7 +68,7 @@ class Program:
         return self._process.is_alive()
 
     def out(self):
-        """What it has printed so far."""
+        """Returns the output so far."""
         path = self._folder / 'out'
         return path.read_text() if path.exists() else ''
 
@@ -76,14 +76,14 @@ class Program:
         os.kill(self._process.pid, number)
 
     def kill(self):
-        """Ends it at once, and waits until it is gone."""
+        """Kills the process and waits for its end."""
         self._process.kill()
         return self.wait()
 
     def wait(self):
         self._process.join(_PATIENCE)
         assert self._process.exitcode is not None, 'the program does not end'
-        # One that was killed at once has printed nothing yet, nowhere.
+        # A process that was killed at once has no output files yet.
         streams = [self._folder / name for name in ('out', 'err')]
         out, err = (path.read_text() if path.exists() else '' for path in streams)
         shutil.rmtree(self._folder)
@@ -91,7 +91,7 @@ class Program:
 
 
 def environment(folder, **more):
-    """Variables for a program that knows no data set of the machine's user."""
+    """Returns environment variables that hide the data sets of this machine."""
     kept = {k: v for k, v in os.environ.items() if k != 'TFAE_DATA_DIR'}
     return (
         kept | {'HOME': str(folder), 'CUDA_VISIBLE_DEVICES': '', 'TF_CPP_MIN_LOG_LEVEL': '3'} | more
@@ -99,7 +99,7 @@ def environment(folder, **more):
 
 
 def warm():
-    """Starts the server of processes, which the first program else does."""
+    """Starts the server of processes, which the first program does otherwise."""
     _context()
 
 
@@ -117,7 +117,7 @@ def run(*argv, cwd='.', **more):
 
 
 def cold(*argv, cwd='.', **more):
-    """`python -m tfae`, started but not waited for: a `subprocess.Popen`."""
+    """Starts `python -m tfae` as a `subprocess.Popen`."""
     return subprocess.Popen(
         [sys.executable, '-m', 'tfae', *map(str, argv)],
         cwd=cwd,
@@ -129,7 +129,7 @@ def cold(*argv, cwd='.', **more):
 
 
 def finish(process):
-    """What a `cold` program left when it had ended."""
+    """Waits for a `cold` program and returns its result."""
     out, err = process.communicate(timeout=_PATIENCE)
     return Done(process.returncode, out, err)
 
@@ -146,7 +146,7 @@ def wait_for(condition, program):
 
 
 def metrics(logdir):
-    """Whole lines of metrics.jsonl, without the fields that hold times."""
+    """Returns the complete lines of metrics.jsonl, without times."""
     path = pathlib.Path(logdir, 'metrics.jsonl')
     records = []
     for line in path.read_text().splitlines(keepends=True) if path.exists() else []:
@@ -157,13 +157,13 @@ def metrics(logdir):
 
 
 def steps(logdir):
-    """Steps of the checkpoints in a run, oldest first."""
+    """Returns the steps of the checkpoints in a run, oldest first."""
     names = [path.stem for path in pathlib.Path(logdir).glob('model-*.index')]
     return sorted(int(name.removeprefix('model-')) for name in names)
 
 
 def checkpoint(logdir, step=None):
-    """Variable name -> value, of the newest checkpoint or of that of `step`; no other tensor."""
+    """Returns variable name -> value of the newest checkpoint, or that of `step`."""
     import tensorflow.compat.v1 as tf
 
     found = steps(logdir)[-1] if step is None else step
@@ -173,7 +173,7 @@ def checkpoint(logdir, step=None):
 
 
 def same_bytes(a, b):
-    """Whether two checkpoints hold the same variables, bit for bit."""
+    """Returns whether two checkpoints have the same variables, bit for bit."""
     return a.keys() == b.keys() and all(
         a[name].dtype == b[name].dtype and np.array_equal(bits(a[name]), bits(b[name]))
         for name in a
@@ -185,7 +185,7 @@ def bits(array):
 
 
 def contents(folder):
-    """Relative path -> (bytes, time of the last write) of each file in a folder."""
+    """Returns relative path -> (bytes, time of the last write) of each file in a folder."""
     files = sorted(path for path in pathlib.Path(folder).rglob('*') if path.is_file())
     return {
         str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)
@@ -197,7 +197,7 @@ def contents(folder):
 def _context():
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(_PRELOADED)
-    # TensorFlow reads its log level once, where it is loaded: in the server.
+    # TensorFlow reads its log level once, on import, which is in the server.
     before, os.environ['TF_CPP_MIN_LOG_LEVEL'] = os.environ.get('TF_CPP_MIN_LOG_LEVEL'), '3'
     forkserver.ensure_running()
     if before is None:
@@ -208,7 +208,7 @@ def _context():
 
 
 def _main(argv, cwd, variables, folder, before):
-    """In the forked process: what `python -m tfae` does."""
+    """Runs the program in the forked process."""
     for number, name in ((1, 'out'), (2, 'err')):
         os.dup2(os.open(f'{folder}/{name}', os.O_WRONLY | os.O_CREAT, 0o600), number)
     sys.stdout = os.fdopen(1, 'w', buffering=1)
@@ -225,7 +225,7 @@ def _main(argv, cwd, variables, folder, before):
 
 
 def scalars(logdir: pathlib.Path) -> dict[str, set[tuple[int, float]]]:
-    """Tag -> (step, value), as TensorBoard reads them."""
+    """Returns tag -> (step, value), as TensorBoard reads them."""
     from tensorboard.backend.event_processing import event_accumulator
 
     logging.getLogger('tensorboard').setLevel(logging.ERROR)

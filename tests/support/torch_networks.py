@@ -1,4 +1,4 @@
-"""AlexNet and VGG in PyTorch, with the modules, and so the names, of torchvision; made narrow."""
+"""AlexNet and VGG in PyTorch, with the module names of torchvision; optionally narrow."""
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ class Network(nn.Module):
         return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
 
     def logits(self, images):
-        """Of images `[N, H, W, 3]` in [0, 1], as torchvision prepares them."""
+        """Returns logits of images `[N, H, W, 3]` in [0, 1], preprocessed as in torchvision."""
         x = (torch.tensor(images) - torch.tensor(MEAN)) / torch.tensor(DEVIATION)
         with torch.no_grad():
             return self(x.permute(0, 3, 1, 2)).numpy()
@@ -63,7 +63,7 @@ def alexnet(width=1.0, classes=1000):
 
 
 def caffe_alexnet(values, images, mean):
-    """Logits of bvlc_alexnet for kernels and biases as TensorFlow has them, by layer.
+    """Returns the logits of bvlc_alexnet with kernels and biases in TensorFlow's layout.
 
     Response normalization is PyTorch's, which divides alpha by the size as Caffe does.
     """

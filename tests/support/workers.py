@@ -1,4 +1,4 @@
-"""Several programs of this machine that train one run."""
+"""Several programs on this machine that train one run."""
 
 import json
 import socket
@@ -24,7 +24,7 @@ NO_MEANS = (  # of a share of the batch, not over all examples
 
 
 def assert_equal(logdir, alone, tolerance=2e-5):
-    """The same losses, and the same variables, but for rounding."""
+    """Asserts equal losses and variables up to rounding."""
     records = [tfae_program.metrics(folder) for folder in (logdir, alone)]
     for one, other in zip(*records, strict=True):
         assert {*one, *NO_MEANS} == {*other, *NO_MEANS}
@@ -41,7 +41,7 @@ def assert_equal(logdir, alone, tolerance=2e-5):
 
 
 def addresses(count):
-    """As many of this machine that are free."""
+    """Returns free addresses of this machine."""
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
         each.bind(('127.0.0.1', 0))
@@ -52,7 +52,7 @@ def addresses(count):
 
 
 class Workers:
-    """Real programs of one run, each in a folder of its own."""
+    """Programs that train one run, each in its own folder."""
 
     def __init__(self, folder, count, *argv, timeout=100):
         self.logdir = folder / 'worker_0' / 'run'
