@@ -104,6 +104,13 @@ def halved(x, seed):
     return 0.5 * x + 0.25
 
 
+def occluded(x, seed):
+    """A corruption without randomness that loses the right half of an image `[B, H, W, C]`."""
+    width = int(x.shape[2])
+    seen = np.arange(width)[:, np.newaxis] < width // 2
+    return tf.where_v2(seen, 0.5 * x + 0.25, 0.5 * tf.ones_like(x))
+
+
 def slant(targets, outputs):
     """Returns a loss `[B]` that identifies its targets by position-weighted squares."""
     ramp = tf.reshape(tf.range(64, dtype=tf.float32), [1, 8, 8, 1])

@@ -2,6 +2,7 @@
 
 import importlib.util
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def measured(recipes, monkeypatch, measures, other=None):
     """
 
     def value(name, measure):
-        word = measure.rpartition('.')[2].removeprefix('pca_').removeprefix('pixels_')
+        word = re.sub('^(pca|linear|pixels)_', '', measure.rpartition('.')[2])
         return (other or {}).get(word, measures[word]) if word != measure else measures[word]
 
     monkeypatch.setattr(recipes, 'value', value)

@@ -9,6 +9,7 @@
     gradcam                   Grad-CAM: the regions that support a score
     integrated_gradients      attribution of a score to pixels
     interpolation             paths between codes
+    linear_denoiser           reduced-rank regression, the baseline of denoising
     morphing                  attributes as directions in latent space
     pca                       principal component analysis, the linear baseline
     plane                     two-dimensional views of latent space
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         gradcam,
         integrated_gradients,
         interpolation,
+        linear_denoiser,
         morphing,
         pca,
         plane,
@@ -54,6 +56,7 @@ __all__ = [
     'gradcam',
     'integrated_gradients',
     'interpolation',
+    'linear_denoiser',
     'morphing',
     'pca',
     'plane',

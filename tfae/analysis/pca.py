@@ -14,6 +14,11 @@ _MAX_VALUES = 2**28  # pixels of all images that are fitted
 _MAX_EIGH = 4096  # pixels of an image; beyond, components are computed iteratively, but exactly
 
 
+def thinned(images: np.ndarray) -> np.ndarray:
+    """Returns images `[N, H, W, C]`, evenly spaced ones where all have more than 2^28 values."""
+    return images[:: -(-math.prod(images.shape) // _MAX_VALUES)]
+
+
 class Baseline:
     """PCA with as many components as the code has dimensions, fitted to training images."""
 
@@ -21,10 +26,10 @@ class Baseline:
         """Fits PCA.
 
         Args:
-          images: `[N, H, W, C]`; beyond 2^28 values, evenly spaced images are taken.
+          images: `[N, H, W, C]`, which are thinned.
           components: Z, at most N and the pixels.
         """
-        flat = _flat(images[:: -(-math.prod(images.shape) // _MAX_VALUES)])
+        flat = _flat(thinned(images))
         self._shape = images.shape[1:]
         self.components = min(components, *flat.shape)
         # Exact: the error of the randomized solver would count as that of PCA.

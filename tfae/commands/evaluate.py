@@ -1,7 +1,9 @@
-"""Evaluate a run on a split of its data set, with PCA of the same code size as baseline.
+"""Evaluate a run on a split of its data set, compared with linear baselines of the same code size.
 
 Prints a table and writes it to evaluation.json in the run. mse is per pixel, bce in nats per pixel;
-the measures of a family are means over the examples.
+the measures of a family are means over the examples. pca_mse is the error of PCA, the best linear
+autoencoder. linear_denoised_psnr is that of the best linear map from corrupted to clean training
+images whose rank is the code size, clipped to [0, 1]; it is measured up to 4,096 pixels.
 """
 
 import dataclasses
@@ -11,7 +13,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae import data
-from tfae.analysis import classification, pca, reconstruction
+from tfae.analysis import classification, linear_denoiser, pca, reconstruction
 from tfae.commands.shared import command_flags
 from tfae.core import errors, names
 from tfae.core.atomic_files import write_json
@@ -93,11 +95,24 @@ def _reconstruction(run: Run, loaded: data.DataSet, part: data.Split) -> dict[st
     noise = np.random.RandomState(0).uniform(size=images.shape).astype(np.float32)
     measured['noise_mse'] = reconstruction.mse(noise, run.reconstruct(noise))
     if run.built.inference.corrupted is not None:
-        noisy, reconstructed = run.denoise(images)
-        measured['corrupted_psnr'] = reconstruction.psnr(images, noisy)
-        measured['denoised_psnr'] = reconstruction.psnr(images, reconstructed)
-        projected = baseline.reconstruct(noisy)
-        measured['pca_denoised_psnr'] = reconstruction.psnr(images, projected)
+        measured |= _denoising(run, loaded, images)
+    return measured
+
+
+def _denoising(run: Run, loaded: data.DataSet, images: np.ndarray) -> dict[str, float]:
+    """Returns the PSNR of corrupted and denoised images, and that of the best linear denoiser."""
+    noisy, denoised = run.denoise(images)
+    measured = {
+        'corrupted_psnr': reconstruction.psnr(images, noisy),
+        'denoised_psnr': reconstruction.psnr(images, denoised),
+    }
+    if noisy[0].size <= linear_denoiser.MAX_PIXELS:
+        clean = pca.thinned(data.pixels(loaded.train.images))
+        # Another seed: the noise of the training images is not that of the images judged.
+        fitted = linear_denoiser.LinearDenoiser(
+            run.corrupt(clean, seed=1), clean, run.built.model.code_size
+        )
+        measured['linear_denoised_psnr'] = reconstruction.psnr(images, fitted.denoise(noisy))
     return measured
 
 

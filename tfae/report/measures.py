@@ -11,7 +11,12 @@ from typing import Any, NamedTuple
 MISSING = '–'
 
 # Prefix of a measure -> the column of its baseline.
-BASELINES = {'pca_': 'PCA, same code size', 'pixels_': 'pixels', 'pixel_': 'pixels'}
+BASELINES = {
+    'pca_': 'PCA, same code size',
+    'linear_': 'linear denoiser, same rank',
+    'pixels_': 'pixels',
+    'pixel_': 'pixels',
+}
 OWN = 'this run'
 
 # Keys that state the conditions of a measurement.
@@ -102,6 +107,7 @@ _KNOWN = {
 }
 _FORMS = [
     (r'pca_(.*)', 'PCA, same code size: {}'),
+    (r'linear_(.*)', 'linear denoiser, same rank: {}'),
     (r'pixels?_(.*)', 'pixels: {}'),
     (r'kmeans_(.*)', 'k-means: {}'),
     (r'spherical_kmeans_(.*)', 'spherical k-means: {}'),
@@ -147,7 +153,9 @@ def measure(name: str) -> Measure:
     for pattern, form in _FORMS:
         if found := re.fullmatch(pattern, name):
             inner = measure(found[1])
-            baseline = pattern.startswith('p')  # alone in its row: nothing to compare it with
+            baseline = pattern.startswith(
+                ('p', 'l')
+            )  # alone in its row: nothing to compare it with
             return inner._replace(
                 name=form.format(inner.name), better=0 if baseline else inner.better
             )

@@ -186,14 +186,24 @@ class Run:
 
         Raises: InputError as `encode` does, and if the run was trained without corruption.
         """
+        noisy = self.corrupt(images)
+        feeds = {self.built.inference.images: noisy}
+        reconstruction = self._output(names.RECONSTRUCTION)
+        return noisy, graph.in_batches(self.session.run, reconstruction, feeds)
+
+    def corrupt(self, images: np.ndarray, seed: int = 0) -> np.ndarray:
+        """Returns images `[N, H, W, C]` as training corrupts them.
+
+        The noise is a function of the seed and of an image's place among the others.
+
+        Raises: InputError as `encode` does, and if the run was trained without corruption.
+        """
         self._refuse_closed()
         inference = self.built.inference
         if inference.corrupted is None:
             raise errors.InputError(f'{self._what()} corrupts no images')
         run, feeds = self.session.run, {inference.images: self._pixels(images)}
-        noisy = graph.in_batches(run, inference.corrupted, feeds, inference.seed)
-        reconstruction = self._output(names.RECONSTRUCTION)
-        return noisy, graph.in_batches(run, reconstruction, {inference.images: noisy})
+        return graph.in_batches(run, inference.corrupted, feeds, inference.seed, seed)
 
     def sample(self, count: int, seed: int = 0) -> np.ndarray:
         """Samples codes `[count, Z]` from the prior of the family, a function of `seed`.

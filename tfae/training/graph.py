@@ -125,6 +125,7 @@ def in_batches(
     fetched: Any,
     feeds: Mapping[tf.Tensor, np.ndarray],
     seed: tf.Tensor | None = None,
+    stream: int = 0,
 ) -> Any:
     """Evaluates tensors `[N, ...]` in batches.
 
@@ -132,7 +133,8 @@ def in_batches(
       run: `run` of a session.
       fetched: tensors in any structure.
       feeds: placeholder -> values `[N, ...]`. Empty values give empty results of the right shape.
-      seed: placeholder `[2]` that is fed a different seed with each batch.
+      seed: placeholder `[2]` that is fed `[stream, start]`, a different seed with each batch.
+      stream: of the seeds.
     Returns: arrays `[N, ...]` in the structure of `fetched`.
     """
     count = len(next(iter(feeds.values())))
@@ -141,7 +143,7 @@ def in_batches(
     for start in range(0, max(count, 1), size):
         given: dict = {key: values[start : start + size] for key, values in feeds.items()}
         if seed is not None:
-            given[seed] = [0, start]
+            given[seed] = [stream, start]
         parts.append(run(fetched, given))
     return tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
 

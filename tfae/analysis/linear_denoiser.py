@@ -1,0 +1,55 @@
+"""The best linear denoiser of a rank, as a baseline. Izenman, Reduced-rank regression, 1975.
+
+    x' = mean + V V^T B (y - mean of y),   B = argmin |x - mean - B (y - mean of y)|^2
+
+of corrupted images y and clean images x. V are the leading singular vectors of the fitted values.
+x' is clipped to [0, 1].
+
+N examples, H x W image, C channels, D = H W C, Z rank.
+"""
+
+import numpy as np
+
+from tfae import data
+
+MAX_PIXELS = 4096  # D of an image; beyond, the covariance matrices take too long
+_CHUNK = 4096  # images
+_RELATIVE_TOLERANCE = 1e-10  # of the variance in a direction that counts
+
+
+class LinearDenoiser:
+    """A linear map from corrupted to clean images, with the rank of an autoencoder's code."""
+
+    def __init__(self, corrupted: np.ndarray, clean: np.ndarray, rank: int):
+        """Fits the map by least squares.
+
+        Args:
+          corrupted: y, `[N, H, W, C]`.
+          clean: x, `[N, H, W, C]`.
+          rank: Z, at most D.
+        """
+        y, x = _flat(corrupted), _flat(clean)
+        self._input_mean, self._mean = (a.mean(0, dtype=np.float64) for a in (y, x))
+        # Covariances.
+        within, across = np.zeros([2, y.shape[1], x.shape[1]])
+        for start in range(0, len(y), _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            centered = y[chunk] - self._input_mean
+            within += centered.T @ centered
+            across += centered.T @ (x[chunk] - self._mean)
+        # In whitened coordinates the fitted values have the spectrum of the cross-covariance.
+        variances, directions = np.linalg.eigh(within)
+        kept = variances > _RELATIVE_TOLERANCE * variances[-1]
+        whitening = directions[:, kept] / np.sqrt(variances[kept])
+        left, values, right = np.linalg.svd(whitening.T @ across, full_matrices=False)
+        self._encoder = whitening @ (left[:, :rank] * values[:rank])
+        self._decoder = right[:rank]
+
+    def denoise(self, images: np.ndarray) -> np.ndarray:
+        """Returns denoised images `[N, H, W, C]` in [0, 1] of corrupted ones."""
+        codes = (_flat(images) - self._input_mean) @ self._encoder
+        return np.clip(self._mean + codes @ self._decoder, 0, 1).reshape(images.shape)
+
+
+def _flat(images: np.ndarray) -> np.ndarray:
+    return data.pixels(images).reshape(len(images), -1)
