@@ -129,7 +129,7 @@ def test_a_clock_that_was_set_back_puts_no_event_file_before_an_older_one(tmp_pa
     made = []
     for now in (2_000_000_000, 1_000_000_000, 2_000_000_000, 2_000_000_001, 0):
         monkeypatch.setattr(time, 'time', lambda now=now: now)
-        EventFile(tmp_path, tf.Graph(), 0).close()
+        EventFile(tmp_path, 0, tf.Graph()).close()
         made += sorted({path.name for path in tmp_path.iterdir()} - set(made))
     assert len(made) == 5
     assert made == sorted(made)

@@ -79,8 +79,8 @@ def tensorboard(bench: Bench, family: str, rounds: int) -> Count:
     from tensorboard.backend.event_processing import event_accumulator
 
     count, logdir = Count(), bench.new()
-    logdir.mkdir()
-    reader = event_accumulator.EventAccumulator(str(logdir), {'scalars': 0})
+    (logdir / 'train').mkdir(parents=True)
+    reader = event_accumulator.EventAccumulator(str(logdir / 'train'), {'scalars': 0})
     while count.faults < rounds:
         program = bench.train(family, logdir)
         until = time.monotonic() + bench.chance.uniform(0.3, 1) * bench.seconds(family)
@@ -93,18 +93,19 @@ def tensorboard(bench: Bench, family: str, rounds: int) -> Count:
             count += bench.ended(family, logdir, 'TensorBoard reads')
             reader.Reload()
             seen = {
-                tag: {(e.step, e.value) for e in reader.Scalars(tag)}
+                f'train/{tag}': {(e.step, e.value) for e in reader.Scalars(tag)}
                 for tag in reader.Tags()['scalars']
                 if not tag.endswith(tfae_program.TIMING)
             }
-            if seen != tfae_program.scalars(bench.whole(family)):
+            whole = tfae_program.scalars(bench.whole(family))
+            if seen != {tag: whole[tag] for tag in whole if tag.startswith('train/')}:
                 fault_bench.report(
                     f'{family}: TensorBoard saw other curves on the way than at the end'
                 )
                 count += Count(lost=1)
             logdir = bench.new()
-            logdir.mkdir()
-            reader = event_accumulator.EventAccumulator(str(logdir), {'scalars': 0})
+            (logdir / 'train').mkdir(parents=True)
+            reader = event_accumulator.EventAccumulator(str(logdir / 'train'), {'scalars': 0})
     return count + bench.ended(family, logdir, 'TensorBoard reads')
 
 

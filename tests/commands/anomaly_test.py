@@ -68,7 +68,7 @@ def test_figures_are_drawn_and_shown_in_tensorboard(folder, fitted):
     assert paths == [run / name for name in wanted]
     for path in paths[2:]:
         assert np.asarray(Image.open(path).convert('L')).std() > 20
-    events = b''.join(p.read_bytes() for p in (run / 'figures').glob('events.*'))
+    events = b''.join(p.read_bytes() for p in run.glob('events.*'))
     assert paths[2].read_bytes() in events
     assert paths[3].read_bytes() in events
 

@@ -49,7 +49,7 @@ def test_measures_are_those_of_the_clusters_written(folder, done):
 
 def test_images_are_drawn_and_shown_in_tensorboard(folder, done):
     figures = folder / 'run' / 'figures'
-    events = b''.join(p.read_bytes() for p in figures.glob('events.*'))
+    events = b''.join(p.read_bytes() for p in figures.parent.glob('events.*'))
     for name in (*_SHEETS, 'cluster.png'):
         assert f'run/figures/{name}' in done.out
         assert (figures / name).read_bytes() in events

@@ -131,7 +131,7 @@ def test_tensorboard_shows_the_figure_and_forgets_nothing(runs):
 
     for method in ('saliency', 'integrated_gradients'):
         explained(runs, 'dense', f'--method={method}', '--indices=0')
-    events = EventAccumulator(str(runs / 'dense' / 'figures'), {'images': 0}).Reload()
+    events = EventAccumulator(str(runs / 'dense'), {'images': 0}).Reload()
     tags = {'explain_saliency_code', 'explain_integrated_gradients_code'}
     assert set(events.Tags()['images']) == tags
     for tag in tags:

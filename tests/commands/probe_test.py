@@ -50,7 +50,7 @@ def test_the_chart_is_shown_in_tensorboard(folder, done):
     path = folder / 'run' / 'figures' / 'probe.png'
     assert done.out.splitlines()[-1] == 'run/figures/probe.png'
     assert np.asarray(Image.open(path).convert('L')).std() > 20
-    events = b''.join(p.read_bytes() for p in path.parent.glob('events.*'))
+    events = b''.join(p.read_bytes() for p in path.parents[1].glob('events.*'))
     assert path.read_bytes() in events
 
 

@@ -119,7 +119,7 @@ def test_a_course_over_all_epochs_is_said_to_depend_on_them(tmp_path, decay):
     ) in done.out.splitlines()
     trained(tmp_path, *argv, '--epochs=6', '--logdir=whole')
     rates = [tfae_program.scalars(tmp_path / name) for name in ('run', 'whole')]
-    run, whole = (dict(found['training/learning_rate']) for found in rates)
+    run, whole = (dict(found['train/batch/learning_rate']) for found in rates)
     for step in range(40, 61, 10):
         assert run[step] == whole[step]
     assert run[30] != whole[30]

@@ -15,12 +15,12 @@ STATES = 3  # of each kind that are gone on from
 
 
 def points(logdir):
-    """(tag, step) of each scalar in the event files, as often as it stands there."""
+    """(writer, tag, step) of each scalar in the event files, repetitions included."""
     from tensorboard.backend.event_processing import event_file_loader
 
     return sorted(
-        (value.tag, event.step)
-        for path in logdir.glob('events.*')
+        (path.parent.name, value.tag, event.step)
+        for path in logdir.rglob('events.*')
         for event in event_file_loader.EventFileLoader(str(path)).Load()
         for value in event.summary.value
         if value.metadata.plugin_data.plugin_name == 'scalars'

@@ -134,7 +134,7 @@ def test_what_a_run_showed_before_its_checkpoint_outlives_a_kill(tmp_path):
     program.kill()
     assert not tfae_program.metrics(tmp_path / 'run')
     newest = tfae_program.steps(tmp_path / 'run')[-1]
-    shown = tfae_program.scalars(tmp_path / 'run')['training/loss']
+    shown = tfae_program.scalars(tmp_path / 'run')['train/batch/loss']
     assert {step for step, _ in shown} >= set(range(newest))
 
 

@@ -16,7 +16,7 @@ import pytest
 import tfae_program
 from google.protobuf import text_format
 from PIL import Image
-from tensorboard.backend.event_processing import event_file_loader
+from tensorboard.backend.event_processing import event_accumulator, event_file_loader
 from tensorboard.plugins import projector
 from tensorboard.plugins.hparams import plugin_data_pb2
 from tensorboard.util import tensor_util
@@ -50,9 +50,14 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def events(run):
-    """Events of every file, in order."""
-    files = sorted(run.glob('events.*'))
-    assert len(files) == 2
+    """Events of training, in order."""
+    return events_of(run / 'train', 2)
+
+
+def events_of(folder, count):
+    """Events of the files in a folder, in order."""
+    files = sorted(folder.glob('events.*'))
+    assert len(files) == count
     return [
         event for path in files for event in event_file_loader.EventFileLoader(str(path)).Load()
     ]
@@ -60,13 +65,19 @@ def events(run):
 
 @pytest.fixture(scope='module')
 def scalars(events):
-    """Tag -> {step: value}, the last value of a step."""
+    """Tag -> {step: value} of training."""
+    return scalars_of(events)
+
+
+def scalars_of(events):
+    """Tag -> {step: value}; no tag has two values of a step."""
     found = {}
     for event in events:
         for value in event.summary.value:
             array = tensor_util.make_ndarray(value.tensor)
             if array.shape == () and value.metadata.plugin_data.plugin_name != 'hparams':
-                found.setdefault(value.tag, {})[event.step] = float(array)
+                assert event.step not in found.setdefault(value.tag, {}), value.tag
+                found[value.tag][event.step] = float(array)
     return found
 
 
@@ -89,10 +100,10 @@ def trainable():
     ]
 
 
-def test_each_file_has_the_graph_with_readable_scopes(run):
+def test_each_file_of_training_has_the_graph_with_readable_scopes(run):
     import tensorflow.compat.v1 as tf
 
-    for path in run.glob('events.*'):
+    for path in (run / 'train').glob('events.*'):
         loader = event_file_loader.EventFileLoader(str(path))
         (content,) = [event.graph_def for event in loader.Load() if event.graph_def]
         names = {node.name for node in tf.GraphDef.FromString(content).node}
@@ -107,34 +118,48 @@ def test_each_file_has_the_graph_with_readable_scopes(run):
         assert set(trainable()) <= names
 
 
-@pytest.mark.parametrize('phase', PHASES)
-def test_there_are_the_scalars_of_each_phase(scalars, phase):
-    wanted = {'loss', 'epoch_loss', 'validation_loss', 'learning_rate', 'gradient_norm'}
-    wanted |= {'examples_per_second'}
-    if phase == 'fine_tuning':
-        wanted |= {'validation_mse'}  # beside the likelihood; training does not pay for it
-    assert wanted <= {
-        tag.removeprefix(f'{phase}/') for tag in scalars if tag.startswith(f'{phase}/')
+def test_phases_share_tags(scalars):
+    assert set(scalars) == {
+        *('batch/loss', 'batch/learning_rate', 'batch/gradient_norm', 'phase'),
+        *('epoch/loss', 'epoch/examples_per_second', 'epoch/seconds', 'epoch/input_wait'),
     }
 
 
-def test_scalars_of_an_epoch_are_those_of_the_metrics(run, scalars):
-    for record in tfae_program.metrics(run):
-        for name in ('loss', 'validation_loss', 'validation_mse'):
-            if name in record:
-                tag = f'{record["phase"]}/{"" if name.startswith("val") else "epoch_"}{name}'
-                assert scalars[tag][record['step']] == np.float32(record[name])
+def test_training_and_validation_of_an_epoch_have_one_tag(run, scalars):
+    validation = scalars_of(events_of(run / 'validation', 2))
+    assert set(validation) == {'epoch/loss', 'epoch/mse'}  # training does not compute the mse
+    records = tfae_program.metrics(run)
+    for found, prefix in ((scalars, ''), (validation, 'validation_')):
+        wanted = {r['step']: np.float32(r[f'{prefix}loss']) for r in records}
+        assert found['epoch/loss'] == wanted
+    mse = {r['step']: np.float32(r['validation_mse']) for r in records if 'validation_mse' in r}
+    assert validation['epoch/mse'] == mse
 
 
 def test_scalars_of_steps_come_as_often_as_asked(scalars):
-    for phase, (start, stop) in zip(PHASES, ((0, 21), (21, 42), (42, 123)), strict=True):
-        assert sorted(scalars[f'{phase}/loss']) == list(range(start, stop, 5))
+    steps = [s for start, stop in ((0, 21), (21, 42), (42, 123)) for s in range(start, stop, 5)]
+    assert sorted(scalars['batch/loss']) == steps
+    phases = [1 + (step >= 21) + (step >= 42) for step in steps]
+    assert [scalars['phase'][step] for step in steps] == phases
+
+
+def test_a_table_names_the_phases(run):
+    found = event_accumulator.EventAccumulator(str(run)).Reload()
+    (event,) = found.Tensors('phases')
+    text = tensor_util.make_ndarray(event.tensor_proto).item().decode()
+    assert text.splitlines()[2:] == [
+        '| 1 | pretraining/layer_1 | 1 | 0 to 21 |',
+        '| 2 | pretraining/layer_2 | 1 | 21 to 42 |',
+        '| 3 | fine_tuning | 4 | 42 to 123 |',
+    ]
 
 
 def test_the_learning_rate_is_the_one_computed(scalars):
     steps = math.ceil(4 * EXAMPLES / BATCH)
     warmup = math.ceil(EXAMPLES / BATCH)
-    for step, rate in scalars['fine_tuning/learning_rate'].items():
+    for step, rate in scalars['batch/learning_rate'].items():
+        if step < 42:
+            continue
         done = (step - 42) / steps
         cosine = 0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2
         wanted = 1e-3 * cosine * min((step - 42 + 1) / warmup, 1)
@@ -162,7 +187,7 @@ def images(events, tag):
 def test_there_are_images_beside_their_reconstructions(events):
     assert len(tags(events, 'images')) == 2
     grids = images(events, 'reconstruction')
-    assert len(grids) >= 6  # one an epoch
+    assert len(grids) == 7  # of the initial variables, then one per epoch
     height, width = grids[0].shape[:2]
     assert height % 8 == width % 16 == 0
     left, right = (
@@ -186,14 +211,15 @@ def test_there_are_the_filters_of_the_first_layer(run, events):
     assert np.abs(grid[:8, :8] - wanted).max() <= 1
 
 
-def test_there_are_the_hyper_parameters(events):
+def test_there_are_the_hyper_parameters(run):
     found = {}
-    for event in events:
+    for event in events_of(run, 1):
         for value in event.summary.value:
             if value.metadata.plugin_data.plugin_name == 'hparams':
                 data = plugin_data_pb2.HParamsPluginData.FromString(
                     value.metadata.plugin_data.content
                 )
+                assert data.session_start_info.group_name.endswith('/run')
                 for name, entry in data.session_start_info.hparams.items():
                     found[name] = getattr(entry, entry.WhichOneof('kind'))
     assert found['units'] == '12,4'
@@ -249,7 +275,7 @@ def wait_until_loaded(address, alive):
         assert alive() is True, alive()
         with contextlib.suppress(OSError):
             found = json.loads(ask(f'{address}/data/plugin/scalars/tags'))
-            if 'fine_tuning/validation_loss' in found.get('run', {}):
+            if 'epoch/loss' in found.get('run/validation', {}):
                 return
         time.sleep(0.2)
     raise AssertionError('TensorBoard does not load the run')
@@ -260,25 +286,25 @@ def test_tensorboard_serves_all_of_it(run):
         wait_until_loaded(address, alive)
         get = f'{address}/data/plugin'
 
-        tag = 'fine_tuning/validation_loss'
-        series = json.loads(ask(f'{get}/scalars/scalars?run=run&tag={tag}'))
-        records = [r for r in tfae_program.metrics(run) if r['phase'] == 'fine_tuning']
+        tag = 'epoch/loss'
+        series = json.loads(ask(f'{get}/scalars/scalars?run=run/validation&tag={tag}'))
+        records = tfae_program.metrics(run)
         wanted = [(r['step'], np.float32(r['validation_loss'])) for r in records]
         assert [(step, np.float32(value)) for _, step, value in series] == wanted
 
-        images = json.loads(ask(f'{get}/images/tags'))['run']
+        images = json.loads(ask(f'{get}/images/tags'))['run/train']
         for tag in images:
-            (first, *_) = json.loads(ask(f'{get}/images/images?run=run&tag={tag}&sample=0'))
+            (first, *_) = json.loads(ask(f'{get}/images/images?run=run/train&tag={tag}&sample=0'))
             content = ask(f'{get}/images/individualImage?{first["query"]}')
             assert Image.open(io.BytesIO(content)).size[0] > 8
         assert {tag.split('/')[0] for tag in images} == {'reconstruction', 'filters'}
 
-        histograms = json.loads(ask(f'{get}/histograms/tags'))['run']
+        histograms = json.loads(ask(f'{get}/histograms/tags'))['run/train']
         assert set(trainable()) <= histograms.keys()
         tag = 'encoder/layer_1/kernel'
-        assert len(json.loads(ask(f'{get}/histograms/histograms?run=run&tag={tag}'))) == 6
+        assert len(json.loads(ask(f'{get}/histograms/histograms?run=run/train&tag={tag}'))) == 7
 
-        graph = ask(f'{get}/graphs/graph?run=run&conceptual=false').decode()
+        graph = ask(f'{get}/graphs/graph?run=run/train&conceptual=false').decode()
         assert 'name: "encoder/layer_1/kernel"' in graph
 
         request = urllib.request.Request(

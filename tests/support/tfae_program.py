@@ -225,14 +225,17 @@ def _main(argv, cwd, variables, folder, before):
 
 
 def scalars(logdir: pathlib.Path) -> dict[str, set[tuple[int, float]]]:
-    """Returns tag -> (step, value), as TensorBoard reads them."""
+    """`writer/tag` -> (step, value), as TensorBoard reads them."""
     from tensorboard.backend.event_processing import event_accumulator
 
     logging.getLogger('tensorboard').setLevel(logging.ERROR)
-    events = event_accumulator.EventAccumulator(str(logdir), {'scalars': 0})
-    events.Reload()
-    return {
-        tag: {(event.step, event.value) for event in events.Scalars(tag)}
-        for tag in events.Tags()['scalars']
-        if not tag.endswith(TIMING)
-    }
+    found = {}
+    for writer in ('train', 'validation'):
+        if (logdir / writer).is_dir():
+            events = event_accumulator.EventAccumulator(str(logdir / writer), {'scalars': 0})
+            events.Reload()
+            for tag in events.Tags()['scalars']:
+                points = [(event.step, event.value) for event in events.Scalars(tag)]
+                assert tag.endswith(TIMING) or len(points) == len({step for step, _ in points}), tag
+                found[f'{writer}/{tag}'] = set(points)
+    return {tag: points for tag, points in found.items() if not tag.endswith(TIMING)}

@@ -92,12 +92,15 @@ def test_an_epoch_shows_histograms_and_the_images_that_can_be_shown(channels):
 def test_scalars_bear_their_prefix():
     found = summaries.scalars({'loss': 0.5, 'mse': 2.0}, 'training')
     assert {v.tag: v.simple_value for v in found.value} == {'training/loss': 0.5, 'training/mse': 2}
+    (value,) = summaries.scalars({'phase': 1}, '').value
+    assert value.tag == 'phase'
 
 
 def test_hyperparameters_are_read_by_their_dashboard():
     given = {'units': [3, 2], 'rate': 0.5, 'tied': True, 'name': 'x', 'seed': 7}
-    (value,) = tf.Summary.FromString(summaries.hparams(given)).value
+    (value,) = tf.Summary.FromString(summaries.hparams(given, 'runs/a')).value
     content = plugin_data_pb2.HParamsPluginData.FromString(value.metadata.plugin_data.content)
+    assert content.session_start_info.group_name == 'runs/a'
     found = content.session_start_info.hparams
     assert found['units'].string_value == '[3, 2]'
     assert found['rate'].number_value == 0.5

@@ -89,6 +89,12 @@ CLASSIFICATION = 'classification'
 DISTANCES = 'distances'
 LOSS = 'loss'
 
+# Tags in TensorBoard, the same for every phase, in training and in validation.
+EPOCH = 'epoch'  # prefix of means over an epoch
+BATCH = 'batch'  # prefix of values of one batch
+PHASE = 'phase'
+PHASES = 'phases'
+
 # Scopes, operations and collections that a run adds to the graph of its model.
 TRAINING = 'training'
 VALIDATION = 'validation'

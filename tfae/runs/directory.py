@@ -6,7 +6,9 @@
                       last, the CRC-32 of the line up to the comma before it
     model-<step>.*    TensorFlow checkpoints, the newest few; `checkpoint` names the newest
     best/             the checkpoint with the lowest validation loss
-    events.*          TensorBoard
+    train/            TensorBoard events of training
+    validation/       TensorBoard events of validation
+    events.*          TensorBoard events of the configuration, and of figures
     figures/          PNG
     lock              held by the program that trains the run
 
@@ -34,6 +36,8 @@ LOCK = 'lock'
 BEST = 'best'
 FIGURES = 'figures'
 PROJECTOR = 'projector'
+TRAIN = 'train'
+VALIDATION = 'validation'
 
 _SUM = ', "crc32": "'
 _METRICS_BYTES = 2**28  # of metrics.jsonl, about a million epochs

@@ -9,12 +9,12 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae import data
-from tfae.core import errors, names
+from tfae.core import atomic_files, errors, names
 from tfae.core.signals import Interrupt
 from tfae.data import pipeline
 from tfae.models.base.family import Troubled
 from tfae.runs import checkpoints, due, event_file, transfer
-from tfae.runs.directory import BEST, METRICS, PROJECTOR, Folder
+from tfae.runs.directory import BEST, METRICS, PROJECTOR, TRAIN, VALIDATION, Folder
 from tfae.runs.options import Config
 from tfae.runs.progress import Progress
 from tfae.training import graph, phases, summaries
@@ -99,10 +99,7 @@ class Trainer:
             self._say_finished()
             return 0
         summaries.remove_projector(self._folder.path)
-        event_file.rewind(self._folder.path, self._step)
-        self._events = event_file.EventFile(self._folder.path, self._built.graph, self._step)
-        self._events.add(summaries.hparams(self._experiment.hparams()), self._step)
-        self._events.mark(self._step)
+        self._open_events()
         self._progress = Progress(self._step, self._phases[-1].stop, self._batch_size)
         try:
             with self.interrupt:
@@ -111,8 +108,30 @@ class Trainer:
                 self._finish(loaded)
         finally:
             self._progress.close()
-            self._events.close()
+            for events in self._events.values():
+                events.close()
         return 0 if finished else 128 + self.interrupt.number
+
+    def _open_events(self) -> None:
+        """Describes the run in TensorBoard, and opens the files of training and validation."""
+        hparams = self._experiment.hparams()
+        run = '/'.join(self._folder.path.resolve().parts[-2:])
+        described = [
+            summaries.hparams(hparams, run),
+            summaries.text(names.PHASES, phases.markdown(self._phases)),
+        ]
+        event_file.describe(self._folder.path, described)
+        event_file.rewind(self._folder.path, self._step)  # of runs that have all events there
+        graphs = {TRAIN: self._built.graph}
+        if self._built.validation.count:
+            graphs[VALIDATION] = None
+        self._events = {}
+        for name, shown in graphs.items():
+            folder = self._folder.place(name)
+            atomic_files.make_folder(folder)
+            event_file.rewind(folder, self._step)
+            self._events[name] = event_file.EventFile(folder, self._step, shown)
+            self._events[name].mark(self._step)
 
     def _begin(self) -> None:
         """Loads the newest checkpoint, or starts at step 0."""
@@ -158,6 +177,8 @@ class Trainer:
                 source.release(self._session.run)
             done = [phase.source, phase.validation]
             self._progress.waited(time.monotonic() - started)
+            if self._step == 0:
+                self._summarize()
             if not self._phase(i):
                 return False
         self._save()
@@ -208,7 +229,14 @@ class Trainer:
         """Runs a step, and logs its losses, gradient norms and learning rate to TensorBoard."""
         # In one run: the scalars of a second objective depend on the update of the first.
         values, _ = self._session.run([program.scalars, program.train])
-        self._events.add(summaries.scalars(values, program.phase.name), self._step)
+        number = 1 + phases.locate(self._phases, self._step)
+        events = self._events[TRAIN]
+        events.add(summaries.scalars({names.PHASE: number}, ''), self._step)
+        events.add(summaries.scalars(values, names.BATCH), self._step)
+
+    def _summarize(self) -> None:
+        """Adds histograms and images of the variables of this step."""
+        self._events[TRAIN].add(self._session.run(self._built.summary), self._step)
 
     def _epoch(self, program: phases.Program) -> None:
         """Records an epoch, and stores the model if its validation loss is the lowest so far."""
@@ -229,11 +257,12 @@ class Trainer:
             **{name: round(value, 4) for name, value in pace._asdict().items()},
         }
         self._records.append(record)
-        watched = {k: v for k, v in record.items() if isinstance(v, float)}
-        watched |= {f'epoch_{name}': watched.pop(name) for name in means}
-        self._events.add(summaries.scalars(watched, phase.name), self._step)
-        self._events.add(self._session.run(self._built.summary), self._step)
-        self._events.flush()
+        watched = {TRAIN: {**means, **pace._asdict()}, VALIDATION: validation}
+        for name, events in self._events.items():
+            events.add(summaries.scalars(watched[name], names.EPOCH), self._step)
+        self._summarize()
+        for events in self._events.values():
+            events.flush()
         losses = '  '.join(f'{k} {record[k]:.5f}' for k in record if k.endswith(names.LOSS))
         text = f'{phase.name} {record["epoch"]}/{phase.epochs}  step {self._step:,}  {losses}'
         self._progress.line(self._step, text, pace)
@@ -277,7 +306,9 @@ class Trainer:
             # A run that is resumed from this checkpoint does not make these files again.
             unflushed = [*self._unflushed, self._folder.place(METRICS)]
             if self._step:
-                unflushed.append(self._events.mark(self._step))
+                for events in self._events.values():
+                    path = events.mark(self._step)
+                    unflushed += [path, path.parent]
             keep = self._options.keep_checkpoints
             self._write(self._saver, self._folder.path, keep, unflushed)
             self._unflushed = []

@@ -217,6 +217,15 @@ def validate(run: pipeline.Run, program: Program) -> dict[str, float]:
     return totals
 
 
+def markdown(found: Sequence[Phase]) -> str:
+    """Returns a table of the phases, numbered from 1, for TensorBoard."""
+    rows = [
+        f'| {i} | {phase.name} | {phase.epochs} | {phase.start} to {phase.stop} |'
+        for i, phase in enumerate(found, 1)
+    ]
+    return '\n'.join(['| phase | name | epochs | steps |', '| --- | --- | --- | --- |', *rows])
+
+
 def locate(found: Sequence[Phase], step: int) -> int:
     """Returns the index of the phase of the step after `step`; `len(found)` after the last."""
     return next((i for i, phase in enumerate(found) if step < phase.stop), len(found))

@@ -15,6 +15,7 @@ from google.protobuf import text_format
 from PIL import Image
 from tensorboard.plugins import projector
 from tensorboard.plugins.hparams import api as hparams_api
+from tensorboard.plugins.text import summary_v2 as text_summary
 
 from tfae.core import atomic_files, names
 
@@ -94,9 +95,10 @@ def epoch_summary(
 
 
 def scalars(values: Mapping[str, float], prefix: str) -> tf.Summary:
-    """`values` under the tags `prefix/name`."""
+    """Returns a summary with the tags `prefix/name`, or `name` if the prefix is empty."""
+    prefix = f'{prefix}/' if prefix else ''
     return tf.Summary(
-        value=[tf.Summary.Value(tag=f'{prefix}/{k}', simple_value=v) for k, v in values.items()]
+        value=[tf.Summary.Value(tag=f'{prefix}{k}', simple_value=v) for k, v in values.items()]
     )
 
 
@@ -110,10 +112,20 @@ def image(tag: str, path: pathlib.Path) -> tf.Summary:
     return tf.Summary(value=[tf.Summary.Value(tag=tag, image=made)])
 
 
-def hparams(values: Mapping[str, object]) -> bytes:
-    """Returns the configuration for the HParams dashboard; lists become strings."""
+def text(tag: str, markdown: str) -> bytes:
+    """Returns a serialized summary for the Text dashboard."""
+    return text_summary.text_pb(tag, markdown).SerializeToString()
+
+
+def hparams(values: Mapping[str, object], run: str) -> bytes:
+    """Returns a serialized summary for the HParams dashboard.
+
+    Args:
+      values: the configuration; lists become strings.
+      run: name of the row.
+    """
     plain = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in values.items()}
-    return hparams_api.hparams_pb(plain).SerializeToString()
+    return hparams_api.hparams_pb(plain, trial_id=run).SerializeToString()
 
 
 def write_projector(
