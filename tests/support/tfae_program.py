@@ -38,6 +38,14 @@ class Done:
     code: int
     out: str
     err: str
+    warning: str = ''  # of a run that learned nothing, as short runs of tests do
+
+    def __post_init__(self):
+        lines = self.err.splitlines(keepends=True)
+        found = [line for line in lines if line.startswith('tfae: warning: the run learned noth')]
+        object.__setattr__(self, 'warning', ''.join(found))
+        rest = ''.join(line for line in lines if line not in found)
+        object.__setattr__(self, 'err', rest)
 
     def refusal(self, code):
         """Returns the only line on stderr; fails on another exit code or a traceback."""

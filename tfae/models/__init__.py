@@ -26,6 +26,9 @@ and any of these optional methods:
                                     are frozen codes [B, Z]: a phase of its own (--head_epochs)
         model.measures(batch)       name -> [B] or [B, K], whose means `evaluate` prints
         model.trouble(means)        a warning about the means of an epoch, or ''; training prints it
+        model.learned_nothing(means, moments)
+                                    why the last epoch is no better than a constant prediction, with
+                                    both figures, or ''; training prints it at its end
 
 Outputs have a field `code` with an encoder, `reconstruction` [B, H, W, C] in [0, 1] with an encoder
 and a decoder, `logits` [B, H, W, C] of Bernoulli pixels, and `probabilities` [B, classes] of a

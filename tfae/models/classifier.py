@@ -13,16 +13,17 @@ B batch, H W C image, Z code, K classes.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae import layers
 from tfae.core import errors, names
 from tfae.core.config import option
 from tfae.losses import supervised
-from tfae.models.base import network_flags
+from tfae.models.base import baseline, network_flags
 from tfae.models.base.encoder_decoder import Encoder, Kernels
 from tfae.models.base.objective import Batch, Objective, trainable
 from tfae.ops import corruption
@@ -101,6 +102,12 @@ class Model:
             'error': _wrong(batch.labels, logits),
             'cross_entropy': supervised.cross_entropy(batch.labels, logits),
         }
+
+    def learned_nothing(self, means: Mapping[str, float], moments: baseline.Moments) -> str:
+        """Returns why the classes are predicted no better than by their frequencies, or ''."""
+        constant = float(np.sum(baseline.entropy(moments.frequencies)))
+        value = means[names.LOSS]
+        return baseline.no_better('the cross-entropy', value, constant, 'the class frequencies')
 
     def _whole(self, batch: Batch) -> Objective:
         logits = self(batch.images, batch.seed).class_logits

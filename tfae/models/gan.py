@@ -30,7 +30,7 @@ from tfae import layers
 from tfae.core import errors, names
 from tfae.core.config import option
 from tfae.losses import adversarial
-from tfae.models.base import network_flags
+from tfae.models.base import baseline, network_flags
 from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder, Kernels
 from tfae.models.base.objective import Batch, Objective, recorded_updates, seed_or_zeros, trainable
 from tfae.models.base.upsampling import Method
@@ -42,6 +42,7 @@ _OF_DISCRIMINATOR, _OF_GENERATOR, _BETWEEN = 1, 2, 3
 
 # The images of one class alone have a diversity of 0.6 to 1 on MNIST and Fashion-MNIST.
 _COLLAPSED = 0.5
+_MIN_DIVERSITY = 0.05  # relative to real images; below, all generated images are equal
 _SATURATED = 0.99  # accuracy of the discriminator
 
 
@@ -163,6 +164,14 @@ class Model:
                 f'--learning_rate may help'
             )
         return ''
+
+    def learned_nothing(self, means: Mapping[str, float], moments: baseline.Moments) -> str:
+        """Returns why the generator is no better than a constant image, or ''."""
+        del moments
+        diversity = means[f'{names.GENERATOR}/diversity']
+        if diversity > _MIN_DIVERSITY:
+            return ''
+        return f'the diversity of generated images is {diversity:.3g}, that of a constant image 0'
 
     def _discriminator(self, batch: Batch) -> Objective:
         loss, training = self.config.loss, batch.seed is not None

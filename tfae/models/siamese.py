@@ -23,7 +23,7 @@ import tensorflow.compat.v1 as tf
 from tfae.core import errors, names
 from tfae.core.config import option
 from tfae.losses import supervised
-from tfae.models.base import network_flags
+from tfae.models.base import baseline, network_flags
 from tfae.models.base.encoder_decoder import Dense, Encoder, Kernels
 from tfae.models.base.objective import Batch, Objective, trainable
 from tfae.ops import activations
@@ -100,6 +100,15 @@ class Model:
             'collapse: codes of different classes are as close as those of one class; a smaller '
             '--learning_rate, a larger --batch_size or another --loss may help'
         )
+
+    def learned_nothing(self, means: Mapping[str, float], moments: baseline.Moments) -> str:
+        """Returns why the loss is no better than that of equal codes, or ''."""
+        del moments
+        margin = self.config.margin
+        constant = margin if self.config.loss == 'triplet' else margin**2 / 2
+        # Equal codes have a distance of 1e-6, and rounding.
+        value = means[names.LOSS] * (1 + 1e-3)
+        return baseline.no_better('the loss', value, constant, 'equal codes for all images')
 
     def _distances(self, batch: Batch) -> Objective:
         # Encode both halves in one pass: batch normalization updates its averages once.

@@ -24,13 +24,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae import layers, losses
 from tfae.core import errors, names
 from tfae.core.config import broadcast, option
 from tfae.losses import variational
-from tfae.models.base import network_flags
+from tfae.models.base import baseline, network_flags
 from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder, Kernels
 from tfae.models.base.objective import Batch, Objective, seed_or_zeros, trainable
 from tfae.models.base.upsampling import Method
@@ -213,6 +214,21 @@ class Model:
             'posterior collapse: no latent dimension is active; --kl_warmup_steps, --free_bits, a '
             'smaller --beta or a smaller --variance may help'
         )
+
+    def learned_nothing(self, means: Mapping[str, float], moments: baseline.Moments) -> str:
+        """Returns why the ELBO is no better than that of the mean image without a code, or ''."""
+        if means['active_units'] < 0.5:
+            return f'the KL divergence is {means["kl"]:.3g} nats, of no active latent dimension'
+        if self.config.likelihood.own:
+            return ''
+        if self.config.likelihood.name == 'bernoulli':
+            nats = baseline.bernoulli(moments)
+        else:
+            variance = means.get('variance', self.config.variance)
+            nats = (float(np.mean(moments.variance)) / variance + math.log(2 * math.pi)) / 2
+            nats += math.log(variance) / 2
+        constant = nats * moments.mean.size
+        return baseline.no_better('the negative ELBO', -means['elbo'], constant, 'the mean image')
 
     def _bound(self, batch: Batch) -> Objective:
         k, training = self.config.samples, batch.seed is not None

@@ -1,6 +1,7 @@
 """Training of a run by one program: the steps, and the events between them."""
 
 import pathlib
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,8 @@ from tfae import data
 from tfae.core import atomic_files, errors, names
 from tfae.core.signals import Interrupt
 from tfae.data import pipeline
-from tfae.models.base.family import Troubled
+from tfae.models.base import baseline
+from tfae.models.base.family import Baselined, Troubled
 from tfae.runs import checkpoints, due, event_file, transfer
 from tfae.runs.directory import BEST, METRICS, PROJECTOR, TRAIN, VALIDATION, Folder
 from tfae.runs.options import Config
@@ -359,10 +361,29 @@ class Trainer:
         )
 
     def _finish(self, loaded: data.DataSet) -> None:
-        """Writes the codes for the projector, and prints where the run is."""
+        """Compares the run with a constant prediction, and writes codes for the projector."""
+        self._say_nothing_learned(loaded)
         if self._has_codes():
             self._project(loaded)
         self._say_finished()
+
+    def _say_nothing_learned(self, loaded: data.DataSet) -> None:
+        """Prints a warning if the last epoch is no better than a constant prediction."""
+        model, last = self._built.model, self._phases[-1].name
+        records = [record for record in self._records if record['phase'] == last]
+        if not isinstance(model, Baselined) or not records:
+            return
+        split, prefix = loaded.train, ''
+        if len(loaded.validation.images):
+            split, prefix = loaded.validation, f'{names.VALIDATION}_'
+        means = {k.removeprefix(prefix): v for k, v in records[-1].items() if k.startswith(prefix)}
+        moments = baseline.moments(split, loaded.classes)
+        if found := model.learned_nothing(means, moments):
+            print(
+                f'tfae: warning: the run learned nothing: {found}; another --learning_rate, '
+                f'activation or initializer, or more epochs may help',
+                file=sys.stderr,
+            )
 
     def _has_codes(self) -> bool:
         return hasattr(self._built.inference.outputs, names.CODE)

@@ -17,8 +17,10 @@ import contextlib
 import dataclasses
 import functools
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae import layers, losses
@@ -26,6 +28,7 @@ from tfae.core import errors, names
 from tfae.core.config import broadcast, option, text
 from tfae.losses import regularizers
 from tfae.losses.regularizers import Regularizer
+from tfae.models.base import baseline
 from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder
 from tfae.models.base.objective import Batch, Layer, Objective, regularization, seed_or_zeros
 from tfae.ops import activations, corruption
@@ -165,6 +168,17 @@ class Autoencoder:
             'mean_activation': tf.reduce_mean(code[: tf.shape(batch.images)[0]], 1),
             'jacobian_squared_norm': tf.reduce_mean(norms, 0),
         }
+
+    def learned_nothing(self, means: Mapping[str, float], moments: baseline.Moments) -> str:
+        """Returns why the reconstruction is no better than the mean image, or ''."""
+        if self.config.likelihood.own:
+            return ''
+        if self.config.likelihood.name == 'bernoulli':
+            constant = baseline.bernoulli(moments)
+        else:
+            constant = float(np.mean(moments.variance))
+        value = means.get('reconstruction', means[names.LOSS])
+        return baseline.no_better('the reconstruction loss', value, constant, 'the mean image')
 
     def _pixels(self, decoded: tf.Tensor) -> tf.Tensor:
         """Maps the decoder's output to pixels in [0, 1]."""

@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import tensorflow.compat.v1 as tf
 
+from tfae.models.base.baseline import Moments
 from tfae.models.base.objective import Batch, Layer, Objective
 
 
@@ -114,6 +115,14 @@ class Measuring(Protocol):
 
     def measures(self, batch: Batch) -> dict[str, tf.Tensor]:
         """Returns name -> `[B]` or `[B, K]`."""
+
+
+@runtime_checkable
+class Baselined(Protocol):
+    """A model whose losses can be compared with those of a constant prediction."""
+
+    def learned_nothing(self, means: Mapping[str, float], moments: Moments) -> str:
+        """Returns why the means of an epoch are no better than a constant prediction, or ''."""
 
 
 @runtime_checkable
