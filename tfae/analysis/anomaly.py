@@ -35,12 +35,13 @@ _MIN_IMAGES_PER_FEATURE = 2  # of each component
 _MAP_QUANTILE = 0.999  # of the errors of normal pixels, at which a map is 1
 _BLURS = (0, 1, 2)  # times s, of the residuals in f
 _RANKS = np.linspace(0, 1, 1001)
-# Bounds on numbers in a file: the blur decides how much is computed, the others are divisors.
+# Bounds on numbers in a file: the blur decides how much is computed.
+_DIVISOR = (1e-300, 1e300)
 _BOUNDS = {
     'blur': (0.1, 100),
-    'spread': (1e-300, 1e300),
-    'residual': (1e-300, 1e300),
-    'error': (1e-300, 1e300),
+    'spread': _DIVISOR,
+    'residual': _DIVISOR,
+    'error': _DIVISOR,
     'step': (0, 2**63),
 }
 

@@ -494,9 +494,35 @@ def test_every_suffix_of_a_form_that_is_read_counts(tmp_path, suffix):
 def test_folders_one_level_too_deep_are_said(tmp_path):
     tree(tmp_path, 'photos/train/cat', 'photos/test/dog')
     assert load(tmp_path).notes == (
-        'warning: there are no classes, since all images lie in the folder photos/; name that one '
-        'to take the 2 folders in it for classes or splits',
+        'warning: no classes: images lie in photos/test/ and photos/train/; folders of classes '
+        'must be directly in --data_dir, or in its folders train/ and test/',
     )
+
+
+@pytest.mark.parametrize(
+    'places, named',
+    [
+        (('photos/all/cat', 'photos/all/dog'), 'photos/all/cat/ and photos/all/dog/'),
+        (('a/b/c/d/cat', 'a/b/c/d/dog/x', 'a/b/c/d/elk'), 'a/b/c/d/cat/ and a/b/c/d/dog/'),
+        (('train/all/cat', 'train/all/dog', 'test/all/cat'), 'all/cat/ and all/dog/'),
+        (('photos/all',), None),
+        (('photos', 'photos/cat', 'photos/dog'), 'photos/cat/ and photos/dog/'),
+    ],
+)
+def test_folders_of_classes_further_down_are_named(tmp_path, places, named):
+    found = load(tree(tmp_path, *places))
+    assert found.class_names == ()
+    assert [note.partition('; ')[0] for note in found.notes] == (
+        [f'warning: no classes: images lie in {named}'] if named else []
+    )
+
+
+def test_hidden_folders_are_named_and_no_classes(tmp_path):
+    places = ('cat', 'dog', 'cat/.thumbs', '.cache/x', '__MACOSX/cat')
+    loaded = load(tree(tmp_path, *places))
+    assert loaded.class_names == ('cat', 'dog')
+    assert loaded.notes == ('left out: hidden folders: .cache/, __MACOSX/, cat/.thumbs/',)
+    assert len(loaded.train.images) + len(loaded.validation.images) + len(loaded.test.images) == 8
 
 
 def test_images_beside_folders_say_why_there_are_no_classes(tmp_path):

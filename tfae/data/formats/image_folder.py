@@ -99,7 +99,8 @@ def listed(root: pathlib.Path, test_fraction: float) -> Listing:
     Raises: InputError that names a folder that is missing, cannot be read or holds no image that is
       read, or two folders of one split.
     """
-    files = sorted(_files(root))
+    hidden: list[str] = []
+    files = sorted(_files(root, hidden))
     names = [name for name in files if _is_image(name)]
     if not names:
         raise errors.InputError(
@@ -110,7 +111,8 @@ def listed(root: pathlib.Path, test_fraction: float) -> Listing:
     inside = [name for name in names if not split_of or _folder(name) in split_of]
     below = [name.split('/', 1)[1] if split_of else name for name in inside]
     _refuse_unread_folders(root, files, 2 if split_of else 1)
-    notes = [*_left_out(files), *_outside(names, split_of), *_without_images(root, names, split_of)]
+    notes = [*_left_out(files, hidden), *_outside(names, split_of)]
+    notes += _without_images(root, names, split_of)
     labels, class_names, note = _classes(below)
     parts = _parts(root, inside, split_of, test_fraction)
     note = [*note, *_like_splits(class_names, below)]
@@ -137,18 +139,28 @@ def _classes(names: list[str]) -> tuple[np.ndarray | None, tuple[str, ...], list
     folders = sorted({_folder(name) for name in names if '/' in name})
     loose = [name for name in names if '/' not in name]
     if len(folders) < 2:
-        inner = {folder for name in names for folder in _folders(name, 2) if folder.count('/') > 1}
-        if loose or len(inner) < 2:
+        deeper = [] if loose else _deeper_folders(names)
+        if len(deeper) < 2:
             return None, (), []
-        where = f'all images lie in the folder {shown(folders[0])}/'
-        cure = f'name that one to take the {len(inner):,} folders in it for classes or splits'
-        return None, (), [f'warning: there are no classes, since {where}; {cure}']
+        note = (
+            f'warning: no classes: images lie in {_listed(deeper[:2])}; folders of classes must be '
+            f'directly in --data_dir, or in its folders train/ and test/'
+        )
+        return None, (), [note]
     if loose:
         why = f'{len(loose):,} images lie next to them, such as {shown(loose[0])}'
         return None, (), [f'warning: {len(folders):,} folders are not read as classes, since {why}']
     number = {folder: i for i, folder in enumerate(folders)}
     labels = np.array([number[_folder(name)] for name in names], np.int64)
     return labels, tuple(map(shown, folders)), []
+
+
+def _deeper_folders(names: list[str]) -> list[str]:
+    """The folders of images below the folder that holds all of them; empty if it holds images."""
+    folders = {name.rpartition('/')[0] for name in names}
+    common = os.path.commonpath(folders)
+    depth = common.count('/') + 2
+    return sorted({'/'.join(folder.split('/')[:depth]) for folder in folders} - {common})
 
 
 def _split_folders(root: pathlib.Path, folders: set[str]) -> dict[str, int]:
@@ -233,12 +245,12 @@ def _refuse_unread_folders(root: pathlib.Path, files: list[str], depth: int) -> 
                 )
 
 
-def _left_out(files: list[str]) -> list[str]:
-    """Lines that count images of unknown formats, and files that are not images."""
+def _left_out(files: list[str], hidden: list[str]) -> list[str]:
+    """Lines that count images of unknown formats, files that are not images, and hidden folders."""
     others = [name for name in files if not _is_image(name)]
     unread = [name for name in others if _is_unread(name)]
     rest = [name for name in others if not _is_unread(name)]
-    return [
+    lines = [
         f'{words}: {_suffixes(names)}, such as {shown(names[0])}'
         for words, names in (
             ('warning: left out: images of formats that are not read', unread),
@@ -246,6 +258,7 @@ def _left_out(files: list[str]) -> list[str]:
         )
         if names
     ]
+    return [*lines, *([f'left out: hidden folders: {_first(hidden)}'] if hidden else [])]
 
 
 def _outside(names: list[str], split_of: dict[str, int]) -> list[str]:
@@ -264,14 +277,18 @@ def _without_images(root: pathlib.Path, names: list[str], split_of: dict[str, in
         f'{above}{entry.name}/'
         for above in ('', *(f'{folder}/' for folder in split_of))
         for entry in os.scandir(root / above)
-        if entry.is_dir() and not entry.name.startswith('.')
+        if entry.is_dir() and not _is_hidden(entry.name)
     ]
     empty = sorted(set(there) - held)
     if not empty:
         return []
-    more = f' and {len(empty) - _MAX_NAMES:,} more' if len(empty) > _MAX_NAMES else ''
-    named = ', '.join(map(shown, empty[:_MAX_NAMES]))
-    return [f'warning: left out: folders without images: {named}{more}']
+    return [f'warning: left out: folders without images: {_first(empty)}']
+
+
+def _first(folders: list[str]) -> str:
+    """Lists the first folders, and the number of the others."""
+    more = f' and {len(folders) - _MAX_NAMES:,} more' if len(folders) > _MAX_NAMES else ''
+    return ', '.join(map(shown, folders[:_MAX_NAMES])) + more
 
 
 def _suffixes(names: list[str]) -> str:
@@ -319,8 +336,13 @@ def found(root: pathlib.Path) -> Iterator[str]:
     return filter(_is_image, _files(root))
 
 
-def _files(root: pathlib.Path) -> Iterator[str]:
-    """As `found`, for files of any type."""
+def _is_hidden(name: str) -> bool:
+    """Whether a file or folder is hidden; archives made on macOS hold a copy, `__MACOSX`."""
+    return name.startswith('.') or name == '__MACOSX'
+
+
+def _files(root: pathlib.Path, hidden: list[str] | None = None) -> Iterator[str]:
+    """As `found`, for files of any type; adds the hidden folders to `hidden`."""
 
     def refuse(error: OSError) -> None:
         raise errors.InputError(
@@ -334,10 +356,14 @@ def _files(root: pathlib.Path) -> Iterator[str]:
             inner.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
-        inner[:] = sorted(name for name in inner if not name.startswith('.'))
         place = pathlib.Path(folder).relative_to(root)
+        if hidden is not None:
+            hidden += [
+                f'{(place / name).as_posix()}/' for name in sorted(inner) if _is_hidden(name)
+            ]
+        inner[:] = sorted(name for name in inner if not _is_hidden(name))
         for name in files:
-            if not name.startswith('.'):
+            if not _is_hidden(name):
                 yield (place / name).as_posix()
 
 
