@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 import tfae_program
+from plain_checkpoints import without_configuration
 
 import tfae
 from tfae import models
@@ -248,21 +249,8 @@ def test_a_saver_of_tensorflow_loads_the_variables(trained):
         assert tfae_program.same_bytes(session.run(variables), wanted)
 
 
-def without(run):
-    """Writes the run's checkpoints again as a plain saver does, without the configuration."""
-    for folder in (run, run / 'best'):
-        for _, path in checkpoints.newest_first(folder):
-            reader = tf.train.load_checkpoint(path)
-            held = reader.get_variable_to_shape_map().keys() - {names.CONFIGURATION}
-            with tf.Graph().as_default(), tf.Session() as session:
-                for name in held:
-                    tf.get_variable(name, initializer=reader.get_tensor(name), use_resource=True)
-                session.run(tf.global_variables_initializer())
-                tf.train.Saver().save(session, path, write_meta_graph=False, write_state=False)
-
-
 def test_a_checkpoint_that_records_nothing_is_taken(run):
-    without(run)
+    without_configuration(run)
     edit(run, 'family', activation='tanh')
     tfae.open(run).close()
 

@@ -40,3 +40,16 @@ def initialized(session, variables):
 def break_(path, how):
     content = path.read_bytes()
     path.write_bytes({'cut': content[: len(content) // 2], 'empty': b'', 'noise': b'x' * 99}[how])
+
+
+def without_configuration(run):
+    """Writes the run's checkpoints again as a plain saver does, without the configuration."""
+    for index in run.rglob('model-*.index'):
+        path = str(index.with_suffix(''))
+        reader = tf.train.load_checkpoint(path)
+        held = reader.get_variable_to_shape_map().keys() - {'_TFAE_CONFIGURATION'}
+        with tf.Graph().as_default(), tf.Session() as session:
+            for name in held:
+                tf.get_variable(name, initializer=reader.get_tensor(name), use_resource=True)
+            session.run(tf.global_variables_initializer())
+            tf.train.Saver().save(session, path, write_meta_graph=False, write_state=False)
