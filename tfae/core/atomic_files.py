@@ -124,7 +124,7 @@ def flush(path: pathlib.Path) -> None:
 
 def flush_all(paths: Iterable[pathlib.Path]) -> None:
     """Flushes all paths in parallel, which takes hardly longer than one."""
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
         for done in [pool.submit(flush, path) for path in paths]:
             done.result()
 
