@@ -21,6 +21,9 @@ from tensorboard.plugins import projector
 from tensorboard.plugins.hparams import plugin_data_pb2
 from tensorboard.util import tensor_util
 
+from tfae.runs import event_file
+from tfae.training import summaries
+
 ARGV = (
     'train',
     '--units=12,4',
@@ -227,6 +230,34 @@ def test_there_are_the_hyper_parameters(run):
     assert found['likelihood'] == 'bernoulli'
     assert found['model'] == 'dense'
     assert found['tied'] is False
+
+
+def test_a_description_replaces_the_one_before_and_figures_add_to_it(tmp_path):
+    for model in ('dense', 'gan'):
+        event_file.describe(tmp_path, [summaries.text('model', model)])
+    figure = event_file.EventFile(tmp_path)
+    figure.add(summaries.scalars({'figure': 1.0}, ''), 0)
+    figure.close()
+    assert len(list(tmp_path.iterdir())) == 2
+    found = event_accumulator.EventAccumulator(str(tmp_path)).Reload()
+    (event,) = found.Tensors('model')
+    assert tensor_util.make_ndarray(event.tensor_proto).item() == b'gan'
+    assert [e.step for e in found.Scalars('figure')] == [0]
+
+
+def test_events_behind_the_mark_are_dropped_and_older_files_stay(tmp_path):
+    old = tmp_path / 'events.out.tfevents.7.old'  # as in 0.1.0, without marks
+    old.write_bytes(b'')
+    event_file.rewind(tmp_path / 'missing', 1)
+    file = event_file.EventFile(tmp_path, 0)
+    for step in (0, 1, 2):
+        file.add(summaries.scalars({'loss': step}, ''), step)
+        file.mark(step + 1)
+    file.close()
+    event_file.rewind(tmp_path, 2)
+    found = event_accumulator.EventAccumulator(str(tmp_path)).Reload()
+    assert [e.step for e in found.Scalars('loss')] == [0, 1]
+    assert old.exists()
 
 
 def test_the_projector_has_codes_labels_and_a_sprite_by_relative_paths(run):
