@@ -128,7 +128,11 @@ def test_a_function_with_an_argument_training_is_told():
             'columns',
             '--encoder=own_functions:rows and --decoder=own_functions:columns create no variables',
         ),
-        ('integer_encoder', 'decoder', '--encoder=own_functions:integer_encoder gives int32; it '),
+        (
+            'integer_encoder',
+            'decoder',
+            '--encoder=own_functions:integer_encoder returns int32; it ',
+        ),
     ],
 )
 def test_a_function_that_is_none_or_gives_no_codes_or_images_is_refused(encoder, decoder, text):
@@ -219,7 +223,7 @@ def test_a_run_of_functions_that_cannot_be_imported_opens_with_them(tmp_path):
     text = str(caught.value)
     assert text.startswith(f'{tmp_path}/run/config.json: decoder is ')
     assert text.endswith(
-        'tfae.open(logdir, model=models.custom(encoder=..., decoder=...)) opens its run'
+        'call tfae.open(logdir, model=models.custom(encoder=..., decoder=...)) in Python'
     )
     done = tfae_program.run('variables', '--logdir=run', cwd=tmp_path)
     assert 'a function that cannot be imported' in done.refusal(1)
