@@ -92,3 +92,13 @@ def test_agreement_by_hand():
     h = {p: -p * np.log(p) for p in (0.25, 0.5, 0.75)}
     mutual = 2 * h[0.5] + h[0.25] + h[0.75] - (2 * h[0.25] + h[0.5])
     assert measured['nmi'] == pytest.approx(mutual / ((2 * h[0.5] + h[0.25] + h[0.75]) / 2))
+
+
+def test_spherical_clusters_do_not_depend_on_length():
+    random = np.random.RandomState(0)
+    fitted = clustering.SphericalClusters(random.normal(size=[300, 4]), 5, seed=0)
+    asked = random.normal(size=[200, 4])
+    chosen = fitted.predict(asked)
+    for scale in (1e-3, 1e3):
+        assert np.array_equal(fitted.predict(scale * asked), chosen)
+        np.testing.assert_allclose(fitted.closeness(scale * asked), fitted.closeness(asked))

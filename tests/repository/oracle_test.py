@@ -4,19 +4,31 @@ import ast
 import pathlib
 import sys
 
+import data_flags_test
 import losses_test
 import options_test
 import pytest
 import training_test
 
-from tfae import models
+from tfae import data, models
 from tfae.core import config
 from tfae.runs import options
 from tfae.training import phases
 from tfae.training.config import TrainingConfig
 
 ORACLES = pathlib.Path(__file__).parents[1] / 'oracle'
-OUTSIDE = {'json', 'math', 'pathlib', 'typing', 'numpy', 'scipy', 'sklearn', 'pytest'}
+OUTSIDE = {
+    'hashlib',
+    'json',
+    'math',
+    'pathlib',
+    'typing',
+    'numpy',
+    'scipy',
+    'sklearn',
+    'pytest',
+    'PIL',
+}
 # The program, its files read by TensorFlow only, and functions given by name.
 SUPPORT = {'tfae_program'}
 
@@ -80,3 +92,8 @@ def test_every_flag_of_training_has_an_oracle():
 def test_every_option_of_a_run_has_an_oracle():
     wanted = config.field_types(options.Config)
     assert set(wanted) <= {flag for words in options_test.WALKED for flag in flags(words)}
+
+
+def test_every_flag_of_data_has_an_oracle():
+    walked = {flag for words in data_flags_test.WALKED for flag in flags(words)}
+    assert set(config.field_types(data.Config)) <= walked
