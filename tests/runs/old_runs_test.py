@@ -111,7 +111,7 @@ def assert_renamed(done):
     """One line says which names in config.json are no longer those of today."""
     (line,) = done.err.splitlines()
     assert line.startswith('tfae: run/config.json: '), line
-    assert 'color is now color' in line
+    assert 'colour is now color' in line
     assert 'labelled_examples is now labeled_examples' in line
 
 
