@@ -74,9 +74,9 @@ def test_changes_are_a_function_of_the_seed_and_of_the_place():
         ('crop', "--augment is 'crop'; it must be flip, crop:pixels"),
         ('crop:1.5', 'crop:pixels with 1 pixel or more'),
         ('crop:inf', 'crop:pixels with 1 pixel or more'),
-        ('jitter:1', r'jitter:change with a relative change in \(0, 1\)'),
-        ('jitter:nan', r'jitter:change with a relative change in \(0, 1\)'),
-        ('jitter:x', r'jitter:change with a relative change in \(0, 1\)'),
+        ('jitter:1', r'jitter:fraction with a fraction in \(0, 1\)'),
+        ('jitter:nan', r'jitter:fraction with a fraction in \(0, 1\)'),
+        ('jitter:x', r'jitter:fraction with a fraction in \(0, 1\)'),
     ],
 )
 def test_a_word_that_is_none_is_refused(word, text):

@@ -46,7 +46,7 @@ class Augmentation:
         if not wanted[kind]:
             raise errors.UsageError(
                 f'{who} is {text!r}; it must be flip, crop:pixels with 1 pixel or more, or '
-                f'jitter:change with a relative change in (0, 1)'
+                f'jitter:fraction with a fraction in (0, 1)'
             )
         return cls(kind, value)
 
