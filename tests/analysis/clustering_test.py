@@ -102,3 +102,19 @@ def test_spherical_clusters_do_not_depend_on_length():
     for scale in (1e-3, 1e3):
         assert np.array_equal(fitted.predict(scale * asked), chosen)
         np.testing.assert_allclose(fitted.closeness(scale * asked), fitted.closeness(asked))
+
+
+@pytest.mark.parametrize('clusters, classes', [(4, 4), (6, 4), (3, 5)])
+def test_clusters_are_ordered_by_the_classes_that_fit_best(clusters, classes):
+    counts = np.random.RandomState(0).randint(0, 50, [clusters, classes])
+    order = clustering.order(counts)
+    assert sorted(order) == list(range(clusters))
+    if clusters >= classes:
+        best = max(
+            sum(counts[k, i] for i, k in enumerate(chosen))
+            for chosen in itertools.permutations(range(clusters), classes)
+        )
+        assert np.trace(counts[order]) == best
+    else:
+        matched = clustering.matching(counts)
+        assert [matched[k] for k in order] == sorted(matched.values())

@@ -7,6 +7,8 @@ import pytest
 import tfae_program
 from PIL import Image
 
+from tfae.commands.shared import attributions
+
 LAYERS = ('--filters=4', '--pooling=max')
 SETS = {
     'classifier': ('--model=classifier', *LAYERS, '--units=6'),
@@ -54,6 +56,7 @@ def test_an_image_of_each_class_is_explained_for_its_largest_logit(runs, method)
     assert len(lines) == 11
     assert (found['tensor'], found['shape'], len(found['rows'])) == ('class_logits', [10], 10)
     assert [row['class'] for row in found['rows']] == [str(k) for k in range(10)]
+    assert [row['predicted'] for row in found['rows']] == [row['unit'] for row in found['rows']]
     assert arrays['maps'].shape == (10, 8, 8)
     peaks = np.abs(arrays['maps']).max((1, 2))
     for row, heat, peak in zip(found['rows'], arrays['maps'], peaks, strict=True):
@@ -63,6 +66,13 @@ def test_an_image_of_each_class_is_explained_for_its_largest_logit(runs, method)
         else:
             assert row['peak'] == pytest.approx(peak)
     assert peaks.any()
+
+
+def test_a_misclassified_image_is_marked():
+    row = {'image': 'test 3', 'class': '8', 'predicted': '8', 'unit': '3'}
+    for predicted, want in (('8', ('8', False)), ('3', ('8\npredicted 3', True))):
+        cell = attributions._original(np.zeros([8, 8]), row | {'predicted': predicted})
+        assert (cell.caption, cell.wrong) == want
 
 
 def test_one_image_gives_a_sheet_of_all_units(runs):

@@ -5,6 +5,8 @@ import pytest
 import tfae_program
 from PIL import Image
 
+from tfae.commands import interpolate
+
 
 @pytest.fixture(scope='module')
 def run(tmp_path_factory):
@@ -51,3 +53,13 @@ def test_what_cannot_be_drawn_is_refused(run, words, code, want):
     done = tfae_program.run('interpolate', '--logdir=run', *words, cwd=run.parent)
     assert done.refusal(code).startswith(want)
     assert tfae_program.contents(run) == before
+
+
+def test_a_strip_has_a_block_for_each_pair_with_the_originals_at_its_ends():
+    images = np.arange(3.0).reshape(3, 1, 1, 1)
+    strip = np.arange(7.0).reshape(7, 1, 1, 1)
+    first, second = interpolate._blocks(images, {'dense': strip}, 4)
+    np.testing.assert_array_equal(first['original'].ravel(), [0, np.nan, np.nan, 1])
+    np.testing.assert_array_equal(second['original'].ravel(), [1, np.nan, np.nan, 2])
+    np.testing.assert_array_equal(first['dense'].ravel(), [0, 1, 2, 3])
+    np.testing.assert_array_equal(second['dense'].ravel(), [3, 4, 5, 6])

@@ -21,6 +21,15 @@ def share(pixels, color):
     return np.mean(np.abs(pixels - want).max(-1) < 12)
 
 
+@pytest.fixture
+def figure(monkeypatch):
+    """Returns the figure that was saved last."""
+    saved = []
+    monkeypatch.setattr(plt.Figure, 'savefig', lambda figure, *_, **__: saved.append(figure))
+    yield lambda: saved[-1]
+    plt.close('all')
+
+
 def curve(label, y=(0.0, 0.5, 1.0)):
     return charts.Curve(label, np.array([0.0, 0.5, 1.0]), np.array(y))
 
@@ -83,7 +92,8 @@ def test_errors_over_labels_stand_beside_bars(tmp_path):
 def test_matrices_show_parts_of_each_class(tmp_path, count):
     matrix = np.array([[30, 0], [0, 5], [0, 5]])
     shown = {f'method {i}': matrix for i in range(count)}
-    charts.save_matrices(tmp_path / 'a.png', shown, ('a', 'b'), 'title')
+    clusters = dict.fromkeys(shown, ['2', '0', '1'])
+    charts.save_matrices(tmp_path / 'a.png', shown, clusters, ('a', 'b'), 'title')
     pixels = drawn(tmp_path / 'a.png')
     assert share(pixels, '#08306B') > 0.02  # all of the first class in one cluster
     assert share(pixels, '#6AAED6') > 0.04  # half of the second in each of two
@@ -102,3 +112,41 @@ def test_errors_over_code_sizes_stand_where_they_are(tmp_path):
         lengths.append(np.ptp(rows))
     assert lengths[1] < 0.8 * lengths[0]  # the axis holds the larger errors too
     assert share(pixels, '#0072B2') > 0.002
+
+
+def test_a_small_error_is_labeled_by_its_digits(tmp_path, figure):
+    ours = charts.Curve('dense', np.array([2, 8]), np.array([0.0123, 7.6e-6]))
+    charts.save_sizes(tmp_path / 'a.png', [ours, ours], 'title')
+    (axis,) = figure().axes
+    assert {text.get_text() for text in axis.texts} == {'0.0123', '7.60e-06'}
+
+
+@pytest.mark.parametrize('factor', [1e-3, 1.0, 1e4])
+def test_the_arcsinh_axis_is_named_and_has_round_ticks(tmp_path, figure, factor):
+    random = np.random.RandomState(0)
+    groups = {
+        'normal': factor * (10 * random.normal(size=400) - 105),
+        'anomalous': factor * np.exp(5 + random.normal(size=300)),
+    }
+    charts.save_detection(tmp_path / 'a.png', groups, 0.0, [], 'title')
+    axis = figure().axes[0]
+    assert axis.get_xlabel() == 'anomaly score, nats (arcsinh axis)'
+    both, ticks = np.concatenate([*groups.values()]), axis.get_xticks()
+    assert both.min() <= ticks[0] and ticks[-1] <= both.max() * (1 + 1e-6)
+    assert len(ticks) >= 6
+    # Round to half of the distance to the next one, and apart on the screen.
+    units = 10.0 ** np.floor(np.log10(np.diff(ticks)))
+    np.testing.assert_allclose(ticks[:-1] * 10 / units, np.round(ticks[:-1] * 10 / units))
+    places = axis.transData.transform(np.stack([ticks, np.zeros(len(ticks))], 1))[:, 0]
+    assert np.diff(places).min() > 0.04 * np.ptp(places)
+
+
+def test_clusters_are_labeled_in_the_order_of_the_rows(tmp_path, figure):
+    shown = {'k-means: accuracy 90.0 %': np.array([[9, 1], [0, 8]])}
+    charts.save_matrices(
+        tmp_path / 'a.png', shown, dict.fromkeys(shown, ['5', '2']), ('a', 'b'), 'title'
+    )
+    (axis,) = figure().axes
+    assert [text.get_text() for text in axis.get_yticklabels()] == ['5', '2']
+    assert axis.get_title() == 'k-means: accuracy 90.0 %'
+    assert [text.get_text() for text in axis.texts] == ['100', '11', '89']

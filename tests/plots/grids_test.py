@@ -1,9 +1,13 @@
+import pathlib
+import re
+
 import matplotlib
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 from PIL import Image
 
+import tfae.explorer
 from tfae.plots import grids
 
 
@@ -67,3 +71,82 @@ def test_a_film_shows_every_image_and_begins_again(tmp_path, channels):
         film.seek(k)
         frames.append(np.asarray(film.convert('L')).astype(int))
     assert all(np.abs(a - b).max() > 50 for a, b in zip(frames, frames[1:], strict=False))
+
+
+@pytest.fixture
+def figure(monkeypatch):
+    """Returns the figure that was saved last."""
+    saved = []
+    monkeypatch.setattr(plt.Figure, 'savefig', lambda figure, *_, **__: saved.append(figure))
+    yield lambda: saved[-1]
+    plt.close('all')
+
+
+@pytest.mark.parametrize('side, gap', [(8, 1), (28, 2), (64, 4)])
+def test_images_of_a_sheet_have_white_gaps(side, gap):
+    sheet = grids.sheet(np.zeros([5, side, side, 1]), 3)
+    assert sheet.shape == (2 * side + gap, 3 * side + 2 * gap)
+    white = sheet == 1
+    assert white[:, side : side + gap].all() and white[side : side + gap].all()
+    assert not white[:side, :side].any()
+    assert not white[side + gap :, side + gap : 2 * side + gap].any()
+    assert white[side:, -side:].all()  # there is no sixth image
+
+
+def test_an_image_of_nan_is_blank():
+    images = np.zeros([2, 4, 4, 3])
+    images[1] = np.nan
+    sheet = grids.sheet(images, 2)
+    assert sheet[:, :4].max() == 0
+    assert sheet[:, -4:].min() == 1
+
+
+def test_blocks_of_rows_fit_a_page(tmp_path):
+    path = tmp_path / 'a.png'
+    for count in (9, 100):
+        grids.save_rows(path, [rows(count), rows(count)], 'title')
+        assert Image.open(path).width <= 150 * 10.6
+
+
+def test_a_sheet_with_axes_has_the_coordinates_of_its_images(tmp_path, figure):
+    axes = grids.Axes(('a', 'b'), (-3.0, 0.0), (3.0, 6.0))
+    grids.save_sheets(tmp_path / 'a.png', {'': rows(16)['original']}, 4, 'title', axes)
+    (axis,) = figure().axes
+    assert axis.images[0].get_extent() == [-4, 4, -1, 7]
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ('a', 'b')
+
+
+@pytest.mark.parametrize('classes', [3, 10, 23])
+def test_a_scatter_plot_has_a_legend_of_distinct_entries(tmp_path, figure, classes):
+    labels = np.arange(2 * classes) % classes
+    points = np.random.RandomState(0).normal(size=[len(labels), 2])
+    names = [f'class {k}' for k in range(classes)]
+    grids.save_points(tmp_path / 'a.png', points, labels, names, ('x', 'y'), 'title')
+    (axis,) = figure().axes
+    handles, texts = axis.get_legend_handles_labels()
+    assert texts == names
+    looks = {
+        (*handle.get_facecolor()[0], handle.get_paths()[0].vertices.tobytes()) for handle in handles
+    }
+    assert len(looks) == classes
+    clouds = [c for c in axis.collections if len(c.get_offsets())]
+    assert sum(len(cloud.get_offsets()) for cloud in clouds) == len(labels)
+    assert min(cloud.get_sizes()[0] for cloud in clouds) >= 10
+
+
+def luminance(color):
+    values = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+def test_colors_of_classes_stand_out_from_light_and_dark_grounds():
+    css = pathlib.Path(tfae.explorer.__file__).with_name('assets') / 'explorer.css'
+    colors = re.findall(r'--(?:c[0-9]): (#[0-9a-f]{6})', css.read_text())
+    light, dark = re.findall(r'--card: (#[0-9a-f]{6})', css.read_text())
+    assert colors[:10] == grids.PALETTE
+    for ground, chosen in ((light, colors[:10]), (dark, colors[10:])):
+        assert len(set(chosen)) == 10
+        for color in chosen:
+            low, high = sorted([luminance(ground), luminance(color)])
+            assert (high + 0.05) / (low + 0.05) >= 3

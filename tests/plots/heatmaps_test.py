@@ -1,3 +1,4 @@
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
@@ -67,3 +68,22 @@ def test_a_long_title_takes_lines_of_its_own(tmp_path):
 @pytest.mark.parametrize('count, want', [(1, 1), (4, 4), (10, 5), (64, 11), (1000, 16)])
 def test_a_sheet_is_wider_than_it_is_high_and_no_wider_than_a_page(count, want):
     assert heatmaps.columns(count) == want
+
+
+def test_zero_of_a_signed_map_has_the_color_of_the_scale_whatever_the_image():
+    images, maps = RANDOM.uniform(size=[3, 4, 4, 1]), np.zeros([3, 4, 4])
+    zero = matplotlib.colormaps['RdBu_r'](0.5)[:3]
+    np.testing.assert_allclose(
+        heatmaps.over(images, maps, True), np.broadcast_to(zero, (3, 4, 4, 3))
+    )
+
+
+def test_a_wrong_cell_has_a_red_frame(tmp_path):
+    reds = []
+    for wrong in (False, True):
+        cell = Cell(np.zeros([8, 8]), '3\npredicted 5', wrong)
+        heatmaps.save_cells(tmp_path / 'a.png', [[cell]], 'title')
+        pixels = np.asarray(Image.open(tmp_path / 'a.png').convert('RGB')).astype(int)
+        reds.append(np.sum(np.abs(pixels - [0xD5, 0x20, 0x1A]).max(-1) < 12))
+    assert reds[0] == 0
+    assert reds[1] > 1000

@@ -325,6 +325,20 @@ def test_curves_break_where_phases_change_and_where_a_loss_is_not_finite():
     ]
 
 
+def test_losses_of_different_units_have_plots_of_their_own():
+    records = [{'step': 5, 'phase': 'a', 'epoch': 1, 'loss': 3.0, 'kl': 1.0, 'seconds': 1.0}]
+    runs = dict.fromkeys('abc', records)
+    plots = curves.of_runs(runs, {'a': 'dense, mse', 'b': 'variational', 'c': 'dense, mse'})
+    found = {plot['title']: [s['label'] for s in plot['series']] for plot in plots}
+    assert found == {
+        'loss: dense, mse': ['a', 'c'],
+        'loss: variational': ['b'],
+        'KL divergence': ['a', 'b', 'c'],
+    }
+    assert [s['color'] for s in plots[0]['series']] == [0, 2]
+    assert [plot['title'] for plot in curves.of_runs(runs)] == ['loss', 'KL divergence']
+
+
 def test_every_command_that_the_page_names_is_one_of_the_program():
     for section in captions.SECTIONS.values():
         module = importlib.import_module(f'tfae.commands.{section.command}')

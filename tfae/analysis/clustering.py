@@ -80,6 +80,12 @@ def matching(counts: np.ndarray) -> dict[int, int]:
     return dict(zip(rows.tolist(), columns.tolist(), strict=True))
 
 
+def order(counts: np.ndarray) -> np.ndarray:
+    """Returns the clusters `[K]` in the order of their matched classes, unmatched ones last."""
+    matched = matching(counts)
+    return np.array(sorted(range(len(counts)), key=lambda k: matched.get(k, counts.shape[1] + k)))
+
+
 def agreement(labels: np.ndarray, clusters: np.ndarray, counts: np.ndarray) -> dict[str, float]:
     """Returns accuracy under `matching`, normalized mutual information and adjusted Rand index."""
     fitting = sum(counts[row, column] for row, column in matching(counts).items())

@@ -94,7 +94,7 @@ def _clustered(
 ) -> list[pathlib.Path]:
     """Fits and evaluates all clusterings, prints and writes; returns the paths of files."""
     found: dict[str, Any] = {'split': flags.split, 'clusters': count, 'fitted': len(train)}
-    matrices, clusters, sheets = {}, {}, {}
+    matrices, labels, clusters, sheets = {}, {}, {}, {}
     print(f'{"":18}{"":18}{"accuracy":>10}{"NMI":>8}{"ARI":>8}')
     for space, method, encode in _pairs(flags, run, train):
         known, asked = encode(train), encode(part.images)
@@ -102,27 +102,33 @@ def _clustered(
         chosen = fitted.predict(asked)
         name = f'{space}, {method}'
         clusters[name] = chosen
-        words = [f'cluster {k}' for k in range(count)]
+        order, score = np.arange(count), ''
+        words = [''] * count
         if part.labels is not None:
             matrix = clustering.table(part.labels, chosen, count, loaded.classes)
             measured = clustering.agreement(part.labels, chosen, matrix)
             _print(space, method, measured)
             found |= {f'{_key(space, method)}_{key}': measured[key] for key in _MEASURES}
-            matrices[f'{name}: {100 * measured["accuracy"]:.1f} %'] = matrix
+            order = clustering.order(matrix)
+            score = f'accuracy {100 * measured["accuracy"]:.1f} %'
+            matrices[f'{name}: {score}'] = matrix[order]
+            labels[f'{name}: {score}'] = [str(k) for k in order]
             words = _captions(matrix, loaded)
         if space == 'code':
-            sheets[method] = _rows(part, chosen, fitted.closeness(asked), words)
+            rows = _rows(part, chosen, fitted.closeness(asked), words, order)
+            sheets[method] = rows, score
     paths = [folder / 'cluster.json', folder / 'cluster.npz']
     write_json(paths[0], found | {'step': run.step})
     write_npz(paths[1], {name.replace(', ', '_'): array for name, array in clusters.items()})
     what = f'{loaded.name}, {flags.split}: {count} clusters of {len(part.images):,} images'
-    for method, rows in sheets.items():
+    for method, (rows, score) in sheets.items():
         paths.append(folder / f'cluster_{_plain(method)}.png')
-        grids.save_rows(paths[-1], rows, f'{what} by {method} of codes; the most confident of each')
+        title = f'{what}, {method} of codes{": " if score else ""}{score}'
+        grids.save_rows(paths[-1], rows, title)
     if matrices:
         paths.append(folder / 'cluster.png')
         names = loaded.class_names or tuple(map(str, range(loaded.classes)))
-        charts.save_matrices(paths[-1], matrices, names, what)
+        charts.save_matrices(paths[-1], matrices, labels, names, what)
     return paths
 
 
@@ -155,24 +161,38 @@ def _plain(method: str) -> str:
 
 
 def _captions(matrix: np.ndarray, loaded: data.DataSet) -> list[str]:
-    """Returns a caption for each cluster: its most frequent class, and its size."""
+    """Returns a caption for each cluster: the class that it is matched to, and its size."""
     words = []
-    for row in matrix:
-        k, total = int(row.argmax()), int(row.sum())
+    for cluster, row in enumerate(matrix):
+        total = int(row.sum())
+        # More clusters than classes: those without a match are named by their largest class.
+        k = clustering.matching(matrix).get(cluster, int(row.argmax()))
         name = loaded.class_names[k] if loaded.class_names else str(k)
-        words.append(f'{100 * row[k] / max(total, 1):.0f} % {name}\nof {total:,}')
+        words.append(f'class {name}: {100 * row[k] / max(total, 1):.0f} %\nof {total:,}, ')
     return words
 
 
 def _rows(
-    part: data.Split, chosen: np.ndarray, closeness: np.ndarray, words: list[str]
+    part: data.Split,
+    chosen: np.ndarray,
+    closeness: np.ndarray,
+    words: list[str],
+    order: np.ndarray,
 ) -> dict[str, np.ndarray]:
-    """Returns images of each cluster, the most confident first, padded with white."""
+    """Returns images of each cluster, the most confident first, blank where there are fewer.
+
+    Args:
+      part: of the images.
+      chosen: cluster of each image `[N]`.
+      closeness: `[N, K]`.
+      words: caption of each cluster.
+      order: of the clusters `[K]`.
+    """
     rows = {}
-    blank = np.ones([_SHOWN, *part.images.shape[1:]], np.float32)
-    for k, word in enumerate(words):
+    blank = np.full([_SHOWN, *part.images.shape[1:]], np.nan, np.float32)
+    for k in order:
         places = np.flatnonzero(chosen == k)
         places = places[np.argsort(-closeness[places, k], kind='stable')][:_SHOWN]
         shown = np.concatenate([data.pixels(part.images[places]), blank])[:_SHOWN]
-        rows[f'{k}: {word}'] = shown
+        rows[f'{words[k]}cluster {k}'] = shown
     return rows

@@ -210,7 +210,8 @@ def _target(
         network = f'{source.experiment.data.dataset}, {source.experiment.model}'
         weights = {'step': source.step}
         outputs = source.built.inference.outputs
-        class_names = source.experiment.signature.class_names
+        signature = source.experiment.signature
+        class_names = signature.class_names or tuple(map(str, range(signature.classes)))
     if flags.tensor:
         tensor = ways.find('--tensor', flags.tensor)
     else:
@@ -236,6 +237,9 @@ def _maps(flags: Config, source: Source, target: attributions.Target) -> attribu
     images, sources = _images(flags, source)
     values = attributions.values(target, images)
     chosen = values.argmax(1) if flags.unit in ('', 'top') else _units(flags, target)
+    for row, top in zip(sources, values.argmax(1), strict=True):
+        if target.unit_names and 'class' in row:
+            row['predicted'] = target.unit_names[top]
     if flags.unit == 'all':
         images, sources = np.repeat(images, len(chosen), 0), sources * len(chosen)
     elif len(chosen) == 1:

@@ -80,7 +80,7 @@ def _written(
     title = f'{run.experiment.data.dataset}, {flags.split}: interpolation of {len(images)} images'
     title += f' in {size} latent dimensions'
     made = [folder / 'interpolation.png', folder / 'interpolation.gif']
-    grids.save_rows(made[0], strips, title)
+    grids.save_rows(made[0], _blocks(images, strips, flags.steps), title)
     grids.save_film(made[1], films)
     if len(images) == 4:
         squares = {}
@@ -90,3 +90,22 @@ def _written(
         made.append(folder / 'interpolation_square.png')
         grids.save_sheets(made[2], squares, flags.steps, title)
     return made
+
+
+def _blocks(
+    images: np.ndarray, strips: dict[str, np.ndarray], steps: int
+) -> list[dict[str, np.ndarray]]:
+    """Cuts strips into one block for each pair of images, the originals above its ends.
+
+    Args:
+      images: `[K, H, W, C]`.
+      strips: label -> `[(K - 1) * (steps - 1) + 1, H, W, C]`.
+      steps: images of a block, both ends included.
+    """
+    blocks = []
+    for k, ends in enumerate(zip(images[:-1], images[1:], strict=True)):
+        originals = np.full([steps, *images.shape[1:]], np.nan, np.float32)
+        originals[0], originals[-1] = ends
+        cut = slice(k * (steps - 1), (k + 1) * (steps - 1) + 1)
+        blocks.append({'original': originals} | {name: s[cut] for name, s in strips.items()})
+    return blocks

@@ -67,10 +67,9 @@ def main(argv: list[str]) -> int:
             grid = plane.lattice(points, flags.side)
             made = run.decode(seen.lift(grid).astype(np.float32))
             path = folder / 'latent_grid.png'
-            (left, low), (right, high) = grid.min(0), grid.max(0)
-            label = f'horizontal: {axes[0]}, {left:.2g} to {right:.2g}; '
-            label += f'vertical: {axes[1]}, {low:.2g} to {high:.2g}'
+            low, high = grid.min(0).tolist(), grid.max(0).tolist()
             title = f'{loaded.name}: images decoded over the latent plane'
-            grids.save_sheets(path, {label: made}, flags.side, title)
+            placed = grids.Axes(axes, (low[0], low[1]), (high[0], high[1]))
+            grids.save_sheets(path, {'': made}, flags.side, title, placed)
             print(path)
     return 0

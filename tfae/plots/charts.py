@@ -118,7 +118,7 @@ def save_sizes(path: pathlib.Path, curves: Sequence[Curve], title: str) -> None:
         axis.plot(curve.x, curve.y, line, color=color, marker=marker, label=curve.label)
         for x, y in zip(curve.x, curve.y, strict=True):
             text = axis.annotate(
-                f'{y:.4f}',
+                f'{y:#.3g}',
                 (x, y),
                 (0, 7 if last else -7),
                 textcoords='offset points',
@@ -138,7 +138,7 @@ def save_sizes(path: pathlib.Path, curves: Sequence[Curve], title: str) -> None:
     axis.margins(0.09, 0.12)
     axis.set_xlabel('latent dimensions')
     axis.set_ylabel('MSE per pixel')
-    axis.legend(fontsize=8)
+    axis.legend(fontsize=8, frameon=False, loc='upper left', bbox_to_anchor=(1.01, 1))
     axis.grid(alpha=0.3)
     _finish(path, figure, title)
 
@@ -146,6 +146,7 @@ def save_sizes(path: pathlib.Path, curves: Sequence[Curve], title: str) -> None:
 def save_matrices(
     path: pathlib.Path,
     matrices: Mapping[str, np.ndarray],
+    rows: Mapping[str, Sequence[str]],
     class_names: Sequence[str],
     title: str,
 ) -> None:
@@ -154,13 +155,14 @@ def save_matrices(
     Args:
       path: of the PNG.
       matrices: label -> counts `[K, L]`, one row per cluster, one column per class.
+      rows: label -> names `[K]` of the clusters.
       class_names: of the columns.
       title: of the figure.
     """
     columns = min(3 if len(matrices) > 4 else 2, len(matrices))
-    rows = math.ceil(len(matrices) / columns)
+    lines = math.ceil(len(matrices) / columns)
     figure, axes = plt.subplots(
-        rows, columns, figsize=(4.6 * columns, 4.3 * rows), squeeze=False, dpi=150
+        lines, columns, figsize=(4.6 * columns, 4.3 * lines), squeeze=False, dpi=150
     )
     for axis in axes.flat[len(matrices) :]:
         axis.axis('off')
@@ -181,9 +183,9 @@ def save_matrices(
                         color=color,
                     )
         axis.set_xticks(range(len(class_names)), class_names, fontsize=7, rotation=45)
-        axis.set_yticks(range(len(matrix)), range(len(matrix)), fontsize=7)
+        axis.set_yticks(range(len(matrix)), rows[label], fontsize=7)
         axis.set_xlabel('class', fontsize=8)
-        axis.set_ylabel('cluster', fontsize=8)
+        axis.set_ylabel('cluster, matched to the classes', fontsize=8)
         axis.set_title(label, fontsize=9)
     _finish(path, figure, f'{title}\n% of each class')
 
@@ -208,14 +210,21 @@ def _histogram(axis: plt.Axes, groups: Mapping[str, np.ndarray], threshold: floa
         axis.hist(scores, edges.tolist(), weights=weights, color=color, alpha=0.6, label=label)
     axis.axvline(threshold, color='black', linestyle='--', label=f'threshold {threshold:.4g}')
     axis.xaxis.set_major_locator(matplotlib.ticker.FixedLocator(_ticks(edges)))
-    axis.set_xlabel('anomaly score (nats)')
+    axis.xaxis.set_major_formatter('{x:,.6g}')
+    axis.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+    axis.set_xlabel('anomaly score, nats (arcsinh axis)')
+    axis.grid(axis='x', alpha=0.3)
     axis.set_ylabel('fraction of images, %')
     axis.legend(fontsize=8)
 
 
 def _ticks(edges: np.ndarray) -> list[float]:
-    """Returns rounded ticks at equal distances on the axis."""
-    return [float(f'{edges[i]:.2g}') for i in np.linspace(0, len(edges) - 1, 6).astype(int)]
+    """Returns ticks at about equal distances, rounded to at most half their distance."""
+    places = edges[np.linspace(0, len(edges) - 1, 9).round().astype(int)]
+    steps = np.minimum(np.diff(places, prepend=-np.inf), np.diff(places, append=np.inf))
+    units = 10.0 ** np.floor(np.log10(np.maximum(steps / 2, np.finfo(float).tiny)))
+    ticks = np.round(places / units) * units
+    return [float(f'{x:.12g}') for x in ticks if edges[0] <= x <= edges[-1]]
 
 
 def _lines(axis: plt.Axes, curves: Sequence[Curve]) -> None:

@@ -17,8 +17,9 @@ from tfae.plots.grids import plt, visible
 
 # Color maps for color-blind readers: sequential, and diverging from white.
 _ONE_SIDED, _TWO_SIDED = 'inferno', 'RdBu_r'
-# Weights of the image in a blend; a diverging map is white at zero.
-_UNDER_ONE, _UNDER_TWO = 0.35, 0.2
+# Weight of the image in a blend with a sequential map.
+_UNDER = 0.35
+_WRONG = '#d5201a'
 _GAP = 0.06  # between cells, in cell widths
 _MANY = 24  # cells; from here on they are smaller
 
@@ -28,6 +29,7 @@ class Cell(NamedTuple):
 
     image: np.ndarray  # [H, W] gray or [H, W, 3]
     caption: str  # above it, one line or two
+    wrong: bool = False  # marked by a red frame and caption
 
 
 class Scale(NamedTuple):
@@ -43,7 +45,9 @@ def plain(images: Iterable[np.ndarray]) -> list[np.ndarray]:
 
 
 def over(images: np.ndarray, maps: np.ndarray, signed: bool) -> list[np.ndarray]:
-    """Blends color maps with their images in gray.
+    """Colors maps; a sequential one is blended with its image in gray.
+
+    A diverging one is not, so that its colors, white at zero, are those of the colorbar.
 
     Args:
       images: `[N, H, W, C]`.
@@ -56,9 +60,10 @@ def over(images: np.ndarray, maps: np.ndarray, signed: bool) -> list[np.ndarray]
     scaled = maps / np.where(largest > 0, largest, 1)
     colors = matplotlib.colormaps[_TWO_SIDED if signed else _ONE_SIDED]
     colored = colors((scaled + 1) / 2 if signed else scaled)[..., :3]
+    if signed:
+        return list(colored)
     gray = np.clip(images.mean(-1), 0, 1)[..., None]
-    part = _UNDER_TWO if signed else _UNDER_ONE
-    return list(part * gray + (1 - part) * colored)
+    return list(_UNDER * gray + (1 - _UNDER) * colored)
 
 
 def save_cells(
@@ -88,12 +93,7 @@ def save_cells(
     axis = figure.add_axes((0, below / tall, 1, 1 - (above + below) / tall))
     for row, line in enumerate(lines):
         for column, cell in enumerate(line):
-            left, top = column * (1 + _GAP), row * down + words
-            extent = (left, left + 1, top + height / width, top)
-            axis.imshow(
-                cell.image, cmap='gray', vmin=0, vmax=1, interpolation='nearest', extent=extent
-            )
-            axis.text(left + 0.5, top - 0.02, cell.caption, ha='center', va='bottom', fontsize=size)
+            _plot_cell(axis, cell, column * (1 + _GAP), row * down + words, size)
     axis.set(xlim=(-_GAP, columns * (1 + _GAP)), ylim=(len(lines) * down, 0), aspect='equal')
     axis.axis('off')
     figure.suptitle('\n'.join(lead), fontsize=9.5, y=1 - 0.12 / tall, va='top')
@@ -102,6 +102,19 @@ def save_cells(
     with replacing(path) as temporary:
         figure.savefig(temporary)
     plt.close(figure)
+
+
+def _plot_cell(axis: plt.Axes, cell: Cell, left: float, top: float, size: float) -> None:
+    """Plots an image of width 1 with its caption, in points of `size`."""
+    height = cell.image.shape[0] / cell.image.shape[1]
+    color = _WRONG if cell.wrong else 'black'
+    extent = (left, left + 1, top + height, top)
+    axis.imshow(cell.image, cmap='gray', vmin=0, vmax=1, interpolation='nearest', extent=extent)
+    axis.text(
+        left + 0.5, top - 0.02, cell.caption, ha='center', va='bottom', fontsize=size, color=color
+    )
+    if cell.wrong:
+        axis.add_patch(plt.Rectangle((left, top), 1, height, fill=False, ec=color, lw=2))
 
 
 def wrapped(cells: Sequence[Cell], columns: int) -> list[Sequence[Cell]]:

@@ -4,6 +4,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from tfae.core import config
 from tfae.report import captions, curves, document, measures, run_page, settings
 from tfae.runs.directory import Folder
 from tfae.training.experiment import Experiment
@@ -80,6 +81,13 @@ def comparable(compared: Sequence[Side]) -> bool:
     return len(sets) == 1 and len(splits) < 2
 
 
+def _loss(experiment: Experiment) -> str:
+    """Returns the kind of the loss: family, and likelihood or loss if it can be chosen."""
+    family = experiment.family
+    chosen = [getattr(family, name) for name in ('likelihood', 'loss') if hasattr(family, name)]
+    return ', '.join([experiment.model, *map(config.text, chosen)])
+
+
 def content(compared: Sequence[Side], why_no_image: str) -> dict[str, Any]:
     """Returns the content of compare.json."""
     return {
@@ -108,7 +116,10 @@ def page(compared: Sequence[Side], images: Mapping[pathlib.Path, str], why_no_im
       why_no_image: text for the runs without reconstructions; may be empty.
     """
     embedded = document.Images()
-    plots = curves.of_runs({side.name: side.records for side in compared})
+    plots = curves.of_runs(
+        {side.name: side.records for side in compared},
+        {side.name: _loss(side.experiment) for side in compared},
+    )
     sets = dict.fromkeys(side.experiment.data.dataset for side in compared)
     return document.render(
         'comparison.html',

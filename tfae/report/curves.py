@@ -42,23 +42,35 @@ def of_run(records: Records) -> list[dict[str, Any]]:
     return plots
 
 
-def of_runs(runs: Mapping[str, Records]) -> list[dict[str, Any]]:
-    """Returns a plot for each measure that at least two runs have, a curve for each such run."""
-    counted: dict[str, int] = {}
-    for records in runs.values():
-        for name in _measured(records):
-            counted[name] = counted.get(name, 0) + 1
+def of_runs(
+    runs: Mapping[str, Records], losses: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """Returns a plot for each measure that at least two runs have, a curve for each such run.
+
+    Args:
+      runs: name -> records.
+      losses: name of a run -> kind of its loss. Different kinds have different units, so that each
+        becomes a plot of its own, even of a single run.
+    """
+    measured = {label: set(_measured(records)) for label, records in runs.items()}
+    counted = dict.fromkeys(name for records in runs.values() for name in _measured(records))
     plots = []
     for name in sorted(counted, key=lambda name: (name == _LAST, 'loss' not in name)):
-        if counted[name] < min(2, len(runs)):
-            continue
         known = measures.measure(name)
-        series = [
-            _series(label, name, records, _elapsed(records), color=i)
-            for i, (label, records) in enumerate(runs.items())
-        ]
-        series = [one for one in series if one['parts']]
-        plots.append({'title': known.name, 'unit': known.unit, 'bands': [], 'series': series})
+        members = [label for label in runs if name in measured[label]]
+        kinds = losses if losses and 'loss' in name else dict.fromkeys(members, '')
+        several = len({kinds[label] for label in members}) > 1
+        for kind in dict.fromkeys(kinds[label] for label in members):
+            chosen = [label for label in members if kinds[label] == kind]
+            if len(chosen) < min(2, len(runs)) and not several:
+                continue
+            series = [
+                _series(label, name, runs[label], _elapsed(runs[label]), color=i)
+                for i, label in enumerate(runs)
+                if label in chosen
+            ]
+            title = f'{known.name}: {kind}' if several else known.name
+            plots.append({'title': title, 'unit': known.unit, 'bands': [], 'series': series})
     return plots
 
 

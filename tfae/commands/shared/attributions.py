@@ -298,14 +298,19 @@ def _lines(attribution: Attribution, sheet: bool) -> list[Sequence[heatmaps.Cell
         return heatmaps.wrapped(cells, heatmaps.columns(len(cells)))
     mixed = heatmaps.over(attribution.images, attribution.maps, attribution.scale.signed)
     cells = _captioned(mixed, attribution.rows, 'value')
-    explained = [
-        heatmaps.Cell(image, str(row.get('class', row['image'])))
-        for image, row in zip(plain, attribution.rows, strict=True)
-    ]
+    explained = [_original(image, row) for image, row in zip(plain, attribution.rows, strict=True)]
     if sheet:
         return heatmaps.wrapped([explained[0], *cells], heatmaps.columns(len(cells) + 1))
     both = (heatmaps.wrapped(found, _COLUMNS) for found in (explained, cells))
     return [line for pair in zip(*both, strict=True) for line in pair]
+
+
+def _original(image: np.ndarray, row: dict[str, Any]) -> heatmaps.Cell:
+    """Returns an image, captioned with its class and marked if it is misclassified."""
+    known = str(row.get('class', row['image']))
+    wrong = 'predicted' in row and row['predicted'] != row['class']
+    caption = f'{known}\npredicted {row["predicted"]}' if wrong else known
+    return heatmaps.Cell(image, caption, wrong)
 
 
 def _captioned(

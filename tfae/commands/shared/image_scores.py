@@ -42,9 +42,10 @@ def cells(
     shown = [*images, *reconstructions]
     seen = [np.broadcast_to(np.atleast_3d(x), (*x.shape[:2], 3)) for x in heatmaps.plain(shown)]
     maps = charts.colored(detector.maps(images, reconstructions))
-    count = len(images)
+    count, (height, width) = len(images), images.shape[1:3]
+    gap = np.ones([max(1, height // 16), width, 3])
     return [
-        heatmaps.Cell(np.concatenate([seen[i], seen[count + i], maps[i]]), captions[i])
+        heatmaps.Cell(np.concatenate([seen[i], gap, seen[count + i], gap, maps[i]]), captions[i])
         for i in range(count)
     ]
 

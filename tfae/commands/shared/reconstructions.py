@@ -106,7 +106,7 @@ def plot(
 ) -> Mapping[pathlib.Path, str]:
     """Writes compare.png and, for several code sizes, compare_curve.png; path -> description."""
     dataset = compared[0].experiment.data.dataset
-    what = f'{dataset}, {split}: mean squared error over {rebuilt.examples:,} images'
+    what = f'{dataset}, {split}: MSE over {rebuilt.examples:,} images'
     path = folder / 'compare.png'
     grids.save_rows(path, _lines(rebuilt), what)
     written = {path: 'reconstructions by each run and by PCA of the same code size'}
@@ -124,9 +124,9 @@ def _lines(rebuilt: Rebuilt) -> dict[str, np.ndarray]:
         for name, row in rebuilt.rows.items():
             if row.size == size:
                 word = textwrap.fill(name, _LABEL_WIDTH)
-                lines[f'{word}\ncode {size}\nMSE {row.mse:.4f}'] = row.made
+                lines[f'{word}\ncode {size}\nMSE {row.mse:#.3g}'] = row.made
         baseline = rebuilt.pca[size]
-        lines[f'PCA\ncode {size}\nMSE {baseline.mse:.4f}'] = baseline.made
+        lines[f'PCA\ncode {size}\nMSE {baseline.mse:#.3g}'] = baseline.made
     return lines
 
 
