@@ -17,6 +17,17 @@ _LEAKY = 0.2
 _SELU_SCALE = 1.0507009873554804934
 _SELU = 1.7580993408473768600  # the scale times alpha
 
+
+
+def _tanh(x: tf.Tensor) -> tf.Tensor:
+    """Returns tanh(x), which is fused with no batch normalization of a convolution before it.
+
+    TensorFlow 2.21 fuses the three on processors on which it uses oneDNN, and then fails: "Fusion
+    is not implemented: [FusedBatchNorm,Tanh]". A node that it does not remove keeps them apart.
+    """
+    return tf.nn.tanh(tf.ensure_shape(x, x.shape))
+
+
 _FUNCTIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
     'linear': tf.identity,
     'relu': tf.nn.relu,
@@ -24,7 +35,7 @@ _FUNCTIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
     'elu': tf.nn.elu,
     'selu': tf.nn.selu,
     'sigmoid': tf.nn.sigmoid,
-    'tanh': tf.nn.tanh,
+    'tanh': _tanh,
     'softplus': tf.nn.softplus,
 }
 T = TypeVar('T', bound='Activation')
