@@ -14,7 +14,7 @@ SETS = {
     'classifier': ('--model=classifier', *LAYERS, '--units=6'),
     'color': (
         *('--model=convolutional', '--dataset=synthetic', '--synthetic_shape=12x10x3'),
-        *('--filters=4,3', '--pooling=max,none'),
+        *('--filters=4,3', '--pooling=max,none', '--units='),
     ),
     'dense': ('--dataset=synthetic', '--synthetic_shape=6x6x2', '--units=8,4'),
 }

@@ -30,7 +30,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 CONVOLUTIONS = ('--filters=3,4', '--pooling=max')
 RUNS = {
     'dense': ('--units=8,4',),
-    'convolutional': (*CONVOLUTIONS, '--activation=elu'),
+    'convolutional': (*CONVOLUTIONS, '--units=', '--activation=elu'),
     'variational': (*CONVOLUTIONS, '--units=8', '--code_size=3'),
     'gan': (*CONVOLUTIONS, '--units=8', '--code_size=3'),
     'classifier': (*CONVOLUTIONS, '--units=8'),

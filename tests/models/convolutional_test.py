@@ -14,6 +14,7 @@ from tfae.models.base.encoder_decoder import Convolution, Decoder, Dense, Encode
 from tfae.ops.activations import Activation
 
 RELU = Activation.from_text('relu')
+SIZES = {'filters': (16, 32, 64), 'units': ()}
 WAYS = ['deconvolution', 'subpixel', 'nearest', 'bilinear', 'bicubic']
 FASHION = {
     'filters': (16, 32, 64),
@@ -33,7 +34,7 @@ EE311 = {
 
 
 def model(shape=(28, 28, 1), **fields):
-    return convolutional.Model(convolutional.Config(**fields), shape)
+    return convolutional.Model(convolutional.Config(**{**SIZES, **fields}), shape)
 
 
 def images(shape=(28, 28, 1), count=3):

@@ -16,13 +16,14 @@ from tfae.training.step import training_step
 SHAPE = (3, 2, 1)
 IMAGES = np.random.RandomState(0).uniform(size=[5, *SHAPE]).astype(np.float32)
 LOSSES = ('non_saturating', 'least_squares', 'wasserstein')
+SIZES = {'units': (4, 3), 'code_size': 2}
 every_loss = pytest.mark.parametrize('loss', LOSSES)
 every_moment = pytest.mark.parametrize('seed', [None, 3], ids=['validation', 'training'])
 CONVOLUTIONAL = {'filters': (3, 4), 'strides': (2,), 'units': (), 'batch_normalization': True}
 
 
 def model(shape=SHAPE, **fields):
-    fields = {'units': (4, 3), 'code_size': 2, 'activation': 'tanh', **fields}
+    fields = {**SIZES, 'loss': 'non_saturating', 'activation': 'tanh', **fields}
     return gan.Model(gan.Config(**fields), shape)
 
 

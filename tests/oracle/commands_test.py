@@ -255,7 +255,7 @@ def test_evaluate_of_a_siamese_network(digits):
 
 
 def test_evaluate_and_samples_of_a_game(digits):
-    words = ('--model=gan', '--units=10', '--code_size=3', '--epochs=4')
+    words = ('--model=gan', '--units=10', '--code_size=3', '--epochs=4', '--loss=non_saturating')
     v = best(digits.train('gan', *words))
     measured, _ = digits.measured('evaluate', 'gan')
     model = Adversarial(

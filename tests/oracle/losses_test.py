@@ -70,7 +70,7 @@ STACK = (
     Layer('tanh', normalized=True, strides=2),
     Layer('tanh', normalized=True, padding='valid', pooling='average', pool_size=3),
 )
-CONVOLUTIONAL = ('--model=convolutional', *CONVOLUTIONS)
+CONVOLUTIONAL = ('--model=convolutional', '--units=', *CONVOLUTIONS)
 
 # Name -> (arguments, loss).
 DENSE = {
@@ -189,6 +189,7 @@ ODD = {
     'convolutional, tied': (
         (
             '--model=convolutional',
+            '--units=',
             '--filters=3,4',
             '--pooling=none',
             '--strides=3,1',
@@ -212,6 +213,7 @@ ODD = {
     'convolutional, margins': (
         (
             '--model=convolutional',
+            '--units=',
             '--filters=3',
             '--kernel_sizes=4',
             '--padding=valid',
@@ -409,6 +411,7 @@ GAN = {
         (
             '--model=gan',
             '--units=10,8',
+            '--loss=non_saturating',
             '--code_size=3',
             '--activation=tanh',
             '--generator_activation=softplus',

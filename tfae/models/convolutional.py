@@ -28,9 +28,15 @@ class Config(network_flags.Config, autoencoder.Config):
     """The layers."""
 
     filters: tuple[int, ...] = option(
-        (16, 32, 64),
+        (16, 32),
         'Number and filters of the convolutional layers, the first at the image.',
         within='[1, inf) filters',
+    )
+    units: tuple[int, ...] = option(
+        (32,),
+        'Sizes of the dense layers after the convolutional ones, the last of which is the code; '
+        'empty: the code is the last feature map, flattened.',
+        within='[1, inf) units',
     )
     pooling: tuple[Pooling, ...] = option(
         ('max',),

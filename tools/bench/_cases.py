@@ -41,6 +41,7 @@ def _convolutional(batch: int) -> Case:
     # as PyTorch's is, and the networks compute the same function without a shift of a pixel.
     config = {
         'filters': (16, 32, 8),
+        'units': (),
         'kernel_sizes': (4, 4, 3),
         'strides': (2, 2, 1),
         'pooling': ('none',),

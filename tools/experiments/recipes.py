@@ -17,12 +17,14 @@ recipe describe it:
                  anomaly, cluster and probe
 """
 
+import functools
 import json
 import operator
 import pathlib
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RECIPES = ROOT / 'tfae' / 'recipes'
@@ -142,12 +144,22 @@ def value(name: str, measure: str) -> float:
 
 def judge(name: str, target: str) -> tuple[str, bool]:
     """Returns the measured value of a target as Markdown, and whether the target is reached."""
-    *left, sign, bound = target.split()
-    figure = value(name, left[0])
-    if len(left) == 3:
-        figure = _COMBINE[left[1]](figure, value(name, left[2]))
-    reached = _COMPARE[sign](figure, float(bound))
-    return f'**{" ".join(left)} = {figure:.4g}**' + ('' if reached else ' (missed)'), reached
+    left, sign, bound = target.rsplit(' ', 2)
+    found = figure(left, functools.partial(value, name))
+    reached = within(found, f'{sign} {bound}')
+    return f'**{left} = {found:.4g}**' + ('' if reached else ' (missed)'), reached
+
+
+def figure(expression: str, value: Callable[[str], float]) -> float:
+    """Returns the value of a measure, `mse`, or of a combination of two, `mse / pca_mse`."""
+    first, *rest = expression.split()
+    return _COMBINE[rest[0]](value(first), value(rest[1])) if rest else value(first)
+
+
+def within(value: float, bound: str) -> bool:
+    """Returns whether a value meets a bound, `<= 0.02`."""
+    sign, limit = bound.split()
+    return _COMPARE[sign](value, float(limit))
 
 
 def row(name: str) -> tuple[str, bool]:
