@@ -38,7 +38,7 @@ class Config(network_flags.Config):
     """The network and the loss of its distances."""
 
     units: tuple[int, ...] = option(
-        (200,),
+        (500,),
         'Number and sizes of the dense layers, behind the convolutional ones.',
         within='[1, inf) units',
     )

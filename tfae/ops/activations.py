@@ -18,7 +18,6 @@ _SELU_SCALE = 1.0507009873554804934
 _SELU = 1.7580993408473768600  # the scale times alpha
 
 
-
 def _tanh(x: tf.Tensor) -> tf.Tensor:
     """Returns tanh(x), which is fused with no batch normalization of a convolution before it.
 
