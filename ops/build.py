@@ -2,10 +2,10 @@
 
     python ops/build.py
 
-writes `_subpixel.so` into the package, next to `subpixel.py`, unless the one there is already
-what these sources and this TensorFlow give. The same file serves a checkout (`ops/`) and an
-installed package (`tfae/_ops/`), and `setup.py` calls it while it makes a wheel. It needs nothing
-but the standard library: TensorFlow is asked in a process of its own.
+writes `_subpixel.so` to the package, next to `subpixel.py`, unless it is up to date with the
+sources and TensorFlow. The same file is used in a checkout (`ops/`), in an installed package
+(`tfae/_ops/`), and by `setup.py` to build a wheel. It needs only the standard library: TensorFlow
+is queried in a process of its own.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from typing import NamedTuple
 SOURCES = pathlib.Path(__file__).resolve().parent
 LIBRARY = '_subpixel.so'
 STAMP = b'tfae-subpixel-built-for:'
-# Bazel compiles with the same. Without traps the compiler may compute both sides of a condition,
-# and so use vectors.
+# Bazel uses the same flags. Without traps the compiler may compute both sides of a condition, which
+# allows vector code.
 FLAGS = [
     '-O3',
     '-fno-trapping-math',
@@ -47,17 +47,17 @@ print('tfae-answer ' + json.dumps({
 
 
 class CannotBuild(Exception):
-    """Something that the build needs is not on this machine; the text says what."""
+    """Raised if the build lacks something on this machine, which the text names."""
 
 
 def package() -> pathlib.Path:
-    """The folder whose Python files load the library."""
+    """Returns the folder of the Python files that load the library."""
     installed = SOURCES.parent / 'ops' / 'subpixel.py'
     return installed.parent if installed.exists() else SOURCES.parent / 'tfae' / 'ops'
 
 
 def digest() -> str:
-    """Twelve hexadecimal digits that change when a C++ source or this file does."""
+    """Returns twelve hexadecimal digits that change with the C++ sources and this file."""
     text = hashlib.sha256()
     for path in [*sorted([*SOURCES.glob('*.cc'), *SOURCES.glob('*.h')]), SOURCES / 'build.py']:
         text.update(path.name.encode() + b'\0' + path.read_bytes() + b'\0')
@@ -65,18 +65,18 @@ def digest() -> str:
 
 
 class Stamp(NamedTuple):
-    """What a library says of itself."""
+    """Build information inside a library."""
 
-    tensorflow: str  # the version that it was built for
-    digest: str  # of the sources; a dash where a build system keeps track of them
+    tensorflow: str  # version that the library was built for
+    digest: str  # of the sources; a dash if a build system tracks them
     compiler: str = 'an unknown compiler'
-    cuda: str = 'no'  # the version of nvcc, if its kernels are in it
+    cuda: str = 'no'  # version of nvcc, if the library has CUDA kernels
 
 
 def stamp(library: pathlib.Path) -> Stamp | None:
-    """What `library` says that it was built for and with; None if it does not say.
+    """Reads the build information of `library`; None if there is none.
 
-    The file is read, not loaded: a library for another TensorFlow may crash when it is opened.
+    The file is read and not loaded, since a library for another TensorFlow may crash on loading.
     """
     if not library.is_file():
         return None
@@ -86,7 +86,7 @@ def stamp(library: pathlib.Path) -> Stamp | None:
 
 
 def compiler() -> str:
-    """The C++ compiler: `$CXX`, else the first of c++, g++ and clang++ on the path."""
+    """Returns the C++ compiler: `$CXX`, else the first of c++, g++ and clang++ on the path."""
     wanted = os.environ.get('CXX')
     for name in [wanted] if wanted else ['c++', 'g++', 'clang++']:
         if shutil.which(shlex.split(name)[0]):
@@ -95,11 +95,11 @@ def compiler() -> str:
 
 
 def ask_tensorflow(python: str) -> dict:
-    """Version and flags of the TensorFlow that `python` imports.
+    """Returns version and flags of the TensorFlow that `python` imports.
 
-    pip builds in an isolated environment: it hides the installed packages through PYTHONPATH
-    and PYTHONNOUSERSITE, but runs the interpreter they belong to. Without those two variables
-    that interpreter sees what it will see when the package is used.
+    pip builds in an isolated environment that hides the installed packages by PYTHONPATH and
+    PYTHONNOUSERSITE. Without these variables the interpreter sees the packages that it will see
+    when tfae is used.
     """
     hidden = ('PYTHONPATH', 'PYTHONNOUSERSITE')
     environment = {k: v for k, v in os.environ.items() if k not in hidden}
@@ -123,14 +123,14 @@ def _run(command: list[str]) -> None:
 
 
 def _version(program: list[str]) -> str:
-    """The line of `--version` that holds a number, fit to stand in a stamp."""
+    """Returns the line of `--version` with a number, in the characters of a stamp."""
     said = subprocess.run([*program, '--version'], capture_output=True, text=True).stdout
     line = next((line for line in said.splitlines() if re.search(r'\d+\.\d+', line)), 'unknown')
     return re.sub(r'[^\w.,:()+ -]', ' ', line).strip()
 
 
 class Cuda(NamedTuple):
-    """What CUDA adds to a build: more commands, and what their objects need to be linked."""
+    """CUDA part of a build: additional commands, objects and linker flags."""
 
     commands: list[list[str]]
     link: list[str]
@@ -138,7 +138,7 @@ class Cuda(NamedTuple):
 
 
 def cuda(folder: str) -> Cuda | None:
-    """How the CUDA kernels are compiled into `folder`; None where there is no nvcc.
+    """Returns the commands that compile the CUDA kernels into `folder`; None without nvcc.
 
     The runtime is linked before TensorFlow's library and its symbols are hidden: the linker would
     otherwise take CUDA's entry points from TensorFlow's stub, which is for another version.
@@ -146,7 +146,7 @@ def cuda(folder: str) -> Cuda | None:
     nvcc = os.environ.get('NVCC') or shutil.which('nvcc')
     if not nvcc:
         return None
-    # nvcc may be a script or a link; it says itself where its libraries are.
+    # nvcc may be a script or a link; a dry run prints the paths of its libraries.
     said = subprocess.run(
         [nvcc, '--dryrun', '-E', '-x', 'cu', os.devnull], capture_output=True, text=True
     ).stderr
@@ -155,10 +155,10 @@ def cuda(folder: str) -> Cuda | None:
     if not runtime:
         return None
     command = [nvcc, '-std=c++17', '-O3', '-x', 'cu', '-Xcompiler', '-fPIC,-fvisibility=hidden']
-    # Hopper needs nothing that Ampere lacks, so both come from one pass of the front end.
+    # Hopper needs no source of its own, so one front-end pass serves Ampere and Hopper.
     command += ['-gencode', 'arch=compute_75,code=sm_75']
-    command += ['-gencode', 'arch=compute_80,code=[sm_80,sm_90,compute_80]']  # and what comes after
-    command += [f'-I{SOURCES}', '--threads', '0']  # the architectures side by side
+    command += ['-gencode', 'arch=compute_80,code=[sm_80,sm_90,compute_80]']  # and later ones
+    command += [f'-I{SOURCES}', '--threads', '0']  # the architectures in parallel
     units = {str(p): str(pathlib.Path(folder, f'{p.stem}.o')) for p in SOURCES.glob('*.cu.cc')}
     commands = [[*command, '-c', source, '-o', output] for source, output in units.items()]
     hidden = ['-Wl,--exclude-libs,ALL', '-ldl', '-lrt', '-lpthread']
@@ -168,10 +168,10 @@ def cuda(folder: str) -> Cuda | None:
 def build(output: pathlib.Path, python: str = sys.executable, with_cuda: bool = True) -> str:
     """Compiles the op into `output` and returns the version of TensorFlow it is for.
 
-    The CUDA kernels are part of it if wanted and where nvcc is found and can compile them.
+    The CUDA kernels are included if requested and if nvcc is found and can compile them.
 
     Raises: CannotBuild if there is no compiler or no TensorFlow; RuntimeError with the
-      compiler's words if the sources do not compile.
+      compiler's output if the sources do not compile.
     """
     cxx = shlex.split(compiler())
     tensorflow = ask_tensorflow(python)
@@ -188,7 +188,7 @@ def build(output: pathlib.Path, python: str = sys.executable, with_cuda: bool = 
 
 
 def ensure(output: pathlib.Path, python: str = sys.executable) -> str:
-    """`build`, unless `output` is already what it would make."""
+    """Builds unless `output` is up to date; returns the version of TensorFlow."""
     have = stamp(output)
     if have:
         version = ask_tensorflow(python)['version']
@@ -200,7 +200,7 @@ def ensure(output: pathlib.Path, python: str = sys.executable) -> str:
 def _compile(
     output: pathlib.Path, cxx: list[str], tensorflow: dict, folder: str, extra: Cuda | None
 ) -> None:
-    """Compiles every source in a process of its own and links them."""
+    """Compiles the sources in parallel and links them."""
     built_for = Stamp(
         tensorflow['version'], digest(), _version(cxx), extra.version if extra else 'no'
     )
@@ -212,7 +212,7 @@ def _compile(
     commands = [[*cxx, *flags, '-c', str(source), '-o', o] for source, o in units.items()]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(_run, (extra.commands if extra else []) + commands))
-    # Built beside its place and moved there: a process that has the old library open keeps it.
+    # Built under a temporary name and renamed: processes with the old library open keep it.
     made = output.with_name(f'{output.name}.{os.getpid()}')
     link = [*units.values(), *(extra.link if extra else []), *tensorflow['link']]
     try:
@@ -223,7 +223,7 @@ def _compile(
 
 
 def main() -> int:
-    """Builds where needed; 0 also without a compiler, since the stock definition then serves."""
+    """Builds if needed; returns 0 also without a compiler, since stock ops are used then."""
     parser = argparse.ArgumentParser(description='Builds the sub-pixel op into the package.')
     parser.add_argument('--force', action='store_true', help='build even if it is up to date')
     force = parser.parse_args().force

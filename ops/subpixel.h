@@ -1,4 +1,4 @@
-// Sub-pixel shuffle: the layout, the index map and the checks that every device shares.
+// Sub-pixel shuffle: layout, index map and checks for all devices.
 //
 //   small [N, H, W, C*rh*rw]  <->  large [N, H*rh, W*rw, C]        (NHWC; NCHW has C in front)
 //

@@ -1,5 +1,5 @@
-// The activations of the fused op and their derivatives, which are taken from the output: what the
-// backward pass has to keep is then one tensor, not two.
+// The activations of the fused op and their derivatives as functions of the output, so that the
+// backward pass needs one stored tensor and not two.
 //
 // Written without branches and, for float, without calls into the math library, so that a loop
 // over them becomes vector code.
@@ -39,7 +39,7 @@ TFAE_HOST_DEVICE inline void SplitExp(float x, float* scale, float* rest) {
   *rest = p * r * r + r;
   int32_t bits;
   std::memcpy(&bits, &shifted, sizeof(bits));
-  // The integer stands in the low bits of the shifted number; it becomes the exponent.
+  // The integer is in the low bits of the shifted number; it becomes the exponent.
   bits = static_cast<int32_t>((static_cast<uint32_t>(bits) + 127u) << 23);
   std::memcpy(scale, &bits, sizeof(bits));
 }
@@ -64,7 +64,7 @@ TFAE_HOST_DEVICE inline double Expm1(double x) { return std::expm1(x); }
 template <Activation kActivation, typename F>
 TFAE_HOST_DEVICE inline F Activate(F x) {
   if constexpr (kActivation == Activation::kRelu) {
-    return x > F(0) ? x : (x < F(0) ? F(0) : x);  // not-a-number stays
+    return x > F(0) ? x : (x < F(0) ? F(0) : x);  // NaN stays NaN
   } else if constexpr (kActivation == Activation::kLeakyRelu) {
     return x > F(0) ? x : F(kLeakySlope) * x;
   } else if constexpr (kActivation == Activation::kElu) {

@@ -1,5 +1,5 @@
-// Sub-pixel shuffle on the CPU: how one band of rows moves. No TensorFlow header, so that the
-// sanitizers can run over this file alone.
+// Sub-pixel shuffle on the CPU, band by band. No TensorFlow header, so that the sanitizers can run
+// on this file by itself.
 //
 // Every case is made of two moves, in one of two directions:
 //
@@ -28,8 +28,8 @@
 
 namespace tfae {
 
-// How a geometry is cut into bands, for elements of `size` bytes: chunks of a long row, or several
-// short rows together, at most `most_rows` of them.
+// Partition of a geometry into bands, for elements of `size` bytes: chunks of a long row, or
+// several short rows together, at most `most_rows` of them.
 struct Bands {
   int64_t chunk;   // pixels of the small side in one row of a band
   int64_t chunks;  // bands in a row

@@ -1,4 +1,4 @@
-// What the CUDA kernels of the op are written with: launches, shared memory, division.
+// Building blocks of the CUDA kernels: launches, shared memory, division.
 //
 // Includes no TensorFlow header: those need TensorFlow's own copy of CUDA's. The kernels' source
 // also runs on the CPU, under tests/ops/cuda_emulation.h.
@@ -65,7 +65,7 @@ inline int Blocks(int64_t wanted) {
   return static_cast<int>(wanted < kMostBlocks ? wanted : kMostBlocks);
 }
 
-// What went wrong with the last launch; null if nothing did.
+// The error of the last launch; null if there is none.
 inline const char* Launched() {
   const cudaError_t error = cudaGetLastError();
   return error == cudaSuccess ? nullptr : cudaGetErrorString(error);

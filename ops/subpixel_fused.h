@@ -4,8 +4,8 @@
 //   dx     = unshuffle(dy * derivative(y))
 //   dbias  = sum of dx over everything but the channels
 //
-// A band is computed into a buffer that stays in the cache and moved from there, so that main
-// memory sees each tensor once. No TensorFlow header.
+// A band is computed in a buffer that stays in the cache and moved from there, so that each tensor
+// is read from or written to main memory once. No TensorFlow header.
 
 #ifndef TFAE_OPS_SUBPIXEL_FUSED_H_
 #define TFAE_OPS_SUBPIXEL_FUSED_H_

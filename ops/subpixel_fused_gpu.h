@@ -1,5 +1,5 @@
-// What the CUDA kernels of the fused op do with the elements of one thread: wide numbers, packs of
-// up to 16 bytes, the two passes, sums over a block.
+// Per-thread code of the fused op's CUDA kernels: wide numbers, packs of up to 16 bytes, the two
+// passes, sums over a block.
 
 #ifndef TFAE_OPS_SUBPIXEL_FUSED_GPU_H_
 #define TFAE_OPS_SUBPIXEL_FUSED_GPU_H_

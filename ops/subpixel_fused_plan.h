@@ -1,4 +1,4 @@
-// How the fused op's CUDA kernels cut a tensor: into columns of channels, or into tiles.
+// Partition of a tensor by the fused op's CUDA kernels: columns of channels, or tiles.
 
 #ifndef TFAE_OPS_SUBPIXEL_FUSED_PLAN_H_
 #define TFAE_OPS_SUBPIXEL_FUSED_PLAN_H_
@@ -11,9 +11,10 @@
 
 namespace tfae {
 
-// How a block's threads share the small side: thread lane*units + unit has every lanes-th pixel of
-// one unit of channels, so that its bias and its share of dbias stay in registers. With `along`
-// false pixels are neighbors in memory, not channels: thread unit*lanes + lane.
+// Assignment of the small side to the threads of a block: thread lane*units + unit has every
+// lanes-th pixel of one unit of channels, so that its bias and its share of dbias stay in
+// registers. With `along` false pixels are neighbors in memory, not channels: thread unit*lanes +
+// lane.
 struct Seats {
   int units, lanes;
   bool along;
@@ -35,7 +36,7 @@ inline int64_t SumBytes(int threads) { return threads * static_cast<int64_t>(siz
 // dbias is summed in this many parts, in an order that no device changes.
 inline int64_t FusedParts(const Geometry& g, int64_t size) {
   const int64_t pixels = g.batch * g.height * g.width;
-  const int64_t fewest = 128 / size;  // pixels of a part: its sums must stay small beside them
+  const int64_t fewest = 128 / size;  // pixels per part, so that its sums stay few
   const int64_t most =
       g.nchw ? std::max<int64_t>(1, 2048 / std::max<int64_t>(1, g.channels)) : 1024;
   return std::min(most, (pixels + fewest - 1) / fewest);

@@ -1,4 +1,4 @@
-// Sub-pixel shuffle on CUDA: what the OpKernel and the harnesses call.
+// Sub-pixel shuffle on CUDA: interface for the OpKernels and the harnesses.
 
 #ifndef TFAE_OPS_SUBPIXEL_GPU_H_
 #define TFAE_OPS_SUBPIXEL_GPU_H_

@@ -1,5 +1,5 @@
-// What every sub-pixel OpKernel does first and last: reads its attributes, checks and measures its
-// input, and spreads its bands over TensorFlow's own threads.
+// Common code of the OpKernels: reads attributes, checks the input, allocates the output, and runs
+// the bands on TensorFlow's threads.
 
 #ifndef TFAE_OPS_SUBPIXEL_KERNELS_H_
 #define TFAE_OPS_SUBPIXEL_KERNELS_H_

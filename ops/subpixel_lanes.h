@@ -1,4 +1,4 @@
-// Lanes: sequences split out of one, or merged into one.
+// Lanes: a sequence is split into several, or several are merged into one.
 
 #ifndef TFAE_OPS_SUBPIXEL_LANES_H_
 #define TFAE_OPS_SUBPIXEL_LANES_H_
@@ -208,11 +208,10 @@ void MoveLanes(Side<kSplit>* sequence, Side<!kSplit>* side, Lanes lanes) {
 }
 
 // Pixels of three channels in CRD order and square blocks, which is how PyTorch ends a network that
-// makes images. What a vector writes beyond its run, the next pixel overwrites; the last pixels
-// of a row, where one would read or write too far, are moved by their units.
+// generates images. Bytes that a vector writes beyond its run are overwritten by the next pixel.
+// The last pixels of a row, where a vector would exceed the row, are moved by units.
 template <int kBytes, int kBlock>
-TFAE_VECTOR_CLONES void ShuffleColors(const char* small, char* large, int64_t pixels,
-                                       int64_t row) {
+TFAE_VECTOR_CLONES void ShuffleColors(const char* small, char* large, int64_t pixels, int64_t row) {
   constexpr int64_t kLane = kBlock * kBlock * kBytes;
   constexpr int64_t kRun = 3 * kBlock * kBytes;
   int64_t w = 0;

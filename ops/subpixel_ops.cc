@@ -133,7 +133,7 @@ REGISTER_OP("SubpixelShuffle")
     .Doc(R"doc(
 Moves channels into space: `[N, H, W, C*rh*rw]` becomes `[N, H*rh, W*rw, C]`.
 
-block_size: `[rh, rw]`, how many large rows and columns a small pixel becomes.
+block_size: `[rh, rw]`, rows and columns of the block that a small pixel becomes.
 mode: The order of the input's channels. 'DCR': channel `(i*rw + j)*C + c` becomes the pixel (i, j)
   of the block in channel c, as in tf.nn.depth_to_space. 'CRD': channel `(c*rh + i)*rw + j` does,
   as in PyTorch's PixelShuffle.
@@ -169,8 +169,8 @@ REGISTER_OP("SubpixelShuffleBiasActivation")
     .Doc(R"doc(
 Computes `SubpixelShuffle(activation(input + bias))` in one pass.
 
-bias: `[C*rh*rw]`, one for each channel of `input`, as the convolution before it has them.
-activation: leaky_relu has the slope 0.2 of tf.nn.leaky_relu.
+bias: `[C*rh*rw]`, one value for each channel of `input`.
+activation: leaky_relu has the default slope of tf.nn.leaky_relu, 0.2.
 )doc");
 
 REGISTER_OP("SubpixelShuffleBiasActivationGrad")

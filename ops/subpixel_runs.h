@@ -48,8 +48,8 @@ TFAE_PART void ForRuns(Side<kShuffle>* small, Side<!kShuffle>* large, const Runs
 }
 
 // Runs of kUnit/2 to kUnit bytes, as two halves of a unit that overlap. Where the runs written
-// follow each other, a whole unit is copied instead: what it writes beyond its run, the next run
-// overwrites; the last pixels, where it would reach beyond the row, are copied in halves.
+// follow each other, a whole unit is copied instead: bytes beyond its run are overwritten by the
+// next run. The last pixels, where a unit would exceed the row, are copied in halves.
 template <int kUnit, bool kShuffle>
 TFAE_VECTOR_CLONES void MoveShortRuns(Side<kShuffle>* small, Side<!kShuffle>* large,
                                       const Runs& r) {

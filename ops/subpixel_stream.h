@@ -1,4 +1,4 @@
-// Stores past the caches, for outputs that would not stay there.
+// Non-temporal stores, for outputs that exceed the caches.
 
 #ifndef TFAE_OPS_SUBPIXEL_STREAM_H_
 #define TFAE_OPS_SUBPIXEL_STREAM_H_
@@ -16,15 +16,15 @@
 
 namespace tfae {
 
-// Outputs above this go past the caches: with their input they would push everything else out of
-// the last level, and be gone before they are read. Below it, stores that stay are the faster ones.
+// Outputs above this size bypass the caches: with their input they would evict everything else from
+// the last level, and be evicted before they are read. Below it, cached stores are faster.
 constexpr int64_t kStreamBytes = 12 << 20;
 
 #ifdef __SSE2__
 constexpr bool kCanStream = true;
 
 // Copies `pieces` of `bytes` each, which follow each other in `from`, to places `step` apart. Only
-// whole cache lines go past the caches: a part of one would have to be read first.
+// whole cache lines bypass the caches: a partial one would have to be read first.
 inline void StreamOut(const char* from, char* to, int64_t bytes, int64_t pieces, int64_t step) {
   constexpr int64_t kLine = 64;
   if (step == bytes) {

@@ -1,4 +1,4 @@
-// What the CPU moves are written with: bytes that are read or written, and units of them.
+// Building blocks of the CPU code: bytes that are read or written, and units of them.
 
 #ifndef TFAE_OPS_SUBPIXEL_UNIT_H_
 #define TFAE_OPS_SUBPIXEL_UNIT_H_
