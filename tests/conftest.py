@@ -7,6 +7,9 @@ import sys
 import pytest
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+# Fits of a few examples wait for their threads far longer than they compute, above all where tests
+# run side by side.
+os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 
 @pytest.fixture(autouse=True)

@@ -226,3 +226,12 @@ def test_each_anomalous_class_is_held_against_what_is_normal():
 def test_a_detector_of_one_image_is_refused():
     with pytest.raises(errors.InputError, match='holds 1 example; fitting an anomaly detector'):
         anomaly.fit(examples(1, 0), examples(40, 1), **SETTINGS)
+
+
+def test_of_many_images_a_sample_is_fitted():
+    images = np.arange(12_000)
+    assert np.array_equal(anomaly.sample(images[:10_000], 0), images[:10_000])
+    some, other = anomaly.sample(images, 0), anomaly.sample(images, 1)
+    assert len(np.unique(some)) == 10_000
+    assert (np.diff(some) > 0).all()
+    assert not np.array_equal(some, other)

@@ -118,3 +118,22 @@ def test_clusters_are_ordered_by_the_classes_that_fit_best(clusters, classes):
     else:
         matched = clustering.matching(counts)
         assert [matched[k] for k in order] == sorted(matched.values())
+
+
+@pytest.mark.parametrize('kind', [clustering.KMeansClusters, clustering.MixtureClusters])
+def test_many_examples_are_clustered_as_in_full(monkeypatch, kind):
+    """A start on a sample, refined on all, ends where starts on all end."""
+    random = np.random.RandomState(0)
+    centers = random.normal(size=[8, 6]) * 4
+    examples = centers[np.arange(4000) % 8] + random.normal(size=[4000, 6])
+    monkeypatch.setattr(clustering, '_MAX_START', 4000)
+    full = kind(examples, 8, seed=0)
+    monkeypatch.setattr(clustering, '_MAX_START', 400)
+    sampled = kind(examples, 8, seed=0)
+    counts = clustering.table(full.predict(examples), sampled.predict(examples), 8, 8)
+    assert clustering.agreement(full.predict(examples), sampled.predict(examples), counts)[
+        'accuracy'
+    ] == pytest.approx(1, abs=0.002)
+    if kind is clustering.KMeansClusters:  # a sample alone has other means
+        found = sampled._fitted
+        assert found.inertia_ == pytest.approx(full._fitted.inertia_, rel=1e-4)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from tfae.analysis import density
 from tfae.analysis.density import Density
 from tfae.core import errors
 
@@ -51,3 +52,13 @@ def test_a_dead_unit_of_the_code_stays_about_its_value():
 def test_a_density_of_one_code_is_refused():
     with pytest.raises(errors.InputError, match='holds 1 example; fitting a density of codes'):
         Density(np.zeros([1, 4]), 1, 0)
+
+
+def test_small_sets_get_fewer_components_and_large_ones_are_sampled(monkeypatch):
+    small = Density(codes(11), 10, seed=0)  # 11 codes, 2 dimensions, 4 codes a component
+    assert len(small._mixture.weights_) == 2
+    full = Density(codes(), 3, seed=0).log_likelihood(codes())
+    monkeypatch.setattr(density, '_MAX_FITTED', 300)
+    sampled = Density(codes(), 3, seed=0).log_likelihood(codes())
+    assert sampled != full
+    assert sampled == pytest.approx(full, abs=0.05)

@@ -43,3 +43,11 @@ def test_a_number_that_says_nothing_does_no_harm():
 def test_no_class_but_those_of_the_training_is_told():
     x, y = examples(100, 0)
     assert probe.linear_error(x, y, x, np.full(100, 7)) == 1
+
+
+def test_a_probe_of_many_numbers_errs_as_one_in_full(monkeypatch):
+    (x, y), (q, w) = examples(2000, 0), examples(2000, 1)
+    full = probe.linear_error(x, y, q, w)
+    monkeypatch.setattr(probe, '_LARGE', 100)
+    deviation = np.sqrt(full * (1 - full) / len(w))
+    assert probe.linear_error(x, y, q, w) == pytest.approx(full, abs=deviation / 4)

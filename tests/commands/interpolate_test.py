@@ -22,6 +22,13 @@ def made(run, *words):
     return [run.parent / line for line in done.out.splitlines()[1:]]
 
 
+def test_without_names_the_first_images_of_four_classes_are_taken(run):
+    bare = made(run, '--steps=3', '--output=bare')
+    named = made(run, '--classes=0,1,2,3', '--steps=3', '--output=named')
+    assert [path.name for path in bare] == [path.name for path in named]
+    assert [path.read_bytes() for path in bare] == [path.read_bytes() for path in named]
+
+
 def test_two_images_give_a_strip_and_a_looped_film(run):
     paths = made(run, '--indices=0,1', '--steps=5')
     figures = run / 'figures'

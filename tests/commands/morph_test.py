@@ -77,6 +77,14 @@ def test_an_attribute_of_one_image_is_judged_by_nothing(folder):
     )
 
 
+def test_without_attributes_the_classes_are_taken(folder):
+    morphed(folder, '--output=bare')
+    rows = json.loads((folder / 'bare' / 'morph.json').read_text())['directions']
+    assert [row['attribute'] for row in rows] == [f'class={k}' for k in range(10)]
+    labels = data.load(data.Config()).test.labels
+    assert [row['with'] for row in rows] == np.bincount(labels).tolist()
+
+
 def test_figures_of_attributes_of_like_names_stand_apart(folder):
     out = morphed(folder, '--attribute=class=1|7,class=1| 7 ,class=7|1', '--indices=0')
     assert out.count('.png') == 3

@@ -54,6 +54,14 @@ def test_the_chart_is_shown_in_tensorboard(folder, done):
     assert path.read_bytes() in events
 
 
+def test_defaults_that_the_training_set_is_too_small_for_are_left_out(folder):
+    words = ('--logdir=run', '--repeats=1', '--nobaselines', '--neighbors=1', '--output=bare')
+    assert tfae_program.run('probe', *words, cwd=folder).code == 0
+    found = json.loads((folder / 'bare' / 'probe.json').read_text())
+    counts = [key.split('_')[2] for key in found if key.endswith('_labels')]
+    assert counts == ['100', '300', '1000']
+
+
 def test_codes_alone_without_rows_of_few_labels(folder):
     words = ('--logdir=run', '--labels=', '--nobaselines', '--neighbors=', '--output=out')
     done = tfae_program.run('probe', *words, cwd=folder)

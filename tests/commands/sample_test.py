@@ -75,6 +75,13 @@ def test_an_autoencoder_without_a_prior_samples_what_is_fitted_to_its_codes(trai
     np.testing.assert_allclose(images.mean(0) / 255, want, atol=0.03)
 
 
+def test_without_a_kind_a_family_without_a_prior_has_a_mixture(trained):
+    folder = trained('dense')
+    bare, mixture = (sampled(folder, 'dense', '--count=20', *w) for w in ((), ('--kind=mixture',)))
+    assert bare[0] == mixture[0] == {'kind': 'mixture', 'count': 20, 'seed': 0}
+    assert np.array_equal(bare[1], mixture[1])
+
+
 def test_a_mixture_has_as_many_components_as_are_asked_for(trained):
     folder = trained('dense')
     made = [

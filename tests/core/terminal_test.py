@@ -34,6 +34,18 @@ def test_new_lines_are_kept_on_a_stream_and_what_it_cannot_encode_is_escaped(mon
     assert raw.getvalue() == b'a\tb \\x1b \\xe9 1\n'
 
 
+@pytest.mark.parametrize('terminal_there', [True, False])
+def test_progress_is_shown_on_a_terminal_alone(monkeypatch, capsys, terminal_there):
+    stream = io.StringIO()
+    stream.isatty = lambda: terminal_there
+    monkeypatch.setattr(sys, 'stderr', stream)
+    for k in terminal.progress((4, 5, 6), ' fits'):
+        terminal.write(f'row {k}')
+    assert capsys.readouterr().out == 'row 4\nrow 5\nrow 6\n'
+    assert ('/3 ' in stream.getvalue() and 'fits' in stream.getvalue()) == terminal_there
+    assert bool(stream.getvalue()) == terminal_there
+
+
 def shell(folder, line):
     """A line of the shell in which TFAE is the program: its exit code and what it printed."""
     line = line.replace('TFAE', f'{sys.executable} -m tfae')

@@ -20,16 +20,17 @@ from collections.abc import Mapping
 
 import numpy as np
 from scipy import linalg, ndimage, special
-from sklearn import metrics, neighbors
+from sklearn import metrics
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 
 from tfae import data
+from tfae.analysis import _nearest
 from tfae.core import errors as checks
 from tfae.core.atomic_files import write_npz
 from tfae.core.bounded_files import read_npz
 
-_MAX_FITTED = 20_000  # images that the mixture is fitted to
+_MAX_SAMPLED = 10_000  # images that the mixture is fitted to
 _VARIANCE_FLOOR = 1e-3  # added to each variance, as a fraction of the mean variance of f
 _MIN_IMAGES_PER_FEATURE = 2  # of each component
 _MAP_QUANTILE = 0.999  # of the errors of normal pixels, at which a map is 1
@@ -162,7 +163,7 @@ def fit(
       blur: s in pixels.
       components: largest number of Gaussians; fewer where a component would have too few images.
       false_positive_rate: fraction of the normal images above the threshold, in (0, 1).
-      seed: of the initialization of the mixture, and of the sample that is fitted.
+      seed: of the initialization of the mixture.
       step: global step of the checkpoint.
     Returns: the detector.
     Raises: InputError if there are fewer than 2 images to fit.
@@ -174,7 +175,7 @@ def fit(
         )
     spread = max(float(codes.std()), np.finfo(np.float32).tiny)
     features, _ = _features(images, codes / spread, reconstructions, blur)
-    chosen = np.random.RandomState(seed).permutation(len(features))[:_MAX_FITTED]
+    chosen = np.random.RandomState(seed).permutation(len(features))
     count = max(1, min(components, len(chosen) // (_MIN_IMAGES_PER_FEATURE * features.shape[1])))
     floor = _VARIANCE_FLOOR * float(features.var(0).mean()) + np.finfo(np.float32).tiny
     mixture = GaussianMixture(count, reg_covar=floor, random_state=seed).fit(features[chosen])
@@ -201,6 +202,13 @@ def fit(
     )
 
 
+def sample(images: np.ndarray, seed: int) -> np.ndarray:
+    """Returns the images `[N, ...]`, or 10,000 of them at random where they are more."""
+    if len(images) <= _MAX_SAMPLED:
+        return images
+    return images[np.sort(np.random.RandomState(seed).permutation(len(images))[:_MAX_SAMPLED])]
+
+
 def baselines(train: np.ndarray, images: np.ndarray, components: int) -> dict[str, np.ndarray]:
     """Returns anomaly scores that need no network; larger means more anomalous.
 
@@ -214,10 +222,9 @@ def baselines(train: np.ndarray, images: np.ndarray, components: int) -> dict[st
     known, asked = (data.pixels(x).reshape(len(x), -1) for x in (train, images))
     pca = PCA(min(components, *known.shape), svd_solver='covariance_eigh').fit(known)
     projected = pca.inverse_transform(pca.transform(asked))
-    nearest = neighbors.NearestNeighbors(n_neighbors=1).fit(known)
     return {
         'pca': np.square(projected - asked).mean(1),
-        'neighbor': nearest.kneighbors(asked)[0][:, 0],
+        'neighbor': _nearest.nearest(known, asked, 1)[0][:, 0],
         'mean': np.linalg.norm(asked - known.mean(0), axis=1),
     }
 

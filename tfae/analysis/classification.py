@@ -6,7 +6,11 @@ N, M examples, K classes, Z latent dimensions.
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn import metrics, neighbors
+from sklearn import metrics
+
+from tfae.analysis import _nearest
+
+_MAX_PRODUCTS = 100_000_000_000  # of features of queries and examples
 
 
 def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
@@ -38,14 +42,37 @@ def knn_error(
     wanted: np.ndarray,
     count: int = 1,
 ) -> float:
-    """Returns the k-nearest-neighbor classification error, in [0, 1].
+    """Returns the k-nearest-neighbor classification error, in [0, 1]; see `knn_errors`."""
+    return knn_errors(codes, labels, queries, wanted, [count])[0]
+
+
+def knn_errors(
+    codes: np.ndarray,
+    labels: np.ndarray,
+    queries: np.ndarray,
+    wanted: np.ndarray,
+    counts: Sequence[int],
+) -> list[float]:
+    """Returns the k-nearest-neighbor classification error, in [0, 1], for each k in `counts`.
 
     Args:
       codes: `[N, Z]`, of training examples.
       labels: `[N]`, their classes.
-      queries: `[M, Z]`, of other examples.
+      queries: `[M, Z]`, of other examples; a random choice of them where M N Z exceeds 1e11.
       wanted: `[M]`, the classes of the queries.
-      count: k, neighbors that vote, nearest in Euclidean distance.
+      counts: numbers of neighbors that vote, in Euclidean distance; of classes with equal votes
+        the lowest wins.
     """
-    known = neighbors.KNeighborsClassifier(count).fit(codes, labels)
-    return float(np.mean(known.predict(queries) != wanted))
+    if not counts:
+        return []
+    most = max(1, _MAX_PRODUCTS // codes.size)
+    if len(queries) > most:
+        chosen = np.random.RandomState(0).permutation(len(queries))[:most]
+        queries, wanted = queries[chosen], wanted[chosen]
+    votes = labels[_nearest.nearest(codes, queries, max(counts))[1]]
+    classes = np.unique(labels)
+    found = []
+    for count in counts:
+        sums = (votes[:, :count, None] == classes).sum(1)
+        found.append(float(np.mean(classes[sums.argmax(1)] != wanted)))
+    return found

@@ -3,13 +3,18 @@
 N examples, D features, K clusters, L classes.
 """
 
+import warnings
+
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn import metrics
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import normalize
 
+_MAX_START = 2_500  # examples that the starts are fitted to
+_MAX_REFINEMENTS = 10  # iterations from there on all examples
 _KMEANS_STARTS = 10  # the one of the least inertia is kept
 _MIXTURE_STARTS = 3  # the likeliest is kept
 _VARIANCE_FLOOR = 1e-3  # added to each variance, as a fraction of the mean
@@ -19,8 +24,14 @@ class KMeansClusters:
     """Clusters around means (Lloyd 1982)."""
 
     def __init__(self, examples: np.ndarray, count: int, seed: int):
-        """Fits `count` clusters to `[N, D]`."""
-        self._fitted = KMeans(count, n_init=_KMEANS_STARTS, random_state=seed).fit(examples)
+        """Fits `count` clusters to `[N, D]`; of more than 2,500, first of a sample."""
+        start = _sample(examples, seed)
+        self._fitted = KMeans(count, n_init=_KMEANS_STARTS, random_state=seed).fit(start)
+        if len(start) < len(examples):
+            centers = self._fitted.cluster_centers_
+            self._fitted = KMeans(count, init=centers, n_init=1, max_iter=_MAX_REFINEMENTS).fit(
+                examples
+            )
 
     def predict(self, examples: np.ndarray) -> np.ndarray:
         """The cluster `[N]` of each of `[N, D]`."""
@@ -51,12 +62,24 @@ class MixtureClusters:
     """Clusters as Gaussians, each with its own full covariance, fitted by likelihood."""
 
     def __init__(self, examples: np.ndarray, count: int, seed: int):
-        """Fits `count` clusters to `[N, D]`."""
+        """Fits `count` clusters to `[N, D]`; of more than 2,500, first of a sample."""
         examples = examples.astype(np.float64)
+        start = _sample(examples, seed)
         floor = _VARIANCE_FLOOR * float(examples.var(0).mean()) + np.finfo(np.float32).tiny
         self._fitted = GaussianMixture(
             count, reg_covar=floor, n_init=_MIXTURE_STARTS, random_state=seed
-        ).fit(examples)
+        ).fit(start)
+        if len(start) < len(examples):
+            self._fitted.set_params(
+                n_init=1,
+                max_iter=_MAX_REFINEMENTS,
+                weights_init=self._fitted.weights_,
+                means_init=self._fitted.means_,
+                precisions_init=self._fitted.precisions_,
+            )
+            with warnings.catch_warnings():
+                warnings.simplefilter('ignore', ConvergenceWarning)  # close enough by then
+                self._fitted.fit(examples)
 
     def predict(self, examples: np.ndarray) -> np.ndarray:
         """The most probable cluster `[N]` of each of `[N, D]`."""
@@ -65,6 +88,13 @@ class MixtureClusters:
     def closeness(self, examples: np.ndarray) -> np.ndarray:
         """The probability `[N, K]` of each cluster for each of `[N, D]`."""
         return self._fitted.predict_proba(examples.astype(np.float64))
+
+
+def _sample(examples: np.ndarray, seed: int) -> np.ndarray:
+    """Returns the examples `[N, D]`, or a random choice where they are many."""
+    if len(examples) <= _MAX_START:
+        return examples
+    return examples[np.random.RandomState(seed).permutation(len(examples))[:_MAX_START]]
 
 
 def table(labels: np.ndarray, clusters: np.ndarray, count: int, classes: int) -> np.ndarray:

@@ -3,13 +3,18 @@
 N, M examples, D features.
 """
 
+import warnings
+
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 _DECAY = 1e-4  # weight of the squared weights, added to the mean cross-entropy
 _MAX_ITERATIONS = 300  # of L-BFGS
+_LARGE = 100_000  # numbers in the training examples, above which the fit is in float32
+_MAX_ITERATIONS_LARGE = 50
 
 
 def linear_error(
@@ -23,7 +28,13 @@ def linear_error(
       queries: `[M, D]`, of other examples.
       wanted: `[M]`, the classes of the queries.
     """
-    regression = LogisticRegression(C=1 / (_DECAY * len(codes)), max_iter=_MAX_ITERATIONS)
+    large = codes.size > _LARGE
+    dtype, iterations = np.float64, _MAX_ITERATIONS
+    if large:
+        dtype, iterations = np.float32, _MAX_ITERATIONS_LARGE
+    regression = LogisticRegression(C=1 / (_DECAY * len(codes)), max_iter=iterations)
     known = make_pipeline(StandardScaler(), regression)
-    known.fit(codes.astype(np.float64), labels)
-    return float(np.mean(known.predict(queries.astype(np.float64)) != wanted))
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', ConvergenceWarning)
+        known.fit(codes.astype(dtype), labels)
+    return float(np.mean(known.predict(queries.astype(dtype)) != wanted))

@@ -15,7 +15,7 @@ import numpy as np
 from tfae import data
 from tfae.analysis import anomaly
 from tfae.commands.shared import command_flags, figures, image_scores
-from tfae.core import names
+from tfae.core import names, terminal
 from tfae.core.atomic_files import write_json
 from tfae.core.config import option
 from tfae.plots import charts, heatmaps
@@ -96,20 +96,26 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
     loaded, part = flags.load(run)
     # Training images score too low, so held-out images set the scale where there are any.
     held_out = loaded.validation if len(loaded.validation.images) else loaded.train
-    detector = anomaly.fit(
-        image_scores.seen(run, loaded.train.images),
-        image_scores.seen(run, held_out.images),
-        blur=flags.blur,
-        components=flags.components,
-        false_positive_rate=flags.false_positive_rate,
-        seed=flags.seed,
-        step=run.step,
-    )
-    scored = image_scores.seen(run, part.images)
-    kinds = {_OWN: detector.scores(*scored)}
-    normal, anomalous = _kinds(loaded, part)
-    if anomalous.any() and not anomalous.all() and flags.baselines:
-        kinds |= anomaly.baselines(loaded.train.images, scored[0], flags.pca_components)
+    with terminal.bar(3, ' steps') as bar:
+        bar.set_description_str('detector')
+        detector = anomaly.fit(
+            image_scores.seen(run, anomaly.sample(loaded.train.images, flags.seed)),
+            image_scores.seen(run, held_out.images),
+            blur=flags.blur,
+            components=flags.components,
+            false_positive_rate=flags.false_positive_rate,
+            seed=flags.seed,
+            step=run.step,
+        )
+        bar.update()
+        bar.set_description_str('scores')
+        scored = image_scores.seen(run, part.images)
+        kinds = {_OWN: detector.scores(*scored)}
+        bar.update()
+        bar.set_description_str('baselines')
+        normal, anomalous = _kinds(loaded, part)
+        if anomalous.any() and not anomalous.all() and flags.baselines:
+            kinds |= anomaly.baselines(loaded.train.images, scored[0], flags.pca_components)
     found: dict[str, Any] = {
         'split': flags.split,
         'normal': [_class_name(loaded, k) for k in sorted(normal)],

@@ -17,7 +17,7 @@ import numpy as np
 from tfae import data
 from tfae.analysis import clustering, pca
 from tfae.commands.shared import command_flags, figures
-from tfae.core import errors, names
+from tfae.core import errors, names, terminal
 from tfae.core.atomic_files import write_json, write_npz
 from tfae.core.config import option
 from tfae.plots import charts, grids
@@ -45,7 +45,7 @@ class Config(command_flags.LookAtData):
         within='[0, 1000]',
     )
     examples: int = option(
-        20_000,
+        10_000,
         'Clusters are fitted to the first so many training examples.',
         within='[2, inf) examples',
     )
@@ -96,7 +96,7 @@ def _clustered(
     found: dict[str, Any] = {'split': flags.split, 'clusters': count, 'fitted': len(train)}
     matrices, labels, clusters, sheets = {}, {}, {}, {}
     print(f'{"":18}{"":18}{"accuracy":>10}{"NMI":>8}{"ARI":>8}')
-    for space, method, encode in _pairs(flags, run, train):
+    for space, method, encode in terminal.progress(_pairs(flags, run, train), ' fits'):
         known, asked = encode(train), encode(part.images)
         fitted = _METHODS[method](known, count, flags.seed)
         chosen = fitted.predict(asked)
@@ -135,7 +135,7 @@ def _clustered(
 def _print(space: str, method: str, measured: dict[str, float]) -> None:
     cells = [f'{100 * measured["accuracy"]:8.2f} %']
     cells += [f'{measured[key]:8.3f}' for key in ('nmi', 'ari')]
-    print(f'{space:18}{method:18}{"".join(cells)}')
+    terminal.write(f'{space:18}{method:18}{"".join(cells)}')
 
 
 def _pairs(flags: Config, run: Run, train: np.ndarray) -> list[tuple[str, str, Encoder]]:

@@ -106,12 +106,14 @@ def main(argv: list[str]) -> int:
 
 def _found(listing: image_folder.Listing) -> list[str]:
     """Returns lines with the sizes of splits and classes, and notes on skipped files."""
-    splits = [f'{(listing.split == k).sum():,} {s}' for s, k in image_folder.SPLITS.items()]
+    counts = {name: (listing.split == k).sum() for name, k in image_folder.SPLITS.items()}
+    splits = [f'{count:,} {name}' for name, count in counts.items()]
+    plural = 's' * (list(counts.values())[-1] != 1)
     classes = 'no classes'
     if listing.labels is not None:
-        counts = np.bincount(listing.labels, minlength=len(listing.class_names)).tolist()
-        classes = f'{len(counts):,} classes: {data.counted(listing.class_names, counts)}'
-    return [f'{", ".join(splits[:-1])} and {splits[-1]} images', classes, *listing.notes]
+        members = np.bincount(listing.labels, minlength=len(listing.class_names)).tolist()
+        classes = f'{len(members):,} classes: {data.counted(listing.class_names, members)}'
+    return [f'{", ".join(splits[:-1])} and {splits[-1]} image{plural}', classes, *listing.notes]
 
 
 def _written(folder: pathlib.Path) -> list[str]:

@@ -15,7 +15,7 @@ import tensorflow.compat.v1 as tf
 from tfae import data
 from tfae.analysis import classification, linear_denoiser, pca, reconstruction
 from tfae.commands.shared import command_flags
-from tfae.core import errors, names
+from tfae.core import errors, names, terminal
 from tfae.core.atomic_files import write_json
 from tfae.core.config import option
 from tfae.losses import variational
@@ -52,12 +52,15 @@ def main(argv: list[str]) -> int:
         loaded, part = flags.load(run)
         outputs = run.built.inference.outputs
         measured: dict[str, Any] = {'split': flags.split, 'examples': len(part.images)}
-        for name, values in run.measure(part.images, part.labels).items():
-            measured[name] = np.mean(values, axis=0, dtype=np.float64).tolist()
+        stages = [lambda: _measures(run, part)]
         if hasattr(outputs, names.RECONSTRUCTION):
-            measured |= _reconstruction(run, loaded, part)
+            stages.append(lambda: _reconstruction(run, loaded, part))
         if hasattr(outputs, names.CODE):
-            measured |= _code(run.encode(part.images))
+            stages.append(lambda: _code(run.encode(part.images)))
+        if flags.neighbors:
+            stages.append(lambda: _neighbors(run, loaded, part, flags.neighbors))
+        for stage in terminal.progress(stages, ' stages'):
+            measured |= stage()
         if hasattr(outputs, names.PROBABILITIES) and part.labels is not None:
             predicted = run.fetch(outputs.probabilities, part.images).argmax(-1)
             matrix = classification.confusion(
@@ -65,8 +68,6 @@ def main(argv: list[str]) -> int:
             )
             print(classification.table(matrix, loaded.class_names))
             measured['confusion'] = matrix.tolist()
-        if flags.neighbors:
-            measured |= _neighbors(run, loaded, part, flags.neighbors)
         measured['parameters'] = _parameters(run)
         measured['step'] = run.step
     for name, value in measured.items():
@@ -76,6 +77,14 @@ def main(argv: list[str]) -> int:
             print(f'{name:16} {" ".join(f"{number:.3g}" for number in value)}')
     write_json(run.folder.place('evaluation.json'), measured)
     return 0
+
+
+def _measures(run: Run, part: data.Split) -> dict[str, Any]:
+    """Returns the means of the measures of the family."""
+    return {
+        name: np.mean(values, axis=0, dtype=np.float64).tolist()
+        for name, values in run.measure(part.images, part.labels).items()
+    }
 
 
 def _reconstruction(run: Run, loaded: data.DataSet, part: data.Split) -> dict[str, float]:

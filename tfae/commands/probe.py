@@ -14,7 +14,7 @@ from tfae import data
 from tfae.analysis import classification, pca, probe
 from tfae.commands.shared import command_flags, figures
 from tfae.core import errors as checks
-from tfae.core import names
+from tfae.core import names, terminal
 from tfae.core.atomic_files import write_json
 from tfae.core.config import option
 from tfae.plots import charts
@@ -123,9 +123,9 @@ def _probed(
     found: dict[str, Any] = {'split': flags.split, 'examples': len(part.images)}
     spaces = _spaces(flags, run, loaded.train, part)
     rows = ['linear probe', *(_nearest(k) for k in flags.neighbors)]
-    for name, space in spaces.items():
+    for name, space in terminal.progress(list(spaces.items()), ' spaces'):
         errors = [probe.linear_error(*space)]
-        errors += [classification.knn_error(*space, k) for k in flags.neighbors]
+        errors += classification.knn_errors(*space, flags.neighbors)
         bars[name] = {row: 100 * error for row, error in zip(rows, errors, strict=True)}
         means, spreads = _few(flags, loaded.name, space)
         x = np.array(sorted(flags.labels))

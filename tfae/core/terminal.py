@@ -7,10 +7,13 @@ UTF-8.
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 if TYPE_CHECKING:
     import tqdm
+
+T = TypeVar('T')
 
 READER_GONE = 141  # exit code of a process that SIGPIPE would have ended
 
@@ -48,6 +51,21 @@ def bar(total: int, unit: str, **more: Any) -> 'tqdm.tqdm':
     stream = getattr(sys.stderr, '_wrapped', sys.stderr)
     quiet = not sys.stderr.isatty()
     return tqdm.tqdm(total=total, unit=unit, file=stream, disable=quiet, leave=False, **more)
+
+
+def progress(items: Sequence[T], unit: str) -> Iterator[T]:
+    """Yields the items in turn, with a progress bar on a terminal."""
+    with bar(len(items), unit) as shown_bar:
+        for item in items:
+            yield item
+            shown_bar.update()
+
+
+def write(line: str) -> None:
+    """Prints a line to stdout, above the progress bar where there is one."""
+    import tqdm
+
+    tqdm.tqdm.write(line, file=sys.stdout)
 
 
 class _Stream:

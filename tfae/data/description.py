@@ -22,7 +22,8 @@ def described(loaded: DataSet) -> list[str]:
     height, width, channels = loaded.image_shape
     counts = [len(split.images) for split in (loaded.train, loaded.validation, loaded.test)]
     lines = [
-        '{:,} training, {:,} validation and {:,} test images'.format(*counts)
+        '{:,} training, {:,} validation and {:,} test image'.format(*counts)
+        + 's' * (counts[-1] != 1)
         + f' of {height} x {width} x {channels} (height x width x channels)',
         *_of_classes(loaded),
         *_of_values(loaded.train.images),

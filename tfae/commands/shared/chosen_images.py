@@ -1,6 +1,7 @@
 """Images chosen by flags: by class, by index in a split, or as files."""
 
 import pathlib
+import warnings
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -49,7 +50,11 @@ def read(run: Run, paths: Iterable[str | pathlib.Path]) -> np.ndarray:
     Raises: InputError as `lazy_images.read` does.
     """
     form = run.experiment.form()
-    return data.pixels(np.stack([lazy_images.read(pathlib.Path(path), form) for path in paths]))
+    found = []
+    for path in map(pathlib.Path, paths):
+        found.append(lazy_images.read(path, form))
+        _warn_of_remark(path)
+    return data.pixels(np.stack(found))
 
 
 def cut(network: Reference, paths: Iterable[str | pathlib.Path]) -> np.ndarray:
@@ -63,8 +68,16 @@ def cut(network: Reference, paths: Iterable[str | pathlib.Path]) -> np.ndarray:
 
 
 def _rgb(path: pathlib.Path) -> Image.Image:
+    image = image_files.eight_bits(image_files.content(path), image_files.shown(path))
+    _warn_of_remark(path)
+    return image.convert('RGB')
+
+
+def _warn_of_remark(path: pathlib.Path) -> None:
+    """Warns of what is unusual about a file, such as 16 bits or CMYK, as training does."""
     who = image_files.shown(path)
-    return image_files.eight_bits(image_files.content(path), who).convert('RGB')
+    if remark := image_files.header(path, who).remark:
+        warnings.warn(f'{who} {remark}', stacklevel=2)
 
 
 def _first(word: str, loaded: data.DataSet, part: data.Split) -> int:
