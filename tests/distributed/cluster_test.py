@@ -176,7 +176,7 @@ def test_a_stopped_worker_is_waited_for_no_longer_than_the_limit(tmp_path):
             {'cluster': {'worker': {'1': 'a:1', '01': 'b:2'}}},
             r'^TF_CONFIG has task 1 of job worker twice$',
         ),
-        ({'cluster': {'worker': 'a:1'}}, r"^TF_CONFIG has 'a:1' in job worker; wanted is"),
+        ({'cluster': {'worker': 'a:1'}}, r"^TF_CONFIG has 'a:1' in job worker; it must be"),
         (
             {'cluster': {'worker': {'0': 'a:1', '2': 'b:2'}}, 'task': {'type': 'worker'}},
             r'task index is None; job worker has 2 tasks, so it must be one of 0, 2$',
