@@ -75,7 +75,7 @@ def test_without_labels_there_are_images_and_no_measures(tmp_path):
     'words, want',
     [
         (('--clusters=500',), '--clusters is 500; there are only 1293 examples to fit and 360 to'),
-        (('--examples=5',), '--clusters is 10; there are only 5 examples to fit'),
+        (('--clusters=10', '--examples=5'), '--clusters is 10; there are only 5 examples to fit'),
         (('--clusters=-1',), '--clusters is -1; it must lie in [0, 1000]'),
         (('--examples=1',), '--examples is 1; it must lie in [2, inf)'),
     ],
