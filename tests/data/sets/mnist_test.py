@@ -73,7 +73,7 @@ def test_missing_files_name_the_command_that_fetches_them(tmp_path, name):
 def test_a_missing_default_folder_names_the_command_without_a_flag(tmp_path, monkeypatch):
     monkeypatch.delenv('TFAE_DATA_DIR', raising=False)
     monkeypatch.setenv('HOME', str(tmp_path))
-    with pytest.raises(errors.InputError, match='/mnist: has no .*; `tfae fetch mnist` gets'):
+    with pytest.raises(errors.InputError, match='/mnist: has no .*; `tfae fetch mnist` downloads'):
         data.load(data.Config('mnist'))
 
 
