@@ -108,7 +108,7 @@ def _found(listing: image_folder.Listing) -> list[str]:
     """Returns lines with the sizes of splits and classes, and notes on skipped files."""
     counts = {name: (listing.split == k).sum() for name, k in image_folder.SPLITS.items()}
     splits = [f'{count:,} {name}' for name, count in counts.items()]
-    plural = 's' * (list(counts.values())[-1] != 1)
+    plural = '' if list(counts.values())[-1] == 1 else 's'
     classes = 'no classes'
     if listing.labels is not None:
         members = np.bincount(listing.labels, minlength=len(listing.class_names)).tolist()
