@@ -97,15 +97,22 @@ def test_scalars_bear_their_prefix():
 
 
 def test_hyperparameters_are_read_by_their_dashboard():
-    given = {'units': [3, 2], 'rate': 0.5, 'tied': True, 'name': 'x', 'seed': 7}
-    (value,) = tf.Summary.FromString(summaries.hparams(given, 'runs/a')).value
+    given = {
+        'units': [3, 2],
+        'rate': 0.5,
+        'tied': True,
+        'name': b'x\xff'.decode(errors='surrogateescape'),
+        'seed': 7,
+    }
+    run = b'runs/\xff'.decode(errors='surrogateescape')
+    (value,) = tf.Summary.FromString(summaries.hparams(given, run)).value
     content = plugin_data_pb2.HParamsPluginData.FromString(value.metadata.plugin_data.content)
-    assert content.session_start_info.group_name == 'runs/a'
+    assert content.session_start_info.group_name == 'runs/\\udcff'
     found = content.session_start_info.hparams
     assert found['units'].string_value == '[3, 2]'
     assert found['rate'].number_value == 0.5
     assert found['tied'].bool_value is True
-    assert found['name'].string_value == 'x'
+    assert found['name'].string_value == 'x\\udcff'
     assert found['seed'].number_value == 7
 
 

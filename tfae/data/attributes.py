@@ -202,7 +202,7 @@ def _row_like(names: Sequence[str]) -> bool:
 
 
 def _numbers(attribute: str, cells: Sequence[str], asked: str) -> np.ndarray:
-    """Converts the cells and the number asked for to floats `[N + 1]`, nan where unknown."""
+    """Converts the cells and the wanted number to floats `[N + 1]`, nan where unknown."""
     try:
         numbers = np.array([float(cell) if cell else math.nan for cell in (*cells, asked)])
     except ValueError as error:

@@ -158,7 +158,7 @@ def restart(arguments: Sequence[str]) -> NoReturn:
 
 
 def _begin_waiting() -> None:
-    """Starts the timeout, unless it runs already; it goes on across restarts."""
+    """Starts the timeout, unless it runs already; a restart of the process does not reset it."""
     os.environ.setdefault(_SINCE, str(time.monotonic()))
 
 

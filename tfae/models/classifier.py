@@ -105,6 +105,8 @@ class Model:
 
     def learned_nothing(self, means: Mapping[str, float], moments: baseline.Moments) -> str:
         """Returns why the classes are predicted no better than by their frequencies, or ''."""
+        if means['error'] < 1 - np.max(moments.frequencies):
+            return ''  # overconfident at most
         constant = float(np.sum(baseline.entropy(moments.frequencies)))
         value = means[names.LOSS]
         return baseline.no_better('the cross-entropy', value, constant, 'the class frequencies')

@@ -71,7 +71,7 @@ class Config(network_flags.Config):
         30, 'Number of latent dimensions, the input of the generator.', within='[1, inf) dimensions'
     )
     loss: adversarial.Loss = option(
-        'non_saturating', 'Loss of discriminator and generator; non_saturating by default.'
+        'wasserstein', 'Loss of discriminator and generator; wasserstein by default.'
     )
     gradient_penalty: float = option(
         10.0,

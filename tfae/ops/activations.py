@@ -19,7 +19,7 @@ _SELU = 1.7580993408473768600  # the scale times alpha
 
 
 def _tanh(x: tf.Tensor) -> tf.Tensor:
-    """Returns tanh(x), which is fused with no batch normalization of a convolution before it.
+    """Returns tanh(x), kept apart from a convolution and its batch normalization.
 
     TensorFlow 2.21 fuses the three on processors on which it uses oneDNN, and then fails: "Fusion
     is not implemented: [FusedBatchNorm,Tanh]". A node that it does not remove keeps them apart.

@@ -88,7 +88,7 @@ class Config(Part):
 
 
 def corrupt(x: tf.Tensor, corruption: Corruption, seed: tf.Tensor) -> tf.Tensor:
-    """Adds independent noise to every element.
+    """Returns `x` with noise, independent for each of its values.
 
     Args:
       x: float tensor `[B, ...]`.

@@ -449,7 +449,7 @@ class Content(NamedTuple):
 
 @contextlib.contextmanager
 def opened(place: str) -> Iterator[Content]:
-    """Opens a checkpoint of TensorFlow; the values are read where they are asked for.
+    """Opens a checkpoint of TensorFlow; a value is read when it is requested.
 
     Raises: the errors of TensorFlow and the system if it cannot be read.
     """

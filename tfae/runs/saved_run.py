@@ -196,9 +196,11 @@ class Run:
 
         The noise is a function of the seed and of an image's place among the others.
 
-        Raises: InputError as `encode` does, and if the run was trained without corruption.
+        Raises: InputError as `encode` does, and if the run was trained without corruption;
+          UsageError if the seed is no whole number or too large.
         """
         self._refuse_closed()
+        _whole('seed', seed, 2**63 - 1)
         inference = self.built.inference
         if inference.corrupted is None:
             raise errors.InputError(f'{self._what()} corrupts no images')
@@ -212,11 +214,8 @@ class Run:
           or too large.
         """
         self._refuse_closed()
-        for who, value, largest in (('count', count, 2**31 - 1), ('seed', seed, 2**63 - 1)):
-            if not isinstance(value, int | np.integer) or not 0 <= value <= largest:
-                raise errors.UsageError(
-                    f'{who} is {config.shown(value)}; it must be a whole number in [0, {largest}]'
-                )
+        _whole('count', count, 2**31 - 1)
+        _whole('seed', seed, 2**63 - 1)
         inference = self.built.inference
         if inference.samples is None:
             raise errors.InputError(f'{self._what()} has no prior to sample codes from')
@@ -371,6 +370,14 @@ class Run:
             for v in found
             if v.op.name in model or v.op.name in held
         }
+
+
+def _whole(who: str, value: object, largest: int) -> None:
+    """Raises a UsageError unless a value is a whole number in [0, largest]."""
+    if not isinstance(value, int | np.integer) or not 0 <= value <= largest:
+        raise errors.UsageError(
+            f'{who} is {config.shown(value)}; it must be a whole number in [0, {largest}]'
+        )
 
 
 def _numbers(who: str, values: object) -> np.ndarray:

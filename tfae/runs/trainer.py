@@ -75,9 +75,8 @@ class Trainer:
         self._step = 0
         self.interrupt = Interrupt()
         self._saved_step = -1
-        self._unflushed: list[
-            pathlib.Path
-        ] = []  # must be on the disk before the next checkpoint counts
+        # These must be on the disk before the next checkpoint counts.
+        self._unflushed: list[pathlib.Path] = []
         self._scalars_due = due.Scalars(options.summary_steps)
         self._checkpoint_due = due.Checkpoint(options.checkpoint_steps, options.checkpoint_secs)
         self._events_due = (  # in this order
@@ -370,9 +369,11 @@ class Trainer:
     def _say_nothing_learned(self, loaded: data.DataSet) -> None:
         """Prints a warning if the last epoch is no better than a constant prediction."""
         model, last = self._built.model, self._phases[-1].name
-        records = [record for record in self._records if record['phase'] == last]
+        records = [record for record in self._records if record.get('phase') == last]
         if not isinstance(model, Baselined) or not records:
             return
+        if len(records) == 1 and not len(loaded.validation.images):
+            return  # the mean of a first epoch is that of untrained variables too
         split, prefix = loaded.train, ''
         if len(loaded.validation.images):
             split, prefix = loaded.validation, f'{names.VALIDATION}_'

@@ -263,7 +263,7 @@ class Experiment:
         return found
 
     def _sections(self) -> dict[str, Any]:
-        """The content of config.json that determines what a run computes."""
+        """Returns the content of config.json: the configurations by section."""
         parts = {**self.parts(), 'signature': self.signature}
         return {'model': self.model} | {name: config.to_dict(part) for name, part in parts.items()}
 
@@ -273,21 +273,22 @@ class Experiment:
         Args:
           recorded: `fixed` of an experiment, as JSON; absent fields have their defaults.
           where: it is recorded, for errors.
-        Raises: ValueError if it is something else; InputError if a field has two
-            values under both its names.
+        Raises: ValueError if it is something else; InputError if a field has two values under both
+          its names.
         """
         sections = {'family': type(self.family), **_CONFIGS, 'signature': Signature}
         if not isinstance(recorded, dict) or not all(
             isinstance(recorded.get(name), dict) for name in sections
         ):
-            raise ValueError('its configuration is not as it was written')
+            raise ValueError('its configuration is damaged')
         if recorded.get('model') != self.model:
             return [('model', recorded.get('model'), self.model)]
         found, fixed = [], self.fixed()
         for section, kind in sections.items():
             here = fixed[section]
             given = config.of_today(kind, recorded[section], f'{where}: {section}')
-            there = {**{name: config.to_dict(kind())[name] for name in here}, **given}
+            defaults = config.to_dict(kind())
+            there = {**{name: defaults[name] for name in here}, **given}
             found += [
                 (f'{section}.{name}', value, here.get(name))
                 for name, value in there.items()

@@ -124,8 +124,13 @@ def hparams(values: Mapping[str, object], run: str) -> bytes:
       values: the configuration; lists become strings.
       run: name of the row.
     """
-    plain = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in values.items()}
-    return hparams_api.hparams_pb(plain, trial_id=run).SerializeToString()
+    plain = {k: v if isinstance(v, bool | int | float) else _utf8(v) for k, v in values.items()}
+    return hparams_api.hparams_pb(plain, trial_id=_utf8(run)).SerializeToString()
+
+
+def _utf8(value: object) -> str:
+    """Returns a text that a protocol buffer takes: names of files may hold any bytes."""
+    return str(value).encode(errors='backslashreplace').decode()
 
 
 def write_projector(
@@ -141,6 +146,7 @@ def write_projector(
     """
     target = folder / 'projector'
     target.mkdir(exist_ok=True)
+    made = [target / 'codes.tsv']
     with atomic_files.replacing(target / 'codes.tsv', flushed=False) as temporary:
         np.savetxt(temporary, codes, fmt='%.6g', delimiter='\t')
     settings = projector.ProjectorConfig()
@@ -149,13 +155,15 @@ def write_projector(
         lines = [' '.join(label.split()) for label in labels]  # a tab would start a column
         atomic_files.write_text(target / 'labels.tsv', '\n'.join(lines) + '\n', flushed=False)
         embedding.metadata_path = 'projector/labels.tsv'
+        made.append(target / 'labels.tsv')
     if images.shape[-1] in (1, 3):
         with atomic_files.replacing(target / 'sprite.png', flushed=False) as temporary:
             _sprite(images).save(temporary)
         embedding.sprite.image_path = 'projector/sprite.png'
+        made.append(target / 'sprite.png')
         embedding.sprite.single_image_dim.extend([images.shape[2], images.shape[1]])
     # The file below marks the others as complete.
-    atomic_files.flush_all([*target.iterdir(), target, folder])
+    atomic_files.flush_all([*made, target, folder])
     # Written atomically, unlike by the plugin's own function.
     atomic_files.write_text(folder / _PROJECTOR, text_format.MessageToString(settings))
 

@@ -2,11 +2,11 @@ r"""Measures every family with its own defaults: only --model, --dataset and --s
 
     python tools/experiments/defaults.py --seeds=3
 
-Trains each family on each data set with each seed, then measures it on the test split. Runs lie in
---output, and those that were measured are kept. Writes docs/evidence/defaults.md: mean and standard
-deviation over the seeds, with the bound that a useful model must meet.
+Trains each family on each data set with each seed, then measures it on the test split. Runs are
+kept in --output; those that were measured are not trained again. Writes docs/evidence/defaults.md:
+mean and standard deviation over the seeds, with the bound that a useful model must meet.
 
-Defaults are chosen on the validation split; the test split is read by this program alone.
+Defaults are chosen on the validation split.
 """
 
 import json

@@ -171,7 +171,7 @@ class Autoencoder:
 
     def learned_nothing(self, means: Mapping[str, float], moments: baseline.Moments) -> str:
         """Returns why the reconstruction is no better than the mean image, or ''."""
-        if self.config.likelihood.own:
+        if self.config.likelihood.own or self.config.emphasis != (1, 1):
             return ''
         if self.config.likelihood.name == 'bernoulli':
             constant = baseline.bernoulli(moments)

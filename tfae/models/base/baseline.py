@@ -7,6 +7,7 @@
 H W C image, K classes.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,8 @@ import numpy as np
 from tfae import data
 
 _MAX_EXAMPLES = 10_000
-_CHUNK = 1000  # examples
+_MAX_VALUES = 2**28  # that are read in all, so that large images take seconds
+_CHUNK = 2**22  # values at a time
 
 
 class Moments(NamedTuple):
@@ -26,16 +28,18 @@ class Moments(NamedTuple):
 
 
 def moments(split: data.Split, classes: int) -> Moments:
-    """Returns the statistics of the first 10 000 examples of a split.
+    """Returns the statistics of the first examples of a split, at most 10,000.
 
     Args:
       split: at least one example.
       classes: K; 0 without labels.
     """
-    count = min(len(split.images), _MAX_EXAMPLES)
+    values = math.prod(split.images.shape[1:])
+    count = min(len(split.images), _MAX_EXAMPLES, max(1, _MAX_VALUES // values))
+    chunk = max(1, _CHUNK // values)
     sums = np.zeros([2, *split.images.shape[1:]])
-    for start in range(0, count, _CHUNK):
-        pixels = data.pixels(split.images[start : min(start + _CHUNK, count)])
+    for start in range(0, count, chunk):
+        pixels = data.pixels(split.images[start : min(start + chunk, count)])
         pixels = np.asarray(pixels, np.float64)
         sums += pixels.sum(0), np.square(pixels).sum(0)
     mean, square = sums / count
@@ -54,7 +58,7 @@ def bernoulli(found: Moments) -> float:
     return float(np.mean(entropy(found.mean) + entropy(1 - found.mean)))
 
 
-def no_better(name: str, value: float, constant: float, prediction: str) -> str:
+def no_better(name: str, value: float, constant: float, prediction: str, slack: float = 0.0) -> str:
     """Returns a sentence with both figures if a loss is not below that of a constant, or ''.
 
     Args:
@@ -62,7 +66,8 @@ def no_better(name: str, value: float, constant: float, prediction: str) -> str:
       value: of the model.
       constant: of the constant prediction.
       prediction: its name.
+      slack: fraction of `constant` by which the loss must be below it.
     """
-    if value < constant:
+    if value < constant * (1 - slack):
         return ''
     return f'{name} is {value:.4g}, that of {prediction} {constant:.4g}'

@@ -66,7 +66,7 @@ def model_from_outside(
 ) -> Model:
     """Returns the model of a plug-in family, after a trial in a separate graph.
 
-    Args: as of `model`.
+    Args: those of `model`.
     Raises: UsageError as `model` does, if the family raises any exception, or if a result of its
       model has another type or shape than the contract requires.
     """
