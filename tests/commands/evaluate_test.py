@@ -1,6 +1,7 @@
 """`tfae evaluate`: each number against numpy and scikit-learn, from the variables alone."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -52,6 +53,7 @@ def test_numbers_are_those_of_numpy_and_scikit_learn(run, split, count):
     assert measured['bce'] > measured['bce_floor']
     assert measured['code_size'] == 6
     assert measured['step'] == tfae_program.steps(run / 'best')[-1]
+    assert len({re.match(r'\S+ +', line).end() for line in out.splitlines()[1:]}) == 1  # aligned
     table = dict(line.split(maxsplit=1) for line in out.splitlines()[1:])
     for name, value in measured.items():
         assert table[name] == (f'{value:.5f}' if isinstance(value, float) else str(value))
@@ -86,7 +88,7 @@ def test_a_part_without_examples_is_refused(tmp_path):
     assert tfae_program.run(*words, cwd=tmp_path).code == 0
     argv = ('evaluate', '--logdir=run', '--split=validation')
     line = tfae_program.run(*argv, cwd=tmp_path).refusal(1)
-    assert line.startswith('--split validation of digits holds no example')
+    assert line.startswith('--split validation of digits has no examples')
 
 
 def test_the_error_of_neighbors_is_that_of_numpy(run):
@@ -113,7 +115,7 @@ def test_the_error_of_neighbors_is_that_of_numpy(run):
 @pytest.mark.parametrize(
     'words, code, text',
     [
-        (('--neighbors=1', '--split=train'), 2, 'each example would be a neighbor of its own'),
+        (('--neighbors=1', '--split=train'), 2, 'each example would be its own neighbor'),
         (('--neighbors=-1',), 2, '--neighbors is -1; it must lie in [0, inf)'),
         (('--neighbors=1294',), 2, '--neighbors is 1294; there are only 1293 training examples'),
     ],

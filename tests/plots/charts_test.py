@@ -141,6 +141,11 @@ def test_the_arcsinh_axis_is_named_and_has_round_ticks(tmp_path, figure, factor)
     assert np.diff(places).min() > 0.04 * np.ptp(places)
 
 
+def test_a_tick_that_rounds_to_zero_has_no_sign():
+    ticks = charts._ticks(np.linspace(-8.1, 7.9, 9))
+    assert [f'{x:g}' for x in ticks] == ['-8', '-6', '-4', '-2', '0', '2', '4', '6']
+
+
 def test_clusters_are_labeled_in_the_order_of_the_rows(tmp_path, figure):
     shown = {'k-means: accuracy 90.0 %': np.array([[9, 1], [0, 8]])}
     charts.save_matrices(

@@ -1,5 +1,6 @@
 import pathlib
 import re
+import warnings
 
 import matplotlib
 import numpy as np
@@ -114,6 +115,15 @@ def test_a_sheet_with_axes_has_the_coordinates_of_its_images(tmp_path, figure):
     (axis,) = figure().axes
     assert axis.images[0].get_extent() == [-4, 4, -1, 7]
     assert (axis.get_xlabel(), axis.get_ylabel()) == ('a', 'b')
+
+
+def test_a_sheet_of_equal_coordinates_has_no_axes(tmp_path, figure):
+    axes = grids.Axes(('a', 'b'), (1.0, 2.0), (1.0, 2.0))
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        grids.save_sheets(tmp_path / 'a.png', {'': rows(16)['original']}, 4, 'title', axes)
+    (axis,) = figure().axes
+    assert not axis.axison
 
 
 @pytest.mark.parametrize('classes', [3, 10, 23])

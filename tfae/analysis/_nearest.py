@@ -11,7 +11,8 @@ N, M examples, D features, K neighbors.
 
 import numpy as np
 
-_BLOCK = 256  # queries at a time
+_MAX_BLOCK = 256  # queries at a time
+_MAX_VALUES = 2**24  # of the candidates of a block: 256 MB in float64, with their squares
 _GROUP = 64  # examples
 _SPARE = 4  # candidates more than neighbors, for rounding in float32
 
@@ -32,12 +33,13 @@ def nearest(known: np.ndarray, queries: np.ndarray, count: int) -> tuple[np.ndar
     factors[:-1, : len(x)] = -x.T
     factors[-1] = np.inf
     factors[-1, : len(x)] = np.square(x).sum(1) / 2
-    # One buffer for all blocks: fresh pages would take longer than the products.
-    buffer = np.empty([min(_BLOCK, len(queries)), groups * _GROUP], np.float32)
     taken = min(count + _SPARE, len(x))
+    size = int(np.clip(_MAX_VALUES // (taken * x.shape[1]), 1, min(_MAX_BLOCK, len(queries))))
+    # One buffer for all blocks: fresh pages would take longer than the products.
+    buffer = np.empty([size, groups * _GROUP], np.float32)
     distances, indices = [], []
-    for start in range(0, len(queries), _BLOCK):
-        block = queries[start : start + _BLOCK]
+    for start in range(0, len(queries), size):
+        block = queries[start : start + size]
         centered = np.column_stack([block - center, np.ones(len(block))]).astype(np.float32)
         candidates = _candidates(np.matmul(centered, factors, out=buffer[: len(block)]), taken)
         # Rank the candidates again, in float64.

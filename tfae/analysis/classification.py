@@ -10,8 +10,6 @@ from sklearn import metrics
 
 from tfae.analysis import _nearest
 
-_MAX_PRODUCTS = 100_000_000_000  # of features of queries and examples
-
 
 def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """Returns the confusion matrix `[K, K]`: true classes in rows, predictions in columns."""
@@ -58,17 +56,13 @@ def knn_errors(
     Args:
       codes: `[N, Z]`, of training examples.
       labels: `[N]`, their classes.
-      queries: `[M, Z]`, of other examples; a random choice of them where M N Z exceeds 1e11.
+      queries: `[M, Z]`, of other examples.
       wanted: `[M]`, the classes of the queries.
       counts: numbers of neighbors that vote, in Euclidean distance; of classes with equal votes
         the lowest wins.
     """
     if not counts:
         return []
-    most = max(1, _MAX_PRODUCTS // codes.size)
-    if len(queries) > most:
-        chosen = np.random.RandomState(0).permutation(len(queries))[:most]
-        queries, wanted = queries[chosen], wanted[chosen]
     votes = labels[_nearest.nearest(codes, queries, max(counts))[1]]
     classes = np.unique(labels)
     found = []

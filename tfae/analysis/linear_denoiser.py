@@ -12,7 +12,7 @@ import numpy as np
 
 from tfae import data
 
-MAX_PIXELS = 4096  # D of an image; beyond, the covariance matrices take too long
+MAX_VALUES = 4096  # D; beyond, the covariance matrices take too long
 _CHUNK = 4096  # images
 _RELATIVE_TOLERANCE = 1e-10  # of the variance in a direction that counts
 

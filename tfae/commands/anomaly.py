@@ -116,6 +116,7 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
         normal, anomalous = _kinds(loaded, part)
         if anomalous.any() and not anomalous.all() and flags.baselines:
             kinds |= anomaly.baselines(loaded.train.images, scored[0], flags.pca_components)
+        bar.update()
     found: dict[str, Any] = {
         'split': flags.split,
         'normal': [_class_name(loaded, k) for k in sorted(normal)],

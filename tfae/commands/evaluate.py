@@ -3,7 +3,8 @@
 Prints a table and writes it to evaluation.json in the run. mse is per pixel, bce in nats per pixel;
 the measures of a family are means over the examples. pca_mse is the error of PCA, the best linear
 autoencoder. linear_denoised_psnr is that of the best linear map from corrupted to clean training
-images whose rank is the code size, clipped to [0, 1]; it is measured up to 4,096 pixels.
+images whose rank is the code size, clipped to [0, 1]; it is measured for images of up to 4,096
+values (height x width x channels).
 """
 
 import dataclasses
@@ -70,11 +71,12 @@ def main(argv: list[str]) -> int:
             measured['confusion'] = matrix.tolist()
         measured['parameters'] = _parameters(run)
         measured['step'] = run.step
+    width = max(map(len, measured))
     for name, value in measured.items():
         if not isinstance(value, list):
-            print(f'{name:16} {value:.5f}' if isinstance(value, float) else f'{name:16} {value}')
+            print(f'{name:{width}}', f'{value:.5f}' if isinstance(value, float) else value)
         elif name != 'confusion':
-            print(f'{name:16} {" ".join(f"{number:.3g}" for number in value)}')
+            print(f'{name:{width}} {" ".join(f"{number:.3g}" for number in value)}')
     write_json(run.folder.place('evaluation.json'), measured)
     return 0
 
@@ -115,8 +117,8 @@ def _denoising(run: Run, loaded: data.DataSet, images: np.ndarray) -> dict[str, 
         'corrupted_psnr': reconstruction.psnr(images, noisy),
         'denoised_psnr': reconstruction.psnr(images, denoised),
     }
-    if noisy[0].size <= linear_denoiser.MAX_PIXELS:
-        clean = pca.thinned(data.pixels(loaded.train.images))
+    if noisy[0].size <= linear_denoiser.MAX_VALUES:
+        clean = data.pixels(pca.thinned(loaded.train.images))
         # Another seed: the noise of the training images is not that of the images judged.
         fitted = linear_denoiser.LinearDenoiser(
             run.corrupt(clean, seed=1), clean, run.built.model.code_size

@@ -224,7 +224,8 @@ def _ticks(edges: np.ndarray) -> list[float]:
     steps = np.minimum(np.diff(places, prepend=-np.inf), np.diff(places, append=np.inf))
     units = 10.0 ** np.floor(np.log10(np.maximum(steps / 2, np.finfo(float).tiny)))
     ticks = np.round(places / units) * units
-    return [float(f'{x:.12g}') for x in ticks if edges[0] <= x <= edges[-1]]
+    # Adding 0 turns -0, which would be labeled so, into 0.
+    return [float(f'{x:.12g}') + 0.0 for x in ticks if edges[0] <= x <= edges[-1]]
 
 
 def _lines(axis: plt.Axes, curves: Sequence[Curve]) -> None:

@@ -18,7 +18,7 @@ matplotlib.use('Agg')
 from matplotlib import pyplot as plt  # noqa: E402  (the backend is chosen first)
 
 # Contrast of at least 3:1 on white, and the largest distances between any two, also to readers with
-# deuteranopia. The explorer uses the same colors.
+# deuteranopia. The explorer uses the same colors in its light scheme.
 PALETTE = [
     '#223bf5',
     '#764000',
@@ -120,8 +120,10 @@ def save_sheets(
         A single sheet may have the label ''.
       columns: of each sheet.
       title: of the figure.
-      axes: coordinates of the images; None for no axes.
+      axes: coordinates of the images; None, or equal coordinates: no axes.
     """
+    if axes and not np.all(np.subtract(axes.high, axes.low)):
+        axes = None
     side = max(3.0, 0.36 * columns)  # inches
     figure, plotted = plt.subplots(
         1, len(sheets), figsize=(side * len(sheets), side + 0.7), squeeze=False, dpi=_RESOLUTION

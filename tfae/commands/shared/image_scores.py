@@ -75,8 +75,8 @@ def score_files(run: Run, names: Sequence[str], folder: pathlib.Path) -> list[pa
         for row in rows
     ]
     title = f'{run.experiment.data.dataset}: threshold {float(detector.threshold):,.0f} nats'
-    drawn = cells(detector, images, reconstructions, captions)
-    lines = heatmaps.wrapped(drawn, heatmaps.columns(len(drawn)))
+    plotted = cells(detector, images, reconstructions, captions)
+    lines = heatmaps.wrapped(plotted, heatmaps.columns(len(plotted)))
     heatmaps.save_cells(paths[0], lines, f'{title}\n{MEANING}')
     write_npz(paths[1], {'maps': detector.maps(images, reconstructions)})
     write_json(paths[2], found)
@@ -100,10 +100,10 @@ def _detector(run: Run) -> anomaly.Detector:
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    width = max(len(row['image']) for row in rows)
-    print(f'{"image":{width}} {"score":>10}  less anomalous are    verdict')
+    width = max(len('image'), *(len(row['image']) for row in rows))
+    print(f'{"image":{width}} {"score":>10} {"percentile":>10}  verdict')
     for row in rows:
         print(
-            f'{row["image"]:{width}} {row["score"]:10.1f}  {100 * row["rank"]:13.1f} %     '
+            f'{row["image"]:{width}} {row["score"]:10.1f} {100 * row["rank"]:10.1f}  '
             f'{row["verdict"]}'
         )
