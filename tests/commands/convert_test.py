@@ -97,6 +97,24 @@ def test_a_command_that_is_given_again_keeps_what_is_whole(made, shards, tmp_pat
     assert ' in 3 shards, 0 of them kept' in done.out
 
 
+def test_shards_of_0_1_0_are_read_and_removed_by_the_next_conversion(made, shards, tmp_path):
+    """0.1.0 named them pictures-*; their index and tables are the same otherwise."""
+    (tmp_path / 'in').symlink_to(made / 'in')
+    (tmp_path / 'out').symlink_to(shards)
+    index = shards / 'index.json'
+    index.write_text(index.read_text().replace('"images-', '"pictures-'))
+    for path in [*shards.glob('images-*')]:
+        path.rename(shards / path.name.replace('images', 'pictures'))
+    (shards / 'images-mine.json').touch()
+    old, new = load('records', shards).train.images, load('records', made / 'out').train.images
+    assert np.array_equal(old[:], new[:])
+    done = convert(tmp_path, '--shard_examples=30')
+    assert 'out: removed 6 files of other shards, such as pictures-00000-of-00003.json' in done.out
+    names = {f'images-{k:05}-of-00002.{kind}' for k in range(2) for kind in ('tfrecord', 'json')}
+    assert {path.name for path in shards.glob('*-*')} == names | {'images-mine.json'}
+    assert load('records', shards).train.images.names == new.names
+
+
 def test_images_are_stored_at_the_size_asked_for(tmp_path):
     slope = np.add.outer(np.arange(40), 2 * np.arange(64))
     (tmp_path / 'in').mkdir()

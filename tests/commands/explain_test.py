@@ -1,12 +1,15 @@
 """`tfae explain`: heat maps over images, images made by ascent, and what is refused."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tensorflow.compat.v1 as tf
 import tfae_program
 from PIL import Image
 
+from tfae.commands import explain
 from tfae.commands.shared import attributions
 
 LAYERS = ('--filters=4', '--pooling=max')
@@ -73,6 +76,15 @@ def test_a_misclassified_image_is_marked():
     for predicted, want in (('8', ('8', False)), ('3', ('8\npredicted 3', True))):
         cell = attributions._original(np.zeros([8, 8]), row | {'predicted': predicted})
         assert (cell.caption, cell.wrong) == want
+
+
+@pytest.mark.parametrize('side, method', [(4, 'gradcam'), (8, 'saliency')])
+def test_auto_needs_maps_of_more_than_a_place(side, method):
+    with tf.Graph().as_default():
+        images = tf.placeholder(tf.float32, [None, 8, 8, 1])
+        maps = tf.nn.conv2d(images, tf.zeros([side, side, 1, 3]), 4, 'VALID')
+        target = SimpleNamespace(images=images, tensor=tf.reduce_sum(maps, [1, 2]))
+        assert explain._method(explain.Config(logdir='run'), target) == method
 
 
 def test_one_image_gives_a_sheet_of_all_units(runs):

@@ -81,12 +81,14 @@ def test_it_serves_until_a_signal_ends_it_with_code_zero(folder, number):
 def test_what_morph_wrote_stands_beside_the_classes(folder):
     path = folder / 'run' / 'figures' / 'morph.npz'
     path.parent.mkdir(exist_ok=True)
-    np.savez(path, **{'age>50': np.array([0.25, -2.0], np.float32)})
+    added = {'age>50': np.array([0.25, -2.0], np.float32)}
+    # Those of `tfae morph` without flags are on the page already.
+    np.savez(path, **added, **{f'class={k}': np.ones(2) for k in (*range(10), '1|7')})
     served = Served(folder, '--logdir=run')
     names = served.known()['attributes']
-    assert names == [*(f'class {number}' for number in range(10)), 'age>50']
-    moved = served.decode([0.5, -1.0], [0] * 10 + [2.0])
-    assert np.array_equal(moved, served.decode([1.0, -5.0], [0] * 11))
+    assert names == [*(f'class {number}' for number in range(10)), 'age>50', 'class=1|7']
+    moved = served.decode([0.5, -1.0], [0] * 10 + [2.0, 0])
+    assert np.array_equal(moved, served.decode([1.0, -5.0], [0] * 12))
     assert served.end().code == 0
     np.savez(path, age=np.zeros(3))
     line = tfae_program.run('explore', '--logdir=run', cwd=folder).refusal(1)

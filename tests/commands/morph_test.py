@@ -9,6 +9,8 @@ from PIL import Image
 
 import tfae
 from tfae import data
+from tfae.commands import morph
+from tfae.data import attributes
 
 
 @pytest.fixture(scope='module')
@@ -83,6 +85,15 @@ def test_without_attributes_the_classes_are_taken(folder):
     assert [row['attribute'] for row in rows] == [f'class={k}' for k in range(10)]
     labels = data.load(data.Config()).test.labels
     assert [row['with'] for row in rows] == np.bincount(labels).tolist()
+
+
+def test_classes_with_a_bar_in_their_names_are_taken_by_number():
+    names = ('a', 'b|c', 'd')
+    split = data.Split(np.zeros([6, 1, 1, 1]), np.array([0, 0, 1, 1, 1, 2]))
+    found = morph._classes(data.DataSet('x', split, split, split, names), split)
+    assert found == ['class=a', 'class=1', 'class=d']
+    table = attributes.of_classes(split, names)
+    assert [table.having(word)[0].sum() for word in found] == [2, 3, 1]
 
 
 def test_figures_of_attributes_of_like_names_stand_apart(folder):

@@ -90,10 +90,12 @@ def test_a_mixture_has_as_many_components_as_are_asked_for(trained):
             ('--kind=gaussian',),
             ('--kind=mixture', '--components=1'),
             ('--kind=mixture', '--components=2'),
+            ('--components=2',),
         )
     ]
     assert np.array_equal(made[0], made[1])
     assert not np.array_equal(made[0], made[2])
+    assert np.array_equal(made[2], made[3])
 
 
 def test_a_classifier_counts_classes_and_measures_the_distance_in_its_code(trained):
@@ -120,7 +122,14 @@ def test_a_classifier_counts_classes_and_measures_the_distance_in_its_code(train
 @pytest.mark.parametrize(
     'run, words, code, want',
     [
-        ('dense', ('--kind=prior',), 1, 'dense, a run of the family dense, has no prior; it must'),
+        (
+            'dense',
+            ('--kind=prior',),
+            1,
+            'dense, a run of the family dense, has no prior; it must be a run of gan '
+            'or variational, or --kind=mixture',
+        ),
+        ('gan', ('--components=3',), 2, '--components needs --kind=auto or mixture; it is prior'),
         ('gan', ('--kind=gaussian',), 1, 'gan, a run of the family gan, has no code; it must be'),
         ('judge', (), 1, 'judge, a run of the family classifier, has no decoder; it must be a'),
         ('gan', ('--classifier=dense',), 1, '--classifier dense is a run of the family dense; '),
@@ -148,7 +157,7 @@ def test_what_cannot_be_sampled_is_refused(trained, run, words, code, want):
         ({'count': 1}, r'--count is 1; it must lie in \[2, 100000\]'),
         ({'shown': 0}, '--shown is 0'),
         ({'seed': -1}, '--seed is -1'),
-        ({'components': 3}, '--components needs --kind=mixture'),
+        ({'kind': 'gaussian', 'components': 3}, '--components needs --kind=auto or mixture'),
         ({'kind': 'mixture', 'components': 0}, '--components is 0'),
     ],
 )

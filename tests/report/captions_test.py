@@ -43,3 +43,21 @@ def test_numbers_that_are_not_finite_come_back(tmp_path):
     found = captions.read(tmp_path / 'a.json')
     assert found['a'] == math.inf and found['c'] == -math.inf
     assert math.isnan(found['b'][0]) and found['b'][1] == 'x'
+
+
+def test_files_of_0_1_0_have_today_s_captions_and_commands(tmp_path):
+    explained = {'method': 'activation_maximisation', 'tensor': 'code'}
+    (tmp_path / 'explain_a.json').write_text(json.dumps(explained))
+    mapped = {'method': 'integrated_gradients', 'tensor': 'grey', 'base': 'grey'}
+    (tmp_path / 'explain_b.json').write_text(json.dumps(mapped))
+    found = [captions.caption(tmp_path / f'explain_{name}.png', 'run') for name in 'ab']
+    assert [caption.text for caption in found] == [
+        'Activation maximization of code',
+        'Integrated gradients of grey',
+    ]
+    assert [caption.command for caption in found] == [
+        'tfae explain --logdir=run --method=activation_maximization --tensor=code',
+        'tfae explain --logdir=run --method=integrated_gradients --tensor=grey --baseline=gray',
+    ]
+    files = [captions.caption(tmp_path / f'anomaly_{k}.png', 'run') for k in ('pictures', 'images')]
+    assert files[0] == files[1] and 'scored files' in files[0].text

@@ -3,7 +3,7 @@
 Shards are TFRecord files that `--dataset=records` reads and `tfae verify` checks. Each image is
 decoded once; the first that cannot be decoded stops the command, unless --skip_corrupt lists and
 skips it. Shards are written atomically, so an interrupted command can be run again and keeps those
-that are complete.
+that are complete. Shards in the output folder that are not of this conversion are removed.
 """
 
 import concurrent.futures.process
@@ -12,6 +12,7 @@ import math
 import multiprocessing
 import os
 import pathlib
+import re
 from collections.abc import Iterator
 from multiprocessing import forkserver
 from typing import Literal
@@ -25,6 +26,8 @@ from tfae.data.formats import image_files, image_folder, shard_writer, shards
 from tfae.data.sets import celeba
 
 _MAX_DECODED = 64  # images decoded for the summary
+# Shards and their tables; those of 0.1.0 have the second prefix.
+_NAMES = re.compile(r'(?:images|pictures)-\d{5,}-of-\d{5,}\.(?:tfrecord|json)')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +91,7 @@ def main(argv: list[str]) -> int:
         'shards': [found.shard._asdict() for found in written],
     }
     atomic_files.write_json(folder / shards.INDEX, index)
+    _remove_others(folder, [found.shard.file for found in written])
     for found in written:
         for text in found.remarks:
             print(f'kept: {text}')
@@ -114,6 +118,17 @@ def _found(listing: image_folder.Listing) -> list[str]:
         members = np.bincount(listing.labels, minlength=len(listing.class_names)).tolist()
         classes = f'{len(members):,} classes: {data.counted(listing.class_names, members)}'
     return [f'{", ".join(splits[:-1])} and {splits[-1]} image{plural}', classes, *listing.notes]
+
+
+def _remove_others(folder: pathlib.Path, kept: list[str]) -> None:
+    """Removes shards and tables of earlier conversions; `kept` are the files of the new shards."""
+    kept = [name for file in kept for name in (file, shards.table_of(pathlib.Path(file)).name)]
+    others = [path for path in sorted(folder.iterdir()) if _NAMES.fullmatch(path.name)]
+    others = [path for path in others if path.name not in kept]
+    for path in others:
+        path.unlink()
+    if others:
+        print(f'{folder}: removed {len(others)} files of other shards, such as {others[0].name}')
 
 
 def _written(folder: pathlib.Path) -> list[str]:

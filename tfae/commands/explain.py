@@ -47,7 +47,11 @@ class Config(command_flags.Network, command_flags.ChooseImages):
 
     method: Literal[
         'auto', 'gradcam', 'saliency', 'integrated_gradients', 'activation_maximization'
-    ] = option('auto', 'Method; auto: gradcam where the unit has feature maps, else saliency.')
+    ] = option(
+        'auto',
+        'Method; auto: gradcam where the unit has feature maps larger than 1 x 1, else saliency.',
+        former_values={'activation_maximisation': 'activation_maximization'},
+    )
     classes: tuple[str, ...] = option(
         (),
         'Explain the first image of each of these classes, by name or number.',
@@ -157,12 +161,12 @@ def main(argv: list[str]) -> int:
     known = flags.known_classes()
     opened = flags.open() if flags.logdir else flags.open_network()
     with opened as source, source.graph.as_default():
-        ways = _ways(source)
+        activations = _activations(source)
         if flags.list:
-            for name, found in ways.names.items():
+            for name, found in activations.names.items():
                 print(f'{name:40} {" x ".join(map(str, found.shape[1:])) or 1}')
             return 0
-        target = _target(flags, source, ways, known)
+        target = _target(flags, source, activations, known)
         if flags.method == 'auto':
             flags = dataclasses.replace(flags, method=_method(flags, target))
         attribution = (_ascent if flags.ascends else _maps)(flags, source, target)
@@ -180,7 +184,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _ways(source: Source) -> units.Activations:
+def _activations(source: Source) -> units.Activations:
     """Returns the tensors between the images and the outputs."""
     if isinstance(source, Reference):
         outputs = source.outputs
@@ -196,7 +200,7 @@ def _folder(source: Source) -> pathlib.Path:
 
 
 def _target(
-    flags: Config, source: Source, ways: units.Activations, known: tuple[str, ...]
+    flags: Config, source: Source, activations: units.Activations, known: tuple[str, ...]
 ) -> attributions.Target:
     """Returns the tensor of `--tensor`, else the class logits, the code or the first output.
 
@@ -213,7 +217,7 @@ def _target(
         signature = source.experiment.signature
         class_names = signature.class_names or tuple(map(str, range(signature.classes)))
     if flags.tensor:
-        tensor = ways.find('--tensor', flags.tensor)
+        tensor = activations.find('--tensor', flags.tensor)
     else:
         usual = ('class_logits', names.CODE, outputs._fields[0])
         tensor = next(getattr(outputs, name) for name in usual if hasattr(outputs, name))
@@ -222,14 +226,15 @@ def _target(
     of_classes = (getattr(outputs, name, None) for name in ('class_logits', names.PROBABILITIES))
     unit_names = class_names if any(tensor is found for found in of_classes) else ()
     return attributions.target(
-        network, weights, source.session.run, ways, tensor, flags.place, unit_names
+        network, weights, source.session.run, activations, tensor, flags.place, unit_names
     )
 
 
 def _method(flags: Config, target: attributions.Target) -> Literal['gradcam', 'saliency']:
     """Returns the method that `auto` stands for."""
-    mapped = flags.layer or units.last_maps(target.images, target.tensor) is not None
-    return 'gradcam' if mapped else 'saliency'
+    maps = units.last_maps(target.images, target.tensor)
+    resolved = maps is not None and tuple(maps.shape[1:3]) != (1, 1)
+    return 'gradcam' if flags.layer or resolved else 'saliency'
 
 
 def _maps(flags: Config, source: Source, target: attributions.Target) -> attributions.Attribution:

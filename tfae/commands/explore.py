@@ -9,6 +9,9 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from tfae import data
 from tfae.commands.shared import command_flags, families
 from tfae.core import names
 from tfae.core.config import option
@@ -60,7 +63,7 @@ def _application(flags: Config, run: Run, hosts: Sequence[str]) -> Application:
         'model': f'{family}, {dimensions}, step {run.step:,}',
         'classes': [],
     }
-    labels, attributes = None, {}
+    labels, attributes, repeated = None, {}, set()
     if families.has(run, names.CODE):
         loaded, part = flags.load(run)
         images = part.images[: flags.count]
@@ -69,11 +72,16 @@ def _application(flags: Config, run: Run, hosts: Sequence[str]) -> Application:
         if part.labels is not None:
             labels = part.labels[: flags.count]
             attributes = space.of_classes(codes, labels, loaded.class_names)
+            # `tfae morph` writes the directions of classes too, by name or number.
+            present = np.unique(labels)
+            words = (*present, *data.class_words(present, loaded.class_names))
+            repeated = {f'class={word}' for word in words}
     else:
         codes = run.sample(flags.count)
         images = run.decode(codes)
         about |= {'images': 'samples from the prior'}
-    attributes |= space.of_file(run.folder.path / FIGURES / _DIRECTIONS, size)
+    stored = space.of_file(run.folder.path / FIGURES / _DIRECTIONS, size)
+    attributes |= {name: v for name, v in stored.items() if name not in repeated}
     run.decode(codes[:1])  # the first call prepares the graph, which takes far longer than one call
     known = space.Space(codes, attributes)
     return Application(about, known, images, labels, run.decode, hosts)

@@ -144,7 +144,10 @@ def _classes(loaded: data.DataSet, part: data.Split) -> list[str]:
             f'--attribute is empty, and the images of data set {loaded.name} are of one class; '
             f'--attributes must name a table of attributes'
         )
-    return [f'class={k}' for k in data.class_words(known[:_MAX_CLASSES], loaded.class_names)]
+    known = known[:_MAX_CLASSES]
+    words = data.class_words(known, loaded.class_names)
+    # A | in an attribute separates alternatives.
+    return [f'class={k if "|" in word else word}' for k, word in zip(known, words, strict=True)]
 
 
 def _found(table: attributes.Table, word: str, codes: np.ndarray) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class Config(command_flags.LookAtData):
         10,
         'Maximum number of Gaussians in the mixture.',
         within='[1, 1000] components',
-        needs=('--kind=mixture',),
+        needs=('--kind=auto,mixture',),
     )
     count: int = option(10_000, 'Number of samples.', within='[2, 100000] images')
     shown: int = option(100, 'Samples in the plot, from the first on.', within='[1, 10000] images')
@@ -60,17 +60,18 @@ def main(argv: list[str]) -> int:
         if flags.kind == 'auto':
             prior = families.has(run, families.PRIOR)
             flags = dataclasses.replace(flags, kind='prior' if prior else 'mixture')
-        families.require(
-            run, names.DECODER, families.PRIOR if flags.kind == 'prior' else names.CODE
-        )
-        judge = _opened_judge(flags, run)
+        if flags.kind == 'prior':
+            families.require(run, names.DECODER, families.PRIOR, otherwise='--kind=mixture')
+        else:
+            families.require(run, names.DECODER, names.CODE)
+        classifier = _opened_classifier(flags, run)
         codes = _codes(flags, run)
         # Measures are of the images as stored, in 8 bits.
         images = np.rint(255 * run.decode(codes)).astype(np.uint8)
         found: dict[str, Any] = {'kind': flags.kind, 'count': len(images), 'seed': flags.seed}
-        if judge:
-            with judge:
-                found |= _judged(flags, run, judge, images)
+        if classifier:
+            with classifier:
+                found |= _evaluated(flags, run, classifier, images)
         title = f'{run.experiment.data.dataset}, {run.experiment.model}: samples, {flags.kind}'
         folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
     _write(folder, images, flags.shown, title, found)
@@ -86,50 +87,55 @@ def _codes(flags: Config, run: Run) -> np.ndarray:
     return density.Density(codes, components, flags.seed).sample(flags.count, flags.seed)
 
 
-def _opened_judge(flags: Config, run: Run) -> Run | None:
+def _opened_classifier(flags: Config, run: Run) -> Run | None:
     """Opens the run of `--classifier`; None without one.
 
     Raises: InputError if it is no classifier of such images.
     """
     if not flags.classifier:
         return None
-    judge = open_run(flags.classifier)
-    if not hasattr(judge.built.inference.outputs, names.PROBABILITIES):
+    classifier = open_run(flags.classifier)
+    if not hasattr(classifier.built.inference.outputs, names.PROBABILITIES):
         raise errors.InputError(
-            f'--classifier {flags.classifier} is a run of the family {judge.experiment.model}; '
-            f'it must be a run of the family classifier'
+            f'--classifier {flags.classifier} is a run of the family '
+            f'{classifier.experiment.model}; it must be a run of the family classifier'
         )
     mine, its = (
-        (of.experiment.data.dataset, of.experiment.signature.image_shape) for of in (run, judge)
+        (of.experiment.data.dataset, of.experiment.signature.image_shape)
+        for of in (run, classifier)
     )
     if mine != its:
         raise errors.InputError(
             f'--classifier {flags.classifier} was trained on {_described(*its)}; the samples are '
             f'{_described(*mine)}'
         )
-    return judge
+    return classifier
 
 
 def _described(dataset: str, shape: tuple[int, ...]) -> str:
     return f'{" x ".join(map(str, shape))} images of {dataset}'
 
 
-def _judged(flags: Config, run: Run, judge: Run, images: np.ndarray) -> dict[str, Any]:
+def _evaluated(flags: Config, run: Run, classifier: Run, images: np.ndarray) -> dict[str, Any]:
     """Returns Frechet distances in the classifier's latent space, and counts of its predictions."""
     loaded, part = flags.load(run)
-    real = frechet.moments(judge.encode(part.images))
+    real = frechet.moments(classifier.encode(part.images))
     # As many real images, from a split that the samples are not compared with.
     other = loaded.test if flags.split == 'train' else loaded.train
     chosen = np.random.RandomState(flags.seed).permutation(len(other.images))[: len(images)]
-    predicted = judge.fetch(judge.built.inference.outputs.probabilities, images[:_COUNTED])
-    classes = judge.experiment.signature.classes
+    predicted = classifier.fetch(
+        classifier.built.inference.outputs.probabilities, images[:_COUNTED]
+    )
+    classes = classifier.experiment.signature.classes
     counts = np.bincount(predicted.argmax(1), minlength=classes)
     labels = [*loaded.class_names, *map(str, range(len(loaded.class_names), classes))]
     return {
         'split': flags.split,
         'classifier': flags.classifier,
-        'frechet': frechet.distance(frechet.moments(judge.encode(images)), real),
-        'real_frechet': frechet.distance(frechet.moments(judge.encode(other.images[chosen])), real),
+        'frechet': frechet.distance(frechet.moments(classifier.encode(images)), real),
+        'real_frechet': frechet.distance(
+            frechet.moments(classifier.encode(other.images[chosen])), real
+        ),
         'classes_seen': int(np.count_nonzero(counts)),
         'classes': dict(zip(labels, counts.tolist(), strict=True)),
     }

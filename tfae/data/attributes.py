@@ -64,10 +64,10 @@ class Table(NamedTuple):
             numbers = _numbers(attribute, cells, asked)
             values = numbers[:-1] < numbers[-1] if sign == '<' else numbers[:-1] > numbers[-1]
             return values & known, known
-        anomalous = sorted({c for c in cells if c and c.lower() not in (*_POSITIVE, *_NEGATIVE)})
-        if anomalous:
+        invalid = sorted({c for c in cells if c and c.lower() not in (*_POSITIVE, *_NEGATIVE)})
+        if invalid:
             raise errors.UsageError(
-                f'--attribute is {attribute!r}; column {name} holds {anomalous[0]!r}, which is '
+                f'--attribute is {attribute!r}; column {name} holds {invalid[0]!r}, which is '
                 f'not a boolean; use name=word, name<number or name>number'
             )
         return np.array([cell.lower() in _POSITIVE for cell in cells]), known

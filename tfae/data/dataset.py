@@ -80,8 +80,8 @@ class Config(Part):
     dataset: str = option(
         'digits',
         'Data set: digits, mnist, fashion_mnist, cifar10, celeba, fairface, synthetic, npz (a file '
-        'of arrays), images (a folder of image files), records (shards of `tfae convert`), the '
-        'name of an installed package, or a module, package.module.',
+        'of arrays), images (a folder of image files), records (shards of `tfae convert`), a '
+        'name that an installed package provides, or a module, package.module.',
     )
     data_dir: str = option(
         '',

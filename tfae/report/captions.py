@@ -18,17 +18,14 @@ class Section(NamedTuple):
     title: str
     command: str
     needs: str = ''  # output that the family must have
-    more: str = ''  # flags that the command needs besides --logdir
 
 
 SECTIONS = {
     'reconstructions': Section('Reconstructions', 'reconstruct', names.RECONSTRUCTION),
     'latent': Section('Latent space', 'latent', names.CODE),
-    'interpolation': Section(
-        'Interpolations', 'interpolate', names.RECONSTRUCTION, '--indices=0,1,2,3'
-    ),
+    'interpolation': Section('Interpolations', 'interpolate', names.RECONSTRUCTION),
     'samples': Section('Samples', 'sample'),
-    'morph': Section('Attributes', 'morph', names.RECONSTRUCTION, '--attribute=class=0'),
+    'morph': Section('Attributes', 'morph', names.RECONSTRUCTION),
     'explain': Section('Explanations', 'explain', names.CODE),
     'anomaly': Section('Anomalies', 'anomaly', names.RECONSTRUCTION),
     'cluster': Section('Clusters', 'cluster', names.CODE),
@@ -45,6 +42,12 @@ _EXPLAINED = {
 _REMEMBERED = {
     'samples': ('kind', 'count', 'seed', 'classifier', 'split'),
     'morph': ('attributes', 'attribute', 'split'),
+    'explain': ('method', 'tensor', 'baseline'),
+}
+# Flag and value in files of 0.1.0 -> value of today.
+_FORMER_VALUES = {
+    ('method', 'activation_maximisation'): 'activation_maximization',
+    ('baseline', 'grey'): 'gray',
 }
 # Pattern of a file name -> caption; the first match is taken.
 _CAPTIONS = [
@@ -64,7 +67,7 @@ _CAPTIONS = [
     (r'morph_.+', 'images with an attribute subtracted and added in latent space'),
     (r'anomaly', 'distribution of anomaly scores, and ROC curves'),
     (r'anomaly_maps', 'images from the lowest to the highest anomaly score, with anomaly maps'),
-    (r'anomaly_images', 'the scored files, with anomaly maps'),
+    (r'anomaly_(?:images|pictures)', 'the scored files, with anomaly maps'),
     (r'cluster_kmeans', 'images of each k-means cluster of the codes, closest to its center first'),
     (
         r'cluster_spherical_kmeans',
@@ -95,7 +98,7 @@ def caption(path: pathlib.Path, logdir: str) -> Caption:
     stem, section = path.stem, _section(path)
     found = read(path.with_name('morph.json' if section == 'morph' else f'{stem}.json'))
     if section == 'explain':
-        return Caption(section, _explained(stem, found), _explain(logdir, found))
+        return Caption(section, _explained(stem, found), command(section, logdir, found))
     for pattern, text in _CAPTIONS:
         if match := re.fullmatch(pattern, stem):
             return Caption(section, text.format(*match.groups()), command(section, logdir, found))
@@ -105,13 +108,13 @@ def caption(path: pathlib.Path, logdir: str) -> Caption:
 
 def command(section: str, logdir: str, found: Mapping[str, Any] | None = None) -> str:
     """Returns the command that fills a section, with the flags that an earlier one recorded."""
-    _, name, _, more = SECTIONS[section]
-    known = found or {}
-    flags = [more] if more else []
-    if remembered := [name for name in _REMEMBERED.get(section, ()) if name in known]:
-        flags = [
-            f'--{name}={shlex.quote(str(known[name]))}' for name in remembered if known[name] != ''
-        ]
+    known = {name: (found or {}).get(name) for name in _REMEMBERED.get(section, ())}
+    flags = [
+        f'--{name}={shlex.quote(_today(name, value))}'
+        for name, value in known.items()
+        if value not in ('', None)
+    ]
+    name = SECTIONS[section].command
     return ' '.join(['tfae', name, f'--logdir={shlex.quote(logdir)}', *flags])
 
 
@@ -161,13 +164,9 @@ def _explained(stem: str, found: Mapping[str, Any]) -> str:
     method, tensor = found.get('method'), found.get('tensor')
     if method is None or tensor is None:
         return stem.removeprefix('explain_').replace('_', ' ')
-    return f'{_EXPLAINED.get(str(method), method)} of {tensor}'
+    return f'{_EXPLAINED.get(_today("method", method), method)} of {tensor}'
 
 
-def _explain(logdir: str, found: Mapping[str, Any]) -> str:
-    flags = [
-        f'--{name}={shlex.quote(str(found[name]))}'
-        for name in ('method', 'tensor')
-        if found.get(name)
-    ]
-    return ' '.join(['tfae explain', f'--logdir={shlex.quote(logdir)}', *flags])
+def _today(name: str, value: Any) -> str:
+    """Returns the value of a flag as text, whichever version of tfae wrote it."""
+    return _FORMER_VALUES.get((name, str(value)), str(value))

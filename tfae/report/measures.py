@@ -116,7 +116,7 @@ _FORMS = [
     (r'mean_(auroc.*)', 'distance to the mean: {}'),
     (r'(.*)_by_class', '{}, by class'),
 ]
-# Patterns of names in files of 0.1.0 -> the names of today.
+# Patterns of keys in files of 0.1.0 -> the names of today.
 _FORMER = {
     r'(pca_|pixel_)?neighbour_error': r'\1knn_error',
     r'(pca_)?restored_psnr': r'\1denoised_psnr',
@@ -125,6 +125,7 @@ _FORMER = {
     r'hits': 'true_positive_rate',
     r'strange_examples': 'anomalous_examples',
     r'blank_is_strange': 'blank_is_anomalous',
+    r'base': 'baseline',
 }
 _ENDINGS = {
     'error': Measure('error', '%', 100, -1),
@@ -153,9 +154,8 @@ def measure(name: str) -> Measure:
     for pattern, form in _FORMS:
         if found := re.fullmatch(pattern, name):
             inner = measure(found[1])
-            baseline = pattern.startswith(
-                ('p', 'l')
-            )  # alone in its row: nothing to compare it with
+            # A baseline alone in its row has nothing to be compared with.
+            baseline = pattern.startswith(('p', 'l'))
             return inner._replace(
                 name=form.format(inner.name), better=0 if baseline else inner.better
             )

@@ -213,7 +213,7 @@ def test_what_many_images_have_in_common_is_one_line(tmp_path):
     with pytest.warns(UserWarning) as said:
         load(tmp_path)
     texts = [str(line.message) for line in said]
-    assert texts == [f'{tmp_path}/00000.png is a single pixel, and so do 12 more images']
+    assert texts == [f'{tmp_path}/00000.png is a single pixel; the same holds for 12 more images']
 
 
 def test_a_file_that_changes_after_it_was_listed_is_named(tmp_path):

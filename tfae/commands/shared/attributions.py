@@ -36,7 +36,7 @@ class Target(NamedTuple):
     network: str  # for titles
     weights: dict[str, Any]  # identifies them in the JSON
     run: Fetch  # of its session
-    ways: units.Activations
+    activations: units.Activations
     tensor: tf.Tensor
     place: tuple[int, ...]  # row and column in a feature map, or empty
     unit_names: tuple[str, ...]  # K, or empty for units without names
@@ -47,12 +47,12 @@ class Target(NamedTuple):
     @property
     def name(self) -> str:
         """Name of the tensor."""
-        return self.ways.name(self.tensor)
+        return self.activations.name(self.tensor)
 
     @property
     def images(self) -> tf.Tensor:
         """Placeholder `[B, H, W, C]`."""
-        return self.ways.images
+        return self.activations.images
 
     def unit(self, index: int) -> str:
         """Name or number of a unit."""
@@ -75,7 +75,7 @@ def target(
     network: str,
     weights: dict[str, Any],
     run: Fetch,
-    ways: units.Activations,
+    activations: units.Activations,
     tensor: tf.Tensor,
     place: tuple[int, ...],
     unit_names: Iterable[str],
@@ -88,7 +88,7 @@ def target(
     index = tf.placeholder(tf.int32, [None])
     score = units.chosen(values, index)
     return Target(
-        network, weights, run, ways, tensor, place, tuple(unit_names), values, index, score
+        network, weights, run, activations, tensor, place, tuple(unit_names), values, index, score
     )
 
 
@@ -115,7 +115,9 @@ def by_gradcam(
       layer: name of a tensor, or empty.
     Raises: UsageError if the units do not depend on these maps; InputError if there are none.
     """
-    found = of.ways.find('--layer', layer) if layer else units.last_maps(of.images, of.tensor)
+    found = (
+        of.activations.find('--layer', layer) if layer else units.last_maps(of.images, of.tensor)
+    )
     if found is None:
         raise errors.InputError(
             f'--method=gradcam needs feature maps, and {of.name} is computed without a '
@@ -129,7 +131,7 @@ def by_gradcam(
         maps = of.run(heat, {of.images: images, of.index: chosen})
         return maps, {'peak': maps.max((1, 2))}
 
-    name, sides = of.ways.name(found), 'x'.join(map(str, found.shape[1:3]))
+    name, sides = of.activations.name(found), 'x'.join(map(str, found.shape[1:3]))
     title = f'Grad-CAM of the units of {of.name} in {name}, {sides}'
     scale = heatmaps.Scale('evidence for the unit, relative to the maximum', False)
     return _maps(of, images, sources, chosen, explain, title, scale, {'layer': name})
@@ -176,7 +178,7 @@ def by_integrated_gradients(
 
     title = f'Integrated gradients of the units of {of.name}, baseline {name}'
     scale = heatmaps.Scale('attribution to the pixel, relative to the maximum', True)
-    settings = {'base': name, 'steps': steps}
+    settings = {'baseline': name, 'steps': steps}
     return _maps(of, images, sources, chosen, explain, title, scale, settings)
 
 

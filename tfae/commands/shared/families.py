@@ -8,12 +8,13 @@ PRIOR = 'prior'
 _METHODS = {names.DECODER: 'decode', PRIOR: 'prior'}  # part -> method of the Model of a family
 
 
-def require(run: Run, *parts: str) -> None:
+def require(run: Run, *parts: str, otherwise: str = '') -> None:
     """Refuses a run that lacks one of `parts`.
 
     Args:
       run: the run.
       parts: fields of Outputs, `names.DECODER` or `PRIOR`.
+      otherwise: flag that does without, for the message.
     Raises: InputError that names the built-in families with all parts.
     """
     for part in parts:
@@ -22,7 +23,7 @@ def require(run: Run, *parts: str) -> None:
             able = f'{", ".join(others)} or {last}' if others else last
             raise errors.InputError(
                 f'{run.folder.path}, a run of the family {run.experiment.model}, has no {part}; '
-                f'it must be a run of {able}'
+                f'it must be a run of {able}{f", or {otherwise}" if otherwise else ""}'
             )
 
 

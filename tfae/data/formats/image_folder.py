@@ -386,7 +386,8 @@ def loaded(listing: Listing, flags: Any) -> dataset.Loaded:
             remarked.setdefault(found.remark, []).append(shown(path))
         plain[i], gray[i], jpeg[i] = found.plain, found.gray, found.format == 'JPEG'
     for remark, paths in remarked.items():
-        more = f', and so do {len(paths) - 1:,} more images' if len(paths) > 1 else ''
+        others = len(paths) - 1
+        more = f'; the same holds for {others:,} more image{"s" * (others > 1)}' if others else ''
         warnings.warn(f'{paths[0]} {remark}{more}', stacklevel=2)
     files = FolderFiles(listing.root, listing.names, plain)
     all_jpeg = bool((jpeg & plain).all())
