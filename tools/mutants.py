@@ -19,8 +19,9 @@ the other tests of that folder, and finally against all others. Fast tests come 
 to `_BUDGET` seconds of the time that they take without a mutant. A mutant is killed by the first
 failure, or by a run that takes `_SLOWER` times as long.
 
-build/mutants caches the results: the tests that reach each statement (measured again when the test
-file or the tested file changes), killed mutants (not tested again), and survivors with their tests.
+docs/evidence/mutants.jsonl keeps the results: killed mutants are not tested again, survivors only by
+tests that they have not faced; remove it to test all again. build/mutants caches which tests reach
+each statement, and measures that again when the test file or the tested file changes.
 """
 
 import argparse
@@ -49,7 +50,7 @@ from collections.abc import Callable, Iterator
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 KEPT = ROOT / 'build' / 'mutants'
 EVIDENCE = ROOT / 'docs' / 'evidence' / 'mutants.md'
-VERDICTS = KEPT / 'verdicts.jsonl'
+VERDICTS = EVIDENCE.with_suffix('.jsonl')
 EQUIVALENT = ROOT / 'tools' / 'equivalent_mutants.json'
 
 MUTATED = ('losses', 'analysis', 'data', 'training', 'models', 'commands')
@@ -642,7 +643,7 @@ def summary(fate: dict[str, str]) -> str:
 
 
 def judge_all(reach: Reach, mutants: list[Mutant], verdicts: dict[str, dict]) -> None:
-    """Tests all mutants, folder by folder; adds to `verdicts` and to build/mutants."""
+    """Tests all mutants, folder by folder; adds to `verdicts` and to their file."""
     near = [(folder, distance) for folder in MUTATED for distance in range(3)]
     for folder, distance in [*near, *((folder, 3) for folder in MUTATED)]:
         for mutant in (m for m in mutants if m.file.split('/')[1] == folder):

@@ -64,6 +64,12 @@ def test_components_of_large_images_are_exact_too():
     np.testing.assert_allclose(got, np.sum(spectrum[5:] ** 2) / images.size, rtol=1e-5)
 
 
+def test_of_few_large_images_all_components_are_kept():
+    images = np.random.RandomState(0).random_sample([3, 70, 60, 1]).astype(np.float32)
+    found = pca.Baseline(images, 3).reconstruct(images)
+    np.testing.assert_allclose(found, images, atol=1e-5)
+
+
 def test_of_more_numbers_than_are_fitted_evenly_spaced_images_are_taken(monkeypatch):
     images = digits()
     monkeypatch.setattr(pca, '_MAX_VALUES', images.size // 3)

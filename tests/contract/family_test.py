@@ -27,7 +27,10 @@ def variants(name):
         yield 'tied', dataclasses.replace(config, tied=True, **free)
     if hasattr(config, 'batch_normalization'):
         # Two dense layers, since the last one may be the code, which is not normalized.
-        yield 'normalized', dataclasses.replace(config, batch_normalization=True, units=(12, 8))
+        # A critic is not normalized either.
+        loss = {'loss': 'non_saturating'} if name == 'gan' else {}
+        fields = {'batch_normalization': True, 'units': (12, 8), **loss}
+        yield 'normalized', dataclasses.replace(config, **fields)
 
 
 CASES = [

@@ -1,5 +1,7 @@
 """The pixels of a file: one definition, which numpy and the graph follow to the bit."""
 
+import types
+
 import image_kinds
 import numpy as np
 import pytest
@@ -100,3 +102,25 @@ def test_a_file_has_no_channels_but_one_or_three(tmp_path):
     (tmp_path / 'a').write_bytes(image_kinds.saved(image_kinds.COLORS, 'PNG'))
     with pytest.raises(errors.InputError, match='a: the run takes images of 2 channels; files ha'):
         lazy_images.read(tmp_path / 'a', lazy_images.Form(6, 4, 2))
+
+
+@pytest.mark.parametrize(
+    'size, flags, form',
+    [
+        ((17, 21), {}, (17, 21, 1, False)),
+        ((17, 21), {'size': '9x11'}, (9, 11, 1, True)),
+        ((18, 22), {'size': '9x11'}, (9, 11, 2, False)),
+        ((18, 22), {'size': '9'}, (9, 9, 2, True)),
+        ((36, 44), {'size': '9x11'}, (9, 11, 4, False)),
+        ((36, 44), {'crop': '17x21'}, (17, 21, 1, False)),
+        ((36, 44), {'crop': '18x22', 'size': '9x11'}, (9, 11, 2, False)),
+        ((144, 160), {'size': '9x10'}, (9, 10, 8, True)),
+    ],
+)
+def test_the_form_of_a_set_is_that_of_its_sizes_and_flags(size, flags, form):
+    """Height, width, the ratio at which JPEG files are decoded, and whether the rest is scaled."""
+    given = types.SimpleNamespace(**{'crop': '', 'size': '', 'color': 'as_is', **flags})
+    found = lazy_images.form(np.array([size] * 3), True, True, given, str)
+    height, width, ratio, scaled = form
+    assert (found.height, found.width, found.recorded) == (height, width, (ratio, True, scaled))
+    assert found.ratio(*size) == ratio

@@ -5,6 +5,7 @@ import pytest
 
 from tfae import data
 from tfae.core import errors
+from tfae.data.sets import synthetic
 
 KINDS = ('bars', 'blobs', 'linear')
 BASE = data.Config('synthetic', validation_fraction=0.0)
@@ -108,3 +109,10 @@ def test_too_few_examples_are_refused(count):
 def test_a_size_beyond_memory_is_refused():
     with pytest.raises(errors.UsageError, match='request .* bytes; they must request at most'):
         load(synthetic_shape='99999x99999x3')
+
+
+def test_as_many_bytes_as_allowed_are_made(monkeypatch):
+    monkeypatch.setattr(synthetic, '_MAX_BYTES', 4 * 40 * 5 * 3)
+    load(synthetic_shape='5x3x1', synthetic_examples=40)
+    with pytest.raises(errors.UsageError, match='request 2460 bytes'):
+        load(synthetic_shape='5x3x1', synthetic_examples=41)
