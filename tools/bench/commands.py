@@ -21,6 +21,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
+import threadpoolctl
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMMANDS = ('evaluate', 'latent', 'cluster', 'probe', 'anomaly')
@@ -73,6 +74,7 @@ def _fits(logdir: str) -> None:
     from tfae.analysis import clustering, probe
     from tfae.runs.python_api import load_data
 
+    threadpoolctl.threadpool_limits(1)  # of the libraries that are loaded by now
     with tfae.open(logdir) as run:
         loaded = load_data(run.experiment.data.dataset)
         train, test = (run.encode(part.images) for part in (loaded.train, loaded.test))
