@@ -169,7 +169,7 @@ ASCENT = '--method=activation_maximization'
 @pytest.mark.parametrize(
     'run, words, code, want',
     [
-        ('classifier', ('--tensor=cod',), 2, "--tensor is 'cod'; it must be a tensor that the"),
+        ('classifier', ('--tensor=cod',), 2, "--tensor is 'cod'; it must be a tensor computed"),
         ('classifier', ('--unit=10',), 2, '--unit is 10; it must lie in [0, 9]'),
         ('classifier', ('--unit=x',), 2, "--unit is 'x'; it must be a whole number or one of all"),
         ('classifier', ('--unit=all', '--indices=0,1'), 2, '--unit=all takes one image; 2 are'),
