@@ -19,9 +19,9 @@ the other tests of that folder, and finally against all others. Fast tests come 
 to `_BUDGET` seconds of the time that they take without a mutant. A mutant is killed by the first
 failure, or by a run that takes `_SLOWER` times as long.
 
-docs/evidence/mutants.jsonl keeps the results: killed mutants are not tested again, survivors only by
-tests that they have not faced; remove it to test all again. build/mutants caches which tests reach
-each statement, and measures that again when the test file or the tested file changes.
+docs/evidence/mutants.jsonl keeps the results: killed mutants are not tested again, survivors only
+by tests that they have not faced; remove it to test all again. build/mutants caches which tests
+reach each statement, and measures that again when the test file or the tested file changes.
 """
 
 import argparse

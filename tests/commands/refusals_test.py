@@ -163,7 +163,7 @@ def write_idx(folder, **replaced):
     [
         ('train-images-idx3-ubyte', None, 'has no train-images-idx3-ubyte, gzipped or not; `tfae'),
         ('t10k-labels-idx1-ubyte', None, 'has no t10k-labels-idx1-ubyte'),
-        ('train-images-idx3-ubyte', idx(0x803, 40, 4, 4)[:-1], '40 x 4 x 4 = 640 bytes, the file'),
+        ('train-images-idx3-ubyte', idx(0x803, 40, 4, 4)[:-1], '40 x 4 x 4 = 640 bytes; the file'),
         ('train-images-idx3-ubyte', b'\0\0\x08', 'holds 3 bytes; an IDX header alone takes 16'),
         ('train-images-idx3-ubyte', idx(0x801, 640), 'magic number is 0x00000801; it must be'),
         ('train-labels-idx1-ubyte', idx(0x803, 40, 1, 1), 'magic number is 0x00000803'),
@@ -405,7 +405,7 @@ def test_a_run_may_be_looked_into_while_it_trains(tmp_path):
         (lambda c: c['training'].update(optimizer='adm'), "training: optimizer is 'adm'; it must"),
         (lambda c: c['training'].update(batch_size=-1), 'config.json: --batch_size is -1'),
         (lambda c: c['training'].update(learning_rate=None), 'learning_rate is None'),
-        (lambda c: c['data'].update(dataset='digit'), 'did you mean digits'),
+        (lambda c: c['data'].update(dataset='digit'), 'dataset is '),
         (lambda c: c.update(model='dens'), "config.json: --model is 'dens'"),
         (lambda c: c.update(model=3), "--model is '3'"),
         (lambda c: c.update(training=[]), 'training is list; it must be an object'),

@@ -120,8 +120,8 @@ def test_report_needs_no_data_and_commands_on_images_take_a_file(tmp_path, train
     evaluate = ('evaluate', f'--logdir={trained}')
     refused = tfae_program.run(*evaluate, cwd=tmp_path).refusal(2)
     assert refused == (
-        'data set arrays is of arrays from Python, which a run does not keep; --data_dir=FILE.npz '
-        'must name a file of the same arrays, as numpy.savez writes it'
+        'data set arrays is made of arrays from Python, which a run does not store; '
+        '--data_dir=FILE.npz must name a file of the same arrays, as numpy.savez writes it'
     )
     np.savez(tmp_path / 'same.npz', images=IMAGES, labels=LABELS)
     done = tfae_program.run(*evaluate, '--data_dir=same.npz', cwd=tmp_path)
@@ -340,7 +340,7 @@ def test_what_is_no_name_is_refused(value):
 
 
 def test_the_data_set_of_arrays_is_loaded_from_a_file_alone(tmp_path):
-    text = '^data set arrays is of arrays from Python, .*; data_dir=FILE.npz must name a file'
+    text = '^data set arrays is made of arrays from Python, .*; data_dir=FILE.npz must name a file'
     with pytest.raises(tfae.UsageError, match=text):
         tfae.load_data('arrays')
     np.savez(tmp_path / 'set.npz', images=IMAGES)
