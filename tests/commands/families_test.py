@@ -108,7 +108,7 @@ def test_a_convolutional_stack_is_pretrained_layer_by_layer(tmp_path):
 
 def test_a_family_without_layers_or_head_refuses_their_phases(tmp_path):
     for words, text in (
-        (('--model=dense', '--head_epochs=1'), '--head_epochs is 1; this family has nothing on'),
+        (('--model=dense', '--head_epochs=1'), '--head_epochs is 1; this family has no layers o'),
         (('--model=convolutional', '--head_epochs=1'), '--head_epochs is 1; this family has '),
     ):
         refusal = tfae_program.run('train', *words, '--logdir=run', cwd=tmp_path).refusal(2)

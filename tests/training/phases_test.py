@@ -379,7 +379,7 @@ def test_the_families_that_can_be_pretrained_are_scheduled():
 
 def test_early_stopping_without_a_validation_part_is_refused():
     settings = dataclasses.replace(STEPS, early_stopping_epochs=3)
-    with pytest.raises(errors.UsageError, match='--early_stopping_epochs is 3; it needs a valid'):
+    with pytest.raises(errors.UsageError, match='--early_stopping_epochs is 3; it requires valid'):
         build(phases.Config(), settings, held_out=0)
 
 
