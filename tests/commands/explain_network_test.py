@@ -123,7 +123,7 @@ def test_list_prints_every_layer_without_images(folder):
         ((*NETWORK, '--logdir=x', IMAGES), 2, 'tfae explain needs either --logdir or --model'),
         (('--model=vgg11', IMAGES), 2, '--model=vgg11 needs --weights=FILE'),
         (NETWORK, 2, '--model=vgg11 needs --images=FILE,...'),
-        ((*NETWORK, ASCENT, IMAGES), 2, '--images needs --method=gradcam, saliency or integ'),
+        ((*NETWORK, ASCENT, IMAGES), 2, '--images needs --method=auto, gradcam, saliency or integ'),
         ((*NETWORK, IMAGES, '--classes=1'), 2, '--classes needs --logdir'),
         ((*NETWORK, IMAGES, '--indices=1'), 2, '--indices needs --logdir'),
         ((*NETWORK, IMAGES, '--split=train'), 2, '--split needs --logdir'),

@@ -298,7 +298,7 @@ def test_signatures_say_shapes_and_how_a_image_becomes_pixels(folder):
     image = {'dtype': 'float32', 'shape': [None, 8, 8, 1], 'tensor': 'inference/images:0'}
     assert encode['inputs'] == {'images': image}
     assert encode['outputs']['code']['shape'] == [None, 3]
-    assert 'mean of the distribution' in encode['meaning']
+    assert 'mean and log-variance of the distribution' in encode['meaning']
     assert (said['version'], said['format'], said['model']) == (1, 'saved_model', 'variational')
     assert (said['step'], said['dataset']) == (
         tfae_program.steps(folder / 'variational')[-1],

@@ -110,7 +110,7 @@ def test_only_missing_and_wrong_files_are_fetched(tmp_path, published, capsys):
     assert asked == [f'/{FILES[1]}', f'/{FILES[2]}']
     assert (tmp_path / 'mnist' / FILES[2]).read_bytes() == (published / FILES[2]).read_bytes()
     out = capsys.readouterr().out
-    assert f'{FILES[2]}: is not the published file, and will be replaced by it.' in out
+    assert f'{FILES[2]}: is not the published file, and will be replaced.' in out
     assert '2 of 4 files fetched' in out
 
 

@@ -67,7 +67,7 @@ def test_train_lists_every_field_of_every_configuration(tmp_path):
             assert f'--{field.name}={config.text(field.default)} ' in words
             if field.name != 'dataset':  # `train` lists the sets that there are
                 assert ' '.join(field.metadata['help'].split()) in words
-    assert f"Data set: {', '.join(data.names())}, or a module of one's own" in words
+    assert f'Data set: {", ".join(data.names())}, or your own module' in words
     for choice in ('leaky_relu', 'nesterov', 'cosine', 'bernoulli', 'greedy'):
         assert choice in words
 
