@@ -48,7 +48,10 @@ def test_a_choice_that_there_is_not_is_refused(tmp_path):
 @pytest.mark.parametrize(
     'compiler, want',
     [
-        ('no-such-compiler', 'cannot be built: there is no C++ compiler (no-such-compiler); stock'),
+        (
+            'no-such-compiler',
+            'cannot be built: there is no C++ compiler (no-such-compiler); the slo',
+        ),
         ('false', 'does not compile: false -O3'),
     ],
 )

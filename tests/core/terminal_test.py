@@ -74,7 +74,8 @@ def test_a_full_disk_under_stdout_is_one_line(tmp_path):
 
 @pytest.mark.parametrize('closed', ['>&-', '2>&-', '<&- >&- 2>&-'])
 def test_closed_streams_change_nothing_else(tmp_path, closed):
-    train = f'TFAE train --dataset=digits --units=4 --epochs=1 --logdir=run {closed}'
+    words = '--dataset=digits --units=30 --epochs=4 --learning_rate=0.01 --logdir=run'
+    train = f'TFAE train {words} {closed}'
     code, out, err = shell(tmp_path, train)
     assert (code, err) == (0, '')
     assert ('finished at step' in out) == ('>&-' not in closed.replace('2>&-', ''))

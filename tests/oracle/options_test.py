@@ -39,7 +39,7 @@ def test_a_checkpoint_comes_when_the_last_one_is_older(digits):
 
 
 def events(logdir):
-    (path,) = logdir.glob('events.*')
+    (path,) = (logdir / 'train').glob('events.*')
     return path.read_bytes()
 
 

@@ -180,7 +180,7 @@ def test_another_value_of_a_renamed_flag_is_another_configuration(run, family):
         'dense': '--penalty=l1:0.002',
         'convolutional': '--enlarging=nearest',
         'gan': '--enlarging=subpixel',
-        'classifier': '--labeled_seed=3',
+        'classifier': '--labelled_seed=3',
     }
     if family not in other:
         pytest.skip('none of its flags was renamed')
