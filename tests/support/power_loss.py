@@ -8,19 +8,21 @@ write a rename before the content. `watch` is called in the program's process.
 import os
 import pathlib
 import stat
+import threading
 
 
 def watch(root, states, every, names_kept):
     """Copies what a power loss would leave of `root`, once in `every` flushes."""
     disk = _Disk(pathlib.Path(root).stat().st_ino)
-    real, count = os.fsync, [0]
+    real, count, lock = os.fsync, [0], threading.Lock()
 
     def fsync(descriptor):
-        count[0] += 1
-        if count[0] % every == 0:
-            disk.copy(pathlib.Path(states) / f'{count[0]:04}', root if names_kept else None)
-        real(descriptor)
-        disk.flushed(descriptor)
+        with lock:  # several threads flush
+            count[0] += 1
+            if count[0] % every == 0:
+                disk.copy(pathlib.Path(states) / f'{count[0]:04}', root if names_kept else None)
+            real(descriptor)
+            disk.flushed(descriptor)
 
     os.fsync = fsync
 
