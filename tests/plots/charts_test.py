@@ -21,15 +21,6 @@ def share(pixels, color):
     return np.mean(np.abs(pixels - want).max(-1) < 12)
 
 
-@pytest.fixture
-def figure(monkeypatch):
-    """Returns the figure that was saved last."""
-    saved = []
-    monkeypatch.setattr(plt.Figure, 'savefig', lambda figure, *_, **__: saved.append(figure))
-    yield lambda: saved[-1]
-    plt.close('all')
-
-
 def curve(label, y=(0.0, 0.5, 1.0)):
     return charts.Curve(label, np.array([0.0, 0.5, 1.0]), np.array(y))
 

@@ -74,15 +74,6 @@ def test_a_film_shows_every_image_and_begins_again(tmp_path, channels):
     assert all(np.abs(a - b).max() > 50 for a, b in zip(frames, frames[1:], strict=False))
 
 
-@pytest.fixture
-def figure(monkeypatch):
-    """Returns the figure that was saved last."""
-    saved = []
-    monkeypatch.setattr(plt.Figure, 'savefig', lambda figure, *_, **__: saved.append(figure))
-    yield lambda: saved[-1]
-    plt.close('all')
-
-
 @pytest.mark.parametrize('side, gap', [(8, 1), (28, 2), (64, 4)])
 def test_images_of_a_sheet_have_white_gaps(side, gap):
     sheet = grids.sheet(np.zeros([5, side, side, 1]), 3)

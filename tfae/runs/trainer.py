@@ -1,8 +1,8 @@
 """Training of a run by one program: the steps, and the events between them."""
 
 import pathlib
-import sys
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -380,10 +380,10 @@ class Trainer:
         means = {k.removeprefix(prefix): v for k, v in records[-1].items() if k.startswith(prefix)}
         moments = baseline.moments(split, loaded.classes)
         if found := model.learned_nothing(means, moments):
-            print(
-                f'tfae: warning: the run learned nothing: {found}; another --learning_rate, '
-                f'activation or initializer, or more epochs may help',
-                file=sys.stderr,
+            warnings.warn(
+                f'the run learned nothing: {found}; another --learning_rate, activation or '
+                f'initializer, or more epochs may help',
+                stacklevel=2,
             )
 
     def _has_codes(self) -> bool:

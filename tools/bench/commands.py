@@ -20,6 +20,7 @@ import warnings
 from collections.abc import Callable
 from types import ModuleType
 
+import _machine
 import numpy as np
 import threadpoolctl
 
@@ -37,7 +38,7 @@ def main() -> None:
     parser.add_argument('--commands', default=','.join(COMMANDS))
     parser.add_argument('--fits', action='store_true')
     flags = parser.parse_args()
-    print(f'{_processor()}, one thread\n')
+    print(f'{_machine.processor()}, one thread\n')
     if flags.fits:
         _fits(flags.logdir)
         return
@@ -47,13 +48,6 @@ def main() -> None:
     for command in flags.commands.split(','):
         cells = [f'{_seconds(path, command, flags.logdir):.1f} s' for path in checkouts]
         print(f'| {command} | {" | ".join(cells)} |', flush=True)
-
-
-def _processor() -> str:
-    for line in pathlib.Path('/proc/cpuinfo').read_text().splitlines():
-        if line.startswith('model name'):
-            return line.partition(': ')[2]
-    return 'unknown processor'
 
 
 def _seconds(checkout: pathlib.Path, command: str, logdir: str) -> float:

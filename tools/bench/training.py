@@ -20,6 +20,7 @@ import sys
 import tempfile
 from typing import IO, Any
 
+import _machine
 import _report
 import _worker
 from _cases import CASES
@@ -48,7 +49,7 @@ def main(argv: list[str]) -> None:
             raise app.UsageError(f'--{flag.name}: {", ".join(unknown)} is none of {tuple(known)}')
     contenders, libraries = present()
     contenders += [f'tfae {threads}' for threads in _THREADS.value]
-    machine = f'{os.cpu_count()} cores, {cpu()}, Python {platform.python_version()}'
+    machine = f'{os.cpu_count()} cores, {_machine.processor()}, Python {platform.python_version()}'
     command = f'python {" ".join(sys.argv)}'
     print(f'`{command}`\n\n{machine}', flush=True)
     with tempfile.NamedTemporaryFile('w+', suffix='.log') as log:
@@ -128,14 +129,6 @@ def process(contender: str, library: str) -> dict[str, Any]:
         return {'contender': f'product/{library}'}
     kind, _, threads = contender.partition(' ')
     return {'contender': kind, 'threads': [int(n) for n in (threads or '0/0').split('/')]}
-
-
-def cpu() -> str:
-    """Returns the name of the processor."""
-    path = pathlib.Path('/proc/cpuinfo')
-    lines = path.read_text().splitlines() if path.exists() else []
-    names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 if __name__ == '__main__':
