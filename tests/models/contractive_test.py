@@ -215,7 +215,7 @@ def test_the_jacobian_is_taken_at_the_corrupted_input():
                 x = function(x)
             return x
 
-        for step in range(300):
+        for step in range(600):
             fed = {seed: [1, step]}
             term, images = session.run([objective.terms['contractive'], noisy], fed)
             found.append(term)
