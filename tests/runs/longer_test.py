@@ -1,5 +1,6 @@
 """A run that is given more epochs ends as if it had been given them from the start."""
 
+import dataclasses
 import json
 import math
 import types
@@ -10,6 +11,7 @@ from workers import Workers
 
 from tfae.core import errors
 from tfae.runs import checkpoints, directory, fit
+from tfae.training.config import TrainingConfig
 from tfae.training.experiment import Experiment
 
 OFTEN = ('--checkpoint_steps=7', '--summary_steps=10', '--batch_size=128')
@@ -217,3 +219,20 @@ def test_a_run_that_cannot_be_read_is_not_given_more_epochs(tmp_path):
     done = tfae_program.run('train', '--logdir=run', '--epochs=2', cwd=tmp_path)
     assert 'does not fit' in done.refusal(1)
     assert path.read_text() == text
+
+
+def test_default_epochs_of_a_small_set_are_recorded_and_those_of_a_run_are_kept(tmp_path):
+    small = ('--dataset=synthetic', '--synthetic_shape=4x4x1', '--batch_size=8')
+    done = trained(
+        tmp_path, 'train', '--units=2', *small, '--synthetic_examples=400', '--logdir=run'
+    )
+    run = tmp_path / 'run'
+    experiment = directory.Folder(run).read_config()
+    epochs = experiment.training.epochs
+    batch, count = experiment.training.batch_size, experiment.signature.train
+    assert 'finished at step 2,0' in done.out
+    assert epochs == math.ceil(2_000 * batch / count) > 10
+    trained(tmp_path, 'train', f'--epochs={epochs + 1}', '--logdir=run')
+    asked = dataclasses.replace(experiment.training, epochs=TrainingConfig.epochs)
+    assert fit.fit(dataclasses.replace(experiment, training=asked), run) == 0
+    assert [entry[0] for entry in history(run)] == [epochs, epochs + 1]

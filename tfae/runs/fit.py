@@ -26,6 +26,7 @@ from tfae.runs.saved_run import refuse_other_examples
 from tfae.runs.trainer import Trainer
 from tfae.training import graph
 from tfae.training import overview as training_overview
+from tfae.training.config import TrainingConfig
 from tfae.training.experiment import Experiment, Signature
 from tfae.training.phases import Phase
 
@@ -109,6 +110,8 @@ def _prepared(
 
     if folder and known:
         _refuse_differences(folder.path, known, experiment)
+        if experiment.training.epochs == TrainingConfig.epochs:
+            experiment = _with_epochs(experiment, known.training.epochs)
     with blaming():
         data.module(experiment.data.dataset)
     loaded = data.load(experiment.data, source)
@@ -129,8 +132,10 @@ def _prepared(
     tf2.config.experimental.enable_op_determinism()
     with blaming():
         built = graph.build(experiment, loaded.train, loaded.validation, replica)
+    last = built.programs[-1].phase
+    experiment = _with_epochs(experiment, last.epochs)
     if folder and known:
-        _refuse_fewer_epochs(folder.path, built.programs[-1].phase, size)
+        _refuse_fewer_epochs(folder.path, last, size)
 
     return _Job(experiment, loaded, built, options, members), folder, known
 
@@ -215,6 +220,11 @@ def _losing(workers: Coordinator, interrupt: Interrupt) -> Iterator[None]:
             cluster.all_joined()
         reason = type(error).__name__.removesuffix('Error')
         raise cluster.Lost(f'another worker is gone ({reason})', interrupt.number) from None
+
+
+def _with_epochs(experiment: Experiment, epochs: int) -> Experiment:
+    training = dataclasses.replace(experiment.training, epochs=epochs)
+    return dataclasses.replace(experiment, training=training)
 
 
 def _refuse_one_class(experiment: Experiment, train: data.Split) -> None:

@@ -1,6 +1,7 @@
 """The configuration of a training step: optimizer, learning rate, batch and order of examples."""
 
 import dataclasses
+import math
 from typing import Literal
 
 from tfae.core import errors
@@ -10,6 +11,10 @@ from tfae.ops import augmentation
 
 Optimizer = Literal['sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', 'adam']
 Decay = Literal['constant', 'linear', 'exponential', 'cosine']
+
+# Least epochs and updates of the last phase by default.
+_EPOCHS = 10
+_UPDATES = 2_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,9 +100,10 @@ class TrainingConfig(Part):
         0.0, 'Clips gradients to this global norm; 0 does not clip.', within='[0, inf)'
     )
     epochs: int = option(
-        10,
-        'Epochs of joint training, or of fine-tuning after pretraining.',
-        within='[0, 1000000000] epochs',
+        -1,
+        'Epochs of joint training, or of fine-tuning after pretraining; -1 is 10, or as many as '
+        'give a small training set 2,000 updates.',
+        within='[-1, 1000000000] epochs',
     )
     early_stopping_epochs: int = option(
         0,
@@ -136,6 +142,12 @@ class TrainingConfig(Part):
         size = min(self.batch_size or count, count)
         self._refuse_unequal_micro_batches(size)
         return size
+
+    def last_epochs(self, count: int) -> int:
+        """Returns the epochs of the last phase for a training set of `count` examples."""
+        if self.epochs != TrainingConfig.epochs:
+            return self.epochs
+        return max(_EPOCHS, math.ceil(_UPDATES * self.batch(count) / count))
 
     def _refuse_unequal_micro_batches(self, size: int) -> None:
         if size % self.accumulation_steps:

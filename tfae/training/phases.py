@@ -144,7 +144,8 @@ def phases(
 
     # Joint training.
     last = names.FINE_TUNING if found else names.TRAINING
-    add(last, model.objectives, source, validation, training_config.epochs, rate)
+    epochs = training_config.last_epochs(source.count)
+    add(last, model.objectives, source, validation, epochs, rate)
     return found
 
 
