@@ -455,6 +455,7 @@ class Bench:
             __import__(name)
         import tfae_program
 
+        tfae_program.COMMANDS = ()  # the server must not import modules that are mutated later
         tfae_program.warm()
         # After `warm`, whose temporary files live until the end of this process.
         os.environ['TMPDIR'], tempfile.tempdir = str(folder), None

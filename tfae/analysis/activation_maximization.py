@@ -69,7 +69,7 @@ class Fourier:
         return np.fft.irfft2(waves, (self.height, self.width), (1, 2)) @ self.colors.T
 
     def gradient(self, images: np.ndarray) -> np.ndarray:
-        """Gradient with respect to the images -> gradient with respect to the coefficients."""
+        """Converts a gradient by images to the gradient by coefficients."""
         waves = np.fft.rfft2(images @ self.colors, axes=(1, 2)) * self._weight * self._scale
         return np.stack([waves.real, waves.imag], -1)
 
@@ -80,7 +80,7 @@ class Fourier:
 
 
 def color_root(images: np.ndarray) -> np.ndarray:
-    """Square root `[C, C]` of the channel covariance of `[N, H, W, C]`; its rows have norm <= 1.
+    """Returns the square root `[C, C]` of the channel covariance; its rows have norm <= 1.
 
     The identity where no channel varies.
     """
@@ -94,7 +94,7 @@ def color_root(images: np.ndarray) -> np.ndarray:
 
 
 def total_variation(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sum `[B]` over pixels of |x_right - x| and |x_below - x|, and its gradient `[B, H, W, C]`.
+    """Returns the sum `[B]` of |x_right - x| and |x_below - x|, and its gradient `[B, H, W, C]`.
 
     Absolute values below 0.01 are smoothed to be differentiable.
     """

@@ -230,7 +230,7 @@ def baselines(train: np.ndarray, images: np.ndarray, components: int) -> dict[st
 
 
 def auroc(scores: np.ndarray, anomalous: np.ndarray) -> float:
-    """Probability that an anomalous image scores higher than a normal one.
+    """Returns the probability that an anomalous image scores higher than a normal one.
 
     Args:
       scores: `[N]`.
@@ -258,7 +258,7 @@ def by_class(scores: np.ndarray, labels: np.ndarray, normal: set[int]) -> Mappin
 def _features(
     images: np.ndarray, codes: np.ndarray, reconstructions: np.ndarray, blur: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """f `[N, F]` of codes that are already scaled, and r_s `[N]`."""
+    """Returns f `[N, F]` of codes that are already scaled, and r_s `[N]`."""
     residuals = [_residual(images, reconstructions, s * blur) for s in _BLURS]
     # The floor keeps the logarithm finite where a reconstruction is exact.
     logs = [np.log(r + 1e-12) for r in residuals]
@@ -271,7 +271,7 @@ def _residual(images: np.ndarray, reconstructions: np.ndarray, blur: float) -> n
 
 
 def _errors(images: np.ndarray, reconstructions: np.ndarray, blur: float) -> np.ndarray:
-    """|e| `[N, H, W]`, the root mean square over channels."""
+    """Returns |e| `[N, H, W]`, the root mean square over channels."""
     difference = reconstructions.astype(np.float32) - data.pixels(images)
     # Beyond the edge of an image the error counts as 0.
     blurred = ndimage.gaussian_filter(difference, (0, blur, blur, 0), mode='constant')

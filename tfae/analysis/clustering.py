@@ -34,11 +34,11 @@ class KMeansClusters:
             )
 
     def predict(self, examples: np.ndarray) -> np.ndarray:
-        """The cluster `[N]` of each of `[N, D]`."""
+        """Returns the cluster `[N]` of each of `[N, D]`."""
         return self._fitted.predict(examples)
 
     def closeness(self, examples: np.ndarray) -> np.ndarray:
-        """How near each of `[N, D]` is to each cluster `[N, K]`; the more, the nearer."""
+        """Returns how near each of `[N, D]` is to each cluster `[N, K]`; the more, the nearer."""
         return -self._fitted.transform(examples)
 
 
@@ -50,11 +50,11 @@ class SphericalClusters(KMeansClusters):
         super().__init__(normalize(examples), count, seed)
 
     def predict(self, examples: np.ndarray) -> np.ndarray:
-        """The cluster `[N]` of each of `[N, D]`."""
+        """Returns the cluster `[N]` of each of `[N, D]`."""
         return super().predict(normalize(examples))
 
     def closeness(self, examples: np.ndarray) -> np.ndarray:
-        """How near each of `[N, D]` is to each cluster `[N, K]`; the more, the nearer."""
+        """Returns how near each of `[N, D]` is to each cluster `[N, K]`; the more, the nearer."""
         return super().closeness(normalize(examples))
 
 
@@ -82,11 +82,11 @@ class MixtureClusters:
                 self._fitted.fit(examples)
 
     def predict(self, examples: np.ndarray) -> np.ndarray:
-        """The most probable cluster `[N]` of each of `[N, D]`."""
+        """Returns the most probable cluster `[N]` of each of `[N, D]`."""
         return self._fitted.predict(examples.astype(np.float64))
 
     def closeness(self, examples: np.ndarray) -> np.ndarray:
-        """The probability `[N, K]` of each cluster for each of `[N, D]`."""
+        """Returns the probability `[N, K]` of each cluster for each of `[N, D]`."""
         return self._fitted.predict_proba(examples.astype(np.float64))
 
 

@@ -41,5 +41,5 @@ class Density:
         return np.random.RandomState(seed).permutation(codes).astype(np.float32)
 
     def log_likelihood(self, codes: np.ndarray) -> float:
-        """Mean log-likelihood of codes `[N, Z]`, in nats."""
+        """Returns the mean log-likelihood of codes `[N, Z]`, in nats."""
         return float(self._mixture.score(codes))

@@ -53,6 +53,6 @@ def distance(a: Moments, b: Moments) -> float:
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:
-    """The square root of a positive semidefinite matrix; tiny negative eigenvalues count as 0."""
+    """Returns the square root of a positive semidefinite matrix, up to rounding."""
     values, vectors = np.linalg.eigh(covariance)
     return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T

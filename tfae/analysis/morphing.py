@@ -16,7 +16,7 @@ def direction(codes: np.ndarray, having: np.ndarray) -> np.ndarray:
 
 
 def separation(codes: np.ndarray, having: np.ndarray) -> float:
-    """AUROC of the projection on v as a predictor of the attribute; 0.5 is chance.
+    """Returns the AUROC of the projection on v as a predictor of the attribute; 0.5 is chance.
 
     Twofold cross-validation: v of one half of each kind scores the other half, and the mean of both
     is returned. nan where a kind has fewer than two examples.

@@ -43,6 +43,6 @@ def sharpness(images: np.ndarray, reconstructions: np.ndarray) -> float:
 
 
 def _gradient_magnitude(x: np.ndarray) -> float:
-    """Mean norm of the gradient, by differences to the pixels below and to the right."""
+    """Returns the mean gradient norm, by differences to the pixels below and to the right."""
     down, right = (np.diff(x, axis=axis, append=x.take([-1], axis)) for axis in (1, 2))
     return float(np.mean(np.hypot(down, right)))

@@ -31,7 +31,7 @@ class Activations:
         return {self.name(tensor): tensor for tensor in self.tensors}
 
     def name(self, tensor: tf.Tensor) -> str:
-        """The name of a tensor without the scope of the images and without `:0`."""
+        """Returns the name of a tensor without the scope of the images and without `:0`."""
         return self._short(tensor.name)
 
     def find(self, who: str, name: str) -> tf.Tensor:

@@ -111,7 +111,7 @@ def _refuse_large(file: BinaryIO, max_bytes: int) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """The message of an error in one line, without the name of the file."""
+    """Returns the message of an error in one line, without the name of the file."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return ' '.join(text.split()) or type(error).__name__
 

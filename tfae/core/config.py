@@ -126,7 +126,7 @@ def option(default: Any, help: str, **more: Any) -> Any:
 
 
 def declarations(cls: type) -> dict[str, Option]:
-    """Field name -> its declaration, which has no help where the field is no flag."""
+    """Returns field name -> its declaration, which has no help where the field is no flag."""
     found = {field.name: field.metadata for field in dataclasses.fields(cls)}
     return {
         name: Option(**{'help': ''} | {k: v for k, v in metadata.items() if k in Option._fields})
@@ -135,18 +135,18 @@ def declarations(cls: type) -> dict[str, Option]:
 
 
 def former_names(cls: type) -> dict[str, str]:
-    """Name in earlier versions -> name of today, for renamed fields."""
+    """Returns name in earlier versions -> name of today, for renamed fields."""
     return {option.formerly: k for k, option in declarations(cls).items() if option.formerly}
 
 
 def field_types(cls: type) -> dict[str, Any]:
-    """Field name -> type, in order of definition."""
+    """Returns field name -> type, in order of definition."""
     hints = typing.get_type_hints(cls)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
 
 def choices(kind: Any) -> tuple[str, ...]:
-    """The values of a `Literal`, or of a tuple of it; empty for every other type."""
+    """Returns the values of a `Literal`, or of a tuple of it; empty for every other type."""
     element = _element(kind)
     if built_in := getattr(element, 'BUILT_IN', ()):
         return (*built_in, plugins.FUNCTION)
@@ -154,7 +154,7 @@ def choices(kind: Any) -> tuple[str, ...]:
 
 
 def is_tuple(kind: Any) -> bool:
-    """Whether the field takes a comma-separated list."""
+    """Returns whether the field takes a comma-separated list."""
     return typing.get_origin(kind) is tuple
 
 
@@ -240,12 +240,12 @@ def from_python(name: str, kind: Any, value: Any) -> Any:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """Field name -> value for JSON."""
+    """Returns field name -> value for JSON."""
     return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
 
 
 def from_dict(cls: type[T], values: dict[str, Any], where: str) -> T:
-    """The inverse of `to_dict`; absent fields keep their defaults.
+    """Returns the inverse of `to_dict`; absent fields keep their defaults.
 
     Names and values of earlier versions are converted.
 
@@ -297,7 +297,7 @@ def _replaced(value: Any, choices: Mapping[str, str]) -> Any:
 
 
 def differences(old: Any, new: Any, ignored: Iterable[str] = ()) -> list[str]:
-    """`'--name was a, is b'` for each field in which two configurations differ."""
+    """Returns `'--name was a, is b'` for each field in which two configurations differ."""
     a, b = (
         {field.name: getattr(c, field.name) for field in dataclasses.fields(c)} for c in (old, new)
     )
@@ -360,7 +360,7 @@ def _is_literal(kind: Any) -> bool:
 
 
 def _has_text(kind: Any) -> bool:
-    """Whether values of this type convert from text, by `kind.from_text(text, who)`."""
+    """Returns whether values of this type convert from text, by `kind.from_text(text, who)`."""
     return hasattr(kind, 'from_text')
 
 
@@ -408,7 +408,7 @@ class _Interval(NamedTuple):
     text: str
 
     def holds(self, number: float) -> bool:
-        """Whether a number lies in the interval; infinities never do."""
+        """Returns whether a number lies in the interval; infinities never do."""
         above = number > self.low or (number == self.low and self.text[0] == '[')
         below = number < self.high or (number == self.high and self.text[-1] == ']')
         return above and below and abs(number) <= sys.float_info.max
@@ -424,14 +424,14 @@ def _interval(within: str) -> _Interval:
 
 
 def _is_set(value: Any) -> bool:
-    """Whether a value is not empty, 0, false or none."""
+    """Returns whether a value is not empty, 0, false or none."""
     if isinstance(value, tuple):
         return any(map(_is_set, value))
     return bool(value) and value != 'none'
 
 
 def _is_met(value: Any, wanted: str) -> bool:
-    """Whether a value, or one of a list, is one of `wanted`; levels in `kind:level` are ignored."""
+    """Returns whether a value, or one of a list, is wanted; levels in `kind:level` are ignored."""
     if not wanted:
         return _is_set(value)
     values = value if isinstance(value, tuple) else (value,)

@@ -30,12 +30,12 @@ NORMALIZATION = 'normalization'  # within a layer's scope
 
 
 def layer(i: int) -> str:
-    """Scope of layer `i` of a stack, counted from 1 at the input."""
+    """Returns the scope of layer `i` of a stack, counted from 1 at the input."""
     return f'layer_{i}'
 
 
 def pooling(i: int) -> str:
-    """Name of the pooling after layer `i`."""
+    """Returns the name of the pooling after layer `i`."""
     return f'{layer(i)}_pooling'
 
 
@@ -45,22 +45,22 @@ OUTPUT = 'output'
 
 
 def convolution(block: int, i: int = 0) -> str:
-    """Scope of a convolution, or of the `i`-th convolution of a block: `conv1`, `conv1_2`."""
+    """Returns the scope of a convolution, or of the `i`-th one of a block: `conv1`, `conv1_2`."""
     return f'conv{block}_{i}' if i else f'conv{block}'
 
 
 def response_normalization(i: int) -> str:
-    """Name of the local response normalization after convolution `i`."""
+    """Returns the name of the local response normalization after convolution `i`."""
     return f'norm{i}'
 
 
 def pool(i: int) -> str:
-    """Name of the pooling after convolution or block `i`."""
+    """Returns the name of the pooling after convolution or block `i`."""
     return f'pool{i}'
 
 
 def fully_connected(i: int) -> str:
-    """Scope of a dense layer, with numbers continued from the convolutions: `fc6`."""
+    """Returns the scope of a dense layer, with numbers continued from the convolutions: `fc6`."""
     return f'fc{i}'
 
 

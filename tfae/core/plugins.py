@@ -43,7 +43,7 @@ class Function(str):
 
 
 def names_function(text: str) -> bool:
-    """Whether a text has the form `package.module:function`."""
+    """Returns whether a text has the form `package.module:function`."""
     return _FUNCTION.fullmatch(text) is not None
 
 
@@ -130,7 +130,7 @@ def _search_working_directory() -> None:
 
 
 def _reason(spelling: str, error: BaseException) -> str:
-    """Why an import failed, as the end of a sentence."""
+    """Returns why an import failed, as the end of a sentence."""
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
     if missing and f'{spelling}.'.startswith(f'{missing}.'):
         return f'there is no module {missing}; it must be installed or be in the working directory'

@@ -82,7 +82,7 @@ def _installed(group: str) -> Mapping[str, tuple[EntryPoint, ...]]:
 
 @functools.cache
 def _scanned(group: str, path: tuple[str, ...]) -> Mapping[str, tuple[EntryPoint, ...]]:
-    """Name -> entry points of a group, for packages on this search path."""
+    """Returns name -> entry points of a group, for packages on this search path."""
     found: dict[str, tuple[EntryPoint, ...]] = {}
     for point in importlib.metadata.entry_points(group=group):
         found[point.name] = (*found.get(point.name, ()), point)

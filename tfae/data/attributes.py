@@ -128,7 +128,7 @@ def of_classes(split: splits.Split, class_names: Sequence[str]) -> Table:
 
 
 def _lines(path: pathlib.Path, file: TextIO) -> Iterator[str]:
-    """Lines of a text, none of which fills the memory."""
+    """Yields the lines of a text, none of which fills the memory."""
     for line, text in enumerate(iter(lambda: file.readline(_MAX_LINE), ''), 1):
         if len(text) == _MAX_LINE:
             raise errors.InputError(
@@ -139,7 +139,7 @@ def _lines(path: pathlib.Path, file: TextIO) -> Iterator[str]:
 
 
 def _rows(path: pathlib.Path, lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
-    """`(line, cells)` of a table in either form, the header first."""
+    """Yields `(line, cells)` of a table in either form, the header first."""
     first = next(lines, '')
     if counted := _COUNT.fullmatch(first):
         yield 2, ['name', *next(lines, '').split()]
@@ -193,7 +193,7 @@ def _table(path: pathlib.Path, rows: Iterator[tuple[int, list[str]]]) -> Table:
 
 
 def _row_like(names: Sequence[str]) -> bool:
-    """Whether a header has a number among its cells, as rows have."""
+    """Returns whether a header has a number among its cells, as rows have."""
     for name in names[1:]:
         with contextlib.suppress(ValueError):
             float(name)

@@ -82,7 +82,7 @@ def _of_classes(loaded: DataSet) -> list[str]:
 
 
 def _of_values(images: np.ndarray | LazyImages) -> list[str]:
-    """The range of the values, and a warning where it does not fit the assumed white."""
+    """Returns the range of the values, and a warning where it does not fit the assumed white."""
     where = ''
     if isinstance(images, LazyImages):
         size = math.prod(images.shape[1:])

@@ -117,7 +117,7 @@ def _lazy(pair: arrays.Pair) -> Split:
 
 
 def _names(who: str, loaded: Loaded, given: Any) -> tuple[str, ...]:
-    """The names of the classes: those given, or their numbers.
+    """Returns the names of the classes: those given, or their numbers.
 
     Raises: InputError if they are not texts, fewer than the classes, or given without labels.
     """

@@ -144,7 +144,7 @@ class Codes:
         return Sampled(*self.gather(indices_of(step)))
 
     def labels(self, indices: tf.Tensor) -> tf.Tensor | None:
-        """The labels of the underlying source."""
+        """Returns the labels of the underlying source."""
         return self._source.labels(indices)
 
 
@@ -180,7 +180,7 @@ def indices(
 def _with_replacement(
     step: tf.Tensor, batch_size: int, count: int, seeds: Sequence[int]
 ) -> tf.Tensor:
-    """Independent uniform samples `[batch_size]` from [0, count)."""
+    """Returns independent uniform samples `[batch_size]` from [0, count)."""
     # The samples of a step count up the low half of the counter; `_keys` alone has 0 in the high.
     high = tf.cast(step + 1, tf.uint64)
     return tf.raw_ops.StatelessRandomUniformIntV2(
@@ -228,7 +228,7 @@ def noise_seed(step: tf.Tensor, seeds: Sequence[int]) -> tf.Tensor:
 
 
 def _rows(shape: Sequence[int], dtype: Any) -> tf.Variable:
-    """A local variable `[None, *shape]`, empty until it is assigned."""
+    """Returns a local variable `[None, *shape]`, empty until it is assigned."""
     return local(np.zeros([0, *shape], dtype), tf.TensorShape([None, *shape]))
 
 

@@ -93,7 +93,7 @@ class Stream:
     def _from(
         self, start: tf.Tensor, indices_of: Callable[[tf.Tensor], tf.Tensor]
     ) -> tf.data.Dataset:
-        """The images `[B, H, W, C]` of step `start` and of all later steps."""
+        """Returns the images `[B, H, W, C]` of step `start` and of all later steps."""
         cores = os.cpu_count() or 1
         plainly = tf.autograph.experimental.do_not_convert
         options = tf.data.Options()
@@ -211,7 +211,7 @@ def _luma(image: tf.Tensor) -> tf.Tensor:
 
 
 def _cropped(image: tf.Tensor, size: tuple[int, int] | None) -> tf.Tensor:
-    """The center of an image."""
+    """Returns the center of an image."""
     if not size:
         return image
     top, left = (tf.shape(image)[i] - size[i] for i in (0, 1))
@@ -243,7 +243,7 @@ def _resized(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
 
 
 def _taps(size: tf.Tensor, made: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """The positions and weights of `resampling.taps`, with weights as float32."""
+    """Returns the positions and weights of `resampling.taps`, with weights as float32."""
     longer = tf.maximum(size, made)
     centers = tf.constant(2 * np.arange(made)[:, np.newaxis] + 1) * size
     first = (centers - 2 * longer - made) // (2 * made) + 1

@@ -176,7 +176,7 @@ def _split(address: str) -> tuple[str, int]:
 
 
 def _from_environment(text: str, config: Config) -> Members | None:
-    """The workers in TF_CONFIG; None where its cluster is absent, empty or a single task.
+    """Returns the workers in TF_CONFIG; None where its cluster is absent, empty or a single task.
 
     TensorFlow, too, trains without distribution then.
     """
@@ -249,7 +249,7 @@ def _addresses(who: str, jobs: dict[str, Any]) -> dict[str, dict[int, str]]:
 def _members(
     who: str, jobs: dict[str, dict[int, str]], job: Any, index: Any, config: Config
 ) -> Members:
-    """The workers of these jobs, a chief first."""
+    """Returns the workers of these jobs, a chief first."""
     unused = sorted(set(jobs) - {*_CHIEFS, 'worker'})
     if unused:
         raise errors.UsageError(

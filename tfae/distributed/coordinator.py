@@ -41,7 +41,7 @@ class Turn(NamedTuple):
 
 
 def lost(error: Exception) -> bool:
-    """Whether an error of a session means that another worker does not respond."""
+    """Returns whether an error of a session means that another worker does not respond."""
     # A group that has lost a worker is reported as a failed precondition.
     stale = isinstance(error, tf.errors.OpError) and 'ollective' in error.message
     return isinstance(error, _LOST) or stale

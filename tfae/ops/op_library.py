@@ -64,7 +64,7 @@ def stamp() -> Any:
 
 
 def _trouble(path: pathlib.Path) -> str:
-    """The reason why the library at `path` cannot be used; empty if it can."""
+    """Returns the reason why the library at `path` cannot be used; empty if it can."""
     if not path.exists():
         return f'there is no {path}'
     if not _builder_path().exists():
@@ -79,7 +79,7 @@ def _trouble(path: pathlib.Path) -> str:
 
 
 def _builder_path() -> pathlib.Path:
-    """`build.py` of the op's sources: inside an installed package, next to it in a checkout."""
+    """Returns the path of `build.py`: in an installed package, or next to it in a checkout."""
     here = pathlib.Path(__file__).parents[1]
     inside = here / '_ops' / 'build.py'
     return inside if inside.exists() else here.parent / 'ops' / 'build.py'

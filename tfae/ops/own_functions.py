@@ -54,15 +54,15 @@ def checked(
 
 
 def same_shape(shape: tf.TensorShape) -> list[tf.TensorShape]:
-    """The result shape of an activation or a corruption."""
+    """Returns the result shape of an activation or a corruption."""
     return [shape]
 
 
 def by_example(shape: tf.TensorShape) -> list[tf.TensorShape]:
-    """The result shape of a loss, `[B]`."""
+    """Returns the result shape of a loss, `[B]`."""
     return [shape[:1]]
 
 
 def by_example_or_scalar(shape: tf.TensorShape) -> list[tf.TensorShape]:
-    """The result shapes of a regularizer, `[B]` or a scalar."""
+    """Returns the result shapes of a regularizer, `[B]` or a scalar."""
     return [shape[:1], tf.TensorShape([])]

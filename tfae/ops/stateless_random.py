@@ -56,7 +56,7 @@ def uniform(
     dtype: tf.DType = tf.float32,
     axis: int = 0,
 ) -> tf.Tensor:
-    """`tf.random.stateless_uniform` for the current slice of a batch.
+    """Returns `tf.random.stateless_uniform` for the current slice of a batch.
 
     Args:
       shape: of the result, `[..., b, ...]`; static where `axis` is not 0.
@@ -79,7 +79,7 @@ def uniform(
 def normal(
     shape: tf.Tensor | list[int], seed: tf.Tensor, dtype: tf.DType = tf.float32, copies: int = 1
 ) -> tf.Tensor:
-    """`tf.random.stateless_normal` for the current slice of a batch.
+    """Returns `tf.random.stateless_normal` for the current slice of a batch.
 
     Args:
       shape: of the result, `[copies * b, ...]`.
@@ -94,7 +94,7 @@ def normal(
 
 
 def _continued(op, shape, seed, dtype: tf.DType, copies: int = 1) -> tf.Tensor:
-    """The numbers, of shape `shape`, out of those that `op` generates for the whole batch."""
+    """Returns the numbers of this slice, out of those that `op` generates for the whole batch."""
     if dtype != tf.float32:
         raise ValueError(
             f'random numbers: dtype is {dtype.name}; for a sliced batch it must be float32.'

@@ -119,7 +119,7 @@ def check_arguments(who: str, block_size: Any, mode: str, data_format: str) -> L
 
 
 def _build(x: Any, layout: Layout, forward: bool, name: str | None) -> tf.Tensor:
-    """`shuffle` where `forward`, else `unshuffle`."""
+    """Returns `shuffle` where `forward`, else `unshuffle`."""
     x = tf.convert_to_tensor(x)
     if x.dtype not in TYPES:
         known = ', '.join(t.name for t in TYPES)
@@ -147,7 +147,7 @@ def _changes(layout: Layout, forward: bool) -> list[tuple[int, int, bool, str]]:
 
 
 def static_shape(x: tf.Tensor, layout: Layout, forward: bool) -> list[int | None]:
-    """The static shape of the other side of `x`; ValueError where there can be none."""
+    """Returns the static shape of the other side of `x`; ValueError where there can be none."""
     errors.rank(layout.who, x, 4)
     if x.shape.rank is None:
         return [None] * 4

@@ -112,7 +112,7 @@ def stock_gradient(
 
 
 def _attributes(op: tf.Operation) -> tuple[list[int], str, str, str]:
-    """Block, activation, mode and format of a node."""
+    """Returns block, activation, mode and format of a node."""
     words = (op.get_attr(key).decode() for key in ('activation', 'mode', 'data_format'))
     return (list(op.get_attr('block_size')), *words)  # type: ignore[return-value]
 

@@ -95,7 +95,7 @@ def _volume(who: str, x: Any, block_size: Any, mode: str) -> tuple[tf.Tensor, li
 
 
 def _sizes(x: tf.Tensor) -> list[Any]:
-    """The sizes of the axes of `x`, as constants where they are static."""
+    """Returns the sizes of the axes of `x`, as constants where they are static."""
     dynamic = tf.unstack(tf.shape(x, out_type=tf.int64), num=x.shape.rank)
     pairs = zip(x.shape.as_list(), dynamic, strict=True)
     return [run if static is None else tf.constant(static, tf.int64) for static, run in pairs]

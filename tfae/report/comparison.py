@@ -74,7 +74,7 @@ def measured(compared: Sequence[Side]) -> list[measures.Row]:
 
 
 def comparable(compared: Sequence[Side]) -> bool:
-    """Whether the runs were measured on the same images, as far as their files record it."""
+    """Returns whether the runs were measured on the same images, as far as is recorded."""
     sets = {side.experiment.data.dataset for side in compared}
     found = [side.measured().get('split') for side in compared]
     splits = {str(split) for split in found if split is not None}  # a file may hold any JSON

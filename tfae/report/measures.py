@@ -236,7 +236,7 @@ def _text(value: Any, known: Measure) -> str:
 
 
 def _is_spread(value: Any) -> bool:
-    """Whether a value is a mean and its standard deviation."""
+    """Returns whether a value is a mean and its standard deviation."""
     listed = isinstance(value, list) and len(value) == 2
     return listed and all(isinstance(v, int | float) for v in value)
 

@@ -201,6 +201,6 @@ def _image(tag: str, image: tf.Tensor) -> tf.Tensor:
 
 
 def _tag(activation: tf.Tensor) -> str:
-    """`activations/encoder/layer_1/Relu` for the tensor of that name."""
+    """Returns `activations/encoder/layer_1/Relu` for the tensor of that name."""
     name = activation.op.name.removeprefix(f'{names.SUMMARIES}/')
     return f'{tf.GraphKeys.ACTIVATIONS}/{name}'

@@ -55,7 +55,7 @@ class Target(NamedTuple):
         return self.activations.images
 
     def unit(self, index: int) -> str:
-        """Name or number of a unit."""
+        """Returns the name or number of a unit."""
         return self.unit_names[index] if self.unit_names else f'unit {index}'
 
 

@@ -28,14 +28,14 @@ def require(run: Run, *parts: str, otherwise: str = '') -> None:
 
 
 def has(run: Run, part: str) -> bool:
-    """Whether a run has a part, named as for `require`."""
+    """Returns whether a run has a part, named as for `require`."""
     inference = run.built.inference
     tensors = {names.DECODER: inference.decoded, PRIOR: inference.samples}
     return tensors.get(part, getattr(inference.outputs, part, None)) is not None
 
 
 def _has(family: str, part: str) -> bool:
-    """Whether a built-in family has a part."""
+    """Returns whether a built-in family has a part."""
     module = models.FAMILIES[family]
     if part in _METHODS:
         return hasattr(module.Model, _METHODS[part])

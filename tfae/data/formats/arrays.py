@@ -81,7 +81,7 @@ def _doubts(shape: tuple[int, ...]) -> list[str]:
 
 
 def _alike(*sides: int) -> bool:
-    """Whether these may be the height and width of an image."""
+    """Returns whether these may be the height and width of an image."""
     return min(sides) > _MAX_CHANNELS and max(sides) <= 4 * min(sides)
 
 
@@ -118,7 +118,7 @@ def _labeled(part: splits.Split) -> str:
 
 
 def _images(who: str, array: np.ndarray) -> np.ndarray:
-    """`[N, H, W, C]`, uint8 or float32 within [0, 1]."""
+    """Returns `[N, H, W, C]`, uint8 or float32 within [0, 1]."""
     values = array
     if values.ndim == 2:
         values = values[:, None, :, None]
@@ -180,7 +180,7 @@ def _check_range(who: str, values: np.ndarray, high: int) -> None:
 
 
 def _cure(low: float, top: float, high: int) -> str:
-    """The conversion to the interval for common ranges; empty for other ranges."""
+    """Returns the conversion to the interval for common ranges; empty for other ranges."""
     if high == 255:
         cure = 'divide them by the value of white (65535, or 4095 for 12 bits) to get floats'
         return cure if low >= 0 and top < 2**16 else ''
@@ -196,7 +196,7 @@ def _cure(low: float, top: float, high: int) -> str:
 
 
 def _classes(who: str, values: np.ndarray) -> np.ndarray:
-    """`[N]` int64, from 0 up."""
+    """Returns `[N]` int64, from 0 up."""
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1 or values.dtype.kind not in 'bui':

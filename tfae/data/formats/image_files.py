@@ -124,7 +124,7 @@ def eight_bits(content: bytes, who: str) -> Image.Image:
 
 
 def transparent(content: bytes) -> bool:
-    """Whether the content of a file is a PNG that may have transparent pixels."""
+    """Returns whether the content of a file is a PNG that may have transparent pixels."""
     if not content.startswith(b'\x89PNG'):
         return False
     return content[_COLOR_AT] & 4 > 0 or b'tRNS' in content[: content.find(b'IDAT')]
@@ -188,7 +188,7 @@ def refuse_incomplete(content: bytes, who: str) -> None:
 
 
 def _coarse(content: bytes) -> bytes:
-    """The pixels of a JPEG at the lowest resolution that still reads all of its data."""
+    """Returns the pixels of a JPEG at the lowest resolution that still reads all of its data."""
     with Image.open(io.BytesIO(content), formats=('JPEG',)) as image:
         if 'progressive' not in image.info:  # whose last scans hold details only
             image.draft(None, (max(image.width // 8, 1), max(image.height // 8, 1)))
@@ -196,7 +196,7 @@ def _coarse(content: bytes) -> bytes:
 
 
 def _end(kind: str, content: bytes) -> int | None:
-    """The offset of the end marker of a JPEG or PNG, or None."""
+    """Returns the offset of the end marker of a JPEG or PNG, or None."""
     return _jpeg_end(content) if kind == 'JPEG' else _png_end(content)
 
 
@@ -264,12 +264,12 @@ def _remark(image: Image.Image, kind: str, deep: bool, who: str) -> str:
 
 
 def form_of(image: Image.Image) -> str:
-    """The format of an image; MPO, a JPEG followed by others, counts as JPEG."""
+    """Returns the format of an image; MPO, a JPEG followed by others, counts as JPEG."""
     return 'JPEG' if image.format == 'MPO' else str(image.format)
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 where there is none."""
+    """Returns the EXIF orientation, 1 where there is none."""
     # For EXIF that is not in the header of a PNG, pillow would decode the image.
     absent = image.format == 'PNG' and 'exif' not in image.info
     return 1 if absent else image.getexif().get(ExifTags.Base.Orientation, 1)

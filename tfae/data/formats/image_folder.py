@@ -156,7 +156,7 @@ def _classes(names: list[str]) -> tuple[np.ndarray | None, tuple[str, ...], list
 
 
 def _deeper_folders(names: list[str]) -> list[str]:
-    """The folders of images below the folder that holds all of them; empty if it holds images."""
+    """Returns the folders of images below the common one; empty if that holds images itself."""
     folders = {name.rpartition('/')[0] for name in names}
     common = os.path.commonpath(folders)
     depth = common.count('/') + 2
@@ -164,7 +164,7 @@ def _deeper_folders(names: list[str]) -> list[str]:
 
 
 def _split_folders(root: pathlib.Path, folders: set[str]) -> dict[str, int]:
-    """Folder -> its split, where the folders are splits; else empty.
+    """Returns folder -> its split, where the folders are splits; else empty.
 
     Raises: InputError if two folders are one split, or all are splits and none is training.
     """
@@ -191,7 +191,7 @@ def _split_folders(root: pathlib.Path, folders: set[str]) -> dict[str, int]:
 def _parts(
     root: pathlib.Path, names: list[str], split_of: dict[str, int], test_fraction: float
 ) -> np.ndarray:
-    """The split of each image `[N]`; without a test folder, test images come from training."""
+    """Returns the split of each image `[N]`; without a test folder, it is cut from training."""
     if not split_of:
         return hashed_splits(root, names, test_fraction)
     parts = np.array([split_of[_folder(name)] for name in names])
@@ -246,7 +246,7 @@ def _refuse_unread_folders(root: pathlib.Path, files: list[str], depth: int) -> 
 
 
 def _left_out(files: list[str], hidden: list[str]) -> list[str]:
-    """Lines that count images of unknown formats, files that are not images, and hidden folders."""
+    """Returns lines that count unknown image formats, other files and hidden folders."""
     others = [name for name in files if not _is_image(name)]
     unread = [name for name in others if _is_unread(name)]
     rest = [name for name in others if not _is_unread(name)]
@@ -262,7 +262,7 @@ def _left_out(files: list[str], hidden: list[str]) -> list[str]:
 
 
 def _outside(names: list[str], split_of: dict[str, int]) -> list[str]:
-    """A line that counts the images outside the folders of the splits."""
+    """Returns a line that counts the images outside the folders of the splits."""
     outside = [name for name in names if split_of and _folder(name) not in split_of]
     if not outside:
         return []
@@ -271,7 +271,7 @@ def _outside(names: list[str], split_of: dict[str, int]) -> list[str]:
 
 
 def _without_images(root: pathlib.Path, names: list[str], split_of: dict[str, int]) -> list[str]:
-    """A line that names folders, apparently of classes or splits, without images."""
+    """Returns a line that names folders, apparently of classes or splits, without images."""
     held = {folder for name in names for folder in _folders(name, 2)}
     there = [
         f'{above}{entry.name}/'
@@ -299,7 +299,7 @@ def _suffixes(names: list[str]) -> str:
 
 
 def _folders(name: str, depth: int) -> list[str]:
-    """The outermost folders of a name, at most `depth`, each ending with a slash."""
+    """Returns the outermost folders of a name, at most `depth`, each ending with a slash."""
     above = name.split('/')[:-1]
     return ['/'.join(above[: i + 1]) + '/' for i in range(min(depth, len(above)))]
 
@@ -310,7 +310,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _folder(name: str) -> str:
-    """The outermost folder of a name, or ''."""
+    """Returns the outermost folder of a name, or ''."""
     return name.split('/', 1)[0] if '/' in name else ''
 
 
@@ -337,7 +337,7 @@ def found(root: pathlib.Path) -> Iterator[str]:
 
 
 def _is_hidden(name: str) -> bool:
-    """Whether a file or folder is hidden; archives made on macOS hold a copy, `__MACOSX`."""
+    """Returns whether a path is hidden; archives made on macOS hold a copy, `__MACOSX`."""
     return name.startswith('.') or name == '__MACOSX'
 
 

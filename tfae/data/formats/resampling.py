@@ -24,7 +24,7 @@ def resized(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _columns(pixels: np.ndarray, made: int) -> np.ndarray:
-    """`[h, w, C]` uint8 -> `[made, w, C]` uint8."""
+    """Resizes the columns of `[h, w, C]` uint8 to `[made, w, C]` uint8."""
     places, weights = taps(len(pixels), made)
     sums = np.full([made, *pixels.shape[1:]], 2 ** (PRECISION - 1), np.int32)
     for k in range(places.shape[1]):

@@ -87,7 +87,7 @@ def write(plan: Plan) -> Written:
 
 
 def _existing(plan: Plan) -> Written | None:
-    """The shard, if it exists as this plan would write it."""
+    """Returns the shard, if it exists as this plan would write it."""
     table_path = shards.table_of(plan.path)
     if not (plan.path.is_file() and table_path.is_file()):
         return None
@@ -108,7 +108,7 @@ def _existing(plan: Plan) -> Written | None:
 
 
 def _summed(table: dict[str, Any]) -> str:
-    """A table as JSON, with a checksum of the rest of it."""
+    """Returns a table as JSON, with a checksum of the rest of it."""
     return json.dumps(table | {_SUM: hashlib.sha256(json.dumps(table).encode()).hexdigest()})
 
 
@@ -151,7 +151,7 @@ def _add_records(tf: Any, writer: Any, plan: Plan, table: dict[str, Any]) -> Non
 
 
 def _record(tf: Any, name: str, content: bytes, label: int | None) -> bytes:
-    """A serialized tf.train.Example."""
+    """Returns a serialized tf.train.Example."""
     features = {
         'image/encoded': _bytes(tf, content),
         'image/filename': _bytes(tf, name.encode('utf-8', 'surrogateescape')),

@@ -244,7 +244,7 @@ def _all(kind: type, values: Iterable[Any]) -> bool:
 
 
 def _within(values: Iterable[Any], low: int, high: int) -> bool:
-    """Whether these are integers from `low` to `high`."""
+    """Returns whether these are integers from `low` to `high`."""
     return all(type(value) is int and low <= value <= high for value in values)
 
 

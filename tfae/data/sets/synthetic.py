@@ -78,7 +78,7 @@ def _blobs(random, shape):
 
 
 def _bell(length, center, sigma):
-    """Gaussian `[N, length]` around `center` `[N, 1]`, a fraction of the length."""
+    """Returns a Gaussian `[N, length]` around `center` `[N, 1]`, a fraction of the length."""
     offset = np.arange(length, dtype=np.float32) + np.float32(0.5) - center * np.float32(length)
     return np.exp(-0.5 * np.square(offset / np.float32(sigma)))
 
