@@ -1,0 +1,53 @@
+"""Run a TF1 program unchanged: `tfae run script.py [arguments]`, or a notebook.
+
+It runs as `python script.py [arguments]` does, in a process where `import tensorflow` is TF1, with
+tf.layers, tf.contrib, tf.estimator and input_data. Flags of tfae come before the script; all that
+follows it is the program's own, and so are its output, its tracebacks and its exit code. A line on
+stderr at the end lists the removed names of numpy and others that were supplied. In a notebook,
+the lines that begin with % or ! are skipped.
+"""
+
+import dataclasses
+import logging
+import os
+import pathlib
+import sys
+import warnings
+from typing import Any
+
+from tfae import compat
+from tfae.commands.shared import command_flags
+from tfae.compat import program
+from tfae.core import config, errors
+
+_FORMAT = warnings.formatwarning
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(config.Part):
+    """The process of the program."""
+
+    removed: bool = config.option(
+        True,
+        'Supply what newer versions of Python, numpy, scipy, matplotlib and Pillow removed, such '
+        'as np.int, scipy.misc.imread and xrange, and translate Python 2.',
+    )
+
+
+def main(argv: list[str]) -> Any:
+    """Runs `tfae run`; returns the exit code of the program.
+
+    Raises:
+      UsageError: a wrong flag, or no script.
+      InputError: a script that does not exist or is not Python.
+    """
+    at = next((i for i, word in enumerate(argv) if not word.startswith('-')), len(argv) - 1)
+    takes = 'script.py [arguments]'
+    flags, words = command_flags.read_words('run', __doc__, Config, argv[: at + 1], takes)
+    path = pathlib.Path(words[0])
+    if not path.is_file():
+        raise errors.InputError(f'{path}: there is no such file')
+    warnings.formatwarning = _FORMAT
+    logging.getLogger('tensorflow').setLevel(logging.WARNING)
+    compat.install(as_tensorflow=True, removed=flags.removed)
+    return program.run(path, argv[at + 1 :])

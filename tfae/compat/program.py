@@ -1,0 +1,251 @@
+"""Runs a TF1 program as `__main__`: a script or a notebook, of Python 2 or 3.
+
+Only the program's own code is changed, while it is compiled: its files stay as they are, and the
+line numbers of tracebacks are theirs.
+"""
+
+import ast
+import importlib
+import importlib.machinery
+import importlib.util
+import json
+import linecache
+import pathlib
+import re
+import sys
+import sysconfig
+import traceback
+import types
+from typing import Any
+
+from tfae.compat import removed
+from tfae.core import errors
+
+# Names in the program that stand for functions of `removed`.
+_METHOD, _QUOTIENT = '__tfae_method', '__tfae_quotient'
+# Magics of a cell whose other lines are Python.
+_PYTHON_MAGICS = ('%%time', '%%timeit', '%%capture', '%%prun', '%%python3')
+
+
+def run(path: pathlib.Path, arguments: list[str]) -> Any:
+    """Executes a program.
+
+    Args:
+      path: the script or notebook.
+      arguments: its `sys.argv[1:]`.
+    Returns: its exit code, as `sys.exit` takes it.
+    Raises: InputError if there is no such file or it is not Python.
+    """
+    try:
+        text = source(path.read_bytes(), path)
+        code, names = compiled(text, str(path))
+    except SyntaxError as error:
+        raise errors.InputError(f'{path}: line {error.lineno}: {error.msg}') from error
+    main = types.ModuleType('__main__')
+    main.__file__ = str(path)
+    main.__builtins__ = __builtins__  # type: ignore[attr-defined]
+    _give(vars(main), names)
+    if path.suffix == '.ipynb':
+        vars(main)['display'] = print
+        lines = text.splitlines(keepends=True)
+        linecache.cache[str(path)] = (len(text), None, lines, str(path))
+    sys.modules['__main__'] = main
+    sys.argv = [str(path), *arguments]
+    sys.path[0] = str(path.resolve().parent)
+    sys.meta_path.insert(0, _Modules())
+    try:
+        exec(code, vars(main))
+    except SystemExit as end:
+        return end.code
+    except (KeyboardInterrupt, errors.InputError):
+        raise
+    except BaseException as error:
+        trace = error.__traceback__
+        while trace and trace.tb_frame.f_code.co_filename != str(path):
+            trace = trace.tb_next
+        sys.excepthook(type(error), error, trace)
+        return 1
+    return 0
+
+
+def source(content: bytes, path: pathlib.Path) -> str:
+    """Returns the Python 3 source in the content of a script or a notebook.
+
+    Raises:
+      InputError: a file that is no notebook, or is not text.
+      SyntaxError: it is neither Python 3 nor Python 2.
+    """
+    if path.suffix == '.ipynb':
+        text = _cells(content, path)
+    else:
+        try:
+            text = importlib.util.decode_source(content)
+        except (UnicodeDecodeError, SyntaxError):
+            text = content.decode('latin1')
+    try:
+        ast.parse(text)
+    except SyntaxError as error:
+        return python3(text, error)
+    return text
+
+
+def python3(text: str, error: SyntaxError) -> str:
+    """Translates a program from Python 2, whose quotients of integers are integers.
+
+    Raises: SyntaxError if it is not Python 2, or nothing can translate it here.
+    """
+    if isinstance(error, TabError):
+        text = re.sub(r'^[ \t]+', lambda match: match[0].expandtabs(8), text, flags=re.M)
+    fixers = []
+    for package in ('fissix', 'lib2to3'):  # Python 3.13 has no lib2to3
+        try:
+            refactor = importlib.import_module(f'{package}.refactor')
+        except ImportError:
+            continue
+        fixers = refactor.get_fixers_from_package(f'{package}.fixes')
+        break
+    if not fixers:
+        error.msg += '; if it is Python 2, install its translator: pip install fissix'
+        raise error
+    # `xrange`, moved modules and removed methods are supplied when they are used.
+    kept = [name for name in fixers if not name.endswith(('_import', '_next', '_idioms'))]
+    tool = refactor.RefactoringTool(kept)
+    try:
+        text = str(tool.refactor_string(text.rstrip() + '\n', '<program>'))
+        ast.parse(text)
+    except SyntaxError:
+        raise
+    except Exception:  # of the tool's own classes
+        raise error from None
+    removed.use('syntax of Python 2')
+    return text
+
+
+def compiled(text: str, filename: str) -> tuple[types.CodeType, set[str]]:
+    """Compiles source; removed methods are looked up by `removed.method`.
+
+    Returns: the code, and the built-in names of Python 2 that it may use.
+    """
+    tree = ast.parse(text, filename)
+    changes = _Changes('syntax of Python 2' in removed.used() and 'import division' not in text)
+    tree = ast.fix_missing_locations(changes.visit(tree))
+    return compile(tree, filename, 'exec', dont_inherit=True), changes.names
+
+
+def _give(names: dict[str, Any], wanted: set[str]) -> None:
+    """Gives a module the functions that its compiled code calls."""
+    names[_METHOD], names[_QUOTIENT] = removed.method, removed.quotient
+    for name in sorted(wanted):
+        removed.use(name)
+        names[name] = removed.BUILTINS[name]
+
+
+class _Changes(ast.NodeTransformer):
+    """Replaces calls of removed methods, and collects the built-in names of Python 2."""
+
+    def __init__(self, whole_quotients: bool):
+        self.names: set[str] = set()
+        self._whole_quotients = whole_quotients
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Replaces `x.tostring()` by `method(x, 'tostring')()`."""
+        self.generic_visit(node)
+        function = node.func
+        if isinstance(function, ast.Attribute) and function.attr in removed.METHODS:
+            given = [function.value, ast.Constant(function.attr)]
+            lookup = ast.Call(ast.Name(_METHOD, ast.Load()), given, [])
+            node.func = ast.copy_location(lookup, function)
+        return node
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        """Collects a built-in name of Python 2."""
+        if node.id in removed.BUILTINS:
+            self.names.add(node.id)
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        """Replaces `a / b` by `quotient(a, b)` in a program of Python 2."""
+        self.generic_visit(node)
+        if self._whole_quotients and isinstance(node.op, ast.Div):
+            call = ast.Call(ast.Name(_QUOTIENT, ast.Load()), [node.left, node.right], [])
+            return ast.copy_location(call, node)
+        return node
+
+
+class _Modules(importlib.machinery.PathFinder):
+    """Compiles the modules of the program as the program itself."""
+
+    @classmethod
+    def find_spec(cls, fullname, path=None, target=None):
+        """Returns the specification of a module outside the installed packages, else None."""
+        spec = super().find_spec(fullname, path, target)
+        if spec is None or not isinstance(spec.loader, importlib.machinery.SourceFileLoader):
+            return None
+        if spec.origin.startswith(_INSTALLED):
+            return None
+        spec.loader = _Loader(fullname, spec.origin)
+        return spec
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    """Compiles and executes a module of the program."""
+
+    def exec_module(self, module):
+        """Executes the module."""
+        path = pathlib.Path(self.path)
+        code, names = compiled(source(path.read_bytes(), path), self.path)
+        _give(vars(module), names)
+        exec(code, vars(module))
+
+
+# Folders of packages, whose modules are left as they are.
+_INSTALLED = (
+    *{f'{place}/' for place in sysconfig.get_paths().values()},
+    f'{pathlib.Path(__file__).parents[1]}/',
+    *(f'{place}/' for place in sys.path if place.endswith(('site-packages', 'dist-packages'))),
+)
+
+
+def _cells(content: bytes, path: pathlib.Path) -> str:
+    """Returns the code of a notebook; lines that are not Python are skipped.
+
+    Raises: InputError if it is no notebook.
+    """
+    try:
+        notebook = json.loads(content)
+        sheets = notebook.get('worksheets', [notebook])
+        cells = [cell for sheet in sheets for cell in sheet['cells']]
+        codes = [cell.get('source', cell.get('input', '')) for cell in cells if _is_code(cell)]
+        texts = [''.join(code) for code in codes]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise errors.InputError(f'{path}: it is no Jupyter notebook ({error})') from error
+    skipped: list[str] = []
+    code = '\n'.join(_python(text, skipped) for text in texts) + '\n'
+    if skipped:
+        shown = ', '.join(dict.fromkeys(skipped))
+        print(f'tfae: skipped in {path.name}: {shown}', file=sys.stderr)
+    return code
+
+
+def _is_code(cell: dict[str, Any]) -> bool:
+    return cell['cell_type'] == 'code'
+
+
+def _python(text: str, skipped: list[str]) -> str:
+    """Returns a cell without its magics, whose lines become empty; adds them to `skipped`."""
+    try:
+        ast.parse(text)
+    except SyntaxError:
+        pass
+    else:
+        return text
+    lines = text.splitlines()
+    first = next((line.split()[0] for line in lines if line.strip()), '')
+    if first.startswith('%%') and first not in _PYTHON_MAGICS:
+        skipped.append(first)
+        return '\n' * (len(lines) - 1)
+    for i, line in enumerate(lines):
+        if re.match(r'\s*[%!]|\s*\w+\s*=\s*[%!]|.*\w\?+$|\s*\?', line):
+            skipped.append(line.strip())
+            lines[i] = line[: len(line) - len(line.lstrip())] + 'pass'
+    return '\n'.join(lines)

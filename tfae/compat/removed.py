@@ -1,0 +1,440 @@
+"""Names that Python, numpy, scipy, matplotlib and Pillow removed since TF1.
+
+`install` supplies them, and one line on stderr at exit lists those that the program used.
+"""
+
+import atexit
+import collections
+import functools
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import operator
+import os
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+# Module -> removed name -> where the replacement is, 'module:name'.
+_NAMES: dict[str, dict[str, str]] = {
+    'numpy': {
+        'alltrue': 'numpy:all',
+        'asfarray': f'{__name__}:asfarray',
+        'asscalar': f'{__name__}:asscalar',
+        'bool': 'builtins:bool',
+        'cast': f'{__name__}:CAST',
+        'cfloat': 'numpy:complex128',
+        'complex': 'builtins:complex',
+        'complex_': 'numpy:complex128',
+        'cumproduct': 'numpy:cumprod',
+        'float': 'builtins:float',
+        'float_': 'numpy:float64',
+        'in1d': 'numpy:isin',
+        'Inf': 'numpy:inf',
+        'Infinity': 'numpy:inf',
+        'infty': 'numpy:inf',
+        'int': 'builtins:int',
+        'longfloat': 'numpy:longdouble',
+        'mat': 'numpy:asmatrix',
+        'msort': f'{__name__}:msort',
+        'NaN': 'numpy:nan',
+        'NAN': 'numpy:nan',
+        'NINF': f'{__name__}:NINF',
+        'object': 'builtins:object',
+        'PINF': 'numpy:inf',
+        'product': 'numpy:prod',
+        'round_': 'numpy:round',
+        'row_stack': 'numpy:vstack',
+        'sometrue': 'numpy:any',
+        'str': 'builtins:str',
+        'string_': 'numpy:bytes_',
+        'trapz': 'numpy:trapezoid',
+        'unicode': 'builtins:str',
+        'unicode_': 'numpy:str_',
+    },
+    'collections': {
+        name: f'collections.abc:{name}'
+        for name in (
+            'Callable Container Generator Hashable ItemsView Iterable Iterator KeysView Mapping '
+            'MappingView MutableMapping MutableSequence MutableSet Sequence Set Sized ValuesView'
+        ).split()
+    },
+    'time': {'clock': 'time:perf_counter'},
+    'inspect': {'getargspec': f'{__name__}:getargspec'},
+    'fractions': {'gcd': 'math:gcd'},
+    'itertools': {
+        'izip': 'builtins:zip',
+        'imap': 'builtins:map',
+        'ifilter': 'builtins:filter',
+        'izip_longest': 'itertools:zip_longest',
+    },
+    'string': {
+        'letters': 'string:ascii_letters',
+        'lowercase': 'string:ascii_lowercase',
+        'uppercase': 'string:ascii_uppercase',
+        'maketrans': 'builtins:str.maketrans',
+    },
+    'os': {'getcwdu': 'os:getcwd'},
+    'sys': {'maxint': 'sys:maxsize', 'setdefaultencoding': f'{__name__}:no_op'},
+    'urllib': {
+        'urlopen': 'urllib.request:urlopen',
+        'urlretrieve': 'urllib.request:urlretrieve',
+        'urlencode': 'urllib.parse:urlencode',
+        'quote': 'urllib.parse:quote',
+        'unquote': 'urllib.parse:unquote',
+    },
+    'scipy': {'misc': 'tfae.compat.scipy_misc:'},
+    'scipy.ndimage': {'imread': 'tfae.compat.scipy_misc:imread'},
+    'scipy.integrate': {
+        'cumtrapz': 'scipy.integrate:cumulative_trapezoid',
+        'simps': 'scipy.integrate:simpson',
+        'trapz': 'scipy.integrate:trapezoid',
+    },
+    'scipy.signal': {
+        name: f'scipy.signal.windows:{name}' for name in ('gaussian', 'hamming', 'hann', 'blackman')
+    },
+    'PIL.Image': {
+        'ANTIALIAS': 'PIL.Image:Resampling.LANCZOS',
+        'CUBIC': 'PIL.Image:Resampling.BICUBIC',
+        'LINEAR': 'PIL.Image:Resampling.BILINEAR',
+    },
+    'matplotlib.pyplot': {'hold': f'{__name__}:no_op', 'get_cmap': 'matplotlib:colormaps.get_cmap'},
+    'matplotlib.cm': {'get_cmap': 'matplotlib:colormaps.get_cmap'},
+    'sklearn.preprocessing': {'Imputer': 'sklearn.impute:SimpleImputer'},
+}
+# Removed module -> its successor.
+_MODULES = {
+    'scipy.misc': 'tfae.compat.scipy_misc',
+    'scipy.misc.pilutil': 'tfae.compat.scipy_misc',
+    'cPickle': 'tfae.compat.c_pickle',
+    'ConfigParser': 'configparser',
+    'HTMLParser': 'html.parser',
+    'Queue': 'queue',
+    'StringIO': 'io',
+    'cStringIO': 'io',
+    'Tkinter': 'tkinter',
+    '__builtin__': 'builtins',
+    'httplib': 'http.client',
+    'imp': f'{__name__}',
+    'sklearn.cross_validation': 'sklearn.model_selection',
+    'sklearn.externals.joblib': 'joblib',
+    'sklearn.grid_search': 'sklearn.model_selection',
+    'thread': '_thread',
+    'urllib2': 'urllib.request',
+    'urlparse': 'urllib.parse',
+}
+# Built-in name of Python 2 -> its replacement.
+BUILTINS: dict[str, Any] = {
+    'basestring': str,
+    'cmp': lambda a, b: (a > b) - (a < b),
+    'long': int,
+    'raw_input': input,
+    'reduce': functools.reduce,
+    'reload': importlib.reload,
+    'unichr': chr,
+    'unicode': str,
+    'xrange': range,
+}
+# Removed method -> its replacement, a function of the object.
+METHODS: dict[str, Callable[..., Any]] = {
+    'has_key': lambda mapping, key: key in mapping,
+    'iteritems': lambda mapping: iter(mapping.items()),
+    'iterkeys': lambda mapping: iter(mapping.keys()),
+    'itervalues': lambda mapping: iter(mapping.values()),
+    'itemset': lambda array, *at: operator.setitem(array, at[:-1] or ..., at[-1]),
+    'next': next,
+    'ptp': np.ptp,
+    'tostring': lambda array, *order: array.tobytes(*order),
+}
+NINF = -np.inf
+ArgSpec = collections.namedtuple('ArgSpec', ['args', 'varargs', 'keywords', 'defaults'])
+reload = importlib.reload
+
+_used: dict[str, None] = {}  # in order
+
+
+def install() -> None:
+    """Supplies the names in this process, and prints those that were used when it ends."""
+    if any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        return
+    sys.meta_path.insert(0, _Finder())
+    for name in _PATCHES:
+        if name in sys.modules:
+            _supply(sys.modules[name])
+    atexit.register(_report)
+
+
+def use(name: str) -> None:
+    """Records that the program used a removed name."""
+    _used[name] = None
+
+
+def method(owner: Any, name: str) -> Any:
+    """Returns the attribute `name` of an object, or the replacement of a removed method."""
+    try:
+        return getattr(owner, name)
+    except AttributeError:
+        if isinstance(owner, types.ModuleType):
+            raise
+        use(f'.{name}()')
+        return functools.partial(METHODS[name], owner)
+
+
+def quotient(a: Any, b: Any) -> Any:
+    """Returns `a / b` as Python 2 computes it: that of integers is an integer."""
+    integers = int, np.integer
+    return a // b if isinstance(a, integers) and isinstance(b, integers) else a / b
+
+
+def _report() -> None:
+    if _used:
+        print(f'tfae: supplied what newer versions removed: {", ".join(_used)}', file=sys.stderr)
+
+
+def _found(place: str) -> Any:
+    module, _, names = place.partition(':')
+    found = importlib.import_module(module)
+    return operator.attrgetter(names)(found) if names else found
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds successors of removed modules, and completes modules that lost names."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        """Returns the specification of a module that is in the tables, else None."""
+        if fullname not in _PATCHES and fullname not in _MODULES:
+            return None
+        spec = None
+        if not fullname.startswith('scipy.misc'):  # which is still there, but empty
+            rest = [finder for finder in sys.meta_path if finder is not self]
+            specs = (f.find_spec(fullname, path, target) for f in rest if hasattr(f, 'find_spec'))
+            spec = next(filter(None, specs), None)
+        if spec is not None and spec.loader is not None and fullname in _PATCHES:
+            spec.loader = _Completing(spec.loader)
+        elif spec is None and fullname in _MODULES:
+            loader = _Successor(fullname)
+            spec = importlib.util.spec_from_loader(fullname, loader, is_package='.' in fullname)
+        return spec
+
+
+class _Completing(importlib.abc.Loader):
+    """Loads a module, then supplies its removed names."""
+
+    def __init__(self, loader):
+        self._loader = loader
+
+    def __getattr__(self, name):
+        return getattr(self._loader, name)
+
+    def create_module(self, spec):
+        """Returns the module of the loader that this one wraps."""
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module):
+        """Executes the module and completes it."""
+        module.__loader__ = module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        _supply(module)
+
+
+class _Successor(importlib.abc.Loader):
+    """Loads a removed module as its successor."""
+
+    def __init__(self, name):
+        self._name = name
+
+    def create_module(self, spec):
+        """Returns None: a new module, which `exec_module` fills."""
+        return
+
+    def exec_module(self, module):
+        """Fills the module with the names of its successor."""
+        use(self._name)
+        found = importlib.import_module(_MODULES[self._name])
+        names = {k: v for k, v in vars(found).items() if not k.startswith('__')}
+        vars(module).update(names)
+
+
+def _supply(module: types.ModuleType) -> None:
+    """Supplies the removed names and arguments of a module."""
+    name = module.__name__
+    former = getattr(module, '__getattr__', None)
+    places = _NAMES.get(name, {})
+
+    def attribute(wanted: str) -> Any:
+        if wanted in places:
+            use(f'{_SHORT.get(name, name)}.{wanted}')
+            return _found(places[wanted])
+        if former is not None:
+            return former(wanted)
+        raise AttributeError(f'module {name!r} has no attribute {wanted!r}')
+
+    if places:
+        module.__getattr__ = attribute  # type: ignore[method-assign]
+    for function, change in _ARGUMENTS.get(name, {}).items():
+        if hasattr(module, function):
+            setattr(module, function, change(getattr(module, function)))
+
+
+_SHORT = {'numpy': 'np', 'matplotlib.pyplot': 'plt'}
+
+
+def _reshape(original):
+    @functools.wraps(original)
+    def reshape(a, /, *args, **kwargs):
+        if 'newshape' in kwargs:
+            use('np.reshape(newshape=)')
+            kwargs['shape'] = kwargs.pop('newshape')
+        return original(a, *args, **kwargs)
+
+    return reshape
+
+
+def _ragged(original):
+    """Makes arrays of lists of unequal lengths, as numpy did before 1.24."""
+
+    @functools.wraps(original)
+    def array(*args, **kwargs):
+        try:
+            return original(*args, **kwargs)
+        except ValueError as error:
+            if 'inhomogeneous' not in str(error) or len(args) > 1 or 'dtype' in kwargs:
+                raise
+            use(f'np.{original.__name__} of unequal lengths')
+            return original(*args, **kwargs, dtype=object)
+
+    return array
+
+
+def _load(original):
+    """Loads arrays of objects, as numpy did before 1.16.3."""
+
+    @functools.wraps(original)
+    def load(*args, **kwargs):
+        if len(args) > 2 or 'allow_pickle' in kwargs:
+            return original(*args, **kwargs)
+        try:
+            return original(*args, **kwargs)
+        except ValueError as error:
+            if 'allow_pickle' not in str(error):
+                raise
+            use('np.load(allow_pickle=True)')
+            return original(*args, **kwargs, allow_pickle=True)
+
+    return load
+
+
+def _histogram(original):
+    @functools.wraps(original)
+    def histogram(*args, **kwargs):
+        if 'normed' in kwargs:
+            use('normed= of histograms')
+            kwargs['density'] = kwargs.pop('normed')
+        return original(*args, **kwargs)
+
+    return histogram
+
+
+def _use_backend(original):
+    """Replaces a backend that needs a display, or is gone, where there is no display."""
+
+    @functools.wraps(original)
+    def use_backend(backend, *args, **kwargs):
+        if _has_display():
+            return original(backend, *args, **kwargs)
+        try:
+            return original(backend, *args, **kwargs)
+        except (ImportError, ValueError):
+            use(f'matplotlib backend {backend}')
+            return original('agg', *args, **kwargs)
+
+    return use_backend
+
+
+def _waiting(original):
+    """Returns at once from a wait for the mouse or a key where there is no display."""
+
+    @functools.wraps(original)
+    def wait(*args, **kwargs):
+        if _has_display():
+            return original(*args, **kwargs)
+        use(f'plt.{original.__name__}() without a display')
+        return None
+
+    return wait
+
+
+def _has_display() -> bool:
+    there = os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')
+    return bool(there) or sys.platform in ('darwin', 'win32')
+
+
+# Module -> function -> what makes it take the arguments of former versions.
+_ARGUMENTS: dict[str, dict[str, Callable[..., Any]]] = {
+    'numpy': {
+        'reshape': _reshape,
+        'array': _ragged,
+        'asarray': _ragged,
+        'load': _load,
+        'histogram': _histogram,
+    },
+    'matplotlib': {'use': _use_backend},
+    'matplotlib.pyplot': {
+        'hist': _histogram,
+        'switch_backend': _use_backend,
+        'waitforbuttonpress': _waiting,
+        'ginput': _waiting,
+    },
+}
+_PATCHES = _NAMES.keys() | _ARGUMENTS.keys()
+
+
+class _Cast(dict):
+    """`np.cast[dtype](values)`."""
+
+    def __missing__(self, dtype):
+        return lambda values: np.asarray(values).astype(dtype)
+
+
+CAST = _Cast()
+
+
+def asfarray(a: Any, dtype: Any = np.float64) -> np.ndarray:
+    """Returns an array of floating-point numbers."""
+    return np.asarray(a, dtype if np.issubdtype(dtype, np.inexact) else np.float64)
+
+
+def asscalar(a: np.ndarray) -> Any:
+    """Returns the only value of an array as a Python number."""
+    return a.item()
+
+
+def msort(a: Any) -> np.ndarray:
+    """Returns an array sorted along its first axis."""
+    return np.sort(a, axis=0)
+
+
+def getargspec(function: Callable[..., Any]) -> 'ArgSpec':
+    """Returns the arguments of a function and their defaults."""
+    import inspect
+
+    return ArgSpec(*inspect.getfullargspec(function)[:4])
+
+
+def load_source(name: str, path: str) -> types.ModuleType:
+    """Loads a module from a file, as `imp.load_source`."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f'{path} is no Python file')
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def no_op(*_: Any, **__: Any) -> None:
+    """Does nothing."""
