@@ -26,5 +26,6 @@ GROUPS = {
     ),
     'Data': ('fetch', 'convert', 'verify'),
     'Deploy': ('export',),
+    'Run TF1 programs': ('run', 'port'),
     'Maintain': ('doctor', 'build-op', 'completion'),
 }

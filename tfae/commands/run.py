@@ -9,7 +9,6 @@ the lines that begin with % or ! are skipped.
 
 import dataclasses
 import logging
-import os
 import pathlib
 import sys
 import warnings
@@ -19,8 +18,6 @@ from tfae import compat
 from tfae.commands.shared import command_flags
 from tfae.compat import program
 from tfae.core import config, errors
-
-_FORMAT = warnings.formatwarning
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +44,17 @@ def main(argv: list[str]) -> Any:
     path = pathlib.Path(words[0])
     if not path.is_file():
         raise errors.InputError(f'{path}: there is no such file')
-    warnings.formatwarning = _FORMAT
-    logging.getLogger('tensorflow').setLevel(logging.WARNING)
+    warnings.formatwarning = _formatted  # that of Python, in place of tfae's
     compat.install(as_tensorflow=True, removed=flags.removed)
+    logging.getLogger('tensorflow').setLevel(logging.WARNING)
     return program.run(path, argv[at + 1 :])
+
+
+def _formatted(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    return f'{filename}:{lineno}: {category.__name__}: {message}\n'

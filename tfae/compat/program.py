@@ -63,7 +63,7 @@ def run(path: pathlib.Path, arguments: list[str]) -> Any:
         trace = error.__traceback__
         while trace and trace.tb_frame.f_code.co_filename != str(path):
             trace = trace.tb_next
-        sys.excepthook(type(error), error, trace)
+        sys.excepthook(type(error), error.with_traceback(trace), trace)
         return 1
     return 0
 
@@ -108,7 +108,7 @@ def python3(text: str, error: SyntaxError) -> str:
         error.msg += '; if it is Python 2, install its translator: pip install fissix'
         raise error
     # `xrange`, moved modules and removed methods are supplied when they are used.
-    kept = [name for name in fixers if not name.endswith(('_import', '_next', '_idioms'))]
+    kept = [name for name in fixers if not name.endswith(('_import', '_imports', '_imports2', '_next'))]
     tool = refactor.RefactoringTool(kept)
     try:
         text = str(tool.refactor_string(text.rstrip() + '\n', '<program>'))

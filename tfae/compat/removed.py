@@ -173,6 +173,11 @@ def use(name: str) -> None:
     _used[name] = None
 
 
+def used() -> tuple[str, ...]:
+    """Returns the removed names that the program used, in order."""
+    return tuple(_used)
+
+
 def method(owner: Any, name: str) -> Any:
     """Returns the attribute `name` of an object, or the replacement of a removed method."""
     try:

@@ -1,0 +1,211 @@
+"""`tf.estimator.export` and the exporters: SavedModels of an `Estimator`."""
+
+import dataclasses
+import os
+import pathlib
+import shutil
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import tensorflow.compat.v1 as tf
+
+
+class ServingInputReceiver(NamedTuple):
+    """The features of a serving graph, and the tensors that requests feed."""
+
+    features: Any
+    receiver_tensors: Any
+    receiver_tensors_alternatives: Any = None
+
+
+TensorServingInputReceiver = ServingInputReceiver
+
+
+def build_raw_serving_input_receiver_fn(
+    features: Mapping[str, tf.Tensor], default_batch_size: int | None = None
+) -> Callable[[], ServingInputReceiver]:
+    """Returns a function that makes a placeholder of each feature, with its type and shape."""
+
+    def receiver() -> ServingInputReceiver:
+        found = {
+            name: tf.placeholder(t.dtype, [default_batch_size, *t.shape[1:]], name)
+            for name, t in features.items()
+        }
+        return ServingInputReceiver(found, found)
+
+    return receiver
+
+
+def build_parsing_serving_input_receiver_fn(
+    feature_spec: Mapping[str, Any], default_batch_size: int | None = None
+) -> Callable[[], ServingInputReceiver]:
+    """Returns a function that parses features from serialized `tf.train.Example`s."""
+
+    def receiver() -> ServingInputReceiver:
+        examples = tf.placeholder(tf.string, [default_batch_size], 'input_example_tensor')
+        features = tf.io.parse_example(examples, feature_spec)
+        return ServingInputReceiver(features, {'examples': examples})
+
+    return receiver
+
+
+@dataclasses.dataclass(frozen=True)
+class PredictOutput:
+    """Output tensors of a signature of method `predict`."""
+
+    outputs: Any
+
+    def signature(self, receiver: Mapping[str, tf.Tensor]) -> Any:
+        """Returns the signature of these outputs and the received tensors."""
+        outputs = self.outputs if isinstance(self.outputs, dict) else {'output': self.outputs}
+        return tf.saved_model.predict_signature_def(dict(receiver), outputs)
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassificationOutput:
+    """Scores and names of classes of a signature of method `classify`."""
+
+    scores: tf.Tensor | None = None
+    classes: tf.Tensor | None = None
+
+    def signature(self, receiver: Mapping[str, tf.Tensor]) -> Any:
+        """Returns the signature of these outputs and the received tensor."""
+        (examples,) = receiver.values()
+        return tf.saved_model.classification_signature_def(examples, self.classes, self.scores)
+
+
+@dataclasses.dataclass(frozen=True)
+class RegressionOutput:
+    """Values of a signature of method `regress`."""
+
+    value: tf.Tensor
+
+    def signature(self, receiver: Mapping[str, tf.Tensor]) -> Any:
+        """Returns the signature of these outputs and the received tensor."""
+        (examples,) = receiver.values()
+        return tf.saved_model.regression_signature_def(examples, self.value)
+
+
+class Exporter:
+    """Exports a model after an evaluation of `train_and_evaluate`."""
+
+    def __init__(
+        self,
+        name: str,
+        serving_input_receiver_fn: Callable[[], ServingInputReceiver],
+        assets_extra: Mapping[str, str] | None = None,
+        as_text: bool = False,
+        exports_to_keep: int | None = 5,
+    ):
+        self.name = name
+        self._arguments = (serving_input_receiver_fn, assets_extra, as_text)
+        self._kept = exports_to_keep
+
+    def export(
+        self,
+        estimator: Any,
+        export_path: str,
+        checkpoint_path: str,
+        eval_result: Mapping[str, Any],
+        is_the_final_export: bool,
+    ) -> str | None:
+        """Exports the model, and removes the oldest of more than `exports_to_keep` exports.
+
+        Args:
+          estimator: the `Estimator`.
+          export_path: folder of the exports.
+          checkpoint_path: the checkpoint.
+          eval_result: what `evaluate` returned.
+          is_the_final_export: whether the training has ended.
+        Returns: the folder of the export, or None if there is none this time.
+        """
+        found = estimator.export_saved_model(
+            export_path, *self._arguments, checkpoint_path=checkpoint_path
+        )
+        exports = sorted(p for p in pathlib.Path(export_path).iterdir() if p.name.isdecimal())
+        for old in exports[: -self._kept] if self._kept else []:
+            shutil.rmtree(old)
+        return found
+
+
+LatestExporter = Exporter
+
+
+class FinalExporter(Exporter):
+    """Exports the model once, at the end."""
+
+    def export(self, estimator, export_path, checkpoint_path, eval_result, is_the_final_export):
+        """Exports the model if the training has ended; see `Exporter.export`."""
+        if not is_the_final_export:
+            return None
+        return super().export(estimator, export_path, checkpoint_path, eval_result, True)
+
+
+class BestExporter(Exporter):
+    """Exports the model each time that its loss is the lowest so far."""
+
+    def __init__(
+        self,
+        name: str = 'best_exporter',
+        serving_input_receiver_fn: Any = None,
+        event_file_pattern: str | None = None,
+        compare_fn: Callable[..., bool] | None = None,
+        assets_extra: Mapping[str, str] | None = None,
+        as_text: bool = False,
+        exports_to_keep: int | None = 5,
+    ):
+        super().__init__(name, serving_input_receiver_fn, assets_extra, as_text, exports_to_keep)
+        self._better = compare_fn or _has_lower_loss
+        self._best: Mapping[str, Any] | None = None
+
+    def export(self, estimator, export_path, checkpoint_path, eval_result, is_the_final_export):
+        """Exports the model if it is the best; see `Exporter.export`."""
+        if self._best is not None and not self._better(self._best, eval_result):
+            return None
+        self._best = eval_result
+        return super().export(
+            estimator, export_path, checkpoint_path, eval_result, is_the_final_export
+        )
+
+
+def _has_lower_loss(best_eval_result: Any, current_eval_result: Any) -> bool:
+    return best_eval_result['loss'] > current_eval_result['loss']
+
+
+def save(
+    session: Any,
+    folder: str,
+    receiver: ServingInputReceiver,
+    outputs: Mapping[str, Any],
+    assets_extra: Mapping[str, str] | None,
+    as_text: bool,
+) -> None:
+    """Writes the SavedModel of a session, with a signature for each output.
+
+    Args:
+      session: the session with the serving graph and its variables.
+      folder: folder of the SavedModel, which must not exist.
+      receiver: the inputs.
+      outputs: name of a signature -> output; a single one is the default too.
+      assets_extra: path below `assets.extra` -> file that is copied there.
+      as_text: whether the graph is written as text.
+    """
+    tensors = receiver.receiver_tensors
+    tensors = tensors if isinstance(tensors, dict) else {'input': tensors}
+    default = tf.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+    if len(outputs) == 1:
+        outputs = {default: next(iter(outputs.values())), **outputs}
+    builder = tf.saved_model.Builder(folder)
+    builder.add_meta_graph_and_variables(
+        session,
+        [tf.saved_model.tag_constants.SERVING],
+        {name: output.signature(tensors) for name, output in outputs.items()},
+        tf.get_collection(tf.GraphKeys.ASSET_FILEPATHS),
+        main_op=tf.group(tf.tables_initializer(), tf.local_variables_initializer()),
+        strip_default_attrs=True,
+    )
+    builder.save(as_text)
+    for name, file in (assets_extra or {}).items():
+        target = os.path.join(folder, 'assets.extra', name)
+        tf.gfile.MakeDirs(os.path.dirname(target))
+        tf.gfile.Copy(file, target)
