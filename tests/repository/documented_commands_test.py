@@ -8,6 +8,7 @@ in `ELSEWHERE` with the reason; any other line fails.
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -29,6 +30,7 @@ ELSEWHERE = {
     r'bazel ': 'make bazel-test',
     r'tfae tensorboard ': 'tests/commands/tensorboard_test.py: serves until it is stopped',
     r'tensorflow_model_server |curl ': 'needs that server',
+    r'tfae port script.py$': 'tests/commands/port_test.py: exits with 1, there is something to change',
     r'tfae fetch ': 'tests/commands/fetch_test.py: needs a network',
     r'tfae export .*--format=onnx': 'tests/commands/export_test.py, where tf2onnx is installed',
     r'tfae \w+ --model=vgg16 ': 'tests/pretrained/: needs a file of weights',
@@ -95,6 +97,7 @@ def photos(folder):
 @pytest.mark.parametrize('page', [page for page in pages() if here(page)])
 def test_the_commands_of_a_page_run(page, tmp_path):
     photos(tmp_path)
+    shutil.copy(ROOT / 'tests' / 'support' / 'tf1_program.py', tmp_path / 'script.py')
     digits = load_digits()
     np.savez(
         tmp_path / 'digits.npz',

@@ -10,7 +10,6 @@ the lines that begin with % or ! are skipped.
 import dataclasses
 import logging
 import pathlib
-import sys
 import warnings
 from typing import Any
 

@@ -35,4 +35,4 @@ def install(v1_behavior: bool = True, as_tensorflow: bool = False, removed: bool
     if as_tensorflow:
         importer.install_as_tensorflow(tf)
     if removed:
-        importlib.import_module('tfae.compat.removed').install()
+        importlib.import_module('tfae.compat.program').supply_removed()

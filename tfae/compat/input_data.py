@@ -4,6 +4,7 @@ Splits, values and order are those of TensorFlow 1.15. N examples, H x W image, 
 """
 
 import collections
+import math
 import os
 import pathlib
 import shutil
@@ -14,7 +15,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae.core import errors
-from tfae.data import dataset
+from tfae.data import dataset, splits
 from tfae.data.formats import idx
 
 Datasets = collections.namedtuple('Datasets', ['train', 'validation', 'test'])
@@ -63,7 +64,7 @@ class DataSet:
             if reshape:
                 if images.shape[3] != 1:
                     raise ValueError(f'images are {images.shape}; reshape needs one channel')
-                images = images.reshape(len(images), -1)
+                images = images.reshape(len(images), math.prod(images.shape[1:]))
             if dtype == tf.float32:
                 images = np.multiply(images.astype(np.float32), 1.0 / 255.0)
         self._images = images
@@ -138,7 +139,7 @@ def read_data_sets(
     """Reads MNIST from IDX files, gzipped or not.
 
     Args:
-      train_dir: folder of the files. If it has none: `$TFAE_DATA_DIR/mnist`, else the folder of
+      train_dir: folder of the files. If it lacks one: `$TFAE_DATA_DIR/mnist`, else the folder of
         `tfae fetch mnist`; `fashion_mnist` if `train_dir` or `source_url` names Fashion-MNIST.
       fake_data: whether the splits return constants.
       one_hot: whether labels are one-hot, `[N, 10]` float64, in place of `[N]` uint8.
@@ -156,7 +157,7 @@ def read_data_sets(
         return Datasets(*fakes)
     fashion = 'fashion' in f'{train_dir} {source_url}'.lower()
     name = 'fashion_mnist' if fashion else 'mnist'
-    given = train_dir if any(pathlib.Path(train_dir).glob('*-images?idx3-ubyte*')) else ''
+    given = train_dir if _has_files(pathlib.Path(train_dir)) else ''
     names = tuple(map(str, range(_CLASSES)))
     train, test, _ = idx.load(dataset.Config(data_dir=given), name, names)
     if not 0 <= validation_size <= len(train.images):
@@ -164,15 +165,20 @@ def read_data_sets(
             f'Validation size is {validation_size}; it must lie in [0, {len(train.images)}]'
         )
 
-    def split(images: np.ndarray, labels: np.ndarray) -> DataSet:
-        labels = labels.astype(np.uint8)
+    def split(found: splits.Split, chosen: slice) -> DataSet:
+        labels = np.asarray(found.labels, np.uint8)[chosen]
         labels = dense_to_one_hot(labels, _CLASSES) if one_hot else labels
-        return DataSet(images, labels, dtype=dtype, reshape=reshape, seed=seed)
+        return DataSet(found.images[chosen], labels, dtype=dtype, reshape=reshape, seed=seed)
 
-    held, rest = slice(validation_size), slice(validation_size, None)
-    training = split(train.images[rest], train.labels[rest])
-    validation = split(train.images[held], train.labels[held])
-    return Datasets(training, validation, split(test.images, test.labels))
+    training = split(train, slice(validation_size, None))
+    validation = split(train, slice(validation_size))
+    return Datasets(training, validation, split(test, slice(None)))
+
+
+def _has_files(folder: pathlib.Path) -> bool:
+    """Returns whether a folder has all four files; TF1 fetched those that it lacked."""
+    kinds = ('train-images', 'train-labels', 't10k-images', 't10k-labels')
+    return all(any(folder.glob(f'{kind}?idx?-ubyte*')) for kind in kinds)
 
 
 def load_mnist(train_dir: str = 'MNIST-data') -> Datasets:

@@ -16,6 +16,7 @@ import sys
 import sysconfig
 import traceback
 import types
+import warnings
 from typing import Any
 
 from tfae.compat import removed
@@ -52,7 +53,6 @@ def run(path: pathlib.Path, arguments: list[str]) -> Any:
     sys.modules['__main__'] = main
     sys.argv = [str(path), *arguments]
     sys.path[0] = str(path.resolve().parent)
-    sys.meta_path.insert(0, _Modules())
     try:
         exec(code, vars(main))
     except SystemExit as end:
@@ -63,8 +63,13 @@ def run(path: pathlib.Path, arguments: list[str]) -> Any:
         trace = error.__traceback__
         while trace and trace.tb_frame.f_code.co_filename != str(path):
             trace = trace.tb_next
-        sys.excepthook(type(error), error.with_traceback(trace), trace)
+        if sys.excepthook is sys.__excepthook__:  # which shows no lines of a notebook
+            traceback.print_exception(error.with_traceback(trace))
+        else:
+            sys.excepthook(type(error), error.with_traceback(trace), trace)
         return 1
+    finally:
+        removed.report()
     return 0
 
 
@@ -99,7 +104,9 @@ def python3(text: str, error: SyntaxError) -> str:
     fixers = []
     for package in ('fissix', 'lib2to3'):  # Python 3.13 has no lib2to3
         try:
-            refactor = importlib.import_module(f'{package}.refactor')
+            with warnings.catch_warnings():
+                warnings.simplefilter('ignore', DeprecationWarning)
+                refactor = importlib.import_module(f'{package}.refactor')
         except ImportError:
             continue
         fixers = refactor.get_fixers_from_package(f'{package}.fixes')
@@ -108,7 +115,9 @@ def python3(text: str, error: SyntaxError) -> str:
         error.msg += '; if it is Python 2, install its translator: pip install fissix'
         raise error
     # `xrange`, moved modules and removed methods are supplied when they are used.
-    kept = [name for name in fixers if not name.endswith(('_import', '_imports', '_imports2', '_next'))]
+    kept = [
+        name for name in fixers if not name.endswith(('_import', '_imports', '_imports2', '_next'))
+    ]
     tool = refactor.RefactoringTool(kept)
     try:
         text = str(tool.refactor_string(text.rstrip() + '\n', '<program>'))
@@ -130,6 +139,39 @@ def compiled(text: str, filename: str) -> tuple[types.CodeType, set[str]]:
     changes = _Changes('syntax of Python 2' in removed.used() and 'import division' not in text)
     tree = ast.fix_missing_locations(changes.visit(tree))
     return compile(tree, filename, 'exec', dont_inherit=True), changes.names
+
+
+def supply_removed() -> None:
+    """Supplies removed names in this process, those of Python 2 in the program's modules alone.
+
+    They are the script that runs as `__main__`, and what it imports later.
+    """
+    removed.install()
+    if not any(finder is _Modules for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Modules)
+    main = sys.modules['__main__']
+    path = pathlib.Path(getattr(main, '__file__', None) or '')
+    if path.suffix == '.py':
+        changes = _Changes(False)
+        changes.visit(ast.parse(path.read_bytes()))
+        _give(vars(main), changes.names)
+
+
+def with_cell(content: bytes, line: str) -> str:
+    """Returns a notebook with a first cell that holds `line`.
+
+    Raises: InputError as `source` does.
+    """
+    notebook = json.loads(content)
+    sheet = notebook.get('worksheets', [notebook])[0]
+    cell: dict[str, Any] = {
+        'cell_type': 'code',
+        'execution_count': None,
+        'metadata': {},
+        'outputs': [],
+    }
+    sheet['cells'].insert(0, {**cell, 'source': [line]})
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + '\n'
 
 
 def _give(names: dict[str, Any], wanted: set[str]) -> None:

@@ -5,6 +5,7 @@
 
 import atexit
 import collections
+import collections.abc
 import functools
 import importlib
 import importlib.abc
@@ -14,13 +15,14 @@ import operator
 import os
 import sys
 import types
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 # Module -> removed name -> where the replacement is, 'module:name'.
-_NAMES: dict[str, dict[str, str]] = {
+NAMES: dict[str, dict[str, str]] = {
     'numpy': {
         'alltrue': 'numpy:all',
         'asfarray': f'{__name__}:asfarray',
@@ -56,13 +58,7 @@ _NAMES: dict[str, dict[str, str]] = {
         'unicode': 'builtins:str',
         'unicode_': 'numpy:str_',
     },
-    'collections': {
-        name: f'collections.abc:{name}'
-        for name in (
-            'Callable Container Generator Hashable ItemsView Iterable Iterator KeysView Mapping '
-            'MappingView MutableMapping MutableSequence MutableSet Sequence Set Sized ValuesView'
-        ).split()
-    },
+    'collections': {name: f'collections.abc:{name}' for name in collections.abc.__all__},
     'time': {'clock': 'time:perf_counter'},
     'inspect': {'getargspec': f'{__name__}:getargspec'},
     'fractions': {'gcd': 'math:gcd'},
@@ -107,7 +103,7 @@ _NAMES: dict[str, dict[str, str]] = {
     'sklearn.preprocessing': {'Imputer': 'sklearn.impute:SimpleImputer'},
 }
 # Removed module -> its successor.
-_MODULES = {
+MODULES = {
     'scipy.misc': 'tfae.compat.scipy_misc',
     'scipy.misc.pilutil': 'tfae.compat.scipy_misc',
     'cPickle': 'tfae.compat.c_pickle',
@@ -121,6 +117,7 @@ _MODULES = {
     'httplib': 'http.client',
     'imp': f'{__name__}',
     'sklearn.cross_validation': 'sklearn.model_selection',
+    'sklearn.externals': 'sklearn',
     'sklearn.externals.joblib': 'joblib',
     'sklearn.grid_search': 'sklearn.model_selection',
     'thread': '_thread',
@@ -150,6 +147,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     'ptp': np.ptp,
     'tostring': lambda array, *order: array.tobytes(*order),
 }
+_EMPTY = 'scipy.misc'  # which is still there
 NINF = -np.inf
 ArgSpec = collections.namedtuple('ArgSpec', ['args', 'varargs', 'keywords', 'defaults'])
 reload = importlib.reload
@@ -165,7 +163,7 @@ def install() -> None:
     for name in _PATCHES:
         if name in sys.modules:
             _supply(sys.modules[name])
-    atexit.register(_report)
+    atexit.register(report)
 
 
 def use(name: str) -> None:
@@ -195,9 +193,31 @@ def quotient(a: Any, b: Any) -> Any:
     return a // b if isinstance(a, integers) and isinstance(b, integers) else a / b
 
 
-def _report() -> None:
+def lacks(module: str, name: str) -> bool:
+    """Returns whether a module that can be imported has no such name."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            return not hasattr(importlib.import_module(module), name)
+    except ImportError:
+        return False
+
+
+def is_lost(module: str) -> bool:
+    """Returns whether a module of `MODULES` is gone, or empty."""
+    if module.startswith(_EMPTY):
+        return True
+    try:
+        return importlib.util.find_spec(module) is None
+    except ImportError:  # of the package it was in
+        return True
+
+
+def report() -> None:
+    """Prints the names that the program used since the last report, if there are any."""
     if _used:
         print(f'tfae: supplied what newer versions removed: {", ".join(_used)}', file=sys.stderr)
+    _used.clear()
 
 
 def _found(place: str) -> Any:
@@ -211,16 +231,16 @@ class _Finder(importlib.abc.MetaPathFinder):
 
     def find_spec(self, fullname, path=None, target=None):
         """Returns the specification of a module that is in the tables, else None."""
-        if fullname not in _PATCHES and fullname not in _MODULES:
+        if fullname not in _PATCHES and fullname not in MODULES:
             return None
         spec = None
-        if not fullname.startswith('scipy.misc'):  # which is still there, but empty
+        if not fullname.startswith(_EMPTY):
             rest = [finder for finder in sys.meta_path if finder is not self]
             specs = (f.find_spec(fullname, path, target) for f in rest if hasattr(f, 'find_spec'))
             spec = next(filter(None, specs), None)
         if spec is not None and spec.loader is not None and fullname in _PATCHES:
             spec.loader = _Completing(spec.loader)
-        elif spec is None and fullname in _MODULES:
+        elif spec is None and fullname in MODULES:
             loader = _Successor(fullname)
             spec = importlib.util.spec_from_loader(fullname, loader, is_package='.' in fullname)
         return spec
@@ -259,7 +279,7 @@ class _Successor(importlib.abc.Loader):
     def exec_module(self, module):
         """Fills the module with the names of its successor."""
         use(self._name)
-        found = importlib.import_module(_MODULES[self._name])
+        found = importlib.import_module(MODULES[self._name])
         names = {k: v for k, v in vars(found).items() if not k.startswith('__')}
         vars(module).update(names)
 
@@ -268,7 +288,7 @@ def _supply(module: types.ModuleType) -> None:
     """Supplies the removed names and arguments of a module."""
     name = module.__name__
     former = getattr(module, '__getattr__', None)
-    places = _NAMES.get(name, {})
+    places = NAMES.get(name, {})
 
     def attribute(wanted: str) -> Any:
         if wanted in places:
@@ -333,6 +353,19 @@ def _load(original):
     return load
 
 
+def _one_value(original):
+    """Takes an array of one value for a number, as numpy did before 2.4."""
+
+    @functools.wraps(original)
+    def function(array, *args, **kwargs):
+        numbers = [v.item() if isinstance(v, np.ndarray) and v.size == 1 else v for v in args]
+        if any(a is not b for a, b in zip(args, numbers, strict=True)):
+            use(f'{original.__name__} by an array of one value')
+        return original(array, *numbers, **kwargs)
+
+    return function
+
+
 def _histogram(original):
     @functools.wraps(original)
     def histogram(*args, **kwargs):
@@ -387,6 +420,7 @@ _ARGUMENTS: dict[str, dict[str, Callable[..., Any]]] = {
         'load': _load,
         'histogram': _histogram,
     },
+    'scipy.ndimage': {'rotate': _one_value},
     'matplotlib': {'use': _use_backend},
     'matplotlib.pyplot': {
         'hist': _histogram,
@@ -395,7 +429,7 @@ _ARGUMENTS: dict[str, dict[str, Callable[..., Any]]] = {
         'ginput': _waiting,
     },
 }
-_PATCHES = _NAMES.keys() | _ARGUMENTS.keys()
+_PATCHES = NAMES.keys() | _ARGUMENTS.keys()
 
 
 class _Cast(dict):

@@ -1,8 +1,8 @@
 """Runs a folder of public TF1 programs on today's TensorFlow, with and without tfae.
 
-    python tools/experiments/tf1_programs.py FOLDER                   every program that trains
-    python tools/experiments/tf1_programs.py FOLDER --list=FILE       these: a path and arguments a line
-    python tools/experiments/tf1_programs.py FOLDER --modes=run       only some of is, install, run
+    python tools/experiments/tf1_programs.py FOLDER                every program that trains
+    python tools/experiments/tf1_programs.py FOLDER --list=FILE    a path, a tab, arguments a line
+    python tools/experiments/tf1_programs.py FOLDER --modes=run    only some of is, install, run
 
 Each program runs in a process and a copy of its repository (a folder in FOLDER) of its own:
 
@@ -13,8 +13,8 @@ Each program runs in a process and a copy of its repository (a folder in FOLDER)
 Programs are shortened: numbers of epochs become 1, those of steps and ranges above 2000 become 50.
 A program is cut after 100 session runs that changed a trainable variable, or 60 s after the first.
 It has trained if there were some, and it then ended with exit code 0 or was cut. TFAE_DATA_DIR
-names the folder with mnist/, which also serves `keras.datasets.mnist` and downloads of its files. Programs are other
-people's code: run them where they can do no harm.
+names the folder with mnist/, which also serves `keras.datasets.mnist` and downloads of its files.
+Programs are other people's code: run them where they can do no harm.
 """
 
 import argparse
@@ -41,7 +41,7 @@ SHORT = (
 )  # fmt: skip
 
 # Imported by every Python process that has its folder on the path: counts session runs that train.
-COUNTER = '''
+COUNTER = """
 import json, os, time
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -94,7 +94,7 @@ def counting(original):
 
 for kind in (tf.Session, tf.InteractiveSession):
     kind.run = counting(kind.run)
-'''
+"""
 
 
 def programs(folder):
@@ -102,7 +102,9 @@ def programs(folder):
     found = []
     for path in sorted([*folder.rglob('*.py'), *folder.rglob('*.ipynb')]):
         text = path.read_text(errors='replace')
-        runs = re.search(r'Session\(|MonitoredTrainingSession|estimator\.Estimator|Supervisor', text)
+        runs = re.search(
+            r'Session\(|MonitoredTrainingSession|estimator\.Estimator|Supervisor', text
+        )
         trains = re.search(r'minimize\(|apply_gradients\(|create_train_op', text)
         if re.search(r'^\W*(import|from) tensorflow', text, re.M) and runs and trains:
             found.append((str(path.relative_to(folder)), []))
@@ -166,7 +168,9 @@ def run(folder, program, arguments, mode, place, timeout):
         'PYTHONPATH': f'{place / "counter"}:{ROOT}',
         'TF1_PROGRAMS_COUNTS': str(counts),
         'TF1_PROGRAMS_MNIST': str(place / 'mnist'),
-        'TF1_PROGRAMS_KERAS': 'yes' if 'keras' in (copy / program).read_text(errors='replace') else '',
+        'TF1_PROGRAMS_KERAS': 'yes'
+        if 'keras' in (copy / program).read_text(errors='replace')
+        else '',
         'TF_CPP_MIN_LOG_LEVEL': '3',
         'CUDA_VISIBLE_DEVICES': '',
     }
@@ -190,7 +194,11 @@ def run(folder, program, arguments, mode, place, timeout):
                 process.wait()
     found = json.loads(counts.read_text() or '{}') if counts.exists() else {}
     lines = (place / 'out').read_text(errors='replace').split('\n')
-    wrong = [line for line in lines if re.match(r'\w*(\.\w+)*(Error|Exception|Exit|Interrupt)\b|tfae: error', line)]
+    wrong = [
+        line
+        for line in lines
+        if re.match(r'\w*(\.\w+)*(Error|Exception|Exit|Interrupt)\b|tfae: error', line)
+    ]
     if code == 0 and found.get('moved'):
         return True, f'{found["moved"]} runs' + (', cut' if found['cut'] else '')
     last = next(reversed(wrong or [line for line in lines if line.strip()]), '')
@@ -199,7 +207,9 @@ def run(folder, program, arguments, mode, place, timeout):
 
 def main():
     """Runs the programs and prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument('folder', type=pathlib.Path)
     parser.add_argument('--list', type=pathlib.Path, help='file with a program a line')
     parser.add_argument('--modes', default=','.join(MODES))
@@ -228,7 +238,9 @@ def main():
                     log = f'{program.replace("/", "+")}.{mode}'
                     shutil.copy(place / 'out', flags.log / log)
             print(f'| {" ".join([program, *arguments])} | {" | ".join(cells)} |', flush=True)
-    shares = [f'{mode} {count} ({count / max(1, len(chosen)):.0%})' for mode, count in trained.items()]
+    shares = [
+        f'{mode} {count} ({count / max(1, len(chosen)):.0%})' for mode, count in trained.items()
+    ]
     print(f'\n{len(chosen)} programs; trained: {", ".join(shares)}')
 
 

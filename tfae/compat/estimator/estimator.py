@@ -81,7 +81,7 @@ class Estimator:
 
     def eval_dir(self, name: str | None = None) -> str:
         """Returns the folder of the summaries of evaluations."""
-        return os.path.join(self.model_dir, f'eval_{name}' if name else 'eval')
+        return f'{self.model_dir}/eval_{name}' if name else f'{self.model_dir}/eval'
 
     def latest_checkpoint(self) -> str | None:
         """Returns the newest checkpoint, or None."""
@@ -202,7 +202,7 @@ class Estimator:
         checkpoint = checkpoint_path or self.latest_checkpoint()
         if not checkpoint:
             tf.logging.info(
-                'Could not find trained model in model_dir: %s, running initialization to evaluate.',
+                'Could not find trained model in model_dir: %s, evaluating its initial values.',
                 self.model_dir,
             )
         with self._graph():
@@ -295,7 +295,7 @@ class Estimator:
             if not spec.export_outputs:
                 raise ValueError('export_outputs must be defined to export a SavedModel.')
             stamp = int(time.time())
-            while tf.gfile.Exists(folder := os.path.join(export_dir_base, str(stamp))):
+            while tf.gfile.Exists(folder := f'{os.fspath(export_dir_base)}/{stamp}'):
                 stamp += 1
             saver = spec.scaffold.saver if spec.scaffold else None
             with tf.Session(config=self.config.session_config) as session:
@@ -427,7 +427,7 @@ class _Evaluation(tf.train.CheckpointSaverListener):
         self.exports = [
             exporter.export(
                 self._estimator,
-                os.path.join(self._estimator.model_dir, 'export', exporter.name),
+                f'{self._estimator.model_dir}/export/{exporter.name}',
                 path,
                 self.results,
                 final,

@@ -1,7 +1,6 @@
 """`tf.estimator.export` and the exporters: SavedModels of an `Estimator`."""
 
 import dataclasses
-import os
 import pathlib
 import shutil
 from collections.abc import Callable, Mapping
@@ -206,6 +205,6 @@ def save(
     )
     builder.save(as_text)
     for name, file in (assets_extra or {}).items():
-        target = os.path.join(folder, 'assets.extra', name)
-        tf.gfile.MakeDirs(os.path.dirname(target))
+        target = f'{folder}/assets.extra/{name}'
+        tf.gfile.MakeDirs(target.rpartition('/')[0])
         tf.gfile.Copy(file, target)

@@ -1,0 +1,164 @@
+"""`tfae port`: what a program needs is listed by line, and added."""
+
+import json
+import stat
+import subprocess
+import sys
+
+import pytest
+import tfae_program
+
+from tfae import compat
+from tfae.compat import porting
+
+NAMES = '''#!/usr/bin/env python
+"""Doc."""
+from __future__ import division
+import collections, tensorflow as tf
+from tensorflow.python.framework import ops
+from tensorflow.python.ops import no_such_module
+import numpy as np
+import scipy.misc
+from tensorflow.examples.tutorials.mnist import input_data
+x = tf.mul(tf.ones([2]), 3.) + tf.sub(1., 2.)
+y = tf.concat(0, [x, x]), tf.concat([x, x], 0)
+z = tf.nn.sigmoid_cross_entropy_with_logits(x, x)
+w = np.int(3), np.float32(1), np.infty, collections.Iterable
+for k, v in {}.iteritems(): pass
+for i in xrange(3): x.tostring()
+tf.contrib.no_such.name(1); tf.contrib.no_such
+h = tf.layers.dense(x, 3); tf.app.flags.FLAGS.depth; ops.reset_default_graph()
+d.has_key(3); tf.train.SummaryWriter('é'); tf.train.Saver().no_such
+'''
+FOUND = [
+    (6, 'tensorflow.python.ops.no_such_module', 'private API of TensorFlow'),
+    (8, 'scipy.misc', 'a removed module; tfae.compat.scipy_misc stands in for it'),
+    (9, 'tensorflow.examples.tutorials.mnist.input_data', 'supplied by tfae.compat'),
+    (10, 'tf.mul', 'before 1.0; it becomes tf.multiply'),
+    (10, 'tf.sub', 'before 1.0; it becomes tf.subtract'),
+    (11, 'tf.concat', 'the axis of tf.concat comes later'),
+    (12, 'tf.nn.sigmoid_cross_entropy_with_logits', 'name its arguments'),
+    (13, 'np.int', 'removed from numpy; int stands in for it'),
+    (13, 'np.infty', 'removed from numpy; numpy.inf stands in for it'),
+    (13, 'collections.Iterable', 'collections.abc.Iterable stands in for it'),
+    (14, '.iteritems()', 'it becomes .items()'),
+    (15, 'xrange', 'a built-in name of Python 2'),
+    (15, '.tostring()', 'it becomes .tobytes()'),
+    (16, 'tf.contrib.no_such.name', 'tf.contrib.no_such is not available'),
+    (16, 'tf.contrib.no_such', 'tf.contrib.no_such is not available'),
+    (17, 'tf.layers.dense', 'supplied by tfae.compat'),
+    (18, '.has_key()', '`tfae run` supplies it'),
+    (18, 'tf.train.SummaryWriter', 'it becomes tf.summary.FileWriter'),
+]
+LINE = 'import tfae.compat; tfae.compat.install(as_tensorflow=True, removed=True)'
+
+
+@pytest.fixture(autouse=True, scope='module')
+def installed():
+    compat.install(v1_behavior=False)
+
+
+def ported(folder, text, name='p.py'):
+    path = folder / name
+    path.write_text(text)
+    return porting.port(path)
+
+
+def test_each_name_is_found_in_its_line(tmp_path):
+    found = ported(tmp_path, NAMES)
+    assert [(one.line, one.name) for one in found.findings] == [one[:2] for one in FOUND]
+    for one, (_, _, text) in zip(found.findings, FOUND, strict=True):
+        assert text in one.remark, one
+    assert found.line == LINE
+
+
+def test_the_source_changes_where_a_name_has_a_successor(tmp_path):
+    before, after = NAMES.splitlines(), ported(tmp_path, NAMES).text.splitlines()
+    assert after.pop(3) == LINE
+    changed = {i + 1: text for i, text in enumerate(after) if text != before[i]}
+    assert changed == {
+        10: 'x = tf.multiply(tf.ones([2]), 3.) + tf.subtract(1., 2.)',
+        14: 'for k, v in {}.items(): pass',
+        15: 'for i in xrange(3): x.tobytes()',
+        18: "d.has_key(3); tf.summary.FileWriter('é'); tf.train.Saver().no_such",
+    }
+
+
+@pytest.mark.parametrize(
+    ('text', 'line'),
+    [
+        ('import tensorflow as tf\n', 'install(as_tensorflow=True)'),
+        ('import tensorflow.compat.v1 as tf\ntf.layers.dense\n', 'install()'),
+        (
+            'import tensorflow.compat.v1 as tf\nimport numpy as np\nnp.int\n',
+            'install(removed=True)',
+        ),
+        ('import tensorflow.compat.v1 as tf\ntf.ones([2])\n', ''),
+        ('import numpy as np\nnp.float\n', ''),
+        ('import tfae.compat; tfae.compat.install()\nimport tensorflow as tf\n', ''),
+        ('xrange = range\nimport tensorflow as tf\nxrange(3)\n', 'install(as_tensorflow=True)'),
+    ],
+)
+def test_the_line_installs_what_the_program_needs(tmp_path, text, line):
+    assert ported(tmp_path, text).line == (line and f'import tfae.compat; tfae.compat.{line}')
+
+
+def test_python_2_becomes_python_3(tmp_path):
+    found = ported(tmp_path, 'import tensorflow as tf\nprint tf.VERSION, 3\n')
+    assert found.findings[0].remark == 'Python 2; it becomes Python 3'
+    assert found.text.splitlines()[1:] == ['import tensorflow as tf', 'print(tf.VERSION, 3)']
+
+
+def test_a_written_program_runs_and_needs_nothing_more(tmp_path):
+    path = tmp_path / 'p.py'
+    path.write_text('import tensorflow as tf, numpy as np\nprint(tf.layers.__name__, np.int(2))\n')
+    path.chmod(0o755)
+    listed = tfae_program.run('port', 'p.py', cwd=tmp_path)
+    assert (listed.code, listed.err) == (1, '')
+    assert listed.out.splitlines() == [
+        'p.py:2: tf.layers.__name__: supplied by tfae.compat',
+        'p.py:2: np.int: removed from numpy; int stands in for it',
+        f'p.py: to add: {LINE}',
+    ]
+    written = tfae_program.run('port', '--write', 'p.py', cwd=tmp_path)
+    assert written.code == 0 and f'p.py: added: {LINE}' in written.out
+    assert stat.S_IMODE(path.stat().st_mode) == 0o755
+    again = tfae_program.run('port', 'p.py', cwd=tmp_path)
+    assert again.code == 0 and again.out.endswith('p.py: nothing to change\n')
+    done = subprocess.run(
+        [sys.executable, 'p.py'],
+        cwd=tmp_path,
+        env=tfae_program.environment(tmp_path, PYTHONPATH=str(tfae_program.ROOT)),
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, 'tensorflow.layers 2\n'), done.stderr
+
+
+def test_the_exit_code_is_that_of_the_worst_program(tmp_path):
+    (tmp_path / 'good.py').write_text('x = 1\n')
+    (tmp_path / 'old.py').write_text('import tensorflow as tf\n')
+    (tmp_path / 'gone.py').write_text('import tensorflow as tf\ntf.concat(0, [1, 2])\n')
+    run = tfae_program.run
+    assert run('port', 'good.py', cwd=tmp_path).code == 0
+    assert run('port', 'good.py', 'old.py', cwd=tmp_path).code == 1
+    done = run('port', 'gone.py', 'old.py', '--write', cwd=tmp_path)
+    assert done.code == 3 and 'gone.py: 1 names cannot be ported\n' in done.out
+    assert (tmp_path / 'gone.py').read_text().startswith('import tfae.compat')
+    assert run('port', 'none.py', cwd=tmp_path).refusal(2) == 'none.py: there is no such file'
+    (tmp_path / 'bad.py').write_text('= 2\n')
+    assert run('port', 'bad.py', cwd=tmp_path).refusal(2).startswith('bad.py: line 1: ')
+
+
+def test_a_notebook_gets_a_cell(tmp_path):
+    cell = {'cell_type': 'code', 'source': ['import tensorflow as tf\n', 'tf.layers.dense']}
+    (tmp_path / 'n.ipynb').write_text(json.dumps({'cells': [cell], 'nbformat': 4}))
+    done = tfae_program.run('port', 'n.ipynb', '--write', cwd=tmp_path)
+    assert done.code == 0, done.err
+    notebook = json.loads((tmp_path / 'n.ipynb').read_text())
+    assert notebook['cells'][0]['source'] == [LINE.replace(', removed=True', '')]
+    assert notebook['cells'][1] == cell and notebook['nbformat'] == 4
+    cell['source'] = ['import tensorflow as tf\n', 'tf.mul(1, 2)']
+    (tmp_path / 'n.ipynb').write_text(json.dumps({'cells': [cell]}))
+    refusal = tfae_program.run('port', 'n.ipynb', '--write', cwd=tmp_path)
+    assert refusal.code == 2 and 'changes no names in a notebook' in refusal.err

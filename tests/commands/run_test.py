@@ -1,0 +1,135 @@
+"""`tfae run`: a TF1 program runs as it is, and as if Python ran it."""
+
+import json
+
+import idx_files
+import pytest
+import tfae_program
+
+# A program of 2016, in Python 2: it trains on MNIST, and uses what is gone since.
+PROGRAM = """
+import sys
+import cPickle
+import numpy as np
+import scipy.misc
+import tensorflow as tf
+from tensorflow.examples.tutorials.mnist import input_data
+import helper
+
+mnist = input_data.read_data_sets('MNIST_data', one_hot=True, validation_size=2)
+x = tf.placeholder(tf.float32, [None, 16])
+y = tf.placeholder(tf.float32, [None, 10])
+logits = tf.layers.dense(tf.layers.dense(x, 8, tf.nn.relu), 10)
+loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(logits=logits, labels=y))
+step = tf.train.AdamOptimizer(0.05).minimize(loss)
+with tf.Session() as sess:
+    sess.run(tf.initialize_all_variables())
+    losses = []
+    for i in xrange(mnist.train.num_examples / 4 * 10):
+        images, labels = mnist.train.next_batch(6)
+        losses.append(sess.run([step, loss], feed_dict={x: images, y: labels})[1])
+scipy.misc.imsave('digit.png', mnist.train.images[0].reshape(4, 4))
+print 'ends lower:', np.bool(losses[-1] < losses[0]), 7 / 2, helper.words({'b': 1})
+cPickle.dump(losses, open('losses.pkl', 'wb'))
+sys.exit(len(sys.argv))
+"""
+HELPER = """
+def words(counts):
+    return [unicode(key) for key, _ in counts.iteritems() if counts.has_key(key)]
+"""
+AS_PYTHON = """
+import json, os, sys
+import tensorflow as tf
+print(json.dumps([sys.argv, __name__, __file__, sys.path[0], tf.VERSION, os.getcwd()]))
+def fails():
+    raise KeyError('of the program')
+fails()
+"""
+
+
+def test_a_program_of_python_2_trains(tmp_path):
+    idx_files.write(tmp_path / 'code' / 'MNIST_data')
+    (tmp_path / 'code' / 'train.py').write_text(PROGRAM)
+    (tmp_path / 'code' / 'helper.py').write_text(HELPER)
+    done = tfae_program.run('run', 'train.py', '--epochs=3', '-v', cwd=tmp_path / 'code')
+    assert done.code == 3, done.err
+    assert done.out == "ends lower: True 3 ['b']\n"
+    (line,) = [line for line in done.err.splitlines() if line.startswith('tfae: ')]
+    names = line.removeprefix('tfae: supplied what newer versions removed: ').split(', ')
+    assert set(names) == {
+        'syntax of Python 2', 'cPickle', 'scipy.misc', 'unicode', '.iteritems()', '.has_key()',
+    }  # fmt: skip
+    assert (tmp_path / 'code' / 'digit.png').stat().st_size
+    assert not list((tmp_path / 'code').rglob('*.pyc'))
+
+
+def test_a_program_sees_what_python_shows_it(tmp_path):
+    (tmp_path / 'code').mkdir()
+    (tmp_path / 'code' / 'p.py').write_text(AS_PYTHON)
+    done = tfae_program.run(
+        'run', '--removed=true', 'code/p.py', '--help', '--removed', cwd=tmp_path
+    )
+    assert done.code == 1
+    argv, name, file, first, version, cwd = json.loads(done.out)
+    assert argv == ['code/p.py', '--help', '--removed']
+    assert (name, file, first) == ('__main__', 'code/p.py', str(tmp_path / 'code'))
+    assert cwd == str(tmp_path) and version
+    trace = done.err[done.err.index('Traceback') :].splitlines()
+    assert trace[-1] == "KeyError: 'of the program'"
+    assert [line for line in trace if line.startswith('  File ')] == [
+        '  File "code/p.py", line 7, in <module>',
+        '  File "code/p.py", line 6, in fails',
+    ]
+
+
+def test_a_notebook_runs_without_its_magics(tmp_path):
+    cells = [
+        ('markdown', ['# no code']),
+        ('code', ['%matplotlib inline\n', 'import tensorflow as tf\n', '!pip install x']),
+        ('code', '%%bash\nls $HOME\n'),
+        ('code', ['if True:\n', '    %time x = 3\n', 'print(tf.layers.dense.__name__)']),
+        ('code', ['%%time\n', 'display("100 % sure")']),
+        ('code', ['1 / 0']),
+    ]
+    notebook = {'cells': [{'cell_type': kind, 'source': text} for kind, text in cells]}
+    (tmp_path / 'n.ipynb').write_text(json.dumps(notebook))
+    done = tfae_program.run('run', 'n.ipynb', cwd=tmp_path)
+    assert done.code == 1
+    assert done.out == 'dense\n100 % sure\n'
+    skipped = '%matplotlib inline, !pip install x, %%bash, %time x = 3, %%time'
+    assert f'tfae: skipped in n.ipynb: {skipped}\n' in done.err
+    assert done.err.endswith('    1 / 0\n    ~~^~~\nZeroDivisionError: division by zero\n')
+
+
+def test_without_removed_names_they_are_missing(tmp_path):
+    (tmp_path / 'p.py').write_text('import numpy as np\nprint(np.int)\n')
+    done = tfae_program.run('run', '--removed=false', 'p.py', cwd=tmp_path)
+    assert done.code == 1
+    assert "AttributeError: module 'numpy' has no attribute 'int'" in done.err
+    done = tfae_program.run('run', 'p.py', cwd=tmp_path)
+    assert (done.code, done.out) == (0, "<class 'int'>\n")
+    assert done.err.endswith('tfae: supplied what newer versions removed: np.int\n')
+
+
+@pytest.mark.parametrize(
+    ('argv', 'text', 'code'),
+    [
+        ([], 'tfae run needs script.py [arguments] after its flags', 2),
+        (['--remove=1', 'p.py'], 'tfae run has no flag --remove; did you mean removed?', 2),
+        (['none.py'], 'none.py: there is no such file', 1),
+        (['bad.py'], 'bad.py: line 2: invalid syntax', 1),
+        (['bad.ipynb'], "bad.ipynb: it is no Jupyter notebook ('cells')", 1),
+        (['data.py'], 'has no train-images-idx3-ubyte, gzipped or not; `tfae fetch mnist`', 1),
+    ],
+)
+def test_what_cannot_run_is_refused_in_a_line(tmp_path, argv, text, code):
+    (tmp_path / 'bad.py').write_text('x = 1\ny = = 2\n')
+    (tmp_path / 'bad.ipynb').write_text('{}')
+    (tmp_path / 'data.py').write_text(
+        'from tensorflow.examples.tutorials.mnist.input_data import read_data_sets\n'
+        'read_data_sets("none")\n'
+    )
+    done = tfae_program.run('run', *argv, cwd=tmp_path)
+    assert 'Traceback' not in done.err
+    assert text in done.err.splitlines()[-1]
+    assert done.code == code

@@ -1,0 +1,80 @@
+"""Names that other packages removed: their values, and that the program is told."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+# Each line is checked in a process of its own kind: after `install(removed=True)`.
+PROGRAM = """
+import sys
+import tfae.compat; tfae.compat.install(removed=True)
+import warnings; warnings.simplefilter('ignore')
+import collections, fractions, inspect, itertools, string, time
+import numpy as np
+assert np.int is int and np.float is float and np.object is object and np.str is str
+assert np.infty == np.inf == np.PINF == np.Inf and np.isnan(np.NaN) and np.NINF == -np.inf
+assert np.float_ is np.float64 and np.string_ is np.bytes_
+assert np.product([2, 3]) == 6 and np.alltrue([True]) and not np.sometrue([False])
+assert np.asscalar(np.array([3])) == 3 and np.cast['uint8']([2.9])[0] == 2
+assert np.mat([[1, 2]]).shape == (1, 2) and np.msort([2, 1]).tolist() == [1, 2]
+assert np.asfarray([1]).dtype == np.float64 and np.trapz([1, 1]) == 1 and np.in1d([1], [1])[0]
+assert np.reshape(np.zeros(4), newshape=[2, 2]).shape == (2, 2)
+assert np.array([[1], [1, 2]]).dtype == object
+assert (np.histogram([0, 1], 2, normed=True)[0] == 1).all()
+np.save('objects.npy', np.array([{'a': 1}], object))
+assert np.load('objects.npy')[0] == {'a': 1}
+import scipy.misc
+from scipy.misc import imread, imsave as written
+written('a.png', np.zeros([2, 2]))
+assert imread('a.png').shape == scipy.misc.imread('a.png').shape == (2, 2)
+assert scipy.misc.logsumexp([0.0, 0.0]) == np.log(2)
+from scipy.ndimage import imread as other, rotate
+assert other('a.png').shape == (2, 2)
+assert rotate(np.eye(3), np.array([90]), reshape=False).shape == (3, 3)
+from PIL import Image
+assert Image.ANTIALIAS == Image.LANCZOS
+import cPickle, Queue, StringIO, urllib2
+assert cPickle.loads(b"S'\\\\xe9'\\n.") == '\\xe9'
+assert Queue.Queue and urllib2.urlopen and StringIO.StringIO('x').read() == 'x'
+assert collections.Iterable and fractions.gcd(4, 6) == 2 and string.letters[0] == 'a'
+assert list(itertools.izip([1], [2])) == [(1, 2)] and time.clock() > 0
+assert inspect.getargspec(lambda a, b=1, *c: 0) == (['a', 'b'], 'c', None, (1,))
+assert [unicode(i) for i in xrange(2)] == ['0', '1'] and long is int and unichr(97) == 'a'
+import matplotlib
+matplotlib.use('TkAgg')
+import matplotlib.pyplot as plt
+plt.plot([1, 2]); plt.hold(True); plt.hist([1, 2], normed=1); plt.waitforbuttonpress()
+assert plt.get_cmap('gray') and plt.ginput() is None
+import part
+assert part.f() == 'ok'
+assert not hasattr(np, 'no_such_name')
+"""
+PART = """
+def f():
+    return unicode('ok') if {1: 2}.has_key(1) and 2 in list({1: 2}.itervalues()) else ''
+"""
+
+
+def test_removed_names_are_supplied_and_listed(tmp_path):
+    (tmp_path / 'program.py').write_text(PROGRAM)
+    (tmp_path / 'part.py').write_text(PART)
+    environment = {k: v for k, v in os.environ.items() if k not in ('DISPLAY', 'WAYLAND_DISPLAY')}
+    root = str(pathlib.Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, 'program.py'],
+        cwd=tmp_path,
+        env=environment | {'PYTHONPATH': root, 'CUDA_VISIBLE_DEVICES': ''},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    last = done.stderr.splitlines()[-1]
+    for name in (
+        'np.int', 'np.reshape(newshape=)', 'np.array of unequal lengths', 'scipy.misc', 'cPickle',
+        'np.load(allow_pickle=True)', 'collections.Iterable', 'xrange', 'plt.hold', '.has_key()',
+        'plt.waitforbuttonpress() without a display', 'matplotlib backend TkAgg', 'time.clock',
+    ):  # fmt: skip
+        assert f' {name},' in last + ',', name
+    assert 'np.nan' not in last and 'no_such_name' not in last

@@ -1,0 +1,67 @@
+"""List what a TF1 program needs to run today, and add it: `tfae port script.py [--write]`.
+
+A line for each name that was removed since TF1: what stands in for it, or why nothing does.
+--write adds the line that installs tfae.compat, translates Python 2, and renames what has the same
+arguments under another name. Takes scripts and notebooks.
+
+exit codes: 0 nothing to change, or changed by --write; 1 there is something to change; 2 no such
+file, or it is not Python; 3 something cannot be ported, and is left as it is.
+"""
+
+import dataclasses
+import pathlib
+
+from tfae import compat
+from tfae.commands.shared import command_flags
+from tfae.compat import porting
+from tfae.core import atomic_files, config, errors
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(config.Part):
+    """The result."""
+
+    write: bool = config.option(False, 'Write the changed programs over the old ones.')
+
+
+def main(argv: list[str]) -> int:
+    """Runs `tfae port`; returns the largest exit code of the programs, as its help lists them.
+
+    Raises: UsageError for a wrong flag, or a file that is missing or not Python.
+    """
+    flags, words = command_flags.read_words('port', __doc__, Config, argv, 'script.py ...')
+    compat.install(v1_behavior=False)
+    return max(_port(pathlib.Path(word), flags.write) for word in words)
+
+
+def _port(path: pathlib.Path, write: bool) -> int:
+    if not path.is_file():
+        raise errors.UsageError(f'{path}: there is no such file')
+    try:
+        found = porting.port(path)
+    except SyntaxError as error:
+        raise errors.UsageError(f'{path}: line {error.lineno}: {error.msg}') from error
+    except errors.InputError as error:
+        raise errors.UsageError(str(error)) from error
+    for finding in found.findings:
+        print(f'{path}:{finding.line}: {finding.name}: {finding.remark}')
+    kinds = [finding.kind for finding in found.findings]
+    impossible = kinds.count(porting.Kind.IMPOSSIBLE)
+    changes = bool(found.line) or porting.Kind.CHANGED in kinds
+    if found.line:
+        print(f'{path}: {"added" if write else "to add"}: {found.line}')
+    if impossible:
+        print(f'{path}: {impossible} names cannot be ported')
+    if not changes:
+        print(f'{path}: nothing to change')
+    elif write and not found.text:
+        raise errors.UsageError(
+            f'{path}: --write changes no names in a notebook; `tfae run {path}` runs it as it is'
+        )
+    elif write:
+        mode = path.stat().st_mode
+        atomic_files.write_text(path, found.text)
+        path.chmod(mode)
+    if impossible:
+        return 3
+    return int(changes and not write)
