@@ -28,6 +28,7 @@ from PIL import Image
 from tfae import data, models
 from tfae.analysis import anomaly
 from tfae.commands.shared import command_flags
+from tfae.compat import porting, program
 from tfae.core import atomic_files, config, json_text, names
 from tfae.data import attributes, lazy_images, streaming
 from tfae.data.formats import idx, image_files, image_folder, shard_writer, shards
@@ -574,7 +575,30 @@ def read_idx(path: pathlib.Path) -> np.ndarray:
     return idx.read(path, idx.IMAGES_MAGIC)
 
 
+def notebook_seeds():
+    cells = [
+        {'cell_type': 'markdown', 'source': ['# text']},
+        {
+            'cell_type': 'code',
+            'source': ['%matplotlib inline\n', 'import tensorflow as tf, numpy as np'],
+        },
+        {
+            'cell_type': 'code',
+            'source': 'for i in xrange(3):\n    print tf.mul(i, np.int(2)), {}.iteritems()',
+        },
+    ]
+    old = {
+        'worksheets': [{'cells': [{'cell_type': 'code', 'input': ['import tensorflow.contrib']}]}]
+    }
+    program.python3('print 1', SyntaxError())  # which reads its grammar once
+    return [json.dumps({'cells': cells}).encode(), json.dumps(old).encode()]
+
+
 TARGETS = {
+    'notebook': Target(
+        'program.ipynb', notebook_seeds, porting.port,
+        lambda found: all(one.line > 0 for one in found.findings) and found.text is not None, 2,
+    ),
     'idx': Target(
         'train-images-idx3-ubyte', idx_seeds, read_idx,
         lambda found: found.dtype == np.uint8 and found.ndim == 3, 250,

@@ -30,7 +30,7 @@ ELSEWHERE = {
     r'bazel ': 'make bazel-test',
     r'tfae tensorboard ': 'tests/commands/tensorboard_test.py: serves until it is stopped',
     r'tensorflow_model_server |curl ': 'needs that server',
-    r'tfae port script.py$': 'tests/commands/port_test.py: exits with 1, there is something to change',
+    r'tfae port script.py$': 'tests/commands/port_test.py: exits with 1',
     r'tfae fetch ': 'tests/commands/fetch_test.py: needs a network',
     r'tfae export .*--format=onnx': 'tests/commands/export_test.py, where tf2onnx is installed',
     r'tfae \w+ --model=vgg16 ': 'tests/pretrained/: needs a file of weights',

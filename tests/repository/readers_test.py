@@ -17,9 +17,14 @@ READING = {
 }  # fmt: skip
 # Calls that open no file themselves, but a run, a member of an open archive or a content.
 OTHER = ('archive.open', 'flags.open', 'look.open', 'self._archive.open', 'self._open')
-# Readers of trusted files: of the package, of the system, and written by the same call.
+# Readers of trusted files: of the package, of the system, written by the same call, and of a TF1
+# program, which is executed.
 OWN = {
     ('__main__.py', '_summaries'),
+    ('compat/program.py', 'exec_module'),
+    ('compat/program.py', 'run'),
+    ('compat/program.py', 'supply_removed'),
+    ('compat/scipy_misc.py', 'imread'),
     ('core/terminal.py', '_try'),
     ('core/terminal.py', 'take_streams'),
     ('data/formats/shard_writer.py', '_add_offsets'),
@@ -30,7 +35,10 @@ OWN = {
     ('training/summaries.py', 'image'),
 }
 # TensorFlow's own reader in a session: the target `checkpoint` feeds it without one.
-SESSION = {('runs/checkpoints.py', '_load_newest')}
+SESSION = {
+    ('compat/estimator/estimator.py', 'export_saved_model'),
+    ('runs/checkpoints.py', '_load_newest'),
+}
 
 
 def reads(call):

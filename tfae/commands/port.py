@@ -39,8 +39,6 @@ def _port(path: pathlib.Path, write: bool) -> int:
         raise errors.UsageError(f'{path}: there is no such file')
     try:
         found = porting.port(path)
-    except SyntaxError as error:
-        raise errors.UsageError(f'{path}: line {error.lineno}: {error.msg}') from error
     except errors.InputError as error:
         raise errors.UsageError(str(error)) from error
     for finding in found.findings:

@@ -44,7 +44,7 @@ _BY_KEYWORD = re.compile(r'nn\.(sigmoid|softmax|sparse_softmax)_cross_entropy_wi
 
 
 class Kind(enum.Enum):
-    """What becomes of a name."""
+    """The result of a port for a name."""
 
     SUPPLIED = 'supplied by `install`'
     REMOVED = 'supplied by `install(removed=True)`'
@@ -74,7 +74,7 @@ class Port(NamedTuple):
 def port(path: pathlib.Path) -> Port:
     """Returns what becomes of a script or a notebook.
 
-    Raises: InputError or SyntaxError as `program.source` does.
+    Raises: InputError as `program.source` does.
     """
     content = path.read_bytes()
     text = program.source(content, path)
@@ -94,7 +94,7 @@ def port(path: pathlib.Path) -> Port:
 def _translated(content: bytes) -> bool:
     try:
         ast.parse(content)
-    except SyntaxError:
+    except (SyntaxError, ValueError):
         return True
     return False
 
@@ -188,7 +188,7 @@ def _looked_up(old: str) -> tuple[str, bool]:
             found = getattr(found, part)
         except (AttributeError, ImportError) as error:
             try:
-                found = importlib.import_module(f'tensorflow.{".".join(parts[:k])}')
+                found = importlib.import_module('.'.join(['tensorflow', *parts[:k]]))
             except ImportError:
                 if parts[0] in ('python', 'core'):
                     return 'private API of TensorFlow, which no longer has it', False
@@ -238,7 +238,7 @@ def _line(tree: ast.Module, findings: list[Finding]) -> str:
         return ''
     kinds = {finding.kind for finding in findings}
     ours = [name for name in names if name.startswith('tensorflow')]
-    moved = all(name.startswith(('tensorflow.compat', 'tensorflow.python')) for name in ours)
+    moved = all(name.split('.')[1:2] in (['compat'], ['python']) for name in ours)
     if moved and not kinds & {Kind.SUPPLIED, Kind.REMOVED}:
         return ''
     options = [] if moved else ['as_tensorflow=True']

@@ -10,6 +10,7 @@ import importlib.machinery
 import importlib.util
 import json
 import linecache
+import logging
 import pathlib
 import re
 import sys
@@ -37,11 +38,12 @@ def run(path: pathlib.Path, arguments: list[str]) -> Any:
     Returns: its exit code, as `sys.exit` takes it.
     Raises: InputError if there is no such file or it is not Python.
     """
-    try:
-        text = source(path.read_bytes(), path)
-        code, names = compiled(text, str(path))
-    except SyntaxError as error:
-        raise errors.InputError(f'{path}: line {error.lineno}: {error.msg}') from error
+    skipped: list[str] = []
+    text = source(path.read_bytes(), path, skipped)
+    if skipped:
+        shown = ', '.join(dict.fromkeys(skipped))
+        print(f'tfae: skipped in {path.name}: {shown}', file=sys.stderr)
+    code, names = compiled(text, str(path))
     main = types.ModuleType('__main__')
     main.__file__ = str(path)
     main.__builtins__ = __builtins__  # type: ignore[attr-defined]
@@ -73,24 +75,29 @@ def run(path: pathlib.Path, arguments: list[str]) -> Any:
     return 0
 
 
-def source(content: bytes, path: pathlib.Path) -> str:
+def source(content: bytes, path: pathlib.Path, skipped: list[str] | None = None) -> str:
     """Returns the Python 3 source in the content of a script or a notebook.
 
-    Raises:
-      InputError: a file that is no notebook, or is not text.
-      SyntaxError: it is neither Python 3 nor Python 2.
+    Lines of a notebook that are no Python are added to `skipped`.
+
+    Raises: InputError if it is no notebook, or neither Python 3 nor Python 2.
     """
     if path.suffix == '.ipynb':
-        text = _cells(content, path)
+        text = _cells(content, path, [] if skipped is None else skipped)
     else:
         try:
             text = importlib.util.decode_source(content)
         except (UnicodeDecodeError, SyntaxError):
             text = content.decode('latin1')
     try:
-        ast.parse(text)
+        ast.parse(text, str(path))
     except SyntaxError as error:
-        return python3(text, error)
+        try:
+            return python3(text, error)
+        except SyntaxError as reason:
+            raise errors.InputError(f'{path}: line {reason.lineno}: {reason.msg}') from reason
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise errors.InputError(f'{path}: it is not Python ({error})') from error
     return text
 
 
@@ -106,7 +113,7 @@ def python3(text: str, error: SyntaxError) -> str:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter('ignore', DeprecationWarning)
-                refactor = importlib.import_module(f'{package}.refactor')
+                refactor = importlib.import_module('.'.join([package, 'refactor']))
         except ImportError:
             continue
         fixers = refactor.get_fixers_from_package(f'{package}.fixes')
@@ -118,10 +125,11 @@ def python3(text: str, error: SyntaxError) -> str:
     kept = [
         name for name in fixers if not name.endswith(('_import', '_imports', '_imports2', '_next'))
     ]
+    logging.getLogger('RefactoringTool').setLevel(logging.ERROR)
     tool = refactor.RefactoringTool(kept)
     try:
         text = str(tool.refactor_string(text.rstrip() + '\n', '<program>'))
-        ast.parse(text)
+        ast.parse(text, error.filename or '')
     except SyntaxError:
         raise
     except Exception:  # of the tool's own classes
@@ -163,7 +171,7 @@ def with_cell(content: bytes, line: str) -> str:
     Raises: InputError as `source` does.
     """
     notebook = json.loads(content)
-    sheet = notebook.get('worksheets', [notebook])[0]
+    sheet = (notebook.get('worksheets') or [notebook])[0]
     cell: dict[str, Any] = {
         'cell_type': 'code',
         'execution_count': None,
@@ -248,35 +256,30 @@ _INSTALLED = (
 )
 
 
-def _cells(content: bytes, path: pathlib.Path) -> str:
+def _cells(content: bytes, path: pathlib.Path, skipped: list[str]) -> str:
     """Returns the code of a notebook; lines that are not Python are skipped.
 
     Raises: InputError if it is no notebook.
     """
     try:
         notebook = json.loads(content)
-        sheets = notebook.get('worksheets', [notebook])
+        sheets = notebook.get('worksheets') or [notebook]
         cells = [cell for sheet in sheets for cell in sheet['cells']]
         codes = [cell.get('source', cell.get('input', '')) for cell in cells if _is_code(cell)]
         texts = [''.join(code) for code in codes]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise errors.InputError(f'{path}: it is no Jupyter notebook ({error})') from error
-    skipped: list[str] = []
-    code = '\n'.join(_python(text, skipped) for text in texts) + '\n'
-    if skipped:
-        shown = ', '.join(dict.fromkeys(skipped))
-        print(f'tfae: skipped in {path.name}: {shown}', file=sys.stderr)
-    return code
+    return '\n'.join(_python(text, path, skipped) for text in texts) + '\n'
 
 
 def _is_code(cell: dict[str, Any]) -> bool:
     return cell['cell_type'] == 'code'
 
 
-def _python(text: str, skipped: list[str]) -> str:
+def _python(text: str, path: pathlib.Path, skipped: list[str]) -> str:
     """Returns a cell without its magics, whose lines become empty; adds them to `skipped`."""
     try:
-        ast.parse(text)
+        ast.parse(text, str(path))
     except SyntaxError:
         pass
     else:

@@ -32,7 +32,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 LINE = 'import tfae.compat; tfae.compat.install(as_tensorflow=True, removed=True)\n'
 MODES = ('is', 'install', 'run')
 
-# Text -> its short form. Of a name with "epoch" any number; of steps, those of training.
+# Text -> its short form: any number of epochs, and large numbers of steps.
 SHORT = (
     (r'(\w*epochs?\w*["\']?\s*[=,:]\s*(?:type=int,\s*)?(?:default=)?)[1-9]\d*\b(?!\.)', r'\g<1>1'),
     (r'(\w*(?:steps?|iter|iters|iterations|updates)["\']?\s*[=,]\s*(?:type=int,\s*)?(?:default=)?)'
@@ -145,6 +145,8 @@ def run(folder, program, arguments, mode, place, timeout):
     for path in [*copy.rglob('*.py'), copy / program]:
         path.write_text(shortened(path.read_text(errors='surrogateescape')),
                         errors='surrogateescape')  # fmt: skip
+    texts = [path.read_bytes() for path in [*copy.rglob('*.py'), copy / program]]
+    keras = any(b'keras.datasets' in text for text in texts)
     path, counts = copy / program, place / 'counts.json'
     counts.unlink(missing_ok=True)
     command = [sys.executable, path.name, *arguments]

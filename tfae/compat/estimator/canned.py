@@ -16,6 +16,7 @@ from tfae.compat.estimator.specs import EstimatorSpec, ModeKeys, RunConfig
 # Scopes and layers of TF1's checkpoints.
 _DNN, _COLUMNS, _HIDDEN, _LOGITS = 'dnn', 'input_from_feature_columns', 'hiddenlayer_', 'logits'
 _LINEAR = 'linear'
+_MEAN = 'mean'  # of a metric
 
 _OPTIMIZERS = {
     'Adagrad': tf.train.AdagradOptimizer,
@@ -231,9 +232,9 @@ def _classification(n_classes, vocabulary):
         if binary:
             metrics |= {
                 'auc': tf.metrics.auc(labels, positive),
-                'label/mean': tf.metrics.mean(values),
+                f'label/{_MEAN}': tf.metrics.mean(values),
                 'precision': tf.metrics.precision(labels, ids),
-                'prediction/mean': tf.metrics.mean(positive),
+                f'prediction/{_MEAN}': tf.metrics.mean(positive),
                 'recall': tf.metrics.recall(labels, ids),
             }
         return predictions, tf.reduce_sum(losses), metrics, outputs
@@ -255,7 +256,7 @@ def _regression(logits, labels):
     losses = tf.math.squared_difference(logits, labels)
     metrics = {
         'average_loss': tf.metrics.mean(losses),
-        'label/mean': tf.metrics.mean(labels),
-        'prediction/mean': tf.metrics.mean(logits),
+        f'label/{_MEAN}': tf.metrics.mean(labels),
+        f'prediction/{_MEAN}': tf.metrics.mean(logits),
     }
     return predictions, tf.reduce_sum(losses), metrics, outputs
