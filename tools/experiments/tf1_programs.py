@@ -146,7 +146,7 @@ def run(folder, program, arguments, mode, place, timeout):
         path.write_text(shortened(path.read_text(errors='surrogateescape')),
                         errors='surrogateescape')  # fmt: skip
     texts = [path.read_bytes() for path in [*copy.rglob('*.py'), copy / program]]
-    keras = any(b'keras.datasets' in text for text in texts)
+    any(b'keras.datasets' in text for text in texts)
     path, counts = copy / program, place / 'counts.json'
     counts.unlink(missing_ok=True)
     command = [sys.executable, path.name, *arguments]
