@@ -260,10 +260,10 @@ def test_restoring_never_unpickles(tmp_path):
 @pytest.mark.parametrize(
     'name, content, text',
     [
-        ('none', None, '--restore_from none is no checkpoint, run or .npz'),
+        ('none', None, '--restore_from none is no checkpoint, run or .npz, .safetensors'),
         ('none.npz', None, '--restore_from none.npz cannot be read'),
         ('cut.npz', b'PK\x03\x04 and no more', '--restore_from cut.npz cannot be read'),
-        ('text', b'text', '--restore_from text is no checkpoint, run or .npz'),
+        ('text', b'text', '--restore_from text is no checkpoint, run or .npz, .safetensors'),
     ],
 )
 def test_what_cannot_be_restored_leaves_no_run_behind(tmp_path, name, content, text):
