@@ -99,7 +99,10 @@ def _target(update: tf.Operation) -> str:
 
 def after(build: Callable[[], tf.Operation], wait: int, step: tf.Tensor | None) -> tf.Operation:
     """Builds an operation that does nothing for the first `wait` steps."""
-    return tf.cond(step >= wait, build, tf.no_op) if wait else build()
+    if not wait:
+        return build()
+    assert step is not None
+    return tf.cond(step >= wait, build, tf.no_op)
 
 
 def delayed(update: tf.Operation, frozen: Sequence[Frozen], step: tf.Tensor | None) -> tf.Operation:

@@ -108,6 +108,7 @@ def training_step(
         # Variables that are frozen for now, by the steps to wait for.
         waits = [freezing.steps(v.op.name, config.freeze) or 0 for v in objective.variables]
         if any(waits):
+            assert number is not None
             slopes = [
                 slope * tf.cast(number >= wait, slope.dtype) if wait else slope
                 for slope, wait in zip(slopes, waits, strict=True)
