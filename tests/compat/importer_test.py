@@ -32,6 +32,10 @@ EITHER = """
 AS_TENSORFLOW = """
     import tensorflow as tf; tf.placeholder and tf.python.framework.ops and tf.contrib
     import tensorflow.nn as nn; nn.rnn_cell is tf.nn.rnn_cell and nn is tf.nn
+    import tensorflow.compat.v2.experimental as e; e.numpy
+    import tf_keras; tf_keras.layers.Dense
+    tf.nn.rnn_cell.BasicLSTMCell is tf.contrib.rnn.BasicLSTMCell
+    tf.contrib.layers.flatten and tf.contrib.slim.conv2d
     from tensorflow.train import AdamOptimizer; AdamOptimizer is tf.train.AdamOptimizer
     tf.VERSION == tf.__version__ >= '1.0' and int(tf.__version__.split('.')[0]) >= 1
 """

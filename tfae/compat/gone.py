@@ -1,10 +1,55 @@
 """Names of TF1 that are not there, and what to use instead."""
 
+_MORE_CELLS = 'a recurrent cell', 'tf.contrib.rnn.LSTMCell, or a cell of your own'
+_FEATURE_COLUMN = 'a feature column', 'tf.feature_column'
+_ESTIMATOR = 'an estimator of 2016', 'tf.estimator'
+_DISTRIBUTION = 'a distribution', 'the package tensorflow-probability, which serves it if installed'
+_COMPRESSION = 'compression of models', 'the package tensorflow-model-optimization'
+
 # The name below `tf`: what it was, and what to use instead.
 GONE = {
-    'contrib.lite': 'the converter for mobile devices; use tf.lite',
-    'contrib.tpu': 'training on TPUs; use tf.compat.v1.tpu',
-    'contrib.training.create_train_op': 'a training step; use tf.contrib.slim.learning',
+    'contrib.bayesflow': _DISTRIBUTION,
+    'contrib.boosted_trees': ('gradient-boosted trees', 'sklearn.ensemble.HistGradientBoosting...'),
+    'contrib.checkpoint': ('checkpoints of objects', 'tf.train.Checkpoint'),
+    'contrib.compiler': ('XLA by scope', 'ConfigProto.graph_options or TF_XLA_FLAGS'),
+    'contrib.cudnn_rnn': (
+        'the LSTM of cuDNN',
+        'tf.nn.rnn_cell.LSTMCell with tf.nn.dynamic_rnn, or tf.keras.layers.LSTM',
+    ),
+    'contrib.deprecated': ('summaries before 1.0', 'tf.summary'),
+    'contrib.distributions': _DISTRIBUTION,
+    'contrib.eager': ('eager execution before 2.0', 'TensorFlow 2'),
+    'contrib.estimator': ('additions to estimators', 'tf.estimator'),
+    'contrib.ffmpeg': ('audio by ffmpeg', 'tf.audio'),
+    'contrib.gan': ('TFGAN', 'the package tensorflow-gan, which serves it if installed'),
+    'contrib.graph_editor': ('changes of a built graph', 'tf.import_graph_def with input_map'),
+    'contrib.grid_rnn': _MORE_CELLS,
+    'contrib.integrate': ('solvers of differential equations', 'tensorflow-probability'),
+    'contrib.kfac': ('the K-FAC optimizer', 'the package kfac'),
+    'contrib.layers.bucketized_column': _FEATURE_COLUMN,
+    'contrib.layers.crossed_column': _FEATURE_COLUMN,
+    'contrib.layers.embedding_column': _FEATURE_COLUMN,
+    'contrib.layers.feature_column': _FEATURE_COLUMN,
+    'contrib.layers.one_hot_column': _FEATURE_COLUMN,
+    'contrib.layers.real_valued_column': _FEATURE_COLUMN,
+    'contrib.layers.sparse_column_with_hash_bucket': _FEATURE_COLUMN,
+    'contrib.layers.sparse_column_with_keys': _FEATURE_COLUMN,
+    'contrib.learn.datasets.load_boston': ('a data set', 'sklearn.datasets'),
+    'contrib.learn': _ESTIMATOR,
+    'contrib.linear_optimizer': ('linear models', 'sklearn.linear_model'),
+    'contrib.lite': ('models for mobile devices', 'tf.lite'),
+    'contrib.model_pruning': _COMPRESSION,
+    'contrib.nccl': ('sums over GPUs', 'tf.distribute'),
+    'contrib.opt': ('an optimizer', 'tf.train, or tf.contrib.opt.AdamWOptimizer'),
+    'contrib.predictor': ('inference', 'tf.saved_model.loader'),
+    'contrib.quantize': _COMPRESSION,
+    'contrib.rnn': _MORE_CELLS,
+    'contrib.session_bundle': ('exported models before 1.0', 'tf.saved_model'),
+    'contrib.summary': ('summaries in eager mode', 'tf.compat.v2.summary'),
+    'contrib.tensor_forest': ('random forests', 'sklearn.ensemble.RandomForestClassifier'),
+    'contrib.tensorrt': ('TensorRT', 'the package tensorrt'),
+    'contrib.tfprof': ('the profiler', 'tf.profiler'),
+    'contrib.timeseries': ('models of time series', 'tensorflow-probability'),
 }
 
 
@@ -12,7 +57,6 @@ def line(old: str) -> str:
     """Returns the message for an old name that nothing serves."""
     parts = old.split('.')
     prefixes = ('.'.join(parts[:n]) for n in range(len(parts), 0, -1))
-    known = next((name for name in prefixes if name in GONE), None)
-    if known:
-        return f'tf.{old} is not available: tf.{known} was {GONE[known]}'
-    return f'tf.{old} is not available in tfae.compat; docs/guide/tf1.md lists what is'
+    what, instead = next((GONE[name] for name in prefixes if name in GONE), ('', ''))
+    told = f'it was {what}; use {instead}' if what else 'docs/guide/tf1.md lists what is'
+    return f'tf.{old} is not available in tfae.compat: {told}. `tfae port` cannot rewrite it.'

@@ -9,27 +9,58 @@ import functools
 import importlib
 import importlib.abc
 import importlib.machinery
+import importlib.util
+import operator
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from tfae.compat import gone
+from tfae.compat import gone, slim_source
 
-# The name below `tensorflow`: the module that serves it.
+# The name below `tensorflow`: the modules that serve it, the first that has a name first. After a
+# colon stands an attribute.
 SERVED = {
-    'contrib.cluster_resolver': 'tensorflow.distribute.cluster_resolver',
-    'contrib.framework': 'tfae.compat.contrib.framework',
+    'contrib.autograph': 'tensorflow.compat.v1:autograph',
+    'contrib.cluster_resolver': 'tensorflow.compat.v1:distribute.cluster_resolver',
+    'contrib.crf': 'tfae.compat.contrib.crf',
+    'contrib.data': 'tfae.compat.contrib.data tensorflow.compat.v1:data.experimental',
+    'contrib.distribute': 'tensorflow.compat.v1:distribute',
+    'contrib.distributions': 'tfae.compat.contrib.distributions tensorflow.compat.v1:distributions'
+    ' tensorflow_probability:distributions',
+    'contrib.factorization': 'tfae.compat.contrib.factorization',
+    'contrib.framework': 'tfae.compat.contrib.framework tf_slim.ops.variables tf_slim.ops.arg_scope'
+    ' tf_slim.ops.framework_ops',
+    'contrib.gan': 'tensorflow_gan',
+    'contrib.image': 'tfae.compat.contrib.image',
     'contrib.keras': 'tf_keras.api._v1.keras',
-    'contrib.layers': 'tfae.compat.contrib.layers',
+    'contrib.layers': 'tfae.compat.contrib.layers tf_slim.layers',
+    'contrib.learn': 'tfae.compat.contrib.learn',
+    'contrib.learn.datasets': 'tfae.compat.contrib.learn_datasets',
+    'contrib.learn.datasets.base': 'tfae.compat.contrib.learn_datasets tfae.compat.input_data',
+    'contrib.learn.datasets.mnist': 'tfae.compat.input_data',
+    'contrib.learn.preprocessing': 'tfae.compat.contrib.learn_preprocessing',
+    'contrib.legacy_seq2seq': 'tfae.compat.contrib.legacy_seq2seq',
+    'contrib.lookup': 'tfae.compat.contrib.lookup',
+    'contrib.losses': 'tf_slim.losses',
+    'contrib.metrics': 'tfae.compat.contrib.metrics tf_slim.metrics',
+    'contrib.opt': 'tfae.compat.contrib.opt',
     'contrib.rnn': 'tfae.compat.contrib.rnn',
+    'contrib.seq2seq': 'tfae.compat.contrib.seq2seq',
+    'contrib.signal': 'tensorflow.compat.v1:signal',
     'contrib.slim': 'tf_slim',
+    'contrib.slim.nets': 'tf_slim.nets',
     'contrib.tensorboard.plugins.projector': 'tensorboard.plugins.projector',
+    'contrib.training': 'tfae.compat.contrib.training tf_slim.training.training'
+    ' tf_slim.training.evaluation',
+    'contrib.util': 'tfae.compat.contrib.util',
     'estimator': 'tfae.compat.estimator',
     'examples.tutorials.mnist': 'tfae.compat.tutorials_mnist',
     'examples.tutorials.mnist.input_data': 'tfae.compat.input_data',
     'layers': 'tfae.layers',
-    'nn.rnn_cell': 'tfae.compat.rnn_cell',
+    'nn.rnn_cell': 'tf_keras.api._v1.keras.__internal__.legacy.rnn_cell',
 }
+# Packages that serve where they are installed.
+_OPTIONAL = ('tensorflow_gan', 'tensorflow_probability')
 # The old modules that hold all others: attributes of modules that TensorFlow still has.
 _ROOTS = ('contrib', 'estimator', 'examples', 'layers', 'nn.rnn_cell')
 # How the names of TF1's interface end among the modules.
@@ -51,21 +82,43 @@ class OldModule(types.ModuleType):
             value: object = dir(self)
         elif name in _children(old):
             value = find(f'{old}.{name}')
-        elif hasattr(_serving(old), name):
-            value = getattr(_serving(old), name)
+        elif name in {'python', 'ops', old.rpartition('.')[2]}:
+            value = (
+                self  # `contrib.X.python.X` and `contrib.X.python.ops` export what `contrib.X` does
+            )
         else:
-            raise AttributeError(gone.line(f'{old}.{name}'))
+            found = (getattr(module, name) for module in _serving(old) if name in _public(module))
+            value = next(found, None)
+            if value is None:
+                raise AttributeError(gone.line(f'{old}.{name}'))
         setattr(self, name, value)
         return value
 
     def __dir__(self) -> list[str]:
         old = self.__name__.partition('.')[2]
-        return sorted({*_children(old), *(n for n in dir(_serving(old)) if not n.startswith('_'))})
+        return sorted(_children(old).union(*map(_public, _serving(old))))
 
 
-def _serving(old: str) -> types.ModuleType | None:
-    """Returns the module that serves an old one; None if it only holds others."""
-    return importlib.import_module(SERVED[old]) if old in SERVED else None
+def _public(module: object) -> set[str]:
+    """Returns the names that a module exports, and those of modules below it."""
+    names = set(getattr(module, '__all__', [name for name in dir(module) if name[0] != '_']))
+    below = f'{getattr(module, "__name__", "")}.'
+    held = vars(module).items()
+    return names | {name for name, value in held if _module_name(value).startswith(below)}
+
+
+def _module_name(value: object) -> str:
+    return value.__name__ if isinstance(value, types.ModuleType) else ''
+
+
+def _serving(old: str) -> Iterator[object]:
+    """Yields the modules that serve an old one; none where it only holds others."""
+    for name in SERVED.get(old, '').split():
+        module, _, attribute = name.partition(':')
+        if module in _OPTIONAL and not importlib.util.find_spec(module):
+            continue
+        served = importlib.import_module(module)
+        yield operator.attrgetter(attribute)(served) if attribute else served
 
 
 def _children(old: str) -> set[str]:
@@ -82,11 +135,12 @@ def find(old: str) -> types.ModuleType | None:
     """
     if old in SERVED or _children(old):
         return OldModule(old)
-    subject, deep, _ = f'{old}.'.partition('.python.')
     parent, _, leaf = old.rpartition('.')
-    holder = find(subject if deep else parent) if parent else None
+    holder = find(parent) if parent else None
     found = getattr(holder, leaf, None) if holder else None
-    return found if isinstance(found, types.ModuleType) else holder if deep else None
+    if isinstance(found, types.ModuleType):
+        return found
+    return holder if '.python.' in f'{old}.' else None
 
 
 def _old_name(name: str) -> str:
@@ -102,6 +156,8 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """Returns how to import an old name; None for all other names."""
+        if fullname.split('.')[0] == 'tf_slim':
+            return slim_source.find_spec(fullname, path, target)
         old = _old_name(fullname)
         if not any(f'{old}.'.startswith(f'{root}.') for root in _ROOTS):
             return None
@@ -147,8 +203,10 @@ def install_as_tensorflow(v1: types.ModuleType) -> None:
     for private in ('python', 'core', 'compiler'):
         setattr(v1, private, sys.modules[f'tensorflow.{private}'])
     # The modules of TF1's interface under the short name; all others from where they were.
-    for name in [n for n in sys.modules if n.startswith(f'{v1.nn.__name__.rpartition(".")[0]}.')]:
-        short = f'tensorflow.{name.rpartition(f"{_V1}.")[2]}'
-        sys.modules.setdefault(short, sys.modules[name])
+    inside = f'{v1.nn.__name__.rpartition(".")[0]}.'
+    for name in [name for name in sys.modules if name.startswith(inside)]:
+        short = name.removeprefix(inside)
+        if short.partition('.')[0] != 'compat':  # the whole one has more
+            sys.modules.setdefault(f'tensorflow.{short}', sys.modules[name])
     v1.__path__ += [place for place in whole.__path__ if place not in v1.__path__]
     sys.modules['tensorflow'] = v1

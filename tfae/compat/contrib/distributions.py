@@ -1,0 +1,79 @@
+"""TF1's `tf.contrib.distributions`: what `tf.distributions` leaves out."""
+
+from typing import Any
+
+import tensorflow.compat.v1 as tf
+
+__all__ = ['MultivariateNormalDiag']
+
+
+class MultivariateNormalDiag(tf.distributions.Distribution):
+    """Normal distribution of vectors `[..., D]` with a diagonal covariance."""
+
+    def __init__(
+        self,
+        loc: Any,
+        scale_diag: Any,
+        validate_args: bool = False,
+        allow_nan_stats: bool = True,
+        name: str = 'MultivariateNormalDiag',
+    ):
+        parameters = dict(locals())
+        with tf.name_scope(name):
+            self._normal = tf.distributions.Normal(loc, scale_diag, validate_args, allow_nan_stats)
+        super().__init__(
+            dtype=self._normal.dtype,
+            reparameterization_type=tf.distributions.FULLY_REPARAMETERIZED,
+            validate_args=validate_args,
+            allow_nan_stats=allow_nan_stats,
+            parameters=parameters,
+            graph_parents=[self._normal.loc, self._normal.scale],
+            name=name,
+        )
+
+    @property
+    def loc(self) -> tf.Tensor:
+        """Means."""
+        return self._normal.loc
+
+    def _batch_shape_tensor(self) -> tf.Tensor:
+        return self._normal.batch_shape_tensor()[:-1]
+
+    def _batch_shape(self) -> tf.TensorShape:
+        return self._normal.batch_shape[:-1]
+
+    def _event_shape_tensor(self) -> tf.Tensor:
+        return self._normal.batch_shape_tensor()[-1:]
+
+    def _event_shape(self) -> tf.TensorShape:
+        return self._normal.batch_shape[-1:]
+
+    def _sample_n(self, n: Any, seed: int | None = None) -> tf.Tensor:
+        return self._normal.sample(n, seed)
+
+    def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(self._normal.log_prob(x), -1)
+
+    def _entropy(self) -> tf.Tensor:
+        return tf.reduce_sum(self._normal.entropy(), -1)
+
+    def _mean(self) -> tf.Tensor:
+        return self._normal.mean()
+
+    def _mode(self) -> tf.Tensor:
+        return self._normal.mode()
+
+    def _stddev(self) -> tf.Tensor:
+        return self._normal.stddev()
+
+    def _variance(self) -> tf.Tensor:
+        return self._normal.variance()
+
+    def _covariance(self) -> tf.Tensor:
+        return tf.linalg.diag(self._normal.variance())
+
+
+@tf.distributions.RegisterKL(MultivariateNormalDiag, MultivariateNormalDiag)
+def _kl(a: MultivariateNormalDiag, b: MultivariateNormalDiag, name: str | None = None) -> tf.Tensor:
+    with tf.name_scope(name):
+        return tf.reduce_sum(tf.distributions.kl_divergence(a._normal, b._normal), -1)

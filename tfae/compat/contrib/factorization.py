@@ -1,0 +1,139 @@
+"""TF1's `tf.contrib.factorization`: k-means as a graph.
+
+N points of a batch, D dimensions, K clusters. Lloyd's algorithm, or the mini-batch form of
+Sculley, WWW 2010.
+"""
+
+from typing import Any
+
+import tensorflow.compat.v1 as tf
+
+from tfae.core import names
+
+__all__ = [
+    'COSINE_DISTANCE',
+    'KMEANS_PLUS_PLUS_INIT',
+    'KMeans',
+    'RANDOM_INIT',
+    'SQUARED_EUCLIDEAN_DISTANCE',
+]
+
+SQUARED_EUCLIDEAN_DISTANCE = 'squared_euclidean'
+COSINE_DISTANCE = 'cosine'
+RANDOM_INIT = 'random'
+KMEANS_PLUS_PLUS_INIT = 'kmeans_plus_plus'
+
+_EPSILON = 1e-6  # of the number of points of an empty cluster
+
+
+class KMeans:
+    """The graph of k-means on one batch."""
+
+    SQUARED_EUCLIDEAN_DISTANCE = SQUARED_EUCLIDEAN_DISTANCE
+    COSINE_DISTANCE = COSINE_DISTANCE
+    RANDOM_INIT = RANDOM_INIT
+    KMEANS_PLUS_PLUS_INIT = KMEANS_PLUS_PLUS_INIT
+
+    def __init__(
+        self,
+        inputs: Any,
+        num_clusters: int,
+        initial_clusters: Any = RANDOM_INIT,
+        distance_metric: str = SQUARED_EUCLIDEAN_DISTANCE,
+        use_mini_batch: bool = False,
+        mini_batch_steps_per_iteration: int = 1,
+        random_seed: int = 0,
+        kmeans_plus_plus_num_retries: int = 2,
+    ):
+        """Sets the options.
+
+        Args:
+          inputs: points `[N, D]`, or a list of one such tensor.
+          num_clusters: K.
+          initial_clusters: 'random' or 'kmeans_plus_plus' points, a tensor or array `[K, D]`, or a
+            function of `(inputs, num_clusters)` that returns one.
+          distance_metric: 'squared_euclidean' or 'cosine'.
+          use_mini_batch: whether a step moves the centers toward the means of its batch, in place
+            of replacing them; for batches that are not all points.
+          mini_batch_steps_per_iteration: 1.
+          random_seed: of the first centers.
+          kmeans_plus_plus_num_retries: number of further candidates for each first center.
+
+        Raises:
+          ValueError: for options that are not supported.
+        """
+        points, *more = inputs if isinstance(inputs, list | tuple) else [inputs]
+        if more or mini_batch_steps_per_iteration != 1:
+            raise ValueError('KMeans takes one batch and mini_batch_steps_per_iteration=1.')
+        if distance_metric not in (SQUARED_EUCLIDEAN_DISTANCE, COSINE_DISTANCE):
+            raise ValueError(
+                f'distance_metric is {distance_metric!r}; wanted is {SQUARED_EUCLIDEAN_DISTANCE!r} '
+                f'or {COSINE_DISTANCE!r}.'
+            )
+        known = (RANDOM_INIT, KMEANS_PLUS_PLUS_INIT)
+        if isinstance(initial_clusters, str) and initial_clusters not in known:
+            raise ValueError(
+                f'initial_clusters is {initial_clusters!r}; wanted is one of {known}, or centers.'
+            )
+        self._cosine = distance_metric == COSINE_DISTANCE
+        self._inputs = tf.convert_to_tensor(points)
+        self._clusters = num_clusters
+        self._initial = initial_clusters
+        self._mini_batch = use_mini_batch
+        self._seed = random_seed
+        self._retries = kmeans_plus_plus_num_retries
+
+    def _first_centers(self, points: tf.Tensor) -> tf.Tensor:
+        """Returns the centers `[K, D]` to begin with."""
+        if callable(self._initial):
+            return tf.convert_to_tensor(self._initial(points, self._clusters))
+        if not isinstance(self._initial, str):
+            return tf.convert_to_tensor(self._initial, points.dtype)
+        if self._initial == RANDOM_INIT:
+            order = tf.random_shuffle(tf.range(tf.shape(points)[0]), self._seed)
+            return tf.gather(points, order[: self._clusters])
+        return tf.raw_ops.KmeansPlusPlusInitialization(
+            points=points,
+            num_to_sample=self._clusters,
+            seed=self._seed,
+            num_retries_per_sample=self._retries,
+        )
+
+    def _distances(self, points: tf.Tensor, centers: tf.Tensor) -> tf.Tensor:
+        """Returns the distances `[N, K]`."""
+        if self._cosine:
+            return 1 - tf.matmul(points, tf.nn.l2_normalize(centers, 1), transpose_b=True)
+        squares = tf.reduce_sum(points**2, 1, keepdims=True) + tf.reduce_sum(centers**2, 1)
+        return squares - 2 * tf.matmul(points, centers, transpose_b=True)
+
+    def training_graph(self) -> tuple:
+        """Returns the graph of k-means.
+
+        Returns:
+          `(distances, indices, scores, initialized, init_op, training_op)`: lists of the distances
+          `[N, K]`, of the nearest clusters `[N]` and of the distances `[N]` to these; whether there
+          are centers; the operation that makes them of the first batch; and that of a step.
+        """
+        points = tf.nn.l2_normalize(self._inputs, 1) if self._cosine else self._inputs
+        size, dtype = points.shape[1], points.dtype
+        zeros = {'initializer': tf.zeros_initializer(), 'trainable': False, 'use_resource': True}
+        with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
+            centers = tf.get_variable(names.CLUSTERS, [self._clusters, size], dtype, **zeros)
+            counts = tf.get_variable(names.CLUSTER_COUNTS, [self._clusters], dtype, **zeros)
+            initialized = tf.get_variable(names.INITIALIZED, [], tf.bool, **zeros)
+        first = self._first_centers(points)
+        init_op = tf.group(centers.assign(first), initialized.assign(True))
+        distances = self._distances(points, centers)
+        nearest = tf.argmin(distances, 1)
+        sums = tf.math.unsorted_segment_sum(points, nearest, self._clusters)
+        batch = tf.math.unsorted_segment_sum(tf.ones_like(points[:, 0]), nearest, self._clusters)
+        if self._mini_batch:
+            total = counts + batch
+            moves = tf.math.divide_no_nan(sums - batch[:, None] * centers, total[:, None])
+            with tf.control_dependencies([moves]):
+                training_op = tf.group(centers.assign_add(moves), counts.assign(total))
+        else:
+            means = sums / (batch[:, None] + _EPSILON)
+            training_op = centers.assign(tf.nn.l2_normalize(means, 1) if self._cosine else means).op
+        scores = tf.reduce_min(distances, 1)
+        return [distances], (nearest,), [scores], initialized, init_op, training_op

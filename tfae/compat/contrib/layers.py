@@ -1,0 +1,76 @@
+"""TF1's `tf.contrib.layers`: what tf-slim, which serves most of it, left behind."""
+
+from typing import Any
+
+import tensorflow.compat.v1 as tf
+from tf_slim.layers import (
+    initializers,
+    normalization,
+    optimizers,
+    regularizers,
+    summaries,
+    utils,
+)
+
+from tfae.core import names
+
+__all__ = [
+    'embed_sequence',
+    'initializers',
+    'normalization',
+    'optimizers',
+    'regularizers',
+    'safe_embedding_lookup_sparse',
+    'summaries',
+    'utils',
+]
+
+safe_embedding_lookup_sparse = tf.nn.safe_embedding_lookup_sparse
+
+
+def embed_sequence(
+    ids: tf.Tensor,
+    vocab_size: int | None = None,
+    embed_dim: int | None = None,
+    unique: bool = False,
+    initializer: Any = None,
+    regularizer: Any = None,
+    trainable: bool = True,
+    scope: Any = None,
+    reuse: bool | None = None,
+) -> tf.Tensor:
+    """Returns the embeddings `[B, T, embed_dim]` of ids `[B, T]`.
+
+    Args:
+      ids: integer tensor.
+      vocab_size: number of different ids.
+      embed_dim: number of dimensions of an embedding.
+      unique: whether to look each id up once; the values are the same.
+      initializer: of the variable `EmbedSequence/embeddings`.
+      regularizer: of that variable.
+      trainable: whether it is.
+      scope: replaces the scope `EmbedSequence`.
+      reuse: of the scope.
+
+    Raises:
+      ValueError: with a new variable of unknown size.
+    """
+    if not (reuse or (vocab_size and embed_dim)):
+        raise ValueError(
+            f'embed_sequence: vocab_size is {vocab_size} and embed_dim is {embed_dim}; a new '
+            'variable needs both.'
+        )
+    shape = None if reuse and vocab_size is None else [vocab_size, embed_dim]
+    with tf.variable_scope(scope, names.EMBED_SEQUENCE, [ids], reuse=reuse):
+        embeddings = tf.get_variable(
+            names.EMBEDDINGS,
+            shape,
+            initializer=initializer,
+            regularizer=regularizer,
+            trainable=trainable,
+        )
+        if not unique:
+            return tf.nn.embedding_lookup(embeddings, ids)
+        known, index = tf.unique(tf.reshape(ids, [-1]))
+        found = tf.gather(tf.nn.embedding_lookup(embeddings, known), index)
+        return tf.reshape(found, tf.concat([tf.shape(ids), embeddings.shape[1:]], 0))
