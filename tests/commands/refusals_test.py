@@ -67,7 +67,7 @@ def refuse(folder, code, text, *argv, **more):
             'train --logdir=run --seed=18446744073709551616',
             '--seed is 18446744073709551616; it must lie in [0, 18446744073709551615]',
         ),
-        ('train --logdir=run --epochs=-1', '--epochs is -1; it must lie in [0, 1000000000]'),
+        ('train --logdir=run --epochs=-2', '--epochs is -2; it must lie in [-1, 1000000000]'),
         ('train --logdir=run --learning_rate=nan', '--learning_rate is nan'),
         ('train --logdir=run --learning_rate=fast', 'it must be a number'),
         ('train --logdir=run --batch_size=-1', '--batch_size is -1'),
@@ -260,10 +260,10 @@ def test_restoring_never_unpickles(tmp_path):
 @pytest.mark.parametrize(
     'name, content, text',
     [
-        ('none', None, '--restore_from none is no checkpoint, run or .npz'),
+        ('none', None, '--restore_from none is no checkpoint, run or .npz, .safetensors'),
         ('none.npz', None, '--restore_from none.npz cannot be read'),
         ('cut.npz', b'PK\x03\x04 and no more', '--restore_from cut.npz cannot be read'),
-        ('text', b'text', '--restore_from text is no checkpoint, run or .npz'),
+        ('text', b'text', '--restore_from text is no checkpoint, run or .npz, .safetensors'),
     ],
 )
 def test_what_cannot_be_restored_leaves_no_run_behind(tmp_path, name, content, text):

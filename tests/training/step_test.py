@@ -408,7 +408,7 @@ def test_a_phase_without_steps_has_a_rate():
         ('batch_size', -1, '[0, inf)'),
         ('accumulation_steps', 0, '[1, inf)'),
         ('clip_norm', -1, '[0, inf)'),
-        ('epochs', -1, '[0, 1000000000]'),
+        ('epochs', -2, '[-1, 1000000000]'),
         ('early_stopping_epochs', -1, '[0, 1000000000]'),
         ('seed', -1, '[0, 18446744073709551615]'),
     ],

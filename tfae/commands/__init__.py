@@ -25,7 +25,7 @@ GROUPS = {
         'explore',
     ),
     'Data': ('fetch', 'convert', 'verify'),
-    'Deploy': ('export',),
+    'Deploy': ('export', 'checkpoint'),
     'Run TF1 programs': ('run', 'port'),
     'Maintain': ('doctor', 'build-op', 'completion'),
 }

@@ -6,12 +6,10 @@
 
 import dataclasses
 import pathlib
-import re
 
-import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae.commands.shared import command_flags
+from tfae.commands.shared import command_flags, variable_table
 from tfae.core import errors
 from tfae.core.atomic_files import write_npz
 from tfae.core.config import option
@@ -31,12 +29,7 @@ class Config(command_flags.Look):
 
     def __post_init__(self):
         super().__post_init__()
-        try:
-            re.compile(self.scope)
-        except (re.error, RecursionError, OverflowError) as error:
-            raise errors.UsageError(
-                f'--scope is {self.scope!r}; it must be a regular expression: {error}'
-            ) from None
+        variable_table.check_scope(self.scope)
 
 
 def main(argv: list[str]) -> int:
@@ -54,7 +47,7 @@ def main(argv: list[str]) -> int:
         raise errors.InputError(
             f'--scope {flags.scope!r} matches the start of no name in collection {collection}'
         )
-    _print_table(found, collections)
+    variable_table.show(found, collections)
     if flags.export:
         path = pathlib.Path(flags.export)
         write_npz(path, found)
@@ -71,20 +64,3 @@ def _collections(graph: tf.Graph, name: str) -> str:
             getattr(getattr(v, 'op', None), 'name', '') == name for v in graph.get_collection(key)
         )
     )
-
-
-def _print_table(found: dict[str, np.ndarray], collections: dict[str, str]) -> None:
-    width = max(map(len, found))
-    total = sum(value.size for value in found.values())
-    print(
-        f'{"name":{width}}  {"shape":>12}  {"type":8}  {"mean":>10} {"std":>10} '
-        f'{"min":>10} {"max":>10}  collections'
-    )
-    for name, value in found.items():
-        shape = 'x'.join(map(str, value.shape)) or 'scalar'
-        numbers = [f(value) for f in (np.mean, np.std, np.min, np.max)] if value.size else [0] * 4
-        print(
-            f'{name:{width}}  {shape:>12}  {value.dtype.name:8}  '
-            f'{" ".join(f"{number:10.4g}" for number in numbers)}  {collections[name]}'
-        )
-    print(f'{len(found)} variables, {total:,} numbers')

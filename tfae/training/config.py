@@ -8,6 +8,7 @@ from tfae.core import errors
 from tfae.core.config import Part, option
 from tfae.data.pipeline import Order
 from tfae.ops import augmentation
+from tfae.training import freezing
 
 Optimizer = Literal['sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', 'adam']
 Decay = Literal['constant', 'linear', 'exponential', 'cosine']
@@ -112,12 +113,19 @@ class TrainingConfig(Part):
         within='[0, 1000000000] epochs',
     )
     restore_from: str = option(
-        '', 'Initializes variables from those of the same name in a checkpoint, run or .npz file.'
+        '',
+        'Initializes variables from those of the same name in a checkpoint, a run or a file: .npz, '
+        '.safetensors, .pth, .h5.',
     )
     restore_map: tuple[str, ...] = option(
         (),
         'Pairs old_scope:new_scope that rename variables read by --restore_from.',
         needs=('--restore_from',),
+    )
+    freeze: tuple[freezing.Frozen, ...] = option(
+        (),
+        'Scopes whose variables keep their values, such as encoder, and scope:steps for the first '
+        'steps of the run alone.',
     )
     seed: int = option(
         0,

@@ -18,7 +18,7 @@ from tfae.ops import stateless_random
 
 Build = Callable[[Batch], Objective]
 
-_ASSIGNMENTS = {
+ASSIGNMENTS = {
     'AssignVariableOp': tf.raw_ops.AssignVariableOp,
     'AssignAddVariableOp': tf.raw_ops.AssignAddVariableOp,
     'AssignSubVariableOp': tf.raw_ops.AssignSubVariableOp,
@@ -54,7 +54,7 @@ class Found(NamedTuple):
         """Returns a copy with these means in place of its own values."""
         terms = dict(zip(self.objective.terms, means.terms, strict=True))
         updates = [
-            _ASSIGNMENTS[update.type](resource=update.inputs[0], value=move)
+            ASSIGNMENTS[update.type](resource=update.inputs[0], value=move)
             for update, move in zip(self.updates, means.moves, strict=True)
         ]
         objective = self.objective._replace(loss=means.loss, terms=terms)
@@ -126,7 +126,7 @@ def _of_part(build: Build, batch: Batch) -> Found:
 
 def _move(update: tf.Operation) -> tf.Tensor:
     """Returns the value that an update assigns, adds or subtracts; the update itself is not run."""
-    if update.type not in _ASSIGNMENTS:
+    if update.type not in ASSIGNMENTS:
         raise ValueError(
             f'update {update.name} is a {update.type}; with a divided batch it must assign to, '
             f'add to or subtract from a resource variable'

@@ -18,7 +18,7 @@ from tfae.distributed.coordinator import Coordinator
 from tfae.distributed.replica import SINGLE, Replica
 from tfae.models.base.family import Corrupting, Decoder, Generator, Measuring, Model, Outputs
 from tfae.models.base.objective import Batch
-from tfae.training import memory, summaries
+from tfae.training import freezing, memory, summaries
 from tfae.training.experiment import Experiment
 from tfae.training.phases import Program, phases, program
 
@@ -101,6 +101,8 @@ def build(
         model_variables = [
             v for v in tf.global_variables() if v.op.name != tf.GraphKeys.GLOBAL_STEP
         ]
+
+        freezing.refuse_unknown(settings.freeze, model_variables)
 
         # Training.
         found = phases(model, experiment.schedule, settings, source, held_out)

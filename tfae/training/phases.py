@@ -22,6 +22,7 @@ from tfae.distributed.replica import SINGLE, Replica
 from tfae.models import Batch, Objective
 from tfae.models.base.family import Headed, Layered, Model
 from tfae.ops import augmentation, stateless_random
+from tfae.training import freezing
 from tfae.training.config import TrainingConfig
 from tfae.training.step import learning_rate, training_step, watched
 
@@ -165,14 +166,16 @@ def program(
     global_step = tf.train.get_or_create_global_step()
     with tf.name_scope(f'{phase.name}/'):
         # One training step.
-        step = global_step.read_value() - phase.start
+        number = global_step.read_value()
+        step = number - phase.start
         examples = phase.source.count
         size = config.batch(examples)
         batch, sampled = _batch(phase, config, step, [config.seed, stream], replica)
         steps = phase.stop - phase.start
         warmup = math.ceil(config.warmup_epochs * examples / size)
         rate = learning_rate(config, phase.learning_rate, step, steps, warmup)
-        made = training_step(phase.objectives, batch, rate, config, scope, replica)
+        trained = [freezing.without(build, config.freeze, phase.name) for build in phase.objectives]
+        made = training_step(trained, batch, rate, config, scope, replica, number)
 
         # Sums of losses and terms over the epoch.
         sums = _sums(phase.name, len(made.scalars))

@@ -3,6 +3,7 @@
 A step runs the objectives of its phase in turn, each on the variables updated by the one before.
 """
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -12,7 +13,7 @@ import tensorflow.compat.v1 as tf
 from tfae.core import names
 from tfae.distributed.replica import SINGLE, Replica
 from tfae.models import Batch, Objective
-from tfae.training import gradients
+from tfae.training import freezing, gradients
 from tfae.training.config import TrainingConfig
 
 
@@ -80,6 +81,7 @@ def training_step(
     config: TrainingConfig,
     scope: str = '',
     replica: Replica = SINGLE,
+    number: tf.Tensor | None = None,
 ) -> Step:
     """Builds a step that trains `objectives` in turn on `batch`.
 
@@ -90,6 +92,7 @@ def training_step(
       config: optimizer and clipping.
       scope: variable scope of the optimizers' slots.
       replica: this worker.
+      number: the steps that the run has made, a scalar tensor; needed to freeze for some steps.
     Raises: ValueError if a variable of an objective has no gradient.
     """
     scalars: dict[str, tf.Tensor] = {}
@@ -98,9 +101,18 @@ def training_step(
     for build in objectives:
         # Gradients, of the variables as the previous objective has updated them.
         with tf.control_dependencies(done):
-            found = gradients.of_batch(build, batch, config.accumulation_steps, replica)
-        objective, slopes, updates = found
+            made = gradients.of_batch(build, batch, config.accumulation_steps, replica)
+        objective, slopes, updates = made
         scalars |= watched(objective, len(objectives))
+
+        # Variables that are frozen for now, by the steps to wait for.
+        waits = [freezing.steps(v.op.name, config.freeze) or 0 for v in objective.variables]
+        if any(waits):
+            assert number is not None
+            slopes = [
+                slope * tf.cast(number >= wait, slope.dtype) if wait else slope
+                for slope, wait in zip(slopes, waits, strict=True)
+            ]
 
         # Clipping.
         norm = tf.linalg.global_norm(slopes)
@@ -110,14 +122,19 @@ def training_step(
 
         # Update. Slots take their names from the variable scope, `beta1_power` from the name scope;
         # scalars are computed before, on the variables of this step.
-        optimizer = make_optimizer(config, rate)
         with (
             tf.control_dependencies([objective.loss, *objective.terms.values()]),
             tf.variable_scope(scope or tf.get_variable_scope(), auxiliary_name_scope=False),
             tf.name_scope(f'{scope}/' if scope else ''),
         ):
-            apply = optimizer.apply_gradients(zip(slopes, objective.variables, strict=True))
-        done = [apply, *updates]
+            done = []
+            for wait in sorted({*waits}):
+                optimizer = make_optimizer(config, rate)
+                pairs = zip(slopes, objective.variables, waits, strict=True)
+                found = [(slope, variable) for slope, variable, own in pairs if own == wait]
+                apply = functools.partial(optimizer.apply_gradients, found)
+                done.append(freezing.after(apply, wait, number))
+        done += [freezing.delayed(update, config.freeze, number) for update in updates]
     return Step(tf.group(*done), scalars, norms)
 
 

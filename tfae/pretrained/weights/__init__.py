@@ -14,6 +14,7 @@ import pathlib
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 
+import h5py
 import numpy as np
 
 from tfae.core import errors
@@ -82,6 +83,19 @@ def open_weights(path: str, network: str, layers: Sequence[Parameters]) -> Weigh
             )
         item(f'{path}: {tensor.name}', came.dtype)
     return Weights(source, found)
+
+
+def open_state_dict(path: pathlib.Path) -> pytorch.StateDict:
+    """Opens any state dict of PyTorch; raises InputError if the file holds anything else."""
+    source = _open(path, 0)
+    if not isinstance(source, pytorch.StateDict):
+        raise errors.InputError(f'{path} is not a state dict of PyTorch')
+    return source
+
+
+def hdf5_places(path: pathlib.Path, file: h5py.File) -> dict[str, str]:
+    """Returns name of a variable -> path in an HDF5 file of Keras; see `keras.places`."""
+    return keras.places(path, file)
 
 
 def _listed(heading: str, found: Iterable[str]) -> str:

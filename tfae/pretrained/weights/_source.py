@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
+import ml_dtypes
 import numpy as np
 
 from tfae.core import errors
@@ -68,16 +69,19 @@ def floats(who: str, dtype: str, content: Any, count: int) -> np.ndarray:
 
     Raises: InputError if the type is not a float, or the number of bytes does not match.
     """
-    kind = item(who, dtype)
+    item(who, dtype)  # refuses other types
+    return numbers(who, dtype, content, count).astype(np.float32, copy=False)
+
+
+def numbers(who: str, dtype: str, content: Any, count: int) -> np.ndarray:
+    """Converts bytes to values `[count]` of their own type; raises InputError as `floats`."""
+    kind = np.dtype(ml_dtypes.bfloat16 if dtype == 'bfloat16' else dtype)
     if len(content) != count * kind.itemsize:
         raise errors.InputError(
             f'{who}: {count} values of {dtype} take {count * kind.itemsize} bytes, the file holds '
             f'{len(content)}; it is damaged'
         )
-    values = np.frombuffer(content, kind)
-    if dtype == 'bfloat16':  # the upper half of float32
-        return (values.astype(np.uint32) << 16).view(np.float32)
-    return values.astype(np.float32, copy=False)
+    return np.frombuffer(content, kind)
 
 
 def array(who: str, header: Header, content: Any, fortran: bool) -> np.ndarray:

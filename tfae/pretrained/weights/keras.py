@@ -54,23 +54,61 @@ class Weights:
         return array(f'{self.path}: {name}', header, content, fortran=False)
 
 
+def places(path: pathlib.Path, file: h5py.File) -> dict[str, str]:
+    """Returns name of a variable -> path in the file, for all variables of any rank.
+
+    Names are those that Keras 1 and 2 list, or else the paths.
+
+    Raises: InputError for a damaged file or references to other files.
+    """
+    root = _below(file, 'model_weights')
+    found: list[h5py.Dataset] = []
+    for key in root:
+        _collect(path, root, key, found)
+    inside = {dataset.name.removeprefix(root.name).lstrip('/'): dataset.name for dataset in found}
+    listed = {
+        variable: f'{layer}/{variable}'
+        for layer in _texts(root, 'layer_names')
+        if isinstance(root.get(layer), h5py.Group)
+        for variable in _texts(root[layer], 'weight_names')
+    }
+    if sorted(listed.values()) != sorted(inside):
+        return inside
+    return {name.removesuffix(':0'): inside[place] for name, place in listed.items()}
+
+
+def _texts(group: h5py.Group, name: str) -> list[str]:
+    """Returns the texts of an attribute, which Keras divides where it is large."""
+    parts = [name] if name in group.attrs else []
+    while f'{name}{len(parts)}' in group.attrs:
+        parts.append(f'{name}{len(parts)}')
+    texts = [text for part in parts for text in group.attrs[part]]
+    return [text.decode() if isinstance(text, bytes) else text for text in texts]
+
+
+def _below(file: h5py.File, *groups: str) -> Any:
+    """Returns the last of these groups that the file has, or the file."""
+    root: Any = file
+    for group in groups:
+        root = file[group] if isinstance(file.get(group, getlink=True), h5py.HardLink) else root
+    return root
+
+
 def _places(path: pathlib.Path, file: h5py.File) -> dict[str, str]:
     """Returns name of a tensor -> path in the file."""
-    root: Any = file
-    for group in ('model_weights', 'layers'):
-        root = file[group] if isinstance(file.get(group, getlink=True), h5py.HardLink) else root
-    places: dict[str, str] = {}
+    root = _below(file, 'model_weights', 'layers')
+    found_places: dict[str, str] = {}
     for layer in root:
         found: list[h5py.Dataset] = []
         _collect(path, root, layer, found)
         for dataset in found:
             part = names.KERNEL if dataset.ndim > 1 else names.BIAS
-            if f'{layer}/{part}' in places or len(places) > _MAX_OBJECTS:
+            if f'{layer}/{part}' in found_places or len(found_places) > _MAX_OBJECTS:
                 raise errors.InputError(
                     f'{path}: {layer} holds {len(found)} tensors; it must hold a kernel and a bias'
                 )
-            places[f'{layer}/{part}'] = dataset.name
-    return places
+            found_places[f'{layer}/{part}'] = dataset.name
+    return found_places
 
 
 def _collect(path: pathlib.Path, group: h5py.Group, name: str, found: list[h5py.Dataset]) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from tfae.core import errors
 from tfae.pretrained.weights import _pickle
-from tfae.pretrained.weights._source import Header, floats, shape_of, unreadable
+from tfae.pretrained.weights._source import Header, floats, numbers, shape_of, unreadable
 
 # First pickle of a file before 1.6: protocol 2, a long of ten bytes, stop.
 MAGIC = b'\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.'
@@ -79,6 +79,13 @@ class StateDict:
 
     def read(self, name: str) -> np.ndarray:
         """See `Source`."""
+        return self._read(name, floats)
+
+    def exact(self, name: str) -> np.ndarray:
+        """Returns the values in their own type; raises InputError as `read`, for numbers too."""
+        return self._read(name, numbers)
+
+    def _read(self, name: str, convert: Callable[..., np.ndarray]) -> np.ndarray:
         storage, offset, shape, strides = self._tensors[name]
         who = f'{self.path}: {name}'
         last = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
@@ -86,9 +93,10 @@ class StateDict:
             raise errors.InputError(
                 f'{who}: reaches element {last} of a storage of {storage.length}; it is damaged'
             )
-        values = floats(who, storage.dtype, self._bytes(storage), storage.length)
-        steps = [4 * s for s in strides]
-        return np.ndarray(shape, np.float32, values, 4 * offset, steps)  # type: ignore
+        values = convert(who, storage.dtype, self._bytes(storage), storage.length)
+        size = values.itemsize
+        steps = [size * s for s in strides]
+        return np.ndarray(shape, values.dtype, values, size * offset, steps)  # type: ignore
 
     def _bytes(self, storage: _Storage) -> bytes:
         content = self._content(storage)
