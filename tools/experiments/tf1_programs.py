@@ -73,6 +73,7 @@ def counting(original):
     def run(self, *args, **kwargs):
         result = original(self, *args, **kwargs)
         variables = self.graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
+        variables = variables or self.graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)
         sizes = [np.prod(v.shape.as_list()) if v.shape.rank is not None else 1 for v in variables]
         chosen = [variables[i] for i in np.argsort(sizes)[::max(1, len(sizes) // 4)]]
         try:
@@ -146,7 +147,7 @@ def run(folder, program, arguments, mode, place, timeout):
         path.write_text(shortened(path.read_text(errors='surrogateescape')),
                         errors='surrogateescape')  # fmt: skip
     texts = [path.read_bytes() for path in [*copy.rglob('*.py'), copy / program]]
-    any(b'keras.datasets' in text for text in texts)
+    keras = any(b'keras.datasets' in text for text in texts)
     path, counts = copy / program, place / 'counts.json'
     counts.unlink(missing_ok=True)
     command = [sys.executable, path.name, *arguments]
@@ -170,9 +171,7 @@ def run(folder, program, arguments, mode, place, timeout):
         'PYTHONPATH': f'{place / "counter"}:{ROOT}',
         'TF1_PROGRAMS_COUNTS': str(counts),
         'TF1_PROGRAMS_MNIST': str(place / 'mnist'),
-        'TF1_PROGRAMS_KERAS': 'yes'
-        if 'keras' in (copy / program).read_text(errors='replace')
-        else '',
+        'TF1_PROGRAMS_KERAS': 'yes' if keras else '',
         'TF_CPP_MIN_LOG_LEVEL': '3',
         'CUDA_VISIBLE_DEVICES': '',
     }
