@@ -89,7 +89,7 @@ def test_a_notebook_runs_without_its_magics(tmp_path):
         ('code', '%%bash\nls $HOME\n'),
         ('code', ['if True:\n', '    %time x = 3\n', 'print(tf.layers.dense.__name__)']),
         ('code', ['%%time\n', 'display("100 % sure")']),
-        ('code', ['1 / 0']),
+        ('code', ['  # indented\n', '  1 / 0']),
     ]
     notebook = {'cells': [{'cell_type': kind, 'source': text} for kind, text in cells]}
     (tmp_path / 'n.ipynb').write_text(json.dumps(notebook))
@@ -133,3 +133,16 @@ def test_what_cannot_run_is_refused_in_a_line(tmp_path, argv, text, code):
     assert 'Traceback' not in done.err
     assert text in done.err.splitlines()[-1]
     assert done.code == code
+
+
+def test_a_gpu_that_is_not_there_is_the_cpu(tmp_path):
+    (tmp_path / 'p.py').write_text(
+        'import tensorflow as tf\n'
+        'with tf.device("/gpu:3"):\n'
+        '    x = tf.Variable(2.0) * 2\n'
+        'with tf.Session() as session:\n'
+        '    session.run(tf.global_variables_initializer())\n'
+        '    print(session.run(x))\n'
+    )
+    done = tfae_program.run('run', 'p.py', cwd=tmp_path)
+    assert (done.code, done.out) == (0, '4.0\n'), done.err

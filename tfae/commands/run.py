@@ -4,7 +4,8 @@ It runs as `python script.py [arguments]` does, in a process where `import tenso
 tf.layers, tf.contrib, tf.estimator and input_data. Flags of tfae come before the script; all that
 follows it is the program's own, and so are its output, its tracebacks and its exit code. A line on
 stderr at the end lists the removed names of numpy and others that were supplied. In a notebook,
-the lines that begin with % or ! are skipped.
+the lines that begin with % or ! are skipped. What a program places on a GPU runs on the CPU where
+there is none, unless its session has a configuration of its own.
 """
 
 import dataclasses
@@ -12,6 +13,8 @@ import logging
 import pathlib
 import warnings
 from typing import Any
+
+import tensorflow as tf
 
 from tfae import compat
 from tfae.commands.shared import command_flags
@@ -45,6 +48,7 @@ def main(argv: list[str]) -> Any:
         raise errors.InputError(f'{path}: there is no such file')
     warnings.formatwarning = _formatted  # that of Python, in place of tfae's
     compat.install(as_tensorflow=True, removed=flags.removed)
+    tf.config.set_soft_device_placement(True)
     logging.getLogger('tensorflow').setLevel(logging.WARNING)
     return program.run(path, argv[at + 1 :])
 

@@ -277,7 +277,13 @@ def _is_code(cell: dict[str, Any]) -> bool:
 
 
 def _python(text: str, path: pathlib.Path, skipped: list[str]) -> str:
-    """Returns a cell without its magics, whose lines become empty; adds them to `skipped`."""
+    """Returns a cell without its magics, whose lines become empty; adds them to `skipped`.
+
+    As in IPython, the indentation of the first line is removed from all.
+    """
+    indentation = re.match(r'[ \t]*', text)
+    if indentation and indentation[0]:
+        text = re.sub(f'^{indentation[0]}', '', text, flags=re.M)
     try:
         ast.parse(text, str(path))
     except SyntaxError:

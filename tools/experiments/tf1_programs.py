@@ -11,7 +11,7 @@ Each program runs in a process and a copy of its repository (a folder in FOLDER)
     run        by `tfae run`
 
 Programs are shortened: numbers of epochs become 1, those of steps and ranges above 2000 become 50.
-A program is cut after 100 session runs that changed a trainable variable, or 60 s after the first.
+A program is cut after 50 session runs that changed a trainable variable, or 30 s after the first.
 It has trained if there were some, and it then ended with exit code 0 or was cut. TFAE_DATA_DIR
 names the folder with mnist/, which also serves `keras.datasets.mnist` and downloads of its files.
 Programs are other people's code: run them where they can do no harm.
@@ -85,7 +85,7 @@ def counting(original):
             if not all(np.array_equal(a, b, equal_nan=True) for a, b in zip(before, now)):
                 counts['moved'] += 1
                 began.append(time.monotonic())
-                counts['cut'] = counts['moved'] >= 100 or time.monotonic() > began[0] + 60
+                counts['cut'] = counts['moved'] >= 50 or time.monotonic() > began[0] + 30
                 with open(path, 'w') as file:
                     json.dump(counts, file)
                 if counts['cut']:
@@ -168,7 +168,7 @@ def run(folder, program, arguments, mode, place, timeout):
     (place / 'counter' / 'sitecustomize.py').write_text(COUNTER)
     environment = os.environ | {
         'HOME': str(place / 'home'),
-        'PYTHONPATH': f'{place / "counter"}:{ROOT}',
+        'PYTHONPATH': f'{place / "counter"}:{ROOT}:{os.environ.get("PYTHONPATH", "")}',
         'TF1_PROGRAMS_COUNTS': str(counts),
         'TF1_PROGRAMS_MNIST': str(place / 'mnist'),
         'TF1_PROGRAMS_KERAS': 'yes' if keras else '',
