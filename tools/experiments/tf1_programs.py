@@ -202,8 +202,8 @@ def run(folder, program, arguments, mode, place, timeout):
     ]
     if code == 0 and found.get('moved'):
         return True, f'{found["moved"]} runs' + (', cut' if found['cut'] else '')
-    last = next(reversed(wrong or [line for line in lines if line.strip()]), '')
-    return False, f'{found.get("moved", 0)} runs, exit {code}: {last[:150]}'
+    last = next(reversed(wrong or [line for line in lines if line.strip()]), '') if code else ''
+    return False, f'{found.get("moved", 0)} runs, exit {code}: {last[:150]}'.strip()
 
 
 def main():
