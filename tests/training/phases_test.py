@@ -132,6 +132,16 @@ def test_greedy_phases_come_before_fine_tuning():
     ]
 
 
+def test_the_table_of_phases_numbers_them_from_1():
+    found = build(phases.Config('greedy', (1, 0, 3), (0.1,)), dataclasses.replace(STEPS, epochs=2))
+    assert phases.markdown(found).splitlines()[2:] == [
+        '| 1 | pretraining/layer_1 | 1 | 0 to 5 |',
+        '| 2 | pretraining/layer_2 | 0 | 5 to 5 |',
+        '| 3 | pretraining/layer_3 | 3 | 5 to 19 |',
+        '| 4 | fine_tuning | 2 | 19 to 28 |',
+    ]
+
+
 def test_one_value_serves_all_layers_and_no_rate_is_that_of_the_training():
     assert [(p.epochs, p.learning_rate) for p in build()] == [(2, 0.01)] * 4
     one = build(dataclasses.replace(GREEDY, pretraining_learning_rate=(0.5,)))

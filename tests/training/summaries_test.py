@@ -173,3 +173,11 @@ def test_as_many_thumbnails_as_fit_into_one_sheet(shape):
     side = int(np.ceil(np.sqrt(count)))
     assert side * max(shape[:2]) <= 8192
     assert count == 10_000 or (side + 1) * max(shape[:2]) > 8192
+
+
+def test_a_figure_is_shown_as_its_png(tmp_path):
+    Image.new('RGBA', (7, 5), (1, 2, 3, 255)).save(tmp_path / 'figure.png')
+    (value,) = summaries.image('figures/one', tmp_path / 'figure.png').value
+    found = value.image
+    assert (value.tag, found.width, found.height, found.colorspace) == ('figures/one', 7, 5, 4)
+    assert found.encoded_image_string == (tmp_path / 'figure.png').read_bytes()

@@ -147,6 +147,14 @@ REFUSALS = {
         r'holds 10 labels for 4 images; the counts must agree: numpy\.moveaxis\(images, -1, 0\)',
     ),
     'labels as floats': ((BYTES, LABELS.astype(float)), r': labels\.astype\(int\) is$'),
+    'labels that are no numbers of classes': (
+        (BYTES, LABELS + 0.5),
+        r'integers \[N\] or \[N, 1\]$',
+    ),
+    'labels of three axes': (
+        (BYTES, LABELS[:, None, None]),
+        r'is int64 \(10, 1, 1\); labels must be',
+    ),
     'labels as texts': (
         (BYTES, list('abcabcabca')),
         r': numpy\.unique\(labels, return_inverse=True\)',
@@ -188,3 +196,21 @@ def test_arrays_that_are_no_set_are_refused_by_name(given, text):
     with pytest.raises(errors.InputError, match=text) as caught:
         load(*given)
     assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    'shape, other',
+    [
+        ((40, 30, 3), '[H, W, C]'),
+        ((40, 30, 4), '[H, W, C]'),
+        ((40, 30, 5), ''),
+        ((20, 80, 3), '[H, W, C]'),
+        ((20, 81, 3), ''),
+        ((28, 28, 113), '[H, W, N]'),
+        ((28, 28, 112), ''),
+        ((28, 28, 20), ''),
+    ],
+)
+def test_shapes_that_may_mean_something_else(shape, other):
+    notes = [note for note in load(np.zeros(shape, np.uint8)).notes if 'is read as' in note]
+    assert [other in note for note in notes] == [True] * bool(other)

@@ -254,6 +254,12 @@ def test_a_loop_of_links_ends(tmp_path):
     assert len(set(image_folder.found(tmp_path))) == len(list(image_folder.found(tmp_path))) == 5
 
 
+def test_a_folder_behind_a_link_to_another_one_is_read(tmp_path):
+    tree(tmp_path, 'cat', 'elk')
+    (tmp_path / 'dog').symlink_to('cat')
+    assert load(tmp_path).class_names == ('cat', 'elk')
+
+
 def test_a_link_to_nothing_is_named(tmp_path):
     sample_images.fill(tmp_path, 5, 'png')
     (tmp_path / 'gone.png').symlink_to('nowhere.png')
