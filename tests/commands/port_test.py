@@ -36,8 +36,8 @@ FOUND = [
     (9, 'tensorflow.examples.tutorials.mnist.input_data', 'supplied by tfae.compat'),
     (10, 'tf.mul', 'before 1.0; it becomes tf.multiply'),
     (10, 'tf.sub', 'before 1.0; it becomes tf.subtract'),
-    (11, 'tf.concat', 'the axis of tf.concat comes later'),
-    (12, 'tf.nn.sigmoid_cross_entropy_with_logits', 'name its arguments'),
+    (11, 'tf.concat', 'before 1.0: the axis of tf.concat comes first'),
+    (12, 'tf.nn.sigmoid_cross_entropy_with_logits', 'before 1.0: logits and labels by position'),
     (13, 'np.int', 'removed from numpy; int stands in for it'),
     (13, 'np.infty', 'removed from numpy; numpy.inf stands in for it'),
     (13, 'collections.Iterable', 'collections.abc.Iterable stands in for it'),
@@ -138,7 +138,7 @@ def test_a_written_program_runs_and_needs_nothing_more(tmp_path):
 def test_the_exit_code_is_that_of_the_worst_program(tmp_path):
     (tmp_path / 'good.py').write_text('x = 1\n')
     (tmp_path / 'old.py').write_text('import tensorflow as tf\n')
-    (tmp_path / 'gone.py').write_text('import tensorflow as tf\ntf.concat(0, [1, 2])\n')
+    (tmp_path / 'gone.py').write_text('import tensorflow as tf\ntf.no_such\n')
     run = tfae_program.run
     assert run('port', 'good.py', cwd=tmp_path).code == 0
     assert run('port', 'good.py', 'old.py', cwd=tmp_path).code == 1

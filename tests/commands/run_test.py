@@ -146,3 +146,32 @@ def test_a_gpu_that_is_not_there_is_the_cpu(tmp_path):
     )
     done = tfae_program.run('run', 'p.py', cwd=tmp_path)
     assert (done.code, done.out) == (0, '4.0\n'), done.err
+
+
+def test_a_program_from_before_1_0_runs(tmp_path):
+    (tmp_path / 'p.py').write_text(
+        'import numpy as np, tensorflow as tf\n'
+        'x = tf.constant([[1.0, 2.0, 5.0]])\n'
+        'labels = tf.constant([[0.0, 1.0, 0.0]])\n'
+        'values = [tf.mul(x, 2), tf.concat(1, [x, x]), tf.concat([x, x], 0), tf.split(1, 3, x)[2],\n'
+        '          tf.split(x, 3, 1)[0], tf.pack([x, x]),\n'
+        '          tf.nn.softmax_cross_entropy_with_logits(x, labels),\n'
+        '          tf.nn.softmax_cross_entropy_with_logits(logits=x, labels=labels)]\n'
+        'tf.scalar_summary("a", 1)\n'
+        'with tf.Session() as sess:\n'
+        '    tf.train.SummaryWriter("logs", sess.graph)\n'
+        '    for v in sess.run(values): print(v.shape, "%.3f" % v.sum())\n'
+    )
+    done = tfae_program.run('run', 'p.py', cwd=tmp_path)
+    loss = '(1,) 3.066'  # log(e + e^2 + e^5) - 2
+    assert done.out.splitlines() == [
+        '(1, 3) 16.000', '(1, 6) 16.000', '(2, 3) 16.000', '(1, 1) 5.000', '(1, 1) 1.000',
+        '(2, 1, 3) 16.000', loss, loss,
+    ]  # fmt: skip
+    assert done.code == 0
+    assert done.err.splitlines()[-1] == (
+        'tfae: supplied what newer versions removed: tf.mul, tf.concat with the axis first, '
+        'tf.split with the axis first, tf.pack, '
+        'tf.nn.softmax_cross_entropy_with_logits by position, tf.scalar_summary, '
+        'tf.train.SummaryWriter'
+    )

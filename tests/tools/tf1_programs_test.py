@@ -42,6 +42,7 @@ def tool():
         ('for i in range(1000):', 'for i in range(1000):'),
         ('epoch_rate = 0.5', 'epoch_rate = 0.5'),
         ('if epoch == 10:', 'if epoch == 10:'),
+        ('updates_per_epoch = 500', 'updates_per_epoch = 500'),
     ],
 )
 def test_a_program_is_shortened(tool, text, short):

@@ -17,22 +17,6 @@ import tensorflow.compat.v1 as tf
 
 from tfae.compat import importer, program, removed
 
-# Name before TensorFlow 1.0 -> its name since, with the same arguments.
-RENAMED = {
-    'concat_v2': 'concat',
-    'histogram_summary': 'summary.histogram',
-    'merge_all_summaries': 'summary.merge_all',
-    'merge_summary': 'summary.merge',
-    'mul': 'multiply',
-    'neg': 'negative',
-    'nn.deconv2d': 'nn.conv2d_transpose',
-    'pack': 'stack',
-    'scalar_summary': 'summary.scalar',
-    'select': 'where',
-    'sub': 'subtract',
-    'train.SummaryWriter': 'summary.FileWriter',
-    'unpack': 'unstack',
-}
 # Removed method -> its successor of the same arguments.
 _METHODS = {
     'iteritems': 'items',
@@ -162,7 +146,7 @@ def _name(node: ast.AST, spelled: str, dotted: str) -> Iterator[Finding]:
 
 def _tensorflow(node: ast.AST, spelled: str, dotted: str) -> Iterator[Finding]:
     old = dotted.removeprefix('tensorflow').removeprefix('.compat.v1').removeprefix('.')
-    new = RENAMED.get(old)
+    new = removed.RENAMED.get(old)
     problem, supplied = _looked_up(old)
     if new and problem and spelled.endswith(old):
         text = spelled.removesuffix(old) + new
@@ -211,11 +195,11 @@ def _call(node: ast.Call, aliases: dict[str, str]) -> Iterator[Finding]:
         first_argument = node.args[0] if node.args else None
         number = isinstance(first_argument, ast.Constant) and isinstance(first_argument.value, int)
         if old in ('concat', 'split') and number:
-            remark = f'the order of arguments before 1.0: the axis of tf.{old} comes later'
-            yield _finding(node, spelled, Kind.IMPOSSIBLE, remark)
+            remark = f'the order of arguments before 1.0: the axis of tf.{old} comes first'
+            yield _finding(node, spelled, Kind.REMOVED, remark)
         elif _BY_KEYWORD.fullmatch(old) and node.args:
-            remark = 'before 1.0: name its arguments, labels= and logits='
-            yield _finding(node, spelled, Kind.IMPOSSIBLE, remark)
+            remark = 'before 1.0: logits and labels by position'
+            yield _finding(node, spelled, Kind.REMOVED, remark)
     elif function.attr in removed.METHODS and not dotted:
         new = _METHODS.get(function.attr)
         if function.attr == 'next' and node.args or function.attr == 'ptp':

@@ -156,7 +156,9 @@ def supply_removed() -> None:
     """
     removed.install()
     if not any(finder is _Modules for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Modules)
+        # Before those that find files, and behind those that find a module of their own.
+        at = sys.meta_path.index(importlib.machinery.PathFinder)
+        sys.meta_path.insert(at, _Modules)
     main = sys.modules['__main__']
     path = pathlib.Path(getattr(main, '__file__', None) or '')
     if path.suffix == '.py':

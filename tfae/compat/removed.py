@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import tensorflow.compat.v1 as tf
 
 # Module -> removed name -> where the replacement is, 'module:name'.
 NAMES: dict[str, dict[str, str]] = {
@@ -124,6 +125,28 @@ MODULES = {
     'urllib2': 'urllib.request',
     'urlparse': 'urllib.parse',
 }
+# Name before TensorFlow 1.0 -> its name since, with the same arguments.
+RENAMED = {
+    'batch_matmul': 'matmul',
+    'complex_abs': 'abs',
+    'concat_v2': 'concat',
+    'histogram_summary': 'summary.histogram',
+    'inv': 'reciprocal',
+    'merge_all_summaries': 'summary.merge_all',
+    'merge_summary': 'summary.merge',
+    'mul': 'multiply',
+    'neg': 'negative',
+    'nn.bidirectional_rnn': 'contrib.rnn.static_bidirectional_rnn',
+    'nn.deconv2d': 'nn.conv2d_transpose',
+    'nn.rnn': 'contrib.rnn.static_rnn',
+    'nn.seq2seq': 'contrib.legacy_seq2seq',
+    'pack': 'stack',
+    'scalar_summary': 'summary.scalar',
+    'select': 'where',
+    'sub': 'subtract',
+    'train.SummaryWriter': 'summary.FileWriter',
+    'unpack': 'unstack',
+}
 # Built-in name of Python 2 -> its replacement.
 BUILTINS: dict[str, Any] = {
     'basestring': str,
@@ -162,7 +185,10 @@ def install() -> None:
     sys.meta_path.insert(0, _Finder())
     for name in _PATCHES:
         if name in sys.modules:
-            _supply(sys.modules[name])
+            _supply(sys.modules[name], NAMES.get(name, {}), _ARGUMENTS.get(name, {}))
+    for parent in {name.rpartition('.')[0] for name in RENAMED}:
+        module = operator.attrgetter(parent)(tf) if parent else tf
+        _supply(module, _renamed(parent), _ORDERS[parent])
     atexit.register(report)
 
 
@@ -211,6 +237,12 @@ def is_lost(module: str) -> bool:
         return importlib.util.find_spec(module) is None
     except ImportError:  # of the package it was in
         return True
+
+
+def _renamed(parent: str) -> dict[str, str]:
+    """Returns the names before TensorFlow 1.0 in a module, each with where it is now."""
+    pairs = [(name.rpartition('.'), new) for name, new in RENAMED.items()]
+    return {leaf: f'{tf.__name__}:{new}' for (above, _, leaf), new in pairs if above == parent}
 
 
 def report() -> None:
@@ -263,7 +295,8 @@ class _Completing(importlib.abc.Loader):
         """Executes the module and completes it."""
         module.__loader__ = module.__spec__.loader = self._loader
         self._loader.exec_module(module)
-        _supply(module)
+        name = module.__name__
+        _supply(module, NAMES.get(name, {}), _ARGUMENTS.get(name, {}))
 
 
 class _Successor(importlib.abc.Loader):
@@ -284,15 +317,16 @@ class _Successor(importlib.abc.Loader):
         vars(module).update(names)
 
 
-def _supply(module: types.ModuleType) -> None:
-    """Supplies the removed names and arguments of a module."""
+def _supply(
+    module: types.ModuleType, places: dict[str, str], changes: dict[str, Callable[..., Any]]
+) -> None:
+    """Supplies the removed names of a module, and changes its functions for removed arguments."""
     name = module.__name__
     former = getattr(module, '__getattr__', None)
-    places = NAMES.get(name, {})
 
     def attribute(wanted: str) -> Any:
         if wanted in places:
-            use(f'{_SHORT.get(name, name)}.{wanted}')
+            use(f'{_short(name)}.{wanted}')
             return _found(places[wanted])
         if former is not None:
             return former(wanted)
@@ -300,11 +334,17 @@ def _supply(module: types.ModuleType) -> None:
 
     if places:
         module.__getattr__ = attribute  # type: ignore[method-assign]
-    for function, change in _ARGUMENTS.get(name, {}).items():
+    for function, change in changes.items():
         if hasattr(module, function):
             setattr(module, function, change(getattr(module, function)))
 
 
+def _short(module: str) -> str:
+    ours = f'tf{module.rpartition("compat.v1")[2]}' if module.startswith(_TF) else module
+    return _SHORT.get(module, ours)
+
+
+_TF = 'tensorflow'
 _SHORT = {'numpy': 'np', 'matplotlib.pyplot': 'plt'}
 
 
@@ -393,6 +433,19 @@ def _use_backend(original):
     return use_backend
 
 
+def _show(original):
+    """Shows the figures, whatever is given, as matplotlib did before 3.0."""
+
+    @functools.wraps(original)
+    def show(*args, **kwargs):
+        if args and not isinstance(args[0], bool):
+            use('plt.show(figure)')
+            args = ()
+        return original(*args, **kwargs)
+
+    return show
+
+
 def _waiting(original):
     """Returns at once from a wait for the mouse or a key where there is no display."""
 
@@ -424,10 +477,51 @@ _ARGUMENTS: dict[str, dict[str, Callable[..., Any]]] = {
     'matplotlib': {'use': _use_backend},
     'matplotlib.pyplot': {
         'hist': _histogram,
+        'show': _show,
         'switch_backend': _use_backend,
         'waitforbuttonpress': _waiting,
         'ginput': _waiting,
     },
+}
+
+
+def _axis_first(original):
+    """Takes the axis first where TF1 takes it last, as before 1.0: an integer before tensors."""
+
+    @functools.wraps(original)
+    def function(*args, **kwargs):
+        swapped = len(args) > 1 and isinstance(args[0], int) and not isinstance(args[-1], int)
+        if swapped:
+            use(f'tf.{original.__name__} with the axis first')
+            axis, *rest = args
+            args = (*reversed(rest), axis)
+        return original(*args, **kwargs)
+
+    return function
+
+
+def _logits_first(original):
+    """Takes logits and labels by position, as before 1.0; TF1 took them by name alone."""
+
+    @functools.wraps(original)
+    def function(*args, **kwargs):
+        if len(args) == 2 and sys.modules[_TF] is tf:
+            use(f'tf.nn.{original.__name__} by position')
+            kwargs |= {'logits': args[0], 'labels': args[1]}
+            args = ()
+        return original(*args, **kwargs)
+
+    return function
+
+
+# Module of TF1 -> function -> what makes it take the order of arguments before 1.0.
+_ORDERS: dict[str, dict[str, Callable[..., Any]]] = {
+    '': {'concat': _axis_first, 'split': _axis_first},
+    'nn': {
+        f'{kind}_cross_entropy_with_logits': _logits_first
+        for kind in ('sigmoid', 'softmax', 'sparse_softmax')
+    },
+    'train': {},
 }
 _PATCHES = NAMES.keys() | _ARGUMENTS.keys()
 

@@ -34,8 +34,8 @@ MODES = ('is', 'install', 'run')
 
 # Text -> its short form: any number of epochs, and large numbers of steps.
 SHORT = (
-    (r'(\w*epochs?\w*["\']?\s*[=,:]\s*(?:type=int,\s*)?(?:default=)?)[1-9]\d*\b(?!\.)', r'\g<1>1'),
-    (r'(\w*(?:steps?|iter|iters|iterations|updates)["\']?\s*[=,]\s*(?:type=int,\s*)?(?:default=)?)'
+    (r'(\b(?!\w*per_)\w*epochs?\w*["\']?\s*[=,:]\s*(?:type=int,\s*)?(?:default=)?)[1-9]\d*\b(?!\.)', r'\g<1>1'),
+    (r'(\b(?!\w*per_)\w*(?:steps?|iter|iters|iterations|updates)["\']?\s*[=,]\s*(?:type=int,\s*)?(?:default=)?)'
      r'(?:[2-9]\d{2}|\d{4,})\b(?!\.)', r'\g<1>50'),
     (r'(range\((?:\d+,\s*)?)(?:[2-9]\d{3}|\d{5,})(\s*(?:\+\s*1)?\))', r'\g<1>50\2'),
 )  # fmt: skip
