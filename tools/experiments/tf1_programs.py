@@ -33,12 +33,16 @@ LINE = 'import tfae.compat; tfae.compat.install(as_tensorflow=True, removed=True
 MODES = ('is', 'install', 'run')
 
 # Text -> its short form: any number of epochs, and large numbers of steps.
+_NAME = r'(\b(?!\w*per_)\w*'
+_GIVEN = r'["\']?\s*[=,:]\s*(?:type=int,\s*)?(?:default=)?)'
 SHORT = (
-    (r'(\b(?!\w*per_)\w*epochs?\w*["\']?\s*[=,:]\s*(?:type=int,\s*)?(?:default=)?)[1-9]\d*\b(?!\.)', r'\g<1>1'),
-    (r'(\b(?!\w*per_)\w*(?:steps?|iter|iters|iterations|updates)["\']?\s*[=,]\s*(?:type=int,\s*)?(?:default=)?)'
-     r'(?:[2-9]\d{2}|\d{4,})\b(?!\.)', r'\g<1>50'),
+    (rf'{_NAME}epochs?\w*{_GIVEN}[1-9]\d*\b(?!\.)', r'\g<1>1'),
+    (
+        rf'{_NAME}(?:steps?|iters?|iterations|updates){_GIVEN}(?:[2-9]\d\d|\d{{4,}})\b(?!\.)',
+        r'\g<1>50',
+    ),
     (r'(range\((?:\d+,\s*)?)(?:[2-9]\d{3}|\d{5,})(\s*(?:\+\s*1)?\))', r'\g<1>50\2'),
-)  # fmt: skip
+)
 
 # Imported by every Python process that has its folder on the path: counts session runs that train.
 COUNTER = """
