@@ -197,7 +197,7 @@ def test_unknown_sizes_are_settled_when_run(definition):
         ({'data_format': 'NHWC'}, "data_format is 'nhwc'; it must be one of channels_last"),
         ({'activation': 'rely'}, "activation is 'rely'.*did you mean relu"),
         ({'mode': 'dcr'}, "subpixel_conv2d_1: mode is 'dcr'; it must be one of DCR, CRD"),
-        ({'inputs': np.ones([2, 3, 3])}, r'input is \(2, 3, 3\), rank 3; it must have rank 4'),
+        ({'inputs': np.ones([2, 3, 3])}, r'input is \(2, 3, 3\); expected ndim=4, found ndim=3'),
         ({'kernel_initializer': 'icnr'}, "initializer is 'icnr'; it must be one of"),
     ],
 )

@@ -12,6 +12,7 @@ import inspect
 import itertools
 import json
 import pathlib
+import re
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -76,7 +77,30 @@ CALLS = {
     ],
     'max_pooling2d': [*grid(pool_size=[2, [3, 2]], strides=[1, 2, (2, 3)], padding=PADDINGS)],
     'average_pooling2d': [*grid(pool_size=[2, [3, 2]], strides=[1, 2, (2, 3)], padding=PADDINGS)],
+    'conv1d': [
+        *grid(filters=[4], kernel_size=[1, [3]], strides=[1, 2], padding=(*PADDINGS, 'causal')),
+        *grid(filters=[4], kernel_size=[3], dilation_rate=[2], padding=(*PADDINGS, 'causal')),
+    ],
+    'separable_conv1d': [
+        *grid(filters=[4], kernel_size=[3], strides=[1, 2], padding=(*PADDINGS, 'causal')),
+        *grid(filters=[4], kernel_size=[3], depth_multiplier=[2], dilation_rate=[2]),
+    ],
+    'max_pooling1d': [*grid(pool_size=[2, [3]], strides=[1, 2], padding=PADDINGS)],
+    'average_pooling1d': [*grid(pool_size=[2, [3]], strides=[1, 2], padding=PADDINGS)],
+    'conv3d': [
+        # Strides are equal: TensorFlow 2.21's kernel without oneDNN, which runs the old layers,
+        # computes wrong values for `same` and unequal strides.
+        *grid(filters=[4], kernel_size=[1, [3, 2, 1]], strides=[1, 2], padding=PADDINGS),
+        *grid(filters=[4], kernel_size=[2], dilation_rate=[(1, 2, 2)]),
+    ],
+    'conv3d_transpose': [
+        *grid(filters=[4], kernel_size=[1, [3, 2, 1]], strides=[2], padding=PADDINGS),
+    ],
+    'max_pooling3d': [*grid(pool_size=[2, [3, 2, 1]], strides=[1, (2, 1, 2)], padding=PADDINGS)],
+    'average_pooling3d': [*grid(pool_size=[2, (3, 2, 1)], strides=[2], padding=PADDINGS)],
 }
+FIRST_TOO = ('separable_conv1d', 'conv3d_transpose', 'max_pooling3d')  # and all in 2-D
+SHAPES = {1: (3, 9, 3), 2: (3, 9, 8, 3), 3: (2, 5, 4, 6, 3)}
 CONVOLUTION_OPTIONS = [
     {'activation': tf.nn.relu},
     {'use_bias': False},
@@ -87,28 +111,31 @@ CONVOLUTION_OPTIONS = [
 
 
 def images() -> Iterator[Case]:
-    """Cases of image layers, with all data formats, paddings and strides; also unknown sizes."""
+    """Cases of spatial layers: all data formats, paddings and strides; also unknown sizes."""
 
     def sheet(function, data_format):
+        shape = SHAPES[int(re.search(r'(\d)d', function).group(1))]
         calls = list(CALLS[function])
-        if function.endswith('pooling2d'):
+        sizes = [None] * (len(shape) - 2)
+        if 'pooling' in function:
             free = [*grid(pool_size=[3], strides=[2], padding=PADDINGS)]
         else:
             calls += [{'filters': 4, 'kernel_size': 3} | o for o in CONVOLUTION_OPTIONS]
             free = [*grid(filters=[4], kernel_size=[3], strides=[2], padding=PADDINGS)]
 
         def build(layers, x, phase, data_format):
-            shape = (None, 3, None, None) if data_format == FIRST else (None, None, None, 3)
-            unknown = tf.placeholder_with_default(x, shape)
+            free_shape = (None, 3, *sizes) if data_format == FIRST else (None, *sizes, 3)
+            unknown = tf.placeholder_with_default(x, free_shape)
             layer = functools.partial(getattr(layers, function), data_format=data_format)
             return {f'{i} {words(o)}': layer(x, **o) for i, o in enumerate(calls)} | {
                 f'unknown {words(o)}': layer(unknown, **o) for o in free
             }
 
-        return Case(f'{function}, {data_format}', build, data_format=data_format)
+        return Case(f'{function}, {data_format}', build, shape, data_format)
 
     for function, data_format in itertools.product(CALLS, (LAST, FIRST)):
-        yield sheet(function, data_format)
+        if data_format == LAST or '2d' in function or function in FIRST_TOO:
+            yield sheet(function, data_format)
 
 
 def dense() -> Iterator[Case]:
@@ -198,9 +225,13 @@ def batch_normalization() -> Iterator[Case]:
             'adjustment': lambda shape: (tf.fill(shape[-1:], 1.1), tf.fill(shape[-1:], -0.2))
         },
         'regularized': {'gamma_regularizer': square, 'beta_regularizer': square, 'name': 'bn'},
+        'virtual batches': {'virtual_batch_size': 2},
+        'virtual batches, axes': {'virtual_batch_size': 3, 'axis': [1, 3]},
+        'virtual batches, renorm': {'virtual_batch_size': 2, 'axis': 1, 'renorm': True},
     }
 
     tensor_calls = ('rank 4', 'not fused', 'axes', 'frozen', 'renorm, clipped', 'adjustment')
+    tensor_calls += ('virtual batches', 'virtual batches, axes')
 
     def sheet(name, training, fed):
         def build(layers, x, phase, data_format):
@@ -218,7 +249,7 @@ def batch_normalization() -> Iterator[Case]:
                 'float16': tf.identity(layer(tf.cast(tf.reshape(x, [-1, 3]), tf.float16))),
             }
 
-        return Case(f'batch_normalization, {name}', build, training=fed)
+        return Case(f'batch_normalization, {name}', build, (6, 9, 8, 3), training=fed)
 
     yield sheet('training', True, True)
     yield sheet('inference', False, False)
@@ -367,7 +398,7 @@ def observe(case: Case, layers: Any, folder: pathlib.Path, write: bool) -> tuple
     last = Built(case, layers, LAST)
     numbers = last.make(checkpoint) | last.run(checkpoint)
     return graph.names, {
-        k: nchw(v) if k.startswith(('output', 'gradient of the inputs')) and v.ndim == 4 else v
+        k: nchw(v) if k.startswith(('output', 'gradient of the inputs')) and v.ndim > 2 else v
         for k, v in numbers.items()
     }
 
@@ -470,11 +501,16 @@ def signatures(layers: Any) -> dict[str, list[list[str]]]:
         value = getattr(layers, name)
         if callable(value) and not name.startswith('_'):
             found[name] = [
-                [p.name, words({'default': p.default})]
+                [p.name, words({'default': _one(p.default)})]
                 for p in inspect.signature(value).parameters.values()
                 if p.kind == p.POSITIONAL_OR_KEYWORD
             ]
     return found
+
+
+def _one(default: Any) -> Any:
+    """One number stands for equal ones: strides of 1 for (1, 1)."""
+    return default[0] if isinstance(default, tuple) and len({*default}) == 1 else default
 
 
 def write_reports(layers: Any, folder: pathlib.Path, side: str, wanted: Callable[[Case], bool]):

@@ -12,56 +12,96 @@ are TF1's: TF1 programs run and TF1 checkpoints load unchanged. Build inside a g
 
 `tfae.compat.install()` installs this module as `tf.layers`.
 
-Differences from TF1: variables are always resource variables, and `channels_first` runs on every
-device. Not implemented: `virtual_batch_size`, layers with one or three spatial dimensions, and
-layer attributes that only Keras models used (masks, nodes, configs).
+As in TF1, variables are reference variables, unless the scope's `use_resource` or
+`tf.compat.v1.resource_variables_enabled()` asks for resource variables: `disable_v2_behavior()`
+switches that off. Difference from TF1: `channels_first` runs on every device.
 """
 
-from tfae.layers.base import InputSpec, Layer
+from tfae.layers import experimental
+from tfae.layers.base import Layer
 from tfae.layers.convolution import (
+    Conv1D,
     Conv2D,
     Conv2DTranspose,
+    Conv3D,
+    Conv3DTranspose,
+    SeparableConv1D,
     SeparableConv2D,
+    conv1d,
     conv2d,
     conv2d_transpose,
+    conv3d,
+    conv3d_transpose,
+    separable_conv1d,
     separable_conv2d,
 )
 from tfae.layers.core import Dense, Dropout, Flatten, dense, dropout, flatten
 from tfae.layers.initializers import ICNR
+from tfae.layers.input_spec import InputSpec
 from tfae.layers.normalization import (
     BatchNormalization,
     Statistics,
     batch_normalization,
     recorded_statistics,
 )
-from tfae.layers.pooling import AveragePooling2D, MaxPooling2D, average_pooling2d, max_pooling2d
+from tfae.layers.pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    AveragePooling3D,
+    MaxPooling1D,
+    MaxPooling2D,
+    MaxPooling3D,
+    average_pooling1d,
+    average_pooling2d,
+    average_pooling3d,
+    max_pooling1d,
+    max_pooling2d,
+    max_pooling3d,
+)
 from tfae.layers.subpixel_convolution import SubpixelConv2D, subpixel_conv2d
 from tfae.layers.upsampling import upsample
 
 __all__ = [
+    'AveragePooling1D',
     'AveragePooling2D',
+    'AveragePooling3D',
     'BatchNormalization',
+    'Conv1D',
     'Conv2D',
     'Conv2DTranspose',
+    'Conv3D',
+    'Conv3DTranspose',
     'Dense',
     'Dropout',
     'Flatten',
     'ICNR',
     'InputSpec',
     'Layer',
+    'MaxPooling1D',
     'MaxPooling2D',
+    'MaxPooling3D',
+    'SeparableConv1D',
     'SeparableConv2D',
     'Statistics',
     'SubpixelConv2D',
+    'average_pooling1d',
     'average_pooling2d',
+    'average_pooling3d',
     'batch_normalization',
+    'conv1d',
     'conv2d',
     'conv2d_transpose',
+    'conv3d',
+    'conv3d_transpose',
     'dense',
     'dropout',
+    'experimental',
     'flatten',
+    'max_pooling1d',
     'max_pooling2d',
+    'max_pooling3d',
     'recorded_statistics',
+    'separable_conv1d',
     'separable_conv2d',
     'subpixel_conv2d',
     'upsample',

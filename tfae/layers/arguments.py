@@ -1,5 +1,6 @@
 """Checks and normalizes the arguments of layers."""
 
+import inspect
 import operator
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -51,8 +52,9 @@ def named(arguments: dict[str, Any]) -> dict[str, Any]:
     Returns: argument name -> value.
     Raises: TypeError if `kwargs` holds a name that no layer accepts.
     """
-    options = {k: v for k, v in arguments.items() if k not in ('self', '__class__', 'kwargs')}
-    extra = arguments.get('kwargs', {})
+    constructor = inspect.signature(arguments['__class__'])
+    options = {k: arguments[k] for k in constructor.parameters if k != 'kwargs'}
+    extra = arguments['kwargs']
     unknown = sorted(set(extra) - set(_COMMON))
     if unknown:
         who = type(arguments['self']).__name__
@@ -75,27 +77,29 @@ def integer(who: str, value: Any) -> int:
     return number
 
 
-def pair(who: str, value: Any) -> tuple[int, int]:
-    """Returns `value` as two ints of at least 1; a single number is used twice.
+def sizes(who: str, value: Any, rank: int) -> tuple[int, ...]:
+    """Returns `value` as `rank` ints of at least 1; a single number stands for all of them.
 
     Raises: ValueError that names `who`.
     """
     try:
-        first, second = value if isinstance(value, Iterable) else (value, value)
-        sizes = operator.index(first), operator.index(second)
-    except (TypeError, ValueError):
-        sizes = (0, 0)
-    if min(sizes) < 1:
-        raise ValueError(f'{who} is {value!r}; it must be a positive integer or two of them.')
-    return sizes
+        numbers = tuple(
+            map(operator.index, value if isinstance(value, Iterable) else [value] * rank)
+        )
+    except TypeError:
+        numbers = ()
+    if len(numbers) != rank or min(numbers) < 1:
+        several = {1: '', 2: ' or two of them', 3: ' or three of them'}[rank]
+        raise ValueError(f'{who} is {value!r}; it must be a positive integer{several}.')
+    return numbers
 
 
-def padding(who: str, value: str) -> str:
-    """Returns `'valid'` or `'same'`; upper and lower case are accepted.
+def padding(who: str, value: str, *more: str) -> str:
+    """Returns `'valid'`, `'same'` or one of `more`; upper and lower case are accepted.
 
     Raises: ValueError that names `who`.
     """
-    return _lowercase(f'{who}: padding', value, ('valid', 'same'))
+    return _lowercase(f'{who}: padding', value, ('valid', 'same', *more))
 
 
 def data_format(who: str, value: str | None) -> str:
@@ -121,13 +125,30 @@ def activation(who: str, value: Any) -> Callable[[Any], Any] | None:
 
 
 def initializer(who: str, value: Any) -> Any:
-    """Returns an initializer for `get_variable`; `value` may be a name in `tf.initializers`.
+    """Returns an initializer for `get_variable`.
 
+    Args:
+      who: name of the layer, for the error.
+      value: initializer, its name in `tf.initializers`, or its `configuration`.
     Raises: ValueError that names `who`.
     """
+    if isinstance(value, dict):
+        title = errors.one_of(f'{who}: initializer', value['class_name'], _initializer_classes())
+        return _initializer_classes()[title].from_config(value['config'])
     if not isinstance(value, str):
         return value
     return getattr(tf.initializers, errors.one_of(f'{who}: initializer', value, _INITIALIZERS))()
+
+
+def configuration(value: Any) -> Any:
+    """Returns an argument of a layer as names and numbers, as far as it has any.
+
+    Returns: for an initializer of TensorFlow, a dictionary of `class_name` and `config`; for a
+      function of `tf.nn`, its name; any other value itself.
+    """
+    if type(value) in _initializer_classes().values():
+        return {'class_name': type(value).__name__, 'config': value.get_config()}
+    return next((name for name in _ACTIVATIONS if getattr(tf.nn, name) is value), value)
 
 
 def training(value: Any) -> Any:
@@ -136,6 +157,11 @@ def training(value: Any) -> Any:
         return bool(value)
     known = tf.get_static_value(value)
     return value if known is None else bool(known)
+
+
+def _initializer_classes() -> dict[str, Any]:
+    found = (getattr(tf.initializers, name) for name in _INITIALIZERS)
+    return {kind.__name__: kind for kind in found if isinstance(kind, type)}
 
 
 def _lowercase(who: str, value: str, known: tuple[str, ...]) -> str:

@@ -1,27 +1,31 @@
-"""Convolutions of images: layer classes, then TF1's functions.
+"""Convolutions of sequences, images and volumes: layer classes, then TF1's functions.
 
-Letters of shapes: B batch, H W image, C channels in, F filters, M depth multiplier, K L kernel.
+Letters of shapes: B batch, W or H W or D H W the spatial sizes, C channels in, F filters, M depth
+multiplier, K kernel size (one number per spatial size).
 """
 
 import tensorflow.compat.v1 as tf
 
 from tfae.core import names
 from tfae.layers import arguments, formats
-from tfae.layers.base import ZEROS, Configured, InputSpec, apply, require
+from tfae.layers.configured import ZEROS, Configured, function, require
+from tfae.layers.input_spec import InputSpec
 
 
-class _Convolution2D(Configured):
-    """Base of the three convolutions; a subclass has its own kernels and NHWC operation."""
+class _Layer(Configured):
+    """Base of the convolutions; a kind has its own kernels and operation on channels last."""
 
-    dilation_rate = (1, 1)
+    rank: int  # number of spatial dimensions
+    dilation_rate = 1
 
     def __init__(self, **options):
         super().__init__(**options)
         self.filters = arguments.integer(f'{self.name}: filters', self.filters)
-        self.kernel_size = arguments.pair(f'{self.name}: kernel_size', self.kernel_size)
-        self.strides = arguments.pair(f'{self.name}: strides', self.strides)
-        self.dilation_rate = arguments.pair(f'{self.name}: dilation_rate', self.dilation_rate)
-        self.padding = arguments.padding(self.name, self.padding)
+        for name in ('kernel_size', 'strides', 'dilation_rate'):
+            sizes = arguments.sizes(f'{self.name}: {name}', getattr(self, name), self.rank)
+            setattr(self, name, sizes)
+        causal = ('causal',) if self.rank == 1 else ()
+        self.padding = arguments.padding(self.name, self.padding, *causal)
         self.data_format = arguments.data_format(self.name, self.data_format)
         self.activation = arguments.activation(self.name, self.activation)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
@@ -29,41 +33,46 @@ class _Convolution2D(Configured):
                 f'{self.name}: strides are {self.strides}, dilation_rate is {self.dilation_rate}; '
                 'one of them must be 1.'
             )
-        self.input_spec = InputSpec(ndim=4)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
 
-    def build(self, input_shape):
-        """Creates the kernels, and `bias` [F]."""
+    def _create(self, shape):
         axis = formats.channel_axis(self.data_format)
-        channels = require(self.name, input_shape, axis)
-        self._build_kernels(channels)
+        channels = require(self.name, shape, axis)
+        self._create_kernels(channels)
         self.bias = self.weight(names.BIAS, [self.filters]) if self.use_bias else None
-        self.input_spec = InputSpec(ndim=4, axes={axis: channels})
+        self.input_spec = InputSpec(ndim=self.rank + 2, axes={axis: channels})
 
     def call(self, inputs):
-        """Maps [B, H, W, C] to [B, H', W', F]."""
-        outputs = formats.on_channels_last(self.data_format, self._convolve, inputs)
-        if self.use_bias:
-            short = formats.short(self.data_format)
-            outputs = tf.nn.bias_add(outputs, self.bias, data_format=short)
+        """Maps [B, ..., C] to [B, ..., F]."""
+        outputs = formats.on_channels_last(self.data_format, self._linear, inputs)
         return outputs if self.activation is None else self.activation(outputs)
 
-    def _strided_1x1(self):
+    def _linear(self, x):
+        padding = self.padding.upper()
+        if self.padding == 'causal':  # no output depends on a later input
+            before = self.dilation_rate[0] * (self.kernel_size[0] - 1)
+            x, padding = tf.pad(x, [[0, 0], [before, 0], [0, 0]]), 'VALID'
+        return self._convolve(x, padding)
+
+    def _add_bias(self, x):
+        return tf.nn.bias_add(x, self.bias) if self.use_bias else x
+
+    def _strided_pointwise(self):
         # Computed by slicing instead of strides: in TensorFlow 2.21 on CPUs with oneDNN, the
-        # gradient with respect to such a kernel writes out of bounds and crashes the process.
-        return self.kernel_size == (1, 1) and max(self.strides) > 1
+        # gradient of a 2-D convolution with respect to such a kernel writes out of bounds and
+        # crashes the process. Sequences are convolved as images, volumes are not.
+        return self.rank < 3 and max(self.kernel_size) == 1 and max(self.strides) > 1
 
 
-class Conv2D(_Convolution2D):
-    """Convolution; see `conv2d`."""
-
+class _Convolution(_Layer):
     def __init__(
         self,
         filters,
         kernel_size,
-        strides=(1, 1),
+        strides=1,
         padding='valid',
         data_format='channels_last',
-        dilation_rate=(1, 1),
+        dilation_rate=1,
         activation=None,
         use_bias=True,
         kernel_initializer=None,
@@ -79,31 +88,85 @@ class Conv2D(_Convolution2D):
     ):
         super().__init__(**arguments.named(locals()))
 
-    def _build_kernels(self, channels):
+    def _create_kernels(self, channels):
         self.kernel = self.weight(names.KERNEL, [*self.kernel_size, channels, self.filters])
 
-    def _convolve(self, x):
+    def _convolve(self, x, padding):
         strides = self.strides
-        if self._strided_1x1():
-            x, strides = x[:, :: strides[0], :: strides[1]], (1, 1)
-        return tf.nn.convolution(
+        if self._strided_pointwise():
+            points = (slice(None), *(slice(None, None, stride) for stride in strides))
+            x, strides = x[points], [1] * self.rank
+        outputs = tf.nn.convolution(
             x,
             tf.convert_to_tensor(self.kernel),
-            padding=self.padding.upper(),
+            padding=padding,
             strides=strides,
             dilation_rate=self.dilation_rate,
-            name=names.CONVOLUTION_2D,
+            name=type(self).__name__,
         )
+        return self._add_bias(outputs)
 
 
-class Conv2DTranspose(_Convolution2D):
-    """Transposed convolution; see `conv2d_transpose`."""
+class Conv1D(_Convolution):
+    """Convolution of sequences [B, W, C], or [B, C, W] for `channels_first`, with known C.
+
+    Args: as `Conv2D`, with one number for each size. `padding` may also be `causal`: zeros are
+      added before the sequence only, so that no output depends on a later input.
+    """
+
+    rank = 1
+
+
+class Conv2D(_Convolution):
+    """Convolution of images: `activation(convolution(inputs, kernel) + bias)`.
+
+    Maps float [B, H, W, C], or [B, C, H, W] for `channels_first`, with known C, to [B, H', W', F]
+    or [B, F, H', W'].
+
+    Variables: `<name>/kernel` [*K, C, F], and `<name>/bias` [F] if `use_bias`.
+
+    Args:
+      filters: F.
+      kernel_size: K in pixels, or one number for both sizes.
+      strides: strides in pixels, or one number for both.
+      padding: `valid`, or `same`: zero padding, so that the output has ceil(H / stride) rows.
+      data_format: `channels_last` or `channels_first`; both run on every device.
+      dilation_rate: dilation in pixels, or one number for both.
+      activation: function of a tensor, or its name in `tf.nn`; None is linear.
+      use_bias: whether to add a bias.
+      kernel_initializer: None takes the variable scope's, or Glorot's uniform if it has none.
+      bias_initializer: initializer of the bias; zeros by default.
+      kernel_regularizer, bias_regularizer: functions of the variable that return a scalar loss.
+      activity_regularizer: function of the output that returns a scalar loss; it is divided by B.
+      kernel_constraint, bias_constraint: functions that an optimizer applies after its update.
+      trainable: whether the variables are added to `TRAINABLE_VARIABLES`.
+      name: variable scope; by default `conv2d`, with a number if that is taken.
+      reuse: (function only) as in `tf.compat.v1.variable_scope`.
+
+    Raises: ValueError if the rank is not 4, C is unknown, strides and dilation both exceed 1, an
+      argument is not one of the above, or `get_variable` raises.
+    """
+
+    rank = 2
+
+
+class Conv3D(_Convolution):
+    """Convolution of volumes [B, D, H, W, C], or [B, C, D, H, W] for `channels_first`.
+
+    Args: as `Conv2D`, with three numbers for each size, or one for all.
+    """
+
+    rank = 3
+
+
+class _Transpose(_Layer):
+    _operation: staticmethod
 
     def __init__(
         self,
         filters,
         kernel_size,
-        strides=(1, 1),
+        strides=1,
         padding='valid',
         data_format='channels_last',
         activation=None,
@@ -121,47 +184,72 @@ class Conv2DTranspose(_Convolution2D):
     ):
         super().__init__(**arguments.named(locals()))
 
-    def _build_kernels(self, channels):
+    def _create_kernels(self, channels):
         self.kernel = self.weight(names.KERNEL, [*self.kernel_size, self.filters, channels])
 
-    def _convolve(self, x):
-        strides = (1, 1) if self._strided_1x1() else self.strides
+    def _convolve(self, x, padding):
+        strides = [1] * self.rank if self._strided_pointwise() else self.strides
         shape = tf.shape(x)
-        batch, *sizes = (
-            shape[axis] if size is None else size for axis, size in enumerate(x.shape.as_list()[:3])
-        )
-        outputs = tf.nn.conv2d_transpose(
+        batch, *sizes, _ = (shape[i] if n is None else n for i, n in enumerate(x.shape.as_list()))
+        outputs = self._operation(
             x,
             tf.convert_to_tensor(self.kernel),
             tf.stack([batch, *map(self._size, sizes, self.kernel_size, strides), self.filters]),
             strides=strides,
-            padding=self.padding.upper(),
+            padding=padding,
         )
-        return outputs if strides == self.strides else self._spread(outputs, batch, *sizes)
+        if self._strided_pointwise():
+            outputs = self._spread(outputs, batch, sizes)
+        return self._add_bias(outputs)
 
-    def _spread(self, x, batch, height, width):
-        """Inserts zeros between pixels, so that they lie `strides` apart."""
-        down, right = self.strides
-        pixels = tf.reshape(x, tf.stack([batch, height, 1, width, 1, self.filters]))
-        blocks = tf.pad(pixels, [[0, 0], [0, 0], [0, down - 1], [0, 0], [0, right - 1], [0, 0]])
-        return tf.reshape(blocks, tf.stack([batch, height * down, width * right, self.filters]))
+    def _spread(self, x, batch, sizes):
+        """Inserts zeros between points, so that they lie `strides` apart."""
+        single = [n for size in sizes for n in (size, 1)]
+        after = [pads for stride in self.strides for pads in ([0, 0], [0, stride - 1])]
+        large = [size * stride for size, stride in zip(sizes, self.strides, strict=True)]
+        points = tf.reshape(x, tf.stack([batch, *single, self.filters]))
+        blocks = tf.pad(points, [[0, 0], *after, [0, 0]])
+        return tf.reshape(blocks, tf.stack([batch, *large, self.filters]))
 
     def _size(self, size, kernel, stride):
         beyond = max(kernel - stride, 0) if self.padding == 'valid' else 0
         return size * stride + beyond
 
 
-class SeparableConv2D(_Convolution2D):
-    """Depthwise convolution, then a 1 x 1 convolution; see `separable_conv2d`."""
+class Conv2DTranspose(_Transpose):
+    """Transposed convolution of images: `activation(y + bias)`.
 
+    Transposed convolution is the gradient of a convolution with respect to its input. The output
+    has H * stride rows for `same`, and H * stride + max(K - stride, 0) for `valid`.
+
+    Variables: `<name>/kernel` [*K, F, C] (output filters before input channels), and
+    `<name>/bias` [F] if `use_bias`.
+
+    Args: as `Conv2D`, without dilation; the default name is `conv2d_transpose`.
+
+    Source: Dumoulin and Visin, A guide to convolution arithmetic, https://arxiv.org/abs/1603.07285.
+    """
+
+    rank = 2
+    _operation = staticmethod(tf.nn.conv2d_transpose)
+
+
+class Conv3DTranspose(_Transpose):
+    """Transposed convolution of volumes. Args: as `Conv3D`, without dilation."""
+
+    rank = 3
+    _operation = staticmethod(tf.nn.conv3d_transpose)
+
+
+class _Separable(_Layer):
     def __init__(
         self,
         filters,
         kernel_size,
-        strides=(1, 1),
+        strides=1,
         padding='valid',
         data_format='channels_last',
-        dilation_rate=(1, 1),
+        dilation_rate=1,
         depth_multiplier=1,
         activation=None,
         use_bias=True,
@@ -183,150 +271,64 @@ class SeparableConv2D(_Convolution2D):
         who = f'{self.name}: depth_multiplier'
         self.depth_multiplier = arguments.integer(who, depth_multiplier)
 
-    def _build_kernels(self, channels):
+    def _create_kernels(self, channels):
         depth = self.depth_multiplier
         self.depthwise_kernel = self.weight(
             names.DEPTHWISE_KERNEL, [*self.kernel_size, channels, depth]
         )
         self.pointwise_kernel = self.weight(
-            names.POINTWISE_KERNEL, [1, 1, channels * depth, self.filters]
+            names.POINTWISE_KERNEL, [1] * self.rank + [channels * depth, self.filters]
         )
 
-    def _convolve(self, x):
-        return tf.nn.separable_conv2d(
+    def _convolve(self, x, padding):
+        depthwise = tf.convert_to_tensor(self.depthwise_kernel)
+        pointwise = tf.convert_to_tensor(self.pointwise_kernel)
+        if self.rank == 1:  # as an image of one row
+            x, depthwise, pointwise = x[:, None], depthwise[None], pointwise[None]
+        outputs = tf.nn.separable_conv2d(
             x,
-            tf.convert_to_tensor(self.depthwise_kernel),
-            tf.convert_to_tensor(self.pointwise_kernel),
-            strides=[1, *self.strides, 1],
-            padding=self.padding.upper(),
-            rate=self.dilation_rate,
+            depthwise,
+            pointwise,
+            strides=[1, self.strides[0], self.strides[-1], 1],
+            padding=padding,
+            rate=[1, *self.dilation_rate][-2:],
         )
+        outputs = self._add_bias(outputs)
+        return tf.squeeze(outputs, [1]) if self.rank == 1 else outputs
 
 
-def conv2d(
-    inputs,
-    filters,
-    kernel_size,
-    strides=(1, 1),
-    padding='valid',
-    data_format='channels_last',
-    dilation_rate=(1, 1),
-    activation=None,
-    use_bias=True,
-    kernel_initializer=None,
-    bias_initializer=ZEROS,
-    kernel_regularizer=None,
-    bias_regularizer=None,
-    activity_regularizer=None,
-    kernel_constraint=None,
-    bias_constraint=None,
-    trainable=True,
-    name=None,
-    reuse=None,
-):
-    """Returns `activation(convolution(inputs, kernel) + bias)`.
+class SeparableConv1D(_Separable):
+    """Depthwise convolution of sequences, then a convolution of size 1.
 
-    Variables: `<name>/kernel` [K, L, C, F], and `<name>/bias` [F] if `use_bias`.
-
-    Args:
-      inputs: float tensor [B, H, W, C], or [B, C, H, W] for `channels_first`, with known C.
-      filters: F.
-      kernel_size: K and L in pixels, or one number for both.
-      strides: strides in pixels, or one number for both.
-      padding: `valid`, or `same`: zero padding, so that the output has ceil(H / stride) rows.
-      data_format: `channels_last` or `channels_first`; both run on every device.
-      dilation_rate: dilation in pixels, or one number for both.
-      activation: function of a tensor, or its name in `tf.nn`; None is linear.
-      use_bias: whether to add a bias.
-      kernel_initializer: None takes the variable scope's, or Glorot's uniform if it has none.
-      bias_initializer: initializer of the bias; zeros by default.
-      kernel_regularizer, bias_regularizer: functions of the variable that return a scalar loss.
-      activity_regularizer: function of the output that returns a scalar loss; it is divided by B.
-      kernel_constraint, bias_constraint: functions that an optimizer applies after its update.
-      trainable: whether the variables are added to `TRAINABLE_VARIABLES`.
-      name: variable scope; by default `conv2d`, with a number if that is taken.
-      reuse: as in `tf.compat.v1.variable_scope`.
-
-    Returns: float tensor [B, H', W', F], or [B, F, H', W'].
-
-    Raises: ValueError if the rank is not 4, C is unknown, strides and dilation both exceed 1, an
-      argument is not one of the above, or `get_variable` raises.
+    Args: as `SeparableConv2D`, with one number for each size; `padding` also as in `Conv1D`.
     """
-    return apply(Conv2D, locals())
+
+    rank = 1
 
 
-def conv2d_transpose(
-    inputs,
-    filters,
-    kernel_size,
-    strides=(1, 1),
-    padding='valid',
-    data_format='channels_last',
-    activation=None,
-    use_bias=True,
-    kernel_initializer=None,
-    bias_initializer=ZEROS,
-    kernel_regularizer=None,
-    bias_regularizer=None,
-    activity_regularizer=None,
-    kernel_constraint=None,
-    bias_constraint=None,
-    trainable=True,
-    name=None,
-    reuse=None,
-):
-    """Returns `activation(y + bias)`, y the transposed convolution of `inputs` with the kernel.
-
-    Transposed convolution is the gradient of a convolution with respect to its input. The output
-    has H * stride rows for `same`, and H * stride + max(K - stride, 0) for `valid`.
-
-    Variables: `<name>/kernel` [K, L, F, C] (output filters before input channels), and
-    `<name>/bias` [F] if `use_bias`.
-
-    Args, Returns, Raises: as `conv2d`, without dilation; the default name is `conv2d_transpose`.
-
-    Source: Dumoulin and Visin, A guide to convolution arithmetic, https://arxiv.org/abs/1603.07285.
-    """
-    return apply(Conv2DTranspose, locals())
-
-
-def separable_conv2d(
-    inputs,
-    filters,
-    kernel_size,
-    strides=(1, 1),
-    padding='valid',
-    data_format='channels_last',
-    dilation_rate=(1, 1),
-    depth_multiplier=1,
-    activation=None,
-    use_bias=True,
-    depthwise_initializer=None,
-    pointwise_initializer=None,
-    bias_initializer=ZEROS,
-    depthwise_regularizer=None,
-    pointwise_regularizer=None,
-    bias_regularizer=None,
-    activity_regularizer=None,
-    depthwise_constraint=None,
-    pointwise_constraint=None,
-    bias_constraint=None,
-    trainable=True,
-    name=None,
-    reuse=None,
-):
+class SeparableConv2D(_Separable):
     """Convolves each channel with its own M kernels, then mixes channels by a 1 x 1 convolution.
 
-    Variables: `<name>/depthwise_kernel` [K, L, C, M], `<name>/pointwise_kernel` [1, 1, C * M, F],
+    Variables: `<name>/depthwise_kernel` [*K, C, M], `<name>/pointwise_kernel` [1, 1, C * M, F],
     and `<name>/bias` [F] if `use_bias`.
 
     Args:
       depth_multiplier: M, kernels per channel.
-      depthwise_initializer, pointwise_initializer: as `conv2d`'s for its kernel.
-      depthwise_regularizer, pointwise_regularizer: as `conv2d`'s for its kernel.
-      depthwise_constraint, pointwise_constraint: as `conv2d`'s for its kernel.
+      depthwise_initializer, pointwise_initializer: as `Conv2D`'s for its kernel.
+      depthwise_regularizer, pointwise_regularizer: as `Conv2D`'s for its kernel.
+      depthwise_constraint, pointwise_constraint: as `Conv2D`'s for its kernel.
 
-    The other arguments, Returns and Raises are those of `conv2d`; the default name is
-    `separable_conv2d`. TensorFlow's CPU kernel without oneDNN requires equal strides.
+    The other arguments and Raises are those of `Conv2D`; the default name is `separable_conv2d`.
+    TensorFlow's CPU kernel without oneDNN requires equal strides.
     """
-    return apply(SeparableConv2D, locals())
+
+    rank = 2
+
+
+conv1d = function(Conv1D)
+conv2d = function(Conv2D)
+conv3d = function(Conv3D)
+conv2d_transpose = function(Conv2DTranspose)
+conv3d_transpose = function(Conv3DTranspose)
+separable_conv1d = function(SeparableConv1D)
+separable_conv2d = function(SeparableConv2D)

@@ -10,11 +10,34 @@ import tensorflow.compat.v1 as tf
 
 from tfae.core import names
 from tfae.layers import arguments
-from tfae.layers.base import ZEROS, Configured, InputSpec, apply, branch, require
+from tfae.layers.configured import ZEROS, Configured, branch, function, require
+from tfae.layers.input_spec import InputSpec
 
 
 class Dense(Configured):
-    """`activation(inputs @ kernel + bias)`, on the last axis; see `dense`."""
+    """`activation(inputs @ kernel + bias)`, applied to the last axis.
+
+    Maps float [B, ..., D] with known D to [B, ..., U].
+
+    Variables: `<name>/kernel` [D, U], and `<name>/bias` [U] if `use_bias`.
+
+    Args:
+      units: U.
+      activation: function of a tensor, or its name in `tf.nn`; None is linear.
+      use_bias: whether to add a bias.
+      kernel_initializer: None takes the variable scope's, or Glorot's uniform if it has none.
+      bias_initializer: initializer of the bias; zeros by default.
+      kernel_regularizer, bias_regularizer: functions of the variable that return a scalar loss.
+      activity_regularizer: function of the output that returns a scalar loss; it is divided by B.
+      kernel_constraint, bias_constraint: functions that an optimizer applies after its update.
+      trainable: whether the variables are added to `TRAINABLE_VARIABLES`.
+      name: variable scope; by default `dense`, with a number if that is taken.
+      reuse: (function only) as in `tf.compat.v1.variable_scope`.
+
+    Raises: ValueError if D is unknown, the rank is below 2, or `get_variable` raises.
+    """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -37,11 +60,10 @@ class Dense(Configured):
         self.activation = arguments.activation(self.name, activation)
         self.input_spec = InputSpec(min_ndim=2)
 
-    def build(self, input_shape):
-        """Creates `kernel` [D, U] and `bias` [U]."""
+    def _create(self, shape):
         if not tf.as_dtype(self.dtype).is_floating and not tf.as_dtype(self.dtype).is_complex:
             raise TypeError(f'{self.name}: dtype is {self.dtype}; it must be a floating-point one.')
-        features = require(self.name, input_shape, -1)
+        features = require(self.name, shape, -1)
         self.kernel = self.weight(names.KERNEL, [features, self.units])
         self.bias = self.weight(names.BIAS, [self.units]) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
@@ -53,18 +75,16 @@ class Dense(Configured):
             outputs = tf.matmul(inputs, self.kernel)
         else:
             outputs = tf.tensordot(inputs, self.kernel, [[inputs.shape.rank - 1], [0]])
-            outputs.set_shape(self.compute_output_shape(inputs.shape))
+            outputs.set_shape(inputs.shape[:-1].concatenate(self.units))
         if self.use_bias:
             outputs = tf.nn.bias_add(outputs, self.bias)
         return outputs if self.activation is None else self.activation(outputs)
 
-    def compute_output_shape(self, input_shape):
-        """The static shape of the output, [B, ..., U]; decoders ask for it."""
-        return tf.TensorShape(input_shape)[:-1].concatenate(self.units)
-
 
 class Dropout(Configured):
     """Zeroes a fraction of the inputs in training; see `dropout`."""
+
+    supports_masking = True
 
     def __init__(self, rate=0.5, noise_shape=None, seed=None, name=None, **kwargs):
         super().__init__(**arguments.named(locals()))
@@ -82,6 +102,10 @@ class Dropout(Configured):
             )
 
         return branch(arguments.training(training), drop, lambda: tf.identity(inputs))
+
+    def compute_output_shape(self, input_shape):
+        """Returns the static shape of the outputs, which is that of the inputs."""
+        return tf.TensorShape(input_shape)
 
     def _noise_shape(self, inputs):
         if self.noise_shape is None or tf.is_tensor(self.noise_shape):
@@ -112,45 +136,7 @@ class Flatten(Configured):
         return tf.reshape(inputs, [tf.shape(inputs)[0] if batch is None else batch, -1])
 
 
-def dense(
-    inputs,
-    units,
-    activation=None,
-    use_bias=True,
-    kernel_initializer=None,
-    bias_initializer=ZEROS,
-    kernel_regularizer=None,
-    bias_regularizer=None,
-    activity_regularizer=None,
-    kernel_constraint=None,
-    bias_constraint=None,
-    trainable=True,
-    name=None,
-    reuse=None,
-):
-    """Returns `activation(inputs @ kernel + bias)`, applied to the last axis.
-
-    Variables: `<name>/kernel` [D, U], and `<name>/bias` [U] if `use_bias`.
-
-    Args:
-      inputs: float tensor [B, ..., D] with known D.
-      units: U.
-      activation: function of a tensor, or its name in `tf.nn`; None is linear.
-      use_bias: whether to add a bias.
-      kernel_initializer: None takes the variable scope's, or Glorot's uniform if it has none.
-      bias_initializer: initializer of the bias; zeros by default.
-      kernel_regularizer, bias_regularizer: functions of the variable that return a scalar loss.
-      activity_regularizer: function of the output that returns a scalar loss; it is divided by B.
-      kernel_constraint, bias_constraint: functions that an optimizer applies after its update.
-      trainable: whether the variables are added to `TRAINABLE_VARIABLES`.
-      name: variable scope; by default `dense`, with a number if that is taken.
-      reuse: as in `tf.compat.v1.variable_scope`.
-
-    Returns: float tensor [B, ..., U].
-
-    Raises: ValueError if D is unknown, the rank is below 2, or `get_variable` raises.
-    """
-    return apply(Dense, locals())
+dense = function(Dense)
 
 
 def dropout(inputs, rate=0.5, noise_shape=None, seed=None, training=False, name=None):
@@ -170,7 +156,7 @@ def dropout(inputs, rate=0.5, noise_shape=None, seed=None, training=False, name=
 
     Source: Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, Dropout, JMLR 15, 2014.
     """
-    return apply(Dropout, locals())
+    return Dropout(rate, noise_shape, seed, name)(inputs, training)
 
 
 def flatten(inputs, name=None, data_format='channels_last'):
@@ -183,4 +169,4 @@ def flatten(inputs, name=None, data_format='channels_last'):
 
     Returns: tensor [B, D], D the product of the other sizes; [B, 1] for [B].
     """
-    return apply(Flatten, locals())
+    return Flatten(data_format, name=name)(inputs)

@@ -1,9 +1,9 @@
-"""`channels_last` (NHWC) and `channels_first` (NCHW).
+"""`channels_last` (as NHWC) and `channels_first` (as NCHW).
 
-Everything is computed in NHWC, with a transpose before and after for `channels_first`. Most of
-TensorFlow's CPU kernels support NHWC only (some support both with oneDNN), so TF1's
-`channels_first` layers raised on a CPU. On a GPU, TensorFlow's layout optimizer chooses the format
-and removes transposes that cancel.
+Everything is computed in channels last, with a transpose before and after for `channels_first`.
+Most of TensorFlow's CPU kernels support channels last only (some support both with oneDNN), so
+TF1's `channels_first` layers raised on a CPU. On a GPU, TensorFlow's layout optimizer chooses the
+format and removes transposes that cancel.
 """
 
 from collections.abc import Callable
@@ -15,17 +15,14 @@ CHANNELS_FIRST = 'channels_first'
 
 
 def on_channels_last(data_format: str, function: Callable[[Any], Any], inputs: Any) -> Any:
-    """Applies a function written for NHWC to 4-D `inputs` in `data_format`."""
+    """Applies a function written for channels last to `inputs` [B, ..., C] in `data_format`."""
     if data_format != CHANNELS_FIRST:
         return function(inputs)
-    return tf.transpose(function(tf.transpose(inputs, [0, 2, 3, 1])), [0, 3, 1, 2])
+    rank = inputs.shape.rank
+    outputs = function(tf.transpose(inputs, [0, *range(2, rank), 1]))
+    return tf.transpose(outputs, [0, rank - 1, *range(1, rank - 1)])
 
 
 def channel_axis(data_format: str) -> int:
-    """Returns the channel axis of a 4-D tensor."""
-    return 1 if data_format == CHANNELS_FIRST else 3
-
-
-def short(data_format: str) -> str:
-    """Returns TensorFlow's abbreviation of the format."""
-    return 'NCHW' if data_format == CHANNELS_FIRST else 'NHWC'
+    """Returns the channel axis."""
+    return 1 if data_format == CHANNELS_FIRST else -1

@@ -32,7 +32,7 @@ class ICNR:
 
     def __init__(self, block_size: Any, initializer: Any = None, mode: str = 'DCR') -> None:
         who = type(self).__name__
-        self.block_size = arguments.pair(f'{who}: block_size', block_size)
+        self.block_size = arguments.sizes(f'{who}: block_size', block_size, 2)
         self.mode = errors.one_of(f'{who}: mode', mode, subpixel.MODES)
         initializer = arguments.initializer(who, initializer)
         if initializer is None:

@@ -1,4 +1,4 @@
-"""Batch normalization: the layer class, then TF1's function.
+"""Batch normalization: the layer class, and TF1's function.
 
     y = gamma * (x - mean) / sqrt(variance + epsilon) + beta
 
@@ -21,7 +21,8 @@ import tensorflow.compat.v1 as tf
 
 from tfae.core import errors, names
 from tfae.layers import arguments
-from tfae.layers.base import ONES, ZEROS, Configured, InputSpec, apply, branch, require
+from tfae.layers.configured import ONES, ZEROS, Configured, branch, function, require
+from tfae.layers.input_spec import InputSpec
 
 # (rank, axis) that TensorFlow's fused operation supports.
 _FUSED_FORMATS = {(4, 1): 'NCHW', (4, 3): 'NHWC', (5, 1): 'NCDHW', (5, 4): 'NDHWC'}
@@ -57,7 +58,57 @@ def recorded_statistics() -> Iterator[list[Statistics]]:
 
 
 class BatchNormalization(Configured):
-    """Normalization by the moments of the batch; see `batch_normalization`."""
+    """Batch normalization: `gamma * (inputs - mean) / sqrt(variance + epsilon) + beta`.
+
+    The moving averages are updated only if `UPDATE_OPS` run with the training step:
+
+        with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+            train = optimizer.minimize(loss)
+
+    Variables, of shape [C]: `<name>/gamma` if `scale`, `<name>/beta` if `center`,
+    `<name>/moving_mean` and `<name>/moving_variance`, and with `renorm` `<name>/moving_stddev`,
+    `<name>/renorm_mean` and `<name>/renorm_stddev`. All are float32 for 16-bit inputs.
+
+    Args:
+      axis: the axis that is normalized separately, of known size C, or a list of axes: then the
+        variables have the inputs' rank, with size 1 on every other axis.
+      momentum: decay of the moving averages, in [0, 1].
+      epsilon: added to the variance; the fused operation uses at least 1.001e-5.
+      center, scale: whether to add beta, whether to multiply by gamma.
+      beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer:
+        zeros, ones, zeros, ones by default.
+      beta_regularizer, gamma_regularizer: functions of the variable that return a scalar loss.
+      beta_constraint, gamma_constraint: functions that an optimizer applies after its update.
+      trainable: whether gamma and beta are added to `TRAINABLE_VARIABLES`, and updates to
+        `UPDATE_OPS`.
+      name: variable scope; by default `batch_normalization`, with a number if that is taken.
+      renorm: whether to renormalize, https://arxiv.org/abs/1702.03275.
+      renorm_clipping: limits 'rmax', 'rmin' of r and 'dmax' of d; those left out do not apply.
+      renorm_momentum: decay of the averages that renormalization uses.
+      fused: None or True uses TensorFlow's fused operation where possible: rank 4 or 5, axis 1 or
+        the last, no `renorm`, `adjustment` or `virtual_batch_size`, not float64. Its moving
+        variance follows the unbiased variance, N / (N - 1) times the biased one. False never uses
+        it.
+      virtual_batch_size: number of examples whose moments are computed together (ghost batches),
+        a divisor of the batch size; None is the whole batch. In a batch of n such groups, group i
+        holds the examples i, i + n, i + 2n, ..., as in TF1. The variables then have the inputs'
+        rank + 1, and the moving averages follow the mean of the groups' moments.
+      adjustment: function of the inputs' dynamic shape that returns a scale and an offset, applied
+        in training to the normalized values before gamma and beta.
+      training: (function and call) Python bool or boolean scalar tensor: true normalizes by the
+        batch's moments.
+      reuse: (function only) as in `tf.compat.v1.variable_scope`.
+
+    The inputs are a float tensor of known rank; the output has their shape and type.
+
+    Raises: ValueError if there is no such axis, it is given twice, its size is unknown,
+      `virtual_batch_size` is not positive or comes with axis 0 or `adjustment`, `renorm_clipping`
+      has another key, or `get_variable` raises.
+
+    Source: Ioffe and Szegedy, https://arxiv.org/abs/1502.03167.
+    """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -86,35 +137,45 @@ class BatchNormalization(Configured):
     ):
         super().__init__(**arguments.named(locals()))
         if virtual_batch_size is not None:
-            raise ValueError(
-                f'{self.name}: virtual_batch_size is {virtual_batch_size}; it must be None: '
-                'virtual batches are not supported.'
-            )
+            who = f'{self.name}: virtual_batch_size'
+            self.virtual_batch_size = arguments.integer(who, virtual_batch_size)
+            if adjustment is not None:
+                raise ValueError(f'{who} is {virtual_batch_size}; adjustment must then be None.')
         self.axis = [axis] if isinstance(axis, int) else list(axis)
         self.renorm_clipping = dict(renorm_clipping or {})
         for key in self.renorm_clipping:
             errors.one_of(f'{self.name}: renorm_clipping', key, ('rmax', 'rmin', 'dmax'))
 
-    def build(self, input_shape):
-        """Creates gamma, beta and the moving averages, all of the shape of `axis`."""
-        rank = input_shape.rank
+    def _create(self, shape):
+        rank = shape.rank
         if rank is None or not all(-rank <= axis < rank for axis in self.axis):
-            raise ValueError(f'{self.name}: input is {input_shape}; it must have axis {self.axis}.')
+            raise ValueError(f'{self.name}: input is {shape}; it must have axis {self.axis}.')
         self.axis = [axis % rank for axis in self.axis]
-        sizes = {axis: require(self.name, input_shape, axis) for axis in self.axis}
+        if len(set(self.axis)) < len(self.axis):
+            raise ValueError(f'{self.name}: axis is {self.axis}; it must name each axis once.')
+        sizes = {axis: require(self.name, shape, axis) for axis in self.axis}
         self.input_spec = InputSpec(ndim=rank, axes=sizes)
+        # With several axes, variables keep the input's rank, so that they broadcast.
+        broad = [sizes.get(i, 1) for i in range(rank)]
+        of_variables = broad if len(sizes) > 1 else list(sizes.values())
+        self._axes = self.axis
+        if self.virtual_batch_size is not None:  # normalized as [examples, groups, ...]
+            if 0 in self.axis:
+                raise ValueError(
+                    f'{self.name}: axis is {self.axis}; with virtual_batch_size it must not be 0.'
+                )
+            self._axes = [axis + 1 for axis in self.axis]
+            of_variables = [1, *broad]
         wanted = self.fused is None or self.fused
-        plain = not self.renorm and self.adjustment is None and len(self.axis) == 1
-        if wanted and plain and self.dtype in ('float32', *_HALF):
+        special = self.renorm or self.adjustment is not None or self.virtual_batch_size is not None
+        if wanted and not special and len(self.axis) == 1 and self.dtype in ('float32', *_HALF):
             self._format = _FUSED_FORMATS.get((rank, self.axis[0]))
         else:
             self._format = None
         self.fused = self._format is not None
-        # With several axes, variables keep the input's rank, so that they broadcast.
-        shape = [sizes.get(i, 1) for i in range(rank)] if len(sizes) > 1 else list(sizes.values())
-        self._build_variables(shape)
+        self._create_variables(of_variables)
 
-    def _build_variables(self, shape):
+    def _create_variables(self, shape):
         options = {'shape': shape, 'dtype': 'float32' if self.dtype in _HALF else self.dtype}
         self.gamma = self.weight(names.GAMMA, **options) if self.scale else None
         self.beta = self.weight(names.BETA, **options) if self.center else None
@@ -149,7 +210,17 @@ class BatchNormalization(Configured):
             return self._fused(inputs, training)
         # A variance easily overflows 16-bit floats.
         x = tf.cast(inputs, self.moving_mean.dtype.base_dtype)
-        outputs = tf.cast(self._unfused(x, training), inputs.dtype)
+        if self.virtual_batch_size is not None:
+            if (x.shape.as_list()[0] or 0) % self.virtual_batch_size:
+                raise ValueError(
+                    f'{self.name}: input is {x.shape}; virtual_batch_size '
+                    f'{self.virtual_batch_size} must divide the batch size.'
+                )
+            sizes = tf.concat([[self.virtual_batch_size, -1], tf.shape(x)[1:]], 0)
+            outputs = tf.reshape(self._unfused(tf.reshape(x, sizes), training), tf.shape(x))
+        else:
+            outputs = self._unfused(x, training)
+        outputs = tf.cast(outputs, inputs.dtype)
         outputs.set_shape(inputs.shape)
         return outputs
 
@@ -205,8 +276,10 @@ class BatchNormalization(Configured):
             scale, offset = _then(by, to, scale, offset)
 
         # Moments: of the batch in training, else the moving averages.
-        axes = [axis for axis in range(x.shape.rank) if axis not in self.axis]
-        batch_mean, batch_variance = tf.nn.moments(x, axes, keepdims=len(self.axis) > 1)
+        groups = [] if self.virtual_batch_size is None else [1]
+        axes = [axis for axis in range(x.shape.rank) if axis not in self._axes + groups]
+        keepdims = self.moving_mean.shape.rank > 1
+        batch_mean, batch_variance = tf.nn.moments(x, axes, keepdims=keepdims)
         mean = branch(training, lambda: batch_mean, lambda: tf.identity(self.moving_mean))
         variance = branch(
             training, lambda: batch_variance, lambda: tf.identity(self.moving_variance)
@@ -214,8 +287,11 @@ class BatchNormalization(Configured):
 
         # Update the moving averages; at inference they move towards themselves and stay.
         new_mean, new_variance = mean, variance
+        if groups:
+            new_mean = tf.reduce_mean(mean, 1, keepdims=True)
+            new_variance = tf.reduce_mean(variance, 1, keepdims=True)
         if self.renorm:
-            r, d, new_mean, new_variance = self._renormalize(mean, variance, training)
+            r, d, new_mean, new_variance = self._renormalize(new_mean, new_variance, training)
             r, d = self._broadcast(r, x), self._broadcast(d, x)
             scale, offset = _then(r, d, scale, offset)
         self.add_update(_moving_average(self.moving_mean, new_mean, self.momentum))
@@ -264,82 +340,28 @@ class BatchNormalization(Configured):
     def _broadcast(self, v, x):
         """Reshapes `v` [C] to broadcast with `x`; None is returned unchanged."""
         rank = x.shape.rank
-        if v is None or len(v.shape) == rank or self.axis == [rank - 1]:
+        if v is None or len(v.shape) == rank or self._axes == [rank - 1]:
             return v
-        return tf.reshape(v, [-1 if axis in self.axis else 1 for axis in range(rank)])
+        return tf.reshape(v, [-1 if axis in self._axes else 1 for axis in range(rank)])
+
+    def compute_output_shape(self, input_shape):
+        """Returns the static shape of the outputs, which is that of the inputs."""
+        return tf.TensorShape(input_shape)
 
 
-def batch_normalization(
-    inputs,
-    axis=-1,
-    momentum=0.99,
-    epsilon=1e-3,
-    center=True,
-    scale=True,
-    beta_initializer=ZEROS,
-    gamma_initializer=ONES,
-    moving_mean_initializer=ZEROS,
-    moving_variance_initializer=ONES,
-    beta_regularizer=None,
-    gamma_regularizer=None,
-    beta_constraint=None,
-    gamma_constraint=None,
-    training=False,
-    trainable=True,
-    name=None,
-    reuse=None,
-    renorm=False,
-    renorm_clipping=None,
-    renorm_momentum=0.99,
-    fused=None,
-    virtual_batch_size=None,
-    adjustment=None,
-):
-    """Returns `gamma * (inputs - mean) / sqrt(variance + epsilon) + beta`.
-
-    The moving averages are updated only if `UPDATE_OPS` run with the training step:
-
-        with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
-            train = optimizer.minimize(loss)
-
-    Variables, of shape [C]: `<name>/gamma` if `scale`, `<name>/beta` if `center`,
-    `<name>/moving_mean` and `<name>/moving_variance`, and with `renorm` `<name>/moving_stddev`,
-    `<name>/renorm_mean` and `<name>/renorm_stddev`. All are float32 for 16-bit inputs.
-
-    Args:
-      inputs: float tensor of known rank.
-      axis: the axis that is normalized separately, of known size C, or a list of axes: then the
-        variables have the inputs' rank, with size 1 on every other axis.
-      momentum: decay of the moving averages, in [0, 1].
-      epsilon: added to the variance; the fused operation uses at least 1.001e-5.
-      center, scale: whether to add beta, whether to multiply by gamma.
-      beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer:
-        zeros, ones, zeros, ones by default.
-      beta_regularizer, gamma_regularizer: functions of the variable that return a scalar loss.
-      beta_constraint, gamma_constraint: functions that an optimizer applies after its update.
-      training: Python bool or boolean scalar tensor: true normalizes by the batch's moments.
-      trainable: whether gamma and beta are added to `TRAINABLE_VARIABLES`, and updates to
-        `UPDATE_OPS`.
-      name: variable scope; by default `batch_normalization`, with a number if that is taken.
-      reuse: as in `tf.compat.v1.variable_scope`.
-      renorm: whether to renormalize, https://arxiv.org/abs/1702.03275.
-      renorm_clipping: limits 'rmax', 'rmin' of r and 'dmax' of d; those left out do not apply.
-      renorm_momentum: decay of the averages that renormalization uses.
-      fused: None or True uses TensorFlow's fused operation where possible: rank 4 or 5, axis 1 or
-        the last, no `renorm`, no `adjustment`, not float64. Its moving variance follows the
-        unbiased variance, N / (N - 1) times the biased one. False never uses it.
-      virtual_batch_size: not supported; it must be None.
-      adjustment: function of the inputs' dynamic shape that returns a scale and an offset, applied
-        in training to the normalized values before gamma and beta.
-
-    Returns: tensor of the inputs' shape and type.
-
-    Raises: ValueError if there is no such axis, its size is unknown, `virtual_batch_size` is
-      given, `renorm_clipping` has another key, or `get_variable` raises.
-
-    Source: Ioffe and Szegedy, https://arxiv.org/abs/1502.03167.
-    """
-    return apply(BatchNormalization, locals())
+batch_normalization = function(
+    BatchNormalization,
+    'training',
+    'trainable',
+    'name',
+    'reuse',
+    'renorm',
+    'renorm_clipping',
+    'renorm_momentum',
+    'fused',
+    'virtual_batch_size',
+    'adjustment',
+)
 
 
 def _moving_average(variable: Any, value: Any, momentum: Any) -> Any:

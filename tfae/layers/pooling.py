@@ -1,97 +1,108 @@
-"""Max pooling and average pooling of images.
+"""Max pooling and average pooling of sequences, images and volumes.
 
-Letters of shapes: B batch, H W image, C channels.
+Letters of shapes: B batch, W or H W or D H W the spatial sizes, C channels.
 """
-
-from typing import Any
 
 import tensorflow.compat.v1 as tf
 
 from tfae.layers import arguments
-from tfae.layers.base import Configured, InputSpec, apply
+from tfae.layers.configured import Configured, function
 from tfae.layers.formats import on_channels_last
+from tfae.layers.input_spec import InputSpec
 
 
-class _Pooling2D(Configured):
-    _pool: Any = None  # tf.nn's function for NHWC
+class _Pooling(Configured):
+    rank: int  # number of spatial dimensions
+    _operation: staticmethod  # tf.nn's function for channels last
 
-    def __init__(self, **options):
-        super().__init__(**options)
-        self.pool_size = arguments.pair(f'{self.name}: pool_size', self.pool_size)
-        strides = self.pool_size if self.strides is None else self.strides
-        self.strides = arguments.pair(f'{self.name}: strides', strides)
-        self.padding = arguments.padding(self.name, self.padding)
-        self.data_format = arguments.data_format(self.name, self.data_format)
-        self.input_spec = InputSpec(ndim=4)
+    def __init__(
+        self,
+        pool_size,
+        strides,
+        padding='valid',
+        data_format='channels_last',
+        name=None,
+        **kwargs,
+    ):
+        super().__init__(**arguments.named(locals()))
+        self.pool_size = arguments.sizes(f'{self.name}: pool_size', pool_size, self.rank)
+        self.strides = arguments.sizes(f'{self.name}: strides', strides, self.rank)
+        self.padding = arguments.padding(self.name, padding)
+        self.data_format = arguments.data_format(self.name, data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def call(self, inputs):
-        """Maps [B, H, W, C] to [B, H', W', C]."""
+        """Maps [B, ..., C] to [B, ..., C] with fewer points."""
+        return on_channels_last(self.data_format, self._pool, inputs)
 
-        def pool(x):
-            return self._pool(
-                x, [1, *self.pool_size, 1], [1, *self.strides, 1], self.padding.upper()
-            )
-
-        return on_channels_last(self.data_format, pool, inputs)
-
-
-class MaxPooling2D(_Pooling2D):
-    """Max pooling; see `max_pooling2d`."""
-
-    _pool = staticmethod(tf.nn.max_pool)
-
-    def __init__(
-        self,
-        pool_size,
-        strides,
-        padding='valid',
-        data_format='channels_last',
-        name=None,
-        **kwargs,
-    ):
-        super().__init__(**arguments.named(locals()))
+    def _pool(self, x):
+        row = [1] if self.rank == 1 else []  # a sequence is pooled as an image of one row
+        outputs = self._operation(
+            tf.expand_dims(x, 1) if row else x,
+            [1, *row, *self.pool_size, 1],
+            [1, *row, *self.strides, 1],
+            self.padding.upper(),
+        )
+        return tf.squeeze(outputs, [1]) if row else outputs
 
 
-class AveragePooling2D(_Pooling2D):
-    """Average pooling; see `average_pooling2d`."""
+class MaxPooling1D(_Pooling):
+    """Maximum over each window of sequences [B, W, C]. Args: as `MaxPooling2D`."""
 
-    _pool = staticmethod(tf.nn.avg_pool)
-
-    def __init__(
-        self,
-        pool_size,
-        strides,
-        padding='valid',
-        data_format='channels_last',
-        name=None,
-        **kwargs,
-    ):
-        super().__init__(**arguments.named(locals()))
+    rank = 1
+    _operation = staticmethod(tf.nn.max_pool)
 
 
-def max_pooling2d(
-    inputs, pool_size, strides, padding='valid', data_format='channels_last', name=None
-):
-    """Returns the maximum over each window.
+class MaxPooling2D(_Pooling):
+    """Maximum over each window of images [B, H, W, C], or [B, C, H, W] for `channels_first`.
 
     Args:
-      inputs: tensor [B, H, W, C], or [B, C, H, W] for `channels_first`.
       pool_size: height and width of the window in pixels, or one number for both.
-      strides: strides in pixels, or one number for both; None is `pool_size`.
+      strides: strides in pixels, or one number for both.
       padding: `valid`, or `same`: windows extend over the edge, and only pixels inside count.
       data_format: `channels_last` or `channels_first`.
       name: name scope of the operations.
 
-    Returns: tensor of the inputs' format, with ceil((H - window + 1) / stride) rows for `valid`
-      and ceil(H / stride) for `same`.
+    The output has ceil((H - window + 1) / stride) rows for `valid`, ceil(H / stride) for `same`.
 
     Raises: ValueError if the rank is not 4 or an argument is not one of the above.
     """
-    return apply(MaxPooling2D, locals())
+
+    rank = 2
+    _operation = staticmethod(tf.nn.max_pool)
 
 
-def average_pooling2d(
-    inputs, pool_size, strides, padding='valid', data_format='channels_last', name=None
-):
-    """Returns the mean over each window. Args, Returns, Raises: as `max_pooling2d`."""
-    return apply(AveragePooling2D, locals())
+class MaxPooling3D(_Pooling):
+    """Maximum over each window of volumes [B, D, H, W, C]. Args: as `MaxPooling2D`."""
+
+    rank = 3
+    _operation = staticmethod(tf.nn.max_pool3d)
+
+
+class AveragePooling1D(_Pooling):
+    """Mean over each window of sequences [B, W, C]. Args: as `MaxPooling2D`."""
+
+    rank = 1
+    _operation = staticmethod(tf.nn.avg_pool)
+
+
+class AveragePooling2D(_Pooling):
+    """Mean over each window of images [B, H, W, C]. Args: as `MaxPooling2D`."""
+
+    rank = 2
+    _operation = staticmethod(tf.nn.avg_pool)
+
+
+class AveragePooling3D(_Pooling):
+    """Mean over each window of volumes [B, D, H, W, C]. Args: as `MaxPooling2D`."""
+
+    rank = 3
+    _operation = staticmethod(tf.nn.avg_pool3d)
+
+
+max_pooling1d = function(MaxPooling1D)
+max_pooling2d = function(MaxPooling2D)
+max_pooling3d = function(MaxPooling3D)
+average_pooling1d = function(AveragePooling1D)
+average_pooling2d = function(AveragePooling2D)
+average_pooling3d = function(AveragePooling3D)

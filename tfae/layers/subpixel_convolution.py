@@ -16,8 +16,9 @@ import tensorflow.compat.v1 as tf
 
 from tfae.core import errors, names
 from tfae.layers import arguments, formats
-from tfae.layers.base import ZEROS, Configured, InputSpec, apply, require
+from tfae.layers.configured import ZEROS, Configured, function, require
 from tfae.layers.initializers import ICNR
+from tfae.layers.input_spec import InputSpec
 from tfae.ops import subpixel, subpixel_fused
 
 # `(function, name)` of the activations that the fused op supports. TensorFlow exports some of its
@@ -31,7 +32,41 @@ _FUSED = [
 
 
 class SubpixelConv2D(Configured):
-    """Convolution, then depth to space; see `subpixel_conv2d`."""
+    """Upsamples by rh and rw: `activation(shuffle(convolution(inputs, kernel) + bias))`.
+
+    Maps float [B, H, W, C], or [B, C, H, W] for `channels_first`, with known C, to
+    [B, H'*rh, W'*rw, F] or [B, F, H'*rh, W'*rw].
+
+    Bias, shuffle and one of TensorFlow's identity, relu, leaky_relu (slope 0.2), elu, selu, sigmoid
+    and tanh take one pass over memory; any other activation takes a second.
+
+    Variables: `<name>/kernel` [K, L, C, F*rh*rw], and `<name>/bias` [F*rh*rw] if `use_bias`. Filter
+    f of pixel (i, j) of a block has channel `(i*rw + j)*F + f` in mode 'DCR', the order of
+    `tf.nn.depth_to_space`, and `(f*rh + i)*rw + j` in mode 'CRD', that of PyTorch's `PixelShuffle`.
+
+    Args:
+      filters: F.
+      kernel_size: K and L in pixels, or one number for both.
+      block_size: rh and rw, or one number for both.
+      padding: `same`, zero padding, gives H * rh rows; `valid` gives (H - K + 1) * rh.
+      data_format: `channels_last` or `channels_first`; both run on every device.
+      activation: function of a tensor, or its name in `tf.nn`; None is linear.
+      use_bias: whether to add a bias.
+      kernel_initializer: None is `ICNR` of the variable scope's initializer, or of Glorot's uniform
+        if it has none: the initial layer is a convolution with nearest-neighbor upsampling. Any
+        other initializer is applied to all F*rh*rw channels.
+      bias_initializer: initializer of the bias; zeros by default.
+      kernel_regularizer, bias_regularizer, activity_regularizer: as in `Conv2D`.
+      kernel_constraint, bias_constraint, trainable: as in `Conv2D`.
+      mode: channel order, 'DCR' or 'CRD'.
+      name: variable scope; by default `subpixel_conv2d`, with a number if that is taken.
+      reuse: (function only) as in `tf.compat.v1.variable_scope`.
+
+    Raises: ValueError if the rank is not 4, C is unknown, an argument is not one of the above, or
+      `get_variable` raises.
+
+    Source: Shi et al., CVPR 2016, https://arxiv.org/abs/1609.05158, eq. 4.
+    """
 
     def __init__(
         self,
@@ -56,24 +91,24 @@ class SubpixelConv2D(Configured):
     ):
         super().__init__(**arguments.named(locals()))
         self.filters = arguments.integer(f'{self.name}: filters', self.filters)
-        self.kernel_size = arguments.pair(f'{self.name}: kernel_size', self.kernel_size)
-        self.block_size = arguments.pair(f'{self.name}: block_size', self.block_size)
+        self.kernel_size = arguments.sizes(f'{self.name}: kernel_size', self.kernel_size, 2)
+        self.block_size = arguments.sizes(f'{self.name}: block_size', self.block_size, 2)
         self.padding = arguments.padding(self.name, self.padding)
         self.data_format = arguments.data_format(self.name, self.data_format)
         self.activation = arguments.activation(self.name, self.activation)
         errors.one_of(f'{self.name}: mode', self.mode, subpixel.MODES)
         self.input_spec = InputSpec(ndim=4)
 
-    def build(self, input_shape):
-        """Creates `kernel` [K, L, C, F*rh*rw] and `bias` [F*rh*rw]."""
+    def _create(self, shape):
         axis = formats.channel_axis(self.data_format)
-        channels = require(self.name, input_shape, axis)
+        channels = require(self.name, shape, axis)
         wide = self.filters * self.block_size[0] * self.block_size[1]
         given = self.kernel_initializer
         if given is None:
             given = ICNR(self.block_size, tf.get_variable_scope().initializer, self.mode)
-        shape = [*self.kernel_size, channels, wide]
-        self.kernel = self.weight(names.KERNEL, shape, initializer=given)
+        self.kernel = self.weight(
+            names.KERNEL, [*self.kernel_size, channels, wide], initializer=given
+        )
         self.bias = self.weight(names.BIAS, [wide]) if self.use_bias else None
         self.input_spec = InputSpec(ndim=4, axes={axis: channels})
 
@@ -105,60 +140,4 @@ class SubpixelConv2D(Configured):
         )
 
 
-def subpixel_conv2d(
-    inputs,
-    filters,
-    kernel_size,
-    block_size=2,
-    padding='same',
-    data_format='channels_last',
-    activation=None,
-    use_bias=True,
-    kernel_initializer=None,
-    bias_initializer=ZEROS,
-    kernel_regularizer=None,
-    bias_regularizer=None,
-    activity_regularizer=None,
-    kernel_constraint=None,
-    bias_constraint=None,
-    mode='DCR',
-    trainable=True,
-    name=None,
-    reuse=None,
-):
-    """Returns `activation(shuffle(convolution(inputs, kernel) + bias))`: upsamples by rh and rw.
-
-    Bias, shuffle and one of TensorFlow's identity, relu, leaky_relu (slope 0.2), elu, selu, sigmoid
-    and tanh take one pass over memory; any other activation takes a second.
-
-    Variables: `<name>/kernel` [K, L, C, F*rh*rw], and `<name>/bias` [F*rh*rw] if `use_bias`. Filter
-    f of pixel (i, j) of a block has channel `(i*rw + j)*F + f` in mode 'DCR', the order of
-    `tf.nn.depth_to_space`, and `(f*rh + i)*rw + j` in mode 'CRD', that of PyTorch's `PixelShuffle`.
-
-    Args:
-      inputs: float tensor [B, H, W, C], or [B, C, H, W] for `channels_first`, with known C.
-      filters: F.
-      kernel_size: K and L in pixels, or one number for both.
-      block_size: rh and rw, or one number for both.
-      padding: `same`, zero padding, gives H * rh rows; `valid` gives (H - K + 1) * rh.
-      data_format: `channels_last` or `channels_first`; both run on every device.
-      activation: function of a tensor, or its name in `tf.nn`; None is linear.
-      use_bias: whether to add a bias.
-      kernel_initializer: None is `ICNR` of the variable scope's initializer, or of Glorot's uniform
-        if it has none: the initial layer is a convolution with nearest-neighbor upsampling. Any
-        other initializer is applied to all F*rh*rw channels.
-      bias_initializer: initializer of the bias; zeros by default.
-      kernel_regularizer, bias_regularizer, activity_regularizer: as in `conv2d`.
-      kernel_constraint, bias_constraint, trainable: as in `conv2d`.
-      mode: channel order, 'DCR' or 'CRD'.
-      name: variable scope; by default `subpixel_conv2d`, with a number if that is taken.
-      reuse: as in `tf.compat.v1.variable_scope`.
-
-    Returns: float tensor [B, H'*rh, W'*rw, F], or [B, F, H'*rh, W'*rw].
-
-    Raises: ValueError if the rank is not 4, C is unknown, an argument is not one of the above, or
-      `get_variable` raises.
-
-    Source: Shi et al., CVPR 2016, https://arxiv.org/abs/1609.05158, eq. 4.
-    """
-    return apply(SubpixelConv2D, locals())
+subpixel_conv2d = function(SubpixelConv2D)

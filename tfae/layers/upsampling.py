@@ -46,7 +46,7 @@ def upsample(
     Raises: ValueError if the rank is not 4, or a type or an argument is not one of the above.
     """
     who = name or names.UPSAMPLE
-    factors = arguments.pair(f'{who}: size', size)
+    factors = arguments.sizes(f'{who}: size', size, 2)
     data_format = arguments.data_format(who, data_format)
     errors.one_of(f'{who}: method', method, ['nearest', *_KERNELS])
     inputs = tf.convert_to_tensor(inputs)
@@ -92,7 +92,7 @@ def _sizes(x: tf.Tensor) -> list[Any]:
     return [dynamic[i] if n is None else n for i, n in enumerate(x.shape.as_list())]
 
 
-def _nearest(x: tf.Tensor, factors: tuple[int, int]) -> tf.Tensor:
+def _nearest(x: tf.Tensor, factors: tuple[int, ...]) -> tf.Tensor:
     (rh, rw), (batch, height, width, channels) = factors, _sizes(x)
 
     # The gradient of a broadcast is a sum over two of six axes: on CPUs eight times as slow as
@@ -108,7 +108,7 @@ def _nearest(x: tf.Tensor, factors: tuple[int, int]) -> tf.Tensor:
     return repeat(x)
 
 
-def _bilinear(x: tf.Tensor, factors: tuple[int, int]) -> tf.Tensor:
+def _bilinear(x: tf.Tensor, factors: tuple[int, ...]) -> tf.Tensor:
     (rh, rw), (_, height, width, _) = factors, _sizes(x)
 
     # Both are linear, and each is the adjoint of the other, hence its gradient.
@@ -129,7 +129,7 @@ def _bilinear(x: tf.Tensor, factors: tuple[int, int]) -> tf.Tensor:
     return y
 
 
-def _interpolated(x: tf.Tensor, factors: tuple[int, int], kernel: Callable) -> tf.Tensor:
+def _interpolated(x: tf.Tensor, factors: tuple[int, ...], kernel: Callable) -> tf.Tensor:
     (rh, rw), (batch, height, width, channels) = factors, _sizes(x)
 
     # Along rows.

@@ -45,7 +45,8 @@ def open_reference(
     config = dataclasses.replace(config, preprocessing=preprocessing or found.preprocessing)
     # Build the graph.
     built = tf.Graph()
-    with built.as_default():
+    scope = {'use_resource': True, 'auxiliary_name_scope': False}
+    with built.as_default(), tf.variable_scope(tf.get_variable_scope(), **scope):
         model = module.Model(config, classes=classes)
         with tf.name_scope(f'{names.INFERENCE}/'):
             images = tf.placeholder(tf.float32, [None, *model.image_shape], names.IMAGES)

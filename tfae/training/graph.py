@@ -76,6 +76,8 @@ def build(
     ]
     with (
         graph.as_default(),
+        # After `disable_v2_behavior()` too, as in a TF1 program that trains a model of tfae.
+        tf.variable_scope(tf.get_variable_scope(), use_resource=True, auxiliary_name_scope=False),
         models.building(experiment.model),
         memory.bounded(f'--model={experiment.model}'),
     ):
