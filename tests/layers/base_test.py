@@ -396,6 +396,7 @@ def test_layer_objects_run_eagerly():
 # The graphs of tfae itself.
 
 
+@pytest.mark.filterwarnings('ignore:the run learned nothing')
 def test_a_run_has_resource_variables_in_a_tf1_process_too(reference_variables, tmp_path):
     pixels = np.random.RandomState(0).uniform(size=[40, 4, 4, 1]).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""What the layer classes of `tf.layers` share: stored arguments, building, and their functions."""
+"""The part that the layer classes of `tf.layers` share: arguments, building, and their functions."""
 
 import inspect
 from collections.abc import Callable
