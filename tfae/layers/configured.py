@@ -1,4 +1,4 @@
-"""The part that the layer classes of `tf.layers` share: arguments, building, and their functions."""
+"""The part that the layer classes share: stored arguments, building, and TF1's functions."""
 
 import inspect
 from collections.abc import Callable
