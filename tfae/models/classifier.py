@@ -35,8 +35,9 @@ class Config(network_flags.Config):
     """The network; its last layer outputs the code."""
 
     units: tuple[int, ...] = option(
-        (200,),
-        'Number and sizes of the dense layers, behind the convolutional ones.',
+        (),
+        'Number and sizes of the dense layers, behind the convolutional ones; without these and '
+        '--filters: 16 filters with max pooling for images of 8x8 or more, and 200 units.',
         within='[1, inf) units',
     )
     code_activation: Activation = option(
@@ -46,13 +47,6 @@ class Config(network_flags.Config):
     dropout: float = option(
         0.0, 'Dropout rate of the code in training; 0 drops nothing.', within='[0, 1)'
     )
-
-    def __post_init__(self):
-        super().__post_init__()
-        if not (self.filters or self.units):
-            raise errors.UsageError(
-                '--filters and --units are both empty; the encoder must have at least one layer'
-            )
 
 
 class Outputs(NamedTuple):
@@ -70,7 +64,7 @@ class Model:
         errors.classes('classifier', classes)
         self.config = config
         self.classes = classes
-        *hidden, last = network_flags.layers(config)
+        *hidden, last = network_flags.layers_or_default(config, image_shape)
         code = last._replace(activation=config.code_activation, normalized=False)
         self.encoder = Encoder(image_shape, [*hidden, code], Kernels(config.kernel_initializer))
         self.code_size = self.encoder.sizes[-1]

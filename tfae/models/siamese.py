@@ -38,8 +38,9 @@ class Config(network_flags.Config):
     """The network and the loss of its distances."""
 
     units: tuple[int, ...] = option(
-        (500,),
-        'Number and sizes of the dense layers, behind the convolutional ones.',
+        (),
+        'Number and sizes of the dense layers, behind the convolutional ones; without these and '
+        '--filters: 16 filters with max pooling for images of 8x8 or more, and 200 units.',
         within='[1, inf) units',
     )
     code_size: int = option(
@@ -78,7 +79,8 @@ class Model:
         errors.classes('siamese', classes)
         self.config = config
         self.code_size = config.code_size
-        layers = [*network_flags.layers(config), Dense(config.code_size, activations.LINEAR)]
+        hidden = network_flags.layers_or_default(config, image_shape)
+        layers = [*hidden, Dense(config.code_size, activations.LINEAR)]
         self.encoder = Encoder(image_shape, layers, Kernels(config.kernel_initializer))
         self.objectives = (self._distances,)
 

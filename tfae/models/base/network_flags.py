@@ -12,6 +12,8 @@ from tfae.core.config import Part, broadcast, option
 from tfae.models.base.encoder_decoder import Convolution, Dense, Initializer, Padding, Pooling
 from tfae.ops.activations import Activation
 
+_MIN_SIDE = 8  # pixels of the images that the default network convolves
+
 
 @dataclasses.dataclass(frozen=True)
 class Config(Part):
@@ -64,6 +66,23 @@ class Config(Part):
     kernel_initializer: Initializer = option(
         'glorot_uniform', 'Initial distribution of the kernels; glorot_uniform by default.'
     )
+
+
+def layers_or_default(config: Config, image_shape: Sequence[int]) -> list[Convolution | Dense]:
+    """Returns the hidden layers of `config`, or those of the default network if it has none.
+
+    That is a convolution with 16 filters and max pooling, unless the images are tiny or vectors,
+    and 200 dense units.
+
+    Args:
+      config: the network.
+      image_shape: height, width and channels.
+    """
+    if not (config.filters or config.units):
+        config = dataclasses.replace(config, units=(200,))
+        if min(image_shape[:2]) >= _MIN_SIDE:
+            config = dataclasses.replace(config, filters=(16,), pooling=('max',))
+    return layers(config)
 
 
 def layers(config: Config) -> list[Convolution | Dense]:
