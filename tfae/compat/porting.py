@@ -85,7 +85,6 @@ def _translated(content: bytes) -> bool:
 
 def _findings(tree: ast.Module) -> Iterator[Finding]:
     aliases: dict[str, str] = {}  # local name -> dotted name
-    defined = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and _is_stored(n)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for name in node.names:
@@ -97,7 +96,7 @@ def _findings(tree: ast.Module) -> Iterator[Finding]:
                 aliases[name.asname or name.name] = f'{node.module}.{name.name}'
                 if name.name != '*':
                     yield from _import(node, f'{node.module}.{name.name}')
-    builtins = removed.BUILTINS.keys() - defined - aliases.keys()
+    builtins = program.undefined(tree)
     inner = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and id(node) not in inner:
@@ -109,10 +108,6 @@ def _findings(tree: ast.Module) -> Iterator[Finding]:
             yield _finding(node, node.id, Kind.REMOVED, 'a built-in name of Python 2')
         if isinstance(node, ast.Call):
             yield from _call(node, aliases)
-
-
-def _is_stored(node: ast.Name) -> bool:
-    return not isinstance(node.ctx, ast.Load)
 
 
 def _finding(node: Any, name: str, kind: Kind, remark: str, new: str = '') -> Finding:

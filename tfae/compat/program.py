@@ -23,8 +23,9 @@ from typing import Any
 from tfae.compat import removed
 from tfae.core import errors
 
-# Names in the program that stand for functions of `removed`.
-_METHOD, _QUOTIENT = '__tfae_method', '__tfae_quotient'
+# Names in the program that stand for functions of `removed`; Python mangles none of them.
+_METHOD, _QUOTIENT = '__tfae_method__', '__tfae_quotient__'
+_PYTHON_2 = 'syntax of Python 2'  # among the names that were supplied
 # Magics of a cell whose other lines are Python.
 _PYTHON_MAGICS = ('%%time', '%%timeit', '%%capture', '%%prun', '%%python3')
 
@@ -43,6 +44,8 @@ def run(path: pathlib.Path, arguments: list[str]) -> Any:
     if skipped:
         shown = ', '.join(dict.fromkeys(skipped))
         print(f'tfae: skipped in {path.name}: {shown}', file=sys.stderr)
+    if _PYTHON_2 in removed.used() and not removed.is_installed():
+        raise errors.InputError(f'{path}: it is Python 2, which --removed=true translates')
     code, names = compiled(text, str(path))
     main = types.ModuleType('__main__')
     main.__file__ = str(path)
@@ -134,19 +137,36 @@ def python3(text: str, error: SyntaxError) -> str:
         raise
     except Exception:  # of the tool's own classes
         raise error from None
-    removed.use('syntax of Python 2')
+    removed.use(_PYTHON_2)
     return text
 
 
 def compiled(text: str, filename: str) -> tuple[types.CodeType, set[str]]:
-    """Compiles source; removed methods are looked up by `removed.method`.
+    """Compiles source; if removed names are supplied, so are removed methods.
 
-    Returns: the code, and the built-in names of Python 2 that it may use.
+    Returns: the code, and the built-in names of Python 2 that it needs.
     """
     tree = ast.parse(text, filename)
-    changes = _Changes('syntax of Python 2' in removed.used() and 'import division' not in text)
-    tree = ast.fix_missing_locations(changes.visit(tree))
-    return compile(tree, filename, 'exec', dont_inherit=True), changes.names
+    missing: set[str] = set()
+    if removed.is_installed():
+        changes = _Changes(_PYTHON_2 in removed.used() and 'import division' not in text)
+        tree = ast.fix_missing_locations(changes.visit(tree))
+        missing = undefined(tree)
+    return compile(tree, filename, 'exec', dont_inherit=True), missing
+
+
+def undefined(tree: ast.Module) -> set[str]:
+    """Returns the built-in names of Python 2 that a module reads and never defines."""
+    read: set[str] = set()
+    defined: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            (read if isinstance(node.ctx, ast.Load) else defined).add(node.id)
+        elif isinstance(node, ast.alias):
+            defined.add(node.asname or node.name)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            defined.add(node.name)
+    return (read & removed.BUILTINS.keys()) - defined
 
 
 def supply_removed() -> None:
@@ -162,9 +182,7 @@ def supply_removed() -> None:
     main = sys.modules['__main__']
     path = pathlib.Path(getattr(main, '__file__', None) or '')
     if path.suffix == '.py':
-        changes = _Changes(False)
-        changes.visit(ast.parse(path.read_bytes()))
-        _give(vars(main), changes.names)
+        _give(vars(main), undefined(ast.parse(path.read_bytes())))
 
 
 def with_cell(content: bytes, line: str) -> str:
@@ -193,10 +211,9 @@ def _give(names: dict[str, Any], wanted: set[str]) -> None:
 
 
 class _Changes(ast.NodeTransformer):
-    """Replaces calls of removed methods, and collects the built-in names of Python 2."""
+    """Replaces calls of removed methods, and quotients of Python 2."""
 
     def __init__(self, whole_quotients: bool):
-        self.names: set[str] = set()
         self._whole_quotients = whole_quotients
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
@@ -207,12 +224,6 @@ class _Changes(ast.NodeTransformer):
             given = [function.value, ast.Constant(function.attr)]
             lookup = ast.Call(ast.Name(_METHOD, ast.Load()), given, [])
             node.func = ast.copy_location(lookup, function)
-        return node
-
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        """Collects a built-in name of Python 2."""
-        if node.id in removed.BUILTINS:
-            self.names.add(node.id)
         return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
@@ -252,7 +263,7 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
 # Folders of packages, whose modules are left as they are.
 _INSTALLED = (
-    *{f'{place}/' for place in sysconfig.get_paths().values()},
+    *(f'{sysconfig.get_path(kind)}/' for kind in ('stdlib', 'platstdlib', 'purelib', 'platlib')),
     f'{pathlib.Path(__file__).parents[1]}/',
     *(f'{place}/' for place in sys.path if place.endswith(('site-packages', 'dist-packages'))),
 )

@@ -178,9 +178,14 @@ reload = importlib.reload
 _used: dict[str, None] = {}  # in order
 
 
+def is_installed() -> bool:
+    """Returns whether the names are supplied in this process."""
+    return any(isinstance(finder, _Finder) for finder in sys.meta_path)
+
+
 def install() -> None:
     """Supplies the names in this process, and prints those that were used when it ends."""
-    if any(isinstance(finder, _Finder) for finder in sys.meta_path):
+    if is_installed():
         return
     sys.meta_path.insert(0, _Finder())
     for name in _PATCHES:
