@@ -161,6 +161,7 @@ BUILTINS: dict[str, Any] = {
 }
 # Removed method -> its replacement, a function of the object.
 METHODS: dict[str, Callable[..., Any]] = {
+    'as_matrix': lambda frame: frame.to_numpy(),
     'has_key': lambda mapping, key: key in mapping,
     'iteritems': lambda mapping: iter(mapping.items()),
     'iterkeys': lambda mapping: iter(mapping.keys()),
@@ -194,6 +195,7 @@ def install() -> None:
     for parent in {name.rpartition('.')[0] for name in RENAMED}:
         module = operator.attrgetter(parent)(tf) if parent else tf
         _supply(module, _renamed(parent), _ORDERS[parent])
+    tf.Dimension.__init__ = _whole(tf.Dimension.__init__)
     atexit.register(report)
 
 
@@ -517,6 +519,19 @@ def _logits_first(original):
         return original(*args, **kwargs)
 
     return function
+
+
+def _whole(original):
+    """Takes whole floats such as 50.0 for sizes in shapes, as TF1 did."""
+
+    @functools.wraps(original)
+    def __init__(self, value):  # noqa: N807
+        if isinstance(value, float) and value.is_integer():
+            use('sizes of shapes as floats')
+            value = int(value)
+        original(self, value)
+
+    return __init__
 
 
 # Module of TF1 -> function -> what makes it take the order of arguments before 1.0.

@@ -10,7 +10,7 @@ Each program runs in a process and a copy of its repository (a folder in FOLDER)
     install    after `import tfae.compat; tfae.compat.install(as_tensorflow=True, removed=True)`
     run        by `tfae run`
 
-Programs are shortened: numbers of epochs become 1, those of steps and ranges above 2000 become 50.
+Programs are shortened: numbers of epochs become 1, those of steps and ranges above 2000 become 1000.
 A program is cut after 50 session runs that changed a trainable variable, or 30 s after the first.
 It has trained if there were some, and it then ended with exit code 0 or was cut. TFAE_DATA_DIR
 names the folder with mnist/, which also serves `keras.datasets.mnist` and downloads of its files.
@@ -38,10 +38,10 @@ _GIVEN = r'["\']?\s*[=,:]\s*(?:type=int,\s*)?(?:default=)?)'
 SHORT = (
     (rf'{_NAME}epochs?\w*{_GIVEN}[1-9]\d*\b(?!\.)', r'\g<1>1'),
     (
-        rf'{_NAME}(?:steps?|iters?|iterations|updates){_GIVEN}(?:[2-9]\d\d|\d{{4,}})\b(?!\.)',
-        r'\g<1>50',
+        rf'{_NAME}(?:steps?|iters?|iterations|updates){_GIVEN}(?:[2-9]\d{{3}}|\d{{5,}})\b(?!\.)',
+        r'\g<1>1000',
     ),
-    (r'(range\((?:\d+,\s*)?)(?:[2-9]\d{3}|\d{5,})(\s*(?:\+\s*1)?\))', r'\g<1>50\2'),
+    (r'(range\((?:\d+,\s*)?)(?:[2-9]\d{3}|\d{5,})(\s*(?:\+\s*1)?\))', r'\g<1>1000\2'),
 )
 
 # Imported by every Python process that has its folder on the path: counts session runs that train.
