@@ -19,6 +19,7 @@ assert np.product([2, 3]) == 6 and np.alltrue([True]) and not np.sometrue([False
 assert np.asscalar(np.array([3])) == 3 and np.cast['uint8']([2.9])[0] == 2
 assert np.mat([[1, 2]]).shape == (1, 2) and np.msort([2, 1]).tolist() == [1, 2]
 assert np.asfarray([1]).dtype == np.float64 and np.trapz([1, 1]) == 1 and np.in1d([1], [1])[0]
+assert np.lib.pad([1], 1, 'constant').tolist() == [0, 1, 0]
 assert np.reshape(np.zeros(4), newshape=[2, 2]).shape == (2, 2)
 assert np.array([[1], [1, 2]]).dtype == object
 assert (np.histogram([0, 1], 2, normed=True)[0] == 1).all()

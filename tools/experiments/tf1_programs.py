@@ -10,11 +10,12 @@ Each program runs in a process and a copy of its repository (a folder in FOLDER)
     install    after `import tfae.compat; tfae.compat.install(as_tensorflow=True, removed=True)`
     run        by `tfae run`
 
-Programs are shortened: numbers of epochs become 1, those of steps and ranges above 2000 become 1000.
-A program is cut after 50 session runs that changed a trainable variable, or 30 s after the first.
-It has trained if there were some, and it then ended with exit code 0 or was cut. TFAE_DATA_DIR
-names the folder with mnist/, which also serves `keras.datasets.mnist` and downloads of its files.
-Programs are other people's code: run them where they can do no harm.
+Programs are shortened: numbers of epochs become 1, those of steps and ranges above 2000 become
+1000. A program is cut after 50 session runs that changed a trainable variable, or 30 s after the
+first. It has trained if there were some, and it then ended with exit code 0 or was cut. Its folder
+is the current one, and its repository is on the path. TFAE_DATA_DIR names the folder with mnist/,
+which also serves `keras.datasets.mnist` and downloads of its files. Programs are other people's
+code: run them where they can do no harm.
 """
 
 import argparse
@@ -170,9 +171,10 @@ def run(folder, program, arguments, mode, place, timeout):
         command[1:1] = ['-m', 'tfae', 'run']
     (place / 'counter').mkdir(exist_ok=True)
     (place / 'counter' / 'sitecustomize.py').write_text(COUNTER)
+    search = [place / 'counter', ROOT, copy / repository, os.environ.get('PYTHONPATH', '')]
     environment = os.environ | {
         'HOME': str(place / 'home'),
-        'PYTHONPATH': f'{place / "counter"}:{ROOT}:{os.environ.get("PYTHONPATH", "")}',
+        'PYTHONPATH': ':'.join(map(str, search)),
         'TF1_PROGRAMS_COUNTS': str(counts),
         'TF1_PROGRAMS_MNIST': str(place / 'mnist'),
         'TF1_PROGRAMS_KERAS': 'yes' if keras else '',
