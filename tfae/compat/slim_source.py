@@ -18,8 +18,9 @@ _SUBSTITUTIONS = [
     # TF1's layers.
     (rf'from tensorflow\.python\.\S+ import (?:\w+ as )?{_LAYERS}\n', ''),
     (rf'\b{_LAYERS}\.(Separable)?Convolution(\w+)', r'tfae_v1.layers.\1Conv\2'),
-    (rf'\b{_LAYERS}\.([A-Zf])', r'tfae_v1.layers.\1'),
+    (rf'(?<![.\w]){_LAYERS}\.([A-Za-z])', r'tfae_v1.layers.\1'),
     # Names that moved to other modules.
+    (r'\bvariable_scope\.variable\(', 'tfae_v1.Variable('),
     (r'\b(?:framework_)?ops\.(Tensor|IndexedSlices)\b', r'tfae_v1.\1'),
     (r'\barray_ops\.(stack|unstack)\b', r'tfae_v1.\1'),
     (r'\bcontrol_flow_ops\.(Assert|case|cond|while_loop)\b', r'tfae_v1.\1'),

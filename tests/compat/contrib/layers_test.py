@@ -314,6 +314,31 @@ def test_framework(graph, tmp_path):
     assert session.run(section.execute(lambda: tf.constant(5))) == 5
 
 
+def test_framework_variables(graph):
+    local = framework.local_variable([1, 2], name='local')
+    whole = framework.global_variable(3, name='whole')
+    assert framework.get_local_variables() == [local] and tf.global_variables() == [whole]
+    session = tf.get_default_session()
+    session.run([local.initializer, whole.initializer])
+    assert session.run(local).tolist() == [1, 2] and session.run(whole) == 3
+
+
+def test_reversible_blocks(graph):
+    """The gradients of a block that recomputes its inputs are those of its functions."""
+    dense = lambda x: layers.fully_connected(x, 2, activation_fn=tf.tanh)  # noqa: E731
+    x1, x2 = tf.constant(X[:, :2]), tf.constant(X[:, 1:])
+    y1, y2 = layers.rev_block(x1, x2, dense, dense, num_layers=1)
+    v = tf.trainable_variables()
+    assert len(v) == 4
+    z1 = x1 + tf.tanh(x2 @ v[0] + v[1])
+    z2 = x2 + tf.tanh(z1 @ v[2] + v[3])
+    got, wanted = tf.gradients(y1 * y2, [x1, x2, *v]), tf.gradients(z1 * z2, [x1, x2, *v])
+    session = tf.get_default_session()
+    session.run(tf.global_variables_initializer())
+    for a, b in zip(*session.run([[y1, y2, *got], [z1, z2, *wanted]]), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+
+
 def test_deep_imports_of_files():
     from tensorflow.contrib.framework.python.ops import add_arg_scope, variables
     from tensorflow.contrib.layers.python.layers import batch_norm, initializers, utils
