@@ -45,7 +45,8 @@ SERVED = {
     'contrib.metrics': 'tfae.compat.contrib.metrics tf_slim.metrics',
     'contrib.opt': 'tfae.compat.contrib.opt',
     'contrib.rnn': 'tfae.compat.contrib.rnn',
-    'contrib.seq2seq': 'tfae.compat.contrib.seq2seq tfae.compat.contrib.seq2seq_decoding',
+    'contrib.seq2seq': 'tfae.compat.contrib.seq2seq tfae.compat.contrib.seq2seq_decoding'
+    ' tfae.compat.contrib.seq2seq_attention',
     'contrib.signal': 'tensorflow.compat.v1:signal',
     'contrib.slim': 'tf_slim',
     'contrib.slim.nets': 'tf_slim.nets',
