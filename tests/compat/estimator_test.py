@@ -199,3 +199,9 @@ def test_what_does_not_fit_is_refused(tmp_path):
     with pytest.raises(ValueError, match='must agree'):
         estimator.Estimator(model_fn, 'a', estimator.RunConfig(model_dir='b'))
     assert estimator.RunConfig().replace(save_checkpoints_steps=2).save_checkpoints_secs is None
+
+
+def test_hooks_are_those_of_train():
+    hooks = [name for name in estimator.__all__ if hasattr(tf.train, name)]
+    assert len(hooks) == 18 and {'SessionRunHook', 'StopAtStepHook', 'VocabInfo'} <= set(hooks)
+    assert all(getattr(estimator, name) is getattr(tf.train, name) for name in hooks)

@@ -208,5 +208,5 @@ def test_wrong_calls_are_refused_by_name(options, text):
 
 
 def test_unknown_channels_are_refused():
-    with pytest.raises(ValueError, match='axis 3 must be known to create variables'):
+    with pytest.raises(ValueError, match='axis 3 is undefined; it must be known'):
         layers.subpixel_conv2d(tf.placeholder(tf.float32, [1, 2, 2, None]), 2, 3)

@@ -21,7 +21,7 @@ GONE = {
     'contrib.eager': ('eager execution before 2.0', 'TensorFlow 2'),
     'contrib.estimator': ('additions to estimators', 'tf.estimator'),
     'contrib.ffmpeg': ('audio by ffmpeg', 'tf.audio'),
-    'contrib.gan': ('TFGAN', 'the package tensorflow-gan, which serves it if installed'),
+    'contrib.gan': ('TFGAN', 'losses of your own: tensorflow-gan 2.1 fails to import today'),
     'contrib.graph_editor': ('changes of a built graph', 'tf.import_graph_def with input_map'),
     'contrib.grid_rnn': _MORE_CELLS,
     'contrib.integrate': ('solvers of differential equations', 'tensorflow-probability'),

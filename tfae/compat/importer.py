@@ -30,7 +30,6 @@ SERVED = {
     'contrib.factorization': 'tfae.compat.contrib.factorization',
     'contrib.framework': 'tfae.compat.contrib.framework tf_slim.ops.variables tf_slim.ops.arg_scope'
     ' tf_slim.ops.framework_ops',
-    'contrib.gan': 'tensorflow_gan',
     'contrib.image': 'tfae.compat.contrib.image',
     'contrib.keras': 'tf_keras.api._v1.keras',
     'contrib.layers': 'tfae.compat.contrib.layers tf_slim.layers',
@@ -60,8 +59,8 @@ SERVED = {
     'layers': 'tfae.layers',
     'nn.rnn_cell': 'tf_keras.api._v1.keras.__internal__.legacy.rnn_cell',
 }
-# Packages that serve where they are installed.
-_OPTIONAL = ('tensorflow_gan', 'tensorflow_probability')
+# A package that serves where it is installed.
+_OPTIONAL = 'tensorflow_probability'
 # The old modules that hold all others: attributes of modules that TensorFlow still has.
 _ROOTS = ('contrib', 'estimator', 'examples', 'layers', 'nn.rnn_cell')
 # How the names of TF1's interface end among the modules.
@@ -116,7 +115,7 @@ def _serving(old: str) -> Iterator[object]:
     """Yields the modules that serve an old one; none where it only holds others."""
     for name in SERVED.get(old, '').split():
         module, _, attribute = name.partition(':')
-        if module in _OPTIONAL and not importlib.util.find_spec(module):
+        if module == _OPTIONAL and not importlib.util.find_spec(module):
             continue
         served = importlib.import_module(module)
         yield operator.attrgetter(attribute)(served) if attribute else served

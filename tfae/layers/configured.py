@@ -124,7 +124,8 @@ def require(who: str, shape: Any, axis: int) -> int:
     size = shape.as_list()[axis]
     if size is None:
         raise ValueError(
-            f'{who}: input is {shape}; axis {axis % shape.rank} must be known to create variables.'
+            f'{who}: input is {shape}; axis {axis % shape.rank} is undefined; it '
+            'must be known to create variables.'
         )
     return size
 

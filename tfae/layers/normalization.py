@@ -149,7 +149,8 @@ class BatchNormalization(Configured):
     def _create(self, shape):
         rank = shape.rank
         if rank is None or not all(-rank <= axis < rank for axis in self.axis):
-            raise ValueError(f'{self.name}: input is {shape}; it must have axis {self.axis}.')
+            given = 'of undefined rank' if rank is None else shape
+            raise ValueError(f'{self.name}: input is {given}; it must have axis {self.axis}.')
         self.axis = [axis % rank for axis in self.axis]
         if len(set(self.axis)) < len(self.axis):
             raise ValueError(f'{self.name}: axis is {self.axis}; it must name each axis once.')

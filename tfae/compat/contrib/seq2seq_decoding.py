@@ -27,7 +27,7 @@ __all__ = [
 class Helper(abc.ABC):
     """Gives a decoder its inputs."""
 
-    # Of the samples of an example.
+    # The samples of an example have this shape and type.
     sample_ids_shape = tf.TensorShape([])
     sample_ids_dtype = tf.int32
 
@@ -204,7 +204,7 @@ class SampleEmbeddingHelper(GreedyEmbeddingHelper):
 
 
 class Decoder(abc.ABC):
-    """What `dynamic_decode` runs."""
+    """A decoder that `dynamic_decode` runs."""
 
     # Whether the finished sequences of a step include those before.
     tracks_own_finished = False
