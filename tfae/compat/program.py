@@ -101,6 +101,8 @@ def source(content: bytes, path: pathlib.Path, skipped: list[str] | None = None)
             raise errors.InputError(f'{path}: line {reason.lineno}: {reason.msg}') from reason
     except (ValueError, RecursionError, MemoryError) as error:
         raise errors.InputError(f'{path}: it is not Python ({error})') from error
+    if _PYTHON_2 in removed.used() and removed.is_installed():
+        return python3(text, SyntaxError())  # a module of a program of Python 2
     return text
 
 

@@ -59,6 +59,7 @@ NAMES: dict[str, dict[str, str]] = {
         'unicode': 'builtins:str',
         'unicode_': 'numpy:str_',
     },
+    'numpy.lib': {'pad': 'numpy:pad'},
     'collections': {name: f'collections.abc:{name}' for name in collections.abc.__all__},
     'time': {'clock': 'time:perf_counter'},
     'inspect': {'getargspec': f'{__name__}:getargspec'},
@@ -161,7 +162,9 @@ BUILTINS: dict[str, Any] = {
 }
 # Removed method -> its replacement, a function of the object.
 METHODS: dict[str, Callable[..., Any]] = {
-    'as_matrix': lambda frame: frame.to_numpy(),
+    'as_matrix': lambda frame, columns=None: (
+        frame if columns is None else frame[columns]
+    ).to_numpy(),
     'has_key': lambda mapping, key: key in mapping,
     'iteritems': lambda mapping: iter(mapping.items()),
     'iterkeys': lambda mapping: iter(mapping.keys()),
