@@ -41,9 +41,11 @@ def test_fully_connected_and_linear():
     (relu, linear, scoped), v = run(build, X)
     names = ['fully_connected', 'fully_connected_1', 's']
     assert list(v) == [f'{name}/{w}' for name in names for w in ('weights', 'biases')]
-    np.testing.assert_allclose(relu, np.maximum(X @ v['fully_connected/weights'], 0), rtol=1e-5)
-    np.testing.assert_allclose(linear, X @ v['fully_connected_1/weights'], rtol=1e-5)
-    np.testing.assert_allclose(scoped, np.maximum(X @ v['s/weights'], 0), rtol=1e-5)
+    np.testing.assert_allclose(
+        relu, np.maximum(X @ v['fully_connected/weights'], 0), rtol=1e-5, atol=1e-6
+    )
+    np.testing.assert_allclose(linear, X @ v['fully_connected_1/weights'], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(scoped, np.maximum(X @ v['s/weights'], 0), rtol=1e-5, atol=1e-6)
 
 
 def test_convolutions_pools_and_flatten():
@@ -77,7 +79,7 @@ def test_convolutions_pools_and_flatten():
     np.testing.assert_allclose(out['mean'], tiles.mean((2, 4)), rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(out['flat'], IMAGES.reshape(4, -1))
     np.testing.assert_array_equal(out['kept'], IMAGES)
-    np.testing.assert_allclose(out['softmax'].sum(-1), 1, rtol=1e-5)
+    np.testing.assert_allclose(out['softmax'].sum(-1), 1, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(out['hot'], np.eye(3)[[1, 0]])
 
 
@@ -104,8 +106,8 @@ def test_batch_norm(batch_norm, fused, graph):
     moving = {v.op.name: v for v in tf.global_variables()}
     moved = session.run([moving['BatchNorm/moving_mean'], moving['BatchNorm/moving_variance']])
     unbiased = variance * (144 / 143 if fused is None else 1)
-    np.testing.assert_allclose(moved[0], 0.001 * mean, rtol=1e-3)
-    np.testing.assert_allclose(moved[1], 0.999 + 0.001 * unbiased, rtol=1e-5)
+    np.testing.assert_allclose(moved[0], 0.001 * mean, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(moved[1], 0.999 + 0.001 * unbiased, rtol=1e-5, atol=1e-6)
     still = session.run(y, {x: IMAGES, training: False})
     wanted = (IMAGES - moved[0]) / np.sqrt(moved[1] + 0.001)
     np.testing.assert_allclose(still, wanted, rtol=1e-3, atol=1e-5)
@@ -170,7 +172,7 @@ def test_regularizers(graph):
     ]
     l1, l2 = 0.1 * abs(X).sum(), 0.1 * (X**2).sum()
     values = tf.get_default_session().run(got)
-    np.testing.assert_allclose(values, [l1, l2, l1 + l2, l1 + l2, l2], rtol=1e-5)
+    np.testing.assert_allclose(values, [l1, l2, l1 + l2, l1 + l2, l2], rtol=1e-5, atol=1e-6)
     assert tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES) == [got[-1]]
     layers.fully_connected(w, 2, weights_regularizer=layers.l2_regularizer(0.2))
     _, loss = tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES)
@@ -198,7 +200,7 @@ def test_safe_embedding_lookup_sparse(graph):
     ids = tf.SparseTensor([[0, 0], [0, 1]], tf.constant([0, 2], tf.int64), [2, 2])
     got = layers.safe_embedding_lookup_sparse([tf.constant(X)], ids)
     wanted = [(X[0] + X[2]) / 2, np.zeros(3)]
-    np.testing.assert_allclose(tf.get_default_session().run(got), wanted, rtol=1e-5)
+    np.testing.assert_allclose(tf.get_default_session().run(got), wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_optimize_loss_counts_steps_and_descends(graph):
@@ -350,6 +352,9 @@ def test_deep_imports_of_files():
     assert l2_regularizer is layers.l2_regularizer
     assert initializers.xavier_initializer is layers.xavier_initializer
     assert utils.two_element_tuple(3) == (3, 3)
+    assert layers.normalization.instance_norm is layers.instance_norm
+    assert layers.optimizers.optimize_loss is layers.optimize_loss
+    assert layers.summaries.summarize_tensor is layers.summarize_tensor
     assert add_arg_scope is slim.add_arg_scope
     assert variables.model_variable is slim.model_variable
     assert vgg.vgg_16 is slim.nets.vgg.vgg_16

@@ -48,7 +48,7 @@ def test_basic_lstm_cell(forget_bias):
     (c, h), output, after, v = step(lambda: rnn_cell.BasicLSTMCell(4, forget_bias=forget_bias))
     assert list(v) == ['basic_lstm_cell/kernel', 'basic_lstm_cell/bias']
     wanted = lstm(X, c, h, *v.values(), forget_bias)
-    np.testing.assert_allclose([after.c, after.h], wanted, rtol=1e-4)
+    np.testing.assert_allclose([after.c, after.h], wanted, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(output, after.h)
 
 
@@ -69,8 +69,8 @@ def test_lstm_cell_with_peepholes_projection_and_clips():
     new = sigmoid(f + 1 + of_f * c) * c + sigmoid(i + of_i * c) * np.tanh(j)
     new = np.clip(new, -0.9, 0.9)
     projected = sigmoid(o + of_o * new) * np.tanh(new) @ projection
-    np.testing.assert_allclose(after.c, new, rtol=1e-4)
-    np.testing.assert_allclose(output, np.clip(projected, -0.7, 0.7), rtol=1e-4)
+    np.testing.assert_allclose(after.c, new, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(output, np.clip(projected, -0.7, 0.7), rtol=1e-4, atol=1e-5)
 
 
 def test_gru_cell():
@@ -85,14 +85,16 @@ def test_gru_cell():
         gates, gate_bias, kernel, bias = v.values()
         reset, update = np.split(sigmoid(np.concatenate([X, state], 1) @ gates + gate_bias), 2, 1)
         new = np.tanh(np.concatenate([X, reset * state], 1) @ kernel + bias)
-        np.testing.assert_allclose(output, update * state + (1 - update) * new, rtol=1e-4)
+        np.testing.assert_allclose(
+            output, update * state + (1 - update) * new, rtol=1e-4, atol=1e-5
+        )
         np.testing.assert_array_equal(output, after)
 
 
 def test_lstm_block_cell_is_an_lstm():
     (c, h), output, after, v = step(lambda: rnn.LSTMBlockCell(4))
     assert list(v) == ['lstm_cell/kernel', 'lstm_cell/bias']
-    np.testing.assert_allclose([after.c, output], lstm(X, c, h, *v.values()), rtol=1e-4)
+    np.testing.assert_allclose([after.c, output], lstm(X, c, h, *v.values()), rtol=1e-4, atol=1e-5)
 
 
 def normalized(x, scale):
@@ -106,7 +108,9 @@ def test_layer_norm_basic_lstm_cell(layer_norm):
     prefix = 'layer_norm_basic_lstm_cell'
     if not layer_norm:
         assert list(v) == [f'{prefix}/kernel', f'{prefix}/bias']
-        np.testing.assert_allclose([after.c, output], lstm(X, c, h, *v.values()), rtol=1e-4)
+        np.testing.assert_allclose(
+            [after.c, output], lstm(X, c, h, *v.values()), rtol=1e-4, atol=1e-5
+        )
         return
     scales = [f'{prefix}/{gate}' for gate in ('input', 'transform', 'forget', 'output', 'state')]
     assert list(v) == [f'{prefix}/kernel'] + [f'{s}/{w}' for s in scales for w in ('gamma', 'beta')]
@@ -115,8 +119,8 @@ def test_layer_norm_basic_lstm_cell(layer_norm):
     parts = np.split(np.concatenate([X, h], 1) @ kernel, 4, 1)
     i, j, f, o = (normalized(part, gate) for part, gate in zip(parts, gates, strict=True))
     c = normalized(sigmoid(f + 1) * c + sigmoid(i) * np.tanh(j), of_state)
-    np.testing.assert_allclose(after.c, c, rtol=1e-3)
-    np.testing.assert_allclose(output, sigmoid(o) * np.tanh(c), rtol=1e-3)
+    np.testing.assert_allclose(after.c, c, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(output, sigmoid(o) * np.tanh(c), rtol=1e-3, atol=1e-5)
 
 
 def test_layer_norm_basic_lstm_cell_drops_candidates_alone():
@@ -146,8 +150,8 @@ def test_nas_cell(projected):
     new_m = np.tanh(new * late)
     if projected:
         new_m = new_m @ v['nas_cell/projection_weights']
-    np.testing.assert_allclose(after.c, new, rtol=1e-3)
-    np.testing.assert_allclose(output, new_m, rtol=1e-3)
+    np.testing.assert_allclose(after.c, new, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(output, new_m, rtol=1e-3, atol=1e-5)
 
 
 def test_wrappers_project_embed_and_mix():
@@ -162,8 +166,10 @@ def test_wrappers_project_embed_and_mix():
     names = [f'{scope}/basic_rnn_cell', scope]
     assert list(v) == [f'{name}/{w}' for name in names for w in ('kernel', 'bias')]
     h = basic(X, *list(v.values())[:2])
-    np.testing.assert_allclose(after, h, rtol=1e-4)
-    np.testing.assert_allclose(output, h @ v[f'{scope}/kernel'] + v[f'{scope}/bias'], rtol=1e-4)
+    np.testing.assert_allclose(after, h, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        output, h @ v[f'{scope}/kernel'] + v[f'{scope}/bias'], rtol=1e-4, atol=1e-5
+    )
 
     (output, _), v = run(lambda x: rnn.InputProjectionWrapper(inner(), 5, tf.nn.relu)(x, state))
     scope = 'input_projection_wrapper'
@@ -171,28 +177,28 @@ def test_wrappers_project_embed_and_mix():
         f'{name}/{w}' for name in (scope, f'{scope}/basic_rnn_cell') for w in ('kernel', 'bias')
     ]
     x = np.maximum(X @ v[f'{scope}/kernel'] + v[f'{scope}/bias'], 0)
-    np.testing.assert_allclose(output, basic(x, *list(v.values())[2:]), rtol=1e-4)
+    np.testing.assert_allclose(output, basic(x, *list(v.values())[2:]), rtol=1e-4, atol=1e-5)
 
     ids = np.array([2, 0], np.int32)
     (output, _), v = run(lambda x: rnn.EmbeddingWrapper(inner(), 4, 3)(x, state), ids)
     table, *rest = v.values()
     assert next(iter(v)) == 'embedding_wrapper/embedding' and table.shape == (4, 3)
-    np.testing.assert_allclose(output, basic(table[ids], *rest), rtol=1e-4)
+    np.testing.assert_allclose(output, basic(table[ids], *rest), rtol=1e-4, atol=1e-5)
 
     for coupled in (True, False):
         (output, _), v = run(lambda x, c=coupled: rnn.HighwayWrapper(inner(), c)(x, state))
         h = basic(X, v['basic_rnn_cell/kernel'], v['basic_rnn_cell/bias'])
         carry = sigmoid(X @ v['carry_w'] + v['carry_b'])
         mix = 1 - carry if coupled else sigmoid(X @ v['transform_w'] + v['transform_b'])
-        np.testing.assert_allclose(output, X * carry + h * mix, rtol=1e-3)
+        np.testing.assert_allclose(output, X * carry + h * mix, rtol=1e-3, atol=1e-5)
 
     (output, _), v = run(lambda x: rnn.ResidualWrapper(inner())(x, state))
-    np.testing.assert_allclose(output, X + basic(X, *v.values()), rtol=1e-4)
+    np.testing.assert_allclose(output, X + basic(X, *v.values()), rtol=1e-4, atol=1e-5)
     (output, _), v = run(lambda x: rnn.DeviceWrapper(inner(), '/cpu:0')(x, state))
-    np.testing.assert_allclose(output, basic(X, *v.values()), rtol=1e-4)
+    np.testing.assert_allclose(output, basic(X, *v.values()), rtol=1e-4, atol=1e-5)
     (output, _), v = run(lambda x: rnn.DropoutWrapper(inner(), output_keep_prob=0.5)(x, state))
     kept = output != 0
-    np.testing.assert_allclose(output[kept], 2 * basic(X, *v.values())[kept], rtol=1e-4)
+    np.testing.assert_allclose(output[kept], 2 * basic(X, *v.values())[kept], rtol=1e-4, atol=1e-5)
 
 
 def test_attention_cell_wrapper_attends_to_its_last_outputs():
@@ -228,10 +234,12 @@ def test_attention_cell_wrapper_attends_to_its_last_outputs():
     weights = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
     mean = (weights[:, :, None] * memory).sum(1)
     wanted = linear('attn_output_projection/', new, mean)
-    np.testing.assert_allclose(state, new, rtol=1e-3)
-    np.testing.assert_allclose(attention, mean, rtol=1e-3)
-    np.testing.assert_allclose(output, wanted, rtol=1e-3)
-    np.testing.assert_allclose(after, np.concatenate([window[:, 3:], wanted], 1), rtol=1e-3)
+    np.testing.assert_allclose(state, new, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(attention, mean, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(output, wanted, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(
+        after, np.concatenate([window[:, 3:], wanted], 1), rtol=1e-3, atol=1e-5
+    )
     (_, joined), _ = run(lambda x: build(x, False))
     assert joined.shape == (2, 3 + 3 + 6)
 
@@ -258,8 +266,8 @@ def test_conv_lstm_cell(rank):
     kernel, bias = v.values()
     flat = [part.reshape(-1, part.shape[-1]) for part in (x, c, h)]
     new_c, new_h = lstm(*flat, kernel.reshape(5, 12), bias)
-    np.testing.assert_allclose(after.c.reshape(-1, 3), new_c, rtol=1e-3)
-    np.testing.assert_allclose(output.reshape(-1, 5)[:, :3], new_h, rtol=1e-3)
+    np.testing.assert_allclose(after.c.reshape(-1, 3), new_c, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(output.reshape(-1, 5)[:, :3], new_h, rtol=1e-3, atol=1e-5)
     np.testing.assert_array_equal(output[..., 3:], x)
     with pytest.raises(ValueError, match='ConvLSTMCell: input_shape is'):
         rnn.ConvLSTMCell(2, [4, 3], 2, [1, 1])
@@ -282,13 +290,41 @@ def test_layers_of_cells_over_time_have_tf1s_names():
         for i in range(2)
         for name in ('kernel', 'bias')
     ]
-    np.testing.assert_allclose(static, dynamic, rtol=1e-5)
+    np.testing.assert_allclose(static, dynamic, rtol=1e-5, atol=1e-6)
     h1 = c1 = np.zeros((2, 4), np.float32)
     h2 = c2 = np.zeros((2, 2), np.float32)
     for t in range(5):
         c1, h1 = lstm(sequence[:, t], c1, h1, *list(v.values())[:2])
         c2, h2 = lstm(h1, c2, h2, *list(v.values())[2:])
-        np.testing.assert_allclose(static[:, t], h2, rtol=1e-3)
+        np.testing.assert_allclose(static[:, t], h2, rtol=1e-3, atol=1e-5)
+
+
+def test_own_cells_and_saved_states():
+    assert rnn.core_rnn_cell.BasicLSTMCell is rnn.BasicLSTMCell
+
+    class Sum(rnn.RNNCell):
+        state_size = output_size = 3
+
+        def call(self, inputs, state):
+            return inputs + state, inputs + state
+
+    class Saver:
+        def state(self, name):
+            return tf.ones([2, 3])
+
+        def save_state(self, name, value):
+            return tf.identity(value, name='saved')
+
+    def build(x):
+        steps, cell = [x, 2 * x], Sum()
+        static, _ = rnn.static_rnn(cell, steps, dtype=tf.float32)
+        kept, _ = rnn.static_state_saving_rnn(Sum(), steps, Saver(), 'state')
+        return static, kept
+
+    (static, kept), variables = run(build)
+    assert not variables
+    np.testing.assert_allclose(static, [X, 3 * X], rtol=1e-6)
+    np.testing.assert_allclose(kept, [X + 1, 3 * X + 1], rtol=1e-6)
 
 
 def test_bidirectional_layers_see_both_ends():
@@ -330,7 +366,7 @@ def test_bidirectional_layers_see_both_ends():
     ]
     assert list(v) == [f'{name}/{w}' for name in names for w in ('kernel', 'bias')]
     weights = [(v[f'{name}/kernel'], v[f'{name}/bias']) for name in names]
-    np.testing.assert_allclose(one, both(sequence, weights[:2]), rtol=1e-3)
+    np.testing.assert_allclose(one, both(sequence, weights[:2]), rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(
         static, both(both(sequence, weights[2:4]), weights[4:6]), rtol=1e-3, atol=1e-6
     )

@@ -94,13 +94,16 @@ def test_several_mechanisms_and_the_cells_own_output(session):
     cell = seq2seq.AttentionWrapper(inner, pair, [4, 2], cell_input_fn=join, output_attention=False)
     assert cell.output_size == 3 and cell.state_size.attention == 6
     state = cell.zero_state(2, tf.float32)
+    assert isinstance(state, seq2seq.AttentionWrapperState)
     assert [each.shape.as_list() for each in state.alignments] == [[2, 4], [2, 4]]
     output, after = cell(tf.constant(INPUTS[:, 0]), state)
     values_of(session)
     output, after = session.run([output, (after.cell_state, after.attention, after.alignments)])
     np.testing.assert_array_equal(output, after[0].h)
     assert after[1].shape == (2, 6)
-    np.testing.assert_allclose([each.sum(1) for each in after[2]], np.ones((2, 2)), rtol=1e-5)
+    np.testing.assert_allclose(
+        [each.sum(1) for each in after[2]], np.ones((2, 2)), rtol=1e-5, atol=1e-6
+    )
     with pytest.raises(ValueError, match='AttentionWrapper: 1 attention_layer_size and 2'):
         seq2seq.AttentionWrapper(inner, pair, [4])
     with pytest.raises(ValueError, match='queries have 4 dimensions and num_units is 3'):

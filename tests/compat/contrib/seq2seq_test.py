@@ -96,13 +96,14 @@ def test_custom_helpers_and_decoders(session):
         lambda time, outputs, state: tf.fill([3], time),
         next_inputs,
     )
+    assert isinstance(helper, seq2seq.Helper)
     outputs, _, lengths = seq2seq.dynamic_decode(decoder(helper))
     step, projection = weights(session)
     scores, symbols, lengths = session.run([*outputs, lengths])
     assert lengths.tolist() == [2, 2, 2] and symbols.tolist() == [[0, 1]] * 3
     h = step(INPUTS[:, 0], np.zeros((3, 3), np.float32))
     h = step((h @ projection)[:, :2], h)
-    np.testing.assert_allclose(scores[:, 1], h @ projection, rtol=1e-4)
+    np.testing.assert_allclose(scores[:, 1], h @ projection, rtol=1e-4, atol=1e-5)
 
     class Counter(seq2seq.Decoder):
         batch_size, output_size, output_dtype = 2, tf.TensorShape([]), tf.int32

@@ -43,7 +43,7 @@ def test_sequence_loss(session):
         got = contrib.seq2seq.sequence_loss(
             tf.constant(logits), tf.constant(targets), tf.constant(weights), *averages
         )
-        np.testing.assert_allclose(session.run(got), value, rtol=1e-4)
+        np.testing.assert_allclose(session.run(got), value, rtol=1e-4, atol=1e-5)
     with pytest.raises(ValueError, match=r'sequence_loss: targets is \(3,\)'):
         contrib.seq2seq.sequence_loss(tf.constant(logits), tf.zeros([3]), tf.constant(weights))
 
@@ -55,9 +55,11 @@ def test_legacy_losses(session):
     lists = [list(map(tf.constant, each)) for each in (logits, targets, weights)]
     losses = (entropies(logits, targets) * weights).sum(0)
     by_example = legacy.sequence_loss_by_example(*lists)
-    np.testing.assert_allclose(session.run(by_example), losses / weights.sum(0), rtol=1e-4)
+    np.testing.assert_allclose(
+        session.run(by_example), losses / weights.sum(0), rtol=1e-4, atol=1e-5
+    )
     summed = legacy.sequence_loss_by_example(*lists, average_across_timesteps=False)
-    np.testing.assert_allclose(session.run(summed), losses, rtol=1e-4)
+    np.testing.assert_allclose(session.run(summed), losses, rtol=1e-4, atol=1e-5)
     mean = session.run(legacy.sequence_loss(*lists))
     assert mean == pytest.approx((losses / weights.sum(0)).mean(), rel=1e-4)
     with pytest.raises(ValueError, match='3 logits, 2 targets and 3 weights'):
@@ -111,12 +113,16 @@ def test_legacy_models(session):
         return h
 
     zeros, inputs = np.zeros((2, 4), np.float32), values['x']
-    np.testing.assert_allclose(values['outputs'][2], run('rnn_decoder', zeros, inputs), rtol=1e-4)
+    np.testing.assert_allclose(
+        values['outputs'][2], run('rnn_decoder', zeros, inputs), rtol=1e-4, atol=1e-5
+    )
     first = run('fed', zeros, inputs[:1])
-    np.testing.assert_allclose(values['fed'][1], run('fed', first, [first[:, :3]]), rtol=1e-4)
+    np.testing.assert_allclose(
+        values['fed'][1], run('fed', first, [first[:, :3]]), rtol=1e-4, atol=1e-5
+    )
     scope = 'combined_tied_rnn_seq2seq/tied_rnn_seq2seq'
     wanted = run(scope, zeros, inputs[:2] + inputs)
-    np.testing.assert_allclose(values['tied'][2], wanted, rtol=1e-4)
+    np.testing.assert_allclose(values['tied'][2], wanted, rtol=1e-4, atol=1e-5)
     assert session.run(embedded)[1].shape == (2, 5)
 
 
@@ -135,9 +141,9 @@ def test_decoders_feed_their_own_symbols(session):
     given, own, either = model(False), model(True), model(feed)
     session.run(tf.global_variables_initializer())
     given, own, off, on = *session.run([given, own, either]), session.run(either, {feed: True})
-    np.testing.assert_allclose(given[0], own[0], rtol=1e-5)
-    np.testing.assert_allclose(given, off, rtol=1e-5)
-    np.testing.assert_allclose(own, on, rtol=1e-5)
+    np.testing.assert_allclose(given[0], own[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(given, off, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(own, on, rtol=1e-5, atol=1e-6)
 
 
 def test_buckets_share_their_variables(session):
@@ -157,7 +163,7 @@ def test_buckets_share_their_variables(session):
     session.run(tf.global_variables_initializer())
     for logits, loss, each in zip(*session.run([outputs, losses, by_example]), strict=True):
         wanted = entropies(np.stack(logits), np.array([[0, 1]] * len(logits))).mean(0)
-        np.testing.assert_allclose(each, wanted, rtol=1e-4)
+        np.testing.assert_allclose(each, wanted, rtol=1e-4, atol=1e-5)
         assert loss == pytest.approx(wanted.mean(), rel=1e-4)
     with pytest.raises(ValueError, match=r'takes \[4, 3\] inputs and targets; there are \[3, 3\]'):
         legacy.model_with_buckets(*given[:4], [(4, 3)], seq2seq)
@@ -199,10 +205,10 @@ def test_crf(session):
         ]
     )
     wanted = [chosen, chosen, norms, np.subtract(chosen, norms)]
-    np.testing.assert_allclose(got, wanted, rtol=1e-4)
+    np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-5)
     one_step = crf.crf_log_norm(given[0][:, :1], tf.constant([1, 1, 0]), given[3])
     logs = np.log(np.exp(scores[:, 0]).sum(1))
-    np.testing.assert_allclose(session.run(one_step), [*logs[:2], 0], rtol=1e-4)
+    np.testing.assert_allclose(session.run(one_step), [*logs[:2], 0], rtol=1e-4, atol=1e-5)
     decoded, best = session.run(crf.crf_decode(given[0], given[3], given[2]))
     for i, (table, n) in enumerate(zip(every, lengths, strict=True)):
         winner = max(table, key=table.get)
@@ -225,7 +231,9 @@ def test_image_transforms(session):
     np.testing.assert_array_equal(moved[:, :2, 1:], x[:, 2:, :3])
     assert not moved[:, 2:].any() and not moved[:, :, 0].any()
     half = session.run(image.transform(x, [1, 0, 0.5, 0, 1, 0, 0, 0], 'BILINEAR'))
-    np.testing.assert_allclose(half[:, :, :3], (x[:, :, :3] + x[:, :, 1:]) / 2, rtol=1e-4)
+    np.testing.assert_allclose(
+        half[:, :, :3], (x[:, :, :3] + x[:, :, 1:]) / 2, rtol=1e-4, atol=1e-5
+    )
     small = session.run(image.transform(x, [1, 0, 1, 0, 1, 0, 0, 0], output_shape=[2, 3]))
     np.testing.assert_array_equal(small, x[:, :2, 1:])
     rows = session.run(image.angles_to_projective_transforms([0.0, np.pi], 4, 4))
@@ -234,14 +242,23 @@ def test_image_transforms(session):
     np.testing.assert_array_equal(row, [[1, 0, -1, 0, 1, -2, 0, 0]])
 
 
-@pytest.mark.parametrize('first', ['random', 'kmeans_plus_plus', 'array', 'function'])
+FACTORIZATION = contrib.factorization
+STARTS = [FACTORIZATION.RANDOM_INIT, FACTORIZATION.KMEANS_PLUS_PLUS_INIT, 'array', 'function']
+
+
+@pytest.mark.parametrize('first', STARTS)
 @pytest.mark.parametrize('mini_batch', [False, True])
 def test_kmeans_finds_clusters(session, first, mini_batch):
     centers = np.array([[0, 0], [10, 0], [0, 10]], np.float32)
     points = (centers[:, None] + 0.1 * normal(3, 20, 2)).reshape(-1, 2)
     start = {'array': points[::20], 'function': lambda x, k: x[::20][:k]}.get(first, first)
     kmeans = contrib.factorization.KMeans(
-        points, 3, start, use_mini_batch=mini_batch, random_seed=4
+        points,
+        3,
+        start,
+        FACTORIZATION.SQUARED_EUCLIDEAN_DISTANCE,
+        use_mini_batch=mini_batch,
+        random_seed=4,
     )
     distances, index, scores, initialized, init, step = kmeans.training_graph()
     session.run(tf.global_variables_initializer())
@@ -309,11 +326,21 @@ def test_lookup_from_files(session, tmp_path):
         tf.constant([0, 9], tf.int64)
     )
     session.run(tf.tables_initializer())
+    whole_line, line_number = (
+        tf.lookup.TextFileIndex.WHOLE_LINE,
+        tf.lookup.TextFileIndex.LINE_NUMBER,
+    )
+    pairs = contrib.lookup.TextFileInitializer(
+        str(path), tf.string, whole_line, tf.int64, line_number
+    )
+    own = contrib.lookup.HashTable(pairs, 7).lookup(tf.constant(['b', 'x']))
+    session.run(tf.tables_initializer())
+    assert session.run(own).tolist() == [1, 7]
     assert session.run(number).tolist() == [1, -1]
     assert session.run(word).tolist() == [b'a', b'UNK']
 
 
-def test_data(session):
+def test_data(session, tmp_path):
     data = contrib.data
 
     def all_of(dataset):
@@ -334,6 +361,16 @@ def test_data(session):
     doubled = numbers.apply(data.map_and_batch(lambda n: 2 * n, 2))
     assert all_of(doubled) == [[0, 2], [4, 6], [8]]
     assert all_of(doubled.apply(data.unbatch())) == [0, 2, 4, 6, 8]
+    path = tmp_path / 'lines'
+    path.write_text('ab\ncd\n')
+    assert all_of(data.TextLineDataset(str(path)).map(tf.strings.length)) == [2, 2]
+    assert all_of(data.FixedLengthRecordDataset(str(path), 3).map(tf.strings.length)) == [3, 3]
+    with tf.python_io.TFRecordWriter(str(path)) as writer:
+        writer.write(b'abcd')
+    assert all_of(data.TFRecordDataset(str(path)).map(tf.strings.length)) == [4]
+    numbers_iterator = data.Iterator.from_structure(tf.int64, [])
+    session.run(numbers_iterator.make_initializer(numbers))
+    assert session.run(numbers_iterator.get_next()) == 0
     repeated = all_of(numbers.apply(data.shuffle_and_repeat(5, 2, seed=3)))
     assert sorted(repeated[:5]) == sorted(repeated[5:]) == [0, 1, 2, 3, 4]
 
@@ -379,8 +416,8 @@ def test_weight_decay_is_decoupled(session):
     step = opt.MomentumWOptimizer(0.1, 0.01, 0.9).minimize(loss, decay_var_list=[a])
     session.run(tf.global_variables_initializer())
     session.run(step)
-    np.testing.assert_allclose(session.run(b), start - 0.02 * start, rtol=1e-5)
-    np.testing.assert_allclose(session.run(a), start * 0.9 - 0.02 * start, rtol=1e-5)
+    np.testing.assert_allclose(session.run(b), start - 0.02 * start, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(session.run(a), start * 0.9 - 0.02 * start, rtol=1e-5, atol=1e-6)
     step = opt.AdamWOptimizer(0.1, 0.01).minimize(loss)
     session.run(tf.global_variables_initializer())
     session.run(step)
@@ -417,16 +454,16 @@ def test_distributions(session):
          distributions.kl_divergence(p, q), p.covariance()]
     )  # fmt: skip
     np.testing.assert_allclose(sample.mean(0), loc, atol=0.2)
-    np.testing.assert_allclose(log, logs.sum(1), rtol=1e-4)
+    np.testing.assert_allclose(log, logs.sum(1), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(
         entropy, (np.log(scale) + 0.5 * np.log(2 * np.pi * np.e)).sum(1), rtol=1e-4
     )
-    np.testing.assert_allclose(kl, divergence.sum(1), rtol=1e-4)
-    np.testing.assert_allclose(covariance[0], np.diag(scale[0] ** 2), rtol=1e-4)
+    np.testing.assert_allclose(kl, divergence.sum(1), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(covariance[0], np.diag(scale[0] ** 2), rtol=1e-4, atol=1e-5)
     assert p.batch_shape == (2,) and p.event_shape == (3,)
     moments = [p.mean(), p.mode(), p.stddev(), p.variance(), p.loc]
     for got, wanted in zip(session.run(moments), [loc, loc, scale, scale**2, loc], strict=True):
-        np.testing.assert_allclose(got, wanted, rtol=1e-5)
+        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
     standard = distributions.Normal(0.0, 1.0)
     assert session.run(standard.log_prob(0.0)) == pytest.approx(-0.5 * np.log(2 * np.pi))
 
@@ -487,6 +524,11 @@ def test_vocabulary_processor(tmp_path):
     assert processor.vocabulary_._mapping['here'] == 2
     assert list(processor.transform(['here is there']))[0].tolist() == [2, 0, 4]
     assert list(processor.reverse([[2, 0, 4]])) == ['here <UNK> there']
+    known = preprocessing.CategoricalVocabulary('?')
+    known.add('b')
+    known.add('a', 2)
+    known.trim(0)
+    assert [known.get('a'), known.get('b'), known.reverse(0)] == [1, 2, '?']
     processor.save(str(tmp_path / 'vocabulary'))
     again = preprocessing.VocabularyProcessor.restore(str(tmp_path / 'vocabulary'))
     assert np.array(list(again.transform(texts))).tolist() == vectors.tolist()
