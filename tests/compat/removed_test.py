@@ -23,6 +23,8 @@ assert np.lib.pad([1], 1, 'constant').tolist() == [0, 1, 0]
 assert np.reshape(np.zeros(4), newshape=[2, 2]).shape == (2, 2)
 assert np.array([[1], [1, 2]]).dtype == object
 assert (np.histogram([0, 1], 2, normed=True)[0] == 1).all()
+np.save('ragged.npy', [[1], [1, 2]])
+assert np.load('ragged.npy')[1] == [1, 2]
 np.save('objects.npy', np.array([{'a': 1}], object))
 assert np.load('objects.npy')[0] == {'a': 1}
 import scipy.misc

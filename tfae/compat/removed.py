@@ -385,6 +385,22 @@ def _ragged(original):
     return array
 
 
+def _save(original):
+    """Saves lists of unequal lengths, as numpy did before 1.24."""
+
+    @functools.wraps(original)
+    def save(file, arr, *args, **kwargs):
+        try:
+            original(file, arr, *args, **kwargs)
+        except ValueError as error:
+            if 'inhomogeneous' not in str(error):
+                raise
+            use('np.save of unequal lengths')
+            original(file, np.array(arr, dtype=object), *args, **kwargs)
+
+    return save
+
+
 def _load(original):
     """Loads arrays of objects, as numpy did before 1.16.3."""
 
@@ -481,6 +497,7 @@ _ARGUMENTS: dict[str, dict[str, Callable[..., Any]]] = {
         'array': _ragged,
         'asarray': _ragged,
         'load': _load,
+        'save': _save,
         'histogram': _histogram,
     },
     'scipy.ndimage': {'rotate': _one_value},
