@@ -47,6 +47,7 @@ AS_PYTHON = """
 import json, os, sys
 import tensorflow as tf
 print(json.dumps([sys.argv, __name__, __file__, sys.path[0], tf.VERSION, os.getcwd()]))
+sys.stderr.write("50%\\r100% \\x1b[1mbold\\n")
 def fails():
     raise KeyError('of the program')
 fails()
@@ -78,11 +79,12 @@ def test_a_program_sees_what_python_shows_it(tmp_path):
     assert argv == ['code/p.py', '--help', '--removed']
     assert (name, file, first) == ('__main__', 'code/p.py', str(tmp_path / 'code'))
     assert cwd == str(tmp_path) and version
+    assert '100% \x1b[1mbold\n' in done.err
     trace = done.err[done.err.index('Traceback') :].splitlines()
     assert trace[-1] == "KeyError: 'of the program'"
     assert [line for line in trace if line.startswith('  File ')] == [
-        '  File "code/p.py", line 7, in <module>',
-        '  File "code/p.py", line 6, in fails',
+        '  File "code/p.py", line 8, in <module>',
+        '  File "code/p.py", line 7, in fails',
     ]
 
 

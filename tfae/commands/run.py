@@ -19,7 +19,7 @@ import tensorflow as tf
 from tfae import compat
 from tfae.commands.shared import command_flags
 from tfae.compat import program
-from tfae.core import config, errors
+from tfae.core import config, errors, terminal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +46,7 @@ def main(argv: list[str]) -> Any:
     path = pathlib.Path(words[0])
     if not path.is_file():
         raise errors.InputError(f'{path}: there is no such file')
+    terminal.release_streams()
     warnings.formatwarning = _formatted  # that of Python, in place of tfae's
     compat.install(as_tensorflow=True, removed=flags.removed)
     tf.config.set_soft_device_placement(True)

@@ -358,15 +358,20 @@ _TF = 'tensorflow'
 _SHORT = {'numpy': 'np', 'matplotlib.pyplot': 'plt'}
 
 
-def _reshape(original):
-    @functools.wraps(original)
-    def reshape(a, /, *args, **kwargs):
-        if 'newshape' in kwargs:
-            use('np.reshape(newshape=)')
-            kwargs['shape'] = kwargs.pop('newshape')
-        return original(a, *args, **kwargs)
+def _keywords(**renamed):
+    """Takes arguments by their former names."""
 
-    return reshape
+    def change(original):
+        @functools.wraps(original)
+        def function(*args, **kwargs):
+            for old in renamed.keys() & kwargs.keys():
+                use(f'{original.__name__}({old}=)')
+                kwargs[renamed[old]] = kwargs.pop(old)
+            return original(*args, **kwargs)
+
+        return function
+
+    return change
 
 
 def _ragged(original):
@@ -432,17 +437,6 @@ def _one_value(original):
     return function
 
 
-def _histogram(original):
-    @functools.wraps(original)
-    def histogram(*args, **kwargs):
-        if 'normed' in kwargs:
-            use('normed= of histograms')
-            kwargs['density'] = kwargs.pop('normed')
-        return original(*args, **kwargs)
-
-    return histogram
-
-
 def _use_backend(original):
     """Replaces a backend that needs a display, or is gone, where there is no display."""
 
@@ -493,17 +487,19 @@ def _has_display() -> bool:
 # Module -> function -> what makes it take the arguments of former versions.
 _ARGUMENTS: dict[str, dict[str, Callable[..., Any]]] = {
     'numpy': {
-        'reshape': _reshape,
+        'reshape': _keywords(newshape='shape'),
         'array': _ragged,
         'asarray': _ragged,
         'load': _load,
         'save': _save,
-        'histogram': _histogram,
+        'histogram': _keywords(normed='density'),
     },
     'scipy.ndimage': {'rotate': _one_value},
     'matplotlib': {'use': _use_backend},
     'matplotlib.pyplot': {
-        'hist': _histogram,
+        'hist': _keywords(normed='density'),
+        'xscale': _keywords(nonposx='nonpositive', basex='base'),
+        'yscale': _keywords(nonposy='nonpositive', basey='base'),
         'show': _show,
         'switch_backend': _use_backend,
         'waitforbuttonpress': _waiting,

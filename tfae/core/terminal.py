@@ -43,6 +43,13 @@ def take_streams() -> None:
         setattr(sys, name, cast(TextIO, _Stream(stream)))
 
 
+def release_streams() -> None:
+    """Gives stdout and stderr back as they were, for a program whose output is its own."""
+    for name in ('stdout', 'stderr'):
+        stream = getattr(sys, name)
+        setattr(sys, name, stream._wrapped if isinstance(stream, _Stream) else stream)
+
+
 def bar(total: int, unit: str, **more: Any) -> 'tqdm.tqdm':
     """Returns a progress bar, which is shown on a terminal only."""
     import tqdm  # here, since `tfae --help` does not need it
