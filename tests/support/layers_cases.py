@@ -78,11 +78,12 @@ CALLS = {
     'max_pooling2d': [*grid(pool_size=[2, [3, 2]], strides=[1, 2, (2, 3)], padding=PADDINGS)],
     'average_pooling2d': [*grid(pool_size=[2, [3, 2]], strides=[1, 2, (2, 3)], padding=PADDINGS)],
     'conv1d': [
-        *grid(filters=[4], kernel_size=[1, [3]], strides=[1, 2], padding=(*PADDINGS, 'causal')),
-        *grid(filters=[4], kernel_size=[3], dilation_rate=[2], padding=(*PADDINGS, 'causal')),
+        *grid(filters=[4], kernel_size=[[3]], strides=[1, 2], padding=(*PADDINGS, 'causal')),
+        *grid(filters=[4], kernel_size=[1], strides=[2]),
+        *grid(filters=[4], kernel_size=[3], dilation_rate=[2], padding=['causal']),
     ],
     'separable_conv1d': [
-        *grid(filters=[4], kernel_size=[3], strides=[1, 2], padding=(*PADDINGS, 'causal')),
+        *grid(filters=[4], kernel_size=[3], strides=[2], padding=(*PADDINGS, 'causal')),
         *grid(filters=[4], kernel_size=[3], depth_multiplier=[2], dilation_rate=[2]),
     ],
     'max_pooling1d': [*grid(pool_size=[2, [3]], strides=[1, 2], padding=PADDINGS)],
@@ -90,7 +91,7 @@ CALLS = {
     'conv3d': [
         # Strides are equal: TensorFlow 2.21's kernel without oneDNN, which runs the old layers,
         # computes wrong values for `same` and unequal strides.
-        *grid(filters=[4], kernel_size=[1, [3, 2, 1]], strides=[1, 2], padding=PADDINGS),
+        *grid(filters=[4], kernel_size=[[3, 2, 1]], strides=[1, 2], padding=PADDINGS),
         *grid(filters=[4], kernel_size=[2], dilation_rate=[(1, 2, 2)]),
     ],
     'conv3d_transpose': [
@@ -99,7 +100,7 @@ CALLS = {
     'max_pooling3d': [*grid(pool_size=[2, [3, 2, 1]], strides=[1, (2, 1, 2)], padding=PADDINGS)],
     'average_pooling3d': [*grid(pool_size=[2, (3, 2, 1)], strides=[2], padding=PADDINGS)],
 }
-FIRST_TOO = ('separable_conv1d', 'conv3d_transpose', 'max_pooling3d')  # and all in 2-D
+FIRST_TOO = ('max_pooling3d',)  # and all in 2-D
 SHAPES = {1: (3, 9, 3), 2: (3, 9, 8, 3), 3: (2, 5, 4, 6, 3)}
 CONVOLUTION_OPTIONS = [
     {'activation': tf.nn.relu},
@@ -120,7 +121,8 @@ def images() -> Iterator[Case]:
         if 'pooling' in function:
             free = [*grid(pool_size=[3], strides=[2], padding=PADDINGS)]
         else:
-            calls += [{'filters': 4, 'kernel_size': 3} | o for o in CONVOLUTION_OPTIONS]
+            options = CONVOLUTION_OPTIONS if '2d' in function else [{'use_bias': False}]
+            calls += [{'filters': 4, 'kernel_size': 3} | o for o in options]
             free = [*grid(filters=[4], kernel_size=[3], strides=[2], padding=PADDINGS)]
 
         def build(layers, x, phase, data_format):
@@ -508,6 +510,31 @@ def signatures(layers: Any) -> dict[str, list[list[str]]]:
     return found
 
 
+def configs(layers: Any) -> dict[str, dict[str, Any]]:
+    """Returns what `get_config` says of some layers; of an initializer, its class and numbers."""
+    orthogonal = tf.orthogonal_initializer(gain=2.0, seed=3)
+    with tf.Graph().as_default():
+        made = [
+            layers.Dense(3, 'relu', name='top', dtype=tf.float64),
+            layers.Conv1D(4, 3, 2, 'SAME', kernel_initializer=orthogonal),
+            layers.Conv3DTranspose(4, (1, 2, 3), 2, activation=tf.nn.tanh, use_bias=False),
+            layers.SeparableConv2D(4, 3, depth_multiplier=2, trainable=False),
+            layers.AveragePooling3D(2, (1, 2, 2), data_format='channels_first'),
+            layers.BatchNormalization([1, 2], 0.9, 1e-5, scale=False),
+            layers.Dropout(0.3, seed=4),
+            layers.Flatten(),
+        ]
+
+    def plain(value):
+        named = isinstance(value, dict) and 'class_name' in value
+        return [value['class_name'], value['config']] if named else value
+
+    return {
+        layer.name: {key: plain(value) for key, value in layer.get_config().items()}
+        for layer in made
+    }
+
+
 def _one(default: Any) -> Any:
     """One number stands for equal ones: strides of 1 for (1, 1)."""
     return default[0] if isinstance(default, tuple) and len({*default}) == 1 else default
@@ -515,7 +542,7 @@ def _one(default: Any) -> Any:
 
 def write_reports(layers: Any, folder: pathlib.Path, side: str, wanted: Callable[[Case], bool]):
     """Writes `<side>.json` and `<side>.npz` for the selected cases, errors included."""
-    reports, arrays = {'signatures': signatures(layers)}, {}
+    reports, arrays = {'signatures': signatures(layers), 'configs': configs(layers)}, {}
     for case in filter(wanted, CASES.values()):
         try:
             reports[case.name], numbers = observe(case, layers, folder, write=side == 'legacy')
