@@ -2,6 +2,8 @@
 
 import copy
 import json
+import os
+import pathlib
 import subprocess
 import sys
 
@@ -389,7 +391,14 @@ np.testing.assert_array_equal(layer.get_weights()[0], 2 * kernel)
 
 
 def test_layer_objects_run_eagerly():
-    done = subprocess.run([sys.executable, '-c', EAGER], capture_output=True, text=True)
+    environment = {'PYTHONPATH': str(pathlib.Path(__file__).parents[2]), 'CUDA_VISIBLE_DEVICES': ''}
+    done = subprocess.run(
+        [sys.executable, '-c', EAGER],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -123,7 +123,7 @@ class Conv2D(_Convolution):
     Maps float [B, H, W, C], or [B, C, H, W] for `channels_first`, with known C, to [B, H', W', F]
     or [B, F, H', W'].
 
-    Variables: `<name>/kernel` [*K, C, F], and `<name>/bias` [F] if `use_bias`.
+    Variables: `<name>/kernel` [K, C, F], and `<name>/bias` [F] if `use_bias`.
 
     Args:
       filters: F.
@@ -222,7 +222,7 @@ class Conv2DTranspose(_Transpose):
     Transposed convolution is the gradient of a convolution with respect to its input. The output
     has H * stride rows for `same`, and H * stride + max(K - stride, 0) for `valid`.
 
-    Variables: `<name>/kernel` [*K, F, C] (output filters before input channels), and
+    Variables: `<name>/kernel` [K, F, C] (output filters before input channels), and
     `<name>/bias` [F] if `use_bias`.
 
     Args: as `Conv2D`, without dilation; the default name is `conv2d_transpose`.
@@ -309,7 +309,7 @@ class SeparableConv1D(_Separable):
 class SeparableConv2D(_Separable):
     """Convolves each channel with its own M kernels, then mixes channels by a 1 x 1 convolution.
 
-    Variables: `<name>/depthwise_kernel` [*K, C, M], `<name>/pointwise_kernel` [1, 1, C * M, F],
+    Variables: `<name>/depthwise_kernel` [K, C, M], `<name>/pointwise_kernel` [1, 1, C * M, F],
     and `<name>/bias` [F] if `use_bias`.
 
     Args:
