@@ -9,7 +9,10 @@ _COMPRESSION = 'compression of models', 'the package tensorflow-model-optimizati
 # The name below `tf`: what it was, and what to use instead.
 GONE = {
     'contrib.bayesflow': _DISTRIBUTION,
-    'contrib.boosted_trees': ('gradient-boosted trees', 'sklearn.ensemble.HistGradientBoosting...'),
+    'contrib.boosted_trees': (
+        'gradient-boosted trees',
+        'sklearn.ensemble.HistGradientBoostingClassifier',
+    ),
     'contrib.checkpoint': ('checkpoints of objects', 'tf.train.Checkpoint'),
     'contrib.compiler': ('XLA by scope', 'ConfigProto.graph_options or TF_XLA_FLAGS'),
     'contrib.cudnn_rnn': (

@@ -50,6 +50,7 @@ SERVED = {
     'contrib.slim': 'tf_slim',
     'contrib.slim.nets': 'tf_slim.nets',
     'contrib.tensorboard.plugins.projector': 'tensorboard.plugins.projector',
+    'contrib.tpu': 'tensorflow.compat.v1:tpu',
     'contrib.training': 'tfae.compat.contrib.training tf_slim.training.training'
     ' tf_slim.training.evaluation',
     'contrib.util': 'tfae.compat.contrib.util',

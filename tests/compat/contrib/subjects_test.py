@@ -509,6 +509,7 @@ def test_signal_util_and_keras(session):
     np.testing.assert_array_equal(session.run(y), [[3, 3]])
     assert contrib.autograph.to_graph is tf.autograph.to_graph
     assert contrib.distribute.Strategy is tf.distribute.Strategy
+    assert contrib.tpu.CrossShardOptimizer is tf.tpu.CrossShardOptimizer
     resolver = contrib.cluster_resolver.SimpleClusterResolver(tf.train.ClusterSpec({'a': ['b:1']}))
     assert resolver.cluster_spec().as_dict() == {'a': ['b:1']}
 
