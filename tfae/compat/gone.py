@@ -47,10 +47,10 @@ GONE = {
     'contrib.predictor': ('inference', 'tf.saved_model.loader'),
     'contrib.quantize': _COMPRESSION,
     'contrib.rnn': _MORE_CELLS,
-    'contrib.seq2seq': ('a rare decoder', 'GreedyEmbeddingHelper, or a Decoder of your own'),
+    'contrib.seq2seq': ('a rare decoder', 'a Decoder or Helper of your own'),
     'contrib.legacy_seq2seq': (
-        'a model with attention',
-        'tf.contrib.seq2seq.AttentionWrapper',
+        'a rare model',
+        'embedding_rnn_seq2seq or embedding_attention_seq2seq',
     ),
     'contrib.session_bundle': ('exported models before 1.0', 'tf.saved_model'),
     'contrib.summary': ('summaries in eager mode', 'tf.compat.v2.summary'),

@@ -166,10 +166,19 @@ COMBINED_TIED_RNN_SEQ2SEQ = 'combined_tied_rnn_seq2seq'
 TIED_RNN_SEQ2SEQ = 'tied_rnn_seq2seq'
 EMBEDDING_RNN_DECODER = 'embedding_rnn_decoder'
 EMBEDDING_RNN_SEQ2SEQ = 'embedding_rnn_seq2seq'
+ATTENTION_DECODER = 'attention_decoder'
+EMBEDDING_ATTENTION_DECODER = 'embedding_attention_decoder'
+EMBEDDING_ATTENTION_SEQ2SEQ = 'embedding_attention_seq2seq'
+ATTENTION_PROJECTION = 'AttnOutputProjection'
 TRANSITIONS = 'transitions'
 CLUSTERS = 'clusters'
 CLUSTER_COUNTS = 'cluster_counts'
 INITIALIZED = 'initialized'
+
+
+def attention_head(i: int) -> tuple[str, str, str]:
+    """Variables and scope of head `i` of an attention, counted from 0."""
+    return f'AttnW_{i}', f'AttnV_{i}', f'Attention_{i}'
 
 
 def cell(i: int) -> str:

@@ -126,24 +126,80 @@ def test_legacy_models(session):
     assert session.run(embedded)[1].shape == (2, 5)
 
 
-def test_decoders_feed_their_own_symbols(session):
-    legacy, cell = contrib.legacy_seq2seq, tf.nn.rnn_cell.BasicRNNCell
+@pytest.mark.parametrize('kind', ['rnn', 'attention'])
+def test_decoders_feed_their_own_symbols(session, kind):
+    cell = tf.nn.rnn_cell.BasicRNNCell
+    seq2seq = {
+        'rnn': contrib.legacy_seq2seq.embedding_rnn_seq2seq,
+        'attention': contrib.legacy_seq2seq.embedding_attention_seq2seq,
+    }[kind]
     ids = [tf.constant([0, 1]), tf.constant([2, 1])]
     feed = tf.placeholder_with_default(False, [])
 
     def model(feed_previous):
         with tf.variable_scope('model', reuse=tf.AUTO_REUSE):
-            outputs, _ = legacy.embedding_rnn_seq2seq(
-                ids, ids, cell(4), 3, 5, 2, feed_previous=feed_previous
-            )
+            outputs, _ = seq2seq(ids, ids, cell(4), 3, 5, 2, feed_previous=feed_previous)
         return outputs
 
     given, own, either = model(False), model(True), model(feed)
+    if kind == 'attention':
+        names = {v.op.name.removeprefix('model/embedding_attention_seq2seq/') for v in
+                 tf.global_variables()}  # fmt: skip
+        decoder = (
+            'embedding_attention_decoder'  # contrib.legacy_seq2seq.embedding_attention_decoder
+        )
+        assert 'rnn/embedding_wrapper/embedding' in names and f'{decoder}/embedding' in names
+        scope = f'{decoder}/attention_decoder/output_projection_wrapper'
+        assert {f'{scope}/kernel', f'{scope}/basic_rnn_cell/kernel'} <= names
     session.run(tf.global_variables_initializer())
     given, own, off, on = *session.run([given, own, either]), session.run(either, {feed: True})
     np.testing.assert_allclose(given[0], own[0], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(given, off, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(own, on, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize('initial', [False, True])
+def test_attention_decoder(session, initial):
+    legacy = contrib.legacy_seq2seq
+    x, memory, start = normal(2, 2, 3), normal(2, 5, 4), normal(2, 3)
+    outputs, state = legacy.attention_decoder(
+        list(map(tf.constant, x)),
+        tf.constant(start),
+        tf.constant(memory),
+        tf.nn.rnn_cell.BasicRNNCell(3),
+        output_size=6,
+        num_heads=2,
+        initial_state_attention=initial,
+    )
+    v = {}
+    for variable in tf.global_variables():
+        name = variable.op.name.removeprefix('attention_decoder/')
+        v[name] = normal(*variable.shape)
+        session.run(variable.assign(v[name]))
+    scopes = ('', 'basic_rnn_cell/', 'Attention_0/', 'Attention_1/', 'AttnOutputProjection/')
+    linears = {f'{scope}{w}' for scope in scopes for w in ('kernel', 'bias')}
+    assert set(v) == linears | {'AttnW_0', 'AttnV_0', 'AttnW_1', 'AttnV_1'}
+
+    def linear(scope, *inputs):
+        return np.concatenate(inputs, 1) @ v[f'{scope}kernel'] + v[f'{scope}bias']
+
+    def attend(h):
+        found = []
+        for i in range(2):
+            keys = memory @ v[f'AttnW_{i}'][0, 0]
+            scores = v[f'AttnV_{i}'] * np.tanh(keys + linear(f'Attention_{i}/', h)[:, None])
+            weights = np.exp(scores.sum(2))[:, :, None]
+            found.append((weights * memory).sum(1) / weights.sum(1))
+        return found
+
+    outputs, state = session.run([outputs, state])
+    h, attended = start, attend(start) if initial else [np.zeros((2, 4), np.float32)] * 2
+    for given, output in zip(x, outputs, strict=True):
+        h = np.tanh(linear('basic_rnn_cell/', linear('', given, *attended), h))
+        attended = attend(h)
+        wanted = linear('AttnOutputProjection/', h, *attended)
+        np.testing.assert_allclose(output, wanted, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(state, h, rtol=1e-3, atol=1e-4)
 
 
 def test_buckets_share_their_variables(session):

@@ -1,6 +1,6 @@
 """TF1's `tf.contrib.legacy_seq2seq`: models on lists of T tensors, one a time step.
 
-B batch, I input dimensions, K symbols.
+B batch, I input dimensions, K symbols, S steps and M dimensions of an encoder's outputs.
 """
 
 import copy
@@ -13,7 +13,10 @@ from tfae.compat.contrib import rnn, seq2seq
 from tfae.core import names
 
 __all__ = [
+    'attention_decoder',
     'basic_rnn_seq2seq',
+    'embedding_attention_decoder',
+    'embedding_attention_seq2seq',
     'embedding_rnn_decoder',
     'embedding_rnn_seq2seq',
     'model_with_buckets',
@@ -127,17 +130,46 @@ def embedding_rnn_decoder(
       scope: replaces the scope `embedding_rnn_decoder`.
     """
     with tf.variable_scope(scope or names.EMBEDDING_RNN_DECODER):
-        embedding = tf.get_variable(names.EMBEDDING, [num_symbols, embedding_size])
-
-        def previous(output: tf.Tensor, _: int) -> tf.Tensor:
-            if output_projection is not None:
-                weights, biases = output_projection
-                output = tf.matmul(output, weights) + biases
-            embedded = tf.nn.embedding_lookup(embedding, tf.argmax(output, 1))
-            return embedded if update_embedding_for_previous else tf.stop_gradient(embedded)
-
-        embedded = [tf.nn.embedding_lookup(embedding, i) for i in decoder_inputs]
+        embedded, previous = _embedded(
+            decoder_inputs,
+            num_symbols,
+            embedding_size,
+            output_projection,
+            update_embedding_for_previous,
+        )
         return rnn_decoder(embedded, initial_state, cell, previous if feed_previous else None)
+
+
+def _embedded(
+    inputs: Sequence[tf.Tensor],
+    symbols: int,
+    size: int,
+    projection: tuple | None,
+    update: bool,
+) -> tuple[list, Callable]:
+    """Returns embedded inputs, and the function that embeds the symbol of the highest score."""
+    embedding = tf.get_variable(names.EMBEDDING, [symbols, size])
+
+    def previous(output: tf.Tensor, _: int) -> tf.Tensor:
+        if projection is not None:
+            weights, biases = projection
+            output = tf.matmul(output, weights) + biases
+        embedded = tf.nn.embedding_lookup(embedding, tf.argmax(output, 1))
+        return embedded if update else tf.stop_gradient(embedded)
+
+    return [tf.nn.embedding_lookup(embedding, i) for i in inputs], previous
+
+
+def _either(feed_previous: Any, decode: Callable) -> tuple[list, Any]:
+    """Returns `decode(feed_previous)`; with a tensor, `tf.cond` of both on the same variables."""
+    if isinstance(feed_previous, bool):
+        return decode(feed_previous)
+
+    def shared() -> tuple[list, Any]:
+        with tf.variable_scope(tf.get_variable_scope(), reuse=True):
+            return decode(False)
+
+    return tf.cond(feed_previous, lambda: decode(True), shared)
 
 
 def embedding_rnn_seq2seq(
@@ -175,22 +207,171 @@ def embedding_rnn_seq2seq(
         if output_projection is None:
             cell = rnn.OutputProjectionWrapper(cell, num_decoder_symbols)
 
-        def decode(fed: bool, reuse: bool | None = None) -> tuple[list, Any]:
-            with tf.variable_scope(tf.get_variable_scope(), reuse=reuse):
-                return embedding_rnn_decoder(
-                    decoder_inputs,
-                    state,
-                    cell,
-                    num_decoder_symbols,
-                    embedding_size,
-                    output_projection,
-                    fed,
-                )
+        return _either(
+            feed_previous,
+            lambda fed: embedding_rnn_decoder(
+                decoder_inputs,
+                state,
+                cell,
+                num_decoder_symbols,
+                embedding_size,
+                output_projection,
+                fed,
+            ),
+        )
 
-        if isinstance(feed_previous, bool):
-            return decode(feed_previous)
-        outputs, final = tf.cond(feed_previous, lambda: decode(True), lambda: decode(False, True))
-        return outputs, final
+
+def attention_decoder(
+    decoder_inputs: Sequence[tf.Tensor],
+    initial_state: Any,
+    attention_states: tf.Tensor,
+    cell: Any,
+    output_size: int | None = None,
+    num_heads: int = 1,
+    loop_function: Callable | None = None,
+    dtype: Any = None,
+    scope: Any = None,
+    initial_state_attention: bool = False,
+) -> tuple[list, Any]:
+    """Returns `(outputs, state)` of a cell that attends to states `[B, S, M]` at each step.
+
+    Vinyals et al., https://arxiv.org/abs/1412.7449.
+
+    Args:
+      decoder_inputs: T tensors `[B, I]`.
+      initial_state: of the cell.
+      attention_states: outputs of the encoder.
+      cell: an RNN cell.
+      output_size: of the outputs; the cell's if None.
+      num_heads: number of attentions.
+      loop_function: as in `rnn_decoder`.
+      dtype: of the variables.
+      scope: replaces the scope `attention_decoder`.
+      initial_state_attention: whether the first step attends by the initial state; otherwise to
+        zeros.
+    """
+    size = attention_states.shape[2]
+    with tf.variable_scope(scope or names.ATTENTION_DECODER, dtype=dtype):
+        heads = []
+        for head in range(num_heads):
+            weights, vector, head_scope = names.attention_head(head)
+            kernel = tf.get_variable(weights, [1, 1, size, size])
+            keys = tf.nn.conv2d(attention_states[:, :, None], kernel, [1, 1, 1, 1], 'SAME')
+            heads.append((keys[:, :, 0], tf.get_variable(vector, [size]), head_scope))
+
+        def attend(query: Any) -> list:
+            flat = tf.concat(tf.nest.flatten(query), 1)
+            attended = []
+            for keys, vector, head_scope in heads:
+                with tf.variable_scope(head_scope):
+                    hidden = tf.tanh(keys + rnn.linear([flat], size)[:, None])
+                alignments = tf.nn.softmax(tf.reduce_sum(vector * hidden, 2))
+                attended.append(tf.reduce_sum(alignments[:, :, None] * attention_states, 1))
+            return attended
+
+        batch = tf.shape(decoder_inputs[0])[0]
+        attended = [tf.zeros([batch, size], attention_states.dtype)] * num_heads
+        if initial_state_attention:
+            attended = attend(initial_state)
+        outputs: list = []
+        state = initial_state
+        for i, given in enumerate(decoder_inputs):
+            if i:
+                tf.get_variable_scope().reuse_variables()
+            if loop_function and outputs:
+                with tf.variable_scope(names.LOOP_FUNCTION, reuse=True):
+                    given = loop_function(outputs[-1], i)
+            joined = rnn.linear([given, *attended], given.shape[-1])
+            output, state = cell(joined, state)
+            reused = True if i or initial_state_attention else None
+            with tf.variable_scope(tf.get_variable_scope(), reuse=reused):
+                attended = attend(state)
+            with tf.variable_scope(names.ATTENTION_PROJECTION):
+                outputs.append(rnn.linear([output, *attended], output_size or cell.output_size))
+    return outputs, state
+
+
+def embedding_attention_decoder(
+    decoder_inputs: Sequence[tf.Tensor],
+    initial_state: Any,
+    attention_states: tf.Tensor,
+    cell: Any,
+    num_symbols: int,
+    embedding_size: int,
+    num_heads: int = 1,
+    output_size: int | None = None,
+    output_projection: tuple | None = None,
+    feed_previous: bool = False,
+    update_embedding_for_previous: bool = True,
+    dtype: Any = None,
+    scope: Any = None,
+    initial_state_attention: bool = False,
+) -> tuple[list, Any]:
+    """Returns `(outputs, state)` of `attention_decoder` on embedded symbols.
+
+    The other arguments are those of `attention_decoder` and `embedding_rnn_decoder`.
+    """
+    with tf.variable_scope(scope or names.EMBEDDING_ATTENTION_DECODER, dtype=dtype):
+        embedded, previous = _embedded(
+            decoder_inputs,
+            num_symbols,
+            embedding_size,
+            output_projection,
+            update_embedding_for_previous,
+        )
+        return attention_decoder(
+            embedded,
+            initial_state,
+            attention_states,
+            cell,
+            output_size,
+            num_heads,
+            previous if feed_previous else None,
+            initial_state_attention=initial_state_attention,
+        )
+
+
+def embedding_attention_seq2seq(
+    encoder_inputs: Sequence[tf.Tensor],
+    decoder_inputs: Sequence[tf.Tensor],
+    cell: Any,
+    num_encoder_symbols: int,
+    num_decoder_symbols: int,
+    embedding_size: int,
+    num_heads: int = 1,
+    output_projection: tuple | None = None,
+    feed_previous: Any = False,
+    dtype: Any = None,
+    scope: Any = None,
+    initial_state_attention: bool = False,
+) -> tuple[list, Any]:
+    """Returns `(outputs, state)` as `embedding_rnn_seq2seq`, with attention to the encoder.
+
+    The other arguments are those of `attention_decoder`.
+    """
+    with tf.variable_scope(scope or names.EMBEDDING_ATTENTION_SEQ2SEQ, dtype=dtype):
+        encoder = rnn.EmbeddingWrapper(copy.deepcopy(cell), num_encoder_symbols, embedding_size)
+        encoded, state = tf.nn.static_rnn(encoder, encoder_inputs, dtype=dtype or tf.float32)
+        size = None
+        if output_projection is None:
+            cell = rnn.OutputProjectionWrapper(cell, num_decoder_symbols)
+            size = num_decoder_symbols
+        return _either(
+            feed_previous,
+            lambda fed: embedding_attention_decoder(
+                decoder_inputs,
+                state,
+                tf.stack(encoded, 1),
+                cell,
+                num_decoder_symbols,
+                embedding_size,
+                num_heads,
+                size,
+                output_projection,
+                fed,
+                initial_state_attention=initial_state_attention,
+            ),
+        )
 
 
 def sequence_loss_by_example(
