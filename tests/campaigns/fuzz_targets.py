@@ -36,7 +36,7 @@ from tfae.data.sets import celeba, cifar10, npz
 from tfae.explorer import space
 from tfae.pretrained import imagenet, weights
 from tfae.report import comparison, curves, document, run_page
-from tfae.runs import checkpoints, event_file, options, transfer
+from tfae.runs import checkpoints, event_file, options, transfer, variable_files
 from tfae.runs import directory as folder
 from tfae.runs.directory import Folder
 from tfae.training import experiment, phases, summaries
@@ -175,6 +175,33 @@ def read_weights(path: pathlib.Path) -> dict[str, np.ndarray]:
 def sound_weights(found: dict[str, np.ndarray]) -> bool:
     """Returns whether these are the weights of the network."""
     return {k: v.shape for k, v in found.items()} == {k: v.shape for k, v in values().items()}
+
+
+def variables_seeds(name: str) -> Callable[[], list[bytes]]:
+    """Returns a function that makes a file of variables in the format of a name."""
+
+    def seeds() -> list[bytes]:
+        numbers = {'a/kernel': np.ones([2, 3], np.float32), 'a/step': np.int64(7)}
+
+        def write(path: pathlib.Path) -> None:
+            made = path.with_name(name)
+            variable_files.write(made, numbers)
+            made.rename(path)
+
+        return [saved(write)]
+
+    return seeds
+
+
+def read_variables(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """Reads all variables of a file."""
+    with variable_files.opened(str(path)) as held:
+        return {name: held.read(name) for name in held.shapes}
+
+
+def sound_variables(found: dict[str, np.ndarray]) -> bool:
+    """Returns whether these are numbers by name."""
+    return all(isinstance(name, str) and v.dtype.kind in 'biufcV' for name, v in found.items())
 
 
 def image_seeds() -> list[bytes]:
@@ -622,6 +649,17 @@ TARGETS = {
         (b'|O', b'<f8', b'cos\nsystem\n', b'R', b'b', b'PK\x01\x02', b'shape'),
     ),
     'h5': Target('net.h5', h5_seeds, read_weights, sound_weights, 20, (b'TREE', b'HEAP', b'SNOD')),
+    **{
+        f'variables.{suffix}': Target(
+            f'net.{suffix}', variables_seeds(f'a.{suffix}'), read_variables, sound_variables, 20
+        )
+        for suffix in ('npz', 'safetensors', 'h5')
+    },
+    'variables.pth': Target('net.pth', pth_seeds, read_variables, sound_variables, 20),
+    'variables.keras': Target(
+        'net.keras', lambda: [zipped(model__weights__h5=variables_seeds('a.h5')()[0])],
+        read_variables, sound_variables, 20,
+    ),
     'attributes': Target(
         'table.csv',
         lambda: [b'name,smiling,age\na.jpg,1,23\nb.jpg,-1,\n"c,d.jpg",0,1e3\n',

@@ -10,13 +10,29 @@ import tensorflow.compat.v1 as tf
 from plain_checkpoints import BIAS, KERNEL, break_, declare, initialized, save, value
 
 from tfae.core import errors
-from tfae.runs import transfer
+from tfae.runs import transfer, variable_files
 
 
 @pytest.fixture
 def session():
     with tf.Session() as opened:
         yield opened
+
+
+@pytest.mark.parametrize('name', ['a.npz', 'a.safetensors', 'a.h5', 'model.ckpt'])
+def test_values_come_from_every_format(tmp_path, session, name):
+    variable_files.write(tmp_path / name, {KERNEL: value(6), BIAS: value(7)})
+    variables = initialized(session, declare(KERNEL, BIAS))
+    found = transfer.transfer(session, variables, str(tmp_path / name), [])
+    assert found == ([KERNEL, BIAS], [], [])
+    assert np.array_equal(session.run(variables), [value(6), value(7)])
+
+
+def test_values_that_a_variable_cannot_take_are_left(tmp_path, session):
+    np.savez(tmp_path / 'a.npz', **{KERNEL: value(6).astype(complex), BIAS: value(7)})
+    variables = initialized(session, declare(KERNEL, BIAS))
+    found = transfer.transfer(session, variables, str(tmp_path / 'a.npz'), [])
+    assert found == ([BIAS], [KERNEL], [KERNEL])
 
 
 @pytest.mark.parametrize('form', ['checkpoint', 'folder', 'npz'])

@@ -1,5 +1,7 @@
 """Frozen variables keep their values, and then train as if the run began there."""
 
+import math
+
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
@@ -17,7 +19,7 @@ EVERY = ('--batch_size=8', '--checkpoint_steps=1', '--keep_checkpoints=99', '--e
 
 @pytest.mark.parametrize(
     'text, want',
-    [('encoder', ('encoder', 0)), ('a/b:7', ('a/b', 7)), ('/a/:1', ('a', 1))],
+    [('encoder', ('encoder', math.inf)), ('a/b:7', ('a/b', 7)), ('/a/:1', ('a', 1))],
 )
 def test_a_scope_and_its_steps_are_parsed(text, want):
     found = freezing.Frozen.from_text(text)
@@ -33,8 +35,8 @@ def test_other_texts_are_refused(text):
 
 def test_a_scope_covers_whole_names():
     frozen = [freezing.Frozen('a/b'), freezing.Frozen('a', 3), freezing.Frozen('a/c', 9)]
-    found = [freezing.steps(name, frozen) for name in ('a/b', 'a/b/k', 'a/bc', 'a/c/k', 'b/a')]
-    assert found == [None, None, 3, 9, 0]
+    found = [freezing.wait(name, frozen) for name in ('a/b', 'a/b/k', 'a/bc', 'a/c/k', 'b/a')]
+    assert found == [math.inf, math.inf, 3, 9, 0]
 
 
 @pytest.mark.parametrize('optimizer', ['sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', 'adam'])
@@ -102,6 +104,27 @@ def test_a_run_moves_the_frozen_scope_after_its_steps_and_the_others_at_once(tmp
     others = [n for n in steps[0] if n.endswith('kernel') and not n.startswith('encoder/')]
     assert bool(others) == ('--model=siamese' not in words)
     assert all(not np.array_equal(steps[0][name], steps[1][name]) for name in others)
+
+
+@pytest.mark.parametrize(
+    'more', [(), ('--accumulation_steps=2', '--batch_normalization'), ('--pretraining=greedy',)]
+)
+def test_a_run_stopped_while_a_scope_is_frozen_ends_as_the_whole(tmp_path, more):
+    words = ('train', '--model=convolutional', '--filters=2', '--units=2', *DATA, *EVERY, *more)
+    words = (*words, '--freeze=encoder:4')
+    for logdir, epochs in (('whole', 2), ('run', 0), ('run', 2)):
+        done = tfae_program.run(*words, f'--epochs={epochs}', f'--logdir={logdir}', cwd=tmp_path)
+        assert (done.code, done.err) == (0, ''), done
+    whole, run = (tfae_program.checkpoint(tmp_path / name) for name in ('whole', 'run'))
+    assert tfae_program.same_bytes(run, whole)
+
+
+def test_early_stopping_waits_for_what_is_frozen(tmp_path):
+    words = ('train', '--model=siamese', '--units=3', *DATA, '--synthetic_kind=blobs')
+    words = (*words, '--batch_size=8', '--freeze=encoder:20', '--early_stopping_epochs=2')
+    done = tfae_program.run(*words, '--epochs=6', '--logdir=run', cwd=tmp_path)
+    assert done.code == 0, done
+    assert tfae_program.steps(tmp_path / 'run')[-1] > 20
 
 
 def test_a_frozen_encoder_of_another_run_stays_that_of_the_run(tmp_path):

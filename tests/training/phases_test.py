@@ -108,9 +108,16 @@ def test_a_step_of_a_full_batch_is_an_epoch():
 
 @pytest.mark.parametrize(
     'batch_size, count, want',
-    [(64, 54_000, 10), (64, 1_293, 99), (64, 12_800, 10), (64, 12_736, 11), (0, 70, 2_000)],
+    [
+        (64, 54_000, 10),
+        (64, 1_293, 99),
+        (64, 12_800, 10),
+        (64, 12_736, 11),
+        (0, 70, 100),
+        (8, 70, 100),
+    ],
 )
-def test_epochs_by_default_give_a_small_set_2000_updates(batch_size, count, want):
+def test_epochs_by_default_give_a_small_set_up_to_2000_updates(batch_size, count, want):
     settings = TrainingConfig(batch_size=batch_size)
     assert settings.last_epochs(count) == want
     assert (want - 1) * count / settings.batch(count) < 2_000 or want == 10
@@ -118,7 +125,7 @@ def test_epochs_by_default_give_a_small_set_2000_updates(batch_size, count, want
 
 def test_default_epochs_are_those_of_the_last_phase():
     found = build(phases.Config(), TrainingConfig(batch_size=16))
-    assert boundaries(found) == [('training', 0, math.ceil(458 * 70 / 16), 458, 0.001)]
+    assert boundaries(found) == [('training', 0, math.ceil(100 * 70 / 16), 100, 0.001)]
 
 
 def test_greedy_phases_come_before_fine_tuning():

@@ -65,7 +65,7 @@ def main(argv: list[str]) -> int:
     with variable_files.opened(files[0]) as held:
         found = _chosen(files[0], held, flags.scope)
         if action == 'show':
-            variable_table.show({name: held.read(name) for name in found})
+            variable_table.show(found, held.read)
             return 0
         return _convert(files[0], held, found, flags)
 
@@ -88,7 +88,7 @@ def _refuse(action: str, files: list[str], flags: Config) -> None:
 
 
 def _chosen(path: str, held: Content, scope: str) -> list[str]:
-    """Returns the names of numbers in a file that start with `scope`, in order.
+    """Returns the names of numeric variables that start with `scope`, in order.
 
     Raises: InputError if there are none.
     """
@@ -98,7 +98,7 @@ def _chosen(path: str, held: Content, scope: str) -> list[str]:
         print(f'{path}: left out {", ".join(texts)}, which hold text')
     found = [name for name in found if name not in texts]
     if not found:
-        raise errors.InputError(f'{path} has no variable of numbers whose name starts with {scope}')
+        raise errors.InputError(f'{path} has no numeric variable whose name starts with {scope}')
     return found
 
 
@@ -113,6 +113,7 @@ def _convert(path: str, held: Content, found: list[str], flags: Config) -> int:
             raise errors.InputError(f'--map {",".join(flags.map)}: {clash}')
         first[new] = old
     output = pathlib.Path(flags.output)
+    variable_files.check_suffix('--output', output)
     if output.exists() or output.with_name(f'{output.name}.index').exists():
         raise errors.InputError(f'--output {output} exists; name another file')
     variable_files.write(output, {new: held.read(old) for old, new in names.items()})
@@ -142,12 +143,16 @@ def _differences(a: Content, b: Content, both: list[str]) -> Iterator[str]:
         if kinds[0] != kinds[1]:
             yield f'{name}: {kinds[0]}; {kinds[1]}'
             continue
-        x, y = (np.ascontiguousarray(held.read(name)) for held in (a, b))
-        if x.tobytes() != y.tobytes():
-            # NaN differs from NaN unless all bits are equal, which they are not.
-            wide = complex if x.dtype.kind == 'c' else float
-            gap = np.abs(x.astype(wide) - y.astype(wide))
-            yield (
-                f'{name}: {np.count_nonzero(gap != 0):,} of {x.size:,} values differ, by at most '
-                f'{np.max(gap, initial=0):.3g}'
-            )
+        x, y = (_native(held.read(name)) for held in (a, b))
+        bits = [np.frombuffer(v.tobytes(), f'V{v.itemsize}') for v in (x, y)]
+        differ = bits[0] != bits[1]
+        if differ.any():
+            wide = complex if x.dtype.kind == 'c' else np.longdouble
+            gap = np.abs(x.ravel()[differ].astype(wide) - y.ravel()[differ].astype(wide))
+            most = f'by at most {gap.max():.3g}' if np.isfinite(gap).all() else 'some not finite'
+            yield f'{name}: {np.count_nonzero(differ):,} of {x.size:,} values differ, {most}'
+
+
+def _native(values: np.ndarray) -> np.ndarray:
+    """Returns values in the byte order of this machine."""
+    return values.astype(values.dtype.newbyteorder('='), copy=False)

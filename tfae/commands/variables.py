@@ -47,7 +47,7 @@ def main(argv: list[str]) -> int:
         raise errors.InputError(
             f'--scope {flags.scope!r} matches the start of no name in collection {collection}'
         )
-    variable_table.show(found, collections)
+    variable_table.show(list(found), found.__getitem__, collections)
     if flags.export:
         path = pathlib.Path(flags.export)
         write_npz(path, found)

@@ -31,15 +31,9 @@ from tfae.ops.activations import Activation
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(network_flags.Config):
+class Config(network_flags.ConfigWithDefault):
     """The network; its last layer outputs the code."""
 
-    units: tuple[int, ...] = option(
-        (),
-        'Number and sizes of the dense layers, behind the convolutional ones; without these and '
-        '--filters: 16 filters with max pooling for images of 8x8 or more, and 200 units.',
-        within='[1, inf) units',
-    )
     code_activation: Activation = option(
         Activation.from_text('relu'),
         'Activation of the code, the last layer; with --restore_from as in the pretrained run.',
@@ -62,9 +56,9 @@ class Model:
 
     def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
         errors.classes('classifier', classes)
-        self.config = config
+        self.config = config = config.resolved(image_shape)
         self.classes = classes
-        *hidden, last = network_flags.layers_or_default(config, image_shape)
+        *hidden, last = network_flags.layers(config)
         code = last._replace(activation=config.code_activation, normalized=False)
         self.encoder = Encoder(image_shape, [*hidden, code], Kernels(config.kernel_initializer))
         self.code_size = self.encoder.sizes[-1]

@@ -34,15 +34,9 @@ _MIN_RATIO = 1.05  # of the mean distances of negative and positive pairs: class
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(network_flags.Config):
+class Config(network_flags.ConfigWithDefault):
     """The network and the loss of its distances."""
 
-    units: tuple[int, ...] = option(
-        (),
-        'Number and sizes of the dense layers, behind the convolutional ones; without these and '
-        '--filters: 16 filters with max pooling for images of 8x8 or more, and 200 units.',
-        within='[1, inf) units',
-    )
     code_size: int = option(
         16, 'Number of latent dimensions, a last dense layer.', within='[1, inf) dimensions'
     )
@@ -77,9 +71,9 @@ class Model:
 
     def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
         errors.classes('siamese', classes)
-        self.config = config
+        self.config = config = config.resolved(image_shape)
         self.code_size = config.code_size
-        hidden = network_flags.layers_or_default(config, image_shape)
+        hidden = network_flags.layers(config)
         layers = [*hidden, Dense(config.code_size, activations.LINEAR)]
         self.encoder = Encoder(image_shape, layers, Kernels(config.kernel_initializer))
         self.objectives = (self._distances,)

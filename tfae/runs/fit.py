@@ -18,6 +18,7 @@ from tfae.data import streaming
 from tfae.distributed import cluster, coordinator
 from tfae.distributed.coordinator import Coordinator
 from tfae.distributed.replica import Replica
+from tfae.models.base import network_flags
 from tfae.runs import checkpoints, sessions, transfer
 from tfae.runs.directory import Folder
 from tfae.runs.follower import Follower
@@ -26,7 +27,6 @@ from tfae.runs.saved_run import refuse_other_examples
 from tfae.runs.trainer import Trainer
 from tfae.training import graph
 from tfae.training import overview as training_overview
-from tfae.training.config import TrainingConfig
 from tfae.training.experiment import Experiment, Signature
 from tfae.training.phases import Phase
 
@@ -109,8 +109,9 @@ def _prepared(
     blaming = folder.blaming_config if folder and known else contextlib.nullcontext
 
     if folder and known:
+        experiment = _resolved(experiment, known.signature)
         _refuse_differences(folder.path, known, experiment)
-        if experiment.training.epochs == TrainingConfig.epochs:
+        if experiment.training.epochs < 0:
             experiment = _with_epochs(experiment, known.training.epochs)
     with blaming():
         data.module(experiment.data.dataset)
@@ -120,7 +121,7 @@ def _prepared(
     if folder:
         for line in data.described(loaded):
             print(line)
-    experiment = dataclasses.replace(experiment, signature=Signature.of(loaded))
+    experiment = _resolved(experiment, Signature.of(loaded))
     if not known:
         data.refuse_gaps(loaded, experiment.data)
         _refuse_one_class(experiment, loaded.train)
@@ -220,6 +221,14 @@ def _losing(workers: Coordinator, interrupt: Interrupt) -> Iterator[None]:
             cluster.all_joined()
         reason = type(error).__name__.removesuffix('Error')
         raise cluster.Lost(f'another worker is gone ({reason})', interrupt.number) from None
+
+
+def _resolved(experiment: Experiment, signature: Signature) -> Experiment:
+    """Returns the experiment with its signature and the layers that its family has by default."""
+    family = experiment.family
+    if isinstance(family, network_flags.ConfigWithDefault):
+        family = family.resolved(signature.image_shape)
+    return dataclasses.replace(experiment, signature=signature, family=family)
 
 
 def _with_epochs(experiment: Experiment, epochs: int) -> Experiment:

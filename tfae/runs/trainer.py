@@ -1,5 +1,6 @@
 """Training of a run by one program: the steps, and the events between them."""
 
+import math
 import pathlib
 import time
 import warnings
@@ -295,8 +296,12 @@ class Trainer:
 
     def _stopped_early(self) -> bool:
         """Decides by the records alone, so that a resumed run decides the same."""
-        patience = self._experiment.training.early_stopping_epochs
-        found = [record[_VALIDATION_LOSS] for record in self._validated()]
+        settings = self._experiment.training
+        patience = settings.early_stopping_epochs
+        # Variables that are frozen for now improve later.
+        waits = [each.steps for each in settings.freeze if each.steps < math.inf]
+        records = [r for r in self._validated() if r['step'] > max(waits, default=0)]
+        found = [record[_VALIDATION_LOSS] for record in records]
         return bool(patience and found) and len(found) - 1 - int(np.argmin(found)) >= patience
 
     def _checkpoint(self, program: phases.Program) -> None:

@@ -11,6 +11,7 @@ import tensorflow.compat.v1 as tf
 
 from tfae.core import errors
 from tfae.runs import variable_files
+from tfae.runs.checkpoints import Content
 
 
 class Transferred(NamedTuple):
@@ -45,7 +46,7 @@ def transfer(
         for variable in variables:
             name = found.get(variable.op.name)
             # Values of another shape, which may be of any size, are not read.
-            if name is not None and variable.shape.is_compatible_with(held.shapes[name]):
+            if name is not None and _fits(variable, held, name):
                 value = held.read(name).astype(variable.dtype.base_dtype.as_numpy_dtype)
                 if session:
                     variable.load(value, session)
@@ -58,3 +59,10 @@ def transfer(
             f'it holds {", ".join(sorted(found)[:8])}'
         )
     return Transferred(loaded, new, sorted(set(found) - set(loaded)))
+
+
+def _fits(variable: tf.Variable, held: Content, name: str) -> bool:
+    """Returns whether a value has the shape of a variable, and numbers that it can take."""
+    kind = held.types[name]
+    numeric = kind != tf.string and kind.is_complex <= variable.dtype.is_complex
+    return numeric and variable.shape.is_compatible_with(held.shapes[name])

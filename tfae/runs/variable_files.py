@@ -6,13 +6,16 @@
     .pth, .pt            a state dict of PyTorch, which is needed to write it
     .h5, .hdf5, .keras   Keras; written as `model.save_weights` of Keras 2 does, read in all layouts
 
-Values are read one at a time, in their own type, and no code in a file is executed. The formats
-hold numbers; text, such as TensorFlow 2's object graph, stays in checkpoints.
+Values are read when they are requested, in their own type, and no code in a file is executed. The
+formats hold numbers; text, such as TensorFlow 2's object graph, stays in checkpoints.
 """
 
 import contextlib
 import io
+import math
+import os
 import pathlib
+import re
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,10 +29,14 @@ import tensorflow.compat.v1 as tf
 
 from tfae.core import atomic_files, bounded_files, errors
 from tfae.pretrained import weights
+from tfae.pretrained.weights import keras
 from tfae.runs import checkpoints
 from tfae.runs.checkpoints import Content
 
 _WEIGHTS = 'model.weights.h5'  # in a .keras archive
+# Values read from a file take at most the larger of these bytes and this multiple of its length.
+_MAX_BYTES = 2**26
+_MAX_RATIO = 16
 
 
 @contextlib.contextmanager
@@ -41,19 +48,27 @@ def opened(path: str, flag: str = '') -> Iterator[Content]:
       flag: that names the file, for errors.
     Raises: InputError that names the file if it cannot be read.
     """
-    suffix = pathlib.Path(path).suffix
-    others = ', '.join(_FORMATS)
+    place = pathlib.Path(path)
+    suffix = '' if place.is_dir() else place.suffix
     who = f'{flag} {path}'.lstrip()
+    others = ', '.join(_FORMATS)
     what = 'cannot be read' if suffix in _FORMATS else f'is no checkpoint, run or {others}'
+    total, limit = 0, math.inf
     with contextlib.ExitStack() as stack:
         with _refusing(f'{who} {what}'):
             if suffix in _FORMATS:
                 held = stack.enter_context(_FORMATS[suffix][0](path))
+                limit = max(_MAX_BYTES, _MAX_RATIO * place.stat().st_size)
             else:
                 held = stack.enter_context(checkpoints.opened(_place(path)))
 
         def read(name: str) -> np.ndarray:
+            nonlocal total
             with _refusing(f'{who} cannot be read'):
+                # A small file may declare values of any size: compressed, repeated or absent ones.
+                total += math.prod(held.shapes[name]) * held.types[name].size
+                if total > limit:
+                    raise ValueError(f'{name} would take more than {limit:,} bytes of memory')
                 return np.asarray(held.read(name))
 
         yield held._replace(read=read)
@@ -62,15 +77,26 @@ def opened(path: str, flag: str = '') -> Iterator[Content]:
 def write(path: pathlib.Path, values: Mapping[str, np.ndarray]) -> None:
     """Writes numbers by name, whole or not at all; the suffix determines the format.
 
-    Raises: InputError if the format cannot hold a type, or the file cannot be written.
+    Raises: InputError if the format cannot hold a name or a type, or the file cannot be written.
     """
-    writer = _FORMATS[path.suffix][1] if path.suffix in _FORMATS else _write_checkpoint
+    writer = _write_checkpoint
+    if path.suffix in _FORMATS:
+        writer = _FORMATS[path.suffix][1]
+        for name in values:
+            if _ODD_NAME.search(name):
+                raise errors.InputError(f'{path}: {path.suffix} cannot hold the name {name!r}')
     try:
         writer(path, values)
     except errors.InputError:
         raise
     except Exception as error:  # libraries raise nearly anything for a type that they lack
         raise errors.InputError(f'{path} cannot be written: {checkpoints.reason(error)}') from None
+
+
+def check_suffix(flag: str, path: pathlib.Path) -> None:
+    """Raises UsageError, which names the flag, for a suffix that is nearly that of a format."""
+    if path.suffix not in _FORMATS and (near := errors.nearest(path.suffix.lower(), _FORMATS)):
+        raise errors.UsageError(f'{flag} is {path}, whose suffix is no format{near}')
 
 
 def scope_pairs(flag: str, texts: Sequence[str]) -> list[tuple[str, str]]:
@@ -91,6 +117,10 @@ def renamed(name: str, pairs: Sequence[tuple[str, str]]) -> str:
         if not old or name == old or name.startswith(f'{old}/'):
             return f'{new}/{name[len(old) :].lstrip("/")}'.strip('/')
     return name
+
+
+# Names that some format takes for others: paths, `name:0`, a reserved word, the end of a text.
+_ODD_NAME = re.compile(r'(^|/)\.{0,2}(/|$)|:0$|^__metadata__$|\0')
 
 
 @contextlib.contextmanager
@@ -137,11 +167,12 @@ def _write_checkpoint(path: pathlib.Path, values: Mapping[str, np.ndarray]) -> N
         )
         with atomic_files.temporary_folder(path) as folder:
             feeds = dict(zip(tensors, values.values(), strict=True))
-            session.run(save, {prefix: str(folder / path.name), **feeds})
+            session.run(save, {prefix: os.fsencode(folder / path.name), **feeds})
             made = sorted(folder.iterdir())  # the index last: with it the checkpoint counts
             atomic_files.flush_all(made)
             for file in made:
                 file.replace(path.parent / file.name)
+            atomic_files.flush(path.parent)
 
 
 # numpy.
@@ -171,14 +202,18 @@ def _npz(path: str) -> Iterator[Content]:
 
 
 def _write_npz(path: pathlib.Path, values: Mapping[str, np.ndarray]) -> None:
-    _refuse_types_of_its_own(path, values)
+    _refuse(path, values, *_NOT_OF_NUMPY)
     atomic_files.write_npz(path, values)
 
 
-def _refuse_types_of_its_own(path: pathlib.Path, values: Mapping[str, np.ndarray]) -> None:
-    """Refuses types that numpy itself lacks, such as bfloat16, which come back as bytes."""
+# Types of TensorFlow that numpy reads back as bytes.
+_NOT_OF_NUMPY = ('bfloat16', 'float8_e5m2', 'float8_e4m3fn', 'int4', 'uint4')
+
+
+def _refuse(path: pathlib.Path, values: Mapping[str, np.ndarray], *types: str) -> None:
+    """Raises InputError for a value of a type that the format lacks."""
     for name, value in values.items():
-        if value.dtype.kind not in 'biufc':
+        if value.dtype.name in types:
             raise errors.InputError(
                 f'{path}: {name} is {value.dtype.name}, which {path.suffix} cannot hold; a '
                 f'TensorFlow checkpoint can'
@@ -203,11 +238,13 @@ _TYPES = {
     **{f'I{bits}': tf.as_dtype(f'int{bits}') for bits in (8, 16, 32, 64)},
     **{f'U{bits}': tf.as_dtype(f'uint{bits}') for bits in (8, 16, 32, 64)},
     'BF16': tf.bfloat16,
+    'C64': tf.complex64,
     'BOOL': tf.bool,
 }
 
 
 def _write_safetensors(path: pathlib.Path, values: Mapping[str, np.ndarray]) -> None:
+    _refuse(path, values, 'complex128')
     plain = {name: np.asarray(value, order='C') for name, value in values.items()}
     with atomic_files.replacing(path) as temporary:
         safetensors.numpy.save_file(plain, temporary)
@@ -235,8 +272,10 @@ def _write_state_dict(path: pathlib.Path, values: Mapping[str, np.ndarray]) -> N
 
     def tensor(value: np.ndarray) -> Any:
         if value.dtype == tf.bfloat16.as_numpy_dtype:
-            return torch.from_numpy(value.view(np.int16)).view(torch.bfloat16)
+            return torch.from_numpy(np.array(value).view(np.int16)).view(torch.bfloat16)
         return torch.from_numpy(np.array(value))  # a copy: it may be read-only
+
+    _refuse(path, values, 'uint16', 'uint32', 'uint64', 'complex64', 'complex128')
 
     with atomic_files.replacing(path) as temporary:
         torch.save({name: tensor(value) for name, value in values.items()}, temporary)
@@ -252,7 +291,7 @@ def _hdf5(path: str) -> Iterator[Content]:
         _in_archive(file) as content,
         h5py.File(content, 'r') as archive,
     ):
-        places = weights.hdf5_places(pathlib.Path(path), archive)
+        places = keras.places(pathlib.Path(path), archive)
         held = {name: archive[place] for name, place in places.items()}
         shapes = {name: dataset.shape for name, dataset in held.items()}
         types = {name: tf.as_dtype(dataset.dtype) for name, dataset in held.items()}
@@ -273,7 +312,7 @@ def _in_archive(file: Any) -> Iterator[Any]:
 
 
 def _write_hdf5(path: pathlib.Path, values: Mapping[str, np.ndarray]) -> None:
-    _refuse_types_of_its_own(path, values)
+    _refuse(path, values, *_NOT_OF_NUMPY)
     if path.suffix == '.keras':
         raise errors.InputError(f'{path}: a .keras file holds a model; --output must be an .h5')
     layers: dict[str, list[str]] = {}

@@ -13,9 +13,9 @@ from tfae.training import freezing
 Optimizer = Literal['sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', 'adam']
 Decay = Literal['constant', 'linear', 'exponential', 'cosine']
 
-# Least epochs and updates of the last phase by default.
-_EPOCHS = 10
+# Epochs of the last phase by default: as many as make these updates, within these bounds.
 _UPDATES = 2_000
+_MIN_EPOCHS, _MAX_EPOCHS = 10, 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,8 +102,8 @@ class TrainingConfig(Part):
     )
     epochs: int = option(
         -1,
-        'Epochs of joint training, or of fine-tuning after pretraining; -1 is 10, or as many as '
-        'give a small training set 2,000 updates.',
+        'Epochs of joint training, or of fine-tuning after pretraining; -1 is 10, or up to 100 for '
+        'training sets so small that 10 would make fewer than 2,000 updates.',
         within='[-1, 1000000000] epochs',
     )
     early_stopping_epochs: int = option(
@@ -153,9 +153,10 @@ class TrainingConfig(Part):
 
     def last_epochs(self, count: int) -> int:
         """Returns the epochs of the last phase for a training set of `count` examples."""
-        if self.epochs != TrainingConfig.epochs:
+        if self.epochs >= 0:
             return self.epochs
-        return max(_EPOCHS, math.ceil(_UPDATES * self.batch(count) / count))
+        wanted = math.ceil(_UPDATES * self.batch(count) / count)
+        return min(max(wanted, _MIN_EPOCHS), _MAX_EPOCHS)
 
     def _refuse_unequal_micro_batches(self, size: int) -> None:
         if size % self.accumulation_steps:

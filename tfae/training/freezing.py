@@ -5,6 +5,7 @@ of the batch in training.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 
 import tensorflow.compat.v1 as tf
@@ -21,7 +22,7 @@ class Frozen:
     """A scope and the steps for which it is frozen."""
 
     scope: str
-    steps: int = 0  # of the run; 0 is all
+    steps: float = math.inf  # of the run
 
     @classmethod
     def from_text(cls, text: str, who: str = '--freeze') -> 'Frozen':
@@ -36,20 +37,19 @@ class Frozen:
             raise errors.UsageError(
                 f'{who} is {text!r}; it must be a scope, or scope:steps with 1 step or more'
             )
-        return cls(scope, int(steps or 0))
+        return cls(scope, int(steps)) if colon else cls(scope)
 
     def __str__(self) -> str:
-        return f'{self.scope}:{self.steps}' if self.steps else self.scope
+        return self.scope if self.steps == math.inf else f'{self.scope}:{self.steps}'
 
     def covers(self, name: str) -> bool:
         """Returns whether a variable of this name is in the scope."""
         return f'{name}/'.startswith(f'{self.scope}/')
 
 
-def steps(name: str, frozen: Sequence[Frozen]) -> int | None:
-    """Returns for how many steps a variable is frozen; None for all steps."""
-    found = [each.steps for each in frozen if each.covers(name)]
-    return None if 0 in found else max(found, default=0)
+def wait(name: str, frozen: Sequence[Frozen]) -> float:
+    """Returns for how many steps a variable is frozen: 0, a number of them, or infinity."""
+    return max((each.steps for each in frozen if each.covers(name)), default=0)
 
 
 def refuse_unknown(frozen: Sequence[Frozen], variables: Sequence[tf.Variable]) -> None:
@@ -79,37 +79,44 @@ def without(
     def trained(batch: Batch) -> Objective:
         with recorded_updates() as built:
             objective = build(batch)
-        variables = [v for v in objective.variables if steps(v.op.name, frozen) is not None]
+        variables = [v for v in objective.variables if wait(v.op.name, frozen) < math.inf]
         if not variables:
             raise errors.UsageError(
                 f'--freeze is {",".join(map(str, frozen))}; nothing is left to train in phase '
                 f'{phase}'
             )
         updates = built if objective.updates is None else objective.updates
-        kept = [update for update in updates if steps(_target(update), frozen) is not None]
+        kept = [update for update in updates if wait(_target(update), frozen) < math.inf]
         return objective._replace(variables=variables, updates=kept)
 
     return trained
 
 
 def _target(update: tf.Operation) -> str:
-    """Returns the name of the variable that an update assigns to."""
-    return update.inputs[0].op.name if update.inputs else ''
+    """Returns the name of the variable that an update assigns to.
+
+    Raises: UsageError if it is no assignment, so that it cannot be told what it moves.
+    """
+    if update.type not in gradients.ASSIGNMENTS:
+        raise errors.UsageError(
+            f'--freeze: the update {update.name} is a {update.type}; with --freeze it must assign '
+            f'to, add to or subtract from a resource variable'
+        )
+    return update.inputs[0].op.name
 
 
-def after(build: Callable[[], tf.Operation], wait: int, step: tf.Tensor | None) -> tf.Operation:
-    """Builds an operation that does nothing for the first `wait` steps."""
-    if not wait:
-        return build()
-    assert step is not None
-    return tf.cond(step >= wait, build, tf.no_op)
+def after(build: Callable[[], tf.Operation], steps: float, number: tf.Tensor | int) -> tf.Operation:
+    """Builds an operation that does nothing for the first `steps` steps of the run."""
+    return tf.cond(number >= int(steps), build, tf.no_op) if steps else build()
 
 
-def delayed(update: tf.Operation, frozen: Sequence[Frozen], step: tf.Tensor | None) -> tf.Operation:
+def delayed(
+    update: tf.Operation, frozen: Sequence[Frozen], number: tf.Tensor | int
+) -> tf.Operation:
     """Returns an assignment that does nothing while its variable is frozen."""
-    wait = steps(_target(update), frozen) or 0
-    if not wait:
+    steps = wait(_target(update), frozen) if frozen else 0
+    if not steps:
         return update
     assign = gradients.ASSIGNMENTS[update.type]
     resource, value = update.inputs
-    return after(lambda: assign(resource=resource, value=value), wait, step)
+    return after(lambda: assign(resource=resource, value=value), steps, number)

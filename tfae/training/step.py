@@ -81,7 +81,7 @@ def training_step(
     config: TrainingConfig,
     scope: str = '',
     replica: Replica = SINGLE,
-    number: tf.Tensor | None = None,
+    number: tf.Tensor | int = 0,
 ) -> Step:
     """Builds a step that trains `objectives` in turn on `batch`.
 
@@ -92,7 +92,7 @@ def training_step(
       config: optimizer and clipping.
       scope: variable scope of the optimizers' slots.
       replica: this worker.
-      number: the steps that the run has made, a scalar tensor; needed to freeze for some steps.
+      number: the steps that the run has made, a scalar tensor; it ends the freezing of variables.
     Raises: ValueError if a variable of an objective has no gradient.
     """
     scalars: dict[str, tf.Tensor] = {}
@@ -105,14 +105,12 @@ def training_step(
         objective, slopes, updates = made
         scalars |= watched(objective, len(objectives))
 
-        # Variables that are frozen for now, by the steps to wait for.
-        waits = [freezing.steps(v.op.name, config.freeze) or 0 for v in objective.variables]
-        if any(waits):
-            assert number is not None
-            slopes = [
-                slope * tf.cast(number >= wait, slope.dtype) if wait else slope
-                for slope, wait in zip(slopes, waits, strict=True)
-            ]
+        # Variables that are frozen for now have no gradient.
+        waits = [freezing.wait(v.op.name, config.freeze) for v in objective.variables]
+        slopes = [
+            tf.where(number >= int(wait), slope, tf.zeros_like(slope)) if wait else slope
+            for slope, wait in zip(slopes, waits, strict=True)
+        ]
 
         # Clipping.
         norm = tf.linalg.global_norm(slopes)

@@ -6,11 +6,13 @@ empty.
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from tfae.core.config import Part, broadcast, option
 from tfae.models.base.encoder_decoder import Convolution, Dense, Initializer, Padding, Pooling
 from tfae.ops.activations import Activation
+
+C = TypeVar('C', bound='ConfigWithDefault')
 
 _MIN_SIDE = 8  # pixels of the images that the default network convolves
 
@@ -68,21 +70,30 @@ class Config(Part):
     )
 
 
-def layers_or_default(config: Config, image_shape: Sequence[int]) -> list[Convolution | Dense]:
-    """Returns the hidden layers of `config`, or those of the default network if it has none.
+@dataclasses.dataclass(frozen=True)
+class ConfigWithDefault(Config):
+    """The network; without any layer it is that of `resolved`."""
 
-    That is a convolution with 16 filters and max pooling, unless the images are tiny or vectors,
-    and 200 dense units.
+    filters: tuple[int, ...] = option(
+        (),
+        'Number and filters of the convolutional layers, the first at the image. Without --filters '
+        'and --units: 16, with max pooling, for images of 8x8 or more.',
+        within='[1, inf) filters',
+    )
+    units: tuple[int, ...] = option(
+        (),
+        'Number and sizes of the dense layers, behind the convolutional ones. Without --filters '
+        'and --units: 200.',
+        within='[1, inf) units',
+    )
 
-    Args:
-      config: the network.
-      image_shape: height, width and channels.
-    """
-    if not (config.filters or config.units):
-        config = dataclasses.replace(config, units=(200,))
-        if min(image_shape[:2]) >= _MIN_SIDE:
-            config = dataclasses.replace(config, filters=(16,), pooling=('max',))
-    return layers(config)
+    def resolved(self: C, image_shape: Sequence[int]) -> C:
+        """Returns the configuration of the network for images of `image_shape`, [H, W, C]."""
+        if self.filters or self.units:
+            return self
+        if min(image_shape[:2]) < _MIN_SIDE:
+            return dataclasses.replace(self, units=(200,))
+        return dataclasses.replace(self, filters=(16,), pooling=('max',), units=(200,))
 
 
 def layers(config: Config) -> list[Convolution | Dense]:

@@ -14,7 +14,6 @@ import pathlib
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 
-import h5py
 import numpy as np
 
 from tfae.core import errors
@@ -87,15 +86,10 @@ def open_weights(path: str, network: str, layers: Sequence[Parameters]) -> Weigh
 
 def open_state_dict(path: pathlib.Path) -> pytorch.StateDict:
     """Opens any state dict of PyTorch; raises InputError if the file holds anything else."""
-    source = _open(path, 0)
+    source = _open(path, 0, '', 'a state dict of PyTorch')
     if not isinstance(source, pytorch.StateDict):
         raise errors.InputError(f'{path} is not a state dict of PyTorch')
     return source
-
-
-def hdf5_places(path: pathlib.Path, file: h5py.File) -> dict[str, str]:
-    """Returns name of a variable -> path in an HDF5 file of Keras; see `keras.places`."""
-    return keras.places(path, file)
 
 
 def _listed(heading: str, found: Iterable[str]) -> str:
@@ -106,10 +100,12 @@ def _listed(heading: str, found: Iterable[str]) -> str:
     return f'{heading} {", ".join(shown[:_MAX_SHOWN])}{more}' if shown else ''
 
 
-def _open(path: pathlib.Path, limit: int) -> Source:
+def _open(
+    path: pathlib.Path, limit: int, flag: str = '--weights ', wanted: str = _FORMATS
+) -> Source:
     """Opens a file by its first bytes; pickled arrays may take at most `limit` bytes."""
     if not path.is_file():
-        raise errors.InputError(f'--weights {path}: no such file; it must be {_FORMATS}')
+        raise errors.InputError(f'{flag}{path}: no such file; it must be {wanted}')
     with path.open('rb') as file:
         start = file.read(512)
         file.seek(0)
@@ -120,16 +116,16 @@ def _open(path: pathlib.Path, limit: int) -> Source:
         if start.startswith(pytorch.MAGIC):
             return pytorch.open_legacy(path, file)
     if start.startswith(b'PK'):
-        return _open_zip(path)
+        return _open_zip(path, wanted)
     if start[257:262] == b'ustar':
         raise errors.InputError(
             f'{path} is a tar archive of PyTorch before 0.1.10; load it with PyTorch and save it '
             f'with torch.save(state_dict, path)'
         )
-    raise errors.InputError(f'{path} has an unknown format; it must be {_FORMATS}')
+    raise errors.InputError(f'{path} has an unknown format; it must be {wanted}')
 
 
-def _open_zip(path: pathlib.Path) -> Source:
+def _open_zip(path: pathlib.Path, wanted: str) -> Source:
     try:
         archive = zipfile.ZipFile(path)
     except Exception as error:  # damaged bytes make zipfile raise nearly anything
@@ -141,5 +137,5 @@ def _open_zip(path: pathlib.Path) -> Source:
     if members and all(name.endswith('.npy') for name in members):
         return npy.Arrays(path, archive)
     raise errors.InputError(
-        f'{path} is a zip archive without tensors or arrays; it must be {_FORMATS}'
+        f'{path} is a zip archive without tensors or arrays; it must be {wanted}'
     )

@@ -5,8 +5,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
-import ml_dtypes
 import numpy as np
+import tensorflow.compat.v1 as tf
 
 from tfae.core import errors
 
@@ -74,8 +74,11 @@ def floats(who: str, dtype: str, content: Any, count: int) -> np.ndarray:
 
 
 def numbers(who: str, dtype: str, content: Any, count: int) -> np.ndarray:
-    """Converts bytes to values `[count]` of their own type; raises InputError as `floats`."""
-    kind = np.dtype(ml_dtypes.bfloat16 if dtype == 'bfloat16' else dtype)
+    """Converts bytes to values `[count]` of their own type.
+
+    Raises: InputError if the number of bytes does not match.
+    """
+    kind = np.dtype(tf.bfloat16.as_numpy_dtype if dtype == 'bfloat16' else dtype)
     if len(content) != count * kind.itemsize:
         raise errors.InputError(
             f'{who}: {count} values of {dtype} take {count * kind.itemsize} bytes, the file holds '

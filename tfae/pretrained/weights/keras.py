@@ -120,8 +120,10 @@ def _collect(path: pathlib.Path, group: h5py.Group, name: str, found: list[h5py.
         if not isinstance(above.get(key, getlink=True), h5py.HardLink):
             raise errors.InputError(f'{path}: {above.name}/{key} is a link; it must be a tensor')
         item = above[key]
-        if item.id in known or len(known) > _MAX_OBJECTS:
+        if item.id in known:
             continue
+        if len(known) > _MAX_OBJECTS:
+            raise errors.InputError(f'{path}: holds more than {_MAX_OBJECTS:,} objects')
         known.add(item.id)
         if isinstance(item, h5py.Group):
             waiting += [(item, child) for child in item]

@@ -93,6 +93,10 @@ class StateDict:
             raise errors.InputError(
                 f'{who}: reaches element {last} of a storage of {storage.length}; it is damaged'
             )
+        if math.prod(shape) > storage.length:
+            raise errors.InputError(
+                f'{who}: has more values than its storage, {storage.length}; it is damaged'
+            )
         values = convert(who, storage.dtype, self._bytes(storage), storage.length)
         size = values.itemsize
         steps = [size * s for s in strides]
