@@ -53,6 +53,7 @@ ALLOWED = re.compile(
     r"'grey'|aria-labelledby|Saver\.restore|saver\.restore"
     r'|images/[\w/]+|https?://\S+|neighbour_error|neighbour\(|neighbour\\1|blank_is_strange'
     r'|strange_examples|restored_psnr|false_alarms'
+    r'|TensorFlow-VAE-GAN-DRAW'
     r"|'activation_maximisation'|\(\?:images\|pictures\)"
 )
 
