@@ -1,10 +1,14 @@
 """`tfae.compat.estimator`: files, names and results of TF1's estimators."""
 
+import functools
+import inspect
 import pathlib
+import types
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from sklearn import metrics
 
 from tfae import layers
 from tfae.compat import estimator
@@ -117,14 +121,16 @@ def test_checkpoints_are_evaluated_and_exported(tmp_path):
         estimator.FinalExporter('final', serving),
         estimator.LatestExporter('all', serving),
     ]
+    for i in range(6):
+        (tmp_path / 'export' / 'final' / f'{i}').mkdir(parents=True)
     result, exports = estimator.train_and_evaluate(
         made,
         estimator.TrainSpec(training(), max_steps=8),
         estimator.EvalSpec(evaluating(), exporters=exporters, throttle_secs=0),
     )
     assert result['global_step'] == 8
-    assert len(list((tmp_path / 'export' / 'final').iterdir())) == 1
-    assert 2 <= len(list((tmp_path / 'export' / 'all').iterdir())) <= 3
+    assert len(list((tmp_path / 'export' / 'final').iterdir())) == 7  # the older ones are kept
+    assert len(list((tmp_path / 'export' / 'all').iterdir())) == 2
     assert [path.decode().rpartition('/')[0] for path in exports] == [
         str(tmp_path / 'export' / name) for name in ('final', 'all')
     ]
@@ -137,6 +143,101 @@ def test_checkpoints_are_evaluated_and_exported(tmp_path):
     np.testing.assert_allclose(loaded, rows, rtol=1e-5)
 
 
+class Recorder:
+    """An exporter that notes the steps, and whether each is the last."""
+
+    name = 'recorder'
+
+    def __init__(self):
+        self.seen = []
+
+    def export(self, estimator, export_path, checkpoint_path, eval_result, is_the_final_export):
+        self.seen.append((int(eval_result['global_step']), is_the_final_export))
+
+
+@pytest.mark.parametrize(
+    ('throttle', 'limit', 'seen'),
+    [
+        (0, 6, [(2, False), (4, False), (6, True)]),
+        (600, 5, [(2, False), (5, True)]),  # the first one is evaluated at once
+        (0, None, [(2, False), (3, False)]),  # the end of the input is no final export
+    ],
+)
+def test_each_checkpoint_is_evaluated_once(tmp_path, throttle, limit, seen):
+    config = estimator.RunConfig(save_checkpoints_steps=2)
+    made = estimator.Estimator(model_fn, str(tmp_path), config, {'rate': 0.05})
+    recorder = Recorder()
+    train = estimator.TrainSpec(training() if limit else evaluating(), limit)
+    evaluate = estimator.EvalSpec(evaluating(60), exporters=recorder, throttle_secs=throttle)
+    estimator.train_and_evaluate(made, train, evaluate)
+    assert recorder.seen == seen
+    if limit:
+        assert estimator.train_and_evaluate(made, train, evaluate) == (None, None)
+
+
+def test_the_best_exporter_reads_earlier_evaluations(tmp_path):
+    paths = []
+    made = types.SimpleNamespace(
+        model_dir=str(tmp_path),
+        export_saved_model=lambda path, *_, **__: paths.append(path) or path,
+    )
+    (tmp_path / 'best').mkdir()
+    with tf.Graph().as_default(), tf.summary.FileWriter(str(tmp_path / 'eval')) as writer:
+        for step, loss in ((10, 2.0), (20, 1.0), (30, 0.5)):
+            writer.add_summary(tf.Summary(value=[{'tag': 'loss', 'simple_value': loss}]), step)
+
+    def exported(exporter, *results):
+        del paths[:]
+        for step, loss in results:
+            result = {'loss': loss, 'global_step': step}
+            exporter.export(made, str(tmp_path / 'best'), '', result, False)
+        return len(paths)
+
+    best = functools.partial(estimator.BestExporter, serving_input_receiver_fn=None)
+    assert exported(best(), (30, 1.5)) == 0  # worse than step 20
+    assert exported(best(), (30, 0.5), (40, 0.6), (50, 0.4)) == 2
+    assert exported(best(event_file_pattern=None), (30, 1.5), (40, 1.6)) == 1
+    greater = best(compare_fn=lambda best_eval_result, current_eval_result: True)
+    assert exported(greater, (30, 1.5), (40, 1.6)) == 2
+    assert 'exports_to_keep' not in inspect.signature(estimator.FinalExporter).parameters
+
+
+def test_a_function_is_given_the_arguments_that_it_names(tmp_path):
+    seen = []
+
+    def input_fn(mode, **rest):
+        seen.append((mode, rest))
+        return evaluating()()
+
+    part = functools.partial(model_fn, params={'rate': 0.1})
+    made = estimator.Estimator(part, str(tmp_path))
+    made.train(input_fn, steps=1)
+    made.train(functools.partial(input_fn, mode='mine'), steps=1)
+    assert seen == [('train', {}), ('mine', {})]
+    nameless = estimator.Estimator(lambda x, y: None, str(tmp_path / 'x'))
+    with pytest.raises(ValueError, match='model_fn must include features argument'):
+        nameless.train(input_fn)
+
+
+def test_a_summary_of_another_scope_does_not_replace_that_of_the_loss(tmp_path):
+    def with_summary(features, labels, mode):
+        spec = model_fn(features, labels, mode, {'rate': 0.1})
+        with tf.name_scope('tower'):
+            tf.summary.scalar('loss', 2 * spec.loss)
+        return spec
+
+    # No such device: operations run on another one.
+    config = estimator.RunConfig(save_summary_steps=1, device_fn=lambda operation: '/gpu:7')
+    estimator.Estimator(with_summary, str(tmp_path), config).train(evaluating(), steps=1)
+    (file,) = tmp_path.glob('events*')
+    found = {
+        value.tag: value.simple_value
+        for event in tf.train.summary_iterator(str(file))
+        for value in event.summary.value
+    }
+    np.testing.assert_allclose(found['tower/loss'], 2 * found['loss'], rtol=1e-6)
+
+
 def test_the_models_of_feature_columns_learn(tmp_path):
     columns = [tf.feature_column.numeric_column('x', shape=[3])]
     made = estimator.DNNClassifier(
@@ -146,9 +247,16 @@ def test_the_models_of_feature_columns_learn(tmp_path):
     results = made.evaluate(evaluating(30))
     np.testing.assert_allclose(results['loss'], 30 * results['average_loss'], rtol=1e-5)
     assert results['accuracy'] > 0.85
-    names = [name for name in made.get_variable_names() if 'Adam' not in name]
-    assert names[2:-1] == [
-        f'dnn/{name}/{kind}' for name in ('hiddenlayer_0', 'logits') for kind in ('bias', 'kernel')
+    assert made.get_variable_names() == [
+        'dnn/head/beta1_power',
+        'dnn/head/beta2_power',
+        *(
+            f'dnn/{name}/{kind}{slot}'
+            for name in ('hiddenlayer_0', 'logits')
+            for kind in ('bias', 'kernel')
+            for slot in ('', '/t_0/Adam', '/t_0/Adam_1')
+        ),
+        'global_step',
     ]
     row = next(made.predict(evaluating()))
     assert row['classes'][0].decode() == str(row['class_ids'][0])
@@ -160,14 +268,164 @@ def test_the_models_of_feature_columns_learn(tmp_path):
     row = next(made.predict(evaluating()))
     np.testing.assert_allclose(row['logistic'][0], row['probabilities'][1], rtol=1e-6)
     assert row['classes'][0] in (b'no', b'yes')
-    assert {'linear/linear_model/bias_weights', 'linear/linear_model/x/weights'} <= set(
-        made.get_variable_names()
-    )
+    assert made.get_variable_names()[1:] == [
+        f'linear/linear_model/{name}{slot}'
+        for name in ('bias_weights', 'x/weights')
+        for slot in ('', '/part_0/Ftrl', '/part_0/Ftrl_1')
+    ]
     sums = inputs.numpy_input_fn({'x': X}, X.sum(1), 20, None, shuffle=True)
     made = estimator.LinearRegressor(columns, optimizer=tf.train.AdamOptimizer(0.1))
     made.train(sums, steps=150)
     found = np.concatenate([row['predictions'] for row in made.predict(evaluating())])
     np.testing.assert_allclose(found, X.sum(1), atol=0.1)
+
+
+def test_a_linear_model_learns_at_the_rate_of_tf1():
+    columns = [tf.feature_column.numeric_column(f'{i}') for i in range(36)]
+    given = inputs.numpy_input_fn({f'{i}': X[:, 0] for i in range(36)}, X.sum(1), 60, shuffle=False)
+    total = 2 * X.sum()  # minus the gradient of the bias
+    for optimizer, rate, n in (
+        ('Ftrl', 0.2, 36),
+        (None, 1 / 6, 36),
+        (lambda: tf.train.FtrlOptimizer(1.0), 1, 1),
+    ):
+        made = estimator.LinearRegressor(columns[:n], optimizer=optimizer).train(given)
+        # The first step of Ftrl, whose accumulator starts at 0.1.
+        wanted = rate * total / np.sqrt(0.1 + total**2)
+        found = made.get_variable_value('linear/linear_model/bias_weights')
+        np.testing.assert_allclose(found, [wanted], rtol=1e-5)
+    for wrong in (None, 3):
+        with pytest.raises(ValueError, match=f'optimizer is {wrong}; it must be an optimizer'):
+            estimator.DNNRegressor([2], columns[:1], optimizer=wrong).train(given)
+
+
+def test_hidden_layers_are_normalized():
+    columns = [tf.feature_column.numeric_column('x', shape=[3])]
+    made = estimator.DNNRegressor([4], columns, batch_norm=True)
+    made.train(inputs.numpy_input_fn({'x': X}, X.sum(1), 20, shuffle=False))
+    layer = 'dnn/hiddenlayer_0'
+    names = [name for name in made.get_variable_names() if 'Adagrad' not in name]
+    parts = ('beta', 'gamma', 'moving_mean', 'moving_variance')
+    assert [name for name in names if 'batchnorm' in name] == [
+        f'{layer}/batchnorm_0/{part}' for part in parts
+    ]
+    beta, gamma, mean, variance = (
+        made.get_variable_value(f'{layer}/batchnorm_0/{part}') for part in parts
+    )
+    assert mean.any()
+
+    def dense(x, name):
+        return x @ made.get_variable_value(f'{name}/kernel') + made.get_variable_value(
+            f'{name}/bias'
+        )
+
+    hidden = np.maximum(dense(X, layer), 0)
+    hidden = gamma * (hidden - mean) / np.sqrt(variance + 1e-3) + beta
+    found = [row['predictions'] for row in made.predict(evaluating())]
+    np.testing.assert_allclose(found, dense(hidden, 'dnn/logits'), rtol=1e-4, atol=1e-5)
+
+
+def test_losses_and_metrics_are_weighted():
+    columns = [tf.feature_column.numeric_column('x', shape=[3])]
+    weights = RANDOM.rand(60).astype(np.float32)
+    given = inputs.numpy_input_fn({'x': X, 'w': weights}, Y, 60, None, shuffle=False)
+    made = estimator.LinearClassifier(columns, weight_column='w')
+    results = made.train(given, steps=9).evaluate(given, steps=1)
+    kernel, bias = (
+        made.get_variable_value(f'linear/linear_model/{name}')
+        for name in ('x/weights', 'bias_weights')
+    )
+    p = 1 / (1 + np.exp(-(X @ kernel + bias)))[:, 0]
+    losses = -np.log(np.where(Y, p, 1 - p))
+    share = np.average(Y, weights=weights)
+    wanted = {
+        'accuracy': np.average((p > 0.5) == Y, weights=weights),
+        'accuracy_baseline': max(share, 1 - share),
+        'average_loss': np.average(losses, weights=weights),
+        'label/mean': share,
+        'loss': losses @ weights,
+        'precision': metrics.precision_score(Y, p > 0.5, sample_weight=weights),
+        'prediction/mean': np.average(p, weights=weights),
+        'recall': metrics.recall_score(Y, p > 0.5, sample_weight=weights),
+    }
+    assert results.keys() == wanted.keys() | {'auc', 'auc_precision_recall', 'global_step'}
+    for name, value in wanted.items():
+        np.testing.assert_allclose(results[name], value, rtol=1e-4, err_msg=name)
+    # These are sums over 200 thresholds.
+    areas = {
+        'auc': metrics.roc_auc_score(Y, p, sample_weight=weights),
+        'auc_precision_recall': metrics.average_precision_score(Y, p, sample_weight=weights),
+    }
+    for name, value in areas.items():
+        np.testing.assert_allclose(results[name], value, atol=0.02, err_msg=name)
+    mean = estimator.LinearRegressor(
+        columns, weight_column='w', loss_reduction=tf.losses.Reduction.MEAN
+    )
+    first = mean.train(given, steps=1).evaluate(given, steps=1)
+    np.testing.assert_allclose(first['loss'], first['average_loss'], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ('make', 'before'),
+    [
+        (estimator.DNNClassifier, ['n_classes', 'weight_column', 'label_vocabulary', 'optimizer']),
+        (estimator.DNNRegressor, ['label_dimension', 'weight_column', 'optimizer']),
+        (estimator.LinearClassifier, ['n_classes', 'weight_column', 'label_vocabulary']),
+        (estimator.LinearRegressor, ['label_dimension', 'weight_column', 'optimizer', 'config']),
+    ],
+)
+def test_the_arguments_have_the_places_of_tf1(make, before):
+    names = list(inspect.signature(make).parameters)
+    start = names.index('model_dir') + 1
+    assert names[start : start + len(before)] == before
+    last = ['partitioner', 'warm_start_from', 'loss_reduction', 'sparse_combiner']
+    if 'hidden_units' in names:
+        last = ['dropout', 'input_layer_partitioner', 'config', 'warm_start_from']
+        last += ['loss_reduction', 'batch_norm']
+    assert names[-len(last) :] == last
+
+
+def test_signatures_that_do_not_fit_the_inputs_are_left_out(tmp_path):
+    columns = [tf.feature_column.numeric_column(name) for name in ('a', 'b')]
+    features = {'a': X[:, 0], 'b': X[:, 1]}
+    made = estimator.DNNClassifier([2], columns, str(tmp_path / 'model'))
+    made.train(inputs.numpy_input_fn(features, Y, 60, shuffle=False))
+
+    def signatures(folder):
+        with tf.Graph().as_default(), tf.Session() as session:
+            return tf.saved_model.load(session, ['serve'], folder.decode()).signature_def
+
+    raw = estimator.export.build_raw_serving_input_receiver_fn(
+        {name: tf.placeholder(tf.float32, [None]) for name in features}
+    )
+    found = signatures(made.export_savedmodel(tmp_path / 'raw', raw, strip_default_attrs=True))
+    assert list(found) == ['predict']
+    assert sorted(found['predict'].inputs) == ['a', 'b']
+    assert {'all_classes', 'all_class_ids', 'logistic'} <= {*found['predict'].outputs}
+    parsing = estimator.export.build_parsing_serving_input_receiver_fn(
+        tf.feature_column.make_parse_example_spec(columns)
+    )
+    found = signatures(made.export_saved_model(tmp_path / 'parsing', parsing))
+    methods = {name: signature.method_name for name, signature in found.items()}
+    assert methods == {
+        'classification': 'tensorflow/serving/classify',
+        'predict': 'tensorflow/serving/predict',
+        'regression': 'tensorflow/serving/regress',
+        'serving_default': 'tensorflow/serving/classify',
+    }
+    with pytest.raises(ValueError, match="experimental_mode is 'eval'; it must be infer"):
+        made.export_saved_model(tmp_path, raw, experimental_mode='eval')
+    with pytest.raises(TypeError, match='as_txt'):
+        made.export_saved_model(tmp_path, raw, as_txt=True)
+
+    def only_regression(features, mode):
+        tf.train.get_or_create_global_step()
+        output = {'serving_default': estimator.export.RegressionOutput(features['a'])}
+        return estimator.EstimatorSpec(mode, features, export_outputs=output)
+
+    other = estimator.Estimator(only_regression)
+    with pytest.raises(ValueError, match='no output for this serving_input_receiver_fn: .*a, b;'):
+        other.export_saved_model(tmp_path / 'none', raw, checkpoint_path=made.latest_checkpoint())
 
 
 def test_a_dataset_is_an_input(tmp_path):

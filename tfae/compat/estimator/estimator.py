@@ -22,6 +22,8 @@ from tfae.compat.estimator.specs import (
     WarmStartSettings,
 )
 
+_LOSS = 'loss'  # the summary and the metric that every model has
+
 
 class Estimator:
     """A model whose checkpoints and summaries lie in a folder.
@@ -59,6 +61,10 @@ class Estimator:
             tf.logging.warning('Using temporary folder as model directory: %s', model_dir)
         self.model_dir = os.fspath(model_dir)
         self.config = config.replace(model_dir=self.model_dir)
+        session = config.session_config
+        self._session_config = (
+            tf.ConfigProto(allow_soft_placement=True) if session is None else session
+        )
         self._model_fn = model_fn
         self._params = copy.deepcopy({} if params is None else params)
         if isinstance(warm_start_from, str | os.PathLike):
@@ -142,14 +148,14 @@ class Estimator:
             spec = self._spec(*self._input(input_fn, ModeKeys.TRAIN), ModeKeys.TRAIN)
             if self._warm_start and not checkpoint:
                 tf.train.warm_start(*self._warm_start)
-            if not any(_tag(t) == 'loss' for t in tf.get_collection(tf.GraphKeys.SUMMARIES)):
-                tf.summary.scalar('loss', spec.loss)
+            if all(t.op.name != _LOSS for t in tf.get_collection(tf.GraphKeys.SUMMARIES)):
+                tf.summary.scalar(_LOSS, spec.loss)
             scaffold = self._scaffold(spec)
             every = [*(hooks or []), tf.train.NanTensorHook(spec.loss)]
             if steps is not None or max_steps is not None:
                 every.append(tf.train.StopAtStepHook(steps, max_steps))
             if self.config.log_step_count_steps:
-                shown = {'loss': spec.loss, 'step': step}
+                shown = {_LOSS: spec.loss, 'step': step}
                 every_n = self.config.log_step_count_steps
                 every.append(tf.train.LoggingTensorHook(shown, every_n_iter=every_n))
             saver = tf.train.CheckpointSaverHook(
@@ -168,7 +174,7 @@ class Estimator:
                 save_checkpoint_secs=0,
                 save_checkpoint_steps=0,
                 save_summaries_steps=self.config.save_summary_steps,
-                config=self.config.session_config,
+                config=self._session_config,
                 log_step_count_steps=self.config.log_step_count_steps,
             ) as session:
                 while not session.should_stop():
@@ -209,7 +215,7 @@ class Estimator:
             step = tf.train.get_or_create_global_step()
             spec = self._spec(*self._input(input_fn, ModeKeys.EVAL), ModeKeys.EVAL)
             metrics = dict(spec.eval_metric_ops or {})
-            metrics.setdefault('loss', tf.metrics.mean(spec.loss))
+            metrics.setdefault(_LOSS, tf.metrics.mean(spec.loss))
             pairs = {key: _value_and_update(metric) for key, metric in metrics.items()}
             values = {key: value for key, (value, _) in pairs.items()}
             last = tf.train.FinalOpsHook({**values, tf.GraphKeys.GLOBAL_STEP: step})
@@ -274,8 +280,7 @@ class Estimator:
         assets_extra: Mapping[str, str] | None = None,
         as_text: bool = False,
         checkpoint_path: str | None = None,
-        *_: Any,
-        **__: Any,
+        experimental_mode: str = ModeKeys.PREDICT,
     ) -> bytes:
         """Writes a SavedModel to a new folder, whose name is the time.
 
@@ -285,9 +290,13 @@ class Estimator:
           assets_extra: path below `assets.extra` -> file that is copied there.
           as_text: whether the graph is written as text.
           checkpoint_path: the checkpoint; None: the newest.
+          experimental_mode: `infer`; no other mode is exported.
         Returns: the folder, as bytes, as TF1 does.
-        Raises: ValueError if there is no checkpoint, or the model has no export outputs.
+        Raises: ValueError if there is no checkpoint, the model has no export outputs, or the mode
+          is another one.
         """
+        if experimental_mode != ModeKeys.PREDICT:
+            raise ValueError(f'experimental_mode is {experimental_mode!r}; it must be infer')
         checkpoint = self._trained(checkpoint_path)
         with self._graph():
             receiver = serving_input_receiver_fn()
@@ -298,12 +307,25 @@ class Estimator:
             while tf.gfile.Exists(folder := f'{os.fspath(export_dir_base)}/{stamp}'):
                 stamp += 1
             saver = spec.scaffold.saver if spec.scaffold else None
-            with tf.Session(config=self.config.session_config) as session:
+            with tf.Session(config=self._session_config) as session:
                 (saver or tf.train.Saver(sharded=True)).restore(session, checkpoint)
                 export.save(session, folder, receiver, spec.export_outputs, assets_extra, as_text)
         return folder.encode()
 
-    export_savedmodel = export_saved_model
+    def export_savedmodel(
+        self,
+        export_dir_base: str,
+        serving_input_receiver_fn: Callable[[], Any],
+        assets_extra: Mapping[str, str] | None = None,
+        as_text: bool = False,
+        checkpoint_path: str | None = None,
+        strip_default_attrs: bool = False,
+    ) -> bytes:
+        """Calls `export_saved_model`: default attributes are left out in any case."""
+        del strip_default_attrs
+        return self.export_saved_model(
+            export_dir_base, serving_input_receiver_fn, assets_extra, as_text, checkpoint_path
+        )
 
     @contextlib.contextmanager
     def _graph(self) -> Iterator[None]:
@@ -325,19 +347,17 @@ class Estimator:
         return result, None
 
     def _spec(self, features: Any, labels: Any, mode: str) -> EstimatorSpec:
-        known = inspect.signature(self._model_fn).parameters
+        known = _arguments(self._model_fn)
+        if 'features' not in known:
+            raise ValueError('model_fn must include features argument.')
         if labels is not None and 'labels' not in known:
             raise ValueError('model_fn does not take labels, but input_fn returns labels.')
-        return self._called(self._model_fn, features, labels=labels, mode=mode)
+        return self._called(self._model_fn, features=features, labels=labels, mode=mode)
 
-    def _called(self, function: Callable[..., Any], *args: Any, **more: Any) -> Any:
+    def _called(self, function: Callable[..., Any], **given: Any) -> Any:
         """Calls a function with those arguments that it has."""
-        more |= {'params': self.params, 'config': self.config}
-        known = inspect.signature(function).parameters.values()
-        if not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in known):
-            names = {one.name for one in known}
-            more = {name: value for name, value in more.items() if name in names}
-        return function(*args, **more)
+        given |= {'params': self.params, 'config': self.config}
+        return function(**{name: given[name] for name in _arguments(function) & given.keys()})
 
     def _scaffold(self, spec: EstimatorSpec) -> Any:
         scaffold = spec.scaffold or tf.train.Scaffold()
@@ -355,7 +375,7 @@ class Estimator:
     def _session(self, spec: EstimatorSpec, checkpoint: str | None, hooks: list[Any]) -> Any:
         creator = tf.train.ChiefSessionCreator(
             spec.scaffold or tf.train.Scaffold(),
-            config=self.config.session_config,
+            config=self._session_config,
             checkpoint_filename_with_path=checkpoint,
         )
         return tf.train.MonitoredSession(creator, hooks)
@@ -373,10 +393,11 @@ class Estimator:
 
 def train_and_evaluate(
     estimator: Estimator, train_spec: TrainSpec, eval_spec: EvalSpec
-) -> tuple[dict[str, Any] | None, list[Any]]:
+) -> tuple[dict[str, Any] | None, list[Any] | None]:
     """Trains, and evaluates checkpoints when they are saved.
 
-    Returns: the results of the last evaluation, and what its exporters returned.
+    Returns: the results of the last evaluation, and what its exporters returned. Both are None if
+      nothing was left to train.
     """
     exporters = eval_spec.exporters or ()
     exporters = exporters if isinstance(exporters, list | tuple) else [exporters]
@@ -395,42 +416,41 @@ class _Evaluation(tf.train.CheckpointSaverListener):
 
     def __init__(self, estimator, spec, exporters, max_steps):
         self._estimator, self._spec, self._exporters = estimator, spec, exporters
-        self._max_steps, self._next = max_steps, 0.0
-        self._evaluated = None
-        self.results = None
-        self.exports: list[Any] = []
+        self._max_steps = max_steps
+        self._timer = tf.train.SecondOrStepTimer(every_secs=spec.throttle_secs)
+        self._is_first = True
+        self.results = self.exports = None
 
     def after_save(self, session, global_step_value):
         """Evaluates, except the checkpoint of the beginning."""
-        if self._next == 0.0:
-            self._next = time.monotonic() + self._spec.throttle_secs
-            return
-        if time.monotonic() >= self._next:
-            self._evaluate(final=False)
-            self._next = time.monotonic() + self._spec.throttle_secs
+        if self._is_first:
+            self._is_first = False
+        elif self._timer.should_trigger_for_step(global_step_value):
+            self._evaluate(global_step_value)
 
     def end(self, session, global_step_value):
-        """Evaluates the last checkpoint."""
-        self._evaluate(final=True)
+        """Evaluates the last checkpoint if it was not."""
+        if global_step_value != self._timer.last_triggered_step():
+            self._evaluate(global_step_value)
 
-    def _evaluate(self, final):
+    def _evaluate(self, step):
+        self._timer.update_last_triggered_step(step)
         path = self._estimator.latest_checkpoint()
-        if path != self._evaluated:
-            self.results = self._estimator.evaluate(
-                self._spec.input_fn,
-                self._spec.steps,
-                list(self._spec.hooks or ()),
-                checkpoint_path=path,
-                name=self._spec.name,
-            )
-            self._evaluated = path
+        self.results = self._estimator.evaluate(
+            self._spec.input_fn,
+            self._spec.steps,
+            list(self._spec.hooks or ()),
+            checkpoint_path=path,
+            name=self._spec.name,
+        )
+        reached = self.results[tf.GraphKeys.GLOBAL_STEP]
         self.exports = [
             exporter.export(
                 self._estimator,
                 f'{self._estimator.model_dir}/export/{exporter.name}',
                 path,
                 self.results,
-                final,
+                self._max_steps is not None and reached >= self._max_steps,
             )
             for exporter in self._exporters
         ]
@@ -455,5 +475,6 @@ def _value_and_update(metric: Any) -> tuple[tf.Tensor, Any]:
     return metric.result(), tf.group(*metric.updates)
 
 
-def _tag(summary: tf.Tensor) -> str:
-    return summary.op.name.rpartition('/')[2]
+def _arguments(function: Callable[..., Any]) -> set[str]:
+    """Returns the names of the arguments, without those that `functools.partial` sets."""
+    return inspect.signature(function).parameters.keys() - getattr(function, 'keywords', {}).keys()

@@ -68,9 +68,10 @@ class ClassificationOutput:
     classes: tf.Tensor | None = None
 
     def signature(self, receiver: Mapping[str, tf.Tensor]) -> Any:
-        """Returns the signature of these outputs and the received tensor."""
-        (examples,) = receiver.values()
-        return tf.saved_model.classification_signature_def(examples, self.classes, self.scores)
+        """Returns the signature of these outputs and the received examples."""
+        return tf.saved_model.classification_signature_def(
+            _examples(receiver), self.classes, self.scores
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,9 +81,16 @@ class RegressionOutput:
     value: tf.Tensor
 
     def signature(self, receiver: Mapping[str, tf.Tensor]) -> Any:
-        """Returns the signature of these outputs and the received tensor."""
-        (examples,) = receiver.values()
-        return tf.saved_model.regression_signature_def(examples, self.value)
+        """Returns the signature of these outputs and the received examples."""
+        return tf.saved_model.regression_signature_def(_examples(receiver), self.value)
+
+
+def _examples(receiver: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    if [tensor.dtype for tensor in receiver.values()] != [tf.string]:
+        raise ValueError(
+            f'the inputs are {", ".join(receiver)}; there must be one, of serialized examples'
+        )
+    return next(iter(receiver.values()))
 
 
 class Exporter:
@@ -130,8 +138,21 @@ class Exporter:
 LatestExporter = Exporter
 
 
+def _has_lower_loss(best_eval_result: Any, current_eval_result: Any) -> bool:
+    return best_eval_result['loss'] > current_eval_result['loss']
+
+
 class FinalExporter(Exporter):
-    """Exports the model once, at the end."""
+    """Exports the model once, at the end, and removes nothing."""
+
+    def __init__(
+        self,
+        name: str,
+        serving_input_receiver_fn: Callable[[], ServingInputReceiver],
+        assets_extra: Mapping[str, str] | None = None,
+        as_text: bool = False,
+    ):
+        super().__init__(name, serving_input_receiver_fn, assets_extra, as_text, None)
 
     def export(self, estimator, export_path, checkpoint_path, eval_result, is_the_final_export):
         """Exports the model if the training has ended; see `Exporter.export`."""
@@ -141,34 +162,57 @@ class FinalExporter(Exporter):
 
 
 class BestExporter(Exporter):
-    """Exports the model each time that its loss is the lowest so far."""
+    """Exports the model each time that its loss is the lowest so far.
+
+    The lowest so far is that of earlier runs too: it is read from the summaries of evaluations that
+    `event_file_pattern` matches below the folder of the model. None: that of this run.
+    """
 
     def __init__(
         self,
         name: str = 'best_exporter',
         serving_input_receiver_fn: Any = None,
-        event_file_pattern: str | None = None,
-        compare_fn: Callable[..., bool] | None = None,
+        event_file_pattern: str | None = 'eval/*.tfevents.*',
+        compare_fn: Callable[..., bool] = _has_lower_loss,
         assets_extra: Mapping[str, str] | None = None,
         as_text: bool = False,
         exports_to_keep: int | None = 5,
     ):
         super().__init__(name, serving_input_receiver_fn, assets_extra, as_text, exports_to_keep)
-        self._better = compare_fn or _has_lower_loss
+        self._pattern, self._better = event_file_pattern, compare_fn
+        self._model_dir: str | None = None
         self._best: Mapping[str, Any] | None = None
 
     def export(self, estimator, export_path, checkpoint_path, eval_result, is_the_final_export):
         """Exports the model if it is the best; see `Exporter.export`."""
-        if self._best is not None and not self._better(self._best, eval_result):
+        if self._pattern and self._model_dir != estimator.model_dir:
+            self._model_dir = estimator.model_dir
+            step = eval_result[tf.GraphKeys.GLOBAL_STEP]
+            self._best = self._best_before(f'{self._model_dir}/{self._pattern}', step)
+        if self._best is not None and not self._is_better(self._best, eval_result):
             return None
         self._best = eval_result
         return super().export(
             estimator, export_path, checkpoint_path, eval_result, is_the_final_export
         )
 
+    def _is_better(self, best: Mapping[str, Any], current: Mapping[str, Any]) -> bool:
+        return self._better(best_eval_result=best, current_eval_result=current)
 
-def _has_lower_loss(best_eval_result: Any, current_eval_result: Any) -> bool:
-    return best_eval_result['loss'] > current_eval_result['loss']
+    def _best_before(self, pattern: str, step: int) -> Mapping[str, Any] | None:
+        """Returns the best evaluation in event files, without those of one step."""
+        best = None
+        for file in tf.gfile.Glob(pattern):
+            for event in tf.train.summary_iterator(file):
+                found = {
+                    value.tag: value.simple_value
+                    for value in event.summary.value
+                    if value.HasField('simple_value')
+                }
+                # The evaluation that is compared was written just before.
+                if found and event.step != step and (not best or self._is_better(best, found)):
+                    best = found
+        return best
 
 
 def save(
@@ -179,7 +223,7 @@ def save(
     assets_extra: Mapping[str, str] | None,
     as_text: bool,
 ) -> None:
-    """Writes the SavedModel of a session, with a signature for each output.
+    """Writes the SavedModel of a session, with a signature for each output that fits the inputs.
 
     Args:
       session: the session with the serving graph and its variables.
@@ -188,17 +232,29 @@ def save(
       outputs: name of a signature -> output; a single one is the default too.
       assets_extra: path below `assets.extra` -> file that is copied there.
       as_text: whether the graph is written as text.
+    Raises: ValueError if no output fits the inputs.
     """
     tensors = receiver.receiver_tensors
     tensors = tensors if isinstance(tensors, dict) else {'input': tensors}
     default = tf.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY
     if len(outputs) == 1:
         outputs = {default: next(iter(outputs.values())), **outputs}
+    signatures, refused = {}, {}
+    for name, output in outputs.items():
+        try:
+            signatures[name] = output.signature(tensors)
+        except ValueError as error:  # as raw features do not fit a classification
+            refused[name] = error
+    reasons = '; '.join(f'{name}: {error}' for name, error in refused.items())
+    if not signatures:
+        raise ValueError(f'The model has no output for this serving_input_receiver_fn: {reasons}')
+    if refused:
+        tf.logging.warning('Signatures that are left out of the SavedModel: %s', reasons)
     builder = tf.saved_model.Builder(folder)
     builder.add_meta_graph_and_variables(
         session,
         [tf.saved_model.tag_constants.SERVING],
-        {name: output.signature(tensors) for name, output in outputs.items()},
+        signatures,
         tf.get_collection(tf.GraphKeys.ASSET_FILEPATHS),
         main_op=tf.group(tf.tables_initializer(), tf.local_variables_initializer()),
         strip_default_attrs=True,
