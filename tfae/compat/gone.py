@@ -66,5 +66,5 @@ def line(old: str) -> str:
     parts = old.split('.')
     prefixes = ('.'.join(parts[:n]) for n in range(len(parts), 0, -1))
     what, instead = next((GONE[name] for name in prefixes if name in GONE), ('', ''))
-    told = f'it was {what}; use {instead}' if what else 'docs/guide/tf1.md lists what is'
+    told = f'it was {what}; use {instead}' if what else 'nothing stands in for it'
     return f'tf.{old} is not available in tfae.compat: {told}. `tfae port` cannot rewrite it.'

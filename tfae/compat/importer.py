@@ -163,7 +163,8 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if not any(f'{old}.'.startswith(f'{root}.') for root in _ROOTS):
             return None
         if not find(old):
-            raise ImportError(gone.line(old), name=fullname)
+            # Without a name: `from ... import` would replace the message of an error that has one.
+            raise ModuleNotFoundError(gone.line(old))
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:

@@ -158,6 +158,13 @@ BAHDANAU_ATTENTION = 'bahdanau_attention'
 EMBED_SEQUENCE = 'EmbedSequence'
 LSTM_CELL = 'lstm_cell'
 GRU_CELL = 'gru_cell'
+# Variables of TF1's `GRUBlockCell`, by those of `GRUCell`.
+GRU_BLOCK = {
+    'gates/kernel': 'w_ru',
+    'gates/bias': 'b_ru',
+    'candidate/kernel': 'w_c',
+    'candidate/bias': 'b_c',
+}
 STACK_BIDIRECTIONAL_RNN = 'stack_bidirectional_rnn'
 RNN_DECODER = 'rnn_decoder'
 LOOP_FUNCTION = 'loop_function'
@@ -172,7 +179,6 @@ EMBEDDING_ATTENTION_SEQ2SEQ = 'embedding_attention_seq2seq'
 ATTENTION_PROJECTION = 'AttnOutputProjection'
 TRANSITIONS = 'transitions'
 CLUSTERS = 'clusters'
-CLUSTER_COUNTS = 'cluster_counts'
 INITIALIZED = 'initialized'
 
 

@@ -83,19 +83,18 @@ def test_convolutions_pools_and_flatten():
     np.testing.assert_array_equal(out['hot'], np.eye(3)[[1, 0]])
 
 
-@pytest.mark.parametrize('batch_norm', [layers.batch_norm, slim.batch_norm], ids=['layers', 'slim'])
-@pytest.mark.parametrize('fused', [None, False])
-def test_batch_norm(batch_norm, fused, graph):
+@pytest.mark.parametrize('options', [{}, {'scale': True}, {'scale': True, 'fused': False}])
+def test_batch_norm(options, graph):
     """Defaults: no gamma, momentum 0.999, epsilon 0.001, updates in `UPDATE_OPS`."""
     session = tf.get_default_session()
     x = tf.placeholder(tf.float32, [None, 6, 6, 2])
     training = tf.placeholder_with_default(True, [])
-    y = batch_norm(x, is_training=training, scale=True, fused=fused)
-    names = [v.op.name for v in tf.global_variables()]
-    assert sorted(names) == sorted(
-        f'BatchNorm/{name}' for name in ('gamma', 'beta', 'moving_mean', 'moving_variance')
-    )
-    assert {v.op.name for v in tf.trainable_variables()} == {'BatchNorm/beta', 'BatchNorm/gamma'}
+    assert slim.batch_norm is layers.batch_norm
+    y = layers.batch_norm(x, is_training=training, **options)
+    weights = {'BatchNorm/beta', *['BatchNorm/gamma'] * ('scale' in options)}
+    moving = {'BatchNorm/moving_mean', 'BatchNorm/moving_variance'}
+    assert {v.op.name for v in tf.global_variables()} == weights | moving
+    assert {v.op.name for v in tf.trainable_variables()} == weights
     updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
     assert len(updates) == 2
     session.run(tf.global_variables_initializer())
@@ -105,7 +104,7 @@ def test_batch_norm(batch_norm, fused, graph):
     np.testing.assert_allclose(got, wanted, rtol=1e-3, atol=1e-5)
     moving = {v.op.name: v for v in tf.global_variables()}
     moved = session.run([moving['BatchNorm/moving_mean'], moving['BatchNorm/moving_variance']])
-    unbiased = variance * (144 / 143 if fused is None else 1)
+    unbiased = variance * (144 / 143 if options.get('fused', True) else 1)
     np.testing.assert_allclose(moved[0], 0.001 * mean, rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(moved[1], 0.999 + 0.001 * unbiased, rtol=1e-5, atol=1e-6)
     still = session.run(y, {x: IMAGES, training: False})
@@ -192,8 +191,14 @@ def test_embed_sequence():
     assert list(v) == ['EmbedSequence/embeddings']
     np.testing.assert_array_equal(first, v['EmbedSequence/embeddings'][ids])
     np.testing.assert_array_equal(shared, first)
-    with tf.Graph().as_default(), pytest.raises(ValueError, match='embed_sequence: vocab_size'):
-        layers.embed_sequence(tf.constant(ids))
+    with tf.Graph().as_default():
+        with pytest.raises(ValueError, match='embed_sequence: vocab_size'):
+            layers.embed_sequence(tf.constant(ids))
+        layers.embed_sequence(tf.constant(ids), 3, 4, scope='table')
+        for sizes in ((None, None), (3, None), (None, 4)):
+            again = layers.embed_sequence(tf.constant(ids), *sizes, scope='table', reuse=True)
+            assert again.shape == (2, 3, 4)
+        assert [v.op.name for v in framework.get_model_variables()] == ['table/embeddings']
 
 
 def test_safe_embedding_lookup_sparse(graph):

@@ -16,6 +16,12 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
+@pytest.fixture
+def session():
+    with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session:
+        yield session
+
+
 def run(build, inputs=X):
     """Returns what `build` returns and the variables by name, all random."""
     with tf.Graph().as_default(), tf.Session() as session:
@@ -75,13 +81,12 @@ def test_lstm_cell_with_peepholes_projection_and_clips():
 
 def test_gru_cell():
     state = RANDOM.normal(size=(2, 4)).astype(np.float32)
-    for cell in (rnn_cell.GRUCell, rnn.GRUBlockCell, rnn.GRUBlockCellV2):
+    long = ['gates/kernel', 'gates/bias', 'candidate/kernel', 'candidate/bias']
+    short = ['w_ru', 'b_ru', 'w_c', 'b_c']
+    cells = [(rnn_cell.GRUCell, long), (rnn.GRUBlockCellV2, long), (rnn.GRUBlockCell, short)]
+    for cell, variables in cells:
         (output, after), v = run(lambda x, cell=cell: cell(4)(x, state))
-        assert list(v) == [
-            f'gru_cell/{part}/{name}'
-            for part in ('gates', 'candidate')
-            for name in ('kernel', 'bias')
-        ]
+        assert list(v) == [f'gru_cell/{name}' for name in variables]
         gates, gate_bias, kernel, bias = v.values()
         reset, update = np.split(sigmoid(np.concatenate([X, state], 1) @ gates + gate_bias), 2, 1)
         new = np.tanh(np.concatenate([X, reset * state], 1) @ kernel + bias)
@@ -89,6 +94,17 @@ def test_gru_cell():
             output, update * state + (1 - update) * new, rtol=1e-4, atol=1e-5
         )
         np.testing.assert_array_equal(output, after)
+
+
+def test_gru_block_cells_begin_with_open_gates(session):
+    cell = rnn.GRUBlockCell(cell_size=2)
+    cell(tf.constant(X), cell.zero_state(2, tf.float32))
+    session.run(tf.global_variables_initializer())
+    biases = {v.op.name[-4:]: session.run(v).tolist() for v in tf.global_variables('.*/b_')}
+    assert biases == {'b_ru': [1] * 4, '/b_c': [0] * 2}
+    for sizes in ((None, None), (2, 2)):
+        with pytest.raises(ValueError, match='GRUBlockCell: num_units is'):
+            rnn.GRUBlockCell(*sizes)
 
 
 def test_lstm_block_cell_is_an_lstm():
@@ -121,6 +137,15 @@ def test_layer_norm_basic_lstm_cell(layer_norm):
     c = normalized(sigmoid(f + 1) * c + sigmoid(i) * np.tanh(j), of_state)
     np.testing.assert_allclose(after.c, c, rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(output, sigmoid(o) * np.tanh(c), rtol=1e-3, atol=1e-5)
+
+
+def test_layer_norm_basic_lstm_cell_has_the_bias_of_its_scope(session):
+    ones = tf.ones_initializer()
+    with tf.variable_scope('scope', initializer=ones):
+        cell = rnn.LayerNormBasicLSTMCell(1, layer_norm=False)
+        cell(tf.constant(X), cell.zero_state(2, tf.float32))
+    session.run(tf.global_variables_initializer())
+    assert session.run(tf.global_variables('scope.*/bias')[0]).tolist() == [1] * 4
 
 
 def test_layer_norm_basic_lstm_cell_drops_candidates_alone():

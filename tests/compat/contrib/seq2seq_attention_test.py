@@ -35,6 +35,19 @@ def softmax(scores):
     return weights / weights.sum(1, keepdims=True)
 
 
+@pytest.mark.parametrize('dtype', ['float16', 'float64'])
+def test_attention_of_other_types(session, dtype):
+    query = tf.constant(INPUTS[:, 0, :1].repeat(5, 1), dtype)
+    mechanism = seq2seq.LuongAttention(5, MEMORY.astype(dtype), LENGTHS)
+    aligned, _ = mechanism(query, None)
+    keys = tf.cast(mechanism.keys, tf.float32)
+    session.run(tf.global_variables_initializer())
+    aligned, keys, query = session.run([aligned, keys, query])
+    assert aligned.dtype == dtype
+    wanted = softmax((keys * query[:, None].astype(float)).sum(2))
+    np.testing.assert_allclose(aligned, wanted, rtol=2e-2, atol=2e-3)
+
+
 CASES = [('LuongAttention', False), ('LuongAttention', True),
          ('BahdanauAttention', False), ('BahdanauAttention', True)]  # fmt: skip
 

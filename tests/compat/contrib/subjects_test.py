@@ -1,6 +1,7 @@
 """The smaller subjects of `tf.contrib`, each against numpy."""
 
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -39,11 +40,21 @@ def test_sequence_loss(session):
         (False, True): losses.sum(0) / weights.sum(0),
         (False, False): losses,
     }
-    for averages, value in wanted.items():
-        got = contrib.seq2seq.sequence_loss(
-            tf.constant(logits), tf.constant(targets), tf.constant(weights), *averages
-        )
+    used = (weights != 0).astype(int)
+    wanted |= {
+        (False, False, True, True): losses.sum() / used.sum(),
+        (False, False, True, False): losses.sum(1) / used.sum(1),
+        (False, False, False, True): losses.sum(0) / used.sum(0),
+        (True, False, False, True): losses.sum(1) / weights.sum(1),
+    }
+    given = tf.constant(logits), tf.constant(targets), tf.constant(weights)
+    for reductions, value in wanted.items():
+        got = contrib.seq2seq.sequence_loss(*given, *reductions)
         np.testing.assert_allclose(session.run(got), value, rtol=1e-4, atol=1e-5)
+    none = contrib.seq2seq.sequence_loss(*given[:2], tf.zeros([2, 3]))
+    assert session.run(none) == 0
+    with pytest.raises(ValueError, match='average_across_batch and sum_over_batch are both set'):
+        contrib.seq2seq.sequence_loss(*given, sum_over_batch=True)
     with pytest.raises(ValueError, match=r'sequence_loss: targets is \(3,\)'):
         contrib.seq2seq.sequence_loss(tf.constant(logits), tf.zeros([3]), tf.constant(weights))
 
@@ -89,7 +100,8 @@ def test_legacy_models(session):
         for w in ('kernel', 'bias')
     ]
     embedded, _ = legacy.embedding_rnn_seq2seq(ids, ids, cell(4), 3, 5, 2)
-    assert [v.op.name for v in tf.global_variables()][len(named) :] == [
+    of_symbols = {v.op.name: v for v in tf.global_variables()[len(named) :]}
+    assert list(of_symbols) == [
         f'embedding_rnn_seq2seq/{name}'
         for name in (
             'rnn/embedding_wrapper/embedding',
@@ -103,7 +115,8 @@ def test_legacy_models(session):
         )
     ]
     session.run(tf.global_variables_initializer())
-    values = session.run({**named, 'x': x, 'outputs': outputs, 'fed': fed, 'tied': tied})
+    made = {'x': x, 'outputs': outputs, 'fed': fed, 'tied': tied, 'embedded': embedded}
+    values = session.run({**named, **of_symbols, **made})
 
     def run(scope, h, inputs):
         for given in inputs:
@@ -123,7 +136,14 @@ def test_legacy_models(session):
     scope = 'combined_tied_rnn_seq2seq/tied_rnn_seq2seq'
     wanted = run(scope, zeros, inputs[:2] + inputs)
     np.testing.assert_allclose(values['tied'][2], wanted, rtol=1e-4, atol=1e-5)
-    assert session.run(embedded)[1].shape == (2, 5)
+    encoder, decoder = 'embedding_rnn_seq2seq/rnn', 'embedding_rnn_seq2seq/embedding_rnn_decoder'
+    symbols = np.array([[0, 1], [2, 1]])
+    encoded = values[f'{encoder}/embedding_wrapper/embedding'][symbols]
+    h = run(f'{encoder}/embedding_wrapper', zeros, encoded)
+    projected = f'{decoder}/rnn_decoder/output_projection_wrapper'
+    h = run(projected, h, values[f'{decoder}/embedding'][symbols])
+    wanted = h @ values[f'{projected}/kernel'] + values[f'{projected}/bias']
+    np.testing.assert_allclose(values['embedded'][1], wanted, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize('kind', ['rnn', 'attention'])
@@ -307,7 +327,7 @@ STARTS = [FACTORIZATION.RANDOM_INIT, FACTORIZATION.KMEANS_PLUS_PLUS_INIT, 'array
 def test_kmeans_finds_clusters(session, first, mini_batch):
     centers = np.array([[0, 0], [10, 0], [0, 10]], np.float32)
     points = (centers[:, None] + 0.1 * normal(3, 20, 2)).reshape(-1, 2)
-    start = {'array': points[::20], 'function': lambda x, k: x[::20][:k]}.get(first, first)
+    start = {'array': points[::20], 'function': lambda x, k: x[0][::20][:k]}.get(first, first)
     kmeans = contrib.factorization.KMeans(
         points,
         3,
@@ -337,6 +357,30 @@ def test_kmeans_finds_clusters(session, first, mini_batch):
         assert len(set(nearest)) == 3
 
 
+def test_two_graphs_of_kmeans_have_their_own_centers(session):
+    points = np.array([[0], [2], [10]], np.float32)
+    steps = []
+    with tf.variable_scope('scope'):
+        for start in ([[0]], [[1], [9]]):
+            kmeans = FACTORIZATION.KMeans(points, 9, np.array(start, np.float32),
+                                          use_mini_batch=True)  # fmt: skip
+            *_, init, step = kmeans.training_graph()
+            steps.append((init, step))
+    named = {v.op.name.removeprefix('scope/'): v for v in tf.trainable_variables()}
+    kinds = 'clusters', 'initialized', 'Variable'
+    assert list(named) == [f'{name}{suffix}' for suffix in ('', '_1') for name in kinds]
+    session.run(tf.global_variables_initializer())
+    for kind in zip(*steps, strict=True):
+        session.run(kind)
+    # The first centers count as one point each.
+    wanted = {
+        'clusters': [[(0 + 0 + 2 + 10) / 4]], 'Variable': [4],
+        'clusters_1': [[(1 + 0 + 2) / 3], [(9 + 10) / 2]], 'Variable_1': [3, 2],
+    }  # fmt: skip
+    for name, value in wanted.items():
+        np.testing.assert_allclose(session.run(named[name]), value, rtol=1e-5)
+
+
 def test_kmeans_by_angle_and_its_refusals(session):
     kind = contrib.factorization.KMeans
     points = np.array([[1, 0.1], [9, 0.1], [0.1, 1], [0.1, 7]], np.float32)
@@ -352,6 +396,7 @@ def test_kmeans_by_angle_and_its_refusals(session):
         with pytest.raises(ValueError, match=next(iter(options))):
             kind(points, 2, **options)
     few = kind(tf.placeholder_with_default(points[:1], [None, 2]), 2).training_graph()
+    session.run(tf.global_variables_initializer())
     with pytest.raises(tf.errors.InvalidArgumentError, match=r'Expected \[2,2\] got \[1,2\]'):
         session.run(few[4])
 
@@ -372,6 +417,50 @@ def test_lookup(session):
     found, back = session.run([found, back])
     assert [row.tolist() for row in found] == [[1, -1, 0], [1, 2, 0], [6, -1, 5]]
     assert back.tolist() == [b'b', b'UNK']
+
+
+def test_lookup_takes_tf1s_arguments(session, tmp_path):
+    lookup = contrib.lookup
+    letters, numbers = tf.constant(['b', 'x']), tf.constant([3, 9], tf.int64)
+    path = tmp_path / 'pairs'
+    path.write_text('a\t5\nb\t7\n')
+    columns = {'key_column_index': 0, 'value_column_index': 1}
+    tables = [
+        (lookup.index_table_from_tensor(['a', 'b'], 0, 4, lookup.FastHashSpec), letters, [1, 4]),
+        (lookup.index_table_from_tensor(mapping=['a', 'b'], num_oov_buckets=1), letters, [1, 2]),
+        (lookup.index_table_from_tensor([2, 3], dtype=tf.int64), numbers, [1, -1]),
+        (lookup.index_table_from_tensor([2, 3], 1, dtype=tf.int32), tf.cast(numbers, tf.int32),
+         [1, 2]),
+        (lookup.index_to_string_table_from_tensor(mapping=list('abcd')), numbers, [b'd', b'UNK']),
+        (lookup.index_table_from_file(str(path), 0, 2, 4, lookup.FastHashSpec, tf.string,
+                                      **columns), letters, [7, 4]),
+        (lookup.HashTable(lookup.KeyValueTensorInitializer(['b'], [6]), 0, 'shared', 'own'),
+         letters, [6, 0]),
+    ]  # fmt: skip
+    for table, keys, wanted in tables:
+        session.run(table.init)
+        assert session.run(table.lookup(keys)).tolist() == wanted
+    with pytest.raises(ValueError, match='wanted is FastHashSpec'):
+        other = lookup.HasherSpec('stronghash', [1, 2])
+        lookup.index_table_from_tensor(['a'], 1, hasher_spec=other)
+
+
+def test_tables_that_change(session, tmp_path):
+    lookup = contrib.lookup
+    assert lookup.TextFileIndex is tf.lookup.TextFileIndex
+    tables = [
+        lookup.MutableHashTable(tf.string, tf.int64, -1),
+        lookup.MutableDenseHashTable(tf.string, tf.int64, -1, empty_key='', deleted_key='#'),
+    ]
+    keys = tf.constant(['a', 'b'])
+    session.run([table.insert(keys, tf.constant([5, 6], tf.int64)) for table in tables])
+    saver = tf.train.Saver()
+    path = saver.save(session, str(tmp_path / 'tables'))
+    session.run([table.remove(keys) for table in tables])
+    found = [table.lookup(tf.constant(['b', 'x'])) for table in tables]
+    np.testing.assert_array_equal(session.run(found), [[-1, -1]] * 2)
+    saver.restore(session, path)
+    np.testing.assert_array_equal(session.run(found), [[6, -1]] * 2)
 
 
 def test_lookup_from_files(session, tmp_path):
@@ -482,6 +571,29 @@ def test_weight_decay_is_decoupled(session):
     )
 
 
+def test_weight_decay_reduces_the_rows_of_a_sparse_gradient(session):
+    table = tf.get_variable('table', initializer=tf.ones([4, 2]))
+    resource = tf.get_variable('resource', initializer=tf.ones([4, 2]), use_resource=True)
+    ids = tf.constant([3, 1, 3])
+    loss = sum(tf.reduce_sum(tf.gather(v, ids)) for v in (table, resource))
+    kind = contrib.opt.extend_with_decoupled_weight_decay(tf.train.GradientDescentOptimizer)
+    assert issubclass(kind, contrib.opt.DecoupledWeightDecayExtension)
+    step = kind(lambda: 0.25, learning_rate=0.1).minimize(loss)
+    session.run(tf.global_variables_initializer())
+    session.run(step)
+    wanted = [[1, 1], [0.65, 0.65], [1, 1], [0.55, 0.55]]
+    np.testing.assert_allclose(session.run([table, resource]), [wanted] * 2, rtol=1e-5)
+
+
+def test_weight_decay_has_tf1s_arguments_and_slots(session):
+    w = tf.get_variable('w', initializer=1.0)
+    opt = contrib.opt
+    opt.AdamWOptimizer(0.1).minimize(w**2)
+    opt.MomentumWOptimizer(0.1, 0.01, 0.9, False, 'MomentumW', True).minimize(w**2)
+    names = [v.op.name for v in tf.global_variables()]
+    assert names == ['w', 'beta1_power', 'beta2_power', 'w/AdamW', 'w/AdamW_1', 'w/MomentumW']
+
+
 def test_scipy_optimizers(session):
     x = tf.get_variable('x', initializer=np.array([3.0, 4.0], np.float32))
     target = tf.constant([1.0, -2.0])
@@ -520,6 +632,23 @@ def test_distributions(session):
     moments = [p.mean(), p.mode(), p.stddev(), p.variance(), p.loc]
     for got, wanted in zip(session.run(moments), [loc, loc, scale, scale**2, loc], strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
+    signs = np.array([1, -1, 1], np.float32)
+    others = [
+        distributions.MultivariateNormalDiag(loc),
+        distributions.MultivariateNormalDiag(None, scale[0] * signs),
+        distributions.MultivariateNormalDiag(loc, None, [2.0, 3.0]),
+        distributions.MultivariateNormalDiag(loc, scale, scale_identity_multiplier=2.0),
+    ]
+    scales = [np.ones((2, 3)), scale[0], [[2] * 3, [3] * 3], scale + 2]
+    for other, wanted in zip(others, scales, strict=True):
+        means = np.zeros(3) if other is others[1] else loc
+        logs = -0.5 * ((x - means) / wanted) ** 2 - np.log(wanted) - 0.5 * np.log(2 * np.pi)
+        log, mean, stddev = session.run([other.log_prob(x), other.mean(), other.stddev()])
+        np.testing.assert_allclose(log, logs.sum(1), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(mean, means, rtol=1e-5)
+        np.testing.assert_allclose(stddev, wanted, rtol=1e-5)
+    with pytest.raises(ValueError, match='MultivariateNormalDiag: wanted is loc or scale_diag'):
+        distributions.MultivariateNormalDiag(scale_identity_multiplier=1.0)
     standard = distributions.Normal(0.0, 1.0)
     assert session.run(standard.log_prob(0.0)) == pytest.approx(-0.5 * np.log(2 * np.pi))
 
@@ -588,6 +717,19 @@ def test_vocabulary_processor(tmp_path):
     assert [known.get('a'), known.get('b'), known.reverse(0)] == [1, 2, '?']
     processor.save(str(tmp_path / 'vocabulary'))
     again = preprocessing.VocabularyProcessor.restore(str(tmp_path / 'vocabulary'))
+    assert np.array(list(again.transform(texts))).tolist() == vectors.tolist()
+    # A file of TF1: its modules, and the attributes of its classes.
+    ours = b'tfae.compat.contrib.learn_preprocessing'
+    theirs = b'tensorflow.contrib.learn.python.learn.preprocessing.'
+    old = pickle.dumps(processor, 2)
+    for name, file in ((b'VocabularyProcessor', b'text'), (b'tokenizer', b'text'),
+                       (b'CategoricalVocabulary', b'categorical_vocabulary')):  # fmt: skip
+        assert old.count(ours + b'\n' + name) == 1
+        old = old.replace(ours + b'\n' + name, theirs + file + b'\n' + name)
+    attributes = {'_unknown_token', '_mapping', '_reverse_mapping', '_freq', '_freeze'}
+    assert set(vars(processor.vocabulary_)) == attributes
+    (tmp_path / 'old').write_bytes(old)
+    again = preprocessing.VocabularyProcessor.restore(str(tmp_path / 'old'))
     assert np.array(list(again.transform(texts))).tolist() == vectors.tolist()
     frequent = preprocessing.VocabularyProcessor(3, min_frequency=1).fit(texts)
     assert list(frequent.transform(['there and here']))[0].tolist() == [2, 0, 1]

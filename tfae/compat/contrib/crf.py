@@ -22,17 +22,13 @@ __all__ = [
 ]
 
 
-def _mask(lengths: tf.Tensor, steps: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    """Returns `[B, T]`, one where a step lies within its sequence."""
-    return tf.sequence_mask(lengths, steps, dtype)
-
-
 def crf_unary_score(
     tag_indices: tf.Tensor, sequence_lengths: tf.Tensor, inputs: tf.Tensor
 ) -> tf.Tensor:
     """Returns the sum `[B]` of the scores of tags `[B, T]` in inputs `[B, T, K]`."""
     chosen = tf.gather(inputs, tag_indices, batch_dims=2)
-    return tf.reduce_sum(chosen * _mask(sequence_lengths, tf.shape(inputs)[1], inputs.dtype), 1)
+    within = tf.sequence_mask(sequence_lengths, tf.shape(inputs)[1], inputs.dtype)
+    return tf.reduce_sum(chosen * within, 1)
 
 
 def crf_binary_score(
@@ -41,8 +37,8 @@ def crf_binary_score(
     """Returns the sum `[B]` of the scores of the transitions of tags `[B, T]`."""
     pairs = tf.stack([tag_indices[:, :-1], tag_indices[:, 1:]], 2)
     scores = tf.gather_nd(transition_params, pairs)
-    mask = _mask(sequence_lengths, tf.shape(tag_indices)[1], scores.dtype)
-    return tf.reduce_sum(scores * mask[:, 1:], 1)
+    within = tf.sequence_mask(sequence_lengths, tf.shape(tag_indices)[1], scores.dtype)
+    return tf.reduce_sum(scores * within[:, 1:], 1)
 
 
 def crf_sequence_score(

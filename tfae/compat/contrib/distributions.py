@@ -12,15 +12,39 @@ class MultivariateNormalDiag(tf.distributions.Distribution):
 
     def __init__(
         self,
-        loc: Any,
-        scale_diag: Any,
+        loc: Any = None,
+        scale_diag: Any = None,
+        scale_identity_multiplier: Any = None,
         validate_args: bool = False,
         allow_nan_stats: bool = True,
         name: str = 'MultivariateNormalDiag',
     ):
+        """Sets the mean, and the standard deviation as the absolute value of a sum.
+
+        Args:
+          loc: means `[..., D]`; zeros if None.
+          scale_diag: first term `[..., D]` of the sum.
+          scale_identity_multiplier: second term `[...]`, the same for each dimension; without both
+            terms, the sum is one.
+          validate_args: as in `tf.distributions.Normal`.
+          allow_nan_stats: likewise.
+          name: name scope.
+
+        Raises:
+          ValueError: if neither `loc` nor `scale_diag` tells D.
+        """
         parameters = dict(locals())
+        if loc is None and scale_diag is None:
+            raise ValueError(f'{name}: wanted is loc or scale_diag, for the number of dimensions.')
         with tf.name_scope(name):
-            self._normal = tf.distributions.Normal(loc, scale_diag, validate_args, allow_nan_stats)
+            dtype = tf.convert_to_tensor(scale_diag if loc is None else loc).dtype
+            scales = [] if scale_diag is None else [tf.convert_to_tensor(scale_diag, dtype)]
+            if scale_identity_multiplier is not None:
+                of_all = tf.convert_to_tensor(scale_identity_multiplier, dtype)
+                scales.append(of_all[..., None])
+            scale = tf.abs(sum(scales)) if scales else tf.ones([], dtype)
+            mean = tf.zeros([], dtype) if loc is None else loc
+            self._normal = tf.distributions.Normal(mean, scale, validate_args, allow_nan_stats)
         super().__init__(
             dtype=self._normal.dtype,
             reparameterization_type=tf.distributions.FULLY_REPARAMETERIZED,

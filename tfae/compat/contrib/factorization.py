@@ -49,9 +49,9 @@ class KMeans:
 
         Args:
           inputs: points `[N, D]`, or a list of one such tensor.
-          num_clusters: K.
+          num_clusters: K; that of the first centers, if these are given.
           initial_clusters: 'random' or 'kmeans_plus_plus' points, a tensor or array `[K, D]`, or a
-            function of `(inputs, num_clusters)` that returns one.
+            function of a list of the points and K that returns one.
           distance_metric: 'squared_euclidean' or 'cosine'.
           use_mini_batch: whether a step moves the centers toward the means of its batch, in place
             of replacing them; for batches that are not all points.
@@ -77,6 +77,9 @@ class KMeans:
             )
         self._cosine = distance_metric == COSINE_DISTANCE
         self._inputs = tf.convert_to_tensor(points)
+        if not isinstance(initial_clusters, str) and not callable(initial_clusters):
+            initial_clusters = tf.convert_to_tensor(initial_clusters, self._inputs.dtype)
+            num_clusters = initial_clusters.shape.as_list()[0]
         self._clusters = num_clusters
         self._initial = initial_clusters
         self._mini_batch = use_mini_batch
@@ -85,10 +88,11 @@ class KMeans:
 
     def _first_centers(self, points: tf.Tensor) -> tf.Tensor:
         """Returns the centers `[K, D]` to begin with."""
-        if callable(self._initial):
-            return tf.convert_to_tensor(self._initial(points, self._clusters))
         if not isinstance(self._initial, str):
-            return tf.convert_to_tensor(self._initial, points.dtype)
+            centers = self._initial
+            if callable(centers):
+                centers = centers([self._inputs], self._clusters)
+            return tf.nn.l2_normalize(centers, 1) if self._cosine else centers
         if self._initial == RANDOM_INIT:
             order = tf.random_shuffle(tf.range(tf.shape(points)[0]), self._seed)
             return tf.gather(points, order[: self._clusters])
@@ -115,25 +119,27 @@ class KMeans:
           are centers; the operation that makes them of the first batch; and that of a step.
         """
         points = tf.nn.l2_normalize(self._inputs, 1) if self._cosine else self._inputs
-        size, dtype = points.shape[1], points.dtype
-        zeros = {'initializer': tf.zeros_initializer(), 'trainable': False, 'use_resource': True}
-        with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
-            centers = tf.get_variable(names.CLUSTERS, [self._clusters, size], dtype, **zeros)
-            counts = tf.get_variable(names.CLUSTER_COUNTS, [self._clusters], dtype, **zeros)
-            initialized = tf.get_variable(names.INITIALIZED, [], tf.bool, **zeros)
         first = self._first_centers(points)
+        # Each graph of k-means has variables of its own, whatever the scope says of reuse.
+        clusters = self._clusters
+        zeros = tf.zeros([clusters, points.shape[1]], points.dtype)
+        centers = tf.Variable(zeros, name=names.CLUSTERS, use_resource=True)
+        initialized = tf.Variable(False, name=names.INITIALIZED, use_resource=True)
         init_op = tf.group(centers.assign(first), initialized.assign(True))
         distances = self._distances(points, centers)
         nearest = tf.argmin(distances, 1)
-        sums = tf.math.unsorted_segment_sum(points, nearest, self._clusters)
-        batch = tf.math.unsorted_segment_sum(tf.ones_like(points[:, 0]), nearest, self._clusters)
+        sums = tf.math.unsorted_segment_sum(points, nearest, clusters)
+        batch = tf.math.unsorted_segment_sum(tf.ones_like(nearest), nearest, clusters)
+        new = tf.cast(batch, points.dtype)[:, None]
         if self._mini_batch:
+            # The first centers count as one point each.
+            counts = tf.Variable(tf.ones([clusters], tf.int64), use_resource=True)
             total = counts + batch
-            moves = tf.math.divide_no_nan(sums - batch[:, None] * centers, total[:, None])
+            moves = (sums - new * centers) / tf.cast(total, points.dtype)[:, None]
             with tf.control_dependencies([moves]):
                 training_op = tf.group(centers.assign_add(moves), counts.assign(total))
         else:
-            means = sums / (batch[:, None] + _EPSILON)
+            means = sums / (new + _EPSILON)
             training_op = centers.assign(tf.nn.l2_normalize(means, 1) if self._cosine else means).op
         scores = tf.reduce_min(distances, 1)
         return [distances], (nearest,), [scores], initialized, init_op, training_op

@@ -3,6 +3,7 @@
 from typing import Any
 
 import tensorflow.compat.v1 as tf
+import tf_slim
 from tf_slim.layers import (
     initializers,
     normalization,
@@ -60,9 +61,9 @@ def embed_sequence(
             f'embed_sequence: vocab_size is {vocab_size} and embed_dim is {embed_dim}; a new '
             'variable needs both.'
         )
-    shape = None if reuse and vocab_size is None else [vocab_size, embed_dim]
+    shape = [vocab_size, embed_dim] if vocab_size and embed_dim else None
     with tf.variable_scope(scope, names.EMBED_SEQUENCE, [ids], reuse=reuse):
-        embeddings = tf.get_variable(
+        embeddings = tf_slim.model_variable(
             names.EMBEDDINGS,
             shape,
             initializer=initializer,

@@ -56,11 +56,7 @@ def load_iris(data_path: str | None = None) -> Dataset:
     return Dataset(iris.data, iris.target)
 
 
-def _load_mnist() -> Any:
-    return input_data.load_mnist()
-
-
-_SETS: dict[str, Callable] = {'iris': load_iris, 'mnist': _load_mnist}
+_SETS: dict[str, Callable] = {'iris': load_iris, 'mnist': input_data.load_mnist}
 
 
 def load_dataset(name: str, size: str = 'small', test_with_fake_data: bool = False) -> Any:

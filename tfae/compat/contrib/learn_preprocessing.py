@@ -23,57 +23,52 @@ def tokenizer(iterator: Iterable[str]) -> Iterator[list[str]]:
 class CategoricalVocabulary:
     """Words and their numbers, in order of appearance; 0 is an unknown word."""
 
+    # The attributes have TF1's names: programs read `_mapping`, and files of `save` hold them all.
     def __init__(self, unknown_token: str = '<UNK>', support_reverse: bool = True):
-        self._unknown = unknown_token
-        self._numbers = {unknown_token: 0}
-        self._words = [unknown_token]
-        self._counts: collections.Counter = collections.Counter()
-        self._frozen = False
+        self._unknown_token = unknown_token
+        self._mapping = {unknown_token: 0}
+        self._reverse_mapping = [unknown_token]
+        self._freq: collections.Counter = collections.Counter()
+        self._freeze = False
 
     def __len__(self) -> int:
-        return len(self._words)
-
-    @property
-    def _mapping(self) -> dict[str, int]:
-        # TF1 programs take the vocabulary from here.
-        return self._numbers
-
-    @property
-    def _reverse_mapping(self) -> list[str]:
-        return self._words
+        return len(self._mapping)
 
     def freeze(self, freeze: bool = True) -> None:
         """Sets whether new words are unknown."""
-        self._frozen = freeze
+        self._freeze = freeze
 
     def get(self, category: str) -> int:
         """Returns the number of a word, which a vocabulary that is not frozen adds."""
-        if category not in self._numbers:
-            if self._frozen:
+        if category not in self._mapping:
+            if self._freeze:
                 return 0
-            self._numbers[category] = len(self._words)
-            self._words.append(category)
-        return self._numbers[category]
+            self._mapping[category] = len(self._reverse_mapping)
+            self._reverse_mapping.append(category)
+        return self._mapping[category]
 
     def add(self, category: str, count: int = 1) -> None:
         """Counts a word."""
         if self.get(category):
-            self._counts[category] += count
+            self._freq[category] += count
 
     def trim(self, min_frequency: int, max_frequency: int = -1) -> None:
         """Keeps the words that came more often, numbered by their counts."""
         kept = {
             word: count
-            for word, count in self._counts.items()
+            for word, count in self._freq.items()
             if count > min_frequency and not 0 < max_frequency <= count
         }
-        self._counts = collections.Counter(kept)
-        self._words = [self._unknown, *sorted(kept, key=lambda word: (-kept[word], word))]
-        self._numbers = {word: number for number, word in enumerate(self._words)}
+        self._freq = collections.Counter(kept)
+        self._reverse_mapping = [
+            self._unknown_token,
+            *sorted(kept, key=lambda word: (-kept[word], word)),
+        ]
+        self._mapping = {word: number for number, word in enumerate(self._reverse_mapping)}
 
     def reverse(self, class_id: int) -> str:
         """Returns the word of a number."""
-        return self._words[class_id]
+        return self._reverse_mapping[class_id]
 
 
 class VocabularyProcessor:

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow.compat.v1 as tf
 
-from tfae.compat.contrib import rnn, seq2seq
+from tfae.compat.contrib import rnn
 from tfae.core import names
 
 __all__ = [
@@ -25,6 +25,8 @@ __all__ = [
     'sequence_loss_by_example',
     'tied_rnn_seq2seq',
 ]
+
+_EPSILON = 1e-12  # of a sum of weights that are all zero
 
 
 def rnn_decoder(
@@ -404,7 +406,7 @@ def sequence_loss_by_example(
         loss = softmax_loss_function or tf.nn.sparse_softmax_cross_entropy_with_logits
         steps = zip(logits, targets, weights, strict=True)
         total = tf.add_n([loss(labels=tf.reshape(t, [-1]), logits=x) * w for x, t, w in steps])
-        return total / (tf.add_n(weights) + seq2seq.EPSILON) if average_across_timesteps else total
+        return total / (tf.add_n(weights) + _EPSILON) if average_across_timesteps else total
 
 
 def sequence_loss(

@@ -7,11 +7,22 @@ import numpy as np
 import scipy.optimize
 import tensorflow.compat.v1 as tf
 
-__all__ = ['AdamWOptimizer', 'MomentumWOptimizer', 'ScipyOptimizerInterface']
+__all__ = [
+    'AdamWOptimizer',
+    'DecoupledWeightDecayExtension',
+    'MomentumWOptimizer',
+    'ScipyOptimizerInterface',
+    'extend_with_decoupled_weight_decay',
+]
 
 
-class _WeightDecay(tf.train.Optimizer):
-    """Subtracts a share of each variable before its update. https://arxiv.org/abs/1711.05101."""
+class DecoupledWeightDecayExtension(tf.train.Optimizer):
+    """Subtracts a share of each variable before its update. https://arxiv.org/abs/1711.05101.
+
+    The first base of an optimizer. Of a variable with a sparse gradient, only the rows that the
+    gradient has are reduced. The share, `weight_decay`, is a number, a scalar, or a function that
+    returns one.
+    """
 
     def __init__(self, weight_decay: Any, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -35,20 +46,57 @@ class _WeightDecay(tf.train.Optimizer):
         decayed = {v.ref() for v in decay_var_list} if decay_var_list else self._decayed
         with tf.control_dependencies([gradient for gradient, _ in pairs if gradient is not None]):
             decays = [
-                tf.assign_sub(v, self._weight_decay * v)
+                self._decay(gradient, v)
                 for gradient, v in pairs
                 if gradient is not None and (decayed is None or v.ref() in decayed)
             ]
         with tf.control_dependencies(decays):
             return super().apply_gradients(pairs, global_step, name)
 
+    def _decay(self, gradient: Any, variable: Any) -> Any:
+        share = self._weight_decay() if callable(self._weight_decay) else self._weight_decay
+        if isinstance(gradient, tf.IndexedSlices):
+            rows, _ = tf.unique(gradient.indices)
+            return tf.scatter_sub(variable, rows, share * tf.gather(variable, rows))
+        return tf.assign_sub(variable, share * variable)
 
-class AdamWOptimizer(_WeightDecay, tf.train.AdamOptimizer):
-    """Adam with decoupled weight decay: `AdamWOptimizer(weight_decay, learning_rate, ...)`."""
+
+def extend_with_decoupled_weight_decay(base_optimizer: type) -> type:
+    """Returns an optimizer with decoupled weight decay, which is its first argument."""
+    return type(
+        'OptimizerWithDecoupledWeightDecay', (DecoupledWeightDecayExtension, base_optimizer), {}
+    )
 
 
-class MomentumWOptimizer(_WeightDecay, tf.train.MomentumOptimizer):
-    """Momentum with decoupled weight decay: `(weight_decay, learning_rate, momentum, ...)`."""
+class AdamWOptimizer(DecoupledWeightDecayExtension, tf.train.AdamOptimizer):
+    """Adam with decoupled weight decay."""
+
+    def __init__(
+        self,
+        weight_decay: Any,
+        learning_rate: Any = 0.001,
+        beta1: Any = 0.9,
+        beta2: Any = 0.999,
+        epsilon: float = 1e-8,
+        use_locking: bool = False,
+        name: str = 'AdamW',
+    ):
+        super().__init__(weight_decay, learning_rate, beta1, beta2, epsilon, use_locking, name)
+
+
+class MomentumWOptimizer(DecoupledWeightDecayExtension, tf.train.MomentumOptimizer):
+    """Momentum with decoupled weight decay."""
+
+    def __init__(
+        self,
+        weight_decay: Any,
+        learning_rate: Any,
+        momentum: Any,
+        use_locking: bool = False,
+        name: str = 'MomentumW',
+        use_nesterov: bool = False,
+    ):
+        super().__init__(weight_decay, learning_rate, momentum, use_locking, name, use_nesterov)
 
 
 class ScipyOptimizerInterface:

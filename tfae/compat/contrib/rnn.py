@@ -141,7 +141,11 @@ class LayerNormBasicLSTMCell(_Cell):
     def call(self, inputs: tf.Tensor, state: Any) -> tuple:
         """Runs the cell for one step."""
         c, h = state
-        gates = linear([inputs, h], 4 * self._units, bias=not self._layer_norm)
+        width = 4 * self._units
+        gates = linear([inputs, h], width, bias=False)
+        if not self._layer_norm:
+            # With the initializer of the scope, as in TF1.
+            gates += tf.get_variable(names.BIAS, [width], gates.dtype)
         i, j, f, o = tf.split(gates, 4, 1)
         i = self._norm(i, names.INPUT_GATE)
         j = self._norm(j, names.TRANSFORM)
@@ -302,10 +306,20 @@ class GRUBlockCellV2(GRUCell):
         reuse: bool | None = None,
         name: str = names.GRU_CELL,
     ):
+        if (num_units is None) == (cell_size is None):
+            raise ValueError(
+                f'{type(self).__name__}: num_units is {num_units} and cell_size is {cell_size}; '
+                'wanted is one of the two.'
+            )
         super().__init__(num_units or cell_size, reuse=reuse, name=name)
 
 
-GRUBlockCell = GRUBlockCellV2
+class GRUBlockCell(GRUBlockCellV2):
+    """`GRUBlockCellV2` with the variables `w_ru`, `b_ru`, `w_c` and `b_c`."""
+
+    def add_weight(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """Makes a variable of `GRUCell` under its name in this cell."""
+        return super().add_weight(names.GRU_BLOCK[name], *args, **kwargs)
 
 
 class _Wrapper(_Cell):
@@ -469,7 +483,7 @@ class AttentionCellWrapper(_Cell):
 
 def _stack(
     run: Callable, cells_fw: Sequence, cells_bw: Sequence, inputs: Any, states: tuple, scope: Any
-) -> tuple[Any, list, list]:
+) -> tuple[Any, tuple, tuple]:
     """Runs bidirectional layers on each other's outputs; returns outputs and both final states."""
     if not cells_fw or len(cells_fw) != len(cells_bw):
         raise ValueError(
@@ -484,7 +498,7 @@ def _stack(
                 inputs, final_fw, final_bw = run(*cells, inputs, initial_fw[i], initial_bw[i])
             finals_fw.append(final_fw)
             finals_bw.append(final_bw)
-    return inputs, finals_fw, finals_bw
+    return inputs, tuple(finals_fw), tuple(finals_bw)
 
 
 def stack_bidirectional_rnn(
@@ -516,8 +530,7 @@ def stack_bidirectional_rnn(
         )
 
     states = initial_states_fw, initial_states_bw
-    outputs, final_fw, final_bw = _stack(run, cells_fw, cells_bw, inputs, states, scope)
-    return outputs, tuple(final_fw), tuple(final_bw)
+    return _stack(run, cells_fw, cells_bw, inputs, states, scope)
 
 
 def stack_bidirectional_dynamic_rnn(
@@ -562,5 +575,4 @@ def stack_bidirectional_dynamic_rnn(
         return tf.concat(outputs, 2), final_fw, final_bw
 
     states = initial_states_fw, initial_states_bw
-    outputs, final_fw, final_bw = _stack(run, cells_fw, cells_bw, inputs, states, scope)
-    return outputs, tuple(final_fw), tuple(final_bw)
+    return _stack(run, cells_fw, cells_bw, inputs, states, scope)

@@ -79,7 +79,8 @@ class _Attention:
         """Returns the alignments `[B, S]` of queries `[B, ...]`, and the next state."""
         scores = self._scores(query)
         if self._within is not None:
-            scores = tf.where(self._within, scores, tf.fill(tf.shape(scores), self._mask_value))
+            masked = tf.fill(tf.shape(scores), tf.cast(self._mask_value, scores.dtype))
+            scores = tf.where(self._within, scores, masked)
         alignments = self._normalize(scores)
         return alignments, alignments
 
