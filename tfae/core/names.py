@@ -158,13 +158,6 @@ BAHDANAU_ATTENTION = 'bahdanau_attention'
 EMBED_SEQUENCE = 'EmbedSequence'
 LSTM_CELL = 'lstm_cell'
 GRU_CELL = 'gru_cell'
-# Variables of TF1's `GRUBlockCell`, by those of `GRUCell`.
-GRU_BLOCK = {
-    'gates/kernel': 'w_ru',
-    'gates/bias': 'b_ru',
-    'candidate/kernel': 'w_c',
-    'candidate/bias': 'b_c',
-}
 STACK_BIDIRECTIONAL_RNN = 'stack_bidirectional_rnn'
 RNN_DECODER = 'rnn_decoder'
 LOOP_FUNCTION = 'loop_function'
@@ -180,6 +173,17 @@ ATTENTION_PROJECTION = 'AttnOutputProjection'
 TRANSITIONS = 'transitions'
 CLUSTERS = 'clusters'
 INITIALIZED = 'initialized'
+SEQUENCE_LOSS = 'sequence_loss'
+
+
+def gru_block(name: str) -> str:
+    """Variable of TF1's `GRUBlockCell` for one of `GRUCell`."""
+    return {
+        'gates/kernel': 'w_ru',
+        'gates/bias': 'b_ru',
+        'candidate/kernel': 'w_c',
+        'candidate/bias': 'b_c',
+    }[name]
 
 
 def attention_head(i: int) -> tuple[str, str, str]:

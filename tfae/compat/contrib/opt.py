@@ -19,9 +19,8 @@ __all__ = [
 class DecoupledWeightDecayExtension(tf.train.Optimizer):
     """Subtracts a share of each variable before its update. https://arxiv.org/abs/1711.05101.
 
-    The first base of an optimizer. Of a variable with a sparse gradient, only the rows that the
-    gradient has are reduced. The share, `weight_decay`, is a number, a scalar, or a function that
-    returns one.
+    The first base of an optimizer. A sparse gradient reduces only the rows that it has. The share,
+    `weight_decay`, is a number, a scalar, or a function that returns one.
     """
 
     def __init__(self, weight_decay: Any, *args: Any, **kwargs: Any):

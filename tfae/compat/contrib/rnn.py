@@ -319,7 +319,7 @@ class GRUBlockCell(GRUBlockCellV2):
 
     def add_weight(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Makes a variable of `GRUCell` under its name in this cell."""
-        return super().add_weight(names.GRU_BLOCK[name], *args, **kwargs)
+        return super().add_weight(names.gru_block(name), *args, **kwargs)
 
 
 class _Wrapper(_Cell):

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import tensorflow.compat.v1 as tf
 
+from tfae.core import names
+
 __all__ = ['sequence_loss']
 
 
@@ -56,7 +58,7 @@ def sequence_loss(
             raise ValueError(
                 f'sequence_loss: average_across_{axis} and sum_over_{axis} are both set.'
             )
-    with tf.name_scope(name, 'sequence_loss', [logits, targets, weights]):
+    with tf.name_scope(name, names.SEQUENCE_LOSS, [logits, targets, weights]):
         loss = softmax_loss_function or tf.nn.sparse_softmax_cross_entropy_with_logits
         flat = tf.reshape(logits, [-1, tf.shape(logits)[2]])
         losses = tf.reshape(loss(labels=tf.reshape(targets, [-1]), logits=flat), tf.shape(targets))
