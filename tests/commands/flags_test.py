@@ -53,6 +53,7 @@ CHANGES = {
     'batch_size': '8',
     'accumulation_steps': '2',
     'clip_norm': '1',
+    'freeze': 'encoder:2',
     'augment': 'flip',
     'epochs': '3',
     'seed': '1',
