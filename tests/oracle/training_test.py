@@ -147,6 +147,7 @@ GREEDY = (
 HEAD = ('--model=classifier', '--units=5', '--head_epochs=2')
 RESTORED = ('--units=3', '--restore_from=other.npz', '--restore_map=old:encoder')
 SEEDED = ('--units=3', '--seed=1')
+FROZEN = (*RULES['adam'][0], '--clip_norm=0.02', '--freeze=encoder:3,decoder/layer_1/bias')
 WALKED = [
     BATCHES,
     *(words for words, *_ in RULES.values()),
@@ -156,6 +157,7 @@ WALKED = [
     HEAD,
     RESTORED,
     SEEDED,
+    FROZEN,
 ]
 
 
@@ -181,6 +183,26 @@ def test_eight_steps_of_a_rule_end_where_those_of_numpy_do(digits, name):
     records = tfae_program.metrics(logdir)
     for record, mean in zip(records, np.reshape(losses, [2, 4]).mean(1), strict=True):
         close(record['loss'], mean)
+
+
+def test_frozen_variables_stay_and_later_train_as_in_a_new_run(digits):
+    waits = dict(zip(NAMES, (3, 3, 0, STEPS), strict=True))
+    logdir = digits.train('frozen', *BATCHES, *FROZEN)
+    start, end = variables(logdir, 0), variables(logdir, STEPS)
+    x, _ = digits.split('train')
+    v, slots = dict(start), [{} for _ in NAMES]
+    for t in range(STEPS):
+        slopes = gradient(v, x[t % 4 * 100 :][:100])
+        pairs = zip(NAMES, slots, slopes, strict=True)
+        free = [(name, slot, slope) for name, slot, slope in pairs if t >= waits[name]]
+        clips = clipped([slope for *_, slope in free], 0.02)
+        for (name, slot, _), slope in zip(free, clips, strict=True):
+            v[name] = v[name] - adam(slot, slope, 0.05, t + 1 - waits[name])
+    for name in NAMES[:3]:
+        way = np.abs(v[name] - start[name]).max()
+        assert way > 1e-3
+        np.testing.assert_allclose(end[name], v[name], atol=2e-3 * way)
+    np.testing.assert_array_equal(end[NAMES[3]], start[NAMES[3]])
 
 
 def test_an_epoch_in_shuffled_order_sees_every_example_once(digits):
