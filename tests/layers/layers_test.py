@@ -333,7 +333,7 @@ REFUSALS = {
     ),
     'unknown channels': (
         lambda: layers.conv2d(tf.placeholder(tf.float32, [1, 4, 4, None]), 2, 2),
-        'axis 3 must be known',
+        'axis 3 is undefined; it must be known',
     ),
     'unknown rank': (
         lambda: layers.flatten(tf.placeholder(tf.float32)),
