@@ -1,6 +1,7 @@
 """The program `tfae`: runs a command, and turns errors into one line and an exit code."""
 
 import ast
+import functools
 import importlib
 import importlib.metadata
 import logging
@@ -21,7 +22,7 @@ _COMMANDS = pathlib.Path(__file__).parent / 'commands'
 
 def main() -> None:
     """Runs the command line; exits with 2 for a usage error, 1 for any other failure."""
-    warnings.formatwarning = lambda message, *_, **__: f'tfae: warning: {message}\n'
+    warnings.formatwarning = _format_warning
     terminal.take_streams()
     code: Any = 0
     try:
@@ -64,6 +65,11 @@ def run(argv: list[str]) -> int:
         return _fail(error, 1)
     except KeyboardInterrupt:
         return 130
+
+
+@functools.wraps(warnings.formatwarning)  # for commands that bring Python's back
+def _format_warning(message: Warning | str, *_: Any, **__: Any) -> str:
+    return f'tfae: warning: {message}\n'
 
 
 def _fail(error: Exception, code: int) -> int:

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 
+import nbformat
 import pytest
 import tfae_program
 
@@ -64,6 +65,10 @@ def ported(folder, text, name='p.py'):
     return porting.port(path)
 
 
+def text_of(found):
+    return found.content.decode()
+
+
 def test_each_name_is_found_in_its_line(tmp_path):
     found = ported(tmp_path, NAMES)
     assert [(one.line, one.name) for one in found.findings] == [one[:2] for one in FOUND]
@@ -73,7 +78,7 @@ def test_each_name_is_found_in_its_line(tmp_path):
 
 
 def test_the_source_changes_where_a_name_has_a_successor(tmp_path):
-    before, after = NAMES.splitlines(), ported(tmp_path, NAMES).text.splitlines()
+    before, after = NAMES.splitlines(), text_of(ported(tmp_path, NAMES)).splitlines()
     assert after.pop(3) == LINE
     changed = {i + 1: text for i, text in enumerate(after) if text != before[i]}
     assert changed == {
@@ -106,7 +111,81 @@ def test_the_line_installs_what_the_program_needs(tmp_path, text, line):
 def test_python_2_becomes_python_3(tmp_path):
     found = ported(tmp_path, 'import tensorflow as tf\nprint tf.VERSION, 3\n')
     assert found.findings[0].remark == 'Python 2; it becomes Python 3'
-    assert found.text.splitlines()[1:] == ['import tensorflow as tf', 'print(tf.VERSION, 3)']
+    assert text_of(found).splitlines()[1:] == ['import tensorflow as tf', 'print(tf.VERSION, 3)']
+
+
+def test_quotients_of_python_2_are_listed(tmp_path):
+    text = 'print 7 / 2, 7 / 2., float(n) * 3 / n\nx /= 2; y /= 2.; z = 7 // 2\n'
+    found = ported(tmp_path, text)
+    assert [(one.line, one.name, one.kind) for one in found.findings[1:]] == [
+        (1, '/', porting.Kind.IMPOSSIBLE),
+        (2, '/=', porting.Kind.IMPOSSIBLE),
+    ]
+    assert [one.remark.rpartition(' ')[2] for one in found.findings[1:]] == ['//', '//=']
+    future = 'from __future__ import absolute_import, division\n'
+    assert len(ported(tmp_path, future + text).findings) == 1
+    assert len(ported(tmp_path, 'print(7 / 2)\n').findings) == 0
+    (tmp_path / 'p.py').write_text(text)
+    done = tfae_program.run('port', 'p.py', '--write', cwd=tmp_path)
+    remark = 'of two integers it was an integer in Python 2: write //'
+    assert done.code == 3 and f'p.py:1: /: {remark}\n' in done.out
+    assert done.out.endswith('p.py: 2 names cannot be ported\n')
+
+
+@pytest.mark.parametrize(
+    ('encoding', 'head', 'newline'),
+    [('gbk', '# -*- coding: gbk -*-', '\n'), ('utf-8-sig', '# 首', '\r\n'), ('utf-8', '#', '\n')],
+)
+def test_encodings_and_ends_of_lines_stay(tmp_path, encoding, head, newline):
+    lines = [head, 'import tensorflow as tf', '\f', 's = "編碼\u2028"; tf.mul(1, 2)', '']
+    if encoding == 'gbk':
+        lines[3] = lines[3].replace('\u2028', '')
+    (tmp_path / 'p.py').write_bytes(newline.join(lines).encode(encoding))
+    done = tfae_program.run('port', 'p.py', '--write', cwd=tmp_path)
+    assert done.code == 0, done.err
+    lines[3] = lines[3].replace('mul', 'multiply')
+    lines.insert(1, LINE.replace(', removed=True', ''))
+    assert (tmp_path / 'p.py').read_bytes() == newline.join(lines).encode(encoding)
+
+
+def test_only_what_the_source_spells_out_is_changed(tmp_path):
+    before = [
+        'import tensorflow as tf',
+        'from tensorflow import pack',
+        'a = tf . mul(1, 2); b = (tf',
+        '     .sub(1, 2)); c = (tf).neg(1); d = tf.sub(1, 2)',
+        'tf.select(t=1, e=2, condition=c); tf.select(c, 1, 2); tf.batch_matmul(a, b, True)',
+        'tf.scalar_summary(tags="a", values=b); tf.scalar_summary("a", b); tf.batch_matmul(a, b)',
+        'from sklearn.externals import joblib',
+        'def f(long): return long',
+    ]
+    found = ported(tmp_path, '\n'.join(before))
+    after = text_of(found).split('\n')
+    assert after.pop(0) == LINE
+    assert {i + 1: text for i, text in enumerate(after) if text != before[i]} == {
+        4: '     .sub(1, 2)); c = (tf).neg(1); d = tf.subtract(1, 2)',
+        5: 'tf.select(t=1, e=2, condition=c); tf.where(c, 1, 2); tf.batch_matmul(a, b, True)',
+        6: 'tf.scalar_summary(tags="a", values=b); tf.summary.scalar("a", b); tf.matmul(a, b)',
+    }
+    supplied = [(one.line, one.name) for one in found.findings if one.kind is porting.Kind.REMOVED]
+    assert supplied == [
+        (2, 'tensorflow.pack'), (3, 'tf.mul'), (3, 'tf.sub'), (4, 'tf.neg'), (5, 'tf.select'),
+        (5, 'tf.batch_matmul'), (6, 'tf.scalar_summary'), (7, 'sklearn.externals.joblib'),
+    ]  # fmt: skip
+    assert found.findings[-1].remark == 'a removed module; joblib stands in for it'
+
+
+def test_methods_of_the_program_are_its_own(tmp_path):
+    text = (
+        'class D:\n    def iteritems(self): return 1\nfor k in D().iteritems(): {}.itervalues()\n'
+    )
+    found = ported(tmp_path, text)
+    assert text_of(found) == text.replace('itervalues', 'values')
+    assert [(one.line, one.name, one.kind) for one in found.findings] == [
+        (3, '.iteritems()', porting.Kind.IMPOSSIBLE),
+        (3, '.itervalues()', porting.Kind.CHANGED),
+    ]
+    assert 'the program has its own .iteritems(): change the others' in found.findings[0].remark
 
 
 def test_a_written_program_runs_and_needs_nothing_more(tmp_path):
@@ -158,7 +237,29 @@ def test_a_notebook_gets_a_cell(tmp_path):
     notebook = json.loads((tmp_path / 'n.ipynb').read_text())
     assert notebook['cells'][0]['source'] == [LINE.replace(', removed=True', '')]
     assert notebook['cells'][1] == cell and notebook['nbformat'] == 4
+    for name in ('v3', 'v4', 'v5'):
+        old = nbformat.versions[min(int(name[1]), 4)]
+        code = old.new_code_cell(cell['source'][0])
+        book = old.new_notebook()
+        if name == 'v3':
+            book.worksheets = [old.new_worksheet(cells=[code])]
+        else:
+            book.cells = [code]
+        if name == 'v4':
+            book.nbformat_minor = 4
+            del code['id']
+        path = tmp_path / f'{name}.ipynb'
+        path.write_text(json.dumps(book))
+        assert tfae_program.run('port', path.name, '--write', cwd=tmp_path).code == 0
+        book = json.loads(path.read_text())
+        nbformat.validate(book)
+        (first, _) = (book.get('worksheets') or [book])[0]['cells']
+        assert 'tfae.compat.install' in ''.join(first.get('source') or first['input'])
+    cell['source'] = ['import tensorflow as tf\n', 'print 3']
+    (tmp_path / 'n.ipynb').write_text(json.dumps({'cells': [cell]}))
+    refusal = tfae_program.run('port', 'n.ipynb', '--write', cwd=tmp_path)
+    assert refusal.code == 2 and 'n.ipynb:1: syntax: Python 2; it becomes' in refusal.out
     cell['source'] = ['import tensorflow as tf\n', 'tf.mul(1, 2)']
     (tmp_path / 'n.ipynb').write_text(json.dumps({'cells': [cell]}))
     refusal = tfae_program.run('port', 'n.ipynb', '--write', cwd=tmp_path)
-    assert refusal.code == 2 and 'changes no names in a notebook' in refusal.err
+    assert refusal.code == 2 and 'changes no code of a notebook' in refusal.err

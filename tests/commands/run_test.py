@@ -52,6 +52,78 @@ def fails():
     raise KeyError('of the program')
 fails()
 """
+# The text of each line that Python 2 prints, after the line.
+QUOTIENTS = """
+import numpy as np, tensorflow as tf
+import exact, later
+class C: pass
+c, i = C(), 1
+x = 7; x /= 2; print x  # 3
+y = 7; y /= 2.; print y  # 3.5
+c.x = [7, 9]; c.x[i / 2] /= 2; print c.x  # [3, 9]
+whole = np.array([7, 8]); alias = whole; whole /= 2; print alias, (whole / 2).dtype.kind  # [3 4] i
+parts = np.array([7., 8.]); alias = parts; parts /= 2; print alias  # [3.5 4. ]
+def half():
+    z = np.int32(7); z /= 2
+    return z
+print int(half()), np.array([7]) / 2., True / 2  # 3 [3.5] 0
+t = tf.constant([7, -7]); v = tf.Variable(7); n = tf.zeros([2, 7]).shape[1]
+v2 = v; v2 /= 2
+with tf.Session() as s:
+    s.run(tf.global_variables_initializer())
+    print [a.tolist() for a in s.run([t / 2, v / t])]  # [[3, -4], [1, -1]]
+    print map(float, s.run([tf.constant(7.) / 2, v2]))  # [3.5, 3.0]
+print int(n / 2), exact.half, exact.f(3), later.half  # 3 0.5 (0.75, 1) 0.5
+"""
+# Future imports keep true division in a module, however they are written.
+EXACT = """
+from __future__ import (print_function,
+                        division)
+half = 1 / 2
+def f(x):
+    x /= 4
+    try:
+        raise ValueError(1)
+    except ValueError, e:
+        return x, e.args[0]
+"""
+LATER = """
+match 1:  # of Python 3.10
+    case 1:
+        half = 1 / 2
+"""
+
+
+def test_quotients_are_those_of_python_2(tmp_path):
+    for name, text in (('p', QUOTIENTS), ('exact', EXACT), ('later', LATER)):
+        (tmp_path / f'{name}.py').write_text(text)
+    done = tfae_program.run('run', 'p.py', cwd=tmp_path)
+    wanted = [line.partition('  # ')[2] for line in QUOTIENTS.splitlines() if 'print ' in line]
+    assert done.out.splitlines() == wanted, done.err
+    cells = ['print 1 / 2', 'from __future__ import division', 'print 1 / 2']
+    notebook = {'cells': [{'cell_type': 'code', 'source': text} for text in cells]}
+    (tmp_path / 'n.ipynb').write_text(json.dumps(notebook))
+    done = tfae_program.run('run', 'n.ipynb', cwd=tmp_path)
+    assert done.out == '0.5\n0.5\n', done.err
+
+
+def test_names_of_the_program_are_its_own(tmp_path):
+    (tmp_path / 'p.py').write_text(
+        'import warnings\n'
+        'def f(long, unicode=3):\n'
+        '    reduce = 4\n'
+        '    return long + unicode + reduce\n'
+        'def g(xrange): return xrange\n'
+        'print(f(1), list(xrange(2)))\n'
+        'warnings.warn("odd")\n'
+    )
+    done = tfae_program.run('run', 'p.py', cwd=tmp_path)
+    assert done.out == '8 [0, 1]\n'
+    assert done.err.splitlines() == [
+        'p.py:7: UserWarning: odd',
+        '  warnings.warn("odd")',
+        'tfae: supplied what newer versions removed: xrange',
+    ]
 
 
 def test_a_program_of_python_2_trains(tmp_path):
@@ -131,12 +203,14 @@ def test_without_removed_names_they_are_missing(tmp_path):
         (['--remove=1', 'p.py'], 'tfae run has no flag --remove; did you mean removed?', 2),
         (['none.py'], 'none.py: there is no such file', 1),
         (['bad.py'], 'bad.py: line 2: invalid syntax', 1),
+        (['end.py'], "end.py: line 1: 'return' outside function", 1),
         (['bad.ipynb'], "bad.ipynb: it is no Jupyter notebook ('cells')", 1),
         (['data.py'], 'has no train-images-idx3-ubyte, gzipped or not; `tfae fetch mnist`', 1),
     ],
 )
 def test_what_cannot_run_is_refused_in_a_line(tmp_path, argv, text, code):
     (tmp_path / 'bad.py').write_text('x = 1\ny = = 2\n')
+    (tmp_path / 'end.py').write_text('return\n')
     (tmp_path / 'bad.ipynb').write_text('{}')
     (tmp_path / 'data.py').write_text(
         'from tensorflow.examples.tutorials.mnist.input_data import read_data_sets\n'
@@ -169,22 +243,29 @@ def test_a_program_from_before_1_0_runs(tmp_path):
         'values = [tf.mul(x, 2), tf.concat(1, [x, x]), tf.concat([x, x], 0),\n'
         '          tf.split(1, 3, x)[2], tf.split(x, 3, 1)[0], tf.pack([x, x]),\n'
         '          tf.nn.softmax_cross_entropy_with_logits(x, labels),\n'
-        '          tf.nn.softmax_cross_entropy_with_logits(logits=x, labels=labels)]\n'
-        'tf.scalar_summary("a", 1)\n'
+        '          tf.nn.softmax_cross_entropy_with_logits(logits=x, labels=labels),\n'
+        '          tf.batch_matmul([[[1.]], [[2.]]], y=[[[3.]], [[4.]]], adj_x=True),\n'
+        '          tf.batch_matmul([x], [x], False, True), tf.select(x > 1, e=x, t=-x)]\n'
+        'summaries = [tf.scalar_summary(tags="a", values=1, name="n"), tf.scalar_summary("b", 2),\n'
+        '             tf.histogram_summary(tag="c", values=x),\n'
+        '             tf.image_summary("d", tf.zeros([3, 2, 2, 1]), max_images=1)]\n'
         'with tf.Session() as sess:\n'
         '    tf.train.SummaryWriter("logs", sess.graph)\n'
         '    for v in sess.run(values): print(v.shape, "%.3f" % v.sum())\n'
+        '    for s in sess.run(summaries): print([v.tag for v in tf.Summary.FromString(s).value])\n'
     )
     done = tfae_program.run('run', 'p.py', cwd=tmp_path)
     loss = '(1,) 3.066'  # log(e + e^2 + e^5) - 2
     assert done.out.splitlines() == [
         '(1, 3) 16.000', '(1, 6) 16.000', '(2, 3) 16.000', '(1, 1) 5.000', '(1, 1) 1.000',
         '(2, 1, 3) 16.000', loss, loss,
+        '(2, 1, 1) 11.000', '(1, 1, 1) 30.000', '(1, 3) -6.000',
+        "['a']", "['b']", "['c']", "['d/image']",
     ]  # fmt: skip
     assert done.code == 0
     assert done.err.splitlines()[-1] == (
         'tfae: supplied what newer versions removed: tf.mul, tf.concat with the axis first, '
         'tf.split with the axis first, tf.pack, '
-        'tf.nn.softmax_cross_entropy_with_logits by position, tf.scalar_summary, '
-        'tf.train.SummaryWriter'
+        'tf.nn.softmax_cross_entropy_with_logits by position, tf.batch_matmul, tf.select, '
+        'tf.scalar_summary, tf.histogram_summary, tf.image_summary, tf.train.SummaryWriter'
     )

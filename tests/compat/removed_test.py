@@ -27,6 +27,12 @@ np.save('ragged.npy', [[1], [1, 2]])
 assert np.load('ragged.npy')[1] == [1, 2]
 np.save('objects.npy', np.array([{'a': 1}], object))
 assert np.load('objects.npy')[0] == {'a': 1}
+np.savez('objects.npz', a=np.array([{'a': 1}], object))
+assert np.load('objects.npz')['a'][0] == {'a': 1}
+with open('two.npy', 'wb') as file:
+    file.write(b'head'); np.save(file, np.array([{'b': 2}], object))
+with open('two.npy', 'rb') as file:
+    assert file.read(4) == b'head' and np.load(file)[0] == {'b': 2}
 import scipy.misc
 from scipy.misc import imread, imsave as written
 written('a.png', np.zeros([2, 2]))
@@ -37,9 +43,17 @@ assert other('a.png').shape == (2, 2)
 assert rotate(np.eye(3), np.array([90]), reshape=False).shape == (3, 3)
 from PIL import Image
 assert Image.ANTIALIAS == Image.LANCZOS
-import cPickle, Queue, StringIO, urllib2
+import installed
+assert installed.PYTHON == 3
+import cPickle, Queue, StringIO, cStringIO, urllib2
 assert cPickle.loads(b"S'\\\\xe9'\\n.") == '\\xe9'
+import io
+assert cPickle.Unpickler(io.BytesIO(b"S'\\\\xe9'\\n.")).load() == '\\xe9'
 assert Queue.Queue and urllib2.urlopen and StringIO.StringIO('x').read() == 'x'
+buffer = cStringIO.StringIO(); scipy.misc.toimage(np.zeros([2, 3])).save(buffer, 'PNG')
+assert Image.open(cStringIO.StringIO(buffer.getvalue())).size == (3, 2)
+buffer = StringIO.StringIO(); buffer.write('1 2\\n'); buffer.write('3 4'); buffer.seek(0)
+assert np.loadtxt(buffer).tolist() == [[1, 2], [3, 4]]
 assert collections.Iterable and fractions.gcd(4, 6) == 2 and string.letters[0] == 'a'
 assert list(itertools.izip([1], [2])) == [(1, 2)] and time.clock() > 0
 assert inspect.getargspec(lambda a, b=1, *c: 0) == (['a', 'b'], 'c', None, (1,))
@@ -66,17 +80,28 @@ PART = """
 def f():
     return unicode('ok') if {1: 2}.has_key(1) and 2 in list({1: 2}.itervalues()) else ''
 """
+# A package that tells the versions of Python apart, as many do.
+INSTALLED = """
+try:
+    import cPickle, StringIO, __builtin__
+    PYTHON = 2
+except ImportError:
+    PYTHON = 3
+"""
 
 
 def test_removed_names_are_supplied_and_listed(tmp_path):
     (tmp_path / 'program.py').write_text(PROGRAM)
     (tmp_path / 'part.py').write_text(PART)
+    packages = tmp_path / 'lib' / 'site-packages'
+    packages.mkdir(parents=True)
+    (packages / 'installed.py').write_text(INSTALLED)
     environment = {k: v for k, v in os.environ.items() if k not in ('DISPLAY', 'WAYLAND_DISPLAY')}
     root = str(pathlib.Path(__file__).parents[2])
     done = subprocess.run(
         [sys.executable, 'program.py'],
         cwd=tmp_path,
-        env=environment | {'PYTHONPATH': root, 'CUDA_VISIBLE_DEVICES': ''},
+        env=environment | {'PYTHONPATH': f'{root}:{packages}', 'CUDA_VISIBLE_DEVICES': ''},
         capture_output=True,
         text=True,
         timeout=120,

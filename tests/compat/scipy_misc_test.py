@@ -57,6 +57,7 @@ def test_sizes_are_percent_factors_and_shapes():
         (1.5, (9, 12)),
         ((4, 9), (9, 4)),
         (np.array([4, 9]), (9, 4)),
+        ((4, 9, 3), (9, 4)),
     ):
         for interp, way in (('bilinear', 2), ('nearest', 0), ('bicubic', 3), ('cubic', 3)):
             found = scipy_misc.imresize(gray, size, interp)

@@ -2,7 +2,8 @@
 
 A line for each name that was removed since TF1: what stands in for it, or why nothing does.
 --write adds the line that installs tfae.compat, translates Python 2, and renames what has the same
-arguments under another name. Takes scripts and notebooks.
+arguments under another name. Divisions of Python 2 that may be of integers are listed, and become
+true divisions. Takes scripts and notebooks; in a notebook, --write only adds a cell.
 
 exit codes: 0 nothing to change, or changed by --write; 1 there is something to change; 2 no such
 file, or it is not Python; 3 something cannot be ported, and is left as it is.
@@ -52,13 +53,14 @@ def _port(path: pathlib.Path, write: bool) -> int:
         print(f'{path}: {impossible} names cannot be ported')
     if not changes:
         print(f'{path}: nothing to change')
-    elif write and not found.text:
+    elif write and not found.content:
         raise errors.UsageError(
-            f'{path}: --write changes no names in a notebook; `tfae run {path}` runs it as it is'
+            f'{path}: --write changes no code of a notebook; `tfae run {path}` runs it as it is'
         )
     elif write:
         mode = path.stat().st_mode
-        atomic_files.write_text(path, found.text)
+        with atomic_files.replacing(path) as temporary:
+            temporary.write_bytes(found.content)
         path.chmod(mode)
     if impossible:
         return 3

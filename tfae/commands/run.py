@@ -9,6 +9,7 @@ where there is none, unless the session has a configuration of its own.
 """
 
 import dataclasses
+import inspect
 import logging
 import pathlib
 import warnings
@@ -29,7 +30,8 @@ class Config(config.Part):
     removed: bool = config.option(
         True,
         'Supply what newer versions of Python, numpy, scipy, matplotlib and Pillow removed, such '
-        'as np.int, scipy.misc.imread and xrange, and translate Python 2.',
+        'as np.int, scipy.misc.imread and xrange, and translate Python 2. np.load then loads '
+        'objects too, in all packages: this can run code that is in a file.',
     )
 
 
@@ -47,18 +49,8 @@ def main(argv: list[str]) -> Any:
     if not path.is_file():
         raise errors.InputError(f'{path}: there is no such file')
     terminal.release_streams()
-    warnings.formatwarning = _formatted  # that of Python, in place of tfae's
+    warnings.formatwarning = inspect.unwrap(warnings.formatwarning)  # Python's
     compat.install(as_tensorflow=True, removed=flags.removed)
     tf.config.set_soft_device_placement(True)
     logging.getLogger('tensorflow').setLevel(logging.WARNING)
     return program.run(path, argv[at + 1 :])
-
-
-def _formatted(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    line: str | None = None,
-) -> str:
-    return f'{filename}:{lineno}: {category.__name__}: {message}\n'

@@ -8,12 +8,20 @@ __all__ = [
     'HIGHEST_PROTOCOL',
     'PickleError',
     'Pickler',
+    'Unpickler',
     'UnpicklingError',
     'dump',
     'dumps',
     'load',
     'loads',
 ]
+
+
+class Unpickler(pickle.Unpickler):
+    """Loads objects from a file."""
+
+    def __init__(self, file: BinaryIO, encoding: str = 'latin1', **options: Any):
+        super().__init__(file, encoding=encoding, **options)
 
 
 def load(file: BinaryIO, encoding: str = 'latin1', **options: Any) -> Any:

@@ -7,8 +7,12 @@ change of the source, or nothing.
 import ast
 import enum
 import importlib
+import inspect
+import io
+import operator
 import pathlib
 import re
+import tokenize
 import types
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -17,8 +21,11 @@ import tensorflow.compat.v1 as tf
 
 from tfae.compat import importer, program, removed
 
-# Removed method -> its successor of the same arguments.
+# Removed method -> its successor of the same arguments; None if there is none.
 _METHODS = {
+    'as_matrix': None,
+    'has_key': None,
+    'itemset': None,
     'iteritems': 'items',
     'iterkeys': 'keys',
     'itervalues': 'values',
@@ -45,13 +52,14 @@ class Finding(NamedTuple):
     kind: Kind
     remark: str
     replacement: str = ''  # of the name in the source
+    end: tuple[int, int] = (0, 0)  # line and column of the end of the name
 
 
 class Port(NamedTuple):
     """The findings of a program, and what it becomes."""
 
     findings: list[Finding]
-    text: str  # '' for a notebook that needs changes other than the line
+    content: bytes  # of its file; b'' for a notebook that needs changes other than the line
     line: str  # which is added; '' if there is nothing to supply
 
 
@@ -61,26 +69,57 @@ def port(path: pathlib.Path) -> Port:
     Raises: InputError as `program.source` does.
     """
     content = path.read_bytes()
-    text = program.source(content, path)
-    tree = ast.parse(text)
-    findings = sorted(set(_findings(tree)))
-    notebook = path.suffix == '.ipynb'
-    if not notebook and _translated(content):
+    text, translated = program.source(content, path)
+    tree = program.parsed(text, str(path))
+    found = set(_findings(tree))
+    if translated and not program.imports_division(tree):
+        found |= set(_quotients(tree))
+    lines = text.split('\n')
+    findings = sorted((_checked(one, lines) for one in found), key=lambda one: one[:3])
+    if translated:
         remark = 'Python 2; it becomes Python 3'
         findings.insert(0, Finding(1, 0, 'syntax', Kind.CHANGED, remark))
     line = _line(tree, findings)
-    if not notebook:
-        return Port(findings, _with_line(_changed(text, findings), line), line)
-    changes = any(finding.kind is Kind.CHANGED for finding in findings)
-    return Port(findings, '' if changes else program.with_cell(content, line), line)
+    if path.suffix == '.ipynb':
+        changes = any(finding.kind is Kind.CHANGED for finding in findings)
+        return Port(findings, b'' if changes else program.with_cell(content, line).encode(), line)
+    text = _with_line(_changed(lines, findings), line)
+    if b'\r\n' in content:
+        text = text.replace('\n', '\r\n')
+    return Port(findings, text.encode(_encoding(content)), line)
 
 
-def _translated(content: bytes) -> bool:
+def _encoding(content: bytes) -> str:
+    """Returns the encoding of a program; UTF-8 where it is not the one that it declares."""
     try:
-        ast.parse(content)
-    except (SyntaxError, ValueError):
-        return True
-    return False
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        content.decode(encoding)
+    except (SyntaxError, UnicodeDecodeError):
+        return 'utf-8'
+    return encoding
+
+
+def _quotients(tree: ast.Module) -> Iterator[Finding]:
+    """Yields the divisions of a translated program that may have been of integers."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp):
+            operands, name = [node.left, node.right], '/'
+        elif isinstance(node, ast.AugAssign):
+            operands, name = [node.value], '/='
+        else:
+            continue
+        if isinstance(node.op, ast.Div) and not any(map(_is_float, operands)):
+            remark = f'of two integers it was an integer in Python 2: write /{name}'
+            yield _finding(node, name, Kind.IMPOSSIBLE, remark)
+
+
+def _is_float(node: ast.AST) -> bool:
+    """Returns whether the source of an expression shows that it is no integer."""
+    if isinstance(node, ast.BinOp):
+        return _is_float(node.left) or _is_float(node.right)
+    if isinstance(node, ast.Call):
+        return ast.unparse(node.func) == 'float'
+    return isinstance(node, ast.Constant) and isinstance(node.value, float)
 
 
 def _findings(tree: ast.Module) -> Iterator[Finding]:
@@ -96,22 +135,26 @@ def _findings(tree: ast.Module) -> Iterator[Finding]:
                 aliases[name.asname or name.name] = f'{node.module}.{name.name}'
                 if name.name != '*':
                     yield from _import(node, f'{node.module}.{name.name}')
-    builtins = program.undefined(tree)
+    builtins = program.undefined(compile(tree, '<program>', 'exec', dont_inherit=True))
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    own = {node.name for one in classes for node in one.body if isinstance(node, ast.FunctionDef)}
+    calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
     inner = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and id(node) not in inner:
             spelled = ast.unparse(node)
             first, _, rest = spelled.partition('.')
             if first in aliases and re.fullmatch(r'[\w.]+', spelled):
-                yield from _name(node, spelled, f'{aliases[first]}.{rest}')
+                yield from _name(node, spelled, f'{aliases[first]}.{rest}', calls.get(id(node)))
         elif isinstance(node, ast.Name) and node.id in builtins:
             yield _finding(node, node.id, Kind.REMOVED, 'a built-in name of Python 2')
         if isinstance(node, ast.Call):
-            yield from _call(node, aliases)
+            yield from _call(node, aliases, own)
 
 
 def _finding(node: Any, name: str, kind: Kind, remark: str, new: str = '') -> Finding:
-    return Finding(node.lineno, node.col_offset, name, kind, remark, new)
+    end = (node.end_lineno, node.end_col_offset)
+    return Finding(node.lineno, node.col_offset, name, kind, remark, new, end)
 
 
 def _import(node: ast.AST, dotted: str) -> Iterator[Finding]:
@@ -120,16 +163,18 @@ def _import(node: ast.AST, dotted: str) -> Iterator[Finding]:
         return
     modules = {dotted, dotted.rpartition('.')[0]} & removed.MODULES.keys()
     if any(map(removed.is_lost, modules)):
-        new = removed.MODULES[min(modules)]
+        new = removed.MODULES[max(modules, key=len)]
         yield _finding(node, dotted, Kind.REMOVED, f'a removed module; {new} stands in for it')
     else:
         yield from _name(node, dotted, dotted)
 
 
-def _name(node: ast.AST, spelled: str, dotted: str) -> Iterator[Finding]:
-    """Yields the finding of a name that is read, if there is one."""
+def _name(
+    node: ast.AST, spelled: str, dotted: str, call: ast.Call | None = None
+) -> Iterator[Finding]:
+    """Yields the finding of a name that is read, and called by `call`, if there is one."""
     if dotted.startswith('tensorflow.'):
-        yield from _tensorflow(node, spelled, dotted)
+        yield from _tensorflow(node, spelled, dotted, call)
         return
     module, _, name = dotted.rpartition('.')
     place = removed.NAMES.get(module, {}).get(name)
@@ -139,17 +184,36 @@ def _name(node: ast.AST, spelled: str, dotted: str) -> Iterator[Finding]:
         yield _finding(node, spelled, Kind.REMOVED, remark)
 
 
-def _tensorflow(node: ast.AST, spelled: str, dotted: str) -> Iterator[Finding]:
+def _tensorflow(
+    node: ast.AST, spelled: str, dotted: str, call: ast.Call | None = None
+) -> Iterator[Finding]:
     old = dotted.removeprefix('tensorflow').removeprefix('.compat.v1').removeprefix('.')
     new = removed.RENAMED.get(old)
     problem, supplied = _looked_up(old)
     if new and problem and spelled.endswith(old):
         text = spelled.removesuffix(old) + new
-        yield _finding(node, spelled, Kind.CHANGED, f'before 1.0; it becomes {text}', text)
+        if call is None or _has_same_arguments(call, old, new):
+            yield _finding(node, spelled, Kind.CHANGED, f'before 1.0; it becomes {text}', text)
+        else:
+            remark = f'before 1.0; the arguments of {text} have other names'
+            yield _finding(node, spelled, Kind.REMOVED, remark)
     elif problem:
         yield _finding(node, spelled, Kind.IMPOSSIBLE, problem)
     elif supplied:
         yield _finding(node, spelled, Kind.SUPPLIED, 'supplied by tfae.compat')
+
+
+def _has_same_arguments(call: ast.Call, old: str, new: str) -> bool:
+    """Returns whether the arguments of a name before 1.0 are those of its successor."""
+    if old not in removed.PARAMETERS:
+        return True
+    parameters = removed.PARAMETERS[old]
+    after = list(inspect.signature(operator.attrgetter(new)(tf)).parameters)
+    places = len(call.args)
+    return list(parameters.values())[:places] == after[:places] and all(
+        keyword.arg and parameters.get(keyword.arg, keyword.arg) == keyword.arg
+        for keyword in call.keywords
+    )
 
 
 def _looked_up(old: str) -> tuple[str, bool]:
@@ -177,8 +241,8 @@ def _looked_up(old: str) -> tuple[str, bool]:
     return '', supplied
 
 
-def _call(node: ast.Call, aliases: dict[str, str]) -> Iterator[Finding]:
-    """Yields the findings that depend on the arguments of a call."""
+def _call(node: ast.Call, aliases: dict[str, str], own: set[str]) -> Iterator[Finding]:
+    """Yields the findings of a call that depend on its arguments, or on methods of the program."""
     function = node.func
     if not isinstance(function, ast.Attribute):
         return
@@ -195,18 +259,20 @@ def _call(node: ast.Call, aliases: dict[str, str]) -> Iterator[Finding]:
         elif _BY_KEYWORD.fullmatch(old) and node.args:
             remark = 'before 1.0: logits and labels by position'
             yield _finding(node, spelled, Kind.REMOVED, remark)
-    elif function.attr in removed.METHODS and not dotted:
-        new = _METHODS.get(function.attr)
-        if function.attr == 'next' and node.args or function.attr == 'ptp':
-            return
-        end = function.end_col_offset or 0
-        at = types.SimpleNamespace(lineno=function.end_lineno, col_offset=end - len(function.attr))
-        if new:
-            remark = f'a removed method; it becomes .{new}()'
-            yield _finding(at, f'.{function.attr}()', Kind.CHANGED, remark, new)
-        elif function.attr in ('has_key', 'itemset'):
+    elif function.attr in _METHODS and not dotted:
+        name, new = f'.{function.attr}()', _METHODS[function.attr]
+        line, end = function.end_lineno, function.end_col_offset or 0
+        at = types.SimpleNamespace(
+            lineno=line, col_offset=end - len(function.attr), end_lineno=line, end_col_offset=end
+        )
+        if function.attr in own:
+            remark = f'a removed method; the program has its own {name}: change the others'
+            yield _finding(at, name, Kind.IMPOSSIBLE, remark)
+        elif new:
+            yield _finding(at, name, Kind.CHANGED, f'a removed method; it becomes .{new}()', new)
+        else:
             remark = 'a removed method; `tfae run` supplies it'
-            yield _finding(at, f'.{function.attr}()', Kind.IMPOSSIBLE, remark)
+            yield _finding(at, name, Kind.IMPOSSIBLE, remark)
 
 
 def _line(tree: ast.Module, findings: list[Finding]) -> str:
@@ -234,16 +300,26 @@ def _imported(node: ast.AST) -> list[str]:
     return []
 
 
-def _changed(text: str, findings: list[Finding]) -> str:
+def _checked(finding: Finding, lines: list[str]) -> Finding:
+    """Returns a finding that changes nothing if the source spells the name in another way."""
+    spelled = lines[finding.line - 1].encode()[finding.column : finding.end[1]]
+    name = finding.name.strip('.()').encode()
+    if not finding.replacement or (finding.end[0] == finding.line and spelled == name):
+        return finding
+    if finding.name.startswith('.'):
+        kind, remark = Kind.IMPOSSIBLE, f'a removed method; write .{finding.replacement}()'
+    else:
+        kind, remark = Kind.REMOVED, f'before 1.0; {finding.replacement} stands in for it'
+    return finding._replace(kind=kind, remark=remark, replacement='')
+
+
+def _changed(lines: list[str], findings: list[Finding]) -> str:
     """Returns the source with the replacements of names."""
-    lines = text.splitlines(keepends=True)
     for finding in reversed([one for one in findings if one.replacement]):
         line = lines[finding.line - 1].encode()
-        length = len(finding.name.strip('.()').encode())
-        end = finding.column + length
-        new = line[: finding.column] + finding.replacement.encode() + line[end:]
+        new = line[: finding.column] + finding.replacement.encode() + line[finding.end[1] :]
         lines[finding.line - 1] = new.decode()
-    return ''.join(lines)
+    return '\n'.join(lines)
 
 
 def _with_line(text: str, line: str) -> str:
@@ -254,9 +330,9 @@ def _with_line(text: str, line: str) -> str:
     future = [n for n in body if isinstance(n, ast.ImportFrom) and n.module == '__future__']
     documented = [body[0]] if ast.get_docstring(ast.parse(text), clean=False) else []
     heads = [*documented, *future]
-    lines = text.splitlines(keepends=True)
+    lines = text.split('\n')
     if heads:
         at = heads[-1].end_lineno
     else:
         at = next((i for i, one in enumerate(lines) if not one.startswith('#')), 0)
-    return ''.join([*lines[:at], f'{line}\n', *lines[at:]])
+    return '\n'.join([*lines[:at], line, *lines[at:]])

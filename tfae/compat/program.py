@@ -5,6 +5,7 @@ line numbers of tracebacks are theirs.
 """
 
 import ast
+import dis
 import importlib
 import importlib.machinery
 import importlib.util
@@ -14,11 +15,10 @@ import logging
 import pathlib
 import re
 import sys
-import sysconfig
 import traceback
 import types
 import warnings
-from typing import Any
+from typing import Any, NamedTuple, TypeGuard
 
 from tfae.compat import removed
 from tfae.core import errors
@@ -28,6 +28,13 @@ _METHOD, _QUOTIENT = '__tfae_method__', '__tfae_quotient__'
 _PYTHON_2 = 'syntax of Python 2'  # among the names that were supplied
 # Magics of a cell whose other lines are Python.
 _PYTHON_MAGICS = ('%%time', '%%timeit', '%%capture', '%%prun', '%%python3')
+
+
+class Source(NamedTuple):
+    """Python 3, and whether it was Python 2."""
+
+    text: str
+    translated: bool
 
 
 def run(path: pathlib.Path, arguments: list[str]) -> Any:
@@ -40,21 +47,21 @@ def run(path: pathlib.Path, arguments: list[str]) -> Any:
     Raises: InputError if there is no such file or it is not Python.
     """
     skipped: list[str] = []
-    text = source(path.read_bytes(), path, skipped)
+    program = source(path.read_bytes(), path, skipped)
     if skipped:
         shown = ', '.join(dict.fromkeys(skipped))
         print(f'tfae: skipped in {path.name}: {shown}', file=sys.stderr)
-    if _PYTHON_2 in removed.used() and not removed.is_installed():
+    if program.translated and not removed.is_installed():
         raise errors.InputError(f'{path}: it is Python 2, which --removed=true translates')
-    code, names = compiled(text, str(path))
+    code, names = compiled(program, str(path))
     main = types.ModuleType('__main__')
     main.__file__ = str(path)
     main.__builtins__ = __builtins__  # type: ignore[attr-defined]
     _give(vars(main), names)
     if path.suffix == '.ipynb':
         vars(main)['display'] = print
-        lines = text.splitlines(keepends=True)
-        linecache.cache[str(path)] = (len(text), None, lines, str(path))
+        lines = program.text.splitlines(keepends=True)
+        linecache.cache[str(path)] = (len(program.text), None, lines, str(path))
     sys.modules['__main__'] = main
     sys.argv = [str(path), *arguments]
     sys.path[0] = str(path.resolve().parent)
@@ -78,10 +85,11 @@ def run(path: pathlib.Path, arguments: list[str]) -> Any:
     return 0
 
 
-def source(content: bytes, path: pathlib.Path, skipped: list[str] | None = None) -> str:
+def source(content: bytes, path: pathlib.Path, skipped: list[str] | None = None) -> Source:
     """Returns the Python 3 source in the content of a script or a notebook.
 
-    Lines of a notebook that are no Python are added to `skipped`.
+    Lines of a notebook that are no Python are added to `skipped`. A module of a program of Python 2
+    is Python 2 if it can be.
 
     Raises: InputError if it is no notebook, or neither Python 3 nor Python 2.
     """
@@ -92,22 +100,25 @@ def source(content: bytes, path: pathlib.Path, skipped: list[str] | None = None)
             text = importlib.util.decode_source(content)
         except (UnicodeDecodeError, SyntaxError):
             text = content.decode('latin1')
+    fault: SyntaxError | None = None
     try:
-        ast.parse(text, str(path))
+        _check(text, str(path))
     except SyntaxError as error:
-        try:
-            return python3(text, error)
-        except SyntaxError as reason:
-            raise errors.InputError(f'{path}: line {reason.lineno}: {reason.msg}') from reason
+        fault = error
     except (ValueError, RecursionError, MemoryError) as error:
         raise errors.InputError(f'{path}: it is not Python ({error})') from error
-    if _PYTHON_2 in removed.used() and removed.is_installed():
-        return python3(text, SyntaxError())  # a module of a program of Python 2
-    return text
+    if not fault and not (_PYTHON_2 in removed.used() and removed.is_installed()):
+        return Source(text, False)
+    try:
+        return Source(python3(text, fault or SyntaxError('invalid syntax')), True)
+    except SyntaxError as reason:
+        if not fault:
+            return Source(text, False)
+        raise errors.InputError(f'{path}: line {reason.lineno}: {reason.msg}') from reason
 
 
 def python3(text: str, error: SyntaxError) -> str:
-    """Translates a program from Python 2, whose quotients of integers are integers.
+    """Translates a program from Python 2; its quotients stay as they are.
 
     Raises: SyntaxError if it is not Python 2, or nothing can translate it here.
     """
@@ -126,15 +137,15 @@ def python3(text: str, error: SyntaxError) -> str:
     if not fixers:
         error.msg += '; if it is Python 2, install its translator: pip install fissix'
         raise error
-    # `xrange`, moved modules and removed methods are supplied when they are used.
-    kept = [
-        name for name in fixers if not name.endswith(('_import', '_imports', '_imports2', '_next'))
-    ]
+    # `xrange`, moved modules and removed methods are supplied when they are used; imports from
+    # `__future__` tell what a quotient is.
+    left = ('_import', '_imports', '_imports2', '_next', '_future')
+    kept = [name for name in fixers if not name.endswith(left)]
     logging.getLogger('RefactoringTool').setLevel(logging.ERROR)
     tool = refactor.RefactoringTool(kept)
     try:
         text = str(tool.refactor_string(text.rstrip() + '\n', '<program>'))
-        ast.parse(text, error.filename or '')
+        _check(text, error.filename or '')
     except SyntaxError:
         raise
     except Exception:  # of the tool's own classes
@@ -143,31 +154,56 @@ def python3(text: str, error: SyntaxError) -> str:
     return text
 
 
-def compiled(text: str, filename: str) -> tuple[types.CodeType, set[str]]:
+def _check(text: str, filename: str) -> None:
+    """Raises SyntaxError if text is not Python 3."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # they are shown when it is compiled to run
+        compile(parsed(text, filename), filename, 'exec', dont_inherit=True)
+
+
+def compiled(program: Source, filename: str) -> tuple[types.CodeType, set[str]]:
     """Compiles source; if removed names are supplied, so are removed methods.
 
     Returns: the code, and the built-in names of Python 2 that it needs.
     """
-    tree = ast.parse(text, filename)
-    missing: set[str] = set()
+    tree = parsed(program.text, filename)
     if removed.is_installed():
-        changes = _Changes(_PYTHON_2 in removed.used() and 'import division' not in text)
+        changes = _Changes(program.translated and not imports_division(tree))
         tree = ast.fix_missing_locations(changes.visit(tree))
-        missing = undefined(tree)
-    return compile(tree, filename, 'exec', dont_inherit=True), missing
+    code = compile(tree, filename, 'exec', dont_inherit=True)
+    return code, undefined(code) if removed.is_installed() else set()
 
 
-def undefined(tree: ast.Module) -> set[str]:
-    """Returns the built-in names of Python 2 that a module reads and never defines."""
+def parsed(text: str, filename: str) -> ast.Module:
+    """Parses source; imports from `__future__`, which any cell may have, come first."""
+    tree = ast.parse(text, filename)
+    start = ast.get_docstring(tree, clean=False) is not None
+    tree.body[start:] = sorted(tree.body[start:], key=lambda node: not _is_future(node))
+    return tree
+
+
+def imports_division(tree: ast.Module) -> bool:
+    """Returns whether a parsed module imports `division` from `__future__`."""
+    futures = filter(_is_future, tree.body)
+    return any(name.name == 'division' for node in futures for name in node.names)
+
+
+def _is_future(node: ast.AST) -> TypeGuard[ast.ImportFrom]:
+    return isinstance(node, ast.ImportFrom) and node.module == '__future__'
+
+
+def undefined(code: types.CodeType) -> set[str]:
+    """Returns the built-in names of Python 2 that a module reads as globals and never defines."""
     read: set[str] = set()
     defined: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            (read if isinstance(node.ctx, ast.Load) else defined).add(node.id)
-        elif isinstance(node, ast.alias):
-            defined.add(node.asname or node.name)
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-            defined.add(node.name)
+    codes = [code]
+    for one in codes:  # which grows
+        codes += [value for value in one.co_consts if isinstance(value, types.CodeType)]
+        for step in dis.get_instructions(one):
+            if step.opname in ('LOAD_NAME', 'LOAD_GLOBAL'):
+                read.add(step.argval)
+            elif step.opname == 'STORE_GLOBAL' or (step.opname == 'STORE_NAME' and one is code):
+                defined.add(step.argval)
     return (read & removed.BUILTINS.keys()) - defined
 
 
@@ -184,7 +220,8 @@ def supply_removed() -> None:
     main = sys.modules['__main__']
     path = pathlib.Path(getattr(main, '__file__', None) or '')
     if path.suffix == '.py':
-        _give(vars(main), undefined(ast.parse(path.read_bytes())))
+        code = compile(path.read_bytes(), str(path), 'exec', dont_inherit=True)
+        _give(vars(main), undefined(code))
 
 
 def with_cell(content: bytes, line: str) -> str:
@@ -194,13 +231,15 @@ def with_cell(content: bytes, line: str) -> str:
     """
     notebook = json.loads(content)
     sheet = (notebook.get('worksheets') or [notebook])[0]
-    cell: dict[str, Any] = {
-        'cell_type': 'code',
-        'execution_count': None,
-        'metadata': {},
-        'outputs': [],
-    }
-    sheet['cells'].insert(0, {**cell, 'source': [line]})
+    version = (notebook.get('nbformat', 4), notebook.get('nbformat_minor', 0))
+    cell: dict[str, Any] = {'cell_type': 'code', 'metadata': {}, 'outputs': []}
+    if version < (4, 0):
+        cell |= {'input': [line], 'language': 'python', 'collapsed': False}
+    else:
+        cell |= {'source': [line], 'execution_count': None}
+    if version >= (4, 5):
+        cell['id'] = 'tfae-compat'
+    sheet['cells'].insert(0, cell)
     return json.dumps(notebook, indent=1, ensure_ascii=False) + '\n'
 
 
@@ -213,10 +252,10 @@ def _give(names: dict[str, Any], wanted: set[str]) -> None:
 
 
 class _Changes(ast.NodeTransformer):
-    """Replaces calls of removed methods, and quotients of Python 2."""
+    """Replaces calls of removed methods; with `quotients`, also those of Python 2."""
 
-    def __init__(self, whole_quotients: bool):
-        self._whole_quotients = whole_quotients
+    def __init__(self, quotients: bool):
+        self._quotients = quotients
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """Replaces `x.tostring()` by `method(x, 'tostring')()`."""
@@ -231,10 +270,23 @@ class _Changes(ast.NodeTransformer):
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         """Replaces `a / b` by `quotient(a, b)` in a program of Python 2."""
         self.generic_visit(node)
-        if self._whole_quotients and isinstance(node.op, ast.Div):
+        if self._quotients and isinstance(node.op, ast.Div):
             call = ast.Call(ast.Name(_QUOTIENT, ast.Load()), [node.left, node.right], [])
             return ast.copy_location(call, node)
         return node
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        """Replaces `a /= b` by `a = quotient(a, b, True)`, unless calls in `a` would run twice."""
+        calls = any(isinstance(part, ast.Call) for part in ast.walk(node.target))
+        self.generic_visit(node)
+        if calls or not (self._quotients and isinstance(node.op, ast.Div)):
+            return node
+        target = ast.parse(ast.unparse(node.target), mode='eval').body  # as an expression
+        for part in ast.walk(target):
+            ast.copy_location(part, node)
+        given = [target, node.value, ast.Constant(True)]
+        call = ast.Call(ast.Name(_QUOTIENT, ast.Load()), given, [])
+        return ast.copy_location(ast.Assign([node.target], call), node)
 
 
 class _Modules(importlib.machinery.PathFinder):
@@ -246,7 +298,7 @@ class _Modules(importlib.machinery.PathFinder):
         spec = super().find_spec(fullname, path, target)
         if spec is None or not isinstance(spec.loader, importlib.machinery.SourceFileLoader):
             return None
-        if spec.origin.startswith(_INSTALLED):
+        if spec.origin.startswith(removed.INSTALLED):
             return None
         spec.loader = _Loader(fullname, spec.origin)
         return spec
@@ -261,14 +313,6 @@ class _Loader(importlib.machinery.SourceFileLoader):
         code, names = compiled(source(path.read_bytes(), path), self.path)
         _give(vars(module), names)
         exec(code, vars(module))
-
-
-# Folders of packages, whose modules are left as they are.
-_INSTALLED = (
-    *(f'{sysconfig.get_path(kind)}/' for kind in ('stdlib', 'platstdlib', 'purelib', 'platlib')),
-    f'{pathlib.Path(__file__).parents[1]}/',
-    *(f'{place}/' for place in sys.path if place.endswith(('site-packages', 'dist-packages'))),
-)
 
 
 def _cells(content: bytes, path: pathlib.Path, skipped: list[str]) -> str:

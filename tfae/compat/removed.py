@@ -13,7 +13,9 @@ import importlib.machinery
 import importlib.util
 import operator
 import os
+import pathlib
 import sys
+import sysconfig
 import types
 import warnings
 from collections.abc import Callable
@@ -104,7 +106,8 @@ NAMES: dict[str, dict[str, str]] = {
     'matplotlib.cm': {'get_cmap': 'matplotlib:colormaps.get_cmap'},
     'sklearn.preprocessing': {'Imputer': 'sklearn.impute:SimpleImputer'},
 }
-# Removed module -> its successor.
+# Removed module -> its successor. Those of Python 2 are served to the program alone: packages try
+# them to find out which Python it is.
 MODULES = {
     'scipy.misc': 'tfae.compat.scipy_misc',
     'scipy.misc.pilutil': 'tfae.compat.scipy_misc',
@@ -112,12 +115,12 @@ MODULES = {
     'ConfigParser': 'configparser',
     'HTMLParser': 'html.parser',
     'Queue': 'queue',
-    'StringIO': 'io',
-    'cStringIO': 'io',
+    'StringIO': 'tfae.compat.string_io',
+    'cStringIO': 'tfae.compat.string_io',
     'Tkinter': 'tkinter',
     '__builtin__': 'builtins',
     'httplib': 'http.client',
-    'imp': f'{__name__}',
+    'imp': 'tfae.compat.imp',
     'sklearn.cross_validation': 'sklearn.model_selection',
     'sklearn.externals': 'sklearn',
     'sklearn.externals.joblib': 'joblib',
@@ -126,12 +129,13 @@ MODULES = {
     'urllib2': 'urllib.request',
     'urlparse': 'urllib.parse',
 }
-# Name before TensorFlow 1.0 -> its name since, with the same arguments.
+# Name before TensorFlow 1.0 -> its name since.
 RENAMED = {
     'batch_matmul': 'matmul',
     'complex_abs': 'abs',
     'concat_v2': 'concat',
     'histogram_summary': 'summary.histogram',
+    'image_summary': 'summary.image',
     'inv': 'reciprocal',
     'merge_all_summaries': 'summary.merge_all',
     'merge_summary': 'summary.merge',
@@ -147,6 +151,37 @@ RENAMED = {
     'sub': 'subtract',
     'train.SummaryWriter': 'summary.FileWriter',
     'unpack': 'unstack',
+}
+# Name before TensorFlow 1.0 -> its parameters, in order -> those of the new name; all others have
+# the same ones. The name of an operation is no longer a parameter of summaries.
+PARAMETERS: dict[str, dict[str, str | None]] = {
+    'batch_matmul': {
+        'x': 'a',
+        'y': 'b',
+        'adj_x': 'adjoint_a',
+        'adj_y': 'adjoint_b',
+        'name': 'name',
+    },
+    'histogram_summary': {
+        'tag': 'name',
+        'values': 'values',
+        'collections': 'collections',
+        'name': None,
+    },
+    'image_summary': {
+        'tag': 'name',
+        'tensor': 'tensor',
+        'max_images': 'max_outputs',
+        'collections': 'collections',
+        'name': None,
+    },
+    'scalar_summary': {
+        'tags': 'name',
+        'values': 'tensor',
+        'collections': 'collections',
+        'name': None,
+    },
+    'select': {'condition': 'condition', 't': 'x', 'e': 'y', 'name': 'name'},
 }
 # Built-in name of Python 2 -> its replacement.
 BUILTINS: dict[str, Any] = {
@@ -177,7 +212,12 @@ METHODS: dict[str, Callable[..., Any]] = {
 _EMPTY = 'scipy.misc'  # which is still there
 NINF = -np.inf
 ArgSpec = collections.namedtuple('ArgSpec', ['args', 'varargs', 'keywords', 'defaults'])
-reload = importlib.reload
+# Folders of packages, whose modules are left as they are.
+INSTALLED = (
+    *(f'{sysconfig.get_path(kind)}/' for kind in ('stdlib', 'platstdlib', 'purelib', 'platlib')),
+    f'{pathlib.Path(__file__).parents[1]}/',
+    *(f'{place}/' for place in sys.path if place.endswith(('site-packages', 'dist-packages'))),
+)
 
 _used: dict[str, None] = {}  # in order
 
@@ -223,10 +263,23 @@ def method(owner: Any, name: str) -> Any:
         return functools.partial(METHODS[name], owner)
 
 
-def quotient(a: Any, b: Any) -> Any:
-    """Returns `a / b` as Python 2 computes it: that of integers is an integer."""
-    integers = int, np.integer
-    return a // b if isinstance(a, integers) and isinstance(b, integers) else a / b
+def quotient(a: Any, b: Any, in_place: bool = False) -> Any:
+    """Returns `a / b` as Python 2 computes it: that of integers is an integer.
+
+    This includes arrays and tensors of integers, and dimensions. `in_place` computes `a /= b`.
+    """
+    whole = _is_whole(a) and _is_whole(b)
+    if in_place:
+        return operator.ifloordiv(a, b) if whole else operator.itruediv(a, b)
+    return a // b if whole else a / b
+
+
+def _is_whole(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return np.issubdtype(value.dtype, np.integer)
+    dtype = getattr(value, 'dtype', None)
+    whole_tensor = isinstance(dtype, tf.DType) and dtype.is_integer
+    return whole_tensor or isinstance(value, int | np.integer | tf.Dimension)
 
 
 def lacks(module: str, name: str) -> bool:
@@ -251,8 +304,29 @@ def is_lost(module: str) -> bool:
 
 def _renamed(parent: str) -> dict[str, str]:
     """Returns the names before TensorFlow 1.0 in a module, each with where it is now."""
-    pairs = [(name.rpartition('.'), new) for name, new in RENAMED.items()]
-    return {leaf: f'{tf.__name__}:{new}' for (above, _, leaf), new in pairs if above == parent}
+    inside = {old: new for old, new in RENAMED.items() if old.rpartition('.')[0] == parent}
+    return {
+        old.rpartition('.')[2]: f'{__name__}:_FORMER.{old}'
+        if old in PARAMETERS
+        else f'{tf.__name__}:{new}'
+        for old, new in inside.items()
+    }
+
+
+def _former(old: str) -> Callable[..., Any]:
+    """Returns a function before TensorFlow 1.0, with its own parameters."""
+
+    def function(*args, **kwargs):
+        parameters = PARAMETERS[old]
+        given = dict(zip(parameters, args, strict=False)) | kwargs
+        new = operator.attrgetter(RENAMED[old])(tf)
+        renamed = {parameters.get(name, name): value for name, value in given.items()}
+        return new(**{name: value for name, value in renamed.items() if name})
+
+    return function
+
+
+_FORMER = types.SimpleNamespace(**{old: _former(old) for old in PARAMETERS})
 
 
 def report() -> None:
@@ -275,6 +349,8 @@ class _Finder(importlib.abc.MetaPathFinder):
         """Returns the specification of a module that is in the tables, else None."""
         if fullname not in _PATCHES and fullname not in MODULES:
             return None
+        if fullname in MODULES and '.' not in fullname and _is_for_package():
+            return None
         spec = None
         if not fullname.startswith(_EMPTY):
             rest = [finder for finder in sys.meta_path if finder is not self]
@@ -286,6 +362,14 @@ class _Finder(importlib.abc.MetaPathFinder):
             loader = _Successor(fullname)
             spec = importlib.util.spec_from_loader(fullname, loader, is_package='.' in fullname)
         return spec
+
+
+def _is_for_package() -> bool:
+    """Returns whether an installed package imports a module now."""
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_globals.get('__name__', '').startswith(_IMPORTING):
+        frame = frame.f_back
+    return frame.f_code.co_filename.startswith(INSTALLED)
 
 
 class _Completing(importlib.abc.Loader):
@@ -355,6 +439,7 @@ def _short(module: str) -> str:
 
 
 _TF = 'tensorflow'
+_IMPORTING = ('importlib', 'tfae.compat.')
 _SHORT = {'numpy': 'np', 'matplotlib.pyplot': 'plt'}
 
 
@@ -407,19 +492,17 @@ def _save(original):
 
 
 def _load(original):
-    """Loads arrays of objects, as numpy did before 1.16.3."""
+    """Loads objects, as numpy did before 1.16.3."""
 
     @functools.wraps(original)
     def load(*args, **kwargs):
         if len(args) > 2 or 'allow_pickle' in kwargs:
             return original(*args, **kwargs)
-        try:
-            return original(*args, **kwargs)
-        except ValueError as error:
-            if 'allow_pickle' not in str(error):
-                raise
+        found = original(*args, **kwargs, allow_pickle=True)
+        dtype = getattr(found, 'dtype', None)
+        if dtype is None or dtype.hasobject:  # also an archive, which is read later
             use('np.load(allow_pickle=True)')
-            return original(*args, **kwargs, allow_pickle=True)
+        return found
 
     return load
 
@@ -592,17 +675,6 @@ def getargspec(function: Callable[..., Any]) -> 'ArgSpec':
     import inspect
 
     return ArgSpec(*inspect.getfullargspec(function)[:4])
-
-
-def load_source(name: str, path: str) -> types.ModuleType:
-    """Loads a module from a file, as `imp.load_source`."""
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f'{path} is no Python file')
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def no_op(*_: Any, **__: Any) -> None:

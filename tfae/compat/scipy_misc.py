@@ -137,14 +137,14 @@ def imresize(arr: Any, size: Any, interp: str = 'bilinear', mode: str | None = N
 
     Args:
       arr: array that `toimage` takes.
-      size: percentage (an integer), factor (a float), or (height, width).
+      size: percentage (an integer), factor (a float), or (height, width, ...).
       interp: nearest, lanczos, bilinear, bicubic or cubic.
       mode: mode of the image while it is resized.
     Returns: uint8 array, or float32 with mode F.
     """
     image = toimage(arr, mode=mode)
     if np.ndim(size):
-        height, width = size
+        height, width = size[:2]  # of the shape of an array, too
     else:
         factor = size / 100 if isinstance(size, int | np.integer) else size
         width, height = (int(side * factor) for side in image.size)
