@@ -231,13 +231,12 @@ def with_cell(content: bytes, line: str) -> str:
     """
     notebook = json.loads(content)
     sheet = (notebook.get('worksheets') or [notebook])[0]
-    version = (notebook.get('nbformat', 4), notebook.get('nbformat_minor', 0))
     cell: dict[str, Any] = {'cell_type': 'code', 'metadata': {}, 'outputs': []}
-    if version < (4, 0):
+    if 'worksheets' in notebook:  # before version 4
         cell |= {'input': [line], 'language': 'python', 'collapsed': False}
     else:
         cell |= {'source': [line], 'execution_count': None}
-    if version >= (4, 5):
+    if any('id' in other for other in sheet['cells']):  # since version 4.5
         cell['id'] = 'tfae-compat'
     sheet['cells'].insert(0, cell)
     return json.dumps(notebook, indent=1, ensure_ascii=False) + '\n'
