@@ -624,7 +624,7 @@ def notebook_seeds():
 TARGETS = {
     'notebook': Target(
         'program.ipynb', notebook_seeds, porting.port,
-        lambda found: all(one.line > 0 for one in found.findings) and found.text is not None, 2,
+        lambda found: all(one.line > 0 for one in found.findings) and found.content is not None, 2,
     ),
     'idx': Target(
         'train-images-idx3-ubyte', idx_seeds, read_idx,

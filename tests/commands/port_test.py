@@ -231,12 +231,13 @@ def test_the_exit_code_is_that_of_the_worst_program(tmp_path):
 
 def test_a_notebook_gets_a_cell(tmp_path):
     cell = {'cell_type': 'code', 'source': ['import tensorflow as tf\n', 'tf.layers.dense']}
-    (tmp_path / 'n.ipynb').write_text(json.dumps({'cells': [cell], 'nbformat': 4}))
+    text = {'cell_type': 'markdown', 'source': ['\ud800 é']}
+    (tmp_path / 'n.ipynb').write_text(json.dumps({'cells': [cell, text], 'nbformat': 4}))
     done = tfae_program.run('port', 'n.ipynb', '--write', cwd=tmp_path)
     assert done.code == 0, done.err
     notebook = json.loads((tmp_path / 'n.ipynb').read_text())
     assert notebook['cells'][0]['source'] == [LINE.replace(', removed=True', '')]
-    assert notebook['cells'][1] == cell and notebook['nbformat'] == 4
+    assert notebook['cells'][1:] == [cell, text] and notebook['nbformat'] == 4
     for name in ('v3', 'v4', 'v5'):
         old = nbformat.versions[min(int(name[1]), 4)]
         code = old.new_code_cell(cell['source'][0])

@@ -205,6 +205,7 @@ def test_without_removed_names_they_are_missing(tmp_path):
         (['bad.py'], 'bad.py: line 2: invalid syntax', 1),
         (['end.py'], "end.py: line 1: 'return' outside function", 1),
         (['bad.ipynb'], "bad.ipynb: it is no Jupyter notebook ('cells')", 1),
+        (['odd.ipynb'], 'odd.ipynb: it is not Python (', 1),
         (['data.py'], 'has no train-images-idx3-ubyte, gzipped or not; `tfae fetch mnist`', 1),
     ],
 )
@@ -212,6 +213,8 @@ def test_what_cannot_run_is_refused_in_a_line(tmp_path, argv, text, code):
     (tmp_path / 'bad.py').write_text('x = 1\ny = = 2\n')
     (tmp_path / 'end.py').write_text('return\n')
     (tmp_path / 'bad.ipynb').write_text('{}')
+    cell = {'cell_type': 'code', 'source': '\ud800'}
+    (tmp_path / 'odd.ipynb').write_text(json.dumps({'cells': [cell]}))
     (tmp_path / 'data.py').write_text(
         'from tensorflow.examples.tutorials.mnist.input_data import read_data_sets\n'
         'read_data_sets("none")\n'

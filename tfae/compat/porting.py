@@ -82,7 +82,8 @@ def port(path: pathlib.Path) -> Port:
     line = _line(tree, findings)
     if path.suffix == '.ipynb':
         changes = any(finding.kind is Kind.CHANGED for finding in findings)
-        return Port(findings, b'' if changes else program.with_cell(content, line).encode(), line)
+        after = '' if changes else program.with_cell(content, line)
+        return Port(findings, after.encode(errors='backslashreplace'), line)  # as JSON escapes
     text = _with_line(_changed(lines, findings), line)
     if b'\r\n' in content:
         text = text.replace('\n', '\r\n')

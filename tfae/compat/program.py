@@ -344,7 +344,7 @@ def _python(text: str, path: pathlib.Path, skipped: list[str]) -> str:
         text = re.sub(f'^{indentation[0]}', '', text, flags=re.M)
     try:
         ast.parse(text, str(path))
-    except SyntaxError:
+    except (SyntaxError, ValueError):  # the latter for characters that no source has
         pass
     else:
         return text
