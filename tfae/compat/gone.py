@@ -1,6 +1,6 @@
 """Names of TF1 that are not there, and what to use instead."""
 
-_MORE_CELLS = 'a recurrent cell', 'tf.contrib.rnn.LSTMCell, or a cell of your own'
+_RARE_CELL = 'a recurrent cell', 'tf.contrib.rnn.LSTMCell, or a cell of your own'
 _FEATURE_COLUMN = 'a feature column', 'tf.feature_column'
 _ESTIMATOR = 'an estimator of 2016', 'tf.estimator'
 _DISTRIBUTION = 'a distribution', 'the package tensorflow-probability, which serves it if installed'
@@ -8,7 +8,7 @@ _COMPRESSION = 'compression of models', 'the package tensorflow-model-optimizati
 
 # The name below `tf`: what it was, and what to use instead.
 GONE = {
-    'contrib.bayesflow': _DISTRIBUTION,
+    'contrib.bayesflow': ('Bayesian inference', 'the package tensorflow-probability'),
     'contrib.boosted_trees': (
         'gradient-boosted trees',
         'sklearn.ensemble.HistGradientBoostingClassifier',
@@ -26,7 +26,7 @@ GONE = {
     'contrib.ffmpeg': ('audio by ffmpeg', 'tf.audio'),
     'contrib.gan': ('TFGAN', 'losses of your own: tensorflow-gan 2.1 fails to import today'),
     'contrib.graph_editor': ('changes of a built graph', 'tf.import_graph_def with input_map'),
-    'contrib.grid_rnn': _MORE_CELLS,
+    'contrib.grid_rnn': _RARE_CELL,
     'contrib.integrate': ('solvers of differential equations', 'tensorflow-probability'),
     'contrib.kfac': ('the K-FAC optimizer', 'the package kfac'),
     'contrib.layers.bucketized_column': _FEATURE_COLUMN,
@@ -46,7 +46,7 @@ GONE = {
     'contrib.opt': ('an optimizer', 'tf.train, or tf.contrib.opt.AdamWOptimizer'),
     'contrib.predictor': ('inference', 'tf.saved_model.loader'),
     'contrib.quantize': _COMPRESSION,
-    'contrib.rnn': _MORE_CELLS,
+    'contrib.rnn': _RARE_CELL,
     'contrib.seq2seq': ('a rare decoder', 'a Decoder or Helper of your own'),
     'contrib.legacy_seq2seq': (
         'a rare model',

@@ -157,9 +157,9 @@ def test_layer_norm_basic_lstm_cell_drops_candidates_alone():
     assert 0.3 < (c == 0).mean() < 0.7
 
 
-@pytest.mark.parametrize('projected', [None, 2])
-def test_nas_cell(projected):
-    (c, m), output, after, v = step(lambda: rnn.NASCell(4, num_proj=projected, use_biases=True))
+@pytest.mark.parametrize(('projected', 'bias'), [(None, 'use_biases'), (2, 'use_bias')])
+def test_nas_cell(projected, bias):
+    (c, m), output, after, v = step(lambda: rnn.NASCell(4, projected, **{bias: True}))
     recurrent, kernel, bias = (
         v[f'nas_cell/{name}'] for name in ('recurrent_kernel', 'kernel', 'bias')
     )

@@ -167,14 +167,16 @@ class NASCell(_Cell):
         self,
         num_units: int,
         num_proj: int | None = None,
-        use_biases: bool = False,
+        use_bias: bool = False,
         reuse: bool | None = None,
+        use_biases: bool = False,  # the former name
+        **kwargs: Any,
     ):
         output = num_proj or num_units
-        super().__init__(LSTMStateTuple(num_units, output), output, _reuse=reuse)
+        super().__init__(LSTMStateTuple(num_units, output), output, _reuse=reuse, **kwargs)
         self._units = num_units
         self._projected = num_proj
-        self._biased = use_biases
+        self._biased = use_bias or use_biases
 
     @_as_written
     def call(self, inputs: tf.Tensor, state: Any) -> tuple:
