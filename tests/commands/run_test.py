@@ -71,9 +71,9 @@ t = tf.constant([7, -7]); v = tf.Variable(7); n = tf.zeros([2, 7]).shape[1]
 v2 = v; v2 /= 2
 with tf.Session() as s:
     s.run(tf.global_variables_initializer())
-    print [a.tolist() for a in s.run([t / 2, v / t])]  # [[3, -4], [1, -1]]
+    print [a.tolist() for a in s.run([t / 2, 8 / t, v / t])]  # [[3, -4], [1, -2], [1, -1]]
     print map(float, s.run([tf.constant(7.) / 2, v2]))  # [3.5, 3.0]
-print int(n / 2), exact.half, exact.f(3), later.half  # 3 0.5 (0.75, 1) 0.5
+print int(n / 2), int(15 / n), exact.half, exact.f(3), later.half  # 3 2 0.5 (0.75, 1) 0.5
 """
 # Future imports keep true division in a module, however they are written.
 EXACT = """
@@ -252,6 +252,8 @@ def test_a_program_from_before_1_0_runs(tmp_path):
         'summaries = [tf.scalar_summary(tags="a", values=1, name="n"), tf.scalar_summary("b", 2),\n'
         '             tf.histogram_summary(tag="c", values=x),\n'
         '             tf.image_summary("d", tf.zeros([3, 2, 2, 1]), max_images=1)]\n'
+        'try: tf.select(x > 1, x, x, "n", 5)\n'
+        'except TypeError as error: print(error)\n'
         'with tf.Session() as sess:\n'
         '    tf.train.SummaryWriter("logs", sess.graph)\n'
         '    for v in sess.run(values): print(v.shape, "%.3f" % v.sum())\n'
@@ -260,6 +262,7 @@ def test_a_program_from_before_1_0_runs(tmp_path):
     done = tfae_program.run('run', 'p.py', cwd=tmp_path)
     loss = '(1,) 3.066'  # log(e + e^2 + e^5) - 2
     assert done.out.splitlines() == [
+        'tf.select takes 4 arguments; 5 are given',
         '(1, 3) 16.000', '(1, 6) 16.000', '(2, 3) 16.000', '(1, 1) 5.000', '(1, 1) 1.000',
         '(2, 1, 3) 16.000', loss, loss,
         '(2, 1, 1) 11.000', '(1, 1, 1) 30.000', '(1, 3) -6.000',

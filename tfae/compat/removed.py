@@ -318,6 +318,8 @@ def _former(old: str) -> Callable[..., Any]:
 
     def function(*args, **kwargs):
         parameters = PARAMETERS[old]
+        if len(args) > len(parameters):
+            raise TypeError(f'tf.{old} takes {len(parameters)} arguments; {len(args)} are given')
         given = dict(zip(parameters, args, strict=False)) | kwargs
         new = operator.attrgetter(RENAMED[old])(tf)
         renamed = {parameters.get(name, name): value for name, value in given.items()}
