@@ -341,6 +341,24 @@ def test_an_input_spec_of_keras_is_understood(keras):
         layer(dtype='float64')(x)
 
 
+def test_weights_with_one_initial_value_are_set_apart():
+    shared = tf.ones([2])
+    layer = layers.Layer()
+    for name in ('a', 'b'):
+        layer.add_weight(name, [2], initializer=lambda *_, **__: shared)
+    with tf.Session().as_default():
+        layer.set_weights([[1, 2], [3, 4]])
+        np.testing.assert_array_equal(layer.get_weights(), [[1, 2], [3, 4]])
+
+
+def test_the_shape_of_inputs_may_be_given_as_in_tf1():
+    shapes = {'input_shape': (4,), 'batch_input_shape': (None, 4), 'input_dim': 4, 'batch_size': 2}
+    for name, value in shapes.items():
+        assert layers.Dense(3, **{name: value})(tf.ones([2, 4])).shape == (2, 3)
+    with pytest.raises(TypeError, match='Dense got an unknown argument, weights'):
+        layers.Dense(3, weights=[])
+
+
 # Keras style and eager execution.
 
 
@@ -360,12 +378,34 @@ def test_layers_of_the_keras_style_share_nothing():
     layers.dense(tf.ones([2, 3]), 2, use_bias=False)
     assert [v.op.name for v in tf.global_variables()] == [
         'model/dense/kernel',
-        'model_2/dense/kernel',
-        'model_3/dense/kernel',
+        'model_2/dense_3/kernel',
+        'model_3/dense_4/kernel',
         'here/top/kernel',
         'here/top/bias',
         'dense/kernel',
     ]
+
+
+def test_a_layer_of_the_keras_style_takes_no_scope():
+    class Doubled(layers.Layer):
+        def call(self, inputs, scope=None):
+            assert scope is None
+            late = self.add_weight(f'late_{len(self.weights)}', [], initializer='ones')
+            return 2 * inputs * late
+
+    with layers.experimental.keras_style_scope():
+        layer = Doubled()
+        layer.add_weight('early', [2])
+    # The style is that of the layer, not of the call.
+    y = layer(layer(tf.ones([2])))
+    names = ['early', 'doubled_1/late_1', 'doubled_1_1/late_2']
+    assert [v.op.name for v in layer.weights] == names
+    assert all(hasattr(v, 'handle') for v in layer.weights)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        np.testing.assert_array_equal(session.run(y), [4, 4])
+    with pytest.raises(ValueError, match="doubled_1: scope is 'other', reuse is None; both must"):
+        layer(tf.ones([2]), scope='other')
 
 
 EAGER = """

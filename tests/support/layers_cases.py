@@ -333,6 +333,22 @@ def scopes() -> Iterator[Case]:
         layer = layers.BatchNormalization()
         return layer(layer(x, training=True), training=True)
 
+    def keras_style(layers, x):
+        style = layers.experimental.keras_style_scope
+        with style():
+            last = layers.Dense(3)  # numbered now, built last
+            regular = layers.Dense(7, activity_regularizer=square)
+            x = regular(regular(x))
+            with tf.name_scope('model'):
+                x = layers.Dense(7, name='named')(layers.dense(x, 7))
+            with tf.variable_scope('scope', initializer=tf.ones_initializer(), regularizer=square):
+                x = layers.Dense(7, name='named', trainable=False)(x)
+                x = layers.Dense(7, name='named')(x)
+            with tf.variable_scope('scope', reuse=True):
+                x = layers.Dense(7)(x)
+            x = layers.BatchNormalization()(x, training=True)
+        return layers.dense(last(x), 2)
+
     def network(layers, x):
         x = tf.reshape(tf.tile(x, [1, 7]), [-1, 7, 7, 1])
         x = layers.conv2d(x, 4, 3, padding='SAME', activation=tf.nn.relu, name='truc')
@@ -354,6 +370,7 @@ def scopes() -> Iterator[Case]:
             partitioned,
             templated,
             updates_of_an_instance_called_twice,
+            keras_style,
             network,
         ),
     )

@@ -35,6 +35,27 @@ def test_a_copy_imports_the_installed_project(tool, tmp_path, line, copied):
     assert (tmp_path / 'a_test.py').read_text() == f'import os\n{copied}\n'
 
 
+def test_files_of_one_name_are_refused(tool, tmp_path):
+    for name in ('a', 'b'):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / 'a_test.py').write_text('')
+    with pytest.raises(SystemExit, match='another file is called a_test.py; run each of them'):
+        tool.run([tmp_path / 'a', tmp_path / 'b'], original=False)
+
+
+def test_a_process_that_dies_is_reported(tool, tmp_path):
+    (tmp_path / 'a_test.py').write_text('import os\n\nos._exit(7)\n')
+    with pytest.raises(SystemExit, match='pytest wrote no report; its exit code is 7'):
+        tool.run([tmp_path / 'a_test.py'], original=True)
+
+
+@pytest.mark.parametrize(
+    'case', ['<testcase classname="a_test.ATest" name="test_1"/>', '<testcase name="a_test"/>']
+)
+def test_the_file_of_a_case_is_named(tool, case):
+    assert tool.file_of(xml.etree.ElementTree.fromstring(case)) == 'a_test'
+
+
 @pytest.mark.parametrize(
     ('case', 'why'),
     [

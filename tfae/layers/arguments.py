@@ -42,6 +42,8 @@ _ACTIVATIONS = (
 )
 # Arguments that every layer class accepts besides its own; the underscored two are TF1's.
 _COMMON = ('trainable', 'name', 'dtype', 'activity_regularizer', '_scope', '_reuse')
+# Arguments that TF1 accepts and that only a Keras model of these layers reads.
+_OF_MODELS = ('input_shape', 'input_dim', 'batch_input_shape', 'batch_size')
 
 
 def named(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -49,12 +51,12 @@ def named(arguments: dict[str, Any]) -> dict[str, Any]:
 
     Args:
       arguments: `locals()` on the first line of the constructor.
-    Returns: argument name -> value.
+    Returns: argument name -> value, without the shapes of inputs, which a call determines.
     Raises: TypeError if `kwargs` holds a name that no layer accepts.
     """
     constructor = inspect.signature(arguments['__class__'])
     options = {k: arguments[k] for k in constructor.parameters if k != 'kwargs'}
-    extra = arguments['kwargs']
+    extra = {k: value for k, value in arguments['kwargs'].items() if k not in _OF_MODELS}
     unknown = sorted(set(extra) - set(_COMMON))
     if unknown:
         who = type(arguments['self']).__name__

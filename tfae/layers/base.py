@@ -63,7 +63,9 @@ class Layer:
         self.activity_regularizer = activity_regularizer
         self._dtype = None if dtype is None else tf.as_dtype(dtype).name
         self._base_name, self._name = _base_name_and_name(type(self).__name__, name)
-        self._keras_style = experimental.keras_style(self._name, _scope, _reuse)
+        self._keras_style = experimental.keras_style()
+        if self._keras_style:
+            experimental.refuse_sharing(self._name, _scope, _reuse)
         self._reuse = _reuse
         self._scope: Any = None
         if _scope:
@@ -93,22 +95,23 @@ class Layer:
 
         Returns: the outputs of `call`, which is given the layer's scope if it has an argument
           `scope`.
-        Raises: ValueError for inputs that do not fit the layer, and if `get_variable` raises: a
-          name taken without `reuse`, or `reuse` of a missing variable.
+        Raises: ValueError for inputs that do not fit the layer, for a `scope` in the Keras style,
+          and if `get_variable` raises: a name taken without `reuse`, or `reuse` of a missing
+          variable.
         """
         inputs = tf.nest.map_structure(
             lambda x: x if tf.is_tensor(x) else tf.convert_to_tensor(x), inputs
         )
-        self._take_scope(kwargs.pop('scope', None))
-        with self._enter() as scope:
+        with self._open(kwargs.pop('scope', None)), self._enter() as scope:
             self._check(inputs)
             if not self.built:
                 self._build(inputs)
-            if 'scope' in inspect.signature(self.call).parameters:
+            if not self._keras_style and 'scope' in inspect.signature(self.call).parameters:
                 kwargs['scope'] = scope
             outputs = self.call(inputs, *args, **kwargs)
             self._regularize_activity(outputs)
-        _add_new(tf.GraphKeys.UPDATE_OPS, self.updates)
+        if not self._keras_style:
+            _add_new(tf.GraphKeys.UPDATE_OPS, self.updates)
         if not tf.executing_eagerly():
             self._calls.append((inputs, outputs))
         return outputs
@@ -226,10 +229,12 @@ class Layer:
             for variable, value in zip(self.weights, values, strict=True):
                 variable.assign(value)
             return
-        # An initializer's second input is the value that it assigns: no op is added.
-        ops = [v.initializer for v in self.weights]
-        feed = {op.inputs[1]: value for op, value in zip(ops, values, strict=True)}
-        self._session().run(ops, feed)
+        # An initializer's second input is the value that it assigns: no op is added. One at a time:
+        # that value may be one tensor of several variables.
+        session = self._session()
+        for variable, value in zip(self.weights, values, strict=True):
+            initializer = variable.initializer
+            session.run(initializer, {initializer.inputs[1]: value})
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor, by name.
@@ -369,8 +374,9 @@ class Layer:
     def _take_scope(self, scope: Any = None) -> None:
         if self._scope is not None:
             return
-        if self._keras_style:
-            self._scope = experimental.own_scope(self._base_name)
+        if self._keras_style:  # variables that are created before a call
+            name = tf.get_default_graph().get_name_scope()
+            self._scope = experimental.own_scope(f'{name}/' if name else '')
             return
         if scope or self._reuse:  # a reused scope keeps its name
             context = tf.variable_scope(scope or self._base_name)
@@ -380,9 +386,21 @@ class Layer:
             pass
 
     @contextlib.contextmanager
+    def _open(self, scope: Any) -> Iterator[None]:
+        """Determines the variable scope of a call; in the Keras style, opens its name scope."""
+        if not self._keras_style:
+            self._take_scope(scope)
+            yield
+            return
+        experimental.refuse_sharing(self._name, scope, None)
+        with tf.name_scope(self._name) as name:
+            self._scope = experimental.own_scope(name)
+            yield
+
+    @contextlib.contextmanager
     def _enter(self) -> Iterator[Any]:
         """Enters the layer's variable scope and its original name scope."""
-        reuse = True if self.built else self._reuse
+        reuse = True if self.built and not self._keras_style else self._reuse
         with tf.variable_scope(self._scope, reuse=reuse, auxiliary_name_scope=False) as scope:  # noqa: SIM117
             with tf.name_scope(scope.original_name_scope):
                 yield scope

@@ -1,7 +1,8 @@
 """TF1's `tf.layers.experimental`: layers that manage their variables as Keras does.
 
-Such a layer creates variables of its own, named after the name scope, whatever variable scope is
-open: models of one class share nothing.
+Such a layer creates resource variables of its own, named after the name scope, whatever variable
+scope is open: models of one class share nothing. Each call opens a name scope, and the updates of
+batch normalization are in `updates` only, not in `UPDATE_OPS`.
 """
 
 import contextlib
@@ -32,20 +33,29 @@ def set_keras_style() -> None:
     _on = True
 
 
-def keras_style(who: str, scope: Any, reuse: Any) -> bool:
-    """Returns whether a new layer manages its variables as Keras does.
+def keras_style() -> bool:
+    """Returns whether a new layer manages its variables as Keras does."""
+    return _on
 
-    Raises: ValueError if it does and was given a scope or `reuse`.
+
+def refuse_sharing(who: str, scope: Any, reuse: Any) -> None:
+    """Checks that a layer of the Keras style was given neither a scope nor `reuse`.
+
+    Raises: ValueError that names `who`.
     """
-    if _on and (scope or reuse is not None):
+    if scope is not None or reuse is not None:
         raise ValueError(
             f'{who}: scope is {scope!r}, reuse is {reuse}; both must be None in the Keras style, '
             'in which a layer shares no variables.'
         )
-    return _on
 
 
-def own_scope(name: str) -> Any:
-    """Returns a new variable scope in the current name scope; `name` is numbered if it is taken."""
-    name = tf.get_default_graph().unique_name(name)
-    return tf.VariableScope(reuse=False, name=name, name_scope=f'{name}/')
+def own_scope(name_scope: str) -> Any:
+    """Returns a variable scope for resource variables whose names start with `name_scope`.
+
+    Args:
+      name_scope: full name of a name scope with its last slash, or an empty string.
+    """
+    return tf.VariableScope(
+        reuse=False, name=name_scope.rstrip('/'), name_scope=name_scope, use_resource=True
+    )

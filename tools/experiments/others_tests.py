@@ -57,7 +57,10 @@ def pytest_configure(config):
 
 
 def copy(path: pathlib.Path, folder: pathlib.Path) -> None:
-    """Copies a file of tests; its imports are changed to those of the installed project."""
+    """Copies a file of tests; its imports are changed to those of the installed project.
+
+    Raises: SystemExit if the folder has a file of this name.
+    """
 
     def absolute(match: re.Match) -> str:
         above = len(match[1])  # one dot is the file's own package
@@ -66,11 +69,16 @@ def copy(path: pathlib.Path, folder: pathlib.Path) -> None:
 
     text = re.sub(r'^from (\.+)', absolute, path.read_text(), flags=re.M)
     text = re.sub(r'^from tf_keras\b', 'from tf_keras.src', text, flags=re.M)
+    if (folder / path.name).exists():
+        raise SystemExit(f'{path}: another file is called {path.name}; run each of them alone')
     (folder / path.name).write_text(text)
 
 
 def run(paths: list[pathlib.Path], original: bool) -> list[tuple[str, str]]:
-    """Returns the file and the reason of each test; the reason is empty if it passed."""
+    """Returns the file and the reason of each test; the reason is empty if it passed.
+
+    Raises: SystemExit if pytest ended without a report.
+    """
     own = pathlib.Path(__file__).resolve()
     path = os.pathsep.join([str(own.parents[2]), str(own.parent), os.environ.get('PYTHONPATH', '')])
     environment = {'PYTHONPATH': path, 'TF_USE_LEGACY_KERAS': '1', 'TF_CPP_MIN_LOG_LEVEL': '3'}
@@ -84,10 +92,17 @@ def run(paths: list[pathlib.Path], original: bool) -> list[tuple[str, str]]:
         command = [sys.executable, '-m', 'pytest', '-q', '-p', own.stem, f'--junitxml={report}']
         command += ['-c', os.devnull, '--rootdir', scratch, '-p', 'no:cacheprovider']
         command += ['--import-mode=importlib', *map(str, sorted(folder.glob('*.py')))]
-        subprocess.run(command, env=os.environ | environment, stdout=subprocess.DEVNULL)
+        done = subprocess.run(command, env=os.environ | environment, stdout=subprocess.DEVNULL)
+        if not report.exists():
+            raise SystemExit(f'pytest wrote no report; its exit code is {done.returncode}')
         cases = list(xml.etree.ElementTree.parse(report).iter('testcase'))
     run_cases = [case for case in cases if case.find('skipped') is None]
-    return [(case.get('classname', '').split('.')[0], reason(case)) for case in run_cases]
+    return [(file_of(case), reason(case)) for case in run_cases]
+
+
+def file_of(case: xml.etree.ElementTree.Element) -> str:
+    """Returns the name of the file, also of one that could not be loaded."""
+    return (case.get('classname') or case.get('name', '')).split('.')[0]
 
 
 def reason(case: xml.etree.ElementTree.Element) -> str:
