@@ -42,6 +42,7 @@ EDITS = {
     'test_fraction': {'test_fraction': 0.3},
     'size': {'size': '6x5'},
     'color': {'color': 'gray'},
+    'freeze': {'freeze': ['encoder']},
     'optimizer': {'optimizer': 'rmsprop'},
     'learning_rate_decay': {'learning_rate_decay': 'cosine'},
     'learning_rate_end': {'learning_rate_decay': 'cosine', 'learning_rate_end': 0.5},
