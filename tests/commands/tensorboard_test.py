@@ -34,3 +34,9 @@ def test_it_serves_the_runs_of_a_folder(tmp_path):
 def test_a_folder_that_is_missing_is_refused(tmp_path):
     done = tfae_program.run('tensorboard', '--logdir=nowhere', cwd=tmp_path)
     assert done.refusal(1) == '--logdir nowhere is no folder'
+
+
+@pytest.mark.parametrize('host', ['a b', 'a..b', 'x' * 64, 'x' * 10**5, '\udcff', ''])
+def test_a_host_that_is_no_name_is_refused(tmp_path, host):
+    done = tfae_program.run('tensorboard', '--logdir=.', f'--host={host}', cwd=tmp_path)
+    assert done.refusal(2).endswith('; it must be a name or an address')

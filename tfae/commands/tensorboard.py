@@ -28,10 +28,11 @@ def main(argv: list[str]) -> int:
     flags = command_flags.read('tensorboard', __doc__, Config, argv)
     if not pathlib.Path(flags.logdir).is_dir():
         raise errors.InputError(f'--logdir {flags.logdir} is no folder')
-    from tfae.explorer import board  # after the flags, since it takes a second
+    from tfae.explorer import board, server  # after the flags, since it takes a second
 
-    server = board.tensorboard()
-    server.configure(
+    server.check_host(flags.host)
+    program = board.tensorboard()
+    program.configure(
         ('tfae', f'--logdir={flags.logdir}', f'--host={flags.host}', f'--port={flags.port}')
     )
-    return server.main()
+    return program.main()

@@ -181,13 +181,23 @@ def foreign(environ: Mapping[str, Any], hosts: Iterable[str]) -> str:
     return ''
 
 
+def check_host(host: str) -> None:
+    """Raises UsageError for a host that can be neither a name nor an address."""
+    try:
+        host.encode('idna')
+        valid = re.fullmatch(r'[\w.:%-]+', host)
+    except UnicodeError:  # such as a label of more than 63 characters
+        valid = None
+    if not valid:
+        raise errors.UsageError(f'--host is {host[:80]!r}; it must be a name or an address')
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Returns a listening socket; port 0 picks a free port.
 
     Raises: UsageError for an invalid host, InputError if the address cannot be bound.
     """
-    if not re.fullmatch(r'[\w.:%-]+', host):
-        raise errors.UsageError(f'--host is {host!r}; it must be a name or an address')
+    check_host(host)
     family = socket.AF_INET6 if ':' in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
