@@ -41,7 +41,7 @@ def test_bash_completes_commands_and_their_flags(script):
     assert bash(text, 'tfae', '') == [*every, '--help', '--version']
     assert bash(text, 'tfae', 'ev') == ['evaluate']
     assert bash(text, 'tfae', 'train', '--lab') == ['--labeled_examples=', '--labeled_seed=']
-    assert bash(text, 'tfae', 'train', '--free') == ['--free_bits=']  # of another family
+    assert bash(text, 'tfae', 'train', '--free_') == ['--free_bits=']  # of another family
     assert bash(text, 'tfae', 'evaluate', '--lab') == []
     assert bash(text, 'tfae', 'train', 'x') == []
 
