@@ -1,12 +1,13 @@
 """absurd_flags.py: a sample of its cases, and its criteria of a failure."""
 
 import dataclasses
-import importlib.util
+import importlib
 import os
 import pathlib
 import subprocess
 import sys
 
+import campaign_modules
 import pytest
 import tfae_program
 
@@ -18,10 +19,8 @@ PATH = ROOT / 'tests' / 'campaigns' / 'absurd_flags.py'
 
 @pytest.fixture(scope='module')
 def campaign():
-    spec = importlib.util.spec_from_file_location('absurd_flags', PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with campaign_modules.imported(PATH) as module:
+        yield module
 
 
 def test_every_flag_of_every_command_and_family_is_given_values(campaign):

@@ -1,6 +1,5 @@
 """fuzz.py: a sample of its cases, and readers with each kind of forbidden behavior."""
 
-import importlib.util
 import json
 import os
 import pathlib
@@ -12,8 +11,8 @@ import sys
 import time
 import warnings
 
+import campaign_modules
 import pytest
-from absl import flags
 
 from tfae.core import errors
 
@@ -23,14 +22,8 @@ PATH = ROOT / 'tests' / 'campaigns' / 'fuzz.py'
 
 @pytest.fixture(scope='module')
 def fuzz():
-    sys.path.insert(0, str(PATH.parent))
-    spec = importlib.util.spec_from_file_location('fuzz', PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    sys.path.remove(str(PATH.parent))
-    if not flags.FLAGS.is_parsed():
-        flags.FLAGS.mark_as_parsed()
-    return module
+    with campaign_modules.imported(PATH) as module:
+        yield module
 
 
 def run(folder, *argv):
