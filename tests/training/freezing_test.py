@@ -111,8 +111,8 @@ def test_a_run_moves_the_frozen_scope_after_its_steps_and_the_others_at_once(tmp
 )
 def test_a_run_stopped_while_a_scope_is_frozen_ends_as_the_whole(tmp_path, more):
     words = ('train', '--model=convolutional', '--filters=2', '--units=2', *DATA, *EVERY, *more)
-    words = (*words, '--freeze=encoder:4')
-    for logdir, epochs in (('whole', 2), ('run', 0), ('run', 2)):
+    words = (*words, '--freeze=encoder:8')  # an epoch has six steps
+    for logdir, epochs in (('whole', 2), ('run', 1), ('run', 2)):
         done = tfae_program.run(*words, f'--epochs={epochs}', f'--logdir={logdir}', cwd=tmp_path)
         assert (done.code, done.err) == (0, ''), done
     whole, run = (tfae_program.checkpoint(tmp_path / name) for name in ('whole', 'run'))
