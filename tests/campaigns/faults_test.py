@@ -34,10 +34,10 @@ def campaign(folder, *argv):
 
 def test_a_small_campaign_loses_nothing(tmp_path):
     seed = f'--seed={time.time_ns()}'
-    counts = campaign(tmp_path, '--families=dense', '--kinds=kill,flip,cut', '--rounds=2', seed)
-    assert list(counts) == ['kill', 'flip', 'cut']
+    counts = campaign(tmp_path, '--families=dense', '--kinds=kill,flip', '--rounds=1', seed)
+    assert list(counts) == ['kill', 'flip']
     for count in counts.values():
-        assert count['faults'] == 2
+        assert count['faults'] == 1
         assert count['runs'] >= 1
         assert count['identical'] + count['explained'] >= count['runs']
         assert count['lost'] == 0

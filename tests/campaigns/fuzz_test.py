@@ -190,6 +190,7 @@ def test_a_case_that_coverage_leads_to_is_kept(tmp_path):
     assert (tmp_path / 'hidden_guided_1.bin').read_bytes().startswith(b'tf')
 
 
+@pytest.mark.slow
 def test_no_reader_fails_where_coverage_leads(tmp_path):
     script = PATH.with_name('guided_fuzz.py')
     done = guided(script, tmp_path, '--targets=npz', '--runs=500')

@@ -132,27 +132,23 @@ def test_images_are_stored_at_the_size_asked_for(tmp_path):
     assert load('records', tmp_path / 'out').train.images.form.recorded[1]
 
 
-@pytest.mark.parametrize(
-    'damage',
-    [
-        lambda text: text.replace('"labels": [0', '"labels": [1'),
-        lambda text: text.replace('"labels": [0', '"labels":  [0'),
-        lambda text: '[' * 100_000,
-        lambda text: '[]',
-        lambda text: text[:-1],
-    ],
-    ids=['a label', 'a space', 'deep', 'no object', 'cut'],
-)
-def test_a_table_that_was_damaged_is_made_again(tmp_path, damage):
+def test_a_table_that_was_damaged_is_made_again(tmp_path):
     for name in ('cat', 'dog'):
         sample_images.fill(tmp_path / 'in' / name, 4)
     convert(tmp_path)
     (table,) = (tmp_path / 'out').glob('*-of-*.json')
-    sound = table.read_bytes()
-    table.write_text(damage(sound.decode()))
-    assert table.read_bytes() != sound
-    assert '1 shards, 0 of them kept' in convert(tmp_path).out
-    assert table.read_bytes() == sound
+    sound = table.read_text()
+    for damaged in (
+        sound.replace('"labels": [0', '"labels": [1'),
+        sound.replace('"labels": [0', '"labels":  [0'),
+        '[' * 100_000,
+        '[]',
+        sound[:-1],
+    ):
+        assert damaged != sound
+        table.write_text(damaged)
+        assert '1 shards, 0 of them kept' in convert(tmp_path).out, damaged[:99]
+        assert table.read_text() == sound
     assert '1 shards, 1 of them kept' in convert(tmp_path).out
 
 

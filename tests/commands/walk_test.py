@@ -29,6 +29,15 @@ COMMANDS = {
     'report': tuple(models.FAMILIES),
     'export --output=exported': tuple(models.FAMILIES),
 }
+# Commands that take long -> the families that the suite runs them for; the others are slow tests.
+LONG = {
+    'anomaly': ('variational',),
+    'cluster': ('dense',),
+    'explain': ('classifier', 'gan'),
+    'export': ('classifier', 'gan'),
+    'latent': ('dense', 'siamese'),
+    'morph': ('convolutional',),
+}
 WORDS = ('train', '--dataset=npz', '--epochs=1')
 
 
@@ -61,8 +70,16 @@ def trained(folder):
     return get
 
 
-@pytest.mark.parametrize('family', models.FAMILIES)
-@pytest.mark.parametrize('command', COMMANDS)
+def walk():
+    for command, able in COMMANDS.items():
+        for family in models.FAMILIES:
+            chosen = LONG.get(command.partition(' ')[0], models.FAMILIES)
+            late = family in able and family not in chosen
+            marks = [pytest.mark.slow] if late else []
+            yield pytest.param(command, family, marks=marks, id=f'{command}-{family}')
+
+
+@pytest.mark.parametrize('command, family', walk())
 def test_a_bare_command_works_or_names_the_families_it_works_for(folder, trained, family, command):
     name, *words = command.split()
     words = [word.replace('exported', f'exported_{family}') for word in words]
@@ -83,7 +100,9 @@ def test_runs_of_all_families_are_compared(folder, trained):
     assert (done.code, done.err) == (0, ''), done
 
 
-@pytest.mark.parametrize('count, labels', [(2, False), (3, True)])
+@pytest.mark.parametrize(
+    'count, labels', [pytest.param(2, False, marks=pytest.mark.slow), (3, True)]
+)
 def test_the_smallest_sets_are_looked_at_or_refused_in_one_line(tmp_path, count, labels):
     write_set(tmp_path / 'set.npz', count, labels)
     words = (*WORDS, '--data_dir=set.npz', '--validation_fraction=0', '--logdir=run')

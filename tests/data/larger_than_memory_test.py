@@ -39,7 +39,7 @@ def same(run, whole):
     assert tfae_program.metrics(run) == tfae_program.metrics(whole)
 
 
-@pytest.mark.parametrize('name', ['images', 'records'])
+@pytest.mark.parametrize('name', [pytest.param('images', marks=pytest.mark.slow), 'records'])
 def test_a_killed_run_ends_byte_identical(folder, whole, name):
     argv = (*SMALL, f'--dataset={name}', f'--data_dir={name}', '--size=12x12', *OFTEN)
     argv = (*argv, f'--logdir=killed_{name}')

@@ -27,8 +27,13 @@ LARGE = ('train', '--units=1100,70', '--epochs=1', '--batch_size=48', '--optimiz
 
 @pytest.mark.parametrize(
     'count, argv',
-    [(2, GREEDY), (4, DENSE), (2, CONVOLUTIONAL), (2, GAN), (2, LARGE)],
-    ids=['greedy', 'dense', 'convolutional', 'gan', 'large'],
+    [
+        pytest.param(2, GREEDY, id='greedy', marks=pytest.mark.slow),
+        pytest.param(4, DENSE, id='dense'),
+        pytest.param(2, CONVOLUTIONAL, id='convolutional', marks=pytest.mark.slow),
+        pytest.param(2, GAN, id='gan', marks=pytest.mark.slow),
+        pytest.param(2, LARGE, id='large'),
+    ],
 )
 def test_workers_end_where_one_ends_noise_included(tmp_path, count, argv):
     alone = tfae_program.run(*argv, '--logdir=alone', cwd=tmp_path)
@@ -100,7 +105,10 @@ def test_a_run_goes_on_with_another_number_of_workers(tmp_path):
     assert_equal(workers.logdir, tmp_path / 'alone')
 
 
-@pytest.mark.parametrize('lost', [1, 0], ids=['worker', 'chief'])
+@pytest.mark.parametrize(
+    'lost',
+    [pytest.param(1, id='worker'), pytest.param(0, id='chief', marks=pytest.mark.slow)],
+)
 def test_a_killed_process_that_comes_back_is_waited_for(tmp_path, lost):
     workers = Workers(tmp_path, 2, *LONG)
     workers.until(lambda: workers.newest() >= 40)
@@ -140,6 +148,7 @@ def test_a_worker_that_does_not_come_is_named(tmp_path):
     assert done.refusal(1) == wanted
 
 
+@pytest.mark.slow
 def test_a_stopped_worker_is_waited_for_no_longer_than_the_limit(tmp_path):
     """A process that hangs, or a machine that is gone, resets no connection."""
     workers = Workers(tmp_path, 2, *LONG, timeout=8)

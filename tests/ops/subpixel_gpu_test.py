@@ -43,6 +43,7 @@ def test_kernels_equal_the_index_map_and_64_bit_formulas(tmp_path):
     assert 'right' in emulated(tmp_path, '1', '-O1')
 
 
+@pytest.mark.slow
 def test_kernels_with_64_bit_indices_stay_in_their_buffers_and_in_the_language(tmp_path):
     flags = ['-O1', '-fsanitize=address,undefined', '-fno-sanitize-recover=all']
     assert 'right' in emulated(tmp_path, '2', '-DTFAE_NARROW_COUNT=0', *flags)

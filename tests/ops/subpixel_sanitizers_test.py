@@ -36,6 +36,7 @@ def test_no_move_leaves_its_buffers_or_the_language(tmp_path, seed):
     assert 'right' in run(tmp_path, flags, 'moves', '1000', seed)
 
 
+@pytest.mark.slow
 def test_bands_share_nothing_between_threads(tmp_path):
     assert 'right' in run(tmp_path, ['-O1', '-fsanitize=thread'], 'threads', '40', '2')
 

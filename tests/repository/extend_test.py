@@ -58,6 +58,7 @@ def tree(tmp_path_factory):
     return tree
 
 
+@pytest.mark.slow
 def test_in_the_tree_the_family_passes_the_laws_its_test_and_the_rules(tree):
     files = ('contract/family', 'models/linear', 'repository/architecture')
     chosen = 'linear or architecture_test'
