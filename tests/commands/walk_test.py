@@ -79,7 +79,7 @@ def walk():
             yield pytest.param(command, family, marks=marks, id=f'{command}-{family}')
 
 
-@pytest.mark.parametrize('command, family', walk())
+@pytest.mark.parametrize('command, family', list(walk()))
 def test_a_bare_command_works_or_names_the_families_it_works_for(folder, trained, family, command):
     name, *words = command.split()
     words = [word.replace('exported', f'exported_{family}') for word in words]

@@ -1,5 +1,8 @@
 """Charts: files that are there and show what they are given."""
 
+import itertools
+import warnings
+
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
@@ -77,6 +80,19 @@ def test_errors_over_labels_stand_beside_bars(tmp_path):
         widths.append((pixels.shape[1], round(1000 * share(pixels, '#CCE2F0'))))
     assert widths[0][0] < widths[1][0] == widths[2][0]
     assert widths[1][1] > widths[2][1]  # the band of the spread
+
+
+def test_a_busy_machine_makes_no_legend_warn(tmp_path, monkeypatch):
+    """Matplotlib warns of a default place that took a second to find."""
+    clock = itertools.count(0, 10)
+    monkeypatch.setattr('matplotlib.legend.time.perf_counter', lambda: next(clock))
+    bars = {'code': {'probe': 2.0}, 'pixels': {'probe': 3.0}}
+    groups = {'normal': np.arange(9.0), 'anomalous': np.arange(3, 12.0)}
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        charts.save_errors(tmp_path / 'a.png', bars, [curve('code')], 'title')
+        charts.save_detection(tmp_path / 'a.png', groups, 3.0, [curve('code')], 'title')
+    assert next(clock) > 10
 
 
 @pytest.mark.parametrize('count', [1, 3])

@@ -95,7 +95,7 @@ def save_errors(
     axis.invert_yaxis()
     axis.set_xlabel('test error, %')
     axis.margins(x=0.15)
-    axis.legend(fontsize=8)
+    axis.legend(fontsize=8, loc='best')
     if curves:
         _lines(axes[0, 1], curves)
     _finish(path, figure, title)
@@ -215,7 +215,7 @@ def _histogram(axis: plt.Axes, groups: Mapping[str, np.ndarray], threshold: floa
     axis.set_xlabel('anomaly score, nats (arcsinh axis)')
     axis.grid(axis='x', alpha=0.3)
     axis.set_ylabel('fraction of images, %')
-    axis.legend(fontsize=8)
+    axis.legend(fontsize=8, loc='best')
 
 
 def _ticks(edges: np.ndarray) -> list[float]:
@@ -241,7 +241,7 @@ def _lines(axis: plt.Axes, curves: Sequence[Curve]) -> None:
     axis.minorticks_off()
     axis.set_xlabel('training labels, balanced over classes')
     axis.set_ylabel('linear probe error, %')
-    axis.legend(fontsize=8)
+    axis.legend(fontsize=8, loc='best')
     axis.grid(alpha=0.3)
 
 
