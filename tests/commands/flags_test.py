@@ -160,6 +160,8 @@ FAMILIES = {
             'learn_variance': 'true',
             'beta': '2',
             'kl_warmup_steps': '10',
+            'kl_cycles': '3',
+            'kl_capacity': '5',
             'free_bits': '0.1',
             'samples': '2',
             'evaluation_samples': '7',

@@ -7,7 +7,7 @@ import tensorflow.compat.v1 as tf
 
 from tfae.losses import adversarial
 
-LOSSES = ('non_saturating', 'least_squares', 'wasserstein')
+LOSSES = ('non_saturating', 'least_squares', 'hinge', 'wasserstein')
 REAL, FAKE = np.array([0.5, -2, 0, 3]), np.array([-1.5, 0.2, 0, 4])
 
 
@@ -20,6 +20,7 @@ REAL, FAKE = np.array([0.5, -2, 0, 3]), np.array([-1.5, 0.2, 0, 4])
             np.log1p(np.exp(-FAKE)),
         ),
         ('least_squares', ((REAL - 1) ** 2 + FAKE**2) / 2, (FAKE - 1) ** 2 / 2),
+        ('hinge', np.maximum(0, 1 - REAL) + np.maximum(0, 1 + FAKE), -FAKE),
         ('wasserstein', FAKE - REAL, -FAKE),
     ],
 )
@@ -61,7 +62,7 @@ def test_answers_are_right_on_either_side_of_the_place_where_a_image_counts_as_r
     assert answers.pop() is None
     with tf.Session() as session:
         got = session.run(answers)
-    np.testing.assert_array_equal(got, [[1, 0, 0.5, 0.5], [0.5, 0.5, 0.5, 0.5]])
+    np.testing.assert_array_equal(got, [[1, 0, 0.5, 0.5], [0.5, 0.5, 0.5, 0.5], [1, 0, 0.5, 0.5]])
 
 
 def test_scores_of_other_shapes_are_refused():

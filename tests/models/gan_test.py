@@ -15,7 +15,7 @@ from tfae.training.step import training_step
 
 SHAPE = (3, 2, 1)
 IMAGES = np.random.RandomState(0).uniform(size=[5, *SHAPE]).astype(np.float32)
-LOSSES = ('non_saturating', 'least_squares', 'wasserstein')
+LOSSES = ('non_saturating', 'least_squares', 'hinge', 'wasserstein')
 SIZES = {'units': (4, 3), 'code_size': 2}
 every_loss = pytest.mark.parametrize('loss', LOSSES)
 every_moment = pytest.mark.parametrize('seed', [None, 3], ids=['validation', 'training'])
@@ -91,6 +91,8 @@ def numpy_losses(of, loss, of_d, of_g, part):
         return (softplus(-real) + softplus(made)).mean(), softplus(-passed).mean()
     if loss == 'least_squares':
         return ((real - 1) ** 2 + made**2).mean() / 2, ((passed - 1) ** 2).mean() / 2
+    if loss == 'hinge':
+        return (np.maximum(0, 1 - real) + np.maximum(0, 1 + made)).mean(), -passed.mean()
     steep = np.linalg.norm(slope(of, x + part * (fake - x)), axis=1)
     return (made - real).mean() + 10 * ((steep - 1) ** 2).mean(), -passed.mean()
 
@@ -119,7 +121,7 @@ def test_the_losses_of_both_sides_are_those_of_numpy(loss, seed):
         penalty = (losses[0] + terms[0]['distance']) / 10
         np.testing.assert_allclose(terms[0]['gradient_penalty'], penalty, rtol=1e-4)
     else:
-        limit = {'non_saturating': 0, 'least_squares': 0.5}[loss]
+        limit = {'non_saturating': 0, 'least_squares': 0.5, 'hinge': 0}[loss]
         right = np.concatenate([real > limit, made <= limit])
         np.testing.assert_allclose(terms[0]['accuracy'], right.mean())
     apart = [scipy.spatial.distance.pdist(p).mean() for p in (generated(of, noises[1]), x)]

@@ -209,6 +209,49 @@ def test_the_weight_of_the_divergence_rises_with_the_step_and_is_whole_in_valida
                 np.testing.assert_allclose(rest, want * terms['kl'], atol=1e-5)
 
 
+def test_the_weight_of_the_divergence_rises_in_cycles_and_stays_after_the_last():
+    made = model(beta=2.0, kl_warmup_steps=10, kl_cycles=3)
+    step = tf.train.get_or_create_global_step()
+    training, validation = (made.objectives[0](batch(seed)) for seed in (3, None))
+    wanted = {0: 0, 5: 1, 10: 2, 19: 2, 20: 0, 25: 1, 39: 2, 40: 0, 45: 1, 50: 2, 60: 2, 999: 2}
+    session, _ = opened()
+    with session:
+        for now, weight in wanted.items():
+            step.load(now, session)
+            for objective, want in ((training, weight), (validation, 2)):
+                loss, terms = session.run([objective.loss, objective.terms])
+                rest = loss - terms['reconstruction_nats']
+                np.testing.assert_allclose(rest, want * terms['kl'], atol=1e-5)
+
+
+@pytest.mark.parametrize('steps', [0, 10])
+def test_the_distance_from_a_capacity_that_rises_is_penalized(steps):
+    made = model(beta=3.0, kl_capacity=4.0, kl_warmup_steps=steps)
+    step = tf.train.get_or_create_global_step()
+    training, validation = (made.objectives[0](batch(seed)) for seed in (3, None))
+    session, _ = opened()
+    with session:
+        for now in (0, 5, 10, 11):
+            step.load(now, session)
+            at = 4 * min(now / steps, 1) if steps else 4
+            for objective, capacity in ((training, at), (validation, 4)):
+                loss, terms = session.run([objective.loss, objective.terms])
+                want = terms['reconstruction_nats'] + 3 * abs(terms['kl'] - capacity)
+                np.testing.assert_allclose(loss, want, rtol=1e-6)
+
+
+def test_a_divergence_below_the_capacity_is_pushed_up():
+    """Its gradient has the other sign than that of the divergence."""
+    objective = model(kl_capacity=1e4).objectives[0](batch(3))
+    parts = [objective.loss, objective.terms['reconstruction_nats'], objective.terms['kl']]
+    slopes = [tf.gradients(part, objective.variables[:2]) for part in parts]
+    session, _ = opened()
+    with session:
+        for whole, nll, kl in zip(*session.run(slopes), strict=True):
+            assert np.abs(kl).max() > 0
+            np.testing.assert_allclose(whole, nll - kl, atol=1e-5)
+
+
 def test_a_divergence_within_the_free_bits_moves_nothing():
     objective = model(free_bits=100.0).objectives[0](batch(3))
     plain = tf.gradients(objective.terms['reconstruction_nats'], objective.variables)
@@ -312,6 +355,11 @@ def test_a_collapsed_posterior_is_trouble():
         ({'learn_variance': True}, '--learn_variance needs --likelihood=gaussian'),
         ({'samples': 2, 'beta': 2.0}, '--beta needs --samples=1'),
         ({'samples': 2, 'kl_warmup_steps': 9}, '--kl_warmup_steps needs --samples=1'),
+        ({'kl_cycles': 2}, '--kl_cycles needs --kl_warmup_steps'),
+        ({'kl_cycles': 0, 'kl_warmup_steps': 9}, '--kl_cycles is 0'),
+        ({'samples': 2, 'kl_capacity': 9.0}, '--kl_capacity needs --samples=1'),
+        ({'free_bits': 1.0, 'kl_capacity': 9.0}, '--kl_capacity'),
+        ({'kl_warmup_steps': 9, 'kl_cycles': 2, 'kl_capacity': 9.0}, '--kl_cycles'),
         ({'samples': 2, 'free_bits': 0.5}, '--free_bits needs --samples=1'),
         ({'upsampling': 'nearest'}, '--upsampling needs --filters'),
         ({'emphasis': (2.0, 1.0), 'corruption': ('masking:0.1',)}, '--emphasis weights pixels'),

@@ -356,6 +356,14 @@ NOISY = {
     'variational, warm-up': (
         *('--model=variational', '--units=8', '--code_size=3', '--beta=3', '--kl_warmup_steps=2'),
     ),
+    'variational, cycles': (
+        *('--model=variational', '--units=8', '--code_size=3', '--kl_warmup_steps=2'),
+        '--kl_cycles=2',
+    ),
+    'variational, capacity': (
+        *('--model=variational', '--units=8', '--code_size=3', '--beta=3', '--kl_warmup_steps=2'),
+        '--kl_capacity=5',
+    ),
 }
 
 
@@ -404,6 +412,25 @@ def test_the_weight_of_the_divergence_rises_over_the_steps_of_its_warm_up(digits
         close(r['validation_loss'], r['validation_reconstruction_nats'] + 3 * r['validation_kl'])
 
 
+def test_the_weight_of_the_divergence_rises_in_cycles(digits):
+    words = (*NOISY['variational, cycles'], *ONE_STEP, '--epochs=8')
+    records = tfae_program.metrics(digits.train('cycles', *words))
+    weights = [(r['loss'] - r['reconstruction_nats']) / r['kl'] for r in records]
+    np.testing.assert_allclose(weights, [0, 0.5, 1, 1, 0, 0.5, 1, 1], atol=1e-3)
+    for r in records:
+        close(r['validation_loss'], r['validation_reconstruction_nats'] + r['validation_kl'])
+
+
+def test_the_distance_of_the_divergence_from_the_capacity_is_penalized(digits):
+    words = (*NOISY['variational, capacity'], *ONE_STEP, '--epochs=4')
+    for r, capacity in zip(
+        tfae_program.metrics(digits.train('capacity', *words)), [0, 2.5, 5, 5], strict=True
+    ):
+        close(r['loss'], r['reconstruction_nats'] + 3 * abs(r['kl'] - capacity))
+        distance = abs(r['validation_kl'] - 5)
+        close(r['validation_loss'], r['validation_reconstruction_nats'] + 3 * distance)
+
+
 # Alternating objectives: the generator uses the discriminator that has just been updated.
 
 GAN = {
@@ -437,6 +464,14 @@ GAN = {
             '--kernel_initializer=he_normal',
         ),
         'wasserstein',
+        Adversarial(
+            Network((Layer('leaky_relu'),), encoder='discriminator'),
+            Network((Layer('relu'), LINEAR), encoder='sizes', decoder='generator'),
+        ),
+    ),
+    'gan, hinge': (
+        ('--model=gan', '--units=10', '--code_size=3', '--loss=hinge'),
+        'hinge',
         Adversarial(
             Network((Layer('leaky_relu'),), encoder='discriminator'),
             Network((Layer('relu'), LINEAR), encoder='sizes', decoder='generator'),

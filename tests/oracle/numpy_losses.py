@@ -223,14 +223,16 @@ class Adversarial:
 TELLING = {
     'non_saturating': lambda real, fake: np.logaddexp(0, -real) + np.logaddexp(0, fake),
     'least_squares': lambda real, fake: (np.square(real - 1) + np.square(fake)) / 2,
+    'hinge': lambda real, fake: np.maximum(0, 1 - real) + np.maximum(0, 1 + fake),
     'wasserstein': lambda real, fake: fake - real,
 }
 PASSING = {
     'non_saturating': lambda fake: np.logaddexp(0, -fake),
     'least_squares': lambda fake: np.square(fake - 1) / 2,
+    'hinge': lambda fake: -fake,
     'wasserstein': lambda fake: -fake,
 }
-REAL_FROM = {'non_saturating': 0, 'least_squares': 0.5}
+REAL_FROM = {'non_saturating': 0, 'least_squares': 0.5, 'hinge': 0}
 
 
 def diversity(fake, real):

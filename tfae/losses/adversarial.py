@@ -5,10 +5,12 @@
                       discriminator                        generator
     non_saturating    softplus(-s(x)) + softplus(s(x'))    softplus(-s(x'))
     least_squares     ((s(x) - 1)^2 + s(x')^2) / 2         (s(x') - 1)^2 / 2
+    hinge             max(0, 1 - s(x)) + max(0, 1 + s(x')) -s(x')
     wasserstein       s(x') - s(x)                         -s(x')
 
-(Goodfellow et al., NIPS 2014; Mao et al., ICCV 2017, equation 9 with b = c = 1, a = 0; Arjovsky,
-Chintala and Bottou, ICML 2017.) Pure, per example; the caller averages and weights.
+(Goodfellow et al., NIPS 2014; Mao et al., ICCV 2017, equation 9 with b = c = 1, a = 0; Miyato et
+al., ICLR 2018, equations 16 and 17; Arjovsky, Chintala and Bottou, ICML 2017.) Pure, per example;
+the caller averages and weights.
 
 B batch.
 """
@@ -19,10 +21,10 @@ import tensorflow.compat.v1 as tf
 
 from tfae.core import errors
 
-Loss = Literal['non_saturating', 'least_squares', 'wasserstein']
+Loss = Literal['non_saturating', 'least_squares', 'hinge', 'wasserstein']
 
 # Score above which an image is classified as real; a Wasserstein critic has no such threshold.
-_REAL_FROM = {'non_saturating': 0.0, 'least_squares': 0.5}
+_REAL_FROM = {'non_saturating': 0.0, 'least_squares': 0.5, 'hinge': 0.0}
 _TINY = 1e-8
 
 
@@ -32,7 +34,7 @@ def discriminator(
     """Returns the loss of the discriminator.
 
     Args:
-      loss: `non_saturating`, `least_squares` or `wasserstein`.
+      loss: `non_saturating`, `least_squares`, `hinge` or `wasserstein`.
       real: scores `[B]` of real images.
       fake: scores `[B]` of generated images.
       name: name scope of the operations.
@@ -45,6 +47,8 @@ def discriminator(
             return tf.nn.softplus(-real) + tf.nn.softplus(fake)
         if loss == 'least_squares':
             return (tf.square(real - 1) + tf.square(fake)) / 2
+        if loss == 'hinge':
+            return tf.nn.relu(1 - real) + tf.nn.relu(1 + fake)
         return fake - real
 
 
@@ -52,7 +56,7 @@ def generator(loss: Loss, fake: tf.Tensor, name: str = 'generator') -> tf.Tensor
     """Returns the loss of the generator.
 
     Args:
-      loss: `non_saturating`, `least_squares` or `wasserstein`.
+      loss: `non_saturating`, `least_squares`, `hinge` or `wasserstein`.
       fake: scores `[B]` of generated images.
       name: name scope of the operations.
     Returns: float tensor `[B]`.
@@ -87,7 +91,7 @@ def accuracy(loss: Loss, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor | None:
     """Returns the discriminator's accuracy on pairs of a real and a generated image.
 
     Args:
-      loss: `non_saturating`, `least_squares` or `wasserstein`.
+      loss: `non_saturating`, `least_squares`, `hinge` or `wasserstein`.
       real: scores `[B]` of real images.
       fake: scores `[B]` of generated images.
     Returns: float tensor `[B]` of 0, 1/2 or 1; None for `wasserstein`, which has no classes.

@@ -9,8 +9,9 @@ Each step trains two objectives in turn, each on its own noise z and its own var
                      Wasserstein loss + weight * (|ds/dx''| - 1)^2 at x'' between x and x'
     generator        mean loss of x' being classified as real
 
-The loss is the non-saturating one of the first paper, least squares (Mao et al., ICCV 2017), or
-the Wasserstein loss with a gradient penalty (Gulrajani et al., NIPS 2017).
+The loss is the non-saturating one of the first paper, least squares (Mao et al., ICCV 2017), hinge
+(Miyato et al., ICLR 2018), or the Wasserstein loss with a gradient penalty (Gulrajani et al., NIPS
+2017).
 
 The generator mirrors the layers of the discriminator, starting from the code. Batch normalization
 follows DCGAN: none in the discriminator's first layer and none on the generator's output; real and

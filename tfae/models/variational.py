@@ -9,7 +9,9 @@
     nll = -log p(x | z),  kl = KL(q(z | x) | p(z)),  elbo = -nll - kl, nats per image
     loss = mean over the batch of nll + beta kl
 
-With beta 1 the loss is -ELBO (else Higgins et al., ICLR 2017). With k samples it is
+With beta 1 the loss is -ELBO (else Higgins et al., ICLR 2017). beta may rise from 0, once or in
+cycles (Fu et al., NAACL 2019). With a capacity C the loss is nll + beta |kl - C|, and C rises in
+place of beta (Burgess et al., https://arxiv.org/abs/1804.03599, equation 8). With k samples it is
 -log (1/k) sum_i w_i, w_i = p(x | z_i) p(z_i) / q(z_i | x) (Burda, Grosse and Salakhutdinov, ICLR
 2016). A single learned s^2 balances reconstruction and KL divergence (Rybkin, Daniilidis and
 Levine, ICML 2021). Under the Bernoulli likelihood gray pixels are probabilities, and their entropy
@@ -86,9 +88,26 @@ class Config(network_flags.Config, corruption.Config):
     )
     kl_warmup_steps: int = option(
         0,
-        'Steps over which the weight of the KL divergence rises linearly from 0; 0 is none.',
+        'Steps over which the weight of the KL divergence, or its capacity, rises linearly from 0; '
+        '0 is none.',
         within='[0, inf) steps',
         needs=('--samples=1',),
+    )
+    kl_cycles: int = option(
+        1,
+        'Cycles of the warm-up: in each the weight rises and stays for as many steps, then starts '
+        'again from 0; after the last it stays.',
+        within='[1, inf) cycles',
+        needs=('--kl_warmup_steps',),
+        excludes=('--kl_capacity',),
+    )
+    kl_capacity: float = option(
+        0.0,
+        'Target of the KL divergence: the distance from it is penalized in place of the divergence '
+        'itself; 0 is none.',
+        within='[0, inf) nats',
+        needs=('--samples=1',),
+        excludes=('--free_bits',),
     )
     free_bits: float = option(
         0.0,
@@ -221,7 +240,7 @@ class Model:
             return f'the KL divergence is {means["kl"]:.3g} nats, of no active latent dimension'
         config = self.config
         trained = config.beta, config.free_bits, config.kl_warmup_steps, config.samples
-        if config.likelihood.own or trained != (1, 0, 0, 1):
+        if config.likelihood.own or config.kl_capacity or trained != (1, 0, 0, 1):
             return ''  # another objective than the ELBO
         if config.likelihood.name == 'bernoulli':
             nats = baseline.bernoulli(moments)
@@ -258,9 +277,7 @@ class Model:
             log_weights = tf.reshape(log_weights, [k, -1])
             loss = -tf.reduce_mean(variational.importance_bound(log_weights))
         else:
-            free = self.config.free_bits
-            penalized = variational.free_bits(kl_by_dimension, free) if free else kl
-            loss = nll + self._beta(training) * penalized
+            loss = nll + self._penalty(kl_by_dimension, kl, training)
 
         # Terms, without warm-up and free bits.
         _, variances = tf.nn.moments(mean, [0])
@@ -274,12 +291,28 @@ class Model:
             terms['variance'] = tf.exp(self._pixel_log_variance())
         return Objective(names.BOUND, loss, trainable(names.ENCODER, names.DECODER), terms)
 
-    def _beta(self, training: bool) -> tf.Tensor | float:
-        """Returns the weight of the KL divergence at this step; without warm-up at inference."""
-        if not training or not self.config.kl_warmup_steps:
-            return self.config.beta
-        step = tf.cast(tf.train.get_or_create_global_step().read_value(), tf.float32)
-        return self.config.beta * tf.minimum(step / self.config.kl_warmup_steps, 1)
+    def _penalty(self, kl_by_dimension: tf.Tensor, kl: tf.Tensor, training: bool) -> tf.Tensor:
+        """Returns the weighted term of the KL divergence, a scalar.
+
+        Args:
+          kl_by_dimension: `[B, Z]` in nats.
+          kl: their sum over dimensions, averaged over the batch.
+          training: whether the warm-up counts; it is over at inference.
+        """
+        beta, rise = self.config.beta, self._rise() if training else 1.0
+        if self.config.kl_capacity:
+            return beta * tf.abs(kl - rise * self.config.kl_capacity)
+        free = self.config.free_bits
+        return beta * rise * (variational.free_bits(kl_by_dimension, free) if free else kl)
+
+    def _rise(self) -> tf.Tensor | float:
+        """Returns the fraction of the weight or of the capacity at this step, in [0, 1]."""
+        steps, cycles = self.config.kl_warmup_steps, self.config.kl_cycles
+        if not steps:
+            return 1.0
+        step = tf.train.get_or_create_global_step().read_value()
+        cycle = tf.minimum(step // (2 * steps), cycles - 1)
+        return tf.minimum(tf.cast(step - cycle * 2 * steps, tf.float32) / steps, 1)
 
     def _posterior(self, images: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns mean and log-variance `[B, Z]` of q(z | x)."""
