@@ -26,8 +26,8 @@ from absl import flags
 from PIL import Image
 
 from tfae import data, models
-from tfae.analysis import anomaly
-from tfae.commands.shared import command_flags
+from tfae.analysis import anomaly, layer_graph
+from tfae.commands.shared import command_flags, graph_files
 from tfae.compat import porting, program
 from tfae.core import atomic_files, config, json_text, names
 from tfae.data import attributes, lazy_images, streaming
@@ -602,6 +602,20 @@ def read_idx(path: pathlib.Path) -> np.ndarray:
     return idx.read(path, idx.IMAGES_MAGIC)
 
 
+@functools.cache
+def graph_seeds(meta: bool) -> list[bytes]:
+    """Returns a graph with a dense layer, a convolution and their gradients."""
+    with tf.Graph().as_default() as graph:
+        x = tf.placeholder(tf.float32, [None, 6], 'x')
+        with tf.variable_scope('a'):
+            h = tf.nn.relu(x @ tf.get_variable('kernel', [6, 4], use_resource=True))
+        kernel = tf.get_variable('b', [2, 2, 1, 3], use_resource=False)
+        h = tf.nn.conv2d(tf.reshape(h, [-1, 2, 2, 1]), kernel, 1, 'SAME')
+        tf.train.GradientDescentOptimizer(0.1).minimize(tf.reduce_sum(h))
+        made = tf.train.export_meta_graph() if meta else graph.as_graph_def()
+    return [made.SerializeToString()]
+
+
 def notebook_seeds():
     cells = [
         {'cell_type': 'markdown', 'source': ['# text']},
@@ -715,6 +729,16 @@ TARGETS = {
         'morph.npz', direction_seeds, lambda path: space.of_file(path, 4),
         lambda found: all(vector.shape == (4,) for vector in found.values()), 20,
         (b'PK\x01\x02', b'PK\x05\x06', b"'descr'", b'|O', b'<f8', b'shape', b'('),
+    ),
+    'graph': Target(
+        'net.pb', lambda: graph_seeds(False), graph_files.read,
+        lambda found: all(layer.kind for layer in layer_graph.find(found)), 3,
+        (b'Placeholder', b'VarHandleOp', b'MatMul', b'Conv2D', b'a/kernel', b'^a', b':1'),
+    ),
+    'meta_graph': Target(
+        'net.meta', lambda: graph_seeds(True), graph_files.read,
+        lambda found: all(layer.kind for layer in layer_graph.find(found)), 2,
+        (b'trainable_variables', b'train_op', b'save/restore_all', b'a/kernel:0', b'^a'),
     ),
     'restored': Target(
         'values.npz', restored_seeds, read_arrays,

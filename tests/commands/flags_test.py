@@ -84,6 +84,7 @@ ELSEWHERE = {
     'checkpoint_steps': 'train_test: test_checkpoints_come_and_stay_as_asked',
     'checkpoint_secs': 'train_test: test_checkpoints_come_and_stay_as_asked',
     'keep_checkpoints': 'train_test: test_checkpoints_come_and_stay_as_asked',
+    'keep_epochs': 'sample_test: test_samples_over_epochs_have_the_same_codes',
     'summary_steps': 'tensorboard_test',
     'towers': 'towers_test',
     'inter_op_threads': 'train_test: test_thread_pools_are_those_asked_for',

@@ -98,6 +98,49 @@ def test_a_mixture_has_as_many_components_as_are_asked_for(trained):
     assert np.array_equal(made[2], made[3])
 
 
+def test_samples_over_epochs_have_the_same_codes(trained):
+    folder = trained('gan')
+    words = ('--model=gan', '--units=8', '--code_size=3', '--batch_size=100', '--logdir=kept')
+    words = ('train', *words, '--epochs=5', '--keep_epochs=1,3,5')
+    assert tfae_program.run(*words, cwd=folder).code == 0
+    words = ('sample', '--logdir=kept', '--seed=3', '--shown=9')
+    done = tfae_program.run(*words, '--over_epochs=1,5,3', cwd=folder)
+    assert (done.code, done.err) == (0, ''), done
+    png, npz, found = (folder / line for line in done.out.splitlines()[-3:])
+    assert np.asarray(Image.open(png).convert('L')).std() > 10
+    steps = [record['step'] for record in tfae_program.metrics(folder / 'kept')]
+    assert json.loads(found.read_text()) == {
+        'kind': 'prior',
+        'seed': 3,
+        'epochs': [1, 5, 3],
+        'steps': [steps[0], steps[4], steps[2]],
+    }
+    images = np.load(npz)['images']
+    assert images.shape == (3, 9, 8, 8, 1)
+    with open_run(folder / 'kept') as opened:
+        codes = opened.sample(9, 3)
+        for epoch, sheet in zip((1, 5, 3), images, strict=True):
+            opened.load_epoch(epoch)
+            value = opened.variables(scope='generator/layer_1/bias')['generator/layer_1/bias']
+            held = tfae_program.checkpoint(folder / 'kept' / 'epochs', steps[epoch - 1])
+            assert np.array_equal(value, held['generator/layer_1/bias'])
+            assert np.array_equal(sheet, np.rint(255 * opened.decode(codes)))
+    assert not np.array_equal(images[0], images[1])
+
+
+def test_an_epoch_that_was_not_kept_is_refused(trained):
+    folder = trained('gan')
+    done = tfae_program.run('sample', '--logdir=gan', '--over_epochs=1', cwd=folder)
+    assert done.code == 0  # the last epoch is that of the newest checkpoint
+    line = tfae_program.run('sample', '--logdir=gan', '--over_epochs=1,2', cwd=folder).refusal(1)
+    assert line == (
+        '--logdir gan has no checkpoint of epoch 2, step 46; tfae train --keep_epochs=2 keeps it'
+    )
+    words = ('sample', '--logdir=gan', '--over_epochs=1', '--count=7')
+    line = tfae_program.run(*words, cwd=folder).refusal(2)
+    assert line == '--over_epochs and --count exclude each other'
+
+
 def test_a_classifier_counts_classes_and_measures_the_distance_in_its_code(trained):
     folder = trained('gan', 'judge')
     found, images, out = sampled(folder, 'gan', '--count=1200', '--classifier=judge')

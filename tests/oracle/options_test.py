@@ -12,6 +12,7 @@ from runs import Runs
 STEPS = ('--epochs=2', '--units=8,4')  # 13 steps, the seventh ends an epoch
 KEPT = ('--checkpoint_steps=4', '--keep_checkpoints=2')
 AGED = ('--checkpoint_secs=0',)
+EPOCHS = ('--keep_epochs=1,3,4',)
 TOWERS = ('--towers=2',)
 THREADS = [(3, 5), (7, 9)]  # operations at a time, threads of each
 
@@ -21,7 +22,7 @@ def threads(inter, intra):
 
 
 # Scalars are walked in training_test: test_scalars_of_tensorboard_change_no_step.
-WALKED = [KEPT, AGED, TOWERS, threads(*THREADS[0]), ('--summary_steps',)]
+WALKED = [KEPT, AGED, EPOCHS, TOWERS, threads(*THREADS[0]), ('--summary_steps',)]
 
 
 @pytest.fixture(scope='module')
@@ -36,6 +37,21 @@ def test_checkpoints_come_at_these_steps_and_the_newest_stay(digits):
 
 def test_a_checkpoint_comes_when_the_last_one_is_older(digits):
     assert tfae_program.steps(digits.train('aged', *STEPS, *AGED)) == [0, 7, 13]
+
+
+def test_models_of_the_epochs_named_stay_and_change_nothing_else(digits):
+    words = ('--epochs=4', '--units=8,4', '--checkpoint_steps=1', '--keep_checkpoints=99')
+    plain, kept = digits.train('every', *words), digits.train('epochs', *words, *EPOCHS)
+    steps = [tfae_program.metrics(kept)[epoch - 1]['step'] for epoch in (1, 3, 4)]
+    assert tfae_program.steps(kept / 'epochs') == steps
+    for step in steps:
+        model, whole = (tfae_program.checkpoint(f, step) for f in (kept / 'epochs', plain))
+        assert model.keys() == {
+            k for k in whole if k.endswith(('layer_1/kernel', 'bias', 'kernel'))
+        }
+        assert tfae_program.same_bytes(model, {k: whole[k] for k in model})
+    assert tfae_program.same_bytes(*map(tfae_program.checkpoint, (plain, kept)))
+    assert not (plain / 'epochs').exists()
 
 
 def events(logdir):

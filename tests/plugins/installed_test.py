@@ -32,6 +32,7 @@ COMMANDS = {
     'evaluate': ('--logdir=run',),
     'explain': ('--logdir=run', '--method=saliency'),
     'export': ('--logdir=run', '--output=exported'),
+    'graph': ('--logdir=run',),
     'interpolate': ('--logdir=run', '--indices=0,1,2,3'),
     'latent': ('--logdir=run',),
     'morph': ('--logdir=run', '--attribute=class=large'),

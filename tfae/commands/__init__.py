@@ -18,6 +18,7 @@ GROUPS = {
         'anomaly',
         'explain',
         'classify',
+        'graph',
         'variables',
         'embed',
         'report',

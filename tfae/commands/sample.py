@@ -2,7 +2,8 @@
 
 Writes samples.png, samples.npz with all samples, and samples.json. --classifier counts the classes
 that it predicts for the samples, and measures the Frechet distance in its latent space between
-samples and --split, next to that of as many real images.
+samples and --split, next to that of as many real images. --over_epochs plots the samples after
+several epochs side by side instead, all from the same random codes.
 """
 
 import dataclasses
@@ -46,6 +47,12 @@ class Config(command_flags.LookAtData):
     classifier: str = option(
         '', 'Run of the family classifier that evaluates the samples; empty: none.'
     )
+    over_epochs: tuple[int, ...] = option(
+        (),
+        'Plots samples after these epochs, which `tfae train --keep_epochs` has kept.',
+        within='[1, 1000000000] epochs',
+        excludes=('--checkpoint', '--classifier', '--count'),
+    )
     output: str = option('', "Output folder; empty: the run's figures/.")
 
 
@@ -64,8 +71,12 @@ def main(argv: list[str]) -> int:
             families.require(run, names.DECODER, families.PRIOR, otherwise='--kind=mixture')
         else:
             families.require(run, names.DECODER, names.CODE)
+        if flags.over_epochs:
+            for path in _over_epochs(flags, run):
+                print(path)
+            return 0
         classifier = _opened_classifier(flags, run)
-        codes = _codes(flags, run)
+        codes = _codes(flags, run, flags.count)
         # Measures are of the images as stored, in 8 bits.
         images = np.rint(255 * run.decode(codes)).astype(np.uint8)
         found: dict[str, Any] = {'kind': flags.kind, 'count': len(images), 'seed': flags.seed}
@@ -78,13 +89,32 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _codes(flags: Config, run: Run) -> np.ndarray:
+def _over_epochs(flags: Config, run: Run) -> list[pathlib.Path]:
+    """Writes samples after each epoch of `--over_epochs`; returns the paths."""
+    epochs, made, steps = list(dict.fromkeys(flags.over_epochs)), [], []
+    for epoch in epochs:
+        run.load_epoch(epoch)
+        made.append(run.decode(_codes(flags, run, flags.shown)))
+        steps.append(run.step)
+    folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
+    paths = [folder / f'samples_over_epochs.{kind}' for kind in ('png', 'npz', 'json')]
+    labels = [f'epoch {epoch}\nstep {k:,}' for epoch, k in zip(epochs, steps, strict=True)]
+    sheets = dict(zip(labels, made, strict=True))
+    title = f'{run.experiment.data.dataset}, {run.experiment.model}: samples of the same codes'
+    grids.save_sheets(paths[0], sheets, math.ceil(math.sqrt(flags.shown)), title)
+    write_npz(paths[1], {'images': np.rint(255 * np.stack(made)).astype(np.uint8)})
+    found = {'kind': flags.kind, 'seed': flags.seed, 'epochs': epochs, 'steps': steps}
+    write_json(paths[2], found)
+    return paths
+
+
+def _codes(flags: Config, run: Run, count: int) -> np.ndarray:
     """Returns new codes `[count, Z]`."""
     if flags.kind == 'prior':
-        return run.sample(flags.count, flags.seed)
+        return run.sample(count, flags.seed)
     codes = run.encode(flags.load(run)[0].train.images)
     components = flags.components if flags.kind == 'mixture' else 1
-    return density.Density(codes, components, flags.seed).sample(flags.count, flags.seed)
+    return density.Density(codes, components, flags.seed).sample(count, flags.seed)
 
 
 def _opened_classifier(flags: Config, run: Run) -> Run | None:

@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae.core import atomic_files, bounded_files, errors, json_text, names
-from tfae.runs.directory import BEST, CONFIG, METRICS, Folder
+from tfae.runs.directory import BEST, CONFIG, EPOCHS, METRICS, Folder
 from tfae.training.experiment import Experiment
 from tfae.training.phases import Phase
 
@@ -353,7 +353,7 @@ def _refuse_unfit(place: str, wrong: Sequence[str]) -> None:
     """Refuses the checkpoint at `place` if there are differences; the first is named."""
     if wrong:
         folder = pathlib.Path(place).parent
-        config = (folder.parent if folder.name == BEST else folder) / CONFIG
+        config = (folder.parent if folder.name in (BEST, EPOCHS) else folder) / CONFIG
         more = f' ({len(wrong) - 1} more differ)' if len(wrong) > 1 else ''
         raise errors.InputError(
             f'checkpoint {place} does not fit {config}: {wrong[0]}{more}; put back the {CONFIG} '

@@ -6,6 +6,7 @@
                       last, the CRC-32 of the line up to the comma before it
     model-<step>.*    TensorFlow checkpoints, the newest few; `checkpoint` names the newest
     best/             the checkpoint with the lowest validation loss
+    epochs/           the model after the epochs of --keep_epochs, as checkpoints
     train/            TensorBoard events of training
     validation/       TensorBoard events of validation
     events.*          TensorBoard events of the configuration, and of figures
@@ -34,6 +35,7 @@ CONFIG = 'config.json'
 METRICS = 'metrics.jsonl'
 LOCK = 'lock'
 BEST = 'best'
+EPOCHS = 'epochs'
 FIGURES = 'figures'
 PROJECTOR = 'projector'
 TRAIN = 'train'

@@ -22,6 +22,12 @@ class Config(Part):
         'Keeps this number of the newest checkpoints; the one in best/ comes in addition.',
         within='[1, inf)',
     )
+    keep_epochs: tuple[int, ...] = option(
+        (),
+        'Keeps the model after these epochs of the last phase, in epochs/ of the run, for '
+        '`tfae sample --over_epochs`.',
+        within='[1, 1000000000] epochs',
+    )
     summary_steps: int = option(
         100,
         'Logs losses, gradient norms and learning rate to TensorBoard once per this number of '

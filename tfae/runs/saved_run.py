@@ -11,7 +11,7 @@ from tfae import data
 from tfae.core import config, errors, names
 from tfae.data.sets.arrays import NAME as ARRAYS
 from tfae.runs import checkpoints
-from tfae.runs.directory import BEST, Folder
+from tfae.runs.directory import BEST, EPOCHS, Folder
 from tfae.training import graph
 from tfae.training.experiment import Experiment
 
@@ -143,6 +143,29 @@ class Run:
     def _refuse_closed(self) -> None:
         if self._closed:
             raise errors.UsageError('the run is closed; open it again with tfae.open')
+
+    def load_epoch(self, epoch: int) -> None:
+        """Loads the model as it was after an epoch of the last phase, counted from 1.
+
+        Raises: InputError if there is no checkpoint of that epoch; see `--keep_epochs`.
+        """
+        self._refuse_closed()
+        phase = self.built.programs[-1].phase
+        step = phase.step(epoch, self.experiment.training.batch(phase.source.count))
+        path = self.folder.path
+        for folder in (path / EPOCHS, path, path / BEST):
+            place, variables = checkpoints.path(folder, step), self.built.model_variables
+            held = checkpoints.values(self.graph, place, variables, self.experiment)
+            if held:
+                with self.graph.as_default():
+                    for variable in variables:
+                        variable.load(held[variable.op.name], self.session)
+                self.checkpoint, self.step = place, step
+                return
+        raise errors.InputError(
+            f'--logdir {path} has no checkpoint of epoch {epoch}, step {step:,}; '
+            f'tfae train --keep_epochs={epoch} keeps it'
+        )
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Returns the codes `[N, Z]` of images.

@@ -17,7 +17,7 @@ from tfae.data import pipeline
 from tfae.models.base import baseline
 from tfae.models.base.family import Baselined, Troubled
 from tfae.runs import checkpoints, due, event_file, transfer
-from tfae.runs.directory import BEST, METRICS, PROJECTOR, TRAIN, VALIDATION, Folder
+from tfae.runs.directory import BEST, EPOCHS, METRICS, PROJECTOR, TRAIN, VALIDATION, Folder
 from tfae.runs.options import Config
 from tfae.runs.progress import Progress
 from tfae.training import graph, phases, summaries
@@ -64,7 +64,7 @@ class Trainer:
         self._keeping_alive = built.coordinator.keeping_alive(session.run)
         with built.graph.as_default():
             self._saver = checkpoints.Saver(tf.global_variables(), recorded)
-            self._best_saver = checkpoints.Saver(built.model_variables, recorded)
+            self._model_saver = checkpoints.Saver(built.model_variables, recorded)
             trained = tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
             with tf.name_scope(names.FINITE):
                 finite = [tf.reduce_all(tf.math.is_finite(v)) for v in trained]
@@ -76,8 +76,8 @@ class Trainer:
         self._step = 0
         self.interrupt = Interrupt()
         self._saved_step = -1
-        # These must be on the disk before the next checkpoint counts.
-        self._unflushed: list[pathlib.Path] = []
+        # Folder -> paths that must be on the disk before the next checkpoint counts.
+        self._unflushed: dict[str, list[pathlib.Path]] = {}
         self._scalars_due = due.Scalars(options.summary_steps)
         self._checkpoint_due = due.Checkpoint(options.checkpoint_steps, options.checkpoint_secs)
         self._events_due = (  # in this order
@@ -158,7 +158,7 @@ class Trainer:
     def _sweep(self) -> None:
         """Removes unfinished checkpoints, and all but the best one from `best/`."""
         best = self._folder.place(BEST)
-        for folder in (self._folder.path, best):
+        for folder in (self._folder.path, best, self._folder.place(EPOCHS)):
             checkpoints.sweep(folder)
         validated = self._validated()
         if validated:
@@ -270,6 +270,8 @@ class Trainer:
         self._progress.line(self._step, text, pace)
         if self._validated() and self._validated()[-1] is record:
             self._keep_if_best()
+        if phase is self._phases[-1] and record['epoch'] in self._options.keep_epochs:
+            self._keep(EPOCHS, phase.epochs)
         model = self._built.model
         trouble = model.trouble(means) if isinstance(model, Troubled) else ''
         if trouble:
@@ -286,10 +288,14 @@ class Trainer:
     def _keep_if_best(self) -> None:
         found = [record[_VALIDATION_LOSS] for record in self._validated()]
         if found[-1] <= min(found):
-            best = self._folder.place(BEST)
-            best.mkdir(exist_ok=True)
-            self._write(self._best_saver, best, 1, None)
-            self._unflushed = [*best.iterdir(), best, best.parent]
+            self._keep(BEST, 1)
+
+    def _keep(self, name: str, count: int) -> None:
+        """Stores the model in a folder that holds the newest `count`."""
+        folder = self._folder.place(name)
+        folder.mkdir(exist_ok=True)
+        self._write(self._model_saver, folder, count, None)
+        self._unflushed[name] = [*folder.iterdir(), folder, folder.parent]
 
     def _over(self) -> bool:
         return self._step >= self._phases[-1].stop or self._stopped_early()
@@ -310,14 +316,14 @@ class Trainer:
     def _save(self) -> None:
         if self._saved_step != self._step:
             # A run that is resumed from this checkpoint does not make these files again.
-            unflushed = [*self._unflushed, self._folder.place(METRICS)]
+            unflushed = [*sum(self._unflushed.values(), []), self._folder.place(METRICS)]
             if self._step:
                 for events in self._events.values():
                     path = events.mark(self._step)
                     unflushed += [path, path.parent]
             keep = self._options.keep_checkpoints
             self._write(self._saver, self._folder.path, keep, unflushed)
-            self._unflushed = []
+            self._unflushed = {}
         self._saved_step = self._step
         self._checkpoint_due.restart()
 

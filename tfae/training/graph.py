@@ -5,7 +5,7 @@ have the same names.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,15 @@ from tfae.core import names
 from tfae.data import pipeline, streaming
 from tfae.distributed.coordinator import Coordinator
 from tfae.distributed.replica import SINGLE, Replica
-from tfae.models.base.family import Corrupting, Decoder, Generator, Measuring, Model, Outputs
+from tfae.models.base.family import (
+    Corrupting,
+    Decoder,
+    Encoder,
+    Generator,
+    Measuring,
+    Model,
+    Outputs,
+)
 from tfae.models.base.objective import Batch
 from tfae.training import freezing, memory, summaries
 from tfae.training.experiment import Experiment
@@ -122,6 +130,34 @@ def build(
         summary,
         coordinator,
     )
+
+
+def forward(experiment: Experiment) -> tf.Graph:
+    """Returns the graph of a training forward pass alone, without losses and gradients.
+
+    A model that only generates images is applied to its samples and to images.
+    """
+    shape, classes = experiment.signature.image_shape, experiment.signature.classes
+
+    def apply(images: tf.Tensor) -> None:
+        model = models.build(experiment.model, experiment.family, shape, classes)
+        seed = tf.placeholder(tf.int64, [2], names.SEED)
+        if isinstance(model, Generator) and not isinstance(model, Encoder):
+            model(model.decode(model.prior(tf.shape(images)[0], seed)), seed)
+        model(images, seed)
+
+    with models.building(experiment.model):
+        return of_images(apply, shape)
+
+
+def of_images(apply: Callable[[tf.Tensor], Any], image_shape: Sequence[int]) -> tf.Graph:
+    """Returns the graph of a function of images `[B, H, W, C]` that uses variables."""
+    graph = tf.Graph()
+    scope = {'use_resource': True, 'auxiliary_name_scope': False}
+    with graph.as_default(), tf.variable_scope(tf.get_variable_scope(), **scope):
+        tf.set_random_seed(0)  # which initializers need where ops are deterministic
+        apply(tf.placeholder(tf.float32, [None, *image_shape], names.IMAGES))
+    return graph
 
 
 def in_batches(

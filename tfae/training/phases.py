@@ -72,10 +72,13 @@ class Phase(NamedTuple):
         """Returns the number of complete epochs of this phase before `step`."""
         return (step - self.start) * batch_size // self.source.count
 
+    def step(self, epoch: int, batch_size: int) -> int:
+        """Returns the step that completes an epoch of this phase, counted from 1."""
+        return self.start + math.ceil(epoch * self.source.count / batch_size)
+
     def epoch_end(self, step: int, batch_size: int) -> int:
         """Returns the step that completes the epoch after those complete at `step`."""
-        epochs = self.epoch(step, batch_size) + 1
-        return self.start + math.ceil(epochs * self.source.count / batch_size)
+        return self.step(self.epoch(step, batch_size) + 1, batch_size)
 
 
 class Program(NamedTuple):
