@@ -187,6 +187,7 @@ FAMILIES = {
             'code_size': '4',
             'loss': 'least_squares',
             'gradient_penalty': '2',
+            'spectral_normalization': 'true',
         },
     ),
 }

@@ -477,6 +477,20 @@ GAN = {
             Network((Layer('relu'), LINEAR), encoder='sizes', decoder='generator'),
         ),
     ),
+    'gan, spectral normalization': (
+        (
+            '--model=gan',
+            '--units=10,8',
+            '--code_size=3',
+            '--loss=hinge',
+            '--spectral_normalization',
+        ),
+        'hinge',
+        Adversarial(
+            Network((Layer('leaky_relu'), Layer('leaky_relu')), encoder='discriminator'),
+            Network((Layer('relu'), Layer('relu'), LINEAR), encoder='sizes', decoder='generator'),
+        ),
+    ),
     'gan, convolutional': (
         (
             '--model=gan',
@@ -500,11 +514,39 @@ GAN = {
 }
 
 
+def iterated(kernel, u):
+    """The vectors v and u' of a step of the power iteration."""
+    v = kernel @ u / np.linalg.norm(kernel @ u)
+    return v, kernel.T @ v / np.linalg.norm(kernel.T @ v)
+
+
+def spectral(variables):
+    """The variables, with kernels divided by singular values where there are vectors for them."""
+    found = dict(variables)
+    for name, u in variables.items():
+        if name.endswith('/spectral_u'):
+            kernel = name.replace('spectral_u', 'kernel')
+            v, u = iterated(variables[kernel], u)
+            found[kernel] = variables[kernel] / (v @ variables[kernel] @ u)
+    return found
+
+
+def assert_iterated(before, after):
+    vectors = [name for name in before if name.endswith('/spectral_u')]
+    assert len(vectors) == 3
+    for name in vectors:
+        _, u = iterated(before[name.replace('spectral_u', 'kernel')], before[name])
+        np.testing.assert_allclose(after[name], u, rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize('name', GAN)
 def test_both_sides_of_a_game_have_their_losses(digits, odd, name):
     words, kind, model = GAN[name]
     runs = odd if 'convolutional' in name else digits
     before, after, record = stepped(runs, name, words)
+    if '--spectral_normalization' in words:
+        assert_iterated(before, after)
+        before, after = spectral(before), spectral(after)
     x, _ = runs.split('train')
     # The discriminator is updated, the generator not yet.
     between = {k: (after if k.startswith('discriminator') else before)[k] for k in before}

@@ -15,6 +15,7 @@ BETA = 'beta'
 MOVING_MEAN = 'moving_mean'
 MOVING_VARIANCE = 'moving_variance'
 MEAN_ACTIVATION = 'mean_activation'
+SINGULAR_VECTOR = 'spectral_u'  # of a kernel with spectral normalization
 
 # Scopes of a model.
 ENCODER = 'encoder'
@@ -27,6 +28,7 @@ MEAN = 'mean'  # of a code's distribution
 LOG_VARIANCE = 'log_variance'  # of a code's distribution; of the pixels, in the decoder
 KL_BY_DIMENSION = 'kl_by_dimension'
 NORMALIZATION = 'normalization'  # within a layer's scope
+SPECTRAL_NORMALIZATION = 'spectral_normalization'
 
 
 def layer(i: int) -> str:

@@ -13,6 +13,9 @@ The loss is the non-saturating one of the first paper, least squares (Mao et al.
 (Miyato et al., ICLR 2018), or the Wasserstein loss with a gradient penalty (Gulrajani et al., NIPS
 2017).
 
+With spectral normalization all kernels of the discriminator, w included, are divided by their
+largest singular value (Miyato et al.); the power iteration moves with the scores of real images.
+
 The generator mirrors the layers of the discriminator, starting from the code. Batch normalization
 follows DCGAN: none in the discriminator's first layer and none on the generator's output; real and
 generated images are normalized separately; a critic with a gradient penalty has none at all. The
@@ -30,6 +33,7 @@ import tensorflow.compat.v1 as tf
 from tfae import layers
 from tfae.core import errors, names
 from tfae.core.config import option
+from tfae.layers import spectral_normalization
 from tfae.losses import adversarial
 from tfae.models.base import baseline, network_flags
 from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder, Kernels
@@ -73,6 +77,10 @@ class Config(network_flags.Config):
     )
     loss: adversarial.Loss = option(
         'wasserstein', 'Loss of discriminator and generator; wasserstein by default.'
+    )
+    spectral_normalization: bool = option(
+        False,
+        'Divides each kernel of the discriminator by its largest singular value; off by default.',
     )
     gradient_penalty: float = option(
         10.0,
@@ -184,7 +192,7 @@ class Model:
         # Score both; moving averages are those of real images, updated once per step.
         fake_score = self._score(fake, training)
         with recorded_updates() as updates:
-            score = self._score(batch.images, training)
+            score = self._score(batch.images, training, real=True)
 
         # Loss.
         total = tf.reduce_mean(adversarial.discriminator(loss, score, fake_score))
@@ -217,13 +225,19 @@ class Model:
     def _codes(self, batch: Batch, salt: int) -> tf.Tensor:
         return self.prior(tf.shape(batch.images)[0], _seed(batch, salt))
 
-    def _score(self, images: tf.Tensor, training: bool) -> tf.Tensor:
+    def _score(self, images: tf.Tensor, training: bool, real: bool = False) -> tf.Tensor:
         """Returns the scores `[B]` of images `[B, H, W, C]`."""
         errors.rank('images', images, 4)
-        hidden = self.discriminator(images, training)
-        hidden = tf.reshape(hidden, [-1, self.discriminator.sizes[-1]])
-        with tf.variable_scope(names.DISCRIMINATOR, reuse=tf.AUTO_REUSE):
-            return tf.squeeze(layers.dense(hidden, 1, name=names.SCORE), 1)
+        getter = None
+        if self.config.spectral_normalization:
+            getter = spectral_normalization.custom_getter(update=training and real)
+        with tf.variable_scope(
+            tf.get_variable_scope(), custom_getter=getter, auxiliary_name_scope=False
+        ):
+            hidden = self.discriminator(images, training)
+            hidden = tf.reshape(hidden, [-1, self.discriminator.sizes[-1]])
+            with tf.variable_scope(names.DISCRIMINATOR, reuse=tf.AUTO_REUSE):
+                return tf.squeeze(layers.dense(hidden, 1, name=names.SCORE), 1)
 
     def _generated(self, code: tf.Tensor, training: bool) -> tf.Tensor:
         return tf.nn.sigmoid(self.generator(code, training))
