@@ -5,7 +5,9 @@ Their cells compare what the graph computes with numpy, and fail where it differ
 
 import base64
 import io
+import os
 import pathlib
+import sys
 
 import nbformat
 import numpy as np
@@ -27,6 +29,7 @@ PRINTED = {
     ),
     'dag': (
         'shared/kernel   (4, 4)',
+        'dag.svg',
         'Jacobians (5, 4, 3), largest difference ',
         'gradient of the first use + gradient of the second use = gradient of the kernel',
     ),
@@ -53,7 +56,11 @@ def figures(notebook):
 
 
 @every_notebook
-def test_a_notebook_runs_and_plots(tmp_path, path):
+def test_a_notebook_runs_and_plots(tmp_path, monkeypatch, path):
+    # Cells call the program by its name.
+    monkeypatch.setenv(
+        'PATH', f'{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
+    )
     notebook = nbformat.read(path, as_version=4)
     kept = len(figures(notebook))
     NotebookClient(
