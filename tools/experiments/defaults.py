@@ -38,8 +38,8 @@ _EVALUATE = {'siamese': ['--neighbors=1']}
 
 _HEAD = """# Defaults
 
-Written by `python tools/experiments/defaults.py --seeds={seeds}` on {machine}. Every family was
-trained by `tfae train --model=M --dataset=D --seed=S` and nothing else; mean and standard deviation
+Written by `python tools/experiments/defaults.py --seeds={seeds} --datasets={datasets}` on
+{machine}. Every family was trained by `tfae train --model=M --dataset=D --seed=S` and nothing else; mean and standard deviation
 over {seeds} seeds, on the test split. PCA has as many components as the code has dimensions. The
 `classes_seen` of a GAN is the number of classes that the classifier of the same seed finds in 1,000
 samples. Seconds are those of training, with the data loaded.
@@ -50,7 +50,8 @@ samples. Seconds are those of training, with the data loaded.
 
 def main(_: list[str]) -> None:
     """Trains what is missing and writes the table."""
-    lines = [_HEAD.format(seeds=_SEEDS.value, machine=_processor())]
+    datasets = ','.join(_DATASETS.value)
+    lines = [_HEAD.format(seeds=_SEEDS.value, datasets=datasets, machine=_processor())]
     for dataset in _DATASETS.value:
         for model in FIGURES:  # the classifier comes first: it judges samples
             found = [measured(model, dataset, seed) for seed in range(_SEEDS.value)]
