@@ -39,8 +39,9 @@ _EVALUATE = {'siamese': ['--neighbors=1']}
 _HEAD = """# Defaults
 
 Written by `python tools/experiments/defaults.py --seeds={seeds} --datasets={datasets}` on
-{machine}. Every family was trained by `tfae train --model=M --dataset=D --seed=S` and nothing else; mean and standard deviation
-over {seeds} seeds, on the test split. PCA has as many components as the code has dimensions. The
+{machine}. Every family was trained by
+`tfae train --model=M --dataset=D --seed=S` and nothing else; mean and standard deviation over
+{seeds} seeds, on the test split. PCA has as many components as the code has dimensions. The
 `classes_seen` of a GAN is the number of classes that the classifier of the same seed finds in 1,000
 samples. Seconds are those of training, with the data loaded.
 
