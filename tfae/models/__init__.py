@@ -26,7 +26,7 @@ and any of these optional methods:
                                     are frozen codes [B, Z]: a phase of its own (--head_epochs)
         model.measures(batch)       name -> [B] or [B, K], whose means `evaluate` prints
         model.trouble(means)        a warning about the means of an epoch, or ''; training prints it
-        model.learned_nothing(means, moments)
+        model.learned_nothing(means, constants)
                                     why the last epoch is no better than a constant prediction, with
                                     both figures, or ''; training prints it at its end
 

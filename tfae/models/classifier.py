@@ -91,12 +91,11 @@ class Model:
             'cross_entropy': supervised.cross_entropy(batch.labels, logits),
         }
 
-    def learned_nothing(self, means: Mapping[str, float], moments: baseline.Moments) -> str:
+    def learned_nothing(self, means: Mapping[str, float], constants: baseline.Constants) -> str:
         """Returns why the classes are predicted no better than by their frequencies, or ''."""
-        if means['error'] < 1 - np.max(moments.frequencies):
+        if means['error'] < constants.error:
             return ''  # overconfident at most
-        constant = float(np.sum(baseline.entropy(moments.frequencies)))
-        value = means[names.LOSS]
+        value, constant = means[names.LOSS], constants.cross_entropy
         return baseline.no_better('the cross-entropy', value, constant, 'the class frequencies')
 
     def _whole(self, batch: Batch) -> Objective:

@@ -174,9 +174,9 @@ class Model:
             )
         return ''
 
-    def learned_nothing(self, means: Mapping[str, float], moments: baseline.Moments) -> str:
+    def learned_nothing(self, means: Mapping[str, float], constants: baseline.Constants) -> str:
         """Returns why the generator is no better than a constant image, or ''."""
-        del moments
+        del constants
         diversity = means[f'{names.GENERATOR}/diversity']
         if diversity > _MIN_DIVERSITY:
             return ''

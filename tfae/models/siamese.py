@@ -97,13 +97,13 @@ class Model:
             '--learning_rate, a larger --batch_size or another --loss may help'
         )
 
-    def learned_nothing(self, means: Mapping[str, float], moments: baseline.Moments) -> str:
-        """Returns why the loss is no better than that of equal codes, or ''."""
-        del moments
+    def learned_nothing(self, means: Mapping[str, float], constants: baseline.Constants) -> str:
+        """Returns why the loss is no better than that of one distance for all pairs, or ''."""
+        del constants
+        # Half the margin minimizes the contrastive loss d^2 / 2 + (margin - d)^2 / 2.
         margin = self.config.margin
-        constant = margin if self.config.loss == 'triplet' else margin**2 / 2
-        value, prediction = means[names.LOSS], 'equal codes for all images'
-        # Equal codes have a distance of 1e-6, and rounding.
+        constant = margin if self.config.loss == 'triplet' else margin**2 / 4
+        value, prediction = means[names.LOSS], 'one distance for all pairs'
         return baseline.no_better('the loss', value, constant, prediction, slack=1e-3)
 
     def _distances(self, batch: Batch) -> Objective:

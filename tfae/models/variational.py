@@ -150,6 +150,7 @@ class Model:
     def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
         self.config = config
         self.code_size = config.code_size
+        self._values = math.prod(image_shape)
         (self.corruption,) = broadcast('corruption', config.corruption, 1)
         hidden = network_flags.layers(config)
         kernels = Kernels(config.kernel_initializer)
@@ -234,7 +235,7 @@ class Model:
             'smaller --beta or a smaller --variance may help'
         )
 
-    def learned_nothing(self, means: Mapping[str, float], moments: baseline.Moments) -> str:
+    def learned_nothing(self, means: Mapping[str, float], constants: baseline.Constants) -> str:
         """Returns why the ELBO is no better than that of the mean image without a code, or ''."""
         if means['active_units'] < 0.5:
             return f'the KL divergence is {means["kl"]:.3g} nats, of no active latent dimension'
@@ -243,12 +244,12 @@ class Model:
         if config.likelihood.own or config.kl_capacity or trained != (1, 0, 0, 1):
             return ''  # another objective than the ELBO
         if config.likelihood.name == 'bernoulli':
-            nats = baseline.bernoulli(moments)
+            nats = constants.bernoulli
         else:
             variance = means.get('variance', self.config.variance)
-            nats = (float(np.mean(moments.variance)) / variance + math.log(2 * math.pi)) / 2
+            nats = (constants.squared_error / variance + math.log(2 * math.pi)) / 2
             nats += math.log(variance) / 2
-        constant = nats * moments.mean.size
+        constant = nats * self._values
         return baseline.no_better('the negative ELBO', -means['elbo'], constant, 'the mean image')
 
     def _bound(self, batch: Batch) -> Objective:

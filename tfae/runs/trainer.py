@@ -389,8 +389,8 @@ class Trainer:
         if len(loaded.validation.images):
             split, prefix = loaded.validation, f'{names.VALIDATION}_'
         means = {k.removeprefix(prefix): v for k, v in records[-1].items() if k.startswith(prefix)}
-        moments = baseline.moments(split, loaded.classes)
-        if found := model.learned_nothing(means, moments):
+        constants = baseline.constants(loaded.train, split, loaded.classes)
+        if found := model.learned_nothing(means, constants):
             warnings.warn(
                 f'the run learned nothing: {found}; another --learning_rate, activation or '
                 f'initializer, or more epochs may help',

@@ -169,14 +169,14 @@ class Autoencoder:
             'jacobian_squared_norm': tf.reduce_mean(norms, 0),
         }
 
-    def learned_nothing(self, means: Mapping[str, float], moments: baseline.Moments) -> str:
+    def learned_nothing(self, means: Mapping[str, float], constants: baseline.Constants) -> str:
         """Returns why the reconstruction is no better than the mean image, or ''."""
         if self.config.likelihood.own or self.config.emphasis != (1, 1):
             return ''
         if self.config.likelihood.name == 'bernoulli':
-            constant = baseline.bernoulli(moments)
+            constant = constants.bernoulli
         else:
-            constant = float(np.mean(moments.variance))
+            constant = constants.squared_error
         value = means.get('reconstruction', means[names.LOSS])
         return baseline.no_better('the reconstruction loss', value, constant, 'the mean image')
 

@@ -1,8 +1,10 @@
 """Losses of the best constant prediction, which a model that has learned something is below.
 
-    squared error   mean over pixels of their variance, at the mean image
-    Bernoulli       mean over pixels of the entropy of their mean, at the mean image
-    cross-entropy   entropy of the class frequencies
+The constants are those of the training split, so that a split of few images is judged as a large one:
+
+    squared error   mean over pixels of the squared distance to the mean training image
+    Bernoulli       mean over pixels of the cross-entropy of the mean training image
+    cross-entropy   of the class frequencies in training
 
 H W C image, K classes.
 """
@@ -19,21 +21,43 @@ _MAX_VALUES = 2**28  # that are read in all, so that large images take seconds
 _CHUNK = 2**22  # values at a time
 
 
-class Moments(NamedTuple):
-    """Statistics of a split that determine its best constant prediction."""
+class Constants(NamedTuple):
+    """Losses of constant predictions from the training split, means over the judged split."""
 
-    mean: np.ndarray  # [H, W, C], of the pixels
-    variance: np.ndarray  # [H, W, C]
-    frequencies: np.ndarray  # [K], of the classes; empty without labels
+    squared_error: float  # of the mean training image, per pixel
+    bernoulli: float  # cross-entropy of the mean training image, in nats per pixel
+    cross_entropy: float  # of the class frequencies in training, in nats; 0 without labels
+    error: float  # of the most frequent class of the judged split, in [0, 1]; 0 without labels
 
 
-def moments(split: data.Split, classes: int) -> Moments:
-    """Returns the statistics of the first examples of a split, at most 10,000.
+def constants(train: data.Split, judged: data.Split, classes: int) -> Constants:
+    """Returns the losses of constant predictions over the first examples of a split.
 
     Args:
-      split: at least one example.
+      train: split that the constants are of; at least one example, of which 10,000 are read.
+      judged: split that the losses are of, likewise; may be `train`.
       classes: K; 0 without labels.
     """
+    mean, square, count = _moments(train)
+    seen = mean
+    if judged is not train:
+        seen, square, _ = _moments(judged)
+    squared = square - 2 * seen * mean + np.square(mean)
+
+    # A pixel or class that is constant in training has a small probability of another value.
+    least = 0.5 / (count + 1)
+    p = np.clip(mean, least, 1 - least)
+    nats = -seen * np.log(p) - (1 - seen) * np.log1p(-p)
+    found = {'cross_entropy': 0.0, 'error': 0.0}
+    if classes:
+        known, asked = (_frequencies(split, classes) for split in (train, judged))
+        found['cross_entropy'] = float(-np.sum(asked * np.log(np.maximum(known, least))))
+        found['error'] = float(1 - np.max(asked))
+    return Constants(float(np.mean(squared)), float(np.mean(nats)), **found)
+
+
+def _moments(split: data.Split) -> tuple[np.ndarray, np.ndarray, int]:
+    """Returns the mean image, the mean of its square and the number of examples that were read."""
     values = math.prod(split.images.shape[1:])
     count = min(len(split.images), _MAX_EXAMPLES, max(1, _MAX_VALUES // values))
     chunk = max(1, _CHUNK // values)
@@ -43,19 +67,12 @@ def moments(split: data.Split, classes: int) -> Moments:
         pixels = np.asarray(pixels, np.float64)
         sums += pixels.sum(0), np.square(pixels).sum(0)
     mean, square = sums / count
-    labels = np.zeros(0, np.int64) if split.labels is None else np.asarray(split.labels[:count])
-    frequencies = np.bincount(labels, minlength=classes) / max(len(labels), 1)
-    return Moments(mean, np.maximum(square - np.square(mean), 0), frequencies)
+    return mean, square, count
 
 
-def entropy(probabilities: np.ndarray) -> np.ndarray:
-    """Returns -p log p in nats, 0 where p is 0."""
-    return -probabilities * np.log(np.where(probabilities > 0, probabilities, 1))
-
-
-def bernoulli(found: Moments) -> float:
-    """Returns the cross-entropy of the mean image, in nats per pixel."""
-    return float(np.mean(entropy(found.mean) + entropy(1 - found.mean)))
+def _frequencies(split: data.Split, classes: int) -> np.ndarray:
+    labels = np.asarray(split.labels)
+    return np.bincount(labels, minlength=classes) / len(labels)
 
 
 def no_better(name: str, value: float, constant: float, prediction: str, slack: float = 0.0) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import tensorflow.compat.v1 as tf
 
-from tfae.models.base.baseline import Moments
+from tfae.models.base.baseline import Constants
 from tfae.models.base.objective import Batch, Layer, Objective
 
 
@@ -121,7 +121,7 @@ class Measuring(Protocol):
 class Baselined(Protocol):
     """A model whose losses can be compared with those of a constant prediction."""
 
-    def learned_nothing(self, means: Mapping[str, float], moments: Moments) -> str:
+    def learned_nothing(self, means: Mapping[str, float], constants: Constants) -> str:
         """Returns why the means of an epoch are no better than a constant prediction, or ''."""
 
 
