@@ -71,6 +71,15 @@ def test_without_labels_there_are_images_and_no_measures(tmp_path):
     assert json.loads((tmp_path / 'out' / 'cluster.json').read_text())['clusters'] == 3
 
 
+def test_one_training_image_is_not_clustered(tmp_path):
+    images = np.random.RandomState(0).uniform(size=[2, 4, 4, 1]).astype(np.float32)
+    np.savez(tmp_path / 'two.npz', images=images, labels=[0, 1])
+    words = ('--dataset=npz', '--data_dir=two.npz', '--units=2', '--epochs=1', '--logdir=two')
+    assert tfae_program.run('train', *words, cwd=tmp_path).code == 0
+    done = tfae_program.run('cluster', '--logdir=two', cwd=tmp_path)
+    assert 'the training split holds 1 example; fitting clusters takes 2' in done.refusal(1)
+
+
 @pytest.mark.parametrize(
     'words, want',
     [

@@ -40,6 +40,13 @@ def test_an_unknown_value_is_refused_with_all_that_are_known():
         errors.one_of('--dataset', 'digit', iter(KNOWN))
 
 
+def test_a_known_value_is_listed_once_and_numbers_are_not_misspelled():
+    """Classes are often named by their numbers."""
+    wanted = r"--only_classes is '11'; it must be one of 0, 1, 2$"
+    with pytest.raises(errors.UsageError, match=wanted):
+        errors.one_of('--only_classes', '11', ['0', '1', '2', '0', '1', '2'])
+
+
 def test_a_wrong_rank_is_named_for_tensors_and_arrays():
     for value in (np.zeros([2, 3]), tf.zeros([2, 3])):
         errors.rank('x', value, 2)

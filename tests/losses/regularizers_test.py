@@ -244,6 +244,10 @@ def test_the_k_sparse_constraint_holds_in_training_and_at_inference():
             {'emphasis': (1.0,), 'corruption': ('masking:0.5',)},
             r'--emphasis is 1\.0; it must be two weights',
         ),
+        (
+            {'emphasis': (0.0, 0.0), 'corruption': ('masking:0.5',)},
+            '--emphasis is 0,0; one of the two weights must be above 0, else there is no loss',
+        ),
         ({'emphasis': (2.0, 1.0)}, '--emphasis needs --corruption=masking, salt_and_pepper or'),
     ],
 )

@@ -108,9 +108,9 @@ def test_dropout_falls_on_the_code_in_training_alone():
     assert first == again != none
 
 
-@pytest.mark.parametrize('classes', [0, 1])
-def test_a_set_that_tells_no_classes_apart_is_refused(classes):
-    wanted = f'--model is classifier; the data set has {classes} classes; it must have'
+@pytest.mark.parametrize('classes, counted', [(0, '0 classes'), (1, '1 class')])
+def test_a_data_set_of_fewer_than_two_classes_is_refused(classes, counted):
+    wanted = f'--model is classifier; the data set has {counted}; it must have'
     with pytest.raises(errors.UsageError, match=wanted):
         model(classes=classes)
 

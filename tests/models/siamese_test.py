@@ -155,7 +155,7 @@ def test_a_collapse_is_named():
         ({'margin': float('nan')}, r'--margin is nan; it must lie in \(0, inf\)'),
         ({'margin': 2.0, 'normalize': True}, '--margin is 2.0; with --normalize it must be below'),
         ({'code_size': 0}, r'--code_size is 0; it must lie in \[1, inf\)'),
-        ({'classes': 1}, '--model is siamese; the data set has 1 classes'),
+        ({'classes': 1}, '--model is siamese; the data set has 1 class;'),
     ],
 )
 def test_what_cannot_be_built_is_refused(fields, text):

@@ -353,6 +353,7 @@ def test_a_collapsed_posterior_is_trouble():
         ({'variance': 0.0}, r'--variance is 0\.0; it must lie in \(0, inf\)'),
         ({'variance': 0.5}, '--variance needs --likelihood=gaussian'),
         ({'learn_variance': True}, '--learn_variance needs --likelihood=gaussian'),
+        ({'samples': 2**31 - 1}, r'--samples is 2147483647; it must lie in \[1, 10000\]'),
         ({'samples': 2, 'beta': 2.0}, '--beta needs --samples=1'),
         ({'samples': 2, 'kl_warmup_steps': 9}, '--kl_warmup_steps needs --samples=1'),
         ({'kl_cycles': 2}, '--kl_cycles needs --kl_warmup_steps'),

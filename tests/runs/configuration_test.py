@@ -14,8 +14,9 @@ from plain_checkpoints import without_configuration
 import tfae
 from tfae import models
 from tfae.core import bounded_files, errors, names
-from tfae.runs import checkpoints
+from tfae.runs import checkpoints, fit
 from tfae.runs.directory import Folder
+from tfae.training import graph as training_graph
 from tfae.training.experiment import Experiment
 
 TRAIN = ('train', '--dataset=synthetic', '--synthetic_shape=6x5x1', '--units=12,4', '--epochs=2')
@@ -211,6 +212,16 @@ def test_the_best_checkpoint_of_another_run_is_refused(trained, run):
     with pytest.raises(errors.InputError, match='best/model-.* does not fit'):
         tfae.open(run)
     tfae.open(run, 'last').close()
+
+
+def test_a_graph_of_another_configuration_is_not_built(run, monkeypatch):
+    """That of 3,000 layers takes minutes."""
+    edit(run, 'family', units=[3] * 3000)
+    monkeypatch.setattr(training_graph, 'build', None)
+    with pytest.raises(errors.InputError, match='best/model-.* does not fit .*family.units'):
+        tfae.open(run)
+    with pytest.raises(errors.InputError, match='run/model-.* does not fit .*family.units'):
+        fit.fit(Folder(run).read_config(), run)
 
 
 def test_slots_of_another_run_are_not_taken(trained, run):

@@ -122,7 +122,7 @@ def values(tensor: tf.Tensor, place: Sequence[int] = ()) -> tf.Tensor:
     )
     if not inside:
         raise errors.UsageError(
-            f'place is {",".join(map(str, place))}; it must lie in {tensor.op.name}, which has '
+            f'--place is {",".join(map(str, place))}; it must lie in {tensor.op.name}, which has '
             f'shape {tensor.shape}'
         )
     at = (slice(None), *place)

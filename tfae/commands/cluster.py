@@ -70,6 +70,10 @@ def main(argv: list[str]) -> int:
                 f'--clusters is 0 and data set {loaded.name} has no labels; it must be the number '
                 f'of clusters'
             )
+        if len(train) < 2:
+            raise errors.InputError(
+                'the training split holds 1 example; fitting clusters takes 2 or more'
+            )
         if count > min(len(train), len(part.images)):
             raise errors.UsageError(
                 f'--clusters is {count}; there are only {len(train)} examples to fit and '

@@ -51,17 +51,28 @@ def of_arguments(text: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Returns `'; did you mean a, b?'` for the most similar names, ignoring case, or ''."""
+    """Returns `'; did you mean a, b?'` for the most similar names, ignoring case, or ''.
+
+    Numbers are not misspelled: 11 is not taken for 1.
+    """
+    if name.isdecimal():
+        return ''
     names = {word.lower(): word for word in known}
     close = [names[word] for word in difflib.get_close_matches(name.lower(), names)]
     return f'; did you mean {", ".join(close)}?' if close else ''
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """Formats `'1 class'` or `'1,000 classes'`."""
+    return f'{count:,} {one if count == 1 else many}'
 
 
 def classes(model: str, count: int) -> None:
     """Refuses a data set of fewer than two classes, for a family that needs them."""
     if count < 2:
         raise UsageError(
-            f'--model is {model}; the data set has {count} classes; it must have 2 or more'
+            f'--model is {model}; the data set has {counted(count, "class", "classes")}; it must '
+            f'have 2 or more'
         )
 
 
@@ -70,7 +81,7 @@ def one_of(who: str, value: str, known: Iterable[str]) -> str:
 
     Raises: UsageError that lists the known values and suggests similar ones.
     """
-    known = list(known)
+    known = list(dict.fromkeys(known))
     if value not in known:
         raise UsageError(
             f'{who} is {value!r}; it must be one of {", ".join(known)}{nearest(value, known)}'

@@ -50,8 +50,8 @@ def refuse_gaps(loaded: DataSet, config: Config) -> None:
     if len(found) < loaded.classes:
         first = np.setdiff1d(np.arange(loaded.classes), found)[0]
         raise errors.InputError(
-            f'data set {loaded.name}: its labels are {len(found):,} numbers from {found[0]} to '
-            f'{found[-1]}, and none is {first}; they must number classes from 0 without a gap, as '
+            f'data set {loaded.name}: its labels lie in [{found[0]}, {found[-1]}], and none is '
+            f'{first}; they must number classes from 0 without a gap, as '
             f'numpy.unique(labels, return_inverse=True)[1] does'
         )
 
@@ -71,13 +71,15 @@ def _of_classes(loaded: DataSet) -> list[str]:
         return ['no classes']
     names = loaded.class_names or tuple(map(str, range(loaded.classes)))
     counts = np.bincount(labels, minlength=len(names))
-    lines = [f'training images of {len(names):,} classes: {counted(names, counts.tolist())}']
+    kinds = errors.counted(len(names), 'class', 'classes')
+    lines = [f'training images of {kinds}: {counted(names, counts.tolist())}']
     if lacking := [
         image_files.shown(name) for name, count in zip(names, counts, strict=True) if not count
     ]:
         shown = ', '.join(lacking[:_MAX_CLASSES])
         more = f' and {len(lacking) - _MAX_CLASSES:,} more' if len(lacking) > _MAX_CLASSES else ''
-        lines.append(f'warning: no training image is of class {shown}{more}')
+        which = 'class' if len(lacking) == 1 else 'classes'
+        lines.append(f'warning: no training image is of {which} {shown}{more}')
     return lines
 
 

@@ -16,7 +16,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae import layers

@@ -26,7 +26,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
-import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae import layers, losses
@@ -119,7 +118,7 @@ class Config(network_flags.Config, corruption.Config):
     samples: int = option(
         1,
         'Codes sampled per image in training; more than 1 give the importance-weighted bound.',
-        within='[1, inf) samples',
+        within='[1, 10000] samples',
     )
     evaluation_samples: int = option(
         100,

@@ -85,6 +85,10 @@ class Config(Part):
         if len(self.emphasis) != 2:
             came = ','.join(map(str, self.emphasis))
             raise errors.UsageError(f'--emphasis is {came}; it must be two weights')
+        if not any(self.emphasis):
+            raise errors.UsageError(
+                '--emphasis is 0,0; one of the two weights must be above 0, else there is no loss'
+            )
 
 
 def corrupt(x: tf.Tensor, corruption: Corruption, seed: tf.Tensor) -> tf.Tensor:

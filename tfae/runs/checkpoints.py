@@ -199,8 +199,9 @@ def load_newest(
             time.sleep(_PAUSE)
             if _state(folder) != before:
                 continue
-        for text in said:
-            say(text)
+        for k, text in enumerate(said):
+            another = step is not None or k + 1 < len(said)
+            say(f'{text}; trying the one before' if another else text)
         if step is None and said:
             raise Unreadable(f'none of the {len(said)} checkpoints in {folder} can be read')
         return step
@@ -244,9 +245,7 @@ def _load_newest(
             except errors.InputError:
                 raise
             except _UNREADABLE as error:
-                said.append(
-                    f'checkpoint {place} cannot be read ({reason(error)}); trying the one before'
-                )
+                said.append(f'checkpoint {place} cannot be read ({reason(error)})')
             else:
                 return step, said
     return None, said
@@ -328,6 +327,26 @@ def _refuse_other_model(
         if not same:
             wrong.append(f'variable {name} is {there} in the checkpoint and {here} by {CONFIG}')
     _refuse_unfit(place, wrong)
+
+
+def refuse_other_configuration(experiment: Experiment, folder: pathlib.Path) -> bool:
+    """Refuses a folder whose newest readable checkpoint is of another configuration.
+
+    Before a graph is built: that of an altered configuration may take minutes, or the memory.
+
+    Returns: whether there is a readable checkpoint.
+    Raises: InputError that names the first field that differs.
+    """
+    for _, place in newest_first(folder):
+        try:
+            with opened(place) as held:
+                _refuse_other_configuration(experiment, held, place)
+            return True
+        except errors.InputError:
+            raise
+        except _UNREADABLE:
+            continue  # loading it says so
+    return False
 
 
 def _refuse_other_configuration(experiment: Experiment | None, held: 'Content', place: str) -> None:

@@ -113,6 +113,7 @@ def _prepared(
         _refuse_differences(folder.path, known, experiment)
         if experiment.training.epochs < 0:
             experiment = _with_epochs(experiment, known.training.epochs)
+        checkpoints.refuse_other_configuration(known, folder.path)
     with blaming():
         data.module(experiment.data.dataset)
     loaded = data.load(experiment.data, source)

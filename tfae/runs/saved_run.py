@@ -41,11 +41,12 @@ def open_run(
                 f'--model is another than that of --logdir {folder.path}: {"; ".join(differences)}'
             )
         experiment = given
+    best, last = folder.path / BEST, folder.path
+    places = {'best': [best], 'last': [last], 'any': [best, last]}
+    any(checkpoints.refuse_other_configuration(recorded, path) for path in places[checkpoint])
     with folder.blaming_config():
         built = graph.build(experiment, *experiment.signature.stand_ins())
     session = tf.Session(graph=built.graph)
-    best, last = folder.path / BEST, folder.path
-    places = {'best': [best], 'last': [last], 'any': [best, last]}
     with built.graph.as_default():
         saver = checkpoints.Saver(built.model_variables, recorded)
         for path in places[checkpoint]:

@@ -46,7 +46,7 @@ def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str,
 
 
 def _image_shape(text: str) -> tuple[int, int, int]:
-    if not re.fullmatch(r'[1-9]\d{0,5}(x[1-9]\d{0,5}){2}', text, re.ASCII):
+    if not re.fullmatch(r'[1-9]\d{0,17}(x[1-9]\d{0,17}){2}', text, re.ASCII):
         raise errors.UsageError(
             f'--synthetic_shape is {text!r}; it must be height x width x channels, such as 16x16x1'
         )

@@ -1,6 +1,6 @@
 """Losses of the best constant prediction, which a model that has learned something is below.
 
-The constants are those of the training split, so that a split of few images is judged as a large one:
+The constants are those of the training split, so that they fit a split of few images no better:
 
     squared error   mean over pixels of the squared distance to the mean training image
     Bernoulli       mean over pixels of the cross-entropy of the mean training image
