@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 import tfae_program
 
+from tfae.core import errors
+from tfae.runs import options, sessions
+
 SMALL = ('train', '--units=8,4', '--epochs=2')
 
 
@@ -18,8 +21,6 @@ def trained(folder, *argv, logdir='run'):
 def test_thread_pools_are_those_asked_for(monkeypatch):
     import tensorflow.compat.v1 as tf
 
-    from tfae.runs import options, sessions
-
     asked = []
     session = tf.Session
     monkeypatch.setattr(
@@ -31,6 +32,13 @@ def test_thread_pools_are_those_asked_for(monkeypatch):
     (config,) = asked
     assert config.inter_op_parallelism_threads == 3
     assert config.intra_op_parallelism_threads == 5
+
+
+@pytest.mark.parametrize('name', ['inter_op_threads', 'intra_op_threads', 'towers'])
+def test_threads_and_towers_have_a_bound(name):
+    """TensorFlow crashes on 2^31 - 1 threads."""
+    with pytest.raises(errors.UsageError, match=rf'--{name} is 1025; .* \[0, 1024\]'):
+        options.Config(**{name: 1025})
 
 
 # What a run keeps.

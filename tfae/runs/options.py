@@ -38,15 +38,15 @@ class Config(Part):
         1,
         'Splits each batch among this number of devices of the process: GPUs, or virtual CPUs on a '
         'machine without any; 0 takes every GPU.',
-        within='[0, inf)',
+        within='[0, 1024]',
     )
     inter_op_threads: int = option(
         0,
         'Runs at most this number of operations at a time; 0 chooses by the model.',
-        within='[0, inf) threads',
+        within='[0, 1024] threads',
     )
     intra_op_threads: int = option(
         0,
         'Runs an operation on at most this number of threads; 0 chooses by the model.',
-        within='[0, inf) threads',
+        within='[0, 1024] threads',
     )
