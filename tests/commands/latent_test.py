@@ -1,9 +1,14 @@
 """`tfae latent`: codes as points, and images decoded over the latent plane."""
 
+import io
+import sys
+
 import numpy as np
 import pytest
 import tfae_program
 from PIL import Image
+
+from tfae.commands import latent
 
 
 @pytest.fixture(scope='module')
@@ -32,3 +37,11 @@ def test_points_and_images_are_drawn(folder, words):
 def test_a_code_of_one_number_has_no_plane(folder):
     done = tfae_program.run('latent', '--logdir=1', cwd=folder)
     assert done.refusal(1) == '1 has one latent dimension; a plane needs two'
+
+
+def test_progress_is_shown_on_a_terminal(folder, monkeypatch):
+    stream = io.StringIO()
+    stream.isatty = lambda: True
+    monkeypatch.setattr(sys, 'stderr', stream)
+    assert latent.main([f'--logdir={folder / "4"}', '--count=20', '--side=2']) == 0
+    assert '0/3 ' in stream.getvalue() and 'stages' in stream.getvalue()

@@ -107,7 +107,7 @@ def denoised(corrupted, clean, queries, rank):
 
 def projected(train, x, count):
     pca = PCA(count, svd_solver='full').fit(flat(train))
-    return pca.inverse_transform(pca.transform(flat(x))).reshape(x.shape)
+    return np.clip(pca.inverse_transform(pca.transform(flat(x))), 0, 1).reshape(x.shape)
 
 
 def test_evaluate_of_a_denoising_autoencoder(digits):

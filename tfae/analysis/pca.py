@@ -1,5 +1,7 @@
 """Principal component analysis: the best linear autoencoder of a code size, as a baseline.
 
+Its images are clipped to [0, 1], as those of the models are: this is nearer to every image.
+
 N examples, H x W image, C channels, Z components.
 """
 
@@ -46,12 +48,13 @@ class Baseline:
         return self._pca.transform(_flat(images))
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
-        """Returns the projections `[N, H, W, C]` of images, not clipped to [0, 1]."""
+        """Returns the projections `[N, H, W, C]` of images, clipped to [0, 1]."""
         return self.decode(self.encode(images))
 
     def decode(self, scores: np.ndarray) -> np.ndarray:
-        """Returns images `[N, H, W, C]` of scores `[N, Z]`, not clipped to [0, 1]."""
-        return self._pca.inverse_transform(scores).reshape(-1, *self._shape)
+        """Returns images `[N, H, W, C]` of scores `[N, Z]`, clipped to [0, 1]."""
+        images = self._pca.inverse_transform(scores).reshape(-1, *self._shape)
+        return np.clip(images, 0, 1)
 
 
 def _flat(images: np.ndarray) -> np.ndarray:

@@ -2,9 +2,9 @@
 
 Prints a table and writes it to evaluation.json in the run. mse is per pixel, bce in nats per pixel;
 the measures of a family are means over the examples. pca_mse is the error of PCA, the best linear
-autoencoder. linear_denoised_psnr is that of the best linear map from corrupted to clean training
-images whose rank is the code size, clipped to [0, 1]; it is measured for images of up to 4,096
-values (height x width x channels).
+autoencoder, and linear_denoised_psnr that of the best linear map from corrupted to clean training
+images whose rank is the code size; it is measured for images of up to 4,096 values (height x width
+x channels). Images of both are clipped to [0, 1], as reconstructions are.
 """
 
 import dataclasses

@@ -6,15 +6,18 @@ points only, by t-SNE.
 
 import dataclasses
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 
+from tfae import data
 from tfae.analysis import plane
 from tfae.commands.shared import command_flags
-from tfae.core import errors, names
+from tfae.core import errors, names, terminal
 from tfae.core.config import option
 from tfae.plots import grids
 from tfae.runs.directory import FIGURES
+from tfae.runs.saved_run import Run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,35 +44,53 @@ def main(argv: list[str]) -> int:
     flags = command_flags.read('latent', __doc__, Config, argv)
     with flags.open(names.CODE) as run:
         loaded, part = flags.load(run)
-        folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
-        codes = run.encode(part.images[: flags.count])
-        labels = None if part.labels is None else part.labels[: flags.count]
-        title = f'{loaded.name}, {flags.split}: {len(codes):,} codes of {codes.shape[1]} dimensions'
-        if codes.shape[1] < 2:
-            raise errors.InputError(
-                f'{run.folder.path} has one latent dimension; a plane needs two'
-            )
-        seen = plane.through(codes)
-        points = seen.flatten(codes)
-        axes = ('latent dimension 1', 'latent dimension 2')
-        if codes.shape[1] > 2:
-            axes = ('first principal component', 'second principal component')
-            title += f', {seen.explained:.0%} of their variance in this plane'
-        shown, shown_axes = points, axes
-        if flags.method == 'tsne':
-            shown = plane.tsne(codes, run.experiment.training.seed)
-            shown_axes = ('t-SNE 1', 't-SNE 2')
-            title = title.partition(' dimensions')[0] + ' dimensions, t-SNE'
-        path = folder / 'latent_points.png'
-        grids.save_points(path, shown, labels, loaded.class_names, shown_axes, title)
-        print(path)
-        if run.built.inference.decoded is not None:
-            grid = plane.lattice(points, flags.side)
-            made = run.decode(seen.lift(grid).astype(np.float32))
-            path = folder / 'latent_grid.png'
-            low, high = grid.min(0).tolist(), grid.max(0).tolist()
-            title = f'{loaded.name}: images decoded over the latent plane'
-            placed = grids.Axes(axes, (low[0], low[1]), (high[0], high[1]))
-            grids.save_sheets(path, {'': made}, flags.side, title, placed)
-            print(path)
+        with terminal.bar(2 + (run.built.inference.decoded is not None), ' stages') as bar:
+            for path in _figures(flags, run, loaded, part):
+                if path:
+                    terminal.write(str(path))
+                bar.update()
     return 0
+
+
+def _figures(
+    flags: Config, run: Run, loaded: data.DataSet, part: data.Split
+) -> Iterator[pathlib.Path | None]:
+    """Encodes images, then plots points and, with a decoder, the grid; yields after each of these.
+
+    Yields: the path of a figure, None after the images are encoded.
+    Raises: InputError if there is one latent dimension.
+    """
+    folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
+    codes = run.encode(part.images[: flags.count])
+    labels = None if part.labels is None else part.labels[: flags.count]
+    title = f'{loaded.name}, {flags.split}: {len(codes):,} codes of {codes.shape[1]} dimensions'
+    if codes.shape[1] < 2:
+        raise errors.InputError(f'{run.folder.path} has one latent dimension; a plane needs two')
+    yield None
+
+    # Points.
+    seen = plane.through(codes)
+    points = seen.flatten(codes)
+    axes = ('latent dimension 1', 'latent dimension 2')
+    if codes.shape[1] > 2:
+        axes = ('first principal component', 'second principal component')
+        title += f', {seen.explained:.0%} of their variance in this plane'
+    shown, shown_axes = points, axes
+    if flags.method == 'tsne':
+        shown = plane.tsne(codes, run.experiment.training.seed)
+        shown_axes = ('t-SNE 1', 't-SNE 2')
+        title = title.partition(' dimensions')[0] + ' dimensions, t-SNE'
+    path = folder / 'latent_points.png'
+    grids.save_points(path, shown, labels, loaded.class_names, shown_axes, title)
+    yield path
+
+    # Decoded images.
+    if run.built.inference.decoded is not None:
+        grid = plane.lattice(points, flags.side)
+        made = run.decode(seen.lift(grid).astype(np.float32))
+        path = folder / 'latent_grid.png'
+        low, high = grid.min(0).tolist(), grid.max(0).tolist()
+        title = f'{loaded.name}: images decoded over the latent plane'
+        placed = grids.Axes(axes, (low[0], low[1]), (high[0], high[1]))
+        grids.save_sheets(path, {'': made}, flags.side, title, placed)
+        yield path

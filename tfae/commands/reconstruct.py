@@ -49,8 +49,8 @@ def main(argv: list[str]) -> int:
     path = pathlib.Path(flags.output or run.folder.place(FIGURES, name))
     rows = {
         'original': images,
-        f'{run.experiment.model}\nMSE {mse:#.3g}\nof {len(images):,}': made,
-        f'PCA\nMSE {pca_mse:#.3g}\nof {len(images):,}': projected,
+        f'{run.experiment.model}\nMSE {mse:#.3g}\nover {len(images):,}': made,
+        f'PCA\nMSE {pca_mse:#.3g}\nover {len(images):,}': projected,
     }
     shown = {label: each[: flags.count] for label, each in rows.items()}
     grids.save_rows(path, shown, f'{loaded.name}, {flags.split}: {size} latent dimensions')
