@@ -30,7 +30,7 @@ def entropy(images: np.ndarray) -> float:
     p = images.astype(np.float64)
     with np.errstate(divide='ignore', invalid='ignore'):
         terms = p * np.log(p) + (1 - p) * np.log1p(-p)
-    return float(-np.mean(np.nan_to_num(terms)))
+    return float(np.mean(np.nan_to_num(-terms)))  # 0 for binary images, not -0
 
 
 def sharpness(images: np.ndarray, reconstructions: np.ndarray) -> float:
