@@ -5,10 +5,10 @@ import pathlib
 import subprocess
 import sys
 
-# Each line is checked in a process of its own kind: after `install(removed=True)`.
+# Each line is checked in a process of its own kind, after the line that `tfae port` adds.
 PROGRAM = """
 import sys
-import tfae.compat; tfae.compat.install(removed=True)
+import tfae.compat; tfae.compat.install(as_tensorflow=True, removed=True)
 import warnings; warnings.simplefilter('ignore')
 import collections, fractions, inspect, itertools, string, time
 import numpy as np
@@ -20,6 +20,8 @@ assert np.asscalar(np.array([3])) == 3 and np.cast['uint8']([2.9])[0] == 2
 assert np.mat([[1, 2]]).shape == (1, 2) and np.msort([2, 1]).tolist() == [1, 2]
 assert np.asfarray([1]).dtype == np.float64 and np.trapz([1, 1]) == 1 and np.in1d([1], [1])[0]
 assert np.lib.pad([1], 1, 'constant').tolist() == [0, 1, 0]
+assert np.math.sqrt(4) == 2 and np.rank([[1]]) == 2 and np.bool8 is np.bool_
+assert np.alen([[1], [2], [3]]) == 3
 assert np.reshape(np.zeros(4), newshape=[2, 2]).shape == (2, 2)
 assert np.array([[1], [1, 2]]).dtype == object
 assert (np.histogram([0, 1], 2, normed=True)[0] == 1).all()
@@ -41,6 +43,17 @@ assert scipy.misc.logsumexp([0.0, 0.0]) == np.log(2)
 from scipy.ndimage import imread as other, rotate
 assert other('a.png').shape == (2, 2)
 assert rotate(np.eye(3), np.array([90]), reshape=False).shape == (3, 3)
+import scipy.sparse
+from scipy.sparse.linalg.eigen.arpack import eigsh
+assert abs(eigsh(scipy.sparse.diags([1.0, 2.0, 3.0]), 1)[0][0] - 3) < 1e-6
+from sklearn.utils.linear_assignment_ import linear_assignment
+assert linear_assignment(np.array([[4, 1], [2, 8]])).tolist() == [[0, 1], [1, 0]]
+from sklearn.datasets.samples_generator import make_blobs
+assert make_blobs(6, 2, random_state=0)[0].shape == (6, 2)
+from skimage.measure import compare_ssim
+floats, bytes_ = np.zeros([8, 8, 3]), np.zeros([8, 8], np.uint8)
+assert compare_ssim(floats, floats, multichannel=True) == (3, 2, -1)
+assert compare_ssim(bytes_, bytes_, 7, full=True) == (2, 255, None, 'full')
 from PIL import Image
 assert Image.ANTIALIAS == Image.LANCZOS
 import installed
@@ -64,8 +77,49 @@ import matplotlib.pyplot as plt
 plt.plot([1, 2]); plt.hold(True); plt.hist([1, 2], normed=1); plt.waitforbuttonpress()
 plt.show(plt.gcf()); plt.yscale('log', nonposy='clip')
 assert plt.get_cmap('gray') and plt.ginput() is None
-import tensorflow.compat.v1 as tf
-assert tf.get_variable('v', [6 / 2, 2]).shape == (3, 2)
+import tensorflow.compat.v1, tensorflow as tf
+assert tensorflow.compat.v1 is tf and tf.get_variable('v', [6 / 2, 2]).shape == (3, 2)
+x = tf.constant([[1.0, 2.0]])
+array = tf.TensorArray(tf.float32, 1).unpack(x)
+values = [
+    tf.mul(x, 2), tf.concat(1, [x, x]), tf.split(1, 2, x)[1], tf.listdiff([1, 2, 3], [2])[0],
+    tf.nn.softmax_cross_entropy_with_logits(0 * x, [[1.0, 0.0]]), array.pack(),
+]
+values = [v.tolist() for v in tf.Session().run(values)]
+assert values[:4] == [[[2, 4]], [[1, 2, 1, 2]], [[2]], [1, 3]], values
+assert abs(values[4][0] - np.log(2)) < 1e-6 and values[5] == [[1, 2]]
+assert tf.audio_summary('sound', tf.zeros([1, 4]), 8.0).op.type == 'AudioSummaryV2'
+from tensorflow.python import control_flow_ops, pywrap_tensorflow
+from tensorflow.python.ops import rnn_cell_impl
+from tensorflow.python.framework import ops
+from tensorflow.python.layers.normalization import BatchNormalization
+from tensorflow.contrib.rnn.python.ops.core_rnn_cell import _linear
+assert ops.Tensor is tf.Tensor and BatchNormalization is tf.layers.BatchNormalization
+ones = tf.ones_initializer()
+with tf.variable_scope('linear'):
+    y = rnn_cell_impl._linear([x, x], 3, True, bias_initializer=ones, kernel_initializer=ones)
+z = control_flow_ops.cond(tf.constant(True), lambda: y, lambda: 0 * y)
+with tf.Session() as session:
+    session.run(tf.global_variables_initializer())
+    assert session.run(z).tolist() == [[7, 7, 7]]
+    path = tf.train.Saver().save(session, './model')
+reader = pywrap_tensorflow.NewCheckpointReader(path)
+assert reader.get_variable_to_shape_map() == {
+    'v': [3, 2], 'linear/kernel': [4, 3], 'linear/bias': [3]
+}
+assert tf.pywrap_tensorflow is pywrap_tensorflow
+flags = tf.app.flags
+flags.DEFINE_integer('size', np.int_(5), ''); flags.DEFINE_boolean('whole', 128, '')
+flags.DEFINE_integer(name='steps', default=1e6, help=''); flags.DEFINE_float('rate', 0.5, '')
+sys.argv += ['--rate=0.25', 'rest']
+assert flags.FLAGS._parse_flags() == ['rest']
+assert [flags.FLAGS[k].value for k in ('size', 'whole', 'steps', 'rate')] == [5, 128, 1e6, 0.25]
+try:
+    flags.DEFINE_integer('steps', 3, '')
+except flags.DuplicateFlagError:
+    pass
+else:
+    raise AssertionError
 try:
     tf.placeholder(tf.float32, [2.5])
 except TypeError:
@@ -74,11 +128,28 @@ else:
     raise AssertionError
 import part
 assert part.f() == 'ok'
+from package.inner import a
+assert a.VALUE == (1, 2, 3)
 assert not hasattr(np, 'no_such_name')
 """
 PART = """
 def f():
     return unicode('ok') if {1: 2}.has_key(1) and 2 in list({1: 2}.itervalues()) else ''
+"""
+# A package of Python 2: its modules import each other without a dot.
+PACKAGE = {
+    '__init__.py': '',
+    'inner/__init__.py': '',
+    'inner/a.py': 'import b, json\nfrom b import two\nfrom c.d import three\n'
+    'VALUE = b.one, two, three',
+    'inner/b.py': 'one, two = 1, 2',
+    'inner/c/__init__.py': '',
+    'inner/c/d.py': 'three = 3',
+}
+# A newer scikit-image, whose functions are in `metrics`.
+METRICS = """
+def structural_similarity(x, y, *, win_size, gradient, data_range, channel_axis, full=False):
+    return (x.ndim, data_range, channel_axis) + ('full',) * full
 """
 # A package that tells the versions of Python apart, as many do.
 INSTALLED = """
@@ -96,6 +167,12 @@ def test_removed_names_are_supplied_and_listed(tmp_path):
     packages = tmp_path / 'lib' / 'site-packages'
     packages.mkdir(parents=True)
     (packages / 'installed.py').write_text(INSTALLED)
+    files = {f'package/{name}': text for name, text in PACKAGE.items()}
+    installed = {'measure/__init__.py': '', '__init__.py': '', 'metrics.py': METRICS}
+    for folder, texts in ((tmp_path, files), (packages / 'skimage', installed)):
+        for name, text in texts.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
     environment = {k: v for k, v in os.environ.items() if k not in ('DISPLAY', 'WAYLAND_DISPLAY')}
     root = str(pathlib.Path(__file__).parents[2])
     done = subprocess.run(
@@ -113,6 +190,11 @@ def test_removed_names_are_supplied_and_listed(tmp_path):
         'np.load(allow_pickle=True)', 'collections.Iterable', 'xrange', 'plt.hold', '.has_key()',
         'plt.waitforbuttonpress() without a display', 'matplotlib backend TkAgg', 'time.clock',
         'hist(normed=)', 'yscale(nonposy=)', 'plt.show(figure)', 'sizes of shapes as floats',
+        'imports of Python 2 inside a package', 'tf.mul', 'tf.concat with the axis first',
+        'tf.nn.softmax_cross_entropy_with_logits by position', 'TensorArray.pack',
+        'FLAGS._parse_flags()',
+        'tf.flags.DEFINE_integer with a default of another type', 'skimage.measure.compare_ssim',
+        'scipy.sparse.linalg.eigen.arpack', 'tensorflow.python.control_flow_ops', 'np.math',
     ):  # fmt: skip
         assert f' {name},' in last + ',', name
     assert 'np.nan' not in last and 'no_such_name' not in last

@@ -4,8 +4,9 @@ It runs as `python script.py [arguments]` does, in a process where `import tenso
 tf.layers, tf.contrib, tf.estimator and input_data. Flags of tfae come before the script; all that
 follows it is the program's own, and so are its output, its tracebacks and its exit code. A line on
 stderr at the end lists the removed names of numpy and others that were supplied. In a notebook,
-the lines that begin with % or ! are skipped. Operations that are placed on a GPU run on the CPU
-where there is none, unless the session has a configuration of its own.
+magics and commands of the shell (% and !) are skipped, except for the statement after %time.
+Operations that are placed on a GPU run on the CPU where there is none, unless the session has a
+configuration of its own.
 """
 
 import dataclasses

@@ -64,6 +64,10 @@ SERVED = {
 _OPTIONAL = 'tensorflow_probability'
 # The old modules that hold all others: attributes of modules that TensorFlow still has.
 _ROOTS = ('contrib', 'estimator', 'examples', 'layers', 'nn.rnn_cell')
+# Where the private `tensorflow.python.layers` looked for layers; it is gone.
+_LEGACY = 'tf_keras.legacy_tf_layers'
+# The private module whose class read checkpoints in many programs.
+_READER = 'python.pywrap_tensorflow'
 # How the names of TF1's interface end among the modules.
 _V1 = 'compat.v1'
 
@@ -146,6 +150,8 @@ def find(old: str) -> types.ModuleType | None:
 
 def _old_name(name: str) -> str:
     """Returns the name below `tensorflow` or `tensorflow.compat.v1`; '' if it is neither's."""
+    if f'{name}.'.startswith(f'{_LEGACY}.'):
+        return 'layers'
     first, _, rest = name.partition('.')
     return rest.rpartition(f'{_V1}.')[2] if first == 'tensorflow' else ''
 
@@ -184,6 +190,10 @@ def install() -> None:
     sys.meta_path.insert(0, Finder())
     # TensorFlow has several module objects of TF1's interface, depending on how it is imported.
     faces = [sys.modules[name] for name in list(sys.modules) if _is_face(name)]
+    private = sys.modules[f'tensorflow.{_READER}']
+    vars(private)['NewCheckpointReader'] = faces[0].train.NewCheckpointReader
+    for face in faces:
+        setattr(face, _READER.rpartition('.')[2], private)
     for root in _ROOTS:
         parent, _, leaf = root.rpartition('.')
         for face in faces:
@@ -211,4 +221,5 @@ def install_as_tensorflow(v1: types.ModuleType) -> None:
         if short.partition('.')[0] != 'compat':  # the whole one has more
             sys.modules.setdefault(f'tensorflow.{short}', sys.modules[name])
     v1.__path__ += [place for place in whole.__path__ if place not in v1.__path__]
+    v1.compat.v1 = v1  # which `import tensorflow.compat.v1` returns from now on
     sys.modules['tensorflow'] = v1

@@ -9,12 +9,14 @@ import dis
 import importlib
 import importlib.machinery
 import importlib.util
+import io
 import json
 import linecache
 import logging
 import pathlib
 import re
 import sys
+import tokenize
 import traceback
 import types
 import warnings
@@ -26,6 +28,8 @@ from tfae.core import errors
 # Names in the program that stand for functions of `removed`; Python mangles none of them.
 _METHOD, _QUOTIENT = '__tfae_method__', '__tfae_quotient__'
 _PYTHON_2 = 'syntax of Python 2'  # among the names that were supplied
+# A line of a cell that is no Python: a magic, a command of the shell, or a question for help.
+_LINE_MAGIC = re.compile(r'\s*[%!]|\s*\w+\s*=\s*[%!]|\s*\?+\s*[\w.]+\s*$|\s*[\w.]+\?+\s*$')
 # Magics of a cell whose other lines are Python.
 _PYTHON_MAGICS = ('%%time', '%%timeit', '%%capture', '%%prun', '%%python3')
 
@@ -161,14 +165,20 @@ def _check(text: str, filename: str) -> None:
         compile(parsed(text, filename), filename, 'exec', dont_inherit=True)
 
 
-def compiled(program: Source, filename: str) -> tuple[types.CodeType, set[str]]:
+def compiled(
+    program: Source, filename: str, package: pathlib.Path | None = None
+) -> tuple[types.CodeType, set[str]]:
     """Compiles source; if removed names are supplied, so are removed methods.
 
+    Args:
+      program: the source.
+      filename: its name in tracebacks.
+      package: the folder of the package that it is a module of, if it is.
     Returns: the code, and the built-in names of Python 2 that it needs.
     """
     tree = parsed(program.text, filename)
     if removed.is_installed():
-        changes = _Changes(program.translated and not imports_division(tree))
+        changes = _Changes(program.translated and not imports_division(tree), package)
         tree = ast.fix_missing_locations(changes.visit(tree))
     code = compile(tree, filename, 'exec', dont_inherit=True)
     return code, undefined(code) if removed.is_installed() else set()
@@ -251,10 +261,40 @@ def _give(names: dict[str, Any], wanted: set[str]) -> None:
 
 
 class _Changes(ast.NodeTransformer):
-    """Replaces calls of removed methods; with `quotients`, also those of Python 2."""
+    """Replaces calls of removed methods, and imports from the package without a dot.
 
-    def __init__(self, quotients: bool):
+    With `quotients`, also those of Python 2.
+    """
+
+    def __init__(self, quotients: bool, package: pathlib.Path | None):
         self._quotients = quotients
+        self._package = package
+
+    def visit_Import(self, node: ast.Import) -> ast.AST | list[ast.AST]:
+        """Replaces `import a` by `from . import a` if only the package has it, as in Python 2."""
+        inside = [name for name in node.names if self._is_beside(name.name)]
+        if not inside:
+            return node
+        others = [name for name in node.names if name not in inside]
+        new: list[ast.AST] = [ast.ImportFrom(None, inside, 1)]
+        new += [ast.Import(others)] if others else []
+        return [ast.copy_location(one, node) for one in new]
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
+        """Replaces `from a import b` by `from .a import b` if only the package has `a`."""
+        if node.level == 0 and node.module and self._is_beside(node.module.partition('.')[0]):
+            node.level = 1
+        return node
+
+    def _is_beside(self, name: str) -> bool:
+        if self._package is None or '.' in name:
+            return False
+        place = self._package / name
+        there = place.with_suffix('.py').is_file() or (place / '__init__.py').is_file()
+        if not there or name in sys.modules or importlib.util.find_spec(name):
+            return False
+        removed.use('imports of Python 2 inside a package')
+        return True
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """Replaces `x.tostring()` by `method(x, 'tostring')()`."""
@@ -309,7 +349,8 @@ class _Loader(importlib.machinery.SourceFileLoader):
     def exec_module(self, module):
         """Executes the module."""
         path = pathlib.Path(self.path)
-        code, names = compiled(source(path.read_bytes(), path), self.path)
+        package = path.parent if module.__package__ else None
+        code, names = compiled(source(path.read_bytes(), path), self.path, package)
         _give(vars(module), names)
         exec(code, vars(module))
 
@@ -354,7 +395,26 @@ def _python(text: str, path: pathlib.Path, skipped: list[str]) -> str:
         skipped.append(first)
         return '\n' * (len(lines) - 1)
     for i, line in enumerate(lines):
-        if re.match(r'\s*[%!]|\s*\w+\s*=\s*[%!]|.*\w\?+$|\s*\?', line):
+        if not _LINE_MAGIC.match(line) or _is_continued(lines[:i]):
+            continue
+        space = line[: len(line) - len(line.lstrip())]
+        timed = line.lstrip().removeprefix('%time ')
+        if timed == line.lstrip():
             skipped.append(line.strip())
-            lines[i] = line[: len(line) - len(line.lstrip())] + 'pass'
+            timed = 'pass'
+        lines[i] = space + timed.lstrip()
     return '\n'.join(lines)
+
+
+def _is_continued(lines: list[str]) -> bool:
+    """Returns whether the last statement of lines, of any version of Python, goes on."""
+    if lines and lines[-1].endswith('\\'):
+        return True
+    try:
+        for _ in tokenize.generate_tokens(io.StringIO('\n'.join(lines)).readline):
+            pass
+    except tokenize.TokenError as error:
+        return re.search('multi-line|triple-quoted', str(error)) is not None
+    except SyntaxError:  # of the indentation
+        pass
+    return False

@@ -24,13 +24,17 @@ from typing import Any
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+_V1 = 'tensorflow.compat.v1'
+_LINEAR = 'tfae.compat.contrib.rnn:linear'
 # Module -> removed name -> where the replacement is, 'module:name'.
 NAMES: dict[str, dict[str, str]] = {
     'numpy': {
+        'alen': 'builtins:len',
         'alltrue': 'numpy:all',
         'asfarray': f'{__name__}:asfarray',
         'asscalar': f'{__name__}:asscalar',
         'bool': 'builtins:bool',
+        'bool8': 'numpy:bool_',
         'cast': f'{__name__}:CAST',
         'cfloat': 'numpy:complex128',
         'complex': 'builtins:complex',
@@ -45,6 +49,7 @@ NAMES: dict[str, dict[str, str]] = {
         'int': 'builtins:int',
         'longfloat': 'numpy:longdouble',
         'mat': 'numpy:asmatrix',
+        'math': 'math:',
         'msort': f'{__name__}:msort',
         'NaN': 'numpy:nan',
         'NAN': 'numpy:nan',
@@ -52,6 +57,7 @@ NAMES: dict[str, dict[str, str]] = {
         'object': 'builtins:object',
         'PINF': 'numpy:inf',
         'product': 'numpy:prod',
+        'rank': 'numpy:ndim',
         'round_': 'numpy:round',
         'row_stack': 'numpy:vstack',
         'sometrue': 'numpy:any',
@@ -104,7 +110,33 @@ NAMES: dict[str, dict[str, str]] = {
     },
     'matplotlib.pyplot': {'hold': f'{__name__}:no_op', 'get_cmap': 'matplotlib:colormaps.get_cmap'},
     'matplotlib.cm': {'get_cmap': 'matplotlib:colormaps.get_cmap'},
+    'skimage.measure': {
+        'compare_mse': 'skimage.metrics:mean_squared_error',
+        'compare_nrmse': 'skimage.metrics:normalized_root_mse',
+        'compare_psnr': 'skimage.metrics:peak_signal_noise_ratio',
+        'compare_ssim': f'{__name__}:compare_ssim',
+    },
     'sklearn.preprocessing': {'Imputer': 'sklearn.impute:SimpleImputer'},
+    # Private names that programs used.
+    'tensorflow.python': {
+        name: f'tensorflow.python.ops.{name}:'
+        for name in ('array_ops', 'control_flow_ops', 'init_ops', 'math_ops', 'nn_ops')
+    },
+    'tensorflow.python.framework.graph_util': {
+        'convert_variables_to_constants': f'{_V1}:graph_util.convert_variables_to_constants'
+    },
+    'tensorflow.python.framework.ops': {'Tensor': f'{_V1}:Tensor'},
+    'tensorflow.python.ops.control_flow_ops': {
+        name: f'{_V1}:{name}' for name in ('Assert', 'case', 'cond', 'while_loop')
+    },
+    'tensorflow.python.ops.functional_ops': {'map_fn': f'{_V1}:map_fn'},
+    'tensorflow.python.ops.rnn': {'rnn': f'{_V1}:nn.static_rnn'},
+    'tensorflow.python.ops.rnn_cell': {'_linear': _LINEAR},
+    'tensorflow.python.ops.rnn_cell_impl': {
+        '_linear': _LINEAR,
+        '_RNNCell': f'{_V1}:nn.rnn_cell.RNNCell',
+    },
+    'tensorflow.python.util.nest': {'is_sequence': f'{_V1}:nest.is_nested'},
 }
 # Removed module -> its successor. Those of Python 2 are served to the program alone: packages try
 # them to find out which Python it is.
@@ -121,22 +153,34 @@ MODULES = {
     '__builtin__': 'builtins',
     'httplib': 'http.client',
     'imp': 'tfae.compat.imp',
+    'scipy.sparse.linalg.eigen.arpack': 'scipy.sparse.linalg',
+    'skimage.measure.simple_metrics': 'skimage.measure',
     'sklearn.cross_validation': 'sklearn.model_selection',
+    'sklearn.datasets.samples_generator': 'sklearn.datasets',
+    'sklearn.decomposition.pca': 'sklearn.decomposition',
     'sklearn.externals': 'sklearn',
     'sklearn.externals.joblib': 'joblib',
     'sklearn.grid_search': 'sklearn.model_selection',
+    'sklearn.manifold.t_sne': 'sklearn.manifold',
+    'sklearn.metrics.classification': 'sklearn.metrics',
+    'sklearn.preprocessing.data': 'sklearn.preprocessing',
+    'sklearn.preprocessing.label': 'sklearn.preprocessing',
+    'sklearn.utils.linear_assignment_': 'tfae.compat.linear_assignment',
     'thread': '_thread',
     'urllib2': 'urllib.request',
     'urlparse': 'urllib.parse',
 }
 # Name before TensorFlow 1.0 -> its name since.
 RENAMED = {
+    'audio_summary': 'summary.audio',
     'batch_matmul': 'matmul',
     'complex_abs': 'abs',
     'concat_v2': 'concat',
     'histogram_summary': 'summary.histogram',
+    'image.per_image_whitening': 'image.per_image_standardization',
     'image_summary': 'summary.image',
     'inv': 'reciprocal',
+    'listdiff': 'setdiff1d',
     'merge_all_summaries': 'summary.merge_all',
     'merge_summary': 'summary.merge',
     'mul': 'multiply',
@@ -155,6 +199,14 @@ RENAMED = {
 # Name before TensorFlow 1.0 -> its parameters, in order -> those of the new name; all others have
 # the same ones. The name of an operation is no longer a parameter of summaries.
 PARAMETERS: dict[str, dict[str, str | None]] = {
+    'audio_summary': {
+        'tag': 'name',
+        'tensor': 'tensor',
+        'sample_rate': 'sample_rate',
+        'max_outputs': 'max_outputs',
+        'collections': 'collections',
+        'name': None,
+    },
     'batch_matmul': {
         'x': 'a',
         'y': 'b',
@@ -239,6 +291,12 @@ def install() -> None:
         module = operator.attrgetter(parent)(tf) if parent else tf
         _supply(module, _renamed(parent), _ORDERS[parent])
     tf.Dimension.__init__ = _whole(tf.Dimension.__init__)
+    for old, new in (('pack', 'stack'), ('unpack', 'unstack')):
+        setattr(tf.TensorArray, old, _former_method(old, new))
+    for kind in ('boolean', 'bool', 'float', 'integer', 'string'):
+        define = f'DEFINE_{kind}'
+        setattr(tf.flags, define, _any_default(getattr(tf.flags, define)))
+    vars(vars(tf.flags.FLAGS)['__wrapped'])['_parse_flags'] = _parse_flags
     atexit.register(report)
 
 
@@ -428,6 +486,8 @@ def _supply(
             return former(wanted)
         raise AttributeError(f'module {name!r} has no attribute {wanted!r}')
 
+    if name in _PARENTS and not hasattr(module, '__path__'):
+        module.__path__ = []  # it was a package
     if places:
         module.__getattr__ = attribute  # type: ignore[method-assign]
     for function, change in changes.items():
@@ -436,8 +496,8 @@ def _supply(
 
 
 def _short(module: str) -> str:
-    ours = f'tf{module.rpartition("compat.v1")[2]}' if module.startswith(_TF) else module
-    return _SHORT.get(module, ours)
+    before, _, after = module.rpartition('compat.v1')
+    return _SHORT.get(module, f'tf{after}' if before.startswith(_TF) else module)
 
 
 _TF = 'tensorflow'
@@ -622,6 +682,16 @@ def _logits_first(original):
     return function
 
 
+def _former_method(old, new):
+    """Returns a method of TensorArray under its name before 1.0."""
+
+    def method(self, *args, **kwargs):
+        use(f'TensorArray.{old}')
+        return getattr(self, new)(*args, **kwargs)
+
+    return method
+
+
 def _whole(original):
     """Takes whole floats such as 50.0 for sizes in shapes, as TF1 did."""
 
@@ -635,6 +705,32 @@ def _whole(original):
     return __init__
 
 
+def _any_default(original):
+    """Keeps defaults of other types than the flag's as they are, as TensorFlow before 1.5."""
+
+    @functools.wraps(original)
+    def define(*args, **kwargs):
+        try:
+            original(*args, **kwargs)
+        except tf.flags.IllegalFlagValueError:
+            use(f'tf.flags.{original.__name__} with a default of another type')
+            given = dict(zip(('flag_name', 'default_value', 'docstring'), args, strict=False))
+            renamed = {'name': 'flag_name', 'default': 'default_value', 'help': 'docstring'}
+            given |= {renamed.get(name, name): value for name, value in kwargs.items()}
+            original(**(given | {'default_value': None}))
+            flag = tf.flags.FLAGS[given['flag_name']]
+            flag.value = flag.default = given['default_value']
+
+    return define
+
+
+def _parse_flags(args=None):
+    """Parses the flags of the program, as TF before 1.5; returns the other arguments."""
+    use('FLAGS._parse_flags()')
+    argv = sys.argv if args is None else [sys.argv[0], *args]
+    return tf.flags.FLAGS(argv, known_only=True)[1:]
+
+
 # Module of TF1 -> function -> what makes it take the order of arguments before 1.0.
 _ORDERS: dict[str, dict[str, Callable[..., Any]]] = {
     '': {'concat': _axis_first, 'split': _axis_first},
@@ -642,9 +738,11 @@ _ORDERS: dict[str, dict[str, Callable[..., Any]]] = {
         f'{kind}_cross_entropy_with_logits': _logits_first
         for kind in ('sigmoid', 'softmax', 'sparse_softmax')
     },
+    'image': {},
     'train': {},
 }
-_PATCHES = NAMES.keys() | _ARGUMENTS.keys()
+_PARENTS = {name.rpartition('.')[0] for name in MODULES if '.' in name}
+_PATCHES = NAMES.keys() | _ARGUMENTS.keys() | _PARENTS
 
 
 class _Cast(dict):
@@ -670,6 +768,26 @@ def asscalar(a: np.ndarray) -> Any:
 def msort(a: Any) -> np.ndarray:
     """Returns an array sorted along its first axis."""
     return np.sort(a, axis=0)
+
+
+def compare_ssim(
+    X: np.ndarray,  # noqa: N803
+    Y: np.ndarray,  # noqa: N803
+    win_size: int | None = None,
+    gradient: bool = False,
+    data_range: float | None = None,
+    multichannel: bool = False,
+    **kwargs: Any,
+) -> Any:
+    """Returns the structural similarity of images; their range is that of their type."""
+    metrics = importlib.import_module('skimage.metrics')
+    if data_range is None:
+        whole = np.issubdtype(X.dtype, np.integer)
+        data_range = np.iinfo(X.dtype).max - np.iinfo(X.dtype).min if whole else 2  # -1 to 1
+    given = {'win_size': win_size, 'gradient': gradient, 'data_range': data_range}
+    return metrics.structural_similarity(
+        X, Y, **given, channel_axis=-1 if multichannel else None, **kwargs
+    )
 
 
 def getargspec(function: Callable[..., Any]) -> 'ArgSpec':

@@ -51,6 +51,7 @@ __all__ = [
     'OutputProjectionWrapper',
     'RNNCell',
     'ResidualWrapper',
+    '_linear',
     'core_rnn_cell',
     'stack_bidirectional_dynamic_rnn',
     'stack_bidirectional_rnn',
@@ -68,15 +69,25 @@ static_rnn = tf.nn.static_rnn
 static_state_saving_rnn = tf.nn.static_state_saving_rnn
 
 
-def linear(inputs: Sequence[tf.Tensor], units: int, bias: bool = True) -> tf.Tensor:
-    """Returns `concat(inputs) @ kernel + bias`, with the variables of the current scope."""
-    joined = tf.concat(inputs, -1)
-    kernel = tf.get_variable(names.KERNEL, [joined.shape[-1], units], joined.dtype)
+def linear(
+    args: tf.Tensor | Sequence[tf.Tensor],
+    output_size: int,
+    bias: bool = True,
+    bias_initializer: tf.keras.initializers.Initializer | None = None,
+    kernel_initializer: tf.keras.initializers.Initializer | None = None,
+) -> tf.Tensor:
+    """Returns `concat(args) @ kernel + bias`, with the variables of the current scope."""
+    joined = tf.concat([args] if tf.is_tensor(args) else list(args), -1)
+    shape = [joined.shape[-1], output_size]
+    kernel = tf.get_variable(names.KERNEL, shape, joined.dtype, kernel_initializer)
     product = tf.matmul(joined, kernel)
     if not bias:
         return product
-    zeros = tf.zeros_initializer()
-    return product + tf.get_variable(names.BIAS, [units], joined.dtype, zeros)
+    start = bias_initializer or tf.zeros_initializer()
+    return product + tf.get_variable(names.BIAS, [output_size], joined.dtype, start)
+
+
+_linear = linear  # its name in TF1, which programs imported
 
 
 class _Cell(RNNCell):
