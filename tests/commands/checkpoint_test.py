@@ -249,6 +249,12 @@ def test_a_run_is_shown_converted_renamed_and_compared(tmp_path):
         },
     )
 
+    # A checkpoint may have TensorFlow's suffix, and be named by any of its files.
+    assert ran(tmp_path, 'convert', 'renamed', '--output=model.ckpt').code == 0
+    for name in ('model.ckpt.index', 'model.ckpt.data-00000-of-00001', 'model.ckpt'):
+        done = ran(tmp_path, 'diff', 'renamed', name)
+        assert done.out == '4 variables in both, 0 differences\n', done
+
     # A renamed file initializes another run.
     source = ('--restore_from=renamed', '--restore_map=a:encoder/layer_1,b:encoder')
     more = (*words, '--epochs=0', '--seed=9', *source, '--logdir=second')
@@ -311,6 +317,8 @@ def test_the_byte_order_of_a_file_is_no_difference(tmp_path):
         ('show a.npz --output=b', 2, '--output needs rename or convert; this is show'),
         ('rename a.npz --map=a --output=b', 2, "--map is 'a'; each pair must be"),
         ('rename a.npz --map=a:b --output=b', 1, '--map a:b: a and b get the name b'),
+        ('rename a.npz --map=a:c,z:d --output=b', 1, '--map z:d: a.npz has no variable to rename'),
+        ('rename a.npz --map=:c,a:d --output=b', 1, '--map a:d: a.npz has no variable to rename'),
         ('convert a.npz --output=a.npz', 1, '--output a.npz exists; name another file'),
         ('show none', 1, 'none is no checkpoint, run or .npz, .safetensors'),
         ('show a.npz --scope=c', 1, 'a.npz has no numeric variable whose name starts with c'),

@@ -95,10 +95,11 @@ def _chosen(path: str, held: Content, scope: str) -> list[str]:
     found = [name for name in sorted(held.shapes) if re.match(scope, name)]
     texts = [name for name in found if held.types[name] == tf.string]
     if texts:
-        print(f'{path}: left out {", ".join(texts)}, which hold text')
+        print(f'{path}: left out text: {", ".join(texts)}')
     found = [name for name in found if name not in texts]
     if not found:
-        raise errors.InputError(f'{path} has no numeric variable whose name starts with {scope}')
+        where = f' whose name starts with {scope}' if scope else ''
+        raise errors.InputError(f'{path} has no numeric variable{where}')
     return found
 
 
@@ -106,6 +107,13 @@ def _convert(path: str, held: Content, found: list[str], flags: Config) -> int:
     """Writes the variables under their new names; returns the exit code 0."""
     pairs = variable_files.scope_pairs('--map', flags.map)
     names = {name: variable_files.renamed(name, pairs) for name in found}
+    matched = {variable_files.matching(name, pairs) for name in found}
+    for pair in pairs:
+        if pair not in matched:
+            raise errors.InputError(
+                f'--map {":".join(pair)}: {path} has no variable to rename, such as '
+                f'{", ".join(found[:3])}'
+            )
     first: dict[str, str] = {}
     for old, new in names.items():
         if not new or new in first:

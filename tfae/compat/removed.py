@@ -24,7 +24,9 @@ from typing import Any
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-_V1 = 'tensorflow.compat.v1'
+_TF = 'tensorflow'
+_V1 = f'{_TF}.compat.v1'
+_PRIVATE = f'{_TF}.python'  # of which programs used more than there is today
 _LINEAR = 'tfae.compat.contrib.rnn:linear'
 # Module -> removed name -> where the replacement is, 'module:name'.
 NAMES: dict[str, dict[str, str]] = {
@@ -117,26 +119,25 @@ NAMES: dict[str, dict[str, str]] = {
         'compare_ssim': f'{__name__}:compare_ssim',
     },
     'sklearn.preprocessing': {'Imputer': 'sklearn.impute:SimpleImputer'},
-    # Private names that programs used.
-    'tensorflow.python': {
-        name: f'tensorflow.python.ops.{name}:'
+    _PRIVATE: {
+        name: f'{_PRIVATE}.ops.{name}:'
         for name in ('array_ops', 'control_flow_ops', 'init_ops', 'math_ops', 'nn_ops')
     },
-    'tensorflow.python.framework.graph_util': {
+    f'{_PRIVATE}.framework.graph_util': {
         'convert_variables_to_constants': f'{_V1}:graph_util.convert_variables_to_constants'
     },
-    'tensorflow.python.framework.ops': {'Tensor': f'{_V1}:Tensor'},
-    'tensorflow.python.ops.control_flow_ops': {
+    f'{_PRIVATE}.framework.ops': {'Tensor': f'{_V1}:Tensor'},
+    f'{_PRIVATE}.ops.control_flow_ops': {
         name: f'{_V1}:{name}' for name in ('Assert', 'case', 'cond', 'while_loop')
     },
-    'tensorflow.python.ops.functional_ops': {'map_fn': f'{_V1}:map_fn'},
-    'tensorflow.python.ops.rnn': {'rnn': f'{_V1}:nn.static_rnn'},
-    'tensorflow.python.ops.rnn_cell': {'_linear': _LINEAR},
-    'tensorflow.python.ops.rnn_cell_impl': {
+    f'{_PRIVATE}.ops.functional_ops': {'map_fn': f'{_V1}:map_fn'},
+    f'{_PRIVATE}.ops.rnn': {'rnn': f'{_V1}:nn.static_rnn'},
+    f'{_PRIVATE}.ops.rnn_cell': {'_linear': _LINEAR},
+    f'{_PRIVATE}.ops.rnn_cell_impl': {
         '_linear': _LINEAR,
         '_RNNCell': f'{_V1}:nn.rnn_cell.RNNCell',
     },
-    'tensorflow.python.util.nest': {'is_sequence': f'{_V1}:nest.is_nested'},
+    f'{_PRIVATE}.util.nest': {'is_sequence': f'{_V1}:nest.is_nested'},
 }
 # Removed module -> its successor. Those of Python 2 are served to the program alone: packages try
 # them to find out which Python it is.
@@ -500,7 +501,6 @@ def _short(module: str) -> str:
     return _SHORT.get(module, f'tf{after}' if before.startswith(_TF) else module)
 
 
-_TF = 'tensorflow'
 _IMPORTING = ('importlib', 'tfae.compat.')
 _SHORT = {'numpy': 'np', 'matplotlib.pyplot': 'plt'}
 

@@ -95,7 +95,8 @@ def write(path: pathlib.Path, values: Mapping[str, np.ndarray]) -> None:
 
 def check_suffix(flag: str, path: pathlib.Path) -> None:
     """Raises UsageError, which names the flag, for a suffix that is nearly that of a format."""
-    if path.suffix not in _FORMATS and (near := errors.nearest(path.suffix.lower(), _FORMATS)):
+    known = (*_FORMATS, '.ckpt')  # which many checkpoints of TensorFlow have
+    if path.suffix not in known and (near := errors.nearest(path.suffix.lower(), _FORMATS)):
         raise errors.UsageError(f'{flag} is {path}, whose suffix is no format{near}')
 
 
@@ -113,12 +114,19 @@ def scope_pairs(flag: str, texts: Sequence[str]) -> list[tuple[str, str]]:
 
 def renamed(name: str, pairs: Sequence[tuple[str, str]]) -> str:
     """Returns `name` with the old scope of the first pair that matches replaced by the new one."""
-    for old, new in pairs:
-        if not old or name == old or name.startswith(f'{old}/'):
-            return f'{new}/{name[len(old) :].lstrip("/")}'.strip('/')
+    if pair := matching(name, pairs):
+        return f'{pair[1]}/{name[len(pair[0]) :].lstrip("/")}'.strip('/')
     return name
 
 
+def matching(name: str, pairs: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
+    """Returns the first pair whose old scope holds `name`."""
+    return next(
+        (pair for pair in pairs if not pair[0] or f'{name}/'.startswith(f'{pair[0]}/')), None
+    )
+
+
+_FILE_OF_CHECKPOINT = re.compile(r'\.(index|meta|data-\d{5}-of-\d{5})$')
 # Names that some format takes for others: paths, `name:0`, a reserved word, the end of a text.
 _ODD_NAME = re.compile(r'(^|/)\.{0,2}(/|$)|:0$|^__metadata__$|\0')
 
@@ -136,10 +144,11 @@ def _refusing(what: str) -> Iterator[None]:
 
 
 def _place(path: str) -> str:
-    """Returns the path of the checkpoint itself, or of the newest one in a folder."""
+    """Returns the prefix of a checkpoint, given it, one of its files, or a folder: its newest."""
     folder = pathlib.Path(path)
     if not folder.is_dir():
-        return path
+        prefix = _FILE_OF_CHECKPOINT.sub('', path)
+        return prefix if os.path.exists(f'{prefix}.index') else path
     found = checkpoints.newest_first(folder)
     return found[0][1] if found else _listed(folder)
 
