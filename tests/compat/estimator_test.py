@@ -268,6 +268,13 @@ def test_the_models_of_feature_columns_learn(tmp_path):
     row = next(made.predict(evaluating()))
     np.testing.assert_allclose(row['logistic'][0], row['probabilities'][1], rtol=1e-6)
     assert row['classes'][0] in (b'no', b'yes')
+    unknown = inputs.numpy_input_fn({'x': X}, np.array(['no', 'maybe'])[Y], 20, 1, shuffle=False)
+    with pytest.raises(tf.errors.InvalidArgumentError, match='label_vocabulary lacks a label'):
+        made.evaluate(unknown)
+    for label, message in ((2, 'Labels must be <= n_classes - 1'), (-1, 'Labels must be >= 0')):
+        wrong = inputs.numpy_input_fn({'x': X}, np.full(len(X), label), 20, 1, shuffle=False)
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            estimator.LinearClassifier(columns).train(wrong)
     assert made.get_variable_names()[1:] == [
         f'linear/linear_model/{name}{slot}'
         for name in ('bias_weights', 'x/weights')
@@ -413,6 +420,15 @@ def test_signatures_that_do_not_fit_the_inputs_are_left_out(tmp_path):
         'regression': 'tensorflow/serving/regress',
         'serving_default': 'tensorflow/serving/classify',
     }
+
+    def alternative():
+        receiver = parsing()
+        return receiver._replace(receiver_tensors_alternatives={'raw': receiver.features})
+
+    found = signatures(made.export_saved_model(tmp_path / 'alternative', alternative))
+    assert {*found} == {*methods, 'raw:predict'}
+    assert sorted(found['raw:predict'].inputs) == ['a', 'b']
+    assert found['raw:predict'].outputs == found['predict'].outputs
     with pytest.raises(ValueError, match="experimental_mode is 'eval'; it must be infer"):
         made.export_saved_model(tmp_path, raw, experimental_mode='eval')
     with pytest.raises(TypeError, match='as_txt'):

@@ -76,6 +76,10 @@ matplotlib.use('TkAgg')
 import matplotlib.pyplot as plt
 plt.plot([1, 2]); plt.hold(True); plt.hist([1, 2], normed=1); plt.waitforbuttonpress()
 plt.show(plt.gcf()); plt.yscale('log', nonposy='clip')
+axis = plt.gca(); axis.set_xscale('log', nonposx='mask', basex=2)
+assert axis.xaxis.get_transform().base == 2 and axis.xaxis.get_transform()._clip is False
+assert axis.hist([1, 2, 4], normed=True)[0].sum() > 0 and axis.semilogx([1, 2], basex=3)
+assert axis.xaxis.get_transform().base == 3
 assert plt.get_cmap('gray') and plt.ginput() is None
 import tensorflow.compat.v1, tensorflow as tf
 assert tensorflow.compat.v1 is tf and tf.get_variable('v', [6 / 2, 2]).shape == (3, 2)
@@ -189,7 +193,8 @@ def test_removed_names_are_supplied_and_listed(tmp_path):
         'np.int', 'reshape(newshape=)', 'np.array of unequal lengths', 'scipy.misc', 'cPickle',
         'np.load(allow_pickle=True)', 'collections.Iterable', 'xrange', 'plt.hold', '.has_key()',
         'plt.waitforbuttonpress() without a display', 'matplotlib backend TkAgg', 'time.clock',
-        'hist(normed=)', 'yscale(nonposy=)', 'plt.show(figure)', 'sizes of shapes as floats',
+        'hist(normed=)', 'yscale(nonposy=)', 'set_xscale(nonposx=)',
+        'plt.show(figure)', 'sizes of shapes as floats',
         'imports of Python 2 inside a package', 'tf.mul', 'tf.concat with the axis first',
         'tf.nn.softmax_cross_entropy_with_logits by position', 'TensorArray.pack',
         'FLAGS._parse_flags()',

@@ -1,9 +1,15 @@
 """Names of TF1 that are not there, and what to use instead."""
 
-_RARE_CELL = 'a recurrent cell', 'tf.contrib.rnn.LSTMCell, or a cell of your own'
+_RARE_CELL = (
+    'a rare recurrent cell or a function for them',
+    'tf.contrib.rnn.LSTMCell, or a cell of your own',
+)
 _FEATURE_COLUMN = 'a feature column', 'tf.feature_column'
-_ESTIMATOR = 'an estimator of 2016', 'tf.estimator'
-_DISTRIBUTION = 'a distribution', 'the package tensorflow-probability, which serves it if installed'
+_ESTIMATOR = 'a part of the estimators of 2016', 'tf.estimator'
+_DISTRIBUTION = (
+    'a distribution or a function of them',
+    'the package tensorflow-probability, which serves it if installed',
+)
 _COMPRESSION = 'compression of models', 'the package tensorflow-model-optimization'
 
 # The name below `tf`: what it was, and what to use instead.
@@ -19,13 +25,13 @@ GONE = {
         'the LSTM of cuDNN',
         'tf.nn.rnn_cell.LSTMCell with tf.nn.dynamic_rnn, or tf.keras.layers.LSTM',
     ),
-    'contrib.deprecated': ('summaries before 1.0', 'tf.summary'),
+    'contrib.deprecated': ('the summaries before 1.0', 'tf.summary'),
     'contrib.distributions': _DISTRIBUTION,
     'contrib.eager': ('eager execution before 2.0', 'TensorFlow 2'),
-    'contrib.estimator': ('additions to estimators', 'tf.estimator'),
+    'contrib.estimator': ('an extension of tf.estimator', 'tf.estimator'),
     'contrib.ffmpeg': ('audio by ffmpeg', 'tf.audio'),
     'contrib.gan': ('TFGAN', 'losses of your own: tensorflow-gan 2.1 fails to import today'),
-    'contrib.graph_editor': ('changes of a built graph', 'tf.import_graph_def with input_map'),
+    'contrib.graph_editor': ('an editor of built graphs', 'tf.import_graph_def with input_map'),
     'contrib.grid_rnn': _RARE_CELL,
     'contrib.integrate': ('solvers of differential equations', 'tensorflow-probability'),
     'contrib.kfac': ('the K-FAC optimizer', 'the package kfac'),
@@ -40,20 +46,20 @@ GONE = {
     'contrib.learn.datasets.load_boston': ('a data set', 'sklearn.datasets'),
     'contrib.learn': _ESTIMATOR,
     'contrib.linear_optimizer': ('linear models', 'sklearn.linear_model'),
-    'contrib.lite': ('models for mobile devices', 'tf.lite'),
+    'contrib.lite': ('the converter to TensorFlow Lite', 'tf.lite'),
     'contrib.model_pruning': _COMPRESSION,
-    'contrib.nccl': ('sums over GPUs', 'tf.distribute'),
+    'contrib.nccl': ('communication between GPUs', 'tf.distribute'),
     'contrib.opt': ('an optimizer', 'tf.train, or tf.contrib.opt.AdamWOptimizer'),
     'contrib.predictor': ('inference', 'tf.saved_model.loader'),
     'contrib.quantize': _COMPRESSION,
     'contrib.rnn': _RARE_CELL,
-    'contrib.seq2seq': ('a rare decoder', 'a Decoder or Helper of your own'),
+    'contrib.seq2seq': ('a rare decoder or a function for them', 'a Decoder or Helper of your own'),
     'contrib.legacy_seq2seq': (
-        'a rare model',
+        'a rare model or a function for them',
         'embedding_rnn_seq2seq or embedding_attention_seq2seq',
     ),
-    'contrib.session_bundle': ('exported models before 1.0', 'tf.saved_model'),
-    'contrib.summary': ('summaries in eager mode', 'tf.compat.v2.summary'),
+    'contrib.session_bundle': ('the format of exported models before 1.0', 'tf.saved_model'),
+    'contrib.summary': ('an interface for summaries in eager mode', 'tf.compat.v2.summary'),
     'contrib.tensor_forest': ('random forests', 'sklearn.ensemble.RandomForestClassifier'),
     'contrib.tensorrt': ('TensorRT', 'the package tensorrt'),
     'contrib.tfprof': ('the profiler', 'tf.profiler'),

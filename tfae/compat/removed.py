@@ -492,8 +492,10 @@ def _supply(
     if places:
         module.__getattr__ = attribute  # type: ignore[method-assign]
     for function, change in changes.items():
-        if hasattr(module, function):
-            setattr(module, function, change(getattr(module, function)))
+        kind, _, function = function.rpartition('.')
+        owner = getattr(module, kind) if kind else module
+        if hasattr(owner, function):
+            setattr(owner, function, change(getattr(owner, function)))
 
 
 def _short(module: str) -> str:
@@ -629,7 +631,13 @@ def _has_display() -> bool:
     return bool(there) or sys.platform in ('darwin', 'win32')
 
 
-# Module -> function -> what makes it take the arguments of former versions.
+# Arguments of logarithmic scales, which were named by the axis.
+_SCALES = {
+    old + axis: new
+    for old, new in (('nonpos', 'nonpositive'), ('base', 'base'), ('subs', 'subs'))
+    for axis in 'xy'
+}
+# Module -> function or method -> what makes it take the arguments of former versions.
 _ARGUMENTS: dict[str, dict[str, Callable[..., Any]]] = {
     'numpy': {
         'reshape': _keywords(newshape='shape'),
@@ -641,10 +649,21 @@ _ARGUMENTS: dict[str, dict[str, Callable[..., Any]]] = {
     },
     'scipy.ndimage': {'rotate': _one_value},
     'matplotlib': {'use': _use_backend},
+    'matplotlib.axes': {
+        f'Axes.{name}': _keywords(**arguments)
+        for name, arguments in {
+            'hist': {'normed': 'density'},
+            'loglog': _SCALES,
+            'semilogx': _SCALES,
+            'semilogy': _SCALES,
+            'set_xscale': _SCALES,
+            'set_yscale': _SCALES,
+        }.items()
+    },
     'matplotlib.pyplot': {
         'hist': _keywords(normed='density'),
-        'xscale': _keywords(nonposx='nonpositive', basex='base'),
-        'yscale': _keywords(nonposy='nonpositive', basey='base'),
+        'xscale': _keywords(**_SCALES),
+        'yscale': _keywords(**_SCALES),
         'show': _show,
         'switch_backend': _use_backend,
         'waitforbuttonpress': _waiting,

@@ -148,7 +148,7 @@ def _place(path: str) -> str:
     folder = pathlib.Path(path)
     if not folder.is_dir():
         prefix = _FILE_OF_CHECKPOINT.sub('', path)
-        return prefix if os.path.exists(f'{prefix}.index') else path
+        return prefix if pathlib.Path(f'{prefix}.index').exists() else path
     found = checkpoints.newest_first(folder)
     return found[0][1] if found else _listed(folder)
 

@@ -325,9 +325,19 @@ def _classification(n_classes, vocabulary):
             return predictions, None, None, outputs
         labels = tf.reshape(labels, [-1, 1])
         if vocabulary:
-            labels = tf.argmax(tf.cast(tf.equal(labels, texts[tf.newaxis]), tf.int32), -1)
-            labels = labels[:, tf.newaxis]
+            same = tf.equal(labels, texts[tf.newaxis])
+            ids_of_texts = tf.argmax(tf.cast(same, tf.int32), -1)
+            unknown = -tf.ones_like(ids_of_texts)
+            labels = tf.where(tf.reduce_any(same, -1), ids_of_texts, unknown)[:, tf.newaxis]
         labels = tf.cast(labels, tf.int64)
+        least = 'label_vocabulary lacks a label' if vocabulary else 'Labels must be >= 0'
+        most = 'Labels must be <= n_classes - 1'
+        checks = [
+            tf.debugging.assert_non_negative(labels, message=least),
+            tf.debugging.assert_less(labels, tf.constant(n_classes, tf.int64), message=most),
+        ]
+        with tf.control_dependencies(checks):
+            labels = tf.identity(labels)
         if binary:
             values = tf.cast(labels, tf.float32)
             losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=values, logits=logits)

@@ -10,7 +10,10 @@ import tensorflow.compat.v1 as tf
 
 
 class ServingInputReceiver(NamedTuple):
-    """The features of a serving graph, and the tensors that requests feed."""
+    """The features of a serving graph, and the tensors that requests feed.
+
+    Each alternative, tensors by name, has signatures of its own, whose names it begins.
+    """
 
     features: Any
     receiver_tensors: Any
@@ -234,17 +237,22 @@ def save(
       as_text: whether the graph is written as text.
     Raises: ValueError if no output fits the inputs.
     """
-    tensors = receiver.receiver_tensors
-    tensors = tensors if isinstance(tensors, dict) else {'input': tensors}
     default = tf.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY
     if len(outputs) == 1:
         outputs = {default: next(iter(outputs.values())), **outputs}
     signatures, refused = {}, {}
-    for name, output in outputs.items():
-        try:
-            signatures[name] = output.signature(tensors)
-        except ValueError as error:  # as raw features do not fit a classification
-            refused[name] = error
+    alternatives = receiver.receiver_tensors_alternatives or {}
+    receivers = {
+        '': receiver.receiver_tensors,
+        **{f'{name}:': tensors for name, tensors in alternatives.items()},
+    }
+    for prefix, tensors in receivers.items():
+        given = tensors if isinstance(tensors, dict) else {'input': tensors}
+        for name, output in outputs.items():
+            try:
+                signatures[prefix + name] = output.signature(given)
+            except ValueError as error:  # as raw features do not fit a classification
+                refused[prefix + name] = error
     reasons = '; '.join(f'{name}: {error}' for name, error in refused.items())
     if not signatures:
         raise ValueError(f'The model has no output for this serving_input_receiver_fn: {reasons}')
