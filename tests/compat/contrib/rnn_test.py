@@ -400,3 +400,13 @@ def test_bidirectional_layers_see_both_ends():
     )
     with tf.Graph().as_default(), pytest.raises(ValueError, match='1 forward and 0 backward'):
         rnn.stack_bidirectional_dynamic_rnn([cell()], [], tf.zeros([2, 4, 3]))
+
+
+def test_linear_of_one_tensor_or_several():
+    other = np.ones((2, 1), np.float32)
+    found, values = run(lambda x: rnn.core_rnn_cell._linear([x, tf.constant(other)], 4, True))
+    product = np.concatenate([X, other], 1) @ values['kernel']
+    np.testing.assert_allclose(found, product + values['bias'], rtol=1e-5)
+    found, values = run(lambda x: rnn.core_rnn_cell._linear(x, 4, False))
+    np.testing.assert_allclose(found, X @ values['kernel'], rtol=1e-5)
+    assert list(values) == ['kernel']
