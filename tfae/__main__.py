@@ -63,6 +63,8 @@ def run(argv: list[str]) -> int:
         raise
     except (errors.InputError, OSError) as error:
         return _fail(error, 1)
+    except MemoryError as error:
+        return _fail(MemoryError(f'memory is exhausted: {error}'.rstrip(': ')), 1)
     except KeyboardInterrupt:
         return 130
 

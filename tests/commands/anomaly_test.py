@@ -9,6 +9,7 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from tfae import data
+from tfae.report import measures
 
 TRAIN = ('--units=32,8', '--corruption=gaussian:0.3', '--epochs=20', '--batch_size=16')
 
@@ -50,6 +51,11 @@ def test_classes_left_out_of_training_are_detected(folder, fitted):
     lines = [line.split() for line in fitted.splitlines()]
     assert ['auroc', f'{found["auroc"]:.4f}'] in lines
     assert ['pca_auroc', f'{found["pca_auroc"]:.4f}'] in lines
+    table = measures.table(found)
+    assert table.columns == ['this run', 'PCA, 8 components']
+    assert 'latent dimensions' not in [row.name for row in table.rows]
+    del found['pca_components']  # as files of 0.1.0
+    assert measures.table(found).columns == ['this run', 'PCA']
 
 
 def test_baselines_know_the_training_images_alone(folder, fitted):

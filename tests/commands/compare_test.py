@@ -11,6 +11,7 @@ from PIL import Image
 import tfae
 from tfae import data
 from tfae.analysis import pca, reconstruction
+from tfae.commands.shared import command_flags, reconstructions
 from tfae.report import comparison, settings
 from tfae.training.experiment import Experiment
 
@@ -107,6 +108,30 @@ def test_rows_are_originals_then_runs_and_pca_of_each_code_size(folder, done):
     assert curve.std() > 20
     for name in ('compare.json', 'compare.html', 'compare.png', 'compare_curve.png'):
         assert f'comparison/{name}' in done.out
+
+
+def test_pca_is_fitted_to_the_training_examples_of_each_run(folder):
+    run_tfae(
+        *('train', '--units=16,4', '--epochs=1', '--logdir=runs/few'),
+        '--only_classes=3,7',
+        cwd=folder,
+    )
+    logdirs = [str(folder / 'runs' / name) for name in ('few', 'four')]
+    found = []
+    for order in (logdirs, logdirs[::-1]):
+        look = command_flags.LookAtData(logdir=order[0])
+        rebuilt, notes = reconstructions.rebuild(comparison.sides(order), look, 2)
+        assert (notes, len(rebuilt.pca)) == ([], 2)
+        assert sorted(
+            curve.label for curve in reconstructions._curves(rebuilt, comparison.sides(order))
+        ) == ['PCA', 'dense']
+        found.append({name: measured['pca_mse'] for name, measured in rebuilt.measured.items()})
+    assert found[0] == found[1]
+    for name, classes in (('few', ('3', '7')), ('four', ())):
+        loaded = data.load(data.Config(only_classes=classes))
+        images = data.pixels(loaded.test.images)
+        projected = pca.Baseline(loaded.train.images, 4).reconstruct(images)
+        assert found[0][name] == pytest.approx(reconstruction.mse(images, projected))
 
 
 def test_one_code_size_has_no_curve(folder):

@@ -43,6 +43,7 @@ def test_bash_completes_commands_and_their_flags(script):
     assert bash(text, 'tfae', 'train', '--lab') == ['--labeled_examples=', '--labeled_seed=']
     assert bash(text, 'tfae', 'train', '--free_') == ['--free_bits=']  # of another family
     assert bash(text, 'tfae', 'evaluate', '--lab') == []
+    assert bash(text, 'tfae', 'evaluate', '--he') == ['--help']  # takes no value
     assert bash(text, 'tfae', 'train', 'x') == []
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 import tensorflow as tf2
 import tfae_program
 
+from tfae.commands import doctor as doctor_command
 from tfae.ops import op_library
 
 
@@ -31,6 +33,12 @@ def test_what_is_there_is_told_and_the_op_checked(tmp_path):
         assert found['op']['built by'] == stamp.compiler
         assert found['op']['CUDA kernels'] == stamp.cuda
         assert found['troubles'] == []
+
+
+def test_every_dependency_is_looked_for():
+    project = tfae_program.ROOT / 'pyproject.toml'
+    listed = re.search(r'^dependencies = \[(.*?)^\]', project.read_text(), re.M | re.S)[1]
+    assert re.findall(r'"([\w-]+)', listed) == ['tensorflow', *doctor_command._NEEDED]
 
 
 def test_stock_operations_that_were_asked_for_are_no_trouble(tmp_path):

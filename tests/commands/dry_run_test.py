@@ -15,6 +15,11 @@ def shapes(printed):
     return {name: tuple(int(n) for n in shape.split(',')) for name, shape in found}
 
 
+def activations(printed, batch):
+    (found,) = re.findall(rf'activations of a batch of {batch} ([\d.]+) kB and as much f', printed)
+    return float(found)
+
+
 @pytest.mark.parametrize(
     'words, parameters, width',
     [
@@ -31,8 +36,11 @@ def test_the_figures_are_those_of_the_run(tmp_path, words, parameters, width):
     assert not list(tmp_path.iterdir())
     assert f'\nparameters: {parameters:,}, {4 * parameters / 1e3:,.1f} kB\n' in dry.out
     assert '\n  training: 3 epochs, steps 0 to 22\n' in dry.out  # 3 x 144 / 20
-    (held,) = re.findall(r'activations of a batch of 20 ([\d.]+) kB and as much for', dry.out)
-    assert 20 * 4 * width / 1e3 <= float(held) <= 20 * 4 * (8 * width + 16 * 256) / 1e3
+    held = activations(dry.out, 20)
+    assert 20 * 4 * width / 1e3 <= held <= 20 * 4 * (4 * width + 4 * 256) / 1e3
+    parts = tfae_program.run('train', *words, '--dry_run', '--accumulation_steps=2', cwd=tmp_path)
+    # The images of the whole batch are not split.
+    assert 0.95 * held / 2 <= activations(parts.out, 10) <= 0.75 * held
     assert dry.out.rstrip().endswith(f'data set {160 * 256 / 1e3:.1f} kB')
 
     assert tfae_program.run('train', *words, cwd=tmp_path).code == 0

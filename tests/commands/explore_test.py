@@ -5,10 +5,14 @@ import importlib.util
 import json
 import signal
 import socket
+import types
 
 import numpy as np
 import pytest
 import tfae_program
+
+from tfae.commands import explore
+from tfae.runs import directory
 
 
 @pytest.fixture(scope='module')
@@ -97,6 +101,22 @@ def test_what_morph_wrote_stands_beside_the_classes(folder):
         'in the latent space of the run'
     )
     path.unlink()
+
+
+def test_directions_of_another_checkpoint_are_left_out(tmp_path, capsys):
+    figures = tmp_path / 'figures'
+    figures.mkdir()
+    np.savez(figures / 'morph.npz', age=np.ones(2, np.float32))
+    run = types.SimpleNamespace(folder=directory.Folder(tmp_path), step=1600)
+    for content in ('', '{"step": 1600}'):
+        if content:
+            (figures / 'morph.json').write_text(content)
+        assert list(explore._directions(run, 2)) == ['age']
+    (figures / 'morph.json').write_text('{"step": 800}')
+    assert explore._directions(run, 2) == {}
+    assert capsys.readouterr().out == (
+        f'{figures}/morph.npz is left out: it is of step 800, the checkpoint is of step 1600\n'
+    )
 
 
 def test_a_gan_shows_what_it_makes_of_codes_from_its_prior(folder):

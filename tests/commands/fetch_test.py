@@ -74,7 +74,7 @@ def published(tmp_path, monkeypatch):
 
 
 def run(folder, url, name='mnist'):
-    return fetch.main([name, f'--data_dir={folder}', f'--url={url}'])
+    return fetch.main([name, '--data_dir', str(folder), f'--url={url}'])
 
 
 def test_files_arrive_under_their_names(tmp_path, published, capsys):
@@ -233,6 +233,21 @@ def test_what_a_killed_fetch_left_is_used_up_and_never_trusted(tmp_path, publish
     assert (target / FILES[0]).read_bytes() == (published / FILES[0]).read_bytes()
 
 
+def test_a_file_that_was_published_before_the_lock_is_left_alone(tmp_path, published, monkeypatch):
+    target = tmp_path / 'set'
+    lock = fcntl.flock
+
+    def late(file, how):
+        (target / f'.fetch-{FILES[0]}').replace(target / FILES[0])
+        (target / FILES[0]).write_bytes(b'whole')
+        lock(file, how)
+
+    monkeypatch.setattr(fetch.fcntl, 'flock', late)
+    with pytest.raises(errors.InputError, match=f'{FILES[0]} is being fetched by another'):
+        run(target, f'file://{published}')
+    assert (target / FILES[0]).read_bytes() == b'whole'
+
+
 def test_two_programs_do_not_fetch_one_file(tmp_path, published):
     target = tmp_path / 'set'
     target.mkdir()
@@ -266,7 +281,7 @@ def test_an_address_that_does_not_answer_says_what_to_do(tmp_path, published):
 @pytest.mark.parametrize(
     'argv, text',
     [
-        ([], 'tfae fetch: names 0 data sets; it must name one of fashion_mnist, mnist'),
+        ([], r'tfae fetch needs fashion_mnist \| mnist after its flags'),
         (['mnist', 'fashion_mnist'], 'tfae fetch: names 2 data sets'),
         (['digits'], "set is 'digits'; it must be one of fashion_mnist, mnist"),
         (['mnis'], "set is 'mnis'; .* did you mean mnist"),

@@ -9,6 +9,9 @@ import time
 import pytest
 import tfae_program
 
+from tfae import __main__
+from tfae.commands import doctor
+
 COMMANDS = [
     path.stem.replace('_', '-')
     for path in sorted((tfae_program.ROOT / 'tfae' / 'commands').glob('*.py'))
@@ -31,6 +34,17 @@ def test_help_answers_within_half_a_second_and_without_tensorflow(tmp_path):
         'sys.exit("tensorflow" in sys.modules)'
     )
     assert subprocess.run([sys.executable, '-c', code], cwd=tfae_program.ROOT).returncode == 0
+
+
+@pytest.mark.parametrize('text', ['', 'Unable to allocate 9 GiB'])
+def test_exhausted_memory_is_one_line(monkeypatch, capsys, text):
+    def exhausted(argv):
+        raise MemoryError(text)
+
+    monkeypatch.setattr(doctor, 'main', exhausted)
+    assert __main__.run(['doctor']) == 1
+    more = f': {text}' if text else ''
+    assert capsys.readouterr().err == f'tfae: error: memory is exhausted{more}\n'
 
 
 @pytest.mark.parametrize('word', ['-h', 'help'])

@@ -101,7 +101,7 @@ def refuse(folder, code, text, *argv, **more):
         ('evaluate --logdir=run --split=tets', ('--split is', 'did you mean test')),
         ('evaluate --logdir=run --checkpoint=lats', ('did you mean last',)),
         ('reconstruct --logdir=run --count=0', '--count is 0; it must lie in [1, 100]'),
-        ('fetch', 'it must name one of fashion_mnist, mnist'),
+        ('fetch', 'tfae fetch needs fashion_mnist | mnist after its flags'),
         ('fetch digits', "tfae fetch: data set is 'digits'"),
     ],
 )

@@ -1,6 +1,7 @@
 """`tfae sample`: images from a prior or from what is fitted to codes, and their judge."""
 
 import json
+import types
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 from tfae.analysis import frechet
 from tfae.commands import sample
 from tfae.core import errors
-from tfae.data import Config, load
+from tfae.data import Config, Form, load
 from tfae.runs.saved_run import open_run
 
 TRAINED = {
@@ -143,21 +144,23 @@ def test_an_epoch_that_was_not_kept_is_refused(trained):
 
 def test_a_classifier_counts_classes_and_measures_the_distance_in_its_code(trained):
     folder = trained('gan', 'judge')
-    found, images, out = sampled(folder, 'gan', '--count=1200', '--classifier=judge')
+    found, images, out = sampled(folder, 'gan', '--count=1400', '--classifier=judge')
     loaded = load(Config())
     with open_run(folder / 'judge') as judge:
         real = frechet.moments(judge.encode(loaded.test.images))
-        want = frechet.distance(frechet.moments(judge.encode(images)), real)
-        chosen = np.random.RandomState(0).permutation(len(loaded.train.images))[:1200]
+        count = len(loaded.train.images)  # fewer than samples
+        want = frechet.distance(frechet.moments(judge.encode(images[:count])), real)
+        chosen = np.random.RandomState(0).permutation(count)
         floor = frechet.moments(judge.encode(loaded.train.images[chosen]))
         outputs = judge.built.inference.outputs
-        predicted = judge.fetch(outputs.probabilities, images[:1000]).argmax(1)
+        predicted = judge.fetch(outputs.probabilities, images).argmax(1)
+    assert found['frechet_count'] == count < len(images)
     assert found['frechet'] == pytest.approx(want)
     assert found['real_frechet'] == pytest.approx(frechet.distance(floor, real))
     assert found['real_frechet'] < found['frechet']
     counts = np.bincount(predicted, minlength=10)
     assert found['classes'] == {str(k): n for k, n in enumerate(counts)}
-    assert sum(found['classes'].values()) == 1000
+    assert sum(found['classes'].values()) == 1400
     assert found['classes_seen'] == np.count_nonzero(counts)
     assert f'frechet          {want:.4f}' in out
 
@@ -192,6 +195,24 @@ def test_what_cannot_be_sampled_is_refused(trained, run, words, code, want):
     done = tfae_program.run('sample', f'--logdir={run}', *words, cwd=folder)
     assert done.refusal(code).startswith(want)
     assert tfae_program.contents(folder) == before
+
+
+def test_a_classifier_of_another_crop_is_refused(monkeypatch):
+    def run(crop):
+        form = Form(64, 64, 3, crop)
+        outputs = types.SimpleNamespace(probabilities=None)
+        return types.SimpleNamespace(
+            experiment=types.SimpleNamespace(
+                data=Config('celeba'), form=lambda: form, model='classifier'
+            ),
+            built=types.SimpleNamespace(inference=types.SimpleNamespace(outputs=outputs)),
+        )
+
+    monkeypatch.setattr(sample, 'open_run', lambda path: run((178, 178)))
+    flags = sample.Config(classifier='judge')
+    assert sample._opened_classifier(flags, run((178, 178)))
+    with pytest.raises(errors.InputError, match='celeba, cropped to 178 x 178; the samples are'):
+        sample._opened_classifier(flags, run((140, 140)))
 
 
 @pytest.mark.parametrize(

@@ -232,6 +232,10 @@ def test_a_wrong_tf_config_is_refused(monkeypatch, content, wanted):
         ({'task_index': 1}, r'^--task_index needs --cluster$'),
         ({'job_name': 'chief'}, r'^--job_name needs --cluster$'),
         ({'cluster_timeout_secs': 0.0}, r'^--cluster_timeout_secs is 0'),
+        ({'cluster_timeout_secs': 1e20}, r'^--cluster_timeout_secs is 1e\+20'),
+        ({'cluster': 'worker=a:1,a..b:2', 'task_index': 0}, r"^--cluster has 'a\.\.b:2' in job"),
+        ({'cluster': f'worker={"a" * 64}:1', 'task_index': 0}, r"^--cluster has 'a+:1' in job"),
+        ({'cluster': 'worker=a:\u0661', 'task_index': 0}, r"^--cluster has 'a:\u0661' in job"),
         (
             {'cluster': 'worker=a:1', 'job_name': 'x', 'task_index': 0},
             r"has job 'x'; the cluster has",

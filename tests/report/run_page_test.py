@@ -171,7 +171,8 @@ def test_what_a_family_cannot_do_is_not_asked_for(tmp_path):
     run_tfae('report', '--logdir=run', cwd=tmp_path)
     page = read(tmp_path / 'run')
     assert 'tfae probe --logdir=run' in page.text
-    assert 'tfae reconstruct' not in page.text
+    for command in ('reconstruct', 'sample', 'morph', 'interpolate', 'anomaly'):
+        assert f'tfae {command}' not in page.text
     matrix = json.loads((tmp_path / 'run' / 'evaluation.json').read_text())['confusion']
     assert f'3 {" ".join(map(str, matrix[3]))} 4' in page.text
 
@@ -386,12 +387,36 @@ def test_the_caption_of_a_figure_follows_from_its_name_and_its_json(
     assert found.text.startswith(text)
 
 
-def test_a_page_needs_no_open_run(run):
+def test_a_figure_of_an_earlier_call_of_morph_has_no_command(tmp_path):
+    rows = [{'attribute': 'class=2', 'figure': 'morph_class_2.png'}]
+    (tmp_path / 'morph.json').write_text(json.dumps({'attribute': 'class=2', 'directions': rows}))
+    for name, command in (
+        ('morph_class_2.png', 'tfae morph --logdir=r --attribute=class=2'),
+        ('morph_class_1.png', ''),
+        ('morph.gif', 'tfae morph --logdir=r --attribute=class=2'),
+    ):
+        assert captions.caption(tmp_path / name, 'r').command == command
+
+
+def test_a_page_needs_no_open_run(run, tmp_path):
     page = Reader(run_page.page(Folder(run), None, 'a reason'))
     assert 'The run cannot be opened: a reason.' in page.text
     assert len(page.all('img')) == 3
-    graph = run_page.Graph(1, 'there', {names.CODE}, {'key': []})
-    assert 'tfae anomaly' not in Reader(run_page.page(Folder(run), graph)).text
+    (tmp_path / 'my run').symlink_to(run)
+    for has, wanted in (
+        (set(), ''),
+        ({names.CODE}, 'latent explain'),
+        ({names.CODE, names.LABELS}, 'latent explain cluster probe'),
+        ({names.CODE, names.RECONSTRUCTION}, 'latent explain anomaly'),
+        ({names.DECODER}, 'sample'),
+        ({names.CODE, names.DECODER, names.LABELS}, 'latent sample morph explain cluster probe'),
+    ):
+        graph = run_page.Graph(1, 'there', has, {'key': []})
+        page = Reader(run_page.page(Folder(tmp_path / 'my run'), graph)).text
+        added = page.partition('Commands that add more')[2]
+        assert f"Written by tfae report --logdir='{tmp_path}/my run'" in page
+        commands = re.findall(r'tfae (\w+) --logdir=', added)
+        assert [name for name in commands if name != 'report'] == wanted.split()
 
 
 # In a browser.

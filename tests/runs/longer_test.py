@@ -7,10 +7,11 @@ import types
 
 import pytest
 import tfae_program
+from plain_checkpoints import break_
 from workers import Workers
 
 from tfae.core import errors
-from tfae.runs import checkpoints, directory, fit
+from tfae.runs import directory, fit
 from tfae.training.config import TrainingConfig
 from tfae.training.experiment import Experiment
 
@@ -94,15 +95,14 @@ def test_a_run_stopped_while_it_is_pretrained_may_become_longer_or_shorter(tmp_p
     assert [epochs for epochs, _ in history(run)] == [9, 2]
 
 
-def test_a_run_cut_to_what_it_has_made_is_said_to_depend_on_its_epochs(monkeypatch, capsys):
-    monkeypatch.setattr(checkpoints, 'newest_step', lambda _: 42)
+def test_a_run_cut_to_what_it_has_made_is_said_to_depend_on_its_epochs(capsys):
     phase = types.SimpleNamespace(epochs=2, start=0, stop=42)
     job = types.SimpleNamespace(
         built=types.SimpleNamespace(programs=[types.SimpleNamespace(phase=phase)]),
         experiment=Experiment(learning_rate_decay='cosine', epochs=2),
     )
     folder = types.SimpleNamespace(path='run', change_epochs=lambda epochs, step: None)
-    fit._change_epochs(job, folder, 9)
+    fit._change_epochs(job, folder, 9, 42)
     assert capsys.readouterr().out.splitlines()[1] == (
         'warning: --learning_rate_decay=cosine depends on --epochs: up to step 42 the learning '
         'rate was that of 9 epochs; the result is not that of 2 from the start'
@@ -148,18 +148,20 @@ def test_epochs_made_are_those_of_the_last_phase(tmp_path):
     )
 
 
-def test_a_run_without_a_history_gets_one(tmp_path):
+def test_a_run_without_a_history_gets_one_from_the_step_that_is_loaded_on(tmp_path):
     trained(tmp_path, *DENSE, '--epochs=1', '--logdir=run')
     path = tmp_path / 'run' / 'config.json'
     content = json.loads(path.read_text())
     assert [entry['epochs'] for entry in content.pop('history')] == [1]
     content['versions']['tfae'] = '0.1.0'
     path.write_text(json.dumps(content))
-    trained(tmp_path, 'train', '--logdir=run', '--epochs=2', *OFTEN)
+    break_(tmp_path / 'run' / 'model-11.index', 'noise')
+    done = trained(tmp_path, 'train', '--logdir=run', '--epochs=2', *OFTEN)
+    assert '\nrun: 2 epochs in place of 1, from step 7 on\n' in done.out
     changed = json.loads(path.read_text())
     first, second = changed.pop('history')
     assert first == {'epochs': 1, 'step': 0, 'when': None}
-    assert (second['epochs'], second['step']) == (2, 11)
+    assert (second['epochs'], second['step']) == (2, 7)
     content['training']['epochs'] = 2
     assert changed == content
 

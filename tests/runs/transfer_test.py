@@ -107,6 +107,15 @@ def test_a_malformed_pair_is_refused(tmp_path, session):
         transfer.transfer(session, [], str(tmp_path), ['encoder'])
 
 
+def test_two_variables_that_get_one_name_are_refused(tmp_path, session):
+    np.savez(
+        tmp_path / 'a.npz', **{KERNEL: value(1), KERNEL.replace('encoder', 'decoder'): value(2)}
+    )
+    wanted = f'^--restore_map decoder:encoder: .* get the name {KERNEL}$'
+    with pytest.raises(errors.InputError, match=wanted):
+        transfer.transfer(session, declare(KERNEL), str(tmp_path / 'a.npz'), ['decoder:encoder'])
+
+
 def test_a_file_that_fits_nothing_is_refused(tmp_path, session):
     np.savez(tmp_path / 'arrays.npz', w=value(1), b=value(2))
     wanted = r'arrays.npz has no variable .*; it holds b, w$'

@@ -1,13 +1,16 @@
 """What decides a run: to JSON and back, and compared."""
 
 import dataclasses
+import importlib.metadata
 import json
 
 import numpy as np
 import pytest
+import tensorflow as tf2
 
 from tfae import data, models
-from tfae.core import errors
+from tfae.core import errors, package
+from tfae.export import signatures
 from tfae.models import dense
 from tfae.training import phases
 from tfae.training.config import TrainingConfig
@@ -34,11 +37,17 @@ def test_json_holds_an_experiment():
     assert Experiment.from_dict(content(), 'config.json') == experiment()
 
 
-def test_the_versions_are_recorded():
+def test_the_versions_are_recorded(monkeypatch):
+    # TensorFlow may be installed under another name, such as tensorflow-cpu.
+    monkeypatch.setattr(importlib.metadata, 'version', {}.__getitem__)
     versions = content()['versions']
     assert versions['python'].startswith('3.')
     assert versions['numpy'] == np.__version__
-    assert {'tensorflow', 'tfae'} <= versions.keys()
+    assert versions['tensorflow'] == tf2.__version__
+    assert versions['tfae'] == package.VERSION
+    served = signatures.Served(None, None, {}, {})
+    made_by = {name: versions[name] for name in ('tfae', 'tensorflow')}
+    assert signatures.description(served, 'graph_def')['made_by'] == made_by
 
 
 @pytest.mark.parametrize('name', models.names())

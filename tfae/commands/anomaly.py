@@ -123,6 +123,7 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
         'threshold': float(detector.threshold),
         'threshold_from': 'validation' if held_out is loaded.validation else 'training',
         'components': len(detector.means),
+        **({'pca_components': flags.pca_components} if 'pca' in kinds else {}),
         **_measured(loaded, part, detector, kinds, normal),
         **_blank(run, detector),
         'step': run.step,

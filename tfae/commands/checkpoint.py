@@ -44,6 +44,7 @@ class Config(config.Part):
     output: str = config.option('', 'Output file of rename and convert.')
 
     def __post_init__(self):
+        super().__post_init__()
         variable_table.check_scope(self.scope)
 
 
@@ -106,7 +107,6 @@ def _chosen(path: str, held: Content, scope: str) -> list[str]:
 def _convert(path: str, held: Content, found: list[str], flags: Config) -> int:
     """Writes the variables under their new names; returns the exit code 0."""
     pairs = variable_files.scope_pairs('--map', flags.map)
-    names = {name: variable_files.renamed(name, pairs) for name in found}
     matched = {variable_files.matching(name, pairs) for name in found}
     for pair in pairs:
         if pair not in matched:
@@ -114,12 +114,7 @@ def _convert(path: str, held: Content, found: list[str], flags: Config) -> int:
                 f'--map {":".join(pair)}: {path} has no variable to rename, such as '
                 f'{", ".join(found[:3])}'
             )
-    first: dict[str, str] = {}
-    for old, new in names.items():
-        if not new or new in first:
-            clash = f'{first[new]} and {old} get the name {new}' if new else f'{old} loses its name'
-            raise errors.InputError(f'--map {",".join(flags.map)}: {clash}')
-        first[new] = old
+    names = variable_files.renamed('--map', pairs, found)
     output = pathlib.Path(flags.output)
     variable_files.check_suffix('--output', output)
     if output.exists() or output.with_name(f'{output.name}.index').exists():

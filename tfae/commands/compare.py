@@ -62,7 +62,10 @@ def main(argv: list[str]) -> int:
                 for side in compared
             ]
             images = reconstructions.plot(rebuilt, compared, flags.split, folder)
-    _print(compared, notes)
+    outdated = [
+        f'{side.name}: {side.outdated()}, and left out' for side in compared if side.outdated()
+    ]
+    _print(compared, [*outdated, *notes])
     why = '; '.join(notes)
     found, page = folder / 'compare.json', folder / 'compare.html'
     write_json(found, comparison.content(compared, why))

@@ -16,7 +16,7 @@ from tfae.commands.shared import command_flags
 from tfae.core import errors
 from tfae.core.config import Part
 
-_Flags = Mapping[str, tuple[str, ...]]  # command -> the names of its flags
+_Flags = Mapping[str, tuple[str, ...]]  # command -> `--name=` of its flags, and --help
 
 
 class Config(Part):
@@ -43,9 +43,9 @@ def _flags() -> dict[str, tuple[str, ...]]:
         if name == 'train':
             lines = [[f'--model={family}', '--help'] for family in models.names()]
         every = [
-            flag for line in lines for flag in re.findall(r'^  --(\w+)=', _help(name, line), re.M)
+            flag for line in lines for flag in re.findall(r'^  (--\w+=)', _help(name, line), re.M)
         ]
-        found[name] = tuple(dict.fromkeys([*every, 'help', 'flagfile']))
+        found[name] = tuple(dict.fromkeys([*every, '--help', '--flagfile=']))
     return found
 
 
@@ -58,9 +58,7 @@ def _help(name: str, argv: list[str]) -> str:
 
 
 def _cases(flags: _Flags, form: str) -> str:
-    return '\n'.join(
-        form % (name, ' '.join(f'--{flag}=' for flag in names)) for name, names in flags.items()
-    )
+    return '\n'.join(form % (name, ' '.join(words)) for name, words in flags.items())
 
 
 def _bash(flags: _Flags) -> str:
@@ -105,7 +103,9 @@ compdef _tfae tfae"""
 
 def _fish(flags: _Flags) -> str:
     lines = [f"complete -c tfae -n __fish_use_subcommand -f -a '{' '.join(flags)}'"]
-    for name, names in flags.items():
+    for name, words in flags.items():
         seen = f"'__fish_seen_subcommand_from {name}'"
-        lines += [f'complete -c tfae -n {seen} -l {flag} -r' for flag in names]
+        for word in words:
+            flag = word.removeprefix('--').replace('=', ' -r')
+            lines.append(f'complete -c tfae -n {seen} -l {flag}')
     return '\n'.join(lines)

@@ -18,8 +18,24 @@ from tfae.commands.shared import command_flags
 from tfae.core import json_text, package
 from tfae.core.config import Part, option
 from tfae.ops import op_library, subpixel
+from tfae.training import memory
 
-_NEEDED = ('numpy', 'absl-py', 'tensorboard', 'scikit-learn', 'matplotlib', 'pillow', 'tqdm')
+# The dependencies of pyproject.toml, except TensorFlow.
+_NEEDED = (
+    'tensorboard',
+    'numpy',
+    'h5py',
+    'safetensors',
+    'absl-py',
+    'scikit-learn',
+    'matplotlib',
+    'jinja2',
+    'pillow',
+    'tqdm',
+    'werkzeug',
+    'tf-keras',
+    'tf-slim',
+)
 _OPTIONAL = ('torch',)
 
 
@@ -76,10 +92,9 @@ def _namesake() -> list[str]:
 
 
 def _machine() -> dict[str, Any]:
-    memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
     return {
         'processors': os.cpu_count(),
-        'memory, GiB': round(memory / 2**30, 1),
+        'memory, GiB': round(memory.of_machine() / 2**30, 1),
         'GPUs': [device.name for device in tf2.config.list_physical_devices('GPU')],
     }
 

@@ -17,10 +17,11 @@ from tfae.core import names
 from tfae.core.config import option
 from tfae.explorer import server, space
 from tfae.explorer.application import Application
+from tfae.report import captions
 from tfae.runs.directory import FIGURES
 from tfae.runs.saved_run import Run
 
-_DIRECTIONS = 'morph.npz'
+_MORPHED = ('morph.npz', 'morph.json')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,8 +81,18 @@ def _application(flags: Config, run: Run, hosts: Sequence[str]) -> Application:
         codes = run.sample(flags.count)
         images = run.decode(codes)
         about |= {'images': 'samples from the prior'}
-    stored = space.of_file(run.folder.path / FIGURES / _DIRECTIONS, size)
+    stored = _directions(run, size)
     attributes |= {name: v for name, v in stored.items() if name not in repeated}
     run.decode(codes[:1])  # the first call prepares the graph, which takes far longer than one call
     known = space.Space(codes, attributes)
     return Application(about, known, images, labels, run.decode, hosts)
+
+
+def _directions(run: Run, size: int) -> dict[str, np.ndarray]:
+    """Returns name -> direction `[size]` as `tfae morph` wrote them for this checkpoint."""
+    path, about = (run.folder.path / FIGURES / name for name in _MORPHED)
+    step = captions.read(about).get('step', run.step)
+    if path.exists() and step != run.step:
+        print(f'{path} is left out: it is of step {step}, the checkpoint is of step {run.step}')
+        return {}
+    return space.of_file(path, size)

@@ -6,6 +6,7 @@ minute is given up.
 """
 
 import contextlib
+import dataclasses
 import fcntl
 import hashlib
 import http.client
@@ -18,11 +19,10 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
-from absl import flags
-
 from tfae import data
 from tfae.commands.shared import command_flags
 from tfae.core import errors
+from tfae.core.config import Part, option
 from tfae.data.formats import shards
 
 _TIMEOUT = 30.0  # seconds for a server to answer, and then to send some bytes
@@ -42,6 +42,18 @@ class Published(Protocol):
     SHA256: Mapping[str, str]  # file name -> SHA-256 sum
 
 
+@dataclasses.dataclass(frozen=True)
+class Config(Part):
+    """Where the files come from, and where they go."""
+
+    data_dir: str = option(
+        '',
+        "Folder for the files, or one that has a folder of the set's name. Empty: "
+        '$TFAE_DATA_DIR/<set> if that exists, else ~/.cache/tfae/<set>.',
+    )
+    url: str = option('', "Prefix of the files' addresses, in place of the official one.")
+
+
 def main(argv: list[str]) -> int:
     """Runs `tfae fetch`; returns the exit code 0.
 
@@ -50,34 +62,17 @@ def main(argv: list[str]) -> int:
       InputError: a download that fails, or is not the published file.
       OSError: a folder that cannot be written.
     """
-    values = flags.FlagValues()
-    module = 'tfae.commands.fetch'
-    data_dir = flags.DEFINE_string(
-        'data_dir',
-        '',
-        "Folder for the files, or one that has a folder of the set's name. Empty: "
-        '$TFAE_DATA_DIR/<set> if that exists, else ~/.cache/tfae/<set>.',
-        values,
-        module_name=module,
-    )
-    url = flags.DEFINE_string(
-        'url',
-        '',
-        "Prefix of the files' addresses, in place of the official one.",
-        values,
-        module_name=module,
-    )
-    words = [word for word in argv if not word.startswith('-')]
-    command_flags.parse('fetch', __doc__, values, [word for word in argv if word.startswith('-')])
     sources = {name: data.module(name) for name in data.names()}
     fetchable = {name: source for name, source in sources.items() if isinstance(source, Published)}
+    takes = ' | '.join(fetchable)
+    flags, words = command_flags.read_words('fetch', __doc__, Config, argv, takes)
     if len(words) != 1:
         raise errors.UsageError(
             f'tfae fetch: names {len(words)} data sets; it must name one of {", ".join(fetchable)}'
         )
     name = errors.one_of('tfae fetch: data set', words[0], fetchable)
     source = fetchable[name]
-    fetch(source, data.folder(data_dir.value, name), url.value or source.URL)
+    fetch(source, data.folder(flags.data_dir, name), flags.url or source.URL)
     return 0
 
 
@@ -124,6 +119,11 @@ def _arriving(path: pathlib.Path) -> Iterator[BinaryIO]:
     with temporary.open('ab') as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # The other program may have renamed the file before this one locked it.
+            if not (
+                temporary.exists() and os.path.samestat(os.fstat(file.fileno()), temporary.stat())
+            ):
+                raise BlockingIOError
         except BlockingIOError:
             raise errors.InputError(
                 f'{path} is being fetched by another program; wait until it ends'

@@ -188,9 +188,10 @@ def _written(
     width = max(len('attribute'), *map(len, found))
     print(f'{"attribute":{width}} {"with":>9} {"without":>9} {"length":>8} {"AUROC":>7}')
     rows, directions = [], {}
-    for word, of in found.items():
+    for (word, of), figure in zip(found.items(), _file_names(found), strict=True):
         directions[word] = of['direction']
-        rows.append({'attribute': word, **{k: v for k, v in of.items() if k != 'direction'}})
+        about = {'attribute': word, 'figure': figure, **of}
+        rows.append({k: v for k, v in about.items() if k != 'direction'})
         print(
             f'{word:{width}} {of["with"]:9,} {of["without"]:9,} {of["length"]:8.3f} '
             f'{of["auroc"]:7.4f}'
@@ -206,8 +207,8 @@ def _written(
     write_json(paths[0], content)
     write_npz(paths[1], directions)
     codes = run.encode(images)
-    for (word, v), name in zip(directions.items(), _file_names(directions), strict=True):
-        paths.append(folder / name)
+    for (word, v), row in zip(directions.items(), rows, strict=True):
+        paths.append(folder / row['figure'])
         title = f'{run.experiment.data.dataset}, {flags.split}: {word} added'
         _plot(paths[-1], run, images, codes, v, flags.strengths, title)
     if flags.film:

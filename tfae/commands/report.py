@@ -9,7 +9,7 @@ import pathlib
 
 import tensorflow.compat.v1 as tf
 
-from tfae.commands.shared import command_flags
+from tfae.commands.shared import command_flags, families
 from tfae.core import errors, names
 from tfae.core.atomic_files import write_text
 from tfae.core.config import option
@@ -17,7 +17,7 @@ from tfae.report import run_page
 from tfae.runs.directory import Folder
 from tfae.runs.saved_run import Run
 
-_OUTPUTS = (names.CODE, names.RECONSTRUCTION, names.PROBABILITIES)
+_PARTS = (names.CODE, names.RECONSTRUCTION, names.DECODER)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,9 @@ def main(argv: list[str]) -> int:
 
 def _graph(run: Run) -> run_page.Graph:
     """Returns the variables by collection, the trainable ones first."""
-    outputs = run.built.inference.outputs
+    has = {name for name in _PARTS if families.has(run, name)}
+    if run.experiment.signature.labeled:
+        has.add(names.LABELS)
     first = tf.GraphKeys.TRAINABLE_VARIABLES
     found = {
         key: [_variable(v) for v in run.graph.get_collection(key) if hasattr(v, 'read_value')]
@@ -61,7 +63,7 @@ def _graph(run: Run) -> run_page.Graph:
     return run_page.Graph(
         run.step,
         run.checkpoint,
-        {name for name in _OUTPUTS if hasattr(outputs, name)},
+        has,
         {key: variables for key, variables in found.items() if variables},
     )
 

@@ -2,7 +2,8 @@
 
 Writes samples.png, samples.npz with all samples, and samples.json. --classifier counts the classes
 that it predicts for the samples, and measures the Frechet distance in its latent space between
-samples and --split, next to that of as many real images. --over_epochs plots the samples after
+samples and --split, next to that of as many real images of another split; with fewer real images,
+fewer samples are compared. --over_epochs plots the samples after
 several epochs side by side instead, all from the same random codes.
 """
 
@@ -22,8 +23,6 @@ from tfae.core.config import option
 from tfae.plots import grids
 from tfae.runs.directory import FIGURES
 from tfae.runs.saved_run import Run, open_run
-
-_COUNTED = 1000  # samples whose classes are counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,10 +129,7 @@ def _opened_classifier(flags: Config, run: Run) -> Run | None:
             f'--classifier {flags.classifier} is a run of the family '
             f'{classifier.experiment.model}; it must be a run of the family classifier'
         )
-    mine, its = (
-        (of.experiment.data.dataset, of.experiment.signature.image_shape)
-        for of in (run, classifier)
-    )
+    mine, its = ((of.experiment.data.dataset, of.experiment.form()) for of in (run, classifier))
     if mine != its:
         raise errors.InputError(
             f'--classifier {flags.classifier} was trained on {_described(*its)}; the samples are '
@@ -142,27 +138,29 @@ def _opened_classifier(flags: Config, run: Run) -> Run | None:
     return classifier
 
 
-def _described(dataset: str, shape: tuple[int, ...]) -> str:
-    return f'{" x ".join(map(str, shape))} images of {dataset}'
+def _described(dataset: str, form: data.Form) -> str:
+    crop = f', cropped to {form.crop[0]} x {form.crop[1]}' if form.crop else ''
+    return f'{form.height} x {form.width} x {form.channels} images of {dataset}{crop}'
 
 
 def _evaluated(flags: Config, run: Run, classifier: Run, images: np.ndarray) -> dict[str, Any]:
     """Returns Frechet distances in the classifier's latent space, and counts of its predictions."""
     loaded, part = flags.load(run)
     real = frechet.moments(classifier.encode(part.images))
-    # As many real images, from a split that the samples are not compared with.
+    # As many real images, from a split that the samples are not compared with: the distance depends
+    # on the number of images.
     other = loaded.test if flags.split == 'train' else loaded.train
-    chosen = np.random.RandomState(flags.seed).permutation(len(other.images))[: len(images)]
-    predicted = classifier.fetch(
-        classifier.built.inference.outputs.probabilities, images[:_COUNTED]
-    )
+    count = min(len(images), len(other.images))
+    chosen = np.random.RandomState(flags.seed).permutation(len(other.images))[:count]
+    predicted = classifier.fetch(classifier.built.inference.outputs.probabilities, images)
     classes = classifier.experiment.signature.classes
     counts = np.bincount(predicted.argmax(1), minlength=classes)
     labels = [*loaded.class_names, *map(str, range(len(loaded.class_names), classes))]
     return {
         'split': flags.split,
         'classifier': flags.classifier,
-        'frechet': frechet.distance(frechet.moments(classifier.encode(images)), real),
+        'frechet_count': count,
+        'frechet': frechet.distance(frechet.moments(classifier.encode(images[:count])), real),
         'real_frechet': frechet.distance(
             frechet.moments(classifier.encode(other.images[chosen])), real
         ),

@@ -48,7 +48,7 @@ class Config(Part):
     cluster_timeout_secs: float = option(
         300.0,
         'Timeout for all workers to connect; half of it is the timeout of a training step.',
-        within='[1, inf) seconds',
+        within='[1, 1000000000] seconds',
     )
 
     def members(self) -> 'Members | None':
@@ -281,5 +281,11 @@ def _members(
 
 
 def _is_address(address: Any) -> bool:
-    found = re.fullmatch(r'([\w.-]+|\[[\da-fA-F:]+\]):(\d{1,5})', str(address))
-    return found is not None and 0 < int(found[2]) < 2**16
+    found = re.fullmatch(r'([\w.-]+|\[[0-9a-fA-F:]+\]):([0-9]{1,5})', str(address))
+    if not found:
+        return False
+    try:
+        found[1].encode('idna')  # as Python's sockets do: no empty or long labels
+    except UnicodeError:
+        return False
+    return 0 < int(found[2]) < 2**16

@@ -14,7 +14,6 @@ files.
 """
 
 import importlib
-import importlib.metadata
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -256,7 +255,7 @@ def description(served: Served, kind: str, onnx_names: bool = False) -> dict[str
             for key, tensor in tensors.items()
         }
 
-    versions = {'tfae': package.VERSION, 'tensorflow': importlib.metadata.version('tensorflow')}
+    versions = {'tfae': package.VERSION, 'tensorflow': tf.__version__}
     signatures = {
         name: {
             'meaning': signature.meaning,

@@ -17,19 +17,19 @@ class Section(NamedTuple):
 
     title: str
     command: str
-    needs: str = ''  # output that the family must have
+    needs: tuple[str, ...] = ()  # parts of the run, as of `run_page.Graph`
 
 
 SECTIONS = {
-    'reconstructions': Section('Reconstructions', 'reconstruct', names.RECONSTRUCTION),
-    'latent': Section('Latent space', 'latent', names.CODE),
-    'interpolation': Section('Interpolations', 'interpolate', names.RECONSTRUCTION),
-    'samples': Section('Samples', 'sample'),
-    'morph': Section('Attributes', 'morph', names.RECONSTRUCTION),
-    'explain': Section('Explanations', 'explain', names.CODE),
-    'anomaly': Section('Anomalies', 'anomaly', names.RECONSTRUCTION),
-    'cluster': Section('Clusters', 'cluster', names.CODE),
-    'probe': Section('Probes', 'probe', names.CODE),
+    'reconstructions': Section('Reconstructions', 'reconstruct', (names.RECONSTRUCTION,)),
+    'latent': Section('Latent space', 'latent', (names.CODE,)),
+    'interpolation': Section('Interpolations', 'interpolate', (names.CODE, names.DECODER)),
+    'samples': Section('Samples', 'sample', (names.DECODER,)),
+    'morph': Section('Attributes', 'morph', (names.CODE, names.DECODER, names.LABELS)),
+    'explain': Section('Explanations', 'explain', (names.CODE,)),
+    'anomaly': Section('Anomalies', 'anomaly', (names.CODE, names.RECONSTRUCTION)),
+    'cluster': Section('Clusters', 'cluster', (names.CODE, names.LABELS)),
+    'probe': Section('Probes', 'probe', (names.CODE, names.LABELS)),
 }
 
 _EXPLAINED = {
@@ -99,11 +99,23 @@ def caption(path: pathlib.Path, logdir: str) -> Caption:
     found = read(path.with_name('morph.json' if section == 'morph' else f'{stem}.json'))
     if section == 'explain':
         return Caption(section, _explained(stem, found), command(section, logdir, found))
+    made = command(section, logdir, found) if section and _made(path, found) else ''
     for pattern, text in _CAPTIONS:
         if match := re.fullmatch(pattern, stem):
-            return Caption(section, text.format(*match.groups()), command(section, logdir, found))
+            return Caption(section, text.format(*match.groups()), made)
     words = stem.replace('_', ' ')
-    return Caption(section, words, command(section, logdir) if section else '')
+    return Caption(section, words, made)
+
+
+def _made(path: pathlib.Path, found: Mapping[str, Any]) -> bool:
+    """Returns whether the call that wrote the JSON made the figure; `tfae morph` adds figures."""
+    rows = found.get('directions')
+    names = (
+        [row.get('figure') for row in rows if isinstance(row, dict)]
+        if isinstance(rows, list)
+        else []
+    )
+    return path.suffix != '.png' or not any(names) or path.name in names
 
 
 def command(section: str, logdir: str, found: Mapping[str, Any] | None = None) -> str:

@@ -1,5 +1,6 @@
 """Comparison of runs: differing flags, measures, and the page that shows them."""
 
+import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -20,9 +21,17 @@ class Side(NamedTuple):
     evaluation: Mapping[str, Any]
     reconstructed: Mapping[str, Any] = {}  # measured by `compare` on its reconstructions
 
+    def outdated(self) -> str:
+        """Returns why the measures of `tfae evaluate` are left out; empty if they are not."""
+        for name in ('split', 'step') if self.reconstructed else ():
+            ours = self.reconstructed[name]
+            if (theirs := self.evaluation.get(name, ours)) != ours:
+                return f'its {run_page.EVALUATION} is of {name} {theirs}, not {ours}'
+        return ''
+
     def measured(self) -> dict[str, Any]:
-        """Returns all its measures, by name; those of `tfae evaluate` take precedence."""
-        found = {**self.reconstructed, **self.evaluation}
+        """Returns all its measures, by name."""
+        found = {**self.reconstructed, **({} if self.outdated() else self.evaluation)}
         if phases := curves.phases(self.records):
             found.setdefault('step', phases[-1]['step'])
             found['seconds'] = sum(phase['seconds'] for phase in phases)
@@ -75,10 +84,14 @@ def measured(compared: Sequence[Side]) -> list[measures.Row]:
 
 def comparable(compared: Sequence[Side]) -> bool:
     """Returns whether the runs were measured on the same images, as far as is recorded."""
-    sets = {side.experiment.data.dataset for side in compared}
+    runs = [side.experiment for side in compared]
+    sets = {(run.data.dataset, run.signature.image_shape, run.crop()) for run in runs}
+    # With the same flags, other examples are other files.
+    flags = {dataclasses.replace(run.data, data_dir='') for run in runs}
+    examples = {run.signature.fingerprint for run in runs}
     found = [side.measured().get('split') for side in compared]
     splits = {str(split) for split in found if split is not None}  # a file may hold any JSON
-    return len(sets) == 1 and len(splits) < 2
+    return len(sets) == 1 and len(splits) < 2 and (len(flags) > 1 or len(examples) == 1)
 
 
 def _loss(experiment: Experiment) -> str:
@@ -129,7 +142,9 @@ def page(compared: Sequence[Side], images: Mapping[pathlib.Path, str], why_no_im
         differences=measures.Table([side.name for side in compared], differences(compared)),
         measured=measures.Table([side.name for side in compared], measured(compared)),
         comparable=comparable(compared),
-        conditions=[(side.name, run_page.conditions(side.measured())) for side in compared],
+        conditions=[
+            (side.name, run_page.conditions(side.measured()), side.outdated()) for side in compared
+        ],
         images=[
             {'name': path.name, 'text': text, 'command': '', 'embedded': embedded.embed(path)}
             for path, text in images.items()

@@ -9,6 +9,7 @@ import hashlib
 import io
 import os
 import pathlib
+import shlex
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -95,4 +96,5 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters['number'] = measures.number
+    environment.filters['quote'] = shlex.quote
     return environment

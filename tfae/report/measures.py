@@ -20,7 +20,7 @@ BASELINES = {
 OWN = 'this run'
 
 # Keys that state the conditions of a measurement.
-CONDITIONS = ('split', 'examples', 'step')
+CONDITIONS = ('split', 'examples', 'step', 'pca_components')
 
 
 class Measure(NamedTuple):
@@ -92,6 +92,7 @@ _KNOWN = {
     'blank_is_anomalous': Measure('black image classified as anomalous'),
     'frechet': Measure('Fréchet distance, samples', 'in codes of the classifier', better=-1),
     'real_frechet': Measure('Fréchet distance, real images', 'in codes of the classifier'),
+    'frechet_count': Measure('images compared by Fréchet distance'),
     'count': Measure('samples'),
     'classes': Measure('samples by predicted class'),
     'classes_seen': Measure('classes among the samples'),
@@ -200,15 +201,24 @@ def table(found: Mapping[str, Any], own: str = OWN) -> Table:
     flat = flattened(found)
     bases = dict.fromkeys(_baseline(name, flat)[1] for name in flat)
     present = {_baseline(name, flat)[0] for name in flat} - {''}
-    columns = [own, *dict.fromkeys(BASELINES[prefix] for prefix in BASELINES if prefix in present)]
+    headings = BASELINES | {'pca_': _pca(found)}
+    columns = [own, *dict.fromkeys(headings[prefix] for prefix in headings if prefix in present)]
     rows = []
     for base in bases:
         values = [flat.get(base)]
         for column in columns[1:]:
-            prefixes = [prefix for prefix in BASELINES if BASELINES[prefix] == column]
+            prefixes = [prefix for prefix in headings if headings[prefix] == column]
             values.append(next((flat[p + base] for p in prefixes if p + base in flat), None))
         rows.append((values.count(None) == len(values) - 1, row(base, values)))
     return Table(columns, [line for _, line in sorted(rows, key=lambda pair: pair[0])])
+
+
+def _pca(found: Mapping[str, Any]) -> str:
+    """Returns the heading of the column of PCA: `tfae anomaly` chooses its size by a flag."""
+    if 'pca_auroc' not in found:
+        return BASELINES['pca_']
+    components = found.get('pca_components')  # files of 0.1.0 have none
+    return f'PCA, {number(components)} components' if components else 'PCA'
 
 
 def row(name: str, values: list[Any]) -> Row:

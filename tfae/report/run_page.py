@@ -1,8 +1,9 @@
 """The HTML page of one run."""
 
 import os
+import shlex
 from collections import defaultdict
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 from tfae.report import captions, curves, document, measures, settings
@@ -35,7 +36,7 @@ class Graph(NamedTuple):
 
     step: int
     checkpoint: str
-    outputs: Container[str]  # of the family, by their names in `names`
+    has: Set[str]  # its parts: outputs of the family, decoder, labels, by their names in `names`
     collections: Mapping[str, Sequence[Variable]]
 
 
@@ -68,10 +69,10 @@ def page(folder: Folder, graph: Graph | None, trouble: str = '') -> str:
     missing = [
         captions.command(key, logdir)
         for key, section in captions.SECTIONS.items()
-        if key not in found and (not graph or not section.needs or section.needs in graph.outputs)
+        if key not in found and (not graph or graph.has >= set(section.needs))
     ]
     if not evaluation:
-        missing.insert(0, f'tfae evaluate --logdir={logdir}')
+        missing.insert(0, f'tfae evaluate --logdir={shlex.quote(logdir)}')
     changed = settings.changed(experiment)
     plots = curves.of_run(records)
     return document.render(

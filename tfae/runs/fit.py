@@ -159,11 +159,11 @@ def _lead(job: _Job, folder: Folder, known: Experiment | None) -> int:
                 )
             folder.write_config(job.experiment)
 
-        def begun() -> None:  # called once the checkpoint is loaded; nothing is written before
+        def begun(step: int) -> None:  # of the loaded checkpoint: config.json waits for it
             if known and known.training.epochs != settings.epochs:
-                _change_epochs(job, folder, known.training.epochs)
+                _change_epochs(job, folder, known.training.epochs, step)
             if known:
-                _warn_of_weight_decay(job.experiment, folder)
+                _warn_of_weight_decay(job.experiment, folder, step)
 
         recorded = known or job.experiment
         trainer = Trainer(job.experiment, recorded, folder, job.built, session, job.options)
@@ -212,9 +212,17 @@ def _refuse_other_worker(job: _Job, chief: Experiment) -> None:
 
 @contextlib.contextmanager
 def _losing(workers: Coordinator, interrupt: Interrupt) -> Iterator[None]:
-    """Turns the errors that a lost worker causes into `Lost`; others pass."""
+    """Turns the errors that a lost worker causes into `Lost`, and exhausted memory into InputError.
+
+    Other errors pass.
+    """
     try:
         yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise errors.InputError(
+            f'memory is exhausted ({checkpoints.reason(error)}); --accumulation_steps splits a '
+            f'batch into parts that take less'
+        ) from None
     except tf.errors.OpError as error:
         if workers.replica.workers == 1 or not coordinator.lost(error):
             raise
@@ -265,9 +273,9 @@ def _refuse_fewer_epochs(path: pathlib.Path, last: Phase, batch_size: int) -> No
         )
 
 
-def _change_epochs(job: _Job, folder: Folder, before: int) -> None:
-    """Records another number of epochs, and prints what it changes."""
-    step, last = checkpoints.newest_step(folder.path), job.built.programs[-1].phase
+def _change_epochs(job: _Job, folder: Folder, before: int, step: int) -> None:
+    """Records another number of epochs from `step` on, and prints what it changes."""
+    last = job.built.programs[-1].phase
     folder.change_epochs(last.epochs, step)
     print(f'{folder.path}: {last.epochs} epochs in place of {before}, from step {step:,} on')
     decay = job.experiment.training.learning_rate_decay
@@ -284,11 +292,11 @@ def _change_epochs(job: _Job, folder: Folder, before: int) -> None:
         )
 
 
-def _warn_of_weight_decay(experiment: Experiment, folder: Folder) -> None:
+def _warn_of_weight_decay(experiment: Experiment, folder: Folder, step: int) -> None:
     """Warns that weight decay takes effect in a run of version 0.1, where it had none."""
     weight, version = getattr(experiment.family, 'weight_decay', 0), folder.version()
     if weight and version.startswith('0.1.'):
         print(
             f'warning: --weight_decay={weight} had no effect in version {version}, which '
-            f'started this run; it has from step {checkpoints.newest_step(folder.path):,} on'
+            f'started this run; it has from step {step:,} on'
         )

@@ -85,17 +85,17 @@ class Trainer:
             due.Event(self._checkpoint_due, self._checkpoint),
         )
 
-    def train(self, loaded: data.DataSet, begun: Callable[[], None]) -> int:
+    def train(self, loaded: data.DataSet, begun: Callable[[int], None]) -> int:
         """Trains to the end.
 
         Args:
           loaded: the data set.
-          begun: called once the variables are those of the newest checkpoint.
+          begun: called with the step of the checkpoint, once the variables are loaded.
         Returns: the exit code, as `fit.fit`.
         """
         self._session.run(self._initialize)
         self._begin()
-        begun()
+        begun(self._step)
         self._coordinator.begin(self._session.run, self._experiment.to_dict())
         if self._over() and (not self._has_codes() or summaries.has_projector(self._folder.path)):
             self._say_finished()
@@ -162,7 +162,7 @@ class Trainer:
             checkpoints.sweep(folder)
         validated = self._validated()
         if validated:
-            least = min(validated, key=lambda record: (record[_VALIDATION_LOSS], -record['step']))
+            least = min(validated, key=lambda record: (_validation_loss(record), -record['step']))
             if least['step'] in dict(checkpoints.newest_first(best)):
                 checkpoints.keep_only(best, least['step'])
 
@@ -288,8 +288,8 @@ class Trainer:
         return [r for r in self._records if r.get('phase') == last and _VALIDATION_LOSS in r]
 
     def _keep_if_best(self) -> None:
-        found = [record[_VALIDATION_LOSS] for record in self._validated()]
-        if found[-1] <= min(found):
+        found = [_validation_loss(record) for record in self._validated()]
+        if found[-1] <= min(found) and found[-1] < math.inf:
             self._keep(BEST, 1)
 
     def _keep(self, name: str, count: int) -> None:
@@ -309,7 +309,7 @@ class Trainer:
         # Variables that are frozen for now improve later.
         waits = [each.steps for each in settings.freeze if each.steps < math.inf]
         records = [r for r in self._validated() if r['step'] > max(waits, default=0)]
-        found = [record[_VALIDATION_LOSS] for record in records]
+        found = [_validation_loss(record) for record in records]
         return bool(patience and found) and len(found) - 1 - int(np.argmin(found)) >= patience
 
     def _checkpoint(self, program: phases.Program) -> None:
@@ -339,8 +339,10 @@ class Trainer:
         try:
             checkpoints.write(saver, self._session, path, self._step, keep, unflushed)
         except errors.InputError as error:
+            if self._saved_step < 0:
+                raise
             raise errors.InputError(
-                f'{error}; the last whole one is of step {self._saved_step}'
+                f'{error}; the last whole one is of step {self._saved_step:,}'
             ) from None
 
     def _refuse_not_finite(self, program: phases.Program, seen: np.ndarray, keeps: bool) -> None:
@@ -419,3 +421,9 @@ class Trainer:
         if self._step < stop:
             early = f', early: {_VALIDATION_LOSS} did not improve; more epochs do not change that'
         print(f'finished at step {self._step:,} of {stop:,}{early}; run in {self._folder.path}')
+
+
+def _validation_loss(record: dict[str, Any]) -> float:
+    """Returns the validation loss of a record; inf for NaN, which compares with nothing."""
+    loss = record[_VALIDATION_LOSS]
+    return math.inf if math.isnan(loss) else loss

@@ -36,13 +36,14 @@ def transfer(
       path: a run, or a file of variables in any format of `variable_files`.
       scope_map: `old_scope:new_scope` pairs; an empty scope is the root.
     Returns: the names of the variables that are loaded, new and ignored.
-    Raises: UsageError for a malformed pair; InputError if the file cannot be read or no variable
-      fits.
+    Raises: UsageError for a malformed pair; InputError if the file cannot be read, two of its
+      variables get one name, or none fits.
     """
     pairs = variable_files.scope_pairs('--restore_map', scope_map)
     loaded, new = [], []
     with variable_files.opened(path, '--restore_from') as held:
-        found = {variable_files.renamed(name, pairs): name for name in held.shapes}
+        renamed = variable_files.renamed('--restore_map', pairs, held.shapes)
+        found = {new: old for old, new in renamed.items()}
         for variable in variables:
             name = found.get(variable.op.name)
             # Values of another shape, which may be of any size, are not read.

@@ -18,7 +18,7 @@ import pathlib
 import re
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import h5py
@@ -112,8 +112,22 @@ def scope_pairs(flag: str, texts: Sequence[str]) -> list[tuple[str, str]]:
     return [(old.strip('/'), new.strip('/')) for old, _, new in pairs]
 
 
-def renamed(name: str, pairs: Sequence[tuple[str, str]]) -> str:
-    """Returns `name` with the old scope of the first pair that matches replaced by the new one."""
+def renamed(flag: str, pairs: Sequence[tuple[str, str]], names: Iterable[str]) -> dict[str, str]:
+    """Returns old -> new name: the first pair whose old scope matches replaces it by the new one.
+
+    Raises: InputError, which names the flag, if two variables get one name, or one gets none.
+    """
+    found = {name: _renamed(name, pairs) for name in names}
+    first: dict[str, str] = {}
+    for old, new in found.items():
+        if not new or new in first:
+            clash = f'{first[new]} and {old} get the name {new}' if new else f'{old} loses its name'
+            raise errors.InputError(f'{flag} {",".join(map(":".join, pairs))}: {clash}')
+        first[new] = old
+    return found
+
+
+def _renamed(name: str, pairs: Sequence[tuple[str, str]]) -> str:
     if pair := matching(name, pairs):
         return f'{pair[1]}/{name[len(pair[0]) :].lstrip("/")}'.strip('/')
     return name

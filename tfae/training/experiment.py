@@ -1,13 +1,13 @@
 """Experiment: the complete configuration of a run, as stored in config.json."""
 
 import dataclasses
-import importlib.metadata
 import math
 import platform
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import tensorflow.compat.v1 as tf
 
 from tfae import data, models
 from tfae.core import config, errors, package
@@ -23,7 +23,6 @@ _CONFIGS: dict[str, Any] = {
     'schedule': ScheduleConfig,
 }
 _MAX_EXAMPLES, _MAX_VALUES = 2**31 - 1, 2**28  # values per image; their bytes fit in 63 bits
-_VERSIONS = ('tensorflow', 'numpy')
 _PLACES = ('data_dir',)  # the signature tells whether the examples there are the same
 _MAY_CHANGE = (*_PLACES, 'epochs')  # fields that may change when a run is resumed
 
@@ -173,11 +172,14 @@ class Experiment:
 
     def form(self) -> Form:
         """Returns how image files are converted to examples, as for the training set."""
+        height, width, channels = self.signature.image_shape
+        return Form(height, width, channels, self.crop())
+
+    def crop(self) -> tuple[int, int] | None:
+        """Returns height and width to which image files are cropped; None if they are not."""
         # Early runs store the crop only as a flag.
         recorded = self.signature.crop or data.sides('--crop', self.data.crop)
-        crop = (recorded[0], recorded[1]) if recorded else None
-        height, width, channels = self.signature.image_shape
-        return Form(height, width, channels, crop)
+        return (recorded[0], recorded[1]) if recorded else None
 
     def parts(self) -> dict[str, Any]:
         """Returns section of config.json -> configuration, for those set by flags."""
@@ -198,7 +200,8 @@ class Experiment:
             **self._sections(),
             'versions': {
                 'python': platform.python_version(),
-                **{name: _version(name) for name in _VERSIONS},
+                'tensorflow': tf.__version__,
+                'numpy': np.__version__,
                 'tfae': package.VERSION,
             },
         }
@@ -347,10 +350,3 @@ def _unknown(model: str, name: str, kinds: Mapping[str, Mapping[str, Any]]) -> s
             return f'{name} is now {today}; {_unknown(model, today, kinds)}'
     near = errors.nearest(name, [known for fields in kinds.values() for known in fields])
     return f'{name} is not an argument of an experiment of the family {model}{near}'
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return 'not installed'

@@ -11,8 +11,10 @@ import tensorflow.compat.v1 as tf
 
 from tfae import data
 from tfae.core import config
+from tfae.models.base import objective
 from tfae.training.experiment import Experiment
 from tfae.training.graph import Graph
+from tfae.training.phases import Program
 
 # Operations whose output shares memory with their input, or is not a tensor of numbers.
 _SAME_MEMORY = ('Identity', 'Reshape', 'ReadVariableOp', 'VarHandleOp', 'StopGradient', 'Const')
@@ -49,7 +51,8 @@ def lines(experiment: Experiment, built: Graph, loaded: data.DataSet) -> Iterato
     with built.graph.as_default():
         trained, stored = tf.trainable_variables(), tf.global_variables()
     kernels = _bytes(trained)
-    activations = max(_activations(built.graph, program.phase.name) for program in built.programs)
+    parts = experiment.training.accumulation_steps
+    activations = max(map(_activations, built.programs)) // parts
     splits = (loaded.train, loaded.validation)
     examples = sum(s.images.nbytes for s in splits if isinstance(s.images, np.ndarray))
     yield f'parameters: {sum(map(_count, trained)):,}, {_size(kernels)}'
@@ -57,7 +60,7 @@ def lines(experiment: Experiment, built: Graph, loaded: data.DataSet) -> Iterato
     yield (
         f'memory: about {_size(_bytes(stored) + kernels + 2 * activations + examples)}: variables '
         f'{_size(_bytes(stored))}, their gradients {_size(kernels)}, activations of a batch '
-        f'of {batch} {_size(activations)} and as much for their gradients, data set '
+        f'of {batch // parts} {_size(activations)} and as much for their gradients, data set '
         f'{_size(examples)}'
     )
 
@@ -70,9 +73,10 @@ def _bytes(variables: Iterable[tf.Variable]) -> int:
     return sum(_count(v) * v.dtype.base_dtype.size for v in variables)
 
 
-def _activations(graph: tf.Graph, phase: str) -> int:
-    """Returns bytes of the tensors of known shape in the forward pass of a phase."""
-    operations = (o for o in graph.get_operations() if o.name.startswith(f'{phase}/'))
+def _activations(program: Program) -> int:
+    """Returns bytes of the tensors of known shape from which a step computes its losses."""
+    losses = [program.scalars[name].op for name in program.means]
+    operations = set().union(*map(objective.ancestors, losses))
     made = [o.outputs[0] for o in operations if o.outputs and o.type not in _SAME_MEMORY]
     return sum(math.prod(t.shape) * t.dtype.size for t in made if t.shape.is_fully_defined())
 

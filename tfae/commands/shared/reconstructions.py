@@ -19,10 +19,17 @@ from tfae.report import comparison
 _LABEL_WIDTH = 18  # characters
 
 
+class Fit(NamedTuple):
+    """What determines the reconstructions by PCA."""
+
+    size: int  # latent dimensions
+    fingerprint: str  # of the data set, whose training examples it is fitted to
+
+
 class Row(NamedTuple):
     """The reconstructions of a run or of PCA."""
 
-    size: int  # latent dimensions
+    fit: Fit  # of the PCA that it is compared with
     mse: float  # per pixel, over the whole split
     made: np.ndarray  # [N, H, W, C], of the images that are plotted
 
@@ -32,7 +39,7 @@ class Rebuilt(NamedTuple):
 
     originals: np.ndarray  # [N, H, W, C]
     rows: dict[str, Row]  # by run
-    pca: dict[int, Row]  # by latent dimensions
+    pca: dict[Fit, Row]
     measured: dict[str, dict[str, Any]]  # by run: see comparison.Side
     examples: int  # of the split
 
@@ -66,7 +73,7 @@ def rebuild(
 def _add(
     rebuilt: Rebuilt | None, side: comparison.Side, look: command_flags.LookAtData, count: int
 ) -> Rebuilt:
-    """Adds the reconstructions of a run, and of PCA if its size is new."""
+    """Adds the reconstructions of a run, and of PCA if its fit is new."""
     look = dataclasses.replace(look, logdir=side.logdir)
     try:
         run = look.open()
@@ -81,17 +88,18 @@ def _add(
         if rebuilt.examples != len(images) or not np.array_equal(rebuilt.originals, images[:count]):
             raise NoImage('its images differ from those of the run before')
         made, size = run.reconstruct(images), run.built.model.code_size
-        row = Row(size, reconstruction.mse(images, made), made[:count])
+        fit = Fit(size, run.experiment.signature.fingerprint)
+        row = Row(fit, reconstruction.mse(images, made), made[:count])
         trained = run.graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
         parameters = sum(variable.shape.num_elements() for variable in trained)
-    if size not in rebuilt.pca:
+    if fit not in rebuilt.pca:
         projected = pca.Baseline(loaded.train.images, size).reconstruct(images)
         mse = reconstruction.mse(images, projected)
-        rebuilt.pca[size] = Row(size, mse, projected[:count])
+        rebuilt.pca[fit] = Row(fit, mse, projected[:count])
     rebuilt.rows[side.name] = row
     rebuilt.measured[side.name] = {
         'mse': row.mse,
-        'pca_mse': rebuilt.pca[size].mse,
+        'pca_mse': rebuilt.pca[fit].mse,
         'code_size': size,
         'parameters': parameters,
         'split': look.split,
@@ -110,7 +118,7 @@ def plot(
     path = folder / 'compare.png'
     grids.save_rows(path, _lines(rebuilt), what)
     written = {path: 'reconstructions by each run and by PCA of the same code size'}
-    if len(rebuilt.pca) > 1:
+    if len({fit.size for fit in rebuilt.pca}) > 1:
         path = folder / 'compare_curve.png'
         charts.save_sizes(path, _curves(rebuilt, compared), what)
         written[path] = 'reconstruction error over code size, of runs and PCA'
@@ -120,24 +128,23 @@ def plot(
 def _lines(rebuilt: Rebuilt) -> dict[str, np.ndarray]:
     """Returns the rows of the plot: originals, then for each code size its runs and PCA."""
     lines = {'original': rebuilt.originals}
-    for size in sorted(rebuilt.pca):
+    for fit, baseline in sorted(rebuilt.pca.items(), key=lambda item: item[0].size):
         for name, row in rebuilt.rows.items():
-            if row.size == size:
+            if row.fit == fit:
                 word = textwrap.fill(name, _LABEL_WIDTH)
-                lines[f'{word}\ncode {size}\nMSE {row.mse:#.3g}'] = row.made
-        baseline = rebuilt.pca[size]
-        lines[f'PCA\ncode {size}\nMSE {baseline.mse:#.3g}'] = baseline.made
+                lines[f'{word}\ncode {fit.size}\nMSE {row.mse:#.3g}'] = row.made
+        lines[f'PCA\ncode {fit.size}\nMSE {baseline.mse:#.3g}'] = baseline.made
     return lines
 
 
 def _curves(rebuilt: Rebuilt, compared: Sequence[comparison.Side]) -> list[charts.Curve]:
-    """Returns a curve for each family, of its best run of each code size, and one for PCA."""
+    """Returns a curve for each family and PCA, of the least error of each code size."""
     best: dict[str, dict[int, float]] = {}
-    for side in compared:
-        if row := rebuilt.rows.get(side.name):
-            found = best.setdefault(side.experiment.model, {})
-            found[row.size] = min(row.mse, found.get(row.size, row.mse))
-    best['PCA'] = {size: row.mse for size, row in rebuilt.pca.items()}
+    families = {side.name: side.experiment.model for side in compared}
+    labeled = [(families[name], row) for name, row in rebuilt.rows.items()]
+    for label, row in (*labeled, *(('PCA', row) for row in rebuilt.pca.values())):
+        found = best.setdefault(label, {})
+        found[row.fit.size] = min(row.mse, found.get(row.fit.size, row.mse))
     return [
         charts.Curve(label, np.array(sorted(found)), np.array([found[d] for d in sorted(found)]))
         for label, found in best.items()
