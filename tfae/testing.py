@@ -24,11 +24,11 @@ from tfae import data, models
 from tfae.core import errors
 from tfae.distributed import cluster
 from tfae.models import Batch, Family, Layer, Objective
-from tfae.models.base import contract
+from tfae.models.base import baseline, contract
 from tfae.runs import options, sessions
 from tfae.training import phases
 from tfae.training.config import TrainingConfig
-from tfae.training.step import training_step
+from tfae.training.step import training_step, watched
 
 SHAPES = ((8, 8, 1), (28, 28, 1), (33, 47, 3))
 
@@ -49,9 +49,13 @@ class Case(NamedTuple):
 
     def batch(self, step: int = 2, shape: Sequence[int] | None = None) -> Batch:
         """Returns a batch of random images, at least two per class, with the seed of a step."""
-        labels = np.arange(_COUNT, dtype=np.int64) // 2 % max(self.classes, 1)
+        labels = self.labels()
         images = tf.constant(_images(_COUNT, shape or self.shapes[0]))
-        return Batch(images, tf.constant(labels) if self.classes else None, _seed(step))
+        return Batch(images, None if labels is None else tf.constant(labels), _seed(step))
+
+    def labels(self) -> np.ndarray | None:
+        """Returns the labels of a batch; None without classes."""
+        return np.arange(_COUNT, dtype=np.int64) // 2 % self.classes if self.classes else None
 
     def codes(self, model: Any) -> Batch:
         """Returns a batch for a head: random codes `[B, Z]` in place of images."""
@@ -427,6 +431,25 @@ def measures_are_finite_and_per_example(case: Case) -> None:
             _require(np.isfinite(value).all(), f'{key} is {value}')
 
 
+@_law
+def an_epoch_is_judged_by_a_text(case: Case) -> None:
+    """trouble and learned_nothing return a text for the means of an epoch."""
+    model = case.model()
+    objectives = [build(case.batch()) for build in model.objectives]
+    scalars = [watched(objective, len(objectives)) for objective in objectives]
+    with sessions.initialized() as session:
+        means = {k: v for found in session.run(scalars) for k, v in found.items()}
+    split = data.Split(_images(_COUNT, case.shapes[0]), case.labels())
+    moments = baseline.moments(split, case.classes)
+    found = {}
+    if hasattr(model, 'trouble'):
+        found['trouble'] = model.trouble(means)
+    if hasattr(model, 'learned_nothing'):
+        found['learned_nothing'] = model.learned_nothing(means, moments)
+    for name, text in found.items():
+        _require(isinstance(text, str), f'{name} returns {text!r}')
+
+
 FAMILY_LAWS: tuple[Law, ...] = tuple(_laws)
 
 
@@ -439,6 +462,8 @@ def _check_outputs(case: Case, shape: list[int]) -> None:
     wanted = {field: wanted[field] for field in outputs._fields if field in wanted}
     for field, rest in wanted.items():
         _require_shape(field, getattr(outputs, field), [None, *rest])
+    if hasattr(model, 'corrupt'):
+        _require_shape('corrupt', model.corrupt(images, _seed()), [None, *shape])
     losses = [build(case.batch(shape=shape)).loss for build in model.objectives]
     for build, loss in zip(model.objectives, losses, strict=True):
         _require(loss.shape.rank == 0, f'the loss of {_name(build)} is {loss.shape}')

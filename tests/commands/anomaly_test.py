@@ -124,6 +124,8 @@ def test_a_run_of_all_classes_has_a_threshold_and_no_anomalous_images(folder):
         (('--blur=0',), 2, '--blur is 0.0; it must lie in [0.1, 100]'),
         (('--components=0',), 2, '--components is 0; it must lie in [1, 1000]'),
         (('--images=0.png', '--blur=2'), 2, '--images and --blur exclude each other'),
+        (('--images=0.png', '--nobaselines'), 2, '--images and --baselines exclude each other'),
+        (('--images=0.png', '--data_dir=x'), 2, '--images and --data_dir exclude each other'),
         (('--images=none.png',), 1, 'none.png cannot be read: No such file'),
         (('--images=one/config.json',), 1, 'one/config.json is not an image'),
     ],

@@ -177,7 +177,8 @@ def test_what_rebuilds_nothing_is_left_out_of_the_image(folder, tmp_path):
         ((), 2, 'tfae compare needs RUN RUN ... after its flags'),
         (('runs/two',), 2, 'tfae compare needs two runs or more; runs/two is one'),
         (('runs/two', 'runs/two'), 2, 'tfae compare needs two runs or more; runs/two is one'),
-        (('runs/two', 'runs'), 1, '--logdir runs holds no run: there is no config.json in it'),
+        (('runs/two', 'runs'), 1, 'runs holds no run: there is no config.json in it'),
+        (('a', 'b', '--noimages', '--count=3'), 2, '--images and --count exclude each other'),
         (('runs/two', 'x', '--count=0'), 2, '--count is 0; it must lie in [1, 100]'),
         (
             ('a', 'b', '--logdir=c'),

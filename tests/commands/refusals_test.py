@@ -130,7 +130,7 @@ def test_without_a_command_the_help_comes_with_2(tmp_path):
     ],
 )
 def test_a_look_into_what_is_no_run_is_refused(tmp_path, command):
-    text = '--logdir run holds no run: there is no config.json in it'
+    text = 'run holds no run: there is no config.json in it'
     refuse(tmp_path, 1, text, *command.split(), '--logdir=run')
 
 

@@ -186,7 +186,7 @@ def test_a_classifier_counts_classes_and_measures_the_distance_in_its_code(train
             '--classifier bars was trained on 16 x 16 x 1 images of synthetic; the samples are '
             '8 x 8 x 1 images of digits',
         ),
-        ('gan', ('--classifier=none',), 1, '--logdir none holds no run'),
+        ('gan', ('--classifier=none',), 1, 'none holds no run'),
     ],
 )
 def test_what_cannot_be_sampled_is_refused(trained, run, words, code, want):
@@ -223,6 +223,7 @@ def test_a_classifier_of_another_crop_is_refused(monkeypatch):
         ({'seed': -1}, '--seed is -1'),
         ({'kind': 'gaussian', 'components': 3}, '--components needs --kind=auto or mixture'),
         ({'kind': 'mixture', 'components': 0}, '--components is 0'),
+        ({'logdir': 'run', 'split': 'train'}, '^--split needs --classifier$'),
     ],
 )
 def test_numbers_out_of_range_are_refused(fields, want):

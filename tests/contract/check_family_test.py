@@ -60,6 +60,14 @@ def unseeded(self, images, seed):
     return images + tf.random_normal(tf.shape(images))
 
 
+def squeezed(self, images, seed):
+    return tf.squeeze(images, -1)
+
+
+def failing(self, means):
+    return means['nothing']
+
+
 def of_the_batch(self, images):
     return type(self).__mro__[1].encode(self, images - tf.reduce_mean(images, 0, keepdims=True))
 
@@ -190,6 +198,9 @@ def _share_out(self, config, image_shape, classes, rename):
         ({'__init__': touching}, 'The constructor adds nothing', 'it adds Const'),
         ({'encode': with_a_new_variable}, 'Calls after the first add no variables', 'adds Variab'),
         ({'whole': forgetful}, 'Each trainable variable is listed by one', 'the objectives list'),
+        ({'corrupt': squeezed}, 'Outputs have the required shapes', 'corrupt is [None, 6, 6], wan'),
+        ({'trouble': failing}, 'trouble and learned_nothing', "KeyError: 'nothing'"),
+        ({'learned_nothing': lambda *_: None}, 'trouble and learned', 'learned_nothing returns No'),
         ({'decode': bright}, 'Outputs have the required shapes', 'reconstruction lies in [2.'),
         ({'corrupt': unseeded}, 'Outputs and losses in training', 'differs by up to'),
         ({'encode': of_the_batch}, 'the outputs of an image do not depend', 'code differs by'),

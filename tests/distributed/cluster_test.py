@@ -4,6 +4,10 @@ import json
 import re
 import signal
 import socket
+import threading
+import time
+import types
+from concurrent import futures
 
 import numpy as np
 import pytest
@@ -75,6 +79,43 @@ def test_the_chief_keeps_others_from_giving_up_while_it_does_something_else(monk
     run('later')
     still = coordinator.Turn()
     assert done == [('before', {}), still, ('late', {1: 2}), ('soon',), still, ('later',)]
+
+
+def test_examples_may_take_longer_to_load_than_the_timeout(monkeypatch):
+    chief, worker = (coordinator.Coordinator(Replica(k, 2), []) for k in range(2))
+    met, said, calls = threading.Barrier(2), {}, []
+
+    def exchange(self, run, sent):
+        said[self.replica.index] = sent
+        met.wait(1)  # the timeout of a collective
+        agreed = coordinator.Turn(*map(max, *said.values()))
+        met.wait(1)
+        return agreed
+
+    def load(run):
+        for _ in range(6):
+            run('encode')
+
+    def run(*given):
+        calls.append(*given)
+        time.sleep(0.25)
+
+    monkeypatch.setattr(coordinator.Coordinator, 'turn', exchange)
+    source = types.SimpleNamespace(load=load)
+    program = types.SimpleNamespace(
+        phase=types.SimpleNamespace(source=source), begin='begin', train='train'
+    )
+    session = types.SimpleNamespace(run=run, make_callable=lambda op: lambda: calls.append(op))
+    built = types.SimpleNamespace(graph=tf.Graph(), coordinator=worker, programs=[program])
+    with futures.ThreadPoolExecutor() as pool:
+        code = pool.submit(follower.Follower(built, session).follow)
+        chief.wait_for_examples(None, 0)
+        assert calls[:6] == ['encode'] * 6
+        assert chief.turn(None, coordinator.Turn(steps=2)).steps == 2
+        chief.begun = True
+        chief.end(None, 7)
+        assert code.result() == 7
+    assert calls[6:] == ['begin', 'train', 'train']
 
 
 def test_a_turn_without_steps_is_waited_out(monkeypatch):

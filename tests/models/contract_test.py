@@ -87,6 +87,13 @@ LACKS = [
         {'Config': config(logdir=(str, option('', 'A folder.')))},
         'Config.logdir has the name of a flag of tfae train; rename it',
     ),
+    *(
+        (
+            {'Config': config(**{name: (str, option('', 'A text.'))})},
+            f'Config.{name} has the name of a flag of tfae train; rename it',
+        )
+        for name in ('dry_run', 'flagfile', 'help', 'h', 'undefok')
+    ),
     ({'Config': Config()}, 'Config is not a dataclass'),
     ({'Config': dataclasses.make_dataclass('Config', [])}, 'Config is not frozen'),
     ({'Config': config(a=(int, dataclasses.field(default=1)))}, 'Config.a has no help text'),

@@ -245,7 +245,7 @@ def test_a_page_that_cannot_be_written_is_refused_and_leaves_nothing(run):
     assert line == "--output is 'a.pdf'; it must end in .html"
     words = ('report', '--logdir=figures')
     line = tfae_program.run(*words, cwd=run).refusal(1)
-    assert line == '--logdir figures holds no run: there is no config.json in it'
+    assert line == 'figures holds no run: there is no config.json in it'
     assert tfae_program.contents(run) == before
 
 

@@ -38,9 +38,11 @@ class Config(command_flags.LookAtData):
         'detector.',
         excludes=(
             '--split',
+            '--data_dir',
             '--false_positive_rate',
             '--blur',
             '--components',
+            '--baselines',
             '--pca_components',
             '--seed',
         ),

@@ -29,6 +29,7 @@ class Config(command_flags.Checkpoint, command_flags.Examples):
     images: bool = option(
         True,
         'Open the runs and reconstruct images; --noimages reads files only.',
+        excludes=('--count', '--split', '--checkpoint', '--data_dir'),
         formerly='pictures',
     )
     output: str = option('comparison', 'Output folder.')

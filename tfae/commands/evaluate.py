@@ -11,7 +11,6 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
 from tfae import data
 from tfae.analysis import classification, linear_denoiser, pca, reconstruction
@@ -21,6 +20,7 @@ from tfae.core.atomic_files import write_json
 from tfae.core.config import option
 from tfae.losses import variational
 from tfae.runs.saved_run import Run
+from tfae.training import graph
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +69,7 @@ def main(argv: list[str]) -> int:
             )
             print(classification.table(matrix, loaded.class_names))
             measured['confusion'] = matrix.tolist()
-        measured['parameters'] = _parameters(run)
+        measured['parameters'] = graph.parameters(run.graph)
         measured['step'] = run.step
     width = max(map(len, measured))
     for name, value in measured.items():
@@ -148,12 +148,6 @@ def _neighbors(run: Run, loaded: data.DataSet, part: data.Split, count: int) -> 
         )
         for name, encode in encoders.items()
     }
-
-
-def _parameters(run: Run) -> int:
-    """Returns the number of trainable parameters."""
-    trained = run.graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
-    return sum(variable.shape.num_elements() for variable in trained)
 
 
 def _code(codes: np.ndarray) -> dict[str, int]:

@@ -89,6 +89,7 @@ class Config(command_flags.Network, command_flags.ChooseImages):
         (),
         'Image files to explain, preprocessed as the training images. Required with --model.',
         needs=(_LOOKS,),
+        excludes=('--split', '--data_dir'),
         formerly='pictures',
     )
     baseline: Literal['black', 'gray', 'white'] = option(

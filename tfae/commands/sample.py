@@ -54,6 +54,11 @@ class Config(command_flags.LookAtData):
     )
     output: str = option('', "Output folder; empty: the run's figures/.")
 
+    def __post_init__(self):
+        super().__post_init__()
+        if self.split != 'test' and not self.classifier:
+            raise errors.UsageError('--split needs --classifier')
+
 
 def main(argv: list[str]) -> int:
     """Runs `tfae sample`; returns the exit code 0.

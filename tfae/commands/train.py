@@ -3,7 +3,8 @@
 --model chooses the family; `tfae train --model=FAMILY --help` lists its flags. Your own family or
 data set is named as Python imports it, --model=package.module, from the working directory too. A
 run is a folder: the same command with the same --logdir resumes it, and flags left out keep the
-run's values. Only --epochs may change, to train longer.
+run's values. Only --epochs may change, to any number not below those made, and the flags that
+do not affect the result: --data_dir, checkpoints, resources and processes.
 """
 
 import dataclasses
@@ -17,7 +18,7 @@ from tfae.core.config import Part, field_types, option
 from tfae.distributed import cluster
 from tfae.runs import fit, options
 from tfae.runs.directory import Folder
-from tfae.training import phases
+from tfae.training import phases, recipes
 from tfae.training.config import TrainingConfig
 from tfae.training.experiment import Experiment
 
@@ -33,7 +34,7 @@ class Config(Part):
     recipe: str = option(
         '',
         'Configuration of a published system, which other flags override: '
-        f'{", ".join(command_flags.recipes()) or "none"}.',
+        f'{", ".join(recipes.names()) or "none"}.',
     )
     dry_run: bool = option(
         False,
@@ -48,7 +49,7 @@ def main(argv: list[str]) -> int:
     Raises: UsageError for a wrong flag, and the errors of `fit.fit`.
     """
     first = command_flags.peek(argv, 'recipe', 'model', 'logdir')
-    words = [*(command_flags.recipe(first['recipe']) if first['recipe'] else []), *argv]
+    words = [*([f'--flagfile={recipes.path(first["recipe"])}'] if first['recipe'] else []), *argv]
     first = command_flags.peek(words, 'model', 'logdir')
     folder = Folder(first['logdir'])
     known = folder.read_config() if first['logdir'] and folder.exists() else None

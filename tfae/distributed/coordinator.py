@@ -29,7 +29,8 @@ _MAX_STEPS = 64  # between two messages
 
 
 class Turn(NamedTuple):
-    """The work of all workers until the next message; set by the chief, except for `stop`."""
+    """The work of all workers until the next message; set by the chief, except for `stop`
+    and `busy`."""
 
     stop: int = 0  # number of the signal by which a worker requests a stop
     phase: int = 0
@@ -38,6 +39,8 @@ class Turn(NamedTuple):
     done: int = 0  # whether this is the last message
     failed: int = 0
     code: int = 0  # exit code
+    load: int = 0  # whether to load the examples of the phase
+    busy: int = 0  # whether a worker still loads them
 
 
 def lost(error: Exception) -> bool:
@@ -109,6 +112,23 @@ class Coordinator:
         self._last = time.monotonic()
         interrupt.number = interrupt.number or turn.stop
         return 0 if turn.stop else turn.steps
+
+    def wait_for_examples(self, run: Callable[..., Any], phase: int) -> None:
+        """As the chief: waits until all workers have loaded the examples of a phase."""
+        if self.replica.workers > 1:
+            self.turn(run, Turn(phase=phase, load=1))
+            while self.turn(run, Turn()).busy:
+                pass
+            self._last = time.monotonic()
+
+    def loading(self, run: Callable[..., Any]) -> Callable[..., Any]:
+        """As another worker: `run` with messages before it that keep the chief from a timeout."""
+
+        def send_and_run(*given: Any) -> Any:
+            self.turn(run, Turn(busy=1))
+            return run(*given)
+
+        return send_and_run
 
     def keeping_alive(self, run: Callable[..., Any]) -> Callable[..., Any]:
         """As the chief: `run` with messages in between that keep the others from a timeout.

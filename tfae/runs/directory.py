@@ -163,7 +163,7 @@ class Folder:
             return bounded_files.read_json(path)
         except FileNotFoundError:
             raise errors.InputError(
-                f'--logdir {self.path} holds no run: there is no {CONFIG} in it'
+                f'{self.path} holds no run: there is no {CONFIG} in it'
             ) from None
 
     @contextlib.contextmanager

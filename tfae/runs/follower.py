@@ -33,6 +33,8 @@ class Follower:
                 turn = self._coordinator.turn(run, Turn(stop=self.interrupt.number))
                 if turn.done:
                     break
+                if turn.load:
+                    self._load(turn.phase)
                 if turn.steps and not turn.stop:
                     self._make(turn)
             self._coordinator.leave(run)
@@ -45,17 +47,20 @@ class Follower:
         self._session.run(self._initialize)
         return self._coordinator.begin(self._session.run, {})
 
+    def _load(self, phase: int) -> None:
+        """Loads the examples of a phase, and releases those of the one before."""
+        program, run = self._built.programs[phase], self._session.run
+        program.phase.source.load(self._coordinator.loading(run))
+        if self._phase >= 0:
+            self._built.programs[self._phase].phase.source.release(run)
+        self._phase = phase
+        self._step = self._session.make_callable(program.train)
+        if program.begin is not None:
+            run(program.begin)
+
     def _make(self, turn: Turn) -> None:
         """Runs the steps of a turn."""
         program, run = self._built.programs[turn.phase], self._session.run
-        if turn.phase != self._phase:
-            program.phase.source.load(run)
-            if self._phase >= 0:
-                self._built.programs[self._phase].phase.source.release(run)
-            self._phase = turn.phase
-            self._step = self._session.make_callable(program.train)
-            if program.begin is not None:
-                run(program.begin)
         steps = turn.steps
         if turn.scalars:  # the chief fetches the scalars with the first step
             run([program.scalars, program.train])

@@ -175,6 +175,7 @@ class Trainer:
             started = time.monotonic()
             for source in (phase.source, phase.validation):
                 source.load(self._keeping_alive)
+            self._coordinator.wait_for_examples(self._session.run, i)
             for source in done:
                 source.release(self._session.run)
             done = [phase.source, phase.validation]

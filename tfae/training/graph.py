@@ -132,6 +132,12 @@ def build(
     )
 
 
+def parameters(graph: tf.Graph) -> int:
+    """Returns the number of trainable parameters."""
+    trained = graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
+    return sum(variable.shape.num_elements() for variable in trained)
+
+
 def forward(experiment: Experiment) -> tf.Graph:
     """Returns the graph of a training forward pass alone, without losses and gradients.
 

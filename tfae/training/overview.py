@@ -12,15 +12,15 @@ import tensorflow.compat.v1 as tf
 from tfae import data
 from tfae.core import config
 from tfae.models.base import objective
+from tfae.training import graph
 from tfae.training.experiment import Experiment
-from tfae.training.graph import Graph
 from tfae.training.phases import Program
 
 # Operations whose output shares memory with their input, or is not a tensor of numbers.
 _SAME_MEMORY = ('Identity', 'Reshape', 'ReadVariableOp', 'VarHandleOp', 'StopGradient', 'Const')
 
 
-def lines(experiment: Experiment, built: Graph, loaded: data.DataSet) -> Iterator[str]:
+def lines(experiment: Experiment, built: graph.Graph, loaded: data.DataSet) -> Iterator[str]:
     """Yields the lines of `tfae train --dry_run`.
 
     Args:
@@ -55,7 +55,7 @@ def lines(experiment: Experiment, built: Graph, loaded: data.DataSet) -> Iterato
     activations = max(map(_activations, built.programs)) // parts
     splits = (loaded.train, loaded.validation)
     examples = sum(s.images.nbytes for s in splits if isinstance(s.images, np.ndarray))
-    yield f'parameters: {sum(map(_count, trained)):,}, {_size(kernels)}'
+    yield f'parameters: {graph.parameters(built.graph):,}, {_size(kernels)}'
     yield f'checkpoint: {_size(_bytes(stored))}, with the variables of the optimizer'
     yield (
         f'memory: about {_size(_bytes(stored) + kernels + 2 * activations + examples)}: variables '

@@ -1,7 +1,6 @@
 """Flags from dataclasses: names and choices of earlier versions, flag files."""
 
 import dataclasses
-import pathlib
 from typing import Literal
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from tfae import data
 from tfae.commands.shared import command_flags
 from tfae.core import config, errors
+from tfae.training import recipes
 
 NAMES = '--colour is now --color'
 CHOICES = '--color=grey is now --color=gray'
@@ -100,7 +100,5 @@ def test_flags_are_found_behind_the_values_of_others():
 
 def test_the_recipes_spell_every_flag_as_today():
     old = {f'--{name}' for name in config.former_names(data.Config)}
-    for name in command_flags.recipes():
-        (word,) = command_flags.recipe(name)
-        lines = pathlib.Path(word.removeprefix('--flagfile=')).read_text().split()
-        assert not old & {line.partition('=')[0] for line in lines}, name
+    for name in recipes.names():
+        assert not old & {flag.partition('=')[0] for flag in recipes.flags(name)}, name

@@ -1,7 +1,6 @@
 """absl flags from configuration dataclasses."""
 
 import dataclasses
-import pathlib
 import sys
 import textwrap
 from collections.abc import Callable, Iterable
@@ -31,7 +30,6 @@ _HEADINGS = {
     'tfae.distributed': 'Several processes',
     'tfae.models': 'Model',
 }
-_RECIPES = pathlib.Path(__file__).parents[2] / 'recipes'
 
 
 class _Parser(flags.ArgumentParser):
@@ -392,19 +390,6 @@ def peek(argv: Iterable[str], *names: str) -> dict[str, str]:
     except (flags.Error, ValueError) as error:
         raise errors.UsageError(str(error)) from None
     return {name: str(values[name].value) for name in names}
-
-
-def recipe(name: str) -> list[str]:
-    """Returns the argument that stands for a recipe, a flag file.
-
-    Raises: UsageError for an unknown recipe.
-    """
-    return [f'--flagfile={_RECIPES / errors.one_of("--recipe", name, recipes())}.flags']
-
-
-def recipes() -> list[str]:
-    """Returns the names of the recipes, sorted."""
-    return sorted(path.stem for path in _RECIPES.glob('*.flags'))
 
 
 def _help(command: str, doc: str, values: flags.FlagValues, takes: str = '') -> str:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
 from tfae import data
 from tfae.analysis import pca, reconstruction
@@ -15,6 +14,7 @@ from tfae.commands.shared import command_flags
 from tfae.core import errors, names
 from tfae.plots import charts, grids
 from tfae.report import comparison
+from tfae.training import graph
 
 _LABEL_WIDTH = 18  # characters
 
@@ -90,8 +90,7 @@ def _add(
         made, size = run.reconstruct(images), run.built.model.code_size
         fit = Fit(size, run.experiment.signature.fingerprint)
         row = Row(fit, reconstruction.mse(images, made), made[:count])
-        trained = run.graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
-        parameters = sum(variable.shape.num_elements() for variable in trained)
+        parameters = graph.parameters(run.graph)
     if fit not in rebuilt.pca:
         projected = pca.Baseline(loaded.train.images, size).reconstruct(images)
         mse = reconstruction.mse(images, projected)

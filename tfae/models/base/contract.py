@@ -16,7 +16,8 @@ from tfae.models.base.family import Family, Model
 from tfae.models.base.objective import Batch, Objective
 
 _NEEDS = {'code': 'encode', 'reconstruction': 'decode'}  # field of Outputs -> method of Model
-_TAKEN = ('logdir', 'model', 'recipe')  # flags of tfae train that select a run
+# Flags of tfae train alone, and of every command.
+_TAKEN = ('logdir', 'model', 'recipe', 'dry_run', 'flagfile', 'h', 'help', 'undefok')
 
 
 def problem(family: Family | ModuleType, taken: Collection[str] = ()) -> str:
