@@ -440,12 +440,12 @@ def an_epoch_is_judged_by_a_text(case: Case) -> None:
     with sessions.initialized() as session:
         means = {k: v for found in session.run(scalars) for k, v in found.items()}
     split = data.Split(_images(_COUNT, case.shapes[0]), case.labels())
-    moments = baseline.moments(split, case.classes)
+    constants = baseline.constants(split, split, case.classes)
     found = {}
     if hasattr(model, 'trouble'):
         found['trouble'] = model.trouble(means)
     if hasattr(model, 'learned_nothing'):
-        found['learned_nothing'] = model.learned_nothing(means, moments)
+        found['learned_nothing'] = model.learned_nothing(means, constants)
     for name, text in found.items():
         _require(isinstance(text, str), f'{name} returns {text!r}')
 

@@ -12,6 +12,8 @@ from tfae.analysis import frechet
 from tfae.commands import sample
 from tfae.core import errors
 from tfae.data import Config, Form, load
+from tfae.report import captions
+from tfae.runs import variable_files
 from tfae.runs.saved_run import open_run
 
 TRAINED = {
@@ -113,11 +115,14 @@ def test_samples_over_epochs_have_the_same_codes(trained):
     assert json.loads(found.read_text()) == {
         'kind': 'prior',
         'seed': 3,
-        'epochs': [1, 5, 3],
+        'over_epochs': [1, 5, 3],
         'steps': [steps[0], steps[4], steps[2]],
     }
     images = np.load(npz)['images']
     assert images.shape == (3, 9, 8, 8, 1)
+    caption = captions.caption(png, 'kept')
+    assert caption.text.startswith('decoded images of the same random codes after')
+    assert caption.command == 'tfae sample --logdir=kept --kind=prior --seed=3 --over_epochs=1,5,3'
     with open_run(folder / 'kept') as opened:
         codes = opened.sample(9, 3)
         for epoch, sheet in zip((1, 5, 3), images, strict=True):
@@ -127,6 +132,18 @@ def test_samples_over_epochs_have_the_same_codes(trained):
             assert np.array_equal(value, held['generator/layer_1/bias'])
             assert np.array_equal(sheet, np.rint(255 * opened.decode(codes)))
     assert not np.array_equal(images[0], images[1])
+    with open_run(folder / 'kept') as opened:
+        for epoch in (0, 'a'):
+            with pytest.raises(errors.UsageError, match='^epoch is .*; it must be a whole number'):
+                opened.load_epoch(epoch)
+        place = folder / 'kept' / 'epochs' / f'model-{steps[0]}'
+        held = tfae_program.checkpoint(place.parent, steps[0])
+        del held['generator/layer_1/bias']
+        for path in place.parent.glob(f'{place.name}.*'):
+            path.unlink()
+        variable_files.write(place, held)
+        with pytest.raises(errors.InputError, match='generator/layer_1/bias is lacking in'):
+            opened.load_epoch(1)
 
 
 def test_an_epoch_that_was_not_kept_is_refused(trained):
@@ -135,7 +152,8 @@ def test_an_epoch_that_was_not_kept_is_refused(trained):
     assert done.code == 0  # the last epoch is that of the newest checkpoint
     line = tfae_program.run('sample', '--logdir=gan', '--over_epochs=1,2', cwd=folder).refusal(1)
     assert line == (
-        '--logdir gan has no checkpoint of epoch 2, step 41; tfae train --keep_epochs=2 keeps it'
+        '--logdir gan has no checkpoint of epoch 2, step 41; tfae train keeps those of '
+        '--keep_epochs while it makes them'
     )
     words = ('sample', '--logdir=gan', '--over_epochs=1', '--count=7')
     line = tfae_program.run(*words, cwd=folder).refusal(2)
@@ -174,6 +192,12 @@ def test_a_classifier_counts_classes_and_measures_the_distance_in_its_code(train
             1,
             'dense, a run of the family dense, has no prior; it must be a run of gan '
             'or variational, or --kind=mixture',
+        ),
+        (
+            'dense',
+            ('--over_epochs=1',),
+            1,
+            'dense, a run of the family dense, has no prior; it must be a run of gan or ',
         ),
         ('gan', ('--components=3',), 2, '--components needs --kind=auto or mixture; it is prior'),
         ('gan', ('--kind=gaussian',), 1, 'gan, a run of the family gan, has no code; it must be'),
@@ -222,6 +246,7 @@ def test_a_classifier_of_another_crop_is_refused(monkeypatch):
         ({'shown': 0}, '--shown is 0'),
         ({'seed': -1}, '--seed is -1'),
         ({'kind': 'gaussian', 'components': 3}, '--components needs --kind=auto or mixture'),
+        ({'kind': 'mixture', 'over_epochs': (1,)}, '--over_epochs needs --kind=auto or prior'),
         ({'kind': 'mixture', 'components': 0}, '--components is 0'),
         ({'logdir': 'run', 'split': 'train'}, '^--split needs --classifier$'),
     ],

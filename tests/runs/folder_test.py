@@ -167,10 +167,11 @@ def test_the_next_turn_removes_what_killed_programs_left(run):
         *('.codes.123.tmp.tsv', 'best/.model-7.9.tmp/model-7.index', 'figures/.latent.5.tmp.png'),
         *('model-3.data-00000-of-00001.tempstate77', 'best/model-9.data-00000-of-00001.tempstate'),
         'model-3.data-00000-of-00001',
+        'epochs/.model-15.9.tmp/model-15.index',
     ]
     left[4] += '123'
     for name in left:
-        (run / name).parent.mkdir(exist_ok=True)
+        (run / name).parent.mkdir(exist_ok=True, parents=True)
         (run / name).touch()
     for part in ('index', 'data-00000-of-00001'):  # a best one that is no longer
         shutil.copy(run / 'best' / f'model-21.{part}', run / 'best' / f'model-7.{part}')

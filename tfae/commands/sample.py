@@ -50,6 +50,7 @@ class Config(command_flags.LookAtData):
         (),
         'Plots samples after these epochs, which `tfae train --keep_epochs` has kept.',
         within='[1, 1000000000] epochs',
+        needs=('--kind=auto,prior',),
         excludes=('--checkpoint', '--classifier', '--count'),
     )
     output: str = option('', "Output folder; empty: the run's figures/.")
@@ -69,10 +70,12 @@ def main(argv: list[str]) -> int:
     flags = command_flags.read('sample', __doc__, Config, argv)
     with flags.open(names.DECODER) as run:
         if flags.kind == 'auto':
-            prior = families.has(run, families.PRIOR)
+            # A density that is fitted to the codes of each epoch gives other codes for each.
+            prior = families.has(run, families.PRIOR) or flags.over_epochs
             flags = dataclasses.replace(flags, kind='prior' if prior else 'mixture')
         if flags.kind == 'prior':
-            families.require(run, names.DECODER, families.PRIOR, otherwise='--kind=mixture')
+            otherwise = '' if flags.over_epochs else '--kind=mixture'
+            families.require(run, names.DECODER, families.PRIOR, otherwise=otherwise)
         else:
             families.require(run, names.DECODER, names.CODE)
         if flags.over_epochs:
@@ -96,9 +99,10 @@ def main(argv: list[str]) -> int:
 def _over_epochs(flags: Config, run: Run) -> list[pathlib.Path]:
     """Writes samples after each epoch of `--over_epochs`; returns the paths."""
     epochs, made, steps = list(dict.fromkeys(flags.over_epochs)), [], []
+    codes = run.sample(flags.shown, flags.seed)
     for epoch in epochs:
         run.load_epoch(epoch)
-        made.append(run.decode(_codes(flags, run, flags.shown)))
+        made.append(run.decode(codes))
         steps.append(run.step)
     folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
     paths = [folder / f'samples_over_epochs.{kind}' for kind in ('png', 'npz', 'json')]
@@ -107,7 +111,7 @@ def _over_epochs(flags: Config, run: Run) -> list[pathlib.Path]:
     title = f'{run.experiment.data.dataset}, {run.experiment.model}: samples of the same codes'
     grids.save_sheets(paths[0], sheets, math.ceil(math.sqrt(flags.shown)), title)
     write_npz(paths[1], {'images': np.rint(255 * np.stack(made)).astype(np.uint8)})
-    found = {'kind': flags.kind, 'seed': flags.seed, 'epochs': epochs, 'steps': steps}
+    found = {'kind': flags.kind, 'seed': flags.seed, 'over_epochs': epochs, 'steps': steps}
     write_json(paths[2], found)
     return paths
 

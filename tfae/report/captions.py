@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from tfae.core import bounded_files, errors, json_text, names
+from tfae.core import bounded_files, config, errors, json_text, names
 from tfae.report import measures
 from tfae.runs.directory import FIGURES
 
@@ -40,7 +40,7 @@ _EXPLAINED = {
 }
 # Flags recorded in the JSON of a command.
 _REMEMBERED = {
-    'samples': ('kind', 'count', 'seed', 'classifier', 'split'),
+    'samples': ('kind', 'count', 'seed', 'classifier', 'split', 'over_epochs'),
     'morph': ('attributes', 'attribute', 'split'),
     'explain': ('method', 'tensor', 'baseline'),
 }
@@ -63,6 +63,7 @@ _CAPTIONS = [
     ),
     (r'interpolation', 'interpolation between images in latent space and in PCA space'),
     (r'samples', 'decoded images of random codes'),
+    (r'samples_over_epochs', 'decoded images of the same random codes after several epochs'),
     (r'morph', 'interpolation between images, as they are and with attributes added'),
     (r'morph_.+', 'images with an attribute subtracted and added in latent space'),
     (r'anomaly', 'distribution of anomaly scores, and ROC curves'),
@@ -181,4 +182,4 @@ def _explained(stem: str, found: Mapping[str, Any]) -> str:
 
 def _today(name: str, value: Any) -> str:
     """Returns the value of a flag as text, whichever version of tfae wrote it."""
-    return _FORMER_VALUES.get((name, str(value)), str(value))
+    return _FORMER_VALUES.get((name, str(value)), config.text(value))

@@ -208,7 +208,11 @@ def load_newest(
 
 
 def values(
-    graph: tf.Graph, place: str, variables: Sequence[tf.Variable], experiment: Experiment
+    graph: tf.Graph,
+    place: str,
+    variables: Sequence[tf.Variable],
+    experiment: Experiment,
+    required: bool = False,
 ) -> dict[str, np.ndarray]:
     """Reads those of `variables` that a checkpoint holds.
 
@@ -217,13 +221,15 @@ def values(
       place: path of the checkpoint.
       variables: of the graph.
       experiment: configuration of the run.
+      required: whether the checkpoint must hold all of `variables`.
     Returns: name -> value; empty if there is no such checkpoint.
     Raises: InputError if it cannot be read or is of another model or configuration.
     """
     try:
         with opened(place) as held:
             _refuse_other_configuration(experiment, held, place)
-            _refuse_other_model(graph, held, place, ())
+            wanted = [v.op.name for v in variables] if required else ()
+            _refuse_other_model(graph, held, place, wanted)
             return {v.op.name: held.read(v.op.name) for v in variables if v.op.name in held.shapes}
     except errors.InputError:
         raise

@@ -107,7 +107,10 @@ class Folder:
                     f'--logdir {self.path} is in use by another program that trains there; '
                     f'wait for it or name another folder'
                 ) from None
-            for place in (self.path, *(self.place(name) for name in (BEST, FIGURES, PROJECTOR))):
+            for place in (
+                self.path,
+                *(self.place(name) for name in (BEST, EPOCHS, FIGURES, PROJECTOR)),
+            ):
                 if place.is_dir():
                     atomic_files.sweep(place)
             yield

@@ -148,15 +148,17 @@ class Run:
     def load_epoch(self, epoch: int) -> None:
         """Loads the model as it was after an epoch of the last phase, counted from 1.
 
-        Raises: InputError if there is no checkpoint of that epoch; see `--keep_epochs`.
+        Raises: UsageError unless it is a whole number of at least 1; InputError if there is no
+          checkpoint of that epoch, see `--keep_epochs`, or it is of another model.
         """
         self._refuse_closed()
+        _whole('epoch', epoch, 2**31 - 1, 1)
         phase = self.built.programs[-1].phase
         step = phase.step(epoch, self.experiment.training.batch(phase.source.count))
         path = self.folder.path
         for folder in (path / EPOCHS, path, path / BEST):
             place, variables = checkpoints.path(folder, step), self.built.model_variables
-            held = checkpoints.values(self.graph, place, variables, self.experiment)
+            held = checkpoints.values(self.graph, place, variables, self.experiment, True)
             if held:
                 with self.graph.as_default():
                     for variable in variables:
@@ -165,7 +167,7 @@ class Run:
                 return
         raise errors.InputError(
             f'--logdir {path} has no checkpoint of epoch {epoch}, step {step:,}; '
-            f'tfae train --keep_epochs={epoch} keeps it'
+            f'tfae train keeps those of --keep_epochs while it makes them'
         )
 
     def encode(self, images: np.ndarray) -> np.ndarray:
@@ -396,11 +398,11 @@ class Run:
         }
 
 
-def _whole(who: str, value: object, largest: int) -> None:
-    """Raises a UsageError unless a value is a whole number in [0, largest]."""
-    if not isinstance(value, int | np.integer) or not 0 <= value <= largest:
+def _whole(who: str, value: object, largest: int, least: int = 0) -> None:
+    """Raises a UsageError unless a value is a whole number in [least, largest]."""
+    if not isinstance(value, int | np.integer) or not least <= value <= largest:
         raise errors.UsageError(
-            f'{who} is {config.shown(value)}; it must be a whole number in [0, {largest}]'
+            f'{who} is {config.shown(value)}; it must be a whole number in [{least}, {largest}]'
         )
 
 
