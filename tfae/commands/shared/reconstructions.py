@@ -20,7 +20,7 @@ _LABEL_WIDTH = 18  # characters
 
 
 class Fit(NamedTuple):
-    """What determines the reconstructions by PCA."""
+    """A PCA, by its size and the examples that it is fitted to."""
 
     size: int  # latent dimensions
     fingerprint: str  # of the data set, whose training examples it is fitted to
