@@ -108,6 +108,21 @@ def test_the_line_installs_what_the_program_needs(tmp_path, text, line):
     assert ported(tmp_path, text).line == (line and f'import tfae.compat; tfae.compat.{line}')
 
 
+@pytest.mark.parametrize(
+    ('module', 'lacks'),
+    [('import numpy as np\nnp.int', True), ('print 1', True), ('{}.iteritems()', True),
+     ('import numpy as np\nnp.ones', False), ('= no Python', False)],
+)  # fmt: skip
+def test_the_line_supplies_what_modules_beside_the_program_need(tmp_path, module, lacks):
+    (tmp_path / 'package').mkdir()
+    (tmp_path / 'package' / '__init__.py').touch()
+    (tmp_path / 'package' / 'part.py').write_text(module)
+    (tmp_path / 'helper.py').write_text('import helper\nfrom package.part import f')
+    options = ', removed=True' * lacks
+    found = ported(tmp_path, 'import tensorflow as tf\nimport helper\n')
+    assert found.line.endswith(f'install(as_tensorflow=True{options})')
+
+
 def test_python_2_becomes_python_3(tmp_path):
     found = ported(tmp_path, 'import tensorflow as tf\nprint tf.VERSION, 3\n')
     assert found.findings[0].remark == 'Python 2; it becomes Python 3'

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import tensorflow.compat.v1 as tf
 
 from tfae.compat import importer, program, removed
+from tfae.core import errors
 
 # Removed method -> its successor of the same arguments; None if there is none.
 _METHODS = {
@@ -79,7 +80,10 @@ def port(path: pathlib.Path) -> Port:
     if translated:
         remark = 'Python 2; it becomes Python 3'
         findings.insert(0, Finding(1, 0, 'syntax', Kind.CHANGED, remark))
-    line = _line(tree, findings)
+    kinds = {finding.kind for finding in findings}
+    if _modules_lack_names(path, tree):
+        kinds.add(Kind.REMOVED)
+    line = _line(tree, kinds)
     if path.suffix == '.ipynb':
         changes = any(finding.kind is Kind.CHANGED for finding in findings)
         after = '' if changes else program.with_cell(content, line)
@@ -276,13 +280,35 @@ def _call(node: ast.Call, aliases: dict[str, str], own: set[str]) -> Iterator[Fi
             yield _finding(at, name, Kind.IMPOSSIBLE, remark)
 
 
-def _line(tree: ast.Module, findings: list[Finding]) -> str:
-    """Returns the line that supplies the names; '' if none is needed."""
+def _modules_lack_names(path: pathlib.Path, tree: ast.Module) -> bool:
+    """Returns whether modules beside a program, which it imports, use removed names."""
+    seen, trees = {path}, [tree]
+    for one in trees:  # which grows
+        for name in [name for node in ast.walk(one) for name in _imported(node)]:
+            parts = name.split('.')
+            bases = [path.parent.joinpath(*parts[:n]) for n in range(1, len(parts) + 1)]
+            places = [p for base in bases for p in (base.with_suffix('.py'), base / '__init__.py')]
+            for place in places:
+                if place in seen or not place.is_file():
+                    continue
+                seen.add(place)
+                try:
+                    text, translated = program.source(place.read_bytes(), place)
+                except errors.InputError:  # the program fails there with its own message
+                    continue
+                module = program.parsed(text, str(place))
+                if translated or any(f.kind is not Kind.SUPPLIED for f in _findings(module)):
+                    return True
+                trees.append(module)
+    return False
+
+
+def _line(tree: ast.Module, kinds: set[Kind]) -> str:
+    """Returns the line that supplies names of these kinds; '' if none is needed."""
     names = [name for node in ast.walk(tree) for name in _imported(node)]
     packages = {name.partition('.')[0] for name in names}
     if 'tfae' in packages or 'tensorflow' not in packages:
         return ''
-    kinds = {finding.kind for finding in findings}
     ours = [name for name in names if name.startswith('tensorflow')]
     moved = all(name.split('.')[1:2] in (['compat'], ['python']) for name in ours)
     if moved and not kinds & {Kind.SUPPLIED, Kind.REMOVED}:

@@ -358,6 +358,7 @@ def test_deep_imports_of_files():
     assert initializers.xavier_initializer is layers.xavier_initializer
     assert utils.two_element_tuple(3) == (3, 3)
     assert layers.normalization.instance_norm is layers.instance_norm
+    assert layers.regularizers.l2_regularizer is layers.l2_regularizer
     assert layers.optimizers.optimize_loss is layers.optimize_loss
     assert layers.summaries.summarize_tensor is layers.summarize_tensor
     assert add_arg_scope is slim.add_arg_scope

@@ -165,9 +165,7 @@ def test_decoders_feed_their_own_symbols(session, kind):
     if kind == 'attention':
         names = {v.op.name.removeprefix('model/embedding_attention_seq2seq/') for v in
                  tf.global_variables()}  # fmt: skip
-        decoder = (
-            'embedding_attention_decoder'  # contrib.legacy_seq2seq.embedding_attention_decoder
-        )
+        decoder = 'embedding_attention_decoder'
         assert 'rnn/embedding_wrapper/embedding' in names and f'{decoder}/embedding' in names
         scope = f'{decoder}/attention_decoder/output_projection_wrapper'
         assert {f'{scope}/kernel', f'{scope}/basic_rnn_cell/kernel'} <= names
@@ -176,6 +174,30 @@ def test_decoders_feed_their_own_symbols(session, kind):
     np.testing.assert_allclose(given[0], own[0], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(given, off, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(own, on, rtol=1e-5, atol=1e-6)
+
+
+def test_decoders_embed_their_symbols(session):
+    legacy, cell = contrib.legacy_seq2seq, tf.nn.rnn_cell.BasicRNNCell
+    ids, zeros = [tf.constant([0, 1]), tf.constant([2, 1])], tf.zeros([2, 4])
+    states = tf.constant(normal(2, 3, 4))
+    plain, _ = legacy.embedding_rnn_decoder(ids, zeros, cell(4), 3, 5)
+    attended, _ = legacy.embedding_attention_decoder(ids, zeros, states, cell(4), 3, 5)
+    with tf.variable_scope('', reuse=True):
+        embedding = tf.get_variable('embedding_rnn_decoder/embedding')
+        kernel, bias = (
+            tf.get_variable(f'embedding_rnn_decoder/rnn_decoder/basic_rnn_cell/{w}')
+            for w in ('kernel', 'bias')
+        )
+    with tf.variable_scope('embedding_attention_decoder', reuse=True):
+        vectors = [tf.nn.embedding_lookup(tf.get_variable('embedding'), one) for one in ids]
+        wanted, _ = legacy.attention_decoder(vectors, zeros, states, cell(4))
+    session.run(tf.global_variables_initializer())
+    found, table, kernel, bias = session.run([plain, embedding, kernel, bias])
+    h = np.zeros((2, 4), np.float32)
+    for symbols, output in zip(([0, 1], [2, 1]), found, strict=True):
+        h = np.tanh(np.concatenate([table[symbols], h], 1) @ kernel + bias)
+        np.testing.assert_allclose(output, h, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(*session.run([attended, wanted]), rtol=1e-5)
 
 
 @pytest.mark.parametrize('initial', [False, True])
@@ -673,11 +695,14 @@ def test_losses_and_metrics(session):
     accuracy = contrib.metrics.accuracy(tf.constant([1, 0]), tf.constant([1, 1]))
     assert session.run(accuracy) == 0.5
     a, b = tf.constant([[1, 2]]), tf.constant([[2, 3]])
-    sets = {'set_union': [1, 2, 3], 'set_intersection': [2], 'set_difference': [1]}
-    for name, wanted in sets.items():
-        got = session.run(getattr(contrib.metrics, name)(a, b))
-        assert got.values.tolist() == wanted
-    assert session.run(contrib.metrics.set_size(tf.sets.set_union(a, b))).tolist() == [3]
+    of = contrib.metrics
+    for function, wanted in (
+        (of.set_union, [1, 2, 3]),
+        (of.set_intersection, [2]),
+        (of.set_difference, [1]),
+    ):
+        assert session.run(function(a, b)).values.tolist() == wanted
+    assert session.run(of.set_size(of.set_union(a, b))).tolist() == [3]
 
 
 def test_signal_util_and_keras(session):
