@@ -281,7 +281,7 @@ def _call(node: ast.Call, aliases: dict[str, str], own: set[str]) -> Iterator[Fi
 
 
 def _modules_lack_names(path: pathlib.Path, tree: ast.Module) -> bool:
-    """Returns whether modules beside a program, which it imports, use removed names."""
+    """Returns whether modules in the folder of a program, which it imports, lack names."""
     seen, trees = {path}, [tree]
     for one in trees:  # which grows
         for name in [name for node in ast.walk(one) for name in _imported(node)]:
