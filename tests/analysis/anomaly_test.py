@@ -8,7 +8,8 @@ import pytest
 import scipy.stats
 from scipy import ndimage
 
-from tfae.analysis import anomaly
+from tfae import data
+from tfae.analysis import anomaly, pca
 from tfae.core import errors
 
 SETTINGS = {'blur': 1.0, 'components': 1, 'false_positive_rate': 0.1, 'seed': 0, 'step': 7}
@@ -208,6 +209,25 @@ def test_baselines_are_their_definitions():
     np.testing.assert_allclose(found['pca'], np.mean(off**2, 1), rtol=1e-3)
 
 
+def test_baselines_of_large_images_take_no_more_memory_than_the_images(monkeypatch):
+    monkeypatch.setattr(pca, '_MAX_VALUES', 30 * 4200)
+    random, solvers, given = np.random.RandomState(0), [], pca.PCA
+
+    def recorded(components, svd_solver, **settings):
+        solvers.append(svd_solver)
+        return given(components, svd_solver=svd_solver, **settings)
+
+    monkeypatch.setattr(pca, 'PCA', recorded)
+    train = random.uniform(size=[60, 70, 60, 1]).astype(np.float32)
+    found = anomaly.baselines(train, train[1:4], 40)
+    assert solvers == ['full']
+    # Evenly spaced images are known: the first and the third of these are not.
+    assert found['neighbor'][[0, 2]].min() > 1 > found['neighbor'][1]
+    np.testing.assert_allclose(found['pca'][1], 0, atol=1e-8)
+    anomaly.baselines(train, train[1:4], 4)
+    assert solvers == ['full', 'arpack']
+
+
 def test_the_area_is_how_often_a_anomalous_image_scores_higher():
     scores = np.array([1.0, 2, 3, 3, 5])
     anomalous = np.array([False, True, False, True, True])
@@ -228,10 +248,10 @@ def test_a_detector_of_one_image_is_refused():
         anomaly.fit(examples(1, 0), examples(40, 1), **SETTINGS)
 
 
-def test_of_many_images_a_sample_is_fitted():
-    images = np.arange(12_000)
-    assert np.array_equal(anomaly.sample(images[:10_000], 0), images[:10_000])
-    some, other = anomaly.sample(images, 0), anomaly.sample(images, 1)
-    assert len(np.unique(some)) == 10_000
+def test_a_sample_of_many_examples_keeps_their_order():
+    images = np.arange(1_200)
+    assert np.array_equal(data.sample(images[:1000], 1000, 0), images[:1000])
+    some, other = data.sample(images, 1000, 0), data.sample(images, 1000, 1)
+    assert len(np.unique(some)) == 1000
     assert (np.diff(some) > 0).all()
     assert not np.array_equal(some, other)

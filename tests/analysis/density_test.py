@@ -25,6 +25,14 @@ def test_one_component_has_the_moments_of_the_codes():
     np.testing.assert_allclose(np.cov(made.T), np.cov(x.T), rtol=0.05, atol=0.3)
 
 
+@pytest.mark.parametrize('scale', [1e-4, 1e6])
+def test_the_spread_of_codes_of_any_scale_is_kept(scale):
+    x = codes() * scale
+    x = np.column_stack([x, x[:, 0]])  # a redundant dimension
+    made = Density(x, 1, seed=0).sample(20_000, seed=1)
+    np.testing.assert_allclose(made.std(0), x.std(0), rtol=0.03)
+
+
 def test_a_mixture_finds_the_places_where_codes_lie():
     made = Density(codes(), 3, seed=0).sample(3000, seed=1)
     nearest = np.linalg.norm(made[:, None] - MEANS, axis=2)
@@ -62,3 +70,5 @@ def test_small_sets_get_fewer_components_and_large_ones_are_sampled(monkeypatch)
     sampled = Density(codes(), 3, seed=0).log_likelihood(codes())
     assert sampled != full
     assert sampled == pytest.approx(full, abs=0.05)
+    # Each component has 4 of the codes that are left.
+    assert len(Density(codes(), 100, seed=0)._mixture.weights_) == 75

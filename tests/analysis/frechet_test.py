@@ -6,6 +6,7 @@ import scipy.linalg
 
 from tfae.analysis import frechet
 from tfae.analysis.frechet import Moments
+from tfae.core import errors
 
 
 def drawn(seed, count=40, size=5):
@@ -72,7 +73,7 @@ def test_fewer_examples_than_features_give_a_finite_distance():
 
 
 def test_what_is_no_set_of_features_is_refused():
-    with pytest.raises(ValueError, match=r'have shape \(1, 4\); it must be \[N, F\] with N'):
+    with pytest.raises(errors.InputError, match='needs 2 images or more of each set; there is 1'):
         frechet.moments(np.zeros([1, 4]))
     with pytest.raises(ValueError, match=r'features have shape \(4,\)'):
         frechet.moments(np.zeros(4))

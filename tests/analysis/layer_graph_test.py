@@ -182,3 +182,49 @@ def test_a_path_through_another_scope_keeps_layers_apart():
 @pytest.mark.parametrize('shape, size', [(None, None), ((3, None), None), ((), 1), ((2, 3), 6)])
 def test_the_size_of_a_shape(shape, size):
     assert layer_graph.size(shape) == size
+
+
+def test_a_scatter_of_values_is_a_function_of_them():
+    """Unpooling as in SegNet: what comes after it is in the graph too."""
+
+    def build():
+        x = tf.placeholder(tf.float32, [None, 4], 'x')
+        h = x @ variable(4, 3)
+        h = tf.scatter_nd([[0], [2]], tf.reshape(h, [2, 3]), [4, 3])
+        h = tf.tensor_scatter_nd_update(h, [[1]], tf.zeros([1, 3]))
+        return tf.identity(h @ variable(3, 2))
+
+    assert [(name, of, inputs) for name, of, _, _, inputs in found(build)] == [
+        ('x', 'input', ()),
+        ('Variable', 'dense', (0,)),
+        ('Variable_1', 'dense', (1,)),
+    ]
+
+
+def test_noise_of_a_generator_is_noise_and_shuffled_features_are_none():
+    def build():
+        x = tf.placeholder(tf.float32, [None, 4], 'x')
+        mean = tf.random.shuffle(x @ variable(4, 3))
+        generator = tf.random.Generator.from_seed(1)
+        code = mean + generator.normal([2, 3]) + generator.uniform([2, 3])
+        return code @ variable(3, 2)
+
+    assert [(of, inputs) for _, of, _, _, inputs in found(build)] == [
+        ('input', ()),
+        ('dense', (0,)),
+        ('noise', (1,)),
+        ('dense', (2,)),
+    ]
+
+
+def test_functions_of_functions_are_merged_in_linear_time():
+    def build():
+        x = tf.placeholder(tf.float32, [None, 4], 'x')
+        a, b = x @ variable(4, 4), x @ variable(4, 4)
+        for _ in range(400):
+            a, b = a * b, a + b
+        return (a + b) @ variable(4, 2)
+
+    assert [of for _, of, _, _, _ in found(build)] == [
+        'input', 'dense', 'dense', 'function', 'dense',
+    ]  # fmt: skip

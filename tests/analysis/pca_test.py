@@ -76,6 +76,34 @@ def test_of_few_large_images_all_components_are_kept():
     np.testing.assert_allclose(found, images, atol=1e-5)
 
 
+def test_few_large_images_need_no_covariance_matrix(monkeypatch):
+    images = np.random.RandomState(0).random_sample([20, 70, 60, 1]).astype(np.float32)
+    solvers, given = [], pca.PCA
+
+    def recorded(components, svd_solver, **settings):
+        solvers.append(svd_solver)
+        return given(components, svd_solver=svd_solver, **settings)
+
+    monkeypatch.setattr(pca, 'PCA', recorded)
+    baseline = pca.Baseline(images, 32)
+    assert (baseline.components, solvers) == (20, ['full'])
+    np.testing.assert_allclose(baseline.reconstruct(images), images, atol=1e-5)
+
+
+def test_images_of_low_contrast_are_not_lost_in_rounding():
+    images = 0.9 + 1e-3 * (digits() - 0.5)
+    baseline = pca.Baseline(images.astype(np.float32), 5)
+    flat = images.astype(np.float32).reshape(len(images), -1).astype(np.float64)
+    spectrum = np.linalg.svd(flat - flat.mean(0), compute_uv=False)
+    got = reconstruction.mse(images, baseline.reconstruct(images.astype(np.float32)))
+    np.testing.assert_allclose(got, np.sum(spectrum[5:] ** 2) / images.size, rtol=1e-3)
+
+
+def test_equal_images_are_projected_to_themselves():
+    images = np.full([7, 3, 2, 1], 0.3, np.float32)
+    assert np.array_equal(pca.Baseline(images, 2).reconstruct(images), images)
+
+
 def test_of_more_numbers_than_are_fitted_evenly_spaced_images_are_taken(monkeypatch):
     images = digits()
     monkeypatch.setattr(pca, '_MAX_VALUES', images.size // 3)

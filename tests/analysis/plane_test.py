@@ -56,12 +56,41 @@ def test_few_codes_span_no_more_directions_than_they_are():
     assert plane.through(CODES, 9).axes.shape == (5, 5)
 
 
+@pytest.mark.parametrize('offset', [1e4, -3e3])
+def test_codes_far_from_zero_have_the_plane_of_those_around_it(offset):
+    near, far = (plane.through((CODES + by).astype(np.float32)) for by in (0, offset))
+    assert far.explained == pytest.approx(near.explained, rel=1e-3)
+    np.testing.assert_allclose(np.abs(far.axes), np.abs(near.axes), atol=0.01)
+    moved = far.flatten((CODES + offset).astype(np.float32))
+    np.testing.assert_allclose(moved.std(0), near.flatten(CODES).std(0), rtol=0.01)
+
+
+def test_a_plane_of_long_codes_needs_no_covariance_matrix(monkeypatch):
+    solvers, given = [], plane.pca.PCA
+
+    def recorded(components, svd_solver, **settings):
+        solvers.append(svd_solver)
+        return given(components, svd_solver=svd_solver, **settings)
+
+    monkeypatch.setattr(plane.pca, 'PCA', recorded)
+    codes = RANDOM.normal(size=[20, 5000])
+    assert plane.through(codes).axes.shape == (2, 5000)
+    assert solvers == ['arpack']
+
+
+@pytest.mark.filterwarnings('error')
+def test_equal_codes_have_a_plane_that_explains_nothing():
+    seen = plane.through(np.full([9, 4], 0.1, np.float32))
+    assert seen.explained == 0
+    np.testing.assert_allclose(seen.lift(np.ones([2, 2])), 0.1, rtol=1e-6)
+
+
 def test_one_code_has_no_plane():
     with pytest.raises(errors.InputError, match='needs 2 examples or more; there is 1'):
         plane.through(np.zeros([1, 4]))
 
 
-@pytest.mark.parametrize('count', [4, 7])
+@pytest.mark.parametrize('count', [2, 3, 4, 7])
 def test_tsne_asks_for_no_more_neighbors_than_there_are(monkeypatch, count):
     """Three times the perplexity of them are looked at, as van der Maaten's program has it."""
     asked, given = [], plane.TSNE
@@ -73,3 +102,8 @@ def test_tsne_asks_for_no_more_neighbors_than_there_are(monkeypatch, count):
     monkeypatch.setattr(plane, 'TSNE', recorded)
     assert plane.tsne(np.random.RandomState(0).normal(size=[count, 3]), 0).shape == (count, 2)
     assert 3 * asked[0] + 1 <= count
+
+
+def test_tsne_of_one_code_is_refused():
+    with pytest.raises(errors.InputError, match='t-SNE needs 2 examples or more; there is 1'):
+        plane.tsne(np.zeros([1, 2]), 0)

@@ -9,6 +9,7 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from tfae import data
+from tfae.analysis import anomaly
 from tfae.report import measures
 
 TRAIN = ('--units=32,8', '--corruption=gaussian:0.3', '--epochs=20', '--batch_size=16')
@@ -135,6 +136,25 @@ def test_wrong_flags_and_files_are_refused(folder, fitted, words, code, want):
     done = tfae_program.run('anomaly', '--logdir=one', *words, cwd=folder)
     assert done.refusal(code).startswith(want)
     assert tfae_program.contents(folder) == before
+
+
+def without_memory():
+    def fail(*_):
+        raise MemoryError
+
+    anomaly.baselines = fail
+
+
+def test_the_detector_is_kept_where_the_baselines_fail(folder, fitted):
+    path = folder / 'one' / 'anomaly.npz'
+    whole = path.read_bytes()
+    path.unlink()
+    words = ('anomaly', '--logdir=one')
+    done = tfae_program.start(*words, cwd=folder, before=without_memory).wait()
+    found = path.read_bytes() if path.exists() else b''
+    path.write_bytes(whole)
+    assert done.code != 0
+    assert found == whole
 
 
 def test_a_detector_of_another_step_is_refused(folder, fitted):

@@ -189,6 +189,30 @@ def test_a_image_that_cannot_be_read_stops_the_command_or_is_listed(tmp_path):
     assert len(loaded.train.images) + len(loaded.test.images) == 12
 
 
+def test_a_shard_of_corrupt_images_alone_leaves_the_others_readable(tmp_path):
+    sample_images.fill(tmp_path / 'in', 12)
+    (tmp_path / 'in' / 'bad.png').write_bytes(b'no image')
+    done = convert(tmp_path, '--skip_corrupt', '--shard_examples=1')
+    assert '12 images' in done.out
+    assert 'in 13 shards' in done.out
+    loaded = load('records', tmp_path / 'out')
+    assert len(loaded.train.images[:]) + len(loaded.test.images[:]) == 12
+
+
+def test_an_image_that_was_changed_in_place_is_converted_again(tmp_path):
+    sample_images.fill(tmp_path / 'in', 6, 'bmp')
+    convert(tmp_path, '--shard_examples=3')
+    first = sorted((tmp_path / 'in').iterdir())[0]
+    content = first.read_bytes()
+    first.write_bytes(content[:54] + bytes(255 - byte for byte in content[54:]))
+    assert first.stat().st_size == len(content)
+    done = convert(tmp_path, '--shard_examples=3')
+    assert 'in 2 shards, 1 of them kept' in done.out
+    folder, records = (load(n, tmp_path / p) for n, p in (('images', 'in'), ('records', 'out')))
+    assert np.array_equal(records.train.images[:], folder.train.images[:])
+    assert np.array_equal(records.test.images[:], folder.test.images[:])
+
+
 def verify(folder, code=0):
     done = tfae_program.run('verify', '--input=.', cwd=folder)
     assert done.code == code, done

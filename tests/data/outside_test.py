@@ -134,6 +134,42 @@ def lazy(count):
     return data.LazyImages(None, np.arange(count), lazy_images.Form(6, 5, 2))
 
 
+@pytest.mark.parametrize(
+    'parts, text',
+    [
+        (
+            (lazy(20), lazy(8), data.LazyImages(None, np.arange(4), lazy_images.Form(3, 5, 2))),
+            'training images are (6, 5, 2), validation images are (3, 5, 2); they must agree',
+        ),
+        (
+            (lazy(20), 255.0 * IMAGES[:8].astype(float), lazy(4)),
+            'test images: 476 of 480 pixels lie outside [0, 1], the range is [0.0, 65025.0]',
+        ),
+        (
+            (lazy(20), IMAGES[:8] / np.float32(255), lazy(4)),
+            'training images are uint8, test images are float32; they must agree',
+        ),
+    ],
+)
+def test_splits_that_do_not_match_are_refused_in_files_too(parts, text):
+    train, test, validation = (data.Split(x, LABELS[: len(x)]) for x in parts)
+    with pytest.raises(errors.InputError) as caught:
+        loaded(data.Loaded(train, test, (), validation))
+    assert text in str(caught.value)
+    assert '\n' not in str(caught.value)
+
+
+def test_labels_in_one_split_of_files_alone_are_refused():
+    with pytest.raises(errors.InputError, match='images are labeled, test images are unlabeled'):
+        loaded((data.Split(lazy(20), LABELS), data.Split(lazy(8), None), ()))
+
+
+@pytest.mark.parametrize('given', [{'a', 'b', 'c'}, map(str, 'abc'), {'a': 0, 'b': 1, 'c': 2}])
+def test_class_names_without_an_order_are_refused(given):
+    with pytest.raises(errors.InputError, match='class names are .*; they must be a tuple of text'):
+        loaded((split(), split(8), given))
+
+
 def test_labels_of_images_in_files_are_taken_as_those_of_arrays():
     parts = [data.Split(lazy(count), LABELS[:count].astype(np.uint8)) for count in (20, 8)]
     got = loaded((*parts, ()))

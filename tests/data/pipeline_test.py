@@ -208,7 +208,7 @@ class Encoder:
         return np.tanh(x @ self.weights[: x.shape[1], : self.size])
 
 
-@pytest.mark.parametrize('count', [1, 2047, 2048, 2049, 5000])
+@pytest.mark.parametrize('count', [1, 999, 1000, 1001, 5000])
 def test_codes_are_those_of_the_encoder_made_once_for_all_examples(count):
     images = random_images(count)
     encoder = Encoder(4)
@@ -224,6 +224,21 @@ def test_codes_are_those_of_the_encoder_made_once_for_all_examples(count):
     assert encoder.seen == count
     want = encoder.of(data.pixels(images).reshape(count, -1))
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+
+
+def test_large_images_are_encoded_a_few_at_once(monkeypatch):
+    monkeypatch.setattr(pipeline, '_MAX_VALUES', 30)  # five images of 6 values
+    images, most = random_images(23), []
+
+    class Recording(Encoder):
+        def of(self, x):
+            most.append(len(x))
+            return super().of(x)
+
+    codes = pipeline.Codes(pipeline.Examples(images, None, 'all'), Recording(4), 4, 'all')
+    with opened() as session:
+        codes.load(session.run)
+    assert most == [5, 5, 5, 5, 3]
 
 
 def test_codes_of_codes_release_those_below():

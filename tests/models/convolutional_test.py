@@ -132,6 +132,24 @@ def test_an_enlarged_image_is_what_its_definition_says(way):
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
 
 
+def test_a_deconvolution_reaches_the_rows_that_pooling_dropped():
+    """Of kernels as large as the factor, every pixel is made of an input."""
+    sizes = [(*s, f) for *s, f in itertools.product((5, 7, 28), (2, 5), (2, 3, 4)) if min(s) >= f]
+    made = []
+    for i, (height, width, factor) in enumerate(sizes):
+        for kernel in (factor, factor + 1):
+            x = tf.random.stateless_uniform([1, height // factor, width // factor, 1], [i, 1], 0.1)
+            ones = tf.ones([kernel, kernel, 1, 1])
+            made.append(upsampling.deconvolution(x, ones, (height, width, 1), factor))
+            options = {'kernel_initializer': tf.ones_initializer(), 'name': f'{i}_{kernel}'}
+            target = (height, width, 1)
+            made.append(upsampling.upsample(x, target, kernel, factor, 'deconvolution', **options))
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        for got in session.run(made):
+            assert got.min() >= 0.1
+
+
 def test_where_nothing_is_to_be_enlarged_a_valid_convolution_is_undone_by_a_full_one():
     x = images((4, 4, 1))
     made = upsampling.upsample(tf.constant(x), (6, 6, 1), 3, 1, 'subpixel', name='made')

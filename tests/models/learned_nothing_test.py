@@ -116,4 +116,15 @@ def test_constants_of_large_images_read_a_bounded_number_of_values(monkeypatch):
     images = np.random.RandomState(0).uniform(size=[9, 4, 4, 1])
     split = data.Split(images, None)
     found = baseline.constants(split, split, 0)
-    assert found.squared_error == pytest.approx(images[:6].var(0).mean(), rel=1e-6)
+    # At most six of nine, evenly spaced.
+    assert found.squared_error == pytest.approx(images[::2].var(0).mean(), rel=1e-6)
+
+
+def test_constants_of_a_set_sorted_by_class_are_those_of_all_classes(monkeypatch):
+    monkeypatch.setattr(baseline, '_MAX_VALUES', 40)  # ten images
+    labels = np.repeat([0, 1, 2], [50, 30, 20])
+    images = np.broadcast_to(labels[:, None, None, None] / 2, [100, 2, 2, 1]).astype(np.float32)
+    split = data.Split(images, labels)
+    found = baseline.constants(split, split, 3)
+    assert found.squared_error == pytest.approx(images.var(0).mean())
+    assert found.error == pytest.approx(0.5)

@@ -350,11 +350,13 @@ def test_cluster(digits):
     found, _ = digits.measured('cluster', 'dense', '--examples=300')
     (train, known, _), (x, code, _) = seen_by_program(digits, 'dense', 'train', 'test')
     _, y = digits.split('test')
-    pca = PCA(6, svd_solver='covariance_eigh').fit(flat(train[:300]))
+    chosen = np.sort(np.random.RandomState(0).permutation(len(train))[:300])
+    fitted = flat(train[chosen])
+    pca = PCA(6, svd_solver='covariance_eigh').fit(fitted)
     spaces = {
-        'code': ('', known[:300], code),
-        'pixels': ('pixels_', flat(train[:300]), flat(x)),
-        'PCA-6': ('pca_', pca.transform(flat(train[:300])), pca.transform(flat(x))),
+        'code': ('', known[chosen], code),
+        'pixels': ('pixels_', fitted, flat(x)),
+        'PCA-6': ('pca_', pca.transform(fitted), pca.transform(flat(x))),
     }
     with np.load(digits.folder / 'dense/figures/cluster.npz') as written:
         assert len(written.files) == 8

@@ -9,6 +9,7 @@ every flag of every family in the words below.
 
 import numpy as np
 import pytest
+import tensorflow.compat.v1 as tf
 import tfae_program
 from numpy_losses import (
     PASSING,
@@ -34,6 +35,8 @@ from numpy_losses import (
 from numpy_networks import Layer, Network, affine
 from runs import ONE_STEP, RATE, Runs, close, variables
 from scipy import special
+
+from tfae.data import pipeline
 
 
 @pytest.fixture(scope='module')
@@ -283,12 +286,22 @@ def stepped(runs, name, words):
     return variables(logdir, 0), variables(logdir, 1), record
 
 
+def validated(runs):
+    """Returns the validation examples in their fixed order, which decides the pairs among them."""
+    x, y = runs.split('validation')
+    with tf.Graph().as_default(), tf.Session() as session:
+        step = tf.zeros([], tf.int64)
+        order = session.run(pipeline.indices('shuffled', step, len(x), len(x), [0]))
+    assert sorted(order) == list(range(len(x)))
+    return x[order], y[order]
+
+
 def check(runs, name, words, loss):
     before, after, record = stepped(runs, name, words)
     wanted = loss(before, *runs.split('train'), training=True)
     for term, value in wanted.items():
         close(record[term], value)
-    for term, value in loss(after, *runs.split('validation'), training=False).items():
+    for term, value in loss(after, *validated(runs), training=False).items():
         close(record[f'validation_{term}'], value)
     terms = {key.removeprefix('validation_') for key in record}
     assert terms - {'step', 'phase', 'epoch', 'mse', 'trouble'} == wanted.keys()

@@ -146,13 +146,13 @@ def upsampled(x, kernel, bias, sides, factor, method):
 
 
 def fitted(x, sides):
-    """Crops about the center, or pads with zeros."""
+    """Crops about the center, or mirrors the edges."""
     for axis, wanted in enumerate(sides, 1):
         gap = x.shape[axis] - wanted
         if gap > 0:
             x = np.take(x, np.arange(gap // 2, gap // 2 + wanted), axis)
         elif gap < 0:
-            x = np.pad(x, _at(axis, (-gap // 2, -gap - -gap // 2)))
+            x = np.pad(x, _at(axis, (-gap // 2, -gap - -gap // 2)), 'symmetric')
     return x
 
 

@@ -124,15 +124,26 @@ def test_a_scatter_plot_has_a_legend_of_distinct_entries(tmp_path, figure, class
     names = [f'class {k}' for k in range(classes)]
     grids.save_points(tmp_path / 'a.png', points, labels, names, ('x', 'y'), 'title')
     (axis,) = figure().axes
-    handles, texts = axis.get_legend_handles_labels()
-    assert texts == names
+    legend = axis.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == names
     looks = {
-        (*handle.get_facecolor()[0], handle.get_paths()[0].vertices.tobytes()) for handle in handles
+        (*handle.get_facecolor()[0], handle.get_paths()[0].vertices.tobytes())
+        for handle in legend.legend_handles
     }
     assert len(looks) == classes
     clouds = [c for c in axis.collections if len(c.get_offsets())]
     assert sum(len(cloud.get_offsets()) for cloud in clouds) == len(labels)
     assert min(cloud.get_sizes()[0] for cloud in clouds) >= 10
+
+
+def test_class_names_with_dollars_and_underscores_are_shown_as_they_are(tmp_path, figure):
+    names = ['$\\foo$', '5$ and 10$', '_background_']
+    grids.save_points(tmp_path / 'a.png', np.eye(3, 2), np.arange(3), names, ('x', 'y'), '$\\foo$')
+    found = figure()
+    found.canvas.draw()  # parses the texts
+    texts = found.axes[0].get_legend().get_texts()
+    assert [text.get_text() for text in texts] == names
+    assert not any(text.get_parse_math() for text in texts)
 
 
 def luminance(color):

@@ -79,7 +79,7 @@ def save_lists_of_python_2(path):
         pickle.dump(np.array(lists, object), file, protocol=2)
 
 
-def save_keras(path, root='', vars=False):
+def save_keras(path, root='', vars=False, dtype='f4'):
     values, counts = ours(), {}
     with h5py.File(path, 'w') as file:
         for layer in LAYERS:
@@ -89,7 +89,7 @@ def save_keras(path, root='', vars=False):
             names = ('0', '1') if vars else (f'{layer.keras}_W_1:0', f'{layer.keras}_b_1:0')
             group = file.create_group(f'{root}{place}')
             for name, part in zip(names, ('kernel', 'bias'), strict=True):
-                group[name] = values[f'{layer.name}/{part}']
+                group[name] = values[f'{layer.name}/{part}'].astype(dtype)
 
 
 def state_dict():
@@ -128,6 +128,7 @@ WRITERS = {
     'b.npy': (save_lists_of_python_2, 'bgr'),
     'a.h5': (save_keras, 'bgr'),
     'b.h5': (lambda path: save_keras(path, 'model_weights/'), 'bgr'),
+    'd.h5': (lambda path: save_keras(path, dtype='>f4'), 'bgr'),
     'c.weights.h5': (lambda path: save_keras(path, vars=True), 'bgr'),
     'a.pth': (save_pth, 'torchvision'),
     'b.pth': (save_legacy, 'torchvision'),

@@ -13,7 +13,7 @@ import tensorflow.compat.v1 as tf
 from tfae import models
 from tfae.core import errors, names
 from tfae.data import pipeline
-from tfae.models import dense
+from tfae.models import dense, siamese
 from tfae.training import phases
 from tfae.training.config import TrainingConfig
 
@@ -318,17 +318,41 @@ def test_a_step_counts_the_global_step_up_by_one():
     assert steps == list(range(1, programs[0].phase.stop + 1))
 
 
-def test_validation_is_without_noise_and_goes_from_start_to_end():
+def test_validation_is_without_noise_and_sees_each_example_once():
     model = dense.Model(dense.Config(units=(3,), corruption=('masking:0.9',)), SHAPE)
     programs, session = start(build(phases.Config(), model=model, held_out=1001))
     program = programs[0]
     program.phase.validation.load(session.run)
     images = tf.constant(random_images(1001, 1), tf.float32) / 255
     clean = tf.square(model(images).reconstruction - images)
-    per_image = session.run(tf.reduce_mean(clean, [1, 2, 3]))
-    for first, part in ((0, per_image[:1000]), (1000, per_image[1000:])):
-        got = session.run(program.validation, {program.validation_start: first})
-        np.testing.assert_allclose(got[names.LOSS], part.mean(), rtol=1e-5)
+    want = session.run(tf.reduce_mean(clean))
+    np.testing.assert_allclose(phases.validate(session.run, program)[names.LOSS], want, rtol=1e-5)
+    assert program.validation_size == 501  # 501 and 500: no batch of a single example
+
+
+@pytest.mark.parametrize('loss', ['contrastive', 'triplet'])
+def test_validation_of_pairs_does_not_depend_on_the_order_of_the_set(monkeypatch, loss):
+    """In the order of a set that is sorted by class, no batch would have pairs of two classes."""
+    monkeypatch.setattr(pipeline, '_MAX_EXAMPLES', 10)
+    model = siamese.Model(siamese.Config(units=(6,), code_size=2, loss=loss), SHAPE, 2)
+    labels = np.repeat([0, 1], 30)
+    images = (random_images(60) // 4 + 180 * labels[:, None, None, None]).astype(np.uint8)
+    mixed = np.random.RandomState(3).permutation(60)
+    sources = [
+        pipeline.Examples(images[order], labels[order], f'{names.VALIDATION}_{i}')
+        for i, order in enumerate((np.arange(60), mixed))
+    ]
+    found = [phases.phases(model, phases.Config(), STEPS, s, s)[0] for s in sources]
+    with tf.variable_scope('', reuse=tf.AUTO_REUSE):
+        programs, session = start([found[0], found[1]._replace(name='other')])
+    measured = []
+    for program in programs:
+        program.phase.validation.load(session.run)
+        measured.append(phases.validate(session.run, program))
+    for found in measured:
+        assert found['distance_apart'] > found['distance_together'] > 0
+        assert found[names.LOSS] > 0
+    assert measured[0][names.LOSS] == pytest.approx(measured[1][names.LOSS], rel=0.3)
 
 
 def test_each_phase_has_slots_and_sums_of_its_own():

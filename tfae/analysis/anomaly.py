@@ -21,17 +21,15 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import linalg, ndimage, special
 from sklearn import metrics
-from sklearn.decomposition import PCA
-from sklearn.mixture import GaussianMixture
 
 from tfae import data
-from tfae.analysis import _nearest
+from tfae.analysis import _mixture, _nearest, pca
 from tfae.core import errors as checks
 from tfae.core.atomic_files import write_npz
 from tfae.core.bounded_files import read_npz
 
-_MAX_SAMPLED = 10_000  # images that the mixture is fitted to
-_VARIANCE_FLOOR = 1e-3  # added to each variance, as a fraction of the mean variance of f
+MAX_FITTED = 10_000  # images that a detector should be fitted to, since codes of all are kept
+_VARIANCE_FLOOR = 1e-3  # added to each variance of f, as a fraction of their mean
 _MIN_IMAGES_PER_FEATURE = 2  # of each component
 _MAP_QUANTILE = 0.999  # of the errors of normal pixels, at which a map is 1
 _BLURS = (0, 1, 2)  # times s, of the residuals in f
@@ -177,8 +175,7 @@ def fit(
     features, _ = _features(images, codes / spread, reconstructions, blur)
     chosen = np.random.RandomState(seed).permutation(len(features))
     count = max(1, min(components, len(chosen) // (_MIN_IMAGES_PER_FEATURE * features.shape[1])))
-    floor = _VARIANCE_FLOOR * float(features.var(0).mean()) + np.finfo(np.float32).tiny
-    mixture = GaussianMixture(count, reg_covar=floor, random_state=seed).fit(features[chosen])
+    mixture = _mixture.fit(features[chosen], count, seed, _VARIANCE_FLOOR)
     _, residual = _features(normal[0], normal[1], normal[2], blur)
     errors = _errors(normal[0], normal[2], blur)
     tiny = np.finfo(np.float32).tiny
@@ -202,28 +199,20 @@ def fit(
     )
 
 
-def sample(images: np.ndarray, seed: int) -> np.ndarray:
-    """Returns the images `[N, ...]`, or 10,000 of them at random where they are more."""
-    if len(images) <= _MAX_SAMPLED:
-        return images
-    return images[np.sort(np.random.RandomState(seed).permutation(len(images))[:_MAX_SAMPLED])]
-
-
 def baselines(train: np.ndarray, images: np.ndarray, components: int) -> dict[str, np.ndarray]:
     """Returns anomaly scores that need no network; larger means more anomalous.
 
     Args:
-      train: normal images `[M, H, W, C]`.
+      train: normal images `[M, H, W, C]`, which are thinned.
       images: `[N, H, W, C]`.
       components: of PCA.
     Returns: scores `[N]` by name: `pca`, the reconstruction error of PCA; `neighbor`, the distance
       to the nearest normal image; `mean`, the distance to the mean image.
     """
-    known, asked = (data.pixels(x).reshape(len(x), -1) for x in (train, images))
-    pca = PCA(min(components, *known.shape), svd_solver='covariance_eigh').fit(known)
-    projected = pca.inverse_transform(pca.transform(asked))
+    known, asked = data.flat(pca.thinned(train)), data.flat(images)
+    fitted = pca.fit(known, components)
     return {
-        'pca': np.square(projected - asked).mean(1),
+        'pca': np.square(fitted.lift(fitted.flatten(asked)) - asked).mean(1),
         'neighbor': _nearest.nearest(known, asked, 1)[0][:, 0],
         'mean': np.linalg.norm(asked - known.mean(0), axis=1),
     }

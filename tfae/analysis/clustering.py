@@ -10,8 +10,10 @@ from scipy.optimize import linear_sum_assignment
 from sklearn import metrics
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import normalize
+
+from tfae import data
+from tfae.analysis import _mixture
 
 _MAX_START = 2_500  # examples that the starts are fitted to
 _MAX_REFINEMENTS = 10  # iterations from there on all examples
@@ -25,7 +27,7 @@ class KMeansClusters:
 
     def __init__(self, examples: np.ndarray, count: int, seed: int):
         """Fits `count` clusters to `[N, D]`; of more than 2,500, first of a sample."""
-        start = _sample(examples, seed)
+        start = data.sample(examples, _MAX_START, seed)
         self._fitted = KMeans(count, n_init=_KMEANS_STARTS, random_state=seed).fit(start)
         if len(start) < len(examples):
             centers = self._fitted.cluster_centers_
@@ -63,12 +65,8 @@ class MixtureClusters:
 
     def __init__(self, examples: np.ndarray, count: int, seed: int):
         """Fits `count` clusters to `[N, D]`; of more than 2,500, first of a sample."""
-        examples = examples.astype(np.float64)
-        start = _sample(examples, seed)
-        floor = _VARIANCE_FLOOR * float(examples.var(0).mean()) + np.finfo(np.float32).tiny
-        self._fitted = GaussianMixture(
-            count, reg_covar=floor, n_init=_MIXTURE_STARTS, random_state=seed
-        ).fit(start)
+        start = data.sample(examples, _MAX_START, seed)
+        self._fitted = _mixture.fit(start, count, seed, _VARIANCE_FLOOR, _MIXTURE_STARTS)
         if len(start) < len(examples):
             self._fitted.set_params(
                 n_init=1,
@@ -79,7 +77,7 @@ class MixtureClusters:
             )
             with warnings.catch_warnings():
                 warnings.simplefilter('ignore', ConvergenceWarning)  # close enough by then
-                self._fitted.fit(examples)
+                self._fitted.fit(examples.astype(np.float64))
 
     def predict(self, examples: np.ndarray) -> np.ndarray:
         """Returns the most probable cluster `[N]` of each of `[N, D]`."""
@@ -88,13 +86,6 @@ class MixtureClusters:
     def closeness(self, examples: np.ndarray) -> np.ndarray:
         """Returns the probability `[N, K]` of each cluster for each of `[N, D]`."""
         return self._fitted.predict_proba(examples.astype(np.float64))
-
-
-def _sample(examples: np.ndarray, seed: int) -> np.ndarray:
-    """Returns the examples `[N, D]`, or a random choice where they are many."""
-    if len(examples) <= _MAX_START:
-        return examples
-    return examples[np.random.RandomState(seed).permutation(len(examples))[:_MAX_START]]
 
 
 def table(labels: np.ndarray, clusters: np.ndarray, count: int, classes: int) -> np.ndarray:

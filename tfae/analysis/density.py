@@ -4,11 +4,13 @@ N codes, Z latent dimensions.
 """
 
 import numpy as np
-from sklearn.mixture import GaussianMixture
 
+from tfae import data
+from tfae.analysis import _mixture
 from tfae.core import errors
 
 _MAX_FITTED = 20_000  # codes that a mixture is fitted to
+_VARIANCE_FLOOR = 1e-7  # added to each variance, as a fraction of the mean
 _PER_COMPONENT = 2  # codes for each latent dimension of a component
 
 
@@ -28,10 +30,10 @@ class Density:
             raise errors.InputError(
                 'the training split holds 1 example; fitting a density of codes takes 2 or more'
             )
+        if components > 1:
+            codes = data.sample(codes, _MAX_FITTED, seed)
         components = max(1, min(components, len(codes) // (_PER_COMPONENT * codes.shape[1])))
-        if components > 1 and len(codes) > _MAX_FITTED:
-            codes = codes[np.random.RandomState(seed).permutation(len(codes))[:_MAX_FITTED]]
-        self._mixture = GaussianMixture(components, random_state=seed).fit(codes.astype(np.float64))
+        self._mixture = _mixture.fit(codes, components, seed, _VARIANCE_FLOOR)
 
     def sample(self, count: int, seed: int) -> np.ndarray:
         """Samples codes `[count, Z]` float32, a function of `seed`."""

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfae.core import errors
+
 
 class Moments(NamedTuple):
     """Mean and covariance of a set of features."""
@@ -24,11 +26,13 @@ class Moments(NamedTuple):
 def moments(features: np.ndarray) -> Moments:
     """Returns the mean and unbiased covariance of features `[N, F]`.
 
-    Raises: ValueError if the array is not of rank 2, or N is below 2.
+    Raises: ValueError if the array is not of rank 2, InputError if N is below 2.
     """
-    if features.ndim != 2 or len(features) < 2:
-        raise ValueError(
-            f'moments: features have shape {features.shape}; it must be [N, F] with N >= 2.'
+    if features.ndim != 2:
+        raise ValueError(f'moments: features have shape {features.shape}; it must be [N, F].')
+    if len(features) < 2:
+        raise errors.InputError(
+            f'a Frechet distance needs 2 images or more of each set; there is {len(features)}'
         )
     features = features.astype(np.float64)
     covariance = np.cov(features, rowvar=False).reshape(features.shape[1], -1)

@@ -17,12 +17,18 @@ from tfae.core import names
 
 _VARIABLES = ('VarHandleOp', 'VariableV2', 'Variable', 'AutoReloadVariable')
 _INPUTS = ('Placeholder', 'PlaceholderV2', 'PlaceholderWithDefault', 'IteratorGetNext', 'PyFunc')
-_RANDOM = re.compile(r'(Stateless|StatefulS|s)?(Random|TruncatedNormal|Multinomial|Parameterized)')
+_RANDOM = re.compile(
+    r'(Stateless)?(Random(?!Shuffle|Crop)|TruncatedNormal|Multinomial|Parameterized)'
+    r'|Stateful(Random|StandardNormal|TruncatedNormal|Uniform)'  # of a tf.random.Generator
+)
 _QUEUES = re.compile(r'(Queue|Reader)\w*(Dequeue|Read)|(Queue|Stack)?Dequeue')
 # Operations whose results do not depend on the values of their inputs.
 _SHAPES = ('Shape', 'ShapeN', 'Size', 'Rank', 'ZerosLike', 'OnesLike')
 # Operations that store, compare or log values.
-_EFFECTS = re.compile(r'Assign|Apply|Save|Restore|Summary|IsVariableInitialized|Scatter|Assert')
+_EFFECTS = re.compile(
+    r'Assign|Apply|Save|Restore|Summary|IsVariableInitialized|Assert'
+    r'|^Scatter(?!Nd$|NdNonAliasingAdd$)|^ResourceScatter'
+)
 # The scope of tf.gradients, at any depth.
 _GRADIENTS = re.compile(r'(^|/)gradients(_\d+)?/')
 _DROPOUT = 'dropout'  # the scope of tf.nn.dropout
@@ -296,20 +302,27 @@ def _settings(op: tf.Operation) -> list[str]:
 
 def _merged(grown: list[_Growing]) -> list[_Growing]:
     """Merges functions, and the noise that only one of them uses, into the next function."""
-    while True:
-        for layer in grown:
-            users = [other for other in grown if layer in other.inputs]
-            plain = layer.kind in ('function', 'noise') and not layer.variables
-            if plain and not layer.steps and len(users) == 1 and users[0].kind == 'function':
-                (user,) = users
-                place = user.inputs.index(layer)
-                user.inputs[place : place + 1] = layer.inputs
-                user.inputs = list(dict.fromkeys(user.inputs))
-                user.types |= layer.types
-                grown.remove(layer)
-                break
-        else:
-            return grown
+    users: dict[_Growing, dict[_Growing, None]] = {layer: {} for layer in grown}
+    for layer in grown:
+        for other in layer.inputs:
+            users[other][layer] = None
+    waiting = dict.fromkeys(grown)
+    while waiting:
+        layer = next(iter(waiting))
+        del waiting[layer]
+        plain = layer.kind in ('function', 'noise') and not layer.variables and not layer.steps
+        if not plain or [user.kind for user in users[layer]] != ['function']:
+            continue
+        (user,) = users.pop(layer)
+        place = user.inputs.index(layer)
+        user.inputs[place : place + 1] = layer.inputs
+        user.inputs = list(dict.fromkeys(user.inputs))
+        user.types |= layer.types
+        for other in layer.inputs:
+            del users[other][layer]
+            users[other][user] = None
+            waiting[other] = None  # it may have a single user now
+    return [layer for layer in grown if layer in users]
 
 
 def _follow(layer: _Growing) -> None:

@@ -28,7 +28,7 @@ class LinearDenoiser:
           clean: x, `[N, H, W, C]`.
           rank: Z, at most D.
         """
-        y, x = _flat(corrupted), _flat(clean)
+        y, x = data.flat(corrupted), data.flat(clean)
         self._input_mean, self._mean = (a.mean(0, dtype=np.float64) for a in (y, x))
         # Covariances.
         within, across = np.zeros([2, y.shape[1], x.shape[1]])
@@ -47,9 +47,5 @@ class LinearDenoiser:
 
     def denoise(self, images: np.ndarray) -> np.ndarray:
         """Returns denoised images `[N, H, W, C]` in [0, 1] of corrupted ones."""
-        codes = (_flat(images) - self._input_mean) @ self._encoder
+        codes = (data.flat(images) - self._input_mean) @ self._encoder
         return np.clip(self._mean + codes @ self._decoder, 0, 1).reshape(images.shape)
-
-
-def _flat(images: np.ndarray) -> np.ndarray:
-    return data.pixels(images).reshape(len(images), -1)

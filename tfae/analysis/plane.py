@@ -1,14 +1,14 @@
 """Two-dimensional views of latent space.
 
-N examples, K directions, Z latent dimensions.
+N codes, K directions, Z latent dimensions.
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
-from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
+from tfae.analysis import pca
 from tfae.core import errors
 
 Method = Literal['auto', 'pca', 'tsne']
@@ -16,23 +16,7 @@ Method = Literal['auto', 'pca', 'tsne']
 _SPANNED = 0.98  # fraction of the points that a grid spans in each direction
 
 
-class Plane(NamedTuple):
-    """The K directions of largest variance of a set of codes."""
-
-    origin: np.ndarray  # [Z]
-    axes: np.ndarray  # [K, Z], orthonormal
-    explained: float  # fraction of the variance of the codes
-
-    def flatten(self, codes: np.ndarray) -> np.ndarray:
-        """Codes `[N, Z]` -> coordinates `[N, K]`."""
-        return (codes - self.origin) @ self.axes.T
-
-    def lift(self, points: np.ndarray) -> np.ndarray:
-        """Coordinates `[N, K]` -> codes `[N, Z]` in the plane."""
-        return self.origin + points @ self.axes
-
-
-def through(codes: np.ndarray, directions: int = 2) -> Plane:
+def through(codes: np.ndarray, directions: int = 2) -> pca.Subspace:
     """Fits a latent plane to codes: the axes of the code where Z is 1 or 2, else those of PCA.
 
     Args:
@@ -42,18 +26,21 @@ def through(codes: np.ndarray, directions: int = 2) -> Plane:
     """
     count, size = codes.shape
     if size <= 2:
-        return Plane(np.zeros(size), np.eye(size), 1.0)
+        return pca.Subspace(np.zeros(size), np.eye(size), 1.0)
     if count < 2:
         raise errors.InputError(f'a latent plane needs 2 examples or more; there is {count}')
-    pca = PCA(min(directions, size, count), svd_solver='covariance_eigh').fit(codes)
-    return Plane(pca.mean_, pca.components_, float(pca.explained_variance_ratio_.sum()))
+    return pca.fit(codes, directions)
 
 
 def tsne(codes: np.ndarray, seed: int) -> np.ndarray:
     """Embeds codes `[N, Z]` in two dimensions `[N, 2]` (van der Maaten and Hinton, 2008).
 
-    N must exceed 3; a few thousand examples take a minute.
+    A few thousand examples take a minute.
+
+    Raises: InputError if N is below 2.
     """
+    if len(codes) < 2:
+        raise errors.InputError(f't-SNE needs 2 examples or more; there is {len(codes)}')
     perplexity = min(30.0, (len(codes) - 1) / 3)
     return TSNE(2, perplexity=perplexity, init='pca', random_state=seed).fit_transform(codes)
 

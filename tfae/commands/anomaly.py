@@ -101,7 +101,9 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
     with terminal.bar(3, ' steps') as bar:
         bar.set_description_str('detector')
         detector = anomaly.fit(
-            image_scores.seen(run, anomaly.sample(loaded.train.images, flags.seed)),
+            image_scores.seen(
+                run, data.sample(loaded.train.images, anomaly.MAX_FITTED, flags.seed)
+            ),
             image_scores.seen(run, held_out.images),
             blur=flags.blur,
             components=flags.components,
@@ -109,6 +111,7 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
             seed=flags.seed,
             step=run.step,
         )
+        detector.save(run.folder.place(image_scores.DETECTOR))
         bar.update()
         bar.set_description_str('scores')
         scored = image_scores.seen(run, part.images)
@@ -131,7 +134,6 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
         'step': run.step,
     }
     _print(found)
-    detector.save(run.folder.place(image_scores.DETECTOR))
     write_json(run.folder.place(_MEASURED), found)
     paths = [folder / 'anomaly.png', folder / 'anomaly_maps.png']
     classes = ', '.join(found['normal']) or 'all'

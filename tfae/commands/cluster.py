@@ -46,11 +46,13 @@ class Config(command_flags.LookAtData):
     )
     examples: int = option(
         10_000,
-        'Clusters are fitted to the first so many training examples.',
+        'Clusters are fitted to so many training examples, a random choice.',
         within='[2, inf) examples',
     )
     baselines: bool = option(True, 'Cluster pixels and PCA scores too.')
-    seed: int = option(0, 'Seed of the initial cluster centers.', within='[0, 4294967295]')
+    seed: int = option(
+        0, 'Seed of that choice and of the initial cluster centers.', within='[0, 4294967295]'
+    )
     output: str = option('', "Output folder; empty: the run's figures/.")
 
 
@@ -63,7 +65,7 @@ def main(argv: list[str]) -> int:
     flags = command_flags.read('cluster', __doc__, Config, argv)
     with flags.open(names.CODE) as run:
         loaded, part = flags.load(run)
-        train = loaded.train.images[: flags.examples]
+        train = data.sample(loaded.train.images, flags.examples, flags.seed)
         count = flags.clusters or min(loaded.classes, len(train), len(part.images))
         if not count:
             raise errors.UsageError(
@@ -148,7 +150,7 @@ def _pairs(flags: Config, run: Run, train: np.ndarray) -> list[tuple[str, str, E
     if flags.baselines:
         baseline = pca.Baseline(train, run.built.model.code_size)
         for name in ('k-means', 'spherical k-means'):
-            pairs.append(('pixels', name, lambda x: data.pixels(x).reshape(len(x), -1)))
+            pairs.append(('pixels', name, data.flat))
         pairs += [(f'PCA-{baseline.components}', name, baseline.encode) for name in _METHODS]
     return pairs
 

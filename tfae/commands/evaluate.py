@@ -140,7 +140,7 @@ def _neighbors(run: Run, loaded: data.DataSet, part: data.Split, count: int) -> 
     encoders = {
         'knn_error': run.encode,
         'pca_knn_error': baseline.encode,
-        'pixel_knn_error': lambda images: data.pixels(images).reshape(len(images), -1),
+        'pixel_knn_error': data.flat,
     }
     return {
         name: classification.knn_error(

@@ -151,14 +151,10 @@ def _spaces(flags: Config, run: Run, train: data.Split, asked: data.Split) -> di
             baseline.encode(train.images),
             baseline.encode(asked.images),
         )
-        seen['pixels'] = (_flat(train.images), _flat(asked.images))
+        seen['pixels'] = (data.flat(train.images), data.flat(asked.images))
     assert train.labels is not None and asked.labels is not None  # else refused
     labels, wanted = train.labels, asked.labels
     return {name: Space(known, labels, new, wanted) for name, (known, new) in seen.items()}
-
-
-def _flat(images: np.ndarray) -> np.ndarray:
-    return data.pixels(images).reshape(len(images), -1)
 
 
 def _few(flags: Config, name: str, space: Space) -> tuple[np.ndarray, np.ndarray]:

@@ -3,12 +3,12 @@
 Only the input pipeline (`pipeline`, `streaming`) and the writer of shards need TensorFlow.
 """
 
-from tfae.data.dataset import Config, DataSet, Loaded, Source, folder, pixels
+from tfae.data.dataset import Config, DataSet, Loaded, Source, flat, folder, pixels
 from tfae.data.description import counted, described, ranged, refuse_gaps
 from tfae.data.lazy_images import Form, LazyImages, sides
 from tfae.data.outside import problem
 from tfae.data.registry import COMMON_FIELDS, SETS, load, module, names, of_classes
-from tfae.data.splits import Split, class_number, class_words, cut, few, select, with_test
+from tfae.data.splits import Split, class_number, class_words, cut, few, sample, select, with_test
 
 __all__ = [
     'COMMON_FIELDS',
@@ -26,6 +26,7 @@ __all__ = [
     'cut',
     'described',
     'few',
+    'flat',
     'folder',
     'load',
     'module',
@@ -35,6 +36,7 @@ __all__ = [
     'problem',
     'ranged',
     'refuse_gaps',
+    'sample',
     'select',
     'sides',
     'with_test',

@@ -182,6 +182,11 @@ def pixels(images: Any) -> Any:
     return images.astype(np.float32, copy=False)
 
 
+def flat(images: Any) -> np.ndarray:
+    """Returns the pixels `[N, D]` of images `[N, H, W, C]` as float32 in [0, 1]."""
+    return pixels(images).reshape(len(images), -1)
+
+
 def folder(data_dir: str, name: str) -> pathlib.Path:
     """Returns the folder for the files of data set `name`: see the help of `--data_dir`."""
     if data_dir:

@@ -6,7 +6,7 @@ mistake in it is reported in one line and does not reach a graph.
 
 import dataclasses
 import traceback
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -71,8 +71,10 @@ def load(source: Source, config: Config) -> Loaded:
     if all(isinstance(pair.images.values, np.ndarray) for pair in pairs.values()):
         loaded = arrays.loaded(who, pairs['train'], pairs.get('validation'), pairs['test'])
     else:
-        lazy = {name: _lazy(pair) for name, pair in pairs.items()}
-        loaded = Loaded(lazy['train'], lazy['test'], (), lazy.get('validation'))
+        made = {name: _split(pair) for name, pair in pairs.items()}
+        for name, split in made.items():
+            arrays.refuse_disagreement(who, made['train'], split, name)
+        loaded = Loaded(made['train'], made['test'], (), made.get('validation'))
     names = _names(who, loaded, class_names)
     return loaded._replace(class_names=names, notes=(*loaded.notes, *notes))
 
@@ -99,9 +101,11 @@ def _pair(who: str, split: Any) -> arrays.Pair:
     return arrays.Pair(arrays.Named(f'{who} images', values), named)
 
 
-def _lazy(pair: arrays.Pair) -> Split:
-    """Checks a split of image files, of which only the labels are in memory."""
+def _split(pair: arrays.Pair) -> Split:
+    """Checks a split, of image files only the labels."""
     images = pair.images.values
+    if isinstance(images, np.ndarray):
+        return arrays.split(pair)
     if not len(images):
         raise errors.InputError(f'{pair.images.who} are empty; there must be at least one')
     if pair.labels is None:
@@ -121,7 +125,7 @@ def _names(who: str, loaded: Loaded, given: Any) -> tuple[str, ...]:
 
     Raises: InputError if they are not texts, fewer than the classes, or given without labels.
     """
-    many = isinstance(given, Iterable) and not isinstance(given, str)
+    many = isinstance(given, Sequence) and not isinstance(given, str)  # a set has no order
     if not many or not all(isinstance(name, str) for name in given):
         raise errors.InputError(f'{who}: class names are {given!r}; they must be a tuple of texts')
     splits = (loaded.train, loaded.test, loaded.validation)

@@ -23,7 +23,6 @@ from tfae.core import names
 Run = Callable[..., Any]
 Order = Literal['shuffled', 'sequential', 'with_replacement']
 
-_CHUNK = 2048  # examples encoded at once
 _MAX_VALUES = 2**22  # of the examples of a batch outside training
 _MAX_EXAMPLES = 1000  # of a batch outside training
 _PHILOX = 1  # tf.random.Algorithm.PHILOX
@@ -113,10 +112,11 @@ class Codes:
                 self._rows, tf.zeros([self.count, size]), validate_shape=False
             ).op
             self._release = tf.assign(self._rows, tf.zeros([0, size]), validate_shape=False).op
-            self._start = tf.placeholder(tf.int64, [])
-            indices = tf.range(self._start, tf.minimum(self._start + _CHUNK, self.count))
-            codes = encode(source.gather(indices)[0])
-            self._fill = tf.scatter_update(self._rows, indices, codes).op
+            self._start, self._stop = tf.placeholder(tf.int64, []), tf.placeholder(tf.int64, [])
+            indices = tf.range(self._start, self._stop)
+            examples = source.gather(indices)[0]
+            self._at_once = at_once(examples.shape[1:])
+            self._fill = tf.scatter_update(self._rows, indices, encode(examples)).op
         self._loaded = False
 
     def load(self, run: Run) -> None:
@@ -125,8 +125,9 @@ class Codes:
             return
         self._source.load(run)
         run(self._reserve)
-        for start in range(0, self.count, _CHUNK):
-            run(self._fill, {self._start: start})
+        for start in range(0, self.count, self._at_once):
+            stop = min(start + self._at_once, self.count)
+            run(self._fill, {self._start: start, self._stop: stop})
         self._source.release(run)
         self._loaded = True
 

@@ -53,6 +53,13 @@ def few(split: Split, count: int, seed: int, who: str) -> Split:
     return select(split, taken)
 
 
+def sample(examples: Any, count: int, seed: int) -> Any:
+    """Returns examples `[N, ...]`, or a random `count` of them, in their order, if N is larger."""
+    if len(examples) <= count:
+        return examples
+    return examples[np.sort(np.random.RandomState(seed).permutation(len(examples))[:count])]
+
+
 def class_number(who: str, word: str, class_names: tuple[str, ...], classes: int) -> int:
     """Returns the number of a class that is given by its name or number.
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from tfae.core.atomic_files import replacing
 
 matplotlib.use('Agg')
+matplotlib.rcParams['text.parse_math'] = False  # names of classes and files may hold dollars
 
 from matplotlib import pyplot as plt  # noqa: E402  (the backend is chosen first)
 
@@ -197,16 +198,20 @@ def save_points(
 
 def _legend(axis: plt.Axes, present: Sequence[int], class_names: Sequence[str]) -> None:
     """Adds the classes at the right of a scatter plot."""
-    for k in present:
+    entries = [
         axis.scatter(
             [],
             [],
             s=40,
             color=PALETTE[k % len(PALETTE)],
             marker=_MARKERS[k // len(PALETTE) % len(_MARKERS)],
-            label=class_names[k] if len(class_names) else str(k),
         )
+        for k in present
+    ]
     axis.legend(
+        entries,
+        # Given here: a label of a scatter that begins with _ would be left out.
+        [class_names[k] if len(class_names) else str(k) for k in present],
         title='class',
         loc='upper left',
         bbox_to_anchor=(1.01, 1),

@@ -27,6 +27,7 @@ from tfae.training.config import TrainingConfig
 from tfae.training.step import learning_rate, training_step, watched
 
 _AUGMENTATION = 2**31 - 1  # folded into the seed; unlike that of any other noise
+_VALIDATION_SEED = 0  # the same for all runs, whose validation losses are compared
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Program(NamedTuple):
     means: dict[str, tf.Tensor]  # loss or term -> mean since the last reset
     validation_start: tf.Tensor  # int64 placeholder
     validation_size: int  # examples per validation batch
-    validation: dict[str, tf.Tensor]  # loss or term on the validation batch that starts there
+    validation: dict[str, tf.Tensor]  # loss or term on the batch at that place of a fixed order
     begin: tf.Operation | None  # to be run before a sequence of steps, if not None
     waited: tf.Tensor | None  # float64: seconds that steps since then waited for examples
 
@@ -296,8 +297,14 @@ def _sums(name: str, count: int) -> tf.Variable:
 
 
 def _validation(phase: Phase, shape: tf.TensorShape) -> tuple[tf.Tensor, int, dict]:
-    start, size = tf.placeholder(tf.int64, []), pipeline.at_once(shape)
-    indices = tf.range(start, tf.minimum(start + size, phase.validation.count))
+    # Batches of nearly equal sizes, in one fixed random order: data sets are often sorted by class,
+    # and some losses and terms are not means over examples but of pairs, or of batch means.
+    count = phase.validation.count
+    batches = max(1, math.ceil(count / pipeline.at_once(shape)))
+    size = max(1, math.ceil(count / batches))
+    start = tf.placeholder(tf.int64, [])
+    order = pipeline.indices('shuffled', start // size, size, max(1, count), [_VALIDATION_SEED])
+    indices = order[: count - start]
     batch = Batch(*phase.validation.gather(indices), None)
     scalars: dict[str, tf.Tensor] = {}
     for build in phase.objectives:

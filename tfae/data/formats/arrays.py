@@ -52,14 +52,12 @@ def loaded(who: str, train: Pair, validation: Pair | None, test: Pair | None) ->
     Raises: InputError that names an array which is no images or no labels, or two that do not
       match.
     """
-    training = _split(train)
-    validating = None if validation is None else _split(validation)
-    training, testing = (
-        splits.with_test(training, who) if test is None else (training, _split(test))
-    )
+    training = split(train)
+    validating = None if validation is None else split(validation)
+    training, testing = splits.with_test(training, who) if test is None else (training, split(test))
     for name, other in (('validation', validating), ('test', testing)):
         if other is not None:
-            _refuse_disagreement(who, training, other, name)
+            refuse_disagreement(who, training, other, name)
     labels = [p.labels for p in (training, testing, validating) if p and p.labels is not None]
     classes = max((int(of.max()) for of in labels), default=-1) + 1
     shapes = [pair.images.values.shape for pair in (train, validation, test) if pair]
@@ -85,7 +83,11 @@ def _alike(*sides: int) -> bool:
     return min(sides) > _MAX_CHANNELS and max(sides) <= 4 * min(sides)
 
 
-def _split(pair: Pair) -> splits.Split:
+def split(pair: Pair) -> splits.Split:
+    """Converts the arrays of a split.
+
+    Raises: InputError that names an array which is no images or no labels, or of another length.
+    """
     images = _images(pair.images.who, pair.images.values)
     if pair.labels is None:
         return splits.Split(images, None)
@@ -100,7 +102,8 @@ def _split(pair: Pair) -> splits.Split:
     return splits.Split(images, classes)
 
 
-def _refuse_disagreement(who: str, train: splits.Split, other: splits.Split, name: str) -> None:
+def refuse_disagreement(who: str, train: splits.Split, other: splits.Split, name: str) -> None:
+    """Refuses a split whose images have another shape or type, or that lacks the labels."""
     for of_train, of_other in (
         (train.images.shape[1:], other.images.shape[1:]),
         (train.images.dtype, other.images.dtype),

@@ -37,9 +37,10 @@ class Plan(NamedTuple):
     skip_corrupt: bool
 
     def digest(self) -> str:
-        """Returns a digest that differs where the shard would."""
-        lengths = [(self.root / name).stat().st_size for name in self.names]
-        what = [self.names, lengths, self.parts, self.labels, self.size, self.quality]
+        """Returns a digest of the settings, and of each file's length and time of change."""
+        found = [(self.root / name).stat() for name in self.names]
+        files = [(each.st_size, each.st_mtime_ns) for each in found]
+        what = [self.names, files, self.parts, self.labels, self.size, self.quality]
         return hashlib.sha256(json.dumps([*what, self.skip_corrupt]).encode()).hexdigest()
 
 
@@ -69,7 +70,8 @@ def write(plan: Plan) -> Written:
 
     Raises: InputError that names an image that cannot be read, unless those are skipped.
     """
-    if existing := _existing(plan):
+    digest = plan.digest()  # before the images are read: they may change meanwhile
+    if existing := _existing(plan, digest):
         return existing
     table: dict[str, Any] = {name: [] for name in (*shards.COLUMNS, 'skipped', 'remarks')}
     with atomic_files.replacing(plan.path) as temporary:
@@ -79,14 +81,14 @@ def write(plan: Plan) -> Written:
     length = plan.path.stat().st_size
     count = len(table['names'])
     made = shards.Shard(plan.path.name, count, length, sha256, '')
-    content = _summed(table | {'plan': plan.digest(), 'shard': made._asdict()})
+    content = _summed(table | {'plan': digest, 'shard': made._asdict()})
     atomic_files.write_text(shards.table_of(plan.path), content)
     table_sha256 = hashlib.sha256(content.encode()).hexdigest()
     shard = made._replace(table_sha256=table_sha256)
     return Written(shard, table['skipped'], table['remarks'], False)
 
 
-def _existing(plan: Plan) -> Written | None:
+def _existing(plan: Plan, digest: str) -> Written | None:
     """Returns the shard, if it exists as this plan would write it."""
     table_path = shards.table_of(plan.path)
     if not (plan.path.is_file() and table_path.is_file()):
@@ -99,7 +101,7 @@ def _existing(plan: Plan) -> Written | None:
             return None
         shard = shards.Shard(**table['shard'])
         reported = table['skipped'], table['remarks']
-        same = table['plan'] == plan.digest() and shards.sha256(plan.path) == shard.sha256
+        same = table['plan'] == digest and shards.sha256(plan.path) == shard.sha256
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     if not same:

@@ -4,7 +4,7 @@
     images-00000-of-00012.tfrecord  TFRecord of tf.train.Example with `image/encoded`,
                                     `image/filename` and, where there are classes,
                                     `image/class/label`
-    images-00000-of-00012.json    of each image its name, part, class, offset, length and CRC-32
+    images-00000-of-00012.json      of each image its name, split, class, offset, length and CRC-32
 
 Images are read one by one at their offsets, in any order, and each is verified by its CRC-32. Other
 programs can read the shards as TFRecord files.
@@ -55,12 +55,13 @@ class ShardFiles:
     def __init__(self, index: Index, tables: Sequence[dict[str, list]]):
         """Opens the shards of an index, with their tables."""
         self._index = index
-        self._open = [os.open(index.folder / shard.file, os.O_RDONLY) for shard in index.shards]
+        self._open: list[int] = []
+        for shard in index.shards:  # one by one: those before one that fails are closed
+            self._open.append(os.open(index.folder / shard.file, os.O_RDONLY))
         self._shard = np.repeat(np.arange(len(tables)), [len(t['names']) for t in tables])
         self.names: Sequence[str] = [name for table in tables for name in table['names']]
         self._offsets, self._lengths, self._sums = (
-            np.concatenate([np.array(table[name], np.int64) for table in tables])
-            for name in ('offsets', 'lengths', 'crc32')
+            column(tables, name, np.int64) for name in ('offsets', 'lengths', 'crc32')
         )
 
     def __del__(self) -> None:
@@ -141,7 +142,8 @@ def read_tables(index: Index) -> list[dict[str, list]]:
 
 def column(tables: Sequence[dict[str, list]], name: str, dtype: Any) -> np.ndarray:
     """Concatenates a column over all shards."""
-    return np.concatenate([np.array(table[name], dtype) for table in tables])
+    # A shard whose images were all left out has no sizes: `[0]`, which joins no `[N, 2]`.
+    return np.concatenate([np.array(table[name], dtype) for table in tables if table[name]])
 
 
 def problem(index: Index, shard: Shard) -> str:

@@ -31,7 +31,7 @@ class Constants(NamedTuple):
 
 
 def constants(train: data.Split, judged: data.Split, classes: int) -> Constants:
-    """Returns the losses of constant predictions over the first examples of a split.
+    """Returns the losses of constant predictions over a split.
 
     Args:
       train: split that the constants are of; at least one example, of which 10,000 are read.
@@ -59,15 +59,17 @@ def constants(train: data.Split, judged: data.Split, classes: int) -> Constants:
 def _moments(split: data.Split) -> tuple[np.ndarray, np.ndarray, int]:
     """Returns the mean image, the mean of its square and the number of examples that were read."""
     values = math.prod(split.images.shape[1:])
-    count = min(len(split.images), _MAX_EXAMPLES, max(1, _MAX_VALUES // values))
+    limit = min(_MAX_EXAMPLES, max(1, _MAX_VALUES // values))
+    # Evenly spaced: the first examples of a set that is sorted by class are all of one.
+    places = np.arange(0, len(split.images), -(-len(split.images) // limit))
     chunk = max(1, _CHUNK // values)
     sums = np.zeros([2, *split.images.shape[1:]])
-    for start in range(0, count, chunk):
-        pixels = data.pixels(split.images[start : min(start + chunk, count)])
+    for start in range(0, len(places), chunk):
+        pixels = data.pixels(split.images[places[start : start + chunk]])
         pixels = np.asarray(pixels, np.float64)
         sums += pixels.sum(0), np.square(pixels).sum(0)
-    mean, square = sums / count
-    return mean, square, count
+    mean, square = sums / len(places)
+    return mean, square, len(places)
 
 
 def _frequencies(split: data.Split, classes: int) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 Each method maps `[B, h, w, C]` to `[B, H, W, F]`; H and W need not be multiples of the factor:
 
-    deconvolution                 transposed convolution with stride f, cropped to H x W
+    deconvolution                 transposed convolution with stride f, cropped to H x W, or with
+                                  mirrored edges where pooling dropped rows or columns
                                   (Zeiler et al., CVPR 2010)
     subpixel                      convolution to F * f * f channels, then shuffle, cropped
                                   (Shi et al., CVPR 2016)
@@ -63,7 +64,7 @@ def upsample(
 
 
 def deconvolution(x: tf.Tensor, kernel: tf.Tensor, target: Sequence[int], factor: int) -> tf.Tensor:
-    """Returns a transposed convolution with a given kernel, cropped to the target.
+    """Returns a transposed convolution with a given kernel, fitted to the target.
 
     Args:
       x: float tensor `[B, h, w, C]`, h and w known.
@@ -85,7 +86,7 @@ def deconvolution(x: tf.Tensor, kernel: tf.Tensor, target: Sequence[int], factor
 
 
 def _padding(sides: Sequence[int], target: Sequence[int], factor: int) -> str:
-    """Returns `same` if it gives the target size, else `valid`, which gives a larger one."""
+    """Returns `same` if it gives the target size, else `valid`, which adds what a kernel spans."""
     same = all(side * factor == wanted for side, wanted in zip(sides, target, strict=False))
     return 'same' if same else 'valid'
 
@@ -102,7 +103,7 @@ def _padded(
 
 
 def _fitted(x: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Returns `x` cropped or zero-padded to `height` x `width` around its center."""
+    """Returns `x` cropped or mirrored to `height` x `width` around its center."""
     for axis, wanted in ((1, height), (2, width)):
         side = int(x.shape[axis])
         before = abs(side - wanted) // 2
@@ -115,5 +116,5 @@ def _fitted(x: tf.Tensor, height: int, width: int) -> tf.Tensor:
         elif side < wanted:
             margins = [[0, 0]] * 4
             margins[axis] = [before, wanted - side - before]
-            x = tf.pad(x, margins)
+            x = tf.pad(x, margins, 'SYMMETRIC')  # zeros would be a border that nothing trains
     return x

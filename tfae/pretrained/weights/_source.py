@@ -87,6 +87,11 @@ def numbers(who: str, dtype: str, content: Any, count: int) -> np.ndarray:
     return np.frombuffer(content, kind)
 
 
+def spelled(dtype: np.dtype) -> str:
+    """Returns the name of a type, or its characters if its bytes are not in the native order."""
+    return dtype.name if dtype.isnative else dtype.str
+
+
 def array(who: str, header: Header, content: Any, fortran: bool) -> np.ndarray:
     """Returns the float32 tensor of a header from its bytes; raises InputError as `floats`."""
     values = floats(who, header.dtype, content, math.prod(header.shape))

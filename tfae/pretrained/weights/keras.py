@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from tfae.core import errors, names
-from tfae.pretrained.weights._source import Header, array, unreadable
+from tfae.pretrained.weights._source import Header, array, spelled, unreadable
 
 MAGIC = b'\x89HDF\r\n\x1a\n'
 
@@ -35,7 +35,7 @@ class Weights:
             with h5py.File(path, 'r') as file:
                 self._places = _places(path, file)
                 self.tensors = {
-                    name: Header(tuple(file[place].shape), file[place].dtype.name)
+                    name: Header(tuple(file[place].shape), spelled(file[place].dtype))
                     for name, place in self._places.items()
                 }
         except errors.InputError:

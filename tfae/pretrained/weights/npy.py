@@ -15,7 +15,7 @@ import numpy as np
 
 from tfae.core import errors, names
 from tfae.pretrained.weights import _pickle
-from tfae.pretrained.weights._source import Header, array, item, shape_of, unreadable
+from tfae.pretrained.weights._source import Header, array, item, shape_of, spelled, unreadable
 
 MAGIC = b'\x93NUMPY'
 
@@ -113,7 +113,7 @@ def _header(who: str, file: BinaryIO) -> tuple[Header, bool]:
         raise
     except Exception as error:
         raise unreadable(pathlib.Path(who), error, 'a numpy array') from None
-    return Header(shape_of(who, shape), dtype.name if dtype.isnative else dtype.str), fortran
+    return Header(shape_of(who, shape), spelled(dtype)), fortran
 
 
 def _parts(path: pathlib.Path, stated: Any) -> Iterator[tuple[str, tuple[Header, bytes, bool]]]:
