@@ -9,8 +9,9 @@ import scipy.stats
 from scipy import ndimage
 
 from tfae import data
-from tfae.analysis import anomaly, pca
+from tfae.analysis import _subspace, anomaly
 from tfae.core import errors
+from tfae.data import splits
 
 SETTINGS = {'blur': 1.0, 'components': 1, 'false_positive_rate': 0.1, 'seed': 0, 'step': 7}
 
@@ -210,14 +211,14 @@ def test_baselines_are_their_definitions():
 
 
 def test_baselines_of_large_images_take_no_more_memory_than_the_images(monkeypatch):
-    monkeypatch.setattr(pca, '_MAX_VALUES', 30 * 4200)
-    random, solvers, given = np.random.RandomState(0), [], pca.PCA
+    monkeypatch.setattr(splits, '_MAX_VALUES', 30 * 4200)
+    random, solvers, given = np.random.RandomState(0), [], _subspace.PCA
 
     def recorded(components, svd_solver, **settings):
         solvers.append(svd_solver)
         return given(components, svd_solver=svd_solver, **settings)
 
-    monkeypatch.setattr(pca, 'PCA', recorded)
+    monkeypatch.setattr(_subspace, 'PCA', recorded)
     train = random.uniform(size=[60, 70, 60, 1]).astype(np.float32)
     found = anomaly.baselines(train, train[1:4], 40)
     assert solvers == ['full']

@@ -3,7 +3,8 @@ import pytest
 import sklearn.datasets
 import sklearn.decomposition
 
-from tfae.analysis import pca, reconstruction
+from tfae.analysis import _subspace, pca, reconstruction
+from tfae.data import splits
 
 
 def digits():
@@ -78,13 +79,13 @@ def test_of_few_large_images_all_components_are_kept():
 
 def test_few_large_images_need_no_covariance_matrix(monkeypatch):
     images = np.random.RandomState(0).random_sample([20, 70, 60, 1]).astype(np.float32)
-    solvers, given = [], pca.PCA
+    solvers, given = [], _subspace.PCA
 
     def recorded(components, svd_solver, **settings):
         solvers.append(svd_solver)
         return given(components, svd_solver=svd_solver, **settings)
 
-    monkeypatch.setattr(pca, 'PCA', recorded)
+    monkeypatch.setattr(_subspace, 'PCA', recorded)
     baseline = pca.Baseline(images, 32)
     assert (baseline.components, solvers) == (20, ['full'])
     np.testing.assert_allclose(baseline.reconstruct(images), images, atol=1e-5)
@@ -106,7 +107,7 @@ def test_equal_images_are_projected_to_themselves():
 
 def test_of_more_numbers_than_are_fitted_evenly_spaced_images_are_taken(monkeypatch):
     images = digits()
-    monkeypatch.setattr(pca, '_MAX_VALUES', images.size // 3)
+    monkeypatch.setattr(splits, '_MAX_VALUES', images.size // 3)
     thinned = pca.Baseline(images, 5).reconstruct(images)
     np.testing.assert_array_equal(thinned, pca.Baseline(images[::3], 5).reconstruct(images))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfae.analysis import plane
+from tfae.analysis import _subspace, plane
 from tfae.core import errors
 
 RANDOM = np.random.RandomState(0)
@@ -66,13 +66,13 @@ def test_codes_far_from_zero_have_the_plane_of_those_around_it(offset):
 
 
 def test_a_plane_of_long_codes_needs_no_covariance_matrix(monkeypatch):
-    solvers, given = [], plane.pca.PCA
+    solvers, given = [], _subspace.PCA
 
     def recorded(components, svd_solver, **settings):
         solvers.append(svd_solver)
         return given(components, svd_solver=svd_solver, **settings)
 
-    monkeypatch.setattr(plane.pca, 'PCA', recorded)
+    monkeypatch.setattr(_subspace, 'PCA', recorded)
     codes = RANDOM.normal(size=[20, 5000])
     assert plane.through(codes).axes.shape == (2, 5000)
     assert solvers == ['arpack']

@@ -263,7 +263,8 @@ def read_table(path: pathlib.Path) -> shard_writer.Written | None:
     image = path.with_name('a.png')
     image.write_bytes(pictured())
     image.with_name('a.tfrecord').write_bytes(b'0123456789')
-    return shard_writer._existing(shard_plan(image))
+    plan = shard_plan(image)
+    return shard_writer._existing(plan, plan.digest())
 
 
 def sound_pixels(found: np.ndarray) -> bool:

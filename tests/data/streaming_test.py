@@ -148,6 +148,37 @@ def test_the_first_file_that_cannot_be_read_is_named(images):
         streamed.see()
 
 
+def test_an_error_of_another_operation_reads_no_file(images):
+    counting = Counting(images.files)
+    streamed = Streamed(data.LazyImages(counting, images.places, images.form))
+    with streamed.graph.as_default():
+        wrong = tf.debugging.assert_equal(streamed.step.read_value(), np.int64(9))
+    with (
+        pytest.raises(tf.errors.InvalidArgumentError),
+        streaming.blaming(streamed.stream),
+    ):
+        streamed.session.run(wrong)
+    assert not counting.read_places
+
+
+def test_a_file_that_cannot_be_decoded_is_named(images):
+    class Damaged(Counting):
+        def read(self, place):
+            return self.files.read(place)[: 100 if place == 3 else None]
+
+    lazy = data.LazyImages(Damaged(images.files), np.arange(7), images.form)
+    streamed = Streamed(lazy)
+    with streamed.graph.as_default():
+        gathered = streamed.stream.gather(tf.range(7))[0]
+    for fetched in (gathered, streamed.drawn.images):
+        with (
+            pytest.raises(errors.InputError, match=r'cannot be decoded'),
+            streaming.blaming(streamed.stream),
+        ):
+            streamed.begin(0)
+            streamed.session.run(fetched)
+
+
 def test_a_fault_that_has_passed_is_named_too(images):
     class Interrupted(Counting):
         faults = iter([errors.InputError('x.png was away')])

@@ -284,7 +284,7 @@ REFUSALS = {
         lambda: layers.dense(tf.ones([3, 2]), 2, kernel_initializer='glorot'),
         "initializer is 'glorot'; it must be one of",
     ),
-    'rate': (lambda: layers.dropout(tf.ones([3]), 1.5), r'rate is 1.5; it must lie in \[0, 1\]'),
+    'rate': (lambda: layers.dropout(tf.ones([3]), 1.0), r'rate is 1.0; it must lie in \[0, 1\)'),
     'axis': (
         lambda: layers.batch_normalization(tf.ones([3, 2]), axis=2),
         r'input is \(3, 2\); it must have axis \[2\]',

@@ -28,3 +28,13 @@ def test_an_activation_follows_a_convolution_that_is_normalized_by_moving_moment
         before = session.run(shown, {given: x})
         want = session.run(activation(tf.constant(before)))
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('name', Activation.BUILT_IN)
+def test_a_derivative_is_that_of_tensorflow_at_zero_too(name):
+    x = tf.constant([-2.0, -0.5, 0.0, 0.3, 1.5])
+    activation = Activation.from_text(name)
+    y = activation.function(x)
+    with tf.Session() as session:
+        got, want = session.run([activation.derivative(y), tf.gradients(y, x)[0]])
+    np.testing.assert_allclose(got, want, rtol=1e-5)

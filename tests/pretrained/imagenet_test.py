@@ -1,6 +1,7 @@
 """Images cut for networks of ImageNet, its colors, and names of its classes."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -119,5 +120,16 @@ def test_of_a_file_without_end_no_more_is_read_than_a_list_could_hold(tmp_path):
     path = tmp_path / 'names'
     with path.open('wb') as file:
         file.truncate(2**40)  # takes no place on the disk
-    with pytest.raises(errors.InputError, match='has 1 names; there are 2 classes'):
+    with pytest.raises(errors.InputError, match=r'names cannot be read: '):
         imagenet.class_names(str(path), 2)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(errors.InputError, match=r'names cannot be read: it is not a regular file'):
+        imagenet.class_names(str(path), 2)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
+    path = tmp_path / 'names'
+    for content in ('a\nb\n', '{"0": ["n0", "a"], "1": ["n1", "b"]}'):
+        path.write_text(content, encoding='utf-8-sig')
+        assert imagenet.class_names(str(path), 2) == ('a', 'b')

@@ -9,6 +9,7 @@
     gradcam                   Grad-CAM: the regions that support a score
     integrated_gradients      attribution of a score to pixels
     interpolation             paths between codes
+    layer_graph               the layers of a static graph
     linear_denoiser           reduced-rank regression, the baseline of denoising
     morphing                  attributes as directions in latent space
     pca                       principal component analysis, the linear baseline
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         gradcam,
         integrated_gradients,
         interpolation,
+        layer_graph,
         linear_denoiser,
         morphing,
         pca,
@@ -56,6 +58,7 @@ __all__ = [
     'gradcam',
     'integrated_gradients',
     'interpolation',
+    'layer_graph',
     'linear_denoiser',
     'morphing',
     'pca',

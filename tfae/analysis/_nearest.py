@@ -1,10 +1,11 @@
-"""Exact nearest neighbors in Euclidean distance, by matrix products.
+"""Nearest neighbors in Euclidean distance, by matrix products.
 
     |q - x|^2 / 2 = |q|^2 / 2 + [q, 1] [-x, |x|^2 / 2]
 
 is ranked in float32 without the first term, which all x share; the best few distances are then
-computed in float64. The smallest of a row is searched group by group, which is exact: the k nearest
-lie in the k groups with the smallest minima.
+computed in float64: neighbors are exact up to the rounding of |x|^2 in float32, where |x| is the
+distance from the mean. The smallest of a row is searched group by group: the k nearest lie in the k
+groups with the smallest minima.
 
 N, M examples, D features, K neighbors.
 """

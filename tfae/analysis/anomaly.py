@@ -23,7 +23,7 @@ from scipy import linalg, ndimage, special
 from sklearn import metrics
 
 from tfae import data
-from tfae.analysis import _mixture, _nearest, pca
+from tfae.analysis import _mixture, _nearest, _subspace
 from tfae.core import errors as checks
 from tfae.core.atomic_files import write_npz
 from tfae.core.bounded_files import read_npz
@@ -209,8 +209,8 @@ def baselines(train: np.ndarray, images: np.ndarray, components: int) -> dict[st
     Returns: scores `[N]` by name: `pca`, the reconstruction error of PCA; `neighbor`, the distance
       to the nearest normal image; `mean`, the distance to the mean image.
     """
-    known, asked = data.flat(pca.thinned(train)), data.flat(images)
-    fitted = pca.fit(known, components)
+    known, asked = data.flat(data.thinned(train)), data.flat(images)
+    fitted = _subspace.fit(known, components)
     return {
         'pca': np.square(fitted.lift(fitted.flatten(asked)) - asked).mean(1),
         'neighbor': _nearest.nearest(known, asked, 1)[0][:, 0],

@@ -50,7 +50,7 @@ def strip(keys: np.ndarray, steps: int, path: Path) -> np.ndarray:
 
 
 def loop(keys: np.ndarray, steps: int, path: Path) -> np.ndarray:
-    """As `strip`, back to the first key, which is not repeated."""
+    """Interpolates as `strip`, back to the first key, which is not repeated."""
     return strip(np.concatenate([keys, keys[:1]]), steps, path)[:-1]
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from sklearn.manifold import TSNE
 
-from tfae.analysis import pca
+from tfae.analysis import _subspace
 from tfae.core import errors
 
 Method = Literal['auto', 'pca', 'tsne']
@@ -16,7 +16,7 @@ Method = Literal['auto', 'pca', 'tsne']
 _SPANNED = 0.98  # fraction of the points that a grid spans in each direction
 
 
-def through(codes: np.ndarray, directions: int = 2) -> pca.Subspace:
+def through(codes: np.ndarray, directions: int = 2) -> _subspace.Subspace:
     """Fits a latent plane to codes: the axes of the code where Z is 1 or 2, else those of PCA.
 
     Args:
@@ -26,10 +26,10 @@ def through(codes: np.ndarray, directions: int = 2) -> pca.Subspace:
     """
     count, size = codes.shape
     if size <= 2:
-        return pca.Subspace(np.zeros(size), np.eye(size), 1.0)
+        return _subspace.Subspace(np.zeros(size), np.eye(size), 1.0)
     if count < 2:
         raise errors.InputError(f'a latent plane needs 2 examples or more; there is {count}')
-    return pca.fit(codes, directions)
+    return _subspace.fit(codes, directions)
 
 
 def tsne(codes: np.ndarray, seed: int) -> np.ndarray:

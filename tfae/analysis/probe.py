@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-_DECAY = 1e-4  # weight of the squared weights, added to the mean cross-entropy
+_DECAY = 1e-4  # weight of half the squared weights, added to the mean cross-entropy
 _MAX_ITERATIONS = 300  # of L-BFGS
 _LARGE = 100_000  # numbers in the training examples, above which the fit is in float32
 _MAX_ITERATIONS_LARGE = 50

@@ -5,11 +5,12 @@ Works for any graph that takes images through one tensor.
 B batch, H W image, h w feature map, K units.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import tensorflow.compat.v1 as tf
 
 from tfae.core import errors
+from tfae.ops.dependencies import ancestors
 
 _CONVOLUTIONS = ('Conv2D', 'DepthwiseConv2dNative', 'Conv2DBackpropInput')
 _COPIES = ('Identity', 'Reshape')
@@ -136,7 +137,7 @@ def chosen(values: tf.Tensor, units: tf.Tensor) -> tf.Tensor:
 
 def _between(images: tf.Tensor, outputs: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     """Float tensors `[B, ...]` computed from `images` that `outputs` depend on, in graph order."""
-    needed = _ancestors(outputs)
+    needed = ancestors(tensor.op for tensor in outputs)
     made: dict[tf.Operation, bool] = {}
     for op in images.graph.get_operations():
         made[op] = op is images.op or any(made.get(tensor.op, False) for tensor in op.inputs)
@@ -147,17 +148,6 @@ def _between(images: tf.Tensor, outputs: Sequence[tf.Tensor]) -> list[tf.Tensor]
         for tensor in op.outputs
         if tensor.dtype.is_floating and _is_batch(tensor, images)
     ]
-
-
-def _ancestors(outputs: Sequence[tf.Tensor]) -> Mapping[tf.Operation, None]:
-    found: dict[tf.Operation, None] = {}
-    waiting = [tensor.op for tensor in outputs]
-    while waiting:
-        op = waiting.pop()
-        if op not in found:
-            found[op] = None
-            waiting += [tensor.op for tensor in op.inputs]
-    return found
 
 
 def _is_batch(tensor: tf.Tensor, images: tf.Tensor) -> bool:

@@ -118,7 +118,7 @@ def _denoising(run: Run, loaded: data.DataSet, images: np.ndarray) -> dict[str, 
         'denoised_psnr': reconstruction.psnr(images, denoised),
     }
     if noisy[0].size <= linear_denoiser.MAX_VALUES:
-        clean = data.pixels(pca.thinned(loaded.train.images))
+        clean = data.pixels(data.thinned(loaded.train.images))
         # Another seed: the noise of the training images is not that of the images judged.
         fitted = linear_denoiser.LinearDenoiser(
             run.corrupt(clean, seed=1), clean, run.built.model.code_size

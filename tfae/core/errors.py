@@ -91,7 +91,7 @@ def one_of(who: str, value: str, known: Iterable[str]) -> str:
 
 def rank(who: str, tensor: Any, wanted: int) -> None:
     """Refuses a tensor or array whose static rank is known and is not `wanted`."""
-    ndims = getattr(tensor.shape, 'rank', None) if hasattr(tensor.shape, 'rank') else tensor.ndim
+    ndims = tensor.shape.rank if hasattr(tensor.shape, 'rank') else tensor.ndim
     if ndims is not None and ndims != wanted:
         raise ValueError(
             f'{who}: shape is {tensor.shape}, rank {ndims}; it must have rank {wanted}.'

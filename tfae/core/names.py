@@ -179,7 +179,7 @@ SEQUENCE_LOSS = 'sequence_loss'
 
 
 def gru_block(name: str) -> str:
-    """Variable of TF1's `GRUBlockCell` for one of `GRUCell`."""
+    """Returns the variable of TF1's `GRUBlockCell` for one of `GRUCell`."""
     return {
         'gates/kernel': 'w_ru',
         'gates/bias': 'b_ru',
@@ -189,10 +189,10 @@ def gru_block(name: str) -> str:
 
 
 def attention_head(i: int) -> tuple[str, str, str]:
-    """Variables and scope of head `i` of an attention, counted from 0."""
+    """Returns the variables and the scope of head `i` of an attention, counted from 0."""
     return f'AttnW_{i}', f'AttnV_{i}', f'Attention_{i}'
 
 
 def cell(i: int) -> str:
-    """Scope of layer `i` of stacked bidirectional cells, counted from 0."""
+    """Returns the scope of layer `i` of stacked bidirectional cells, counted from 0."""
     return f'cell_{i}'

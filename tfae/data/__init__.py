@@ -8,7 +8,17 @@ from tfae.data.description import counted, described, ranged, refuse_gaps
 from tfae.data.lazy_images import Form, LazyImages, sides
 from tfae.data.outside import problem
 from tfae.data.registry import COMMON_FIELDS, SETS, load, module, names, of_classes
-from tfae.data.splits import Split, class_number, class_words, cut, few, sample, select, with_test
+from tfae.data.splits import (
+    Split,
+    class_number,
+    class_words,
+    cut,
+    few,
+    sample,
+    select,
+    thinned,
+    with_test,
+)
 
 __all__ = [
     'COMMON_FIELDS',
@@ -39,5 +49,6 @@ __all__ = [
     'sample',
     'select',
     'sides',
+    'thinned',
     'with_test',
 ]

@@ -110,7 +110,8 @@ def read(path: pathlib.Path) -> Table:
     except FileNotFoundError:
         raise errors.InputError(f'--attributes {path} does not exist') from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise errors.InputError(f'--attributes {path} cannot be read: {error}') from None
+        reason = getattr(error, 'strerror', None) or error
+        raise errors.InputError(f'--attributes {path} cannot be read: {reason}') from None
 
 
 def of_classes(split: splits.Split, class_names: Sequence[str]) -> Table:

@@ -92,7 +92,7 @@ class LazyImages:
 
     @property
     def ndim(self) -> int:
-        """4."""
+        """The number of dimensions, 4."""
         return len(self.shape)
 
     @property
@@ -110,9 +110,6 @@ class LazyImages:
         return LazyImages(self.files, self.places, self.form, np.float32)
 
     def __getitem__(self, key: Any) -> np.ndarray:
-        if isinstance(key, tuple):
-            rows, *rest = key
-            return self[rows][(slice(None),) + tuple(rest)]
         chosen = self.places[key]
         made = self._decoded(np.atleast_1d(chosen))
         return made if np.ndim(chosen) else made[0]
@@ -122,11 +119,11 @@ class LazyImages:
         return made if dtype is None else made.astype(dtype, copy=False)
 
     def reshape(self, *shape: Any) -> np.ndarray:
-        """As of an array: all images are decoded."""
+        """Decodes all images and reshapes the array."""
         return self[:].reshape(*shape)
 
     def astype(self, dtype: Any, copy: bool = True) -> np.ndarray:
-        """As of an array: all images are decoded."""
+        """Decodes all images and converts the array."""
         return self[:].astype(dtype, copy=copy)
 
     def identity(self) -> bytes:

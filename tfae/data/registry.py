@@ -93,7 +93,7 @@ def load(config: Config, source: Source | None = None) -> DataSet:
         train, validation = _cut(train, config)
     else:
         _refuse_fraction(config)
-        validation = of_classes(validation, config, class_names)
+        validation = of_classes(validation, config, class_names, 'validation')
     if config.labeled_examples:
         train = few(train, config.labeled_examples, config.labeled_seed, config.dataset)
     return DataSet(config.dataset, train, validation, test, class_names, notes)
@@ -125,7 +125,9 @@ def _refuse_fraction(config: Config) -> None:
         )
 
 
-def of_classes(split: Split, config: Config, class_names: tuple[str, ...]) -> Split:
+def of_classes(
+    split: Split, config: Config, class_names: tuple[str, ...], name: str = 'training'
+) -> Split:
     """Selects the examples of the classes that `config` keeps, in their order.
 
     Raises: UsageError if there are no labels, no such class, or no example of those kept.
@@ -141,7 +143,7 @@ def of_classes(split: Split, config: Config, class_names: tuple[str, ...]) -> Sp
         split = select(split, np.isin(split.labels, numbers) == (field == 'only_classes'))
         if not len(split.images):
             raise errors.UsageError(
-                f'--{field}={text(words)} leaves no training example of {config.dataset}'
+                f'--{field}={text(words)} leaves no {name} example of {config.dataset}'
             )
     return split
 

@@ -12,6 +12,7 @@ N examples, B batch, H x W image, C channels.
 import contextlib
 import functools
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -24,6 +25,8 @@ from tfae.data import lazy_images, pipeline
 from tfae.data.formats import resampling
 
 _PREFETCHED = 2  # batches
+# In the message of an error, which alone names operations inside functions.
+_DECODING = re.compile(r'node \S*(Decode|ExtractJpegShape|IteratorGetNext)')
 _LUMA = ((19595.0,), (38470.0,), (7471.0,))  # of R, G and B, in 2^-16
 
 
@@ -135,7 +138,8 @@ class Stream:
         """Raises InputError that names the invalid file of this split, if there is one."""
         if self.trouble:
             raise self.trouble from None
-        if isinstance(error, tf.errors.InvalidArgumentError):
+        decoding = _DECODING.search(error.message)
+        if isinstance(error, tf.errors.InvalidArgumentError) and decoding:
             for place in range(self.count):
                 self._images[place]
 

@@ -88,8 +88,8 @@ class Dropout(Configured):
 
     def __init__(self, rate=0.5, noise_shape=None, seed=None, name=None, **kwargs):
         super().__init__(**arguments.named(locals()))
-        if isinstance(rate, numbers.Real) and not 0 <= rate <= 1:
-            raise ValueError(f'{self.name}: rate is {rate}; it must lie in [0, 1].')
+        if isinstance(rate, numbers.Real) and not 0 <= rate < 1:
+            raise ValueError(f'{self.name}: rate is {rate}; it must lie in [0, 1).')
 
     def call(self, inputs, training=False):
         """Returns `inputs` with a fraction zeroed in training, else unchanged; same shape."""
@@ -152,7 +152,7 @@ def dropout(inputs, rate=0.5, noise_shape=None, seed=None, training=False, name=
 
     Returns: tensor of the inputs' shape.
 
-    Raises: ValueError if `rate` is a number outside [0, 1].
+    Raises: ValueError if `rate` is a number outside [0, 1).
 
     Source: Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, Dropout, JMLR 15, 2014.
     """

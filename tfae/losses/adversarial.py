@@ -110,7 +110,7 @@ def diversity(fake: tf.Tensor, real: tf.Tensor, name: str = 'diversity') -> tf.T
       real: real images `[B', ...]`.
       name: name scope of the operations.
     Returns: float tensor `[B]`: mean Euclidean distance of each generated image from the others,
-      divided by the mean distance between two real ones; 1 if either set has a single image.
+      divided by the mean distance between two real ones; 1 if both sets have a single image.
     """
     with tf.name_scope(name):
         return (_distances(fake) + _TINY) / (tf.reduce_mean(_distances(real)) + _TINY)

@@ -29,9 +29,9 @@ from tfae.core import errors, names, plugins
 from tfae.core.config import field_types, from_python, option
 from tfae.models.base import autoencoder
 from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder, Kernels, Layers, T
-from tfae.models.base.objective import ancestors
 from tfae.ops import activations
 from tfae.ops.activations import Activation
+from tfae.ops.dependencies import ancestors
 
 Outputs = autoencoder.Outputs
 
@@ -261,12 +261,12 @@ def _built(function: _Function, x: tf.Tensor, wanted: str) -> tf.Tensor:
         raise errors.UsageError(
             f'{function.who} returns {y.dtype.name}; it must return {wanted}, float32'
         )
-    below = ancestors(y.op)
+    below = ancestors([y.op])
     if x.op not in below:
         raise errors.UsageError(
             f'{function.who} returns {wanted} that do not depend on its argument; they must'
         )
-    if own := [op.name for op in below - ancestors(x.op) if op.type == 'Placeholder']:
+    if own := [op.name for op in below - ancestors([x.op]) if op.type == 'Placeholder']:
         raise errors.UsageError(
             f'{function.who} reads placeholder {own[0]}; it must depend on its argument alone'
         )

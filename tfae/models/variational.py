@@ -279,7 +279,7 @@ class Model:
         else:
             loss = nll + self._penalty(kl_by_dimension, kl, training)
 
-        # Terms, without warm-up and free bits.
+        # Terms, without warm-up, free bits and capacity.
         _, variances = tf.nn.moments(mean, [0])
         terms = {
             'elbo': -nll - kl,

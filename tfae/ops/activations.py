@@ -84,7 +84,9 @@ def _derivative(name: str, output: tf.Tensor) -> tf.Tensor:
     below = {'relu': zero, 'leaky_relu': _LEAKY * one, 'elu': output + 1, 'selu': output + _SELU}
     if name in below:
         above = _SELU_SCALE * one if name == 'selu' else one
-        return tf.where(output > 0, above, below[name])
+        # At 0 as TensorFlow: relus have the lower slope, elus the upper.
+        lower = output < 0 if name in ('elu', 'selu') else output <= 0
+        return tf.where(lower, below[name], above)
     if name == 'sigmoid':
         return output * (1 - output)
     if name == 'tanh':

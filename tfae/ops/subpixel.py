@@ -137,7 +137,7 @@ def _build(x: Any, layout: Layout, forward: bool, name: str | None) -> tf.Tensor
 
 
 def _changes(layout: Layout, forward: bool) -> list[tuple[int, int, bool, str]]:
-    """`(axis, factor, whether it grows or shrinks by that, its name)` for each that changes."""
+    """Returns `(axis, factor, whether it grows or shrinks by that, its name)` of each change."""
     height, width, channels = layout.axes
     return [
         (height, layout.rh, forward, 'the height'),
@@ -169,7 +169,7 @@ def static_shape(x: tf.Tensor, layout: Layout, forward: bool) -> list[int | None
 
 
 def stock(x: tf.Tensor, layout: Layout, forward: bool) -> tf.Tensor:
-    """Both ops in stock TensorFlow: reshape, transpose, reshape."""
+    """Computes both ops in stock TensorFlow: reshape, transpose, reshape."""
     x = _checked_when_run(x, layout, forward)
     static, dynamic = x.shape.as_list(), tf.shape(x, out_type=tf.int64)
     n, h, w, c = (

@@ -39,7 +39,7 @@ def shuffle_bias_activation(
     data_format: str = 'NHWC',
     name: str | None = None,
 ) -> tf.Tensor:
-    """`shuffle(activation(x + bias))` in one pass over memory.
+    """Computes `shuffle(activation(x + bias))` in one pass over memory.
 
     Args:
       x: half, bfloat16, float or double tensor `[N, H, W, C*rh*rw]`, or `[N, C*rh*rw, H, W]`.
@@ -89,7 +89,7 @@ def _along_channels(bias: tf.Tensor, data_format: str) -> tf.Tensor:
 
 
 def stock(x: tf.Tensor, bias: tf.Tensor, activation: str, layout: subpixel.Layout) -> tf.Tensor:
-    """The op in stock TensorFlow: sum, activation, shuffle."""
+    """Computes the op in stock TensorFlow: sum, activation, shuffle."""
     x = tf.ensure_shape(x, [None] * 4)
     channels = tf.shape(x)[layout.axes[2]]
     wanted = [f'{layout.who}: bias has shape', tf.shape(bias), 'and x has channels', channels]
@@ -147,7 +147,7 @@ def _second_gradient(
 
 
 def _derivatives(activation: str, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """d(activation)/dx as a function of the output y, and the derivative of that function."""
+    """Returns d(activation)/dx as a function of the output y, and its derivative by y."""
     one, zero = tf.ones_like(y), tf.zeros_like(y)
     if activation == 'relu':
         return tf.where(y > 0, one, zero), zero

@@ -1,1 +1,1 @@
-"""numpy arrays -> PNG files."""
+"""Plots: numpy arrays to PNG and GIF files, graphs to SVG."""

@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 from PIL import Image
 
-from tfae.core import errors
+from tfae.core import bounded_files, errors
 
 _SHORTER = 256  # pixels of the shorter side after scaling
 _MAX_BYTES = 2**24  # of a list of names
@@ -56,9 +56,10 @@ def class_names(path: str, classes: int) -> tuple[str, ...]:
     """
     place = pathlib.Path(path).expanduser()
     try:
-        with place.open('rb') as file:
-            text = file.read(_MAX_BYTES).decode()
+        text = bounded_files.read_bytes(place, _MAX_BYTES).decode('utf-8-sig')
         found = _from_json(text) if text.lstrip().startswith('{') else text.splitlines()
+    except errors.InputError:
+        raise
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise errors.InputError(
             f'--class_names {path} cannot be read ({type(error).__name__}: {error}); it must hold '

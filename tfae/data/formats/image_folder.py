@@ -342,7 +342,7 @@ def _is_hidden(name: str) -> bool:
 
 
 def _files(root: pathlib.Path, hidden: list[str] | None = None) -> Iterator[str]:
-    """As `found`, for files of any type; adds the hidden folders to `hidden`."""
+    """Lists files of any type, else as `found`; adds the hidden folders to `hidden`."""
 
     def refuse(error: OSError) -> None:
         raise errors.InputError(

@@ -6,8 +6,8 @@ https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html, in its published layout:
     list_eval_partition.txt           `000001.jpg 0`: 0 to train, 1 to validate, 2 to test
     list_attr_celeba.txt              forty attributes, for the flag `--attributes`
 
-The training split joins the published training and validation images; `--validation_fraction` holds
-out a part of it. The images have no classes.
+The training split joins the published training and validation images; `--validation_fraction`
+splits off a fraction of it. The images have no classes.
 """
 
 import pathlib

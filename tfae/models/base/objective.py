@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
+from tfae.ops.dependencies import ancestors
+
 
 class Batch(NamedTuple):
     """Inputs of an objective."""
@@ -73,17 +75,5 @@ def regularization(variables: Sequence[tf.Variable]) -> tf.Tensor | None:
     """
     handles = {variable.op for variable in variables}
     losses = tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES)
-    found = [loss for loss in losses if handles & ancestors(loss.op)]
+    found = [loss for loss in losses if handles & ancestors([loss.op])]
     return tf.add_n(found) if found else None
-
-
-def ancestors(op: tf.Operation) -> set[tf.Operation]:
-    """Returns the operation and every operation that it depends on through inputs."""
-    found: set[tf.Operation] = set()
-    waiting = [op]
-    while waiting:
-        op = waiting.pop()
-        if op not in found:
-            found.add(op)
-            waiting += [tensor.op for tensor in op.inputs]
-    return found

@@ -9,6 +9,7 @@ shapes are checked against the network before any value is read, so that no valu
 than the network needs. Each format has a module here; `layouts` maps the names of tensors.
 """
 
+import contextlib
 import math
 import pathlib
 import zipfile
@@ -131,11 +132,16 @@ def _open_zip(path: pathlib.Path, wanted: str) -> Source:
     except Exception as error:  # damaged bytes make zipfile raise nearly anything
         reason = f'{type(error).__name__}: {error}'
         raise errors.InputError(f'{path} is a damaged zip archive ({reason})') from None
-    members = archive.namelist()
-    if any(name.endswith('/data.pkl') for name in members):
-        return pytorch.open_zip(path, archive)
-    if members and all(name.endswith('.npy') for name in members):
-        return npy.Arrays(path, archive)
-    raise errors.InputError(
-        f'{path} is a zip archive without tensors or arrays; it must be {wanted}'
-    )
+    with contextlib.ExitStack() as refused:
+        refused.push(archive)
+        members = archive.namelist()
+        if any(name.endswith('/data.pkl') for name in members):
+            source: Source = pytorch.open_zip(path, archive)
+        elif members and all(name.endswith('.npy') for name in members):
+            source = npy.Arrays(path, archive)
+        else:
+            raise errors.InputError(
+                f'{path} is a zip archive without tensors or arrays; it must be {wanted}'
+            )
+        refused.pop_all()  # the source reads it
+    return source
