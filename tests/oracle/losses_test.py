@@ -9,7 +9,6 @@ every flag of every family in the words below.
 
 import numpy as np
 import pytest
-import tensorflow.compat.v1 as tf
 import tfae_program
 from numpy_losses import (
     PASSING,
@@ -35,8 +34,6 @@ from numpy_losses import (
 from numpy_networks import Layer, Network, affine
 from runs import ONE_STEP, RATE, Runs, close, variables
 from scipy import special
-
-from tfae.data import pipeline
 
 
 @pytest.fixture(scope='module')
@@ -289,9 +286,7 @@ def stepped(runs, name, words):
 def validated(runs):
     """Returns the validation examples in their fixed order, which decides the pairs among them."""
     x, y = runs.split('validation')
-    with tf.Graph().as_default(), tf.Session() as session:
-        step = tf.zeros([], tf.int64)
-        order = session.run(pipeline.indices('shuffled', step, len(x), len(x), [0]))
+    order = tfae_program.shuffled(len(x), 0)
     assert sorted(order) == list(range(len(x)))
     return x[order], y[order]
 

@@ -252,3 +252,19 @@ def scalars(logdir: pathlib.Path) -> dict[str, set[tuple[int, float]]]:
                 assert tag.endswith(TIMING) or len(points) == len({step for step, _ in points}), tag
                 found[f'{writer}/{tag}'] = set(points)
     return {tag: points for tag, points in found.items() if not tag.endswith(TIMING)}
+
+
+def shuffled(count, seed):
+    """Returns the order of the first epoch of a stream, by the operations of TensorFlow."""
+    import tensorflow.compat.v1 as tf
+
+    key = np.random.SeedSequence([seed]).generate_state(1, np.uint64)
+    with tf.Graph().as_default(), tf.Session() as session:
+        words = tf.raw_ops.StatelessRandomUniformFullIntV2(
+            shape=[8], key=key, counter=np.zeros(2, np.uint64), alg=1, dtype=tf.int32
+        )
+        places = tf.range(count, dtype=tf.int64)
+        order = tf.raw_ops.RandomIndexShuffle(
+            index=places, seed=words[:3], max_index=places[-1], rounds=8
+        )
+        return session.run(order)

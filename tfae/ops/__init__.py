@@ -4,7 +4,7 @@ subpixel           shuffle, unshuffle: channels into space and back, `[N, H, W, 
 subpixel_nd        shuffle_1d, unshuffle_1d, shuffle_3d, unshuffle_3d
 subpixel_fused     shuffle_bias_activation, what follows a convolution, in one pass
 activations        functions by name, and their derivatives as functions of the output
-dependencies       ancestors: what an operation of a graph depends on
+dependencies       ancestors: operations that others depend on
 corruption         corrupt: noise for denoising autoencoders
 augmentation       augment: flips, crops and jitter of training images
 stateless_random   uniform and normal noise as a function of a seed tensor

@@ -1,4 +1,4 @@
-"""What an operation of a static graph depends on."""
+"""Dependencies between the operations of a static graph."""
 
 from collections.abc import Iterable
 
