@@ -58,6 +58,26 @@ def printed(folder, *words):
     return found
 
 
+def test_scores_are_the_logits_of_the_network_and_of_a_run(folder):
+    (folder / 'names.py').write_text("{0: 'v', 1: 'w', 2: 'x', 3: 'y', 4: 'z'}")
+    for words in (
+        (*NETWORK, '--class_names=names.py', 'wide.png'),
+        ('--logdir=classifier', 'gray.png'),
+    ):
+        plain, scored = (
+            [
+                line.split()
+                for line in tfae_program.run('classify', *words, *more, cwd=folder).out.splitlines()
+                if line.startswith('  ')
+            ]
+            for more in ((), ('--scores',))
+        )
+        assert plain == [[p, *rest] for p, _, *rest in scored]
+        p, logits = np.array([[float(cell) for cell in line[:2]] for line in scored]).T
+        np.testing.assert_allclose(p / p[0], np.exp(logits - logits[0]), atol=1e-3)
+        assert np.ptp(logits) > 0.01
+
+
 @pytest.fixture(scope='module')
 def said(folder):
     """Probabilities `[2, 5]` of wide.png and high.jpg, as open_reference gives them."""

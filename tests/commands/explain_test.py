@@ -87,6 +87,19 @@ def test_auto_needs_maps_of_more_than_a_place(side, method):
         assert explain._method(explain.Config(logdir='run'), target) == method
 
 
+def test_two_units_of_the_same_images_are_next_to_each_other(runs):
+    words = ('--method=saliency', '--indices=3,5')
+    _, found, both = explained(runs, 'classifier', *words, '--unit=7,2', '--output=both')
+    assert [(row['image'], row['unit']) for row in found['rows']] == [
+        *(('test 3', '7'), ('test 3', '2'), ('test 5', '7'), ('test 5', '2')),
+    ]
+    assert both['units'].tolist() == [7, 2, 7, 2]
+    for k, unit in enumerate((7, 2)):
+        _, _, alone = explained(runs, 'classifier', *words, f'--unit={unit}', '--output=alone')
+        assert np.array_equal(both['maps'][k::2], alone['maps'])
+        assert np.array_equal(both['images'][k::2], alone['images'])
+
+
 def test_one_image_gives_a_sheet_of_all_units(runs):
     words = ('--method=saliency', '--unit=all', '--tensor=code', '--indices=3')
     _, found, arrays = explained(runs, 'classifier', *words)
@@ -172,6 +185,7 @@ ASCENT = '--method=activation_maximization'
         ('classifier', ('--tensor=cod',), 2, "--tensor is 'cod'; it must be a tensor computed"),
         ('classifier', ('--unit=10',), 2, '--unit is 10; it must lie in [0, 9]'),
         ('classifier', ('--unit=x',), 2, "--unit is 'x'; it must be a whole number or one of all"),
+        ('classifier', ('--unit=3,all',), 2, '--unit is 3,all; all and top stand for several'),
         ('classifier', ('--unit=all', '--indices=0,1'), 2, '--unit=all takes one image; 2 are'),
         ('classifier', ('--layer=code',), 2, '--layer inference/code has shape (None, 6); it must'),
         ('classifier', ('--indices=0', '--classes=1'), 2, '--classes and --indices exclude each'),

@@ -70,6 +70,27 @@ def test_a_table_is_matched_by_place_and_what_it_lacks_is_said(folder):
     assert (folder / 'table' / 'morph_ten_above_45.png').is_file()
 
 
+def test_a_path_moves_images_by_the_differences_of_mean_codes(folder):
+    words = ('--attributes=table.csv', '--path=loop,ten<50 -> loop,ten>50->ten=70', '--steps=4')
+    out = morphed(folder, *words, '--output=path')
+    labels = data.load(data.Config()).test.labels[:-5]
+    combinations = [np.isin(labels, wanted) for wanted in ([0], [6, 8], [7])]
+    with tfae.open(folder / 'run') as run:
+        images = data.load(data.Config()).test.images[:-5]
+        codes = run.encode(images)
+    means = np.stack([codes[having].mean(0) for having in combinations])
+    with np.load(folder / 'path' / 'morph_path.npz') as file:
+        np.testing.assert_allclose(file['moves'], means - means[0], rtol=1e-4, atol=1e-5)
+    rows = json.loads((folder / 'path' / 'morph_path.json').read_text())['combinations']
+    assert [row['images'] for row in rows] == [having.sum() for having in combinations]
+    assert [row['combination'] for row in rows] == ['loop ten<50', 'loop ten>50', 'ten=70']
+    assert rows[0]['length'] == 0
+    np.testing.assert_allclose(rows[2]['length'], np.linalg.norm(means[2] - means[1]), rtol=1e-4)
+    assert Image.open(folder / 'path' / 'morph_path.gif').n_frames == 2 * (7 - 1)
+    assert np.asarray(Image.open(folder / 'path' / 'morph_path.png')).std() > 20
+    assert out.splitlines()[-4:] == [f'path/morph_path.{k}' for k in ('png', 'gif', 'npz', 'json')]
+
+
 def test_an_attribute_of_one_image_is_judged_by_nothing(folder):
     (folder / 'one.csv').write_text('index,a\n0,1\n1,0\n2,0\n')
     words = ('--attributes=one.csv', '--attribute=a', '--indices=0', '--output=one')
@@ -116,7 +137,12 @@ def test_a_image_file_is_morphed(folder):
         (('--attribute=class=0', '--attributes=none.csv'), 1, 'none.csv does not exist'),
         (('--attribute=class=0', '--strengths='), 2, '--strengths is empty'),
         (('--attribute=class=0', '--strengths=nan'), 2, '--strengths is nan'),
-        (('--attribute=class=0', '--steps=5'), 2, '--steps needs --film'),
+        (('--attribute=class=0', '--steps=5'), 2, '--steps needs --film or --path'),
+        (('--path=class=1',), 2, "--path is 'class=1'; it must hold two or more combinations"),
+        (('--path=class=1->',), 2, 'it must hold two or more combinations'),
+        (('--path=class=1->class=2', '--film'), 2, '--path and --film exclude each other'),
+        (('--path=class=1->class=2,class=3',), 1, '--path: no image has class=2 class=3'),
+        (('--path=class=1->klass=2',), 2, "--attribute is 'klass'; it must be one of class"),
         (('--attribute=class=0', '--film', '--indices=3'), 2, '--film needs at least two'),
         (('--attribute=ten>500', '--attributes=table.csv'), 1, 'no image has it'),
         (('--attribute=class=0', '--indices=1', '--classes=2'), 2, 'exclude each other'),

@@ -95,6 +95,33 @@ def test_names_are_lines_or_the_second_words_of_the_public_index(tmp_path):
 
 
 @pytest.mark.parametrize(
+    'content',
+    [
+        '{0: \'tench, Tinca tinca\',\n 1: "gold  fish",}\n',
+        "{1: 'gold fish', 0: 'tench, Tinca tinca'}",
+        "['tench, Tinca tinca', 'gold fish']",
+        "{0: ('n0', 'tench, Tinca tinca'), 1: ('n1', 'gold fish')}",
+        '{"0": "tench, Tinca tinca", "1": "gold fish"}',
+        '["tench, Tinca tinca", "gold fish"]',
+        'tench, Tinca tinca\ngold fish',
+    ],
+)
+def test_names_are_read_from_text_json_and_literals_of_python(tmp_path, content):
+    (tmp_path / 'names').write_text(content)
+    found = imagenet.class_names(str(tmp_path / 'names'), 2)
+    assert found == ('tench, Tinca tinca', 'gold fish')
+
+
+def test_no_code_in_a_file_of_names_is_executed(tmp_path):
+    path = tmp_path / 'names'
+    for code in ("{0: open('made', 'w').name}", "[__import__('os').getcwd(), 'b']", "{0: 'a' * 9}"):
+        path.write_text(code)
+        with pytest.raises(errors.InputError, match='cannot be read'):
+            imagenet.class_names(str(path), 1)
+    assert [each.name for each in tmp_path.iterdir()] == ['names']
+
+
+@pytest.mark.parametrize(
     'content, want',
     [
         (b'a\nb\nc\n', 'has 3 names; there are 2 classes'),

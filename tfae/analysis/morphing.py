@@ -3,7 +3,11 @@
     v = mean code of the examples that have the attribute - mean code of those that lack it
     morphed code = z + s v,  s the strength
 
-N examples, Z latent dimensions, S strengths.
+Along a path of combinations of attributes, a code moves by the differences of their mean codes m:
+
+    z_k = z + m_k - m_0
+
+N examples, Z latent dimensions, S strengths, K combinations.
 """
 
 import numpy as np
@@ -36,3 +40,14 @@ def separation(codes: np.ndarray, having: np.ndarray) -> float:
 def sweep(codes: np.ndarray, v: np.ndarray, strengths: np.ndarray) -> np.ndarray:
     """Returns morphed codes `[N, S, Z]` of codes `[N, Z]`, for strengths `[S]`."""
     return codes[:, None] + strengths[:, None] * v
+
+
+def path(codes: np.ndarray, combinations: np.ndarray) -> np.ndarray:
+    """Returns the moves m_k - m_0 `[K, Z]` from the first combination to each.
+
+    Args:
+      codes: `[N, Z]`.
+      combinations: bool `[K, N]`, the examples of each combination, one or more.
+    """
+    means = np.stack([codes[having].mean(0) for having in combinations])
+    return means - means[0]

@@ -14,9 +14,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfae.commands.shared import chosen_images, command_flags
+from tfae.commands.shared import chosen_images, command_flags, families
 from tfae.core import names
 from tfae.core.config import option
+
+# Probabilities [N, K], logits [N, K] with --scores, and the names of the K classes or nothing.
+_Classified = tuple[np.ndarray, np.ndarray | None, Sequence[str]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Config(command_flags.Network, command_flags.Look):
     top: int = option(
         5, 'Most probable classes to print for each image, at most all.', within='[1, inf) classes'
     )
+    scores: bool = option(False, 'Print the logit of each class, too, behind its probability.')
 
 
 def main(argv: list[str]) -> int:
@@ -37,24 +41,33 @@ def main(argv: list[str]) -> int:
     flags, images = command_flags.read_words('classify', __doc__, Config, argv, 'IMAGE ...')
     flags.choose('classify')
     by = _by_run if flags.logdir else _by_network
-    probabilities, known = by(flags, images)
-    for image, row in zip(images, probabilities, strict=True):
+    probabilities, logits, known = by(flags, images)
+    for place, image in enumerate(images):
         print(f'{image}:')
+        row = probabilities[place]
         for k in np.argsort(-row, kind='stable')[: flags.top]:
-            print(f'  {row[k]:.4f}  {k:4}{f"  {known[k]}" if known else ""}')
+            score = f'  {logits[place][k]:9.4f}' if logits is not None else ''
+            print(f'  {row[k]:.4f}{score}  {k:4}{f"  {known[k]}" if known else ""}')
     return 0
 
 
-def _by_run(flags: Config, paths: Sequence[str]) -> tuple[np.ndarray, Sequence[str]]:
-    """Returns probabilities `[N, K]`, and the names of the K classes or nothing."""
+def _by_run(flags: Config, paths: Sequence[str]) -> _Classified:
     with flags.open(names.PROBABILITIES) as run:
-        probabilities = run.built.inference.outputs.probabilities
+        outputs = run.built.inference.outputs
+        if flags.scores:
+            families.require(run, names.CLASS_LOGITS)
         images = chosen_images.read(run, paths)
-        return run.fetch(probabilities, images), run.experiment.signature.class_names
+        logits = run.fetch(outputs.class_logits, images) if flags.scores else None
+        return (
+            run.fetch(outputs.probabilities, images),
+            logits,
+            run.experiment.signature.class_names,
+        )
 
 
-def _by_network(flags: Config, paths: Sequence[str]) -> tuple[np.ndarray, Sequence[str]]:
-    """As `_by_run`."""
+def _by_network(flags: Config, paths: Sequence[str]) -> _Classified:
     known = flags.known_classes()
     with flags.open_network() as network:
-        return network.classify(chosen_images.cut(network, paths)), known
+        images = chosen_images.cut(network, paths)
+        logits = network.logits(images) if flags.scores else None
+        return network.classify(images), logits, known

@@ -6,6 +6,7 @@ gradcam (Selvaraju et al. 2017), saliency (Simonyan et al. 2014) and integrated_
 The unit may be of any tensor computed from the images; --list prints them.
 
     tfae explain --logdir=runs/classifier --method=gradcam
+    tfae explain --logdir=runs/classifier --unit=3,5 --classes=3,5
     tfae explain --model=vgg16 --weights=vgg16.pth --images=a.jpg --tensor=conv5_3 --unit=7
 
 Images for a published network are cropped as by `tfae classify`. Prints a table and writes it as
@@ -22,7 +23,7 @@ from tfae import data
 from tfae.analysis import activation_maximization, units
 from tfae.commands.shared import attributions, chosen_images, command_flags
 from tfae.core import errors, names
-from tfae.core.config import option
+from tfae.core.config import option, text
 from tfae.pretrained import imagenet
 from tfae.pretrained.classifier import Reference
 from tfae.runs.directory import FIGURES
@@ -32,6 +33,7 @@ _ASCENT = activation_maximization.Settings()
 _LOOKS = '--method=auto,gradcam,saliency,integrated_gradients'
 _ASCENDS = '--method=activation_maximization'
 _STEPS = 64  # of integrated gradients
+_ALL, _TOP = ('all',), ('top',)
 _MAX_UNITS_PER_SHEET = 1024
 _MAX_ASCENT_PIXELS = 4_000_000  # of all images of a sheet
 _SHOWN = 10  # images by default
@@ -70,10 +72,11 @@ class Config(command_flags.Network, command_flags.ChooseImages):
         '',
         'Tensor whose units are explained, by name or scope; empty: class logits, else the code.',
     )
-    unit: str = option(
-        '',
-        'Unit to explain, an index or a class name; all: a sheet of every unit; top: the largest '
-        'of each image. Empty: top, or all with activation_maximization.',
+    unit: tuple[str, ...] = option(
+        (),
+        'Units to explain, side by side for each image: indices or class names; all: a sheet of '
+        'every unit; top: the largest of each image. Empty: top, or all with '
+        'activation_maximization.',
     )
     place: tuple[int, ...] = option(
         (),
@@ -144,10 +147,15 @@ class Config(command_flags.Network, command_flags.ChooseImages):
         self.choose('explain')
         if self.model and not (self.images or self.ascends or self.list):
             raise errors.UsageError(f'--model={self.model} needs --images=FILE,...')
-        if self.ascends and self.unit == 'top':
+        if len(self.unit) > 1 and {'all', 'top'} & set(self.unit):
+            raise errors.UsageError(
+                f'--unit is {text(self.unit)}; all and top stand for several units, and exclude '
+                f'others'
+            )
+        if self.ascends and self.unit == _TOP:
             raise errors.UsageError('--unit=top needs a method that explains images')
         count = len(self.images or self.classes or self.indices)
-        if self.unit == 'all' and count > 1:
+        if self.unit == _ALL and count > 1:
             raise errors.UsageError(f'--unit=all takes one image; {count} are named')
 
 
@@ -177,12 +185,17 @@ def main(argv: list[str]) -> int:
             flags.method,
             target,
             attribution,
-            sheet=flags.unit == 'all',
+            columns=_columns(flags),
             step=None if isinstance(source, Reference) else source.step,
         )
         for path in paths:
             print(path)
     return 0
+
+
+def _columns(flags: Config) -> int | None:
+    """Returns the units that are shown next to each image; None: all of them for one image."""
+    return None if flags.unit == _ALL else max(1, len(flags.unit))
 
 
 def _activations(source: Source) -> units.Activations:
@@ -242,14 +255,14 @@ def _maps(flags: Config, source: Source, target: attributions.Target) -> attribu
     """Returns heat maps over images."""
     images, sources = _images(flags, source)
     values = attributions.values(target, images)
-    chosen = values.argmax(1) if flags.unit in ('', 'top') else _units(flags, target)
+    chosen = values.argmax(1) if flags.unit in ((), _TOP) else _units(flags, target)
     for row, top in zip(sources, values.argmax(1), strict=True):
         if target.unit_names and 'class' in row:
             row['predicted'] = target.unit_names[top]
-    if flags.unit == 'all':
-        images, sources = np.repeat(images, len(chosen), 0), sources * len(chosen)
-    elif len(chosen) == 1:
-        chosen = np.repeat(chosen, len(images))
+    if flags.unit not in ((), _TOP):
+        count, images = len(images), np.repeat(images, len(chosen), 0)
+        sources = [row for row in sources for _ in chosen]
+        chosen = np.tile(chosen, count)
     if flags.method == 'gradcam':
         return attributions.by_gradcam(target, images, sources, chosen, flags.layer)
     if flags.method == 'saliency':
@@ -279,25 +292,30 @@ def _ascent(flags: Config, source: Source, target: attributions.Target) -> attri
 def _units(flags: Config, target: attributions.Target) -> np.ndarray:
     """Returns the units `[N]` of `--unit`, all of them where it is empty."""
     count = int(target.values.shape[1])
-    if flags.unit in target.unit_names:
-        return np.array([target.unit_names.index(flags.unit)])
-    if flags.unit not in ('', 'all'):
-        try:
-            unit = int(flags.unit)
-        except ValueError:
-            words = ['all', 'top', *target.unit_names]
-            raise errors.UsageError(
-                f'--unit is {flags.unit!r}; it must be a whole number or one of {", ".join(words)}'
-                f'{errors.nearest(flags.unit, words)}'
-            ) from None
-        errors.in_range('--unit', unit, 0, count - 1)
-        return np.array([unit])
+    if flags.unit not in ((), _ALL):
+        return np.array([_unit(word, target) for word in flags.unit])
     if count > _MAX_UNITS_PER_SHEET:
         raise errors.UsageError(
             f'{target.tensor.op.name} has {count} units, a sheet takes {_MAX_UNITS_PER_SHEET}; '
             f'--unit must name one'
         )
     return np.arange(count)
+
+
+def _unit(word: str, target: attributions.Target) -> int:
+    """Returns the unit of a name or an index."""
+    if word in target.unit_names:
+        return target.unit_names.index(word)
+    try:
+        unit = int(word)
+    except ValueError:
+        words = ['all', 'top', *target.unit_names]
+        raise errors.UsageError(
+            f'--unit is {word!r}; it must be a whole number or one of {", ".join(words)}'
+            f'{errors.nearest(word, words)}'
+        ) from None
+    errors.in_range('--unit', unit, 0, int(target.values.shape[1]) - 1)
+    return unit
 
 
 def _images(flags: Config, source: Source) -> tuple[np.ndarray, list[dict[str, str]]]:
@@ -309,7 +327,7 @@ def _images(flags: Config, source: Source) -> tuple[np.ndarray, list[dict[str, s
         return chosen_images.read(source, flags.images), files
     loaded, split = flags.load(source)
     places = chosen_images.chosen(flags.classes, flags.indices, loaded, split)
-    places = places or chosen_images.of_each_class(split, 1 if flags.unit == 'all' else _SHOWN)
+    places = places or chosen_images.of_each_class(split, 1 if flags.unit == _ALL else _SHOWN)
     sources = [{'image': f'{flags.split} {place}'} for place in places]
     if split.labels is not None:
         for found, label in zip(sources, split.labels[places], strict=True):

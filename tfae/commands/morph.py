@@ -7,11 +7,21 @@ The direction of an attribute is the mean code of the images with it minus the m
 without (Larsen et al. 2016; White 2016), over --split. Prints the counts and the AUROC of the
 direction as a classifier; plots each image at each strength; --film writes a GIF through the listed
 images. morph.npz has the directions, for `tfae explore` too.
+
+--path moves images through combinations of attributes instead, each a list of --attribute, as a
+strip and a film:
+
+    tfae morph --logdir=RUN --attributes=labels.csv \\
+        --path='gender=Female,age=20-29 -> gender=Female,age=60-69 -> gender=Male,age=60-69'
+
+An image moves by the differences of the mean codes of these combinations. By default the images are
+the first that have the first combination.
 """
 
 import dataclasses
 import pathlib
 import re
+import textwrap
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,13 +32,15 @@ from tfae.analysis import interpolation, morphing
 from tfae.commands.shared import chosen_images, command_flags, figures
 from tfae.core import errors, names
 from tfae.core.atomic_files import write_json, write_npz
-from tfae.core.config import option, text
+from tfae.core.config import option, split, text
 from tfae.data import attributes
 from tfae.plots import grids, heatmaps
 from tfae.runs.directory import FIGURES
 from tfae.runs.saved_run import Run
 
 _SHOWN = 6  # images by default
+_BETWEEN = 3  # cells of a strip from one combination to the next
+_CAPTION = 16  # characters of a line
 _MAX_CLASSES = 10  # that are attributes by default
 
 
@@ -58,14 +70,18 @@ class Config(command_flags.ChooseImages):
         'Multiples of the direction that are added.',
         within='(-inf, inf)',
     )
+    path: str = option(
+        '',
+        'Combinations of attributes to move through, with -> between them.',
+        excludes=('--attribute', '--strengths', '--film'),
+    )
     film: bool = option(
         False, 'Write a GIF that interpolates between the images, with and without each attribute.'
     )
     steps: int = option(
         12,
-        'Images of the GIF from one image to the next.',
+        'Images of the GIF from one image, or combination of --path, to the next.',
         within='[2, 1000] images',
-        needs=('--film',),
     )
     output: str = option('', "Output folder; empty: the run's figures/.")
 
@@ -73,10 +89,22 @@ class Config(command_flags.ChooseImages):
         super().__post_init__()
         if not self.strengths:
             raise errors.UsageError('--strengths is empty; it must be finite numbers')
-        if self.attributes and not self.attribute:
+        if self.attributes and not (self.attribute or self.path):
             raise errors.UsageError('--attribute is empty; it must name columns of --attributes')
+        if self.steps != Config.steps and not (self.film or self.path):
+            raise errors.UsageError('--steps needs --film or --path')
+        if self.path and (len(self.combinations) < 2 or not all(self.combinations)):
+            raise errors.UsageError(
+                f'--path is {self.path!r}; it must hold two or more combinations of attributes, '
+                f'with -> between them'
+            )
         if self.film and len(self.images or self.classes or self.indices) == 1:
             raise errors.UsageError('--film needs at least two images')
+
+    @property
+    def combinations(self) -> list[list[str]]:
+        """The attributes of each combination of the path."""
+        return [split(part) for part in self.path.split('->')]
 
 
 def main(argv: list[str]) -> int:
@@ -90,6 +118,12 @@ def main(argv: list[str]) -> int:
         loaded, part = flags.load(run)
         table = _table(flags, loaded, part)
         folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
+        if flags.path:
+            paths = _along(flags, run, folder, table, loaded, part)
+            figures.show([path for path in paths if path.suffix == '.png'], run.step)
+            for path in paths:
+                print(path)
+            return 0
         images = _keys(flags, run, loaded, part)
         if flags.film and len(images) < 2:
             raise errors.UsageError('--film needs at least two images')
@@ -167,6 +201,73 @@ def _found(table: attributes.Table, word: str, codes: np.ndarray) -> dict[str, A
         'length': float(np.linalg.norm(v)),
         'auroc': morphing.separation(codes, having),
     }
+
+
+def _along(
+    flags: Config,
+    run: Run,
+    folder: pathlib.Path,
+    table: attributes.Table,
+    loaded: data.DataSet,
+    part: data.Split,
+) -> list[pathlib.Path]:
+    """Prints the combinations of `--path`; writes strip, film, moves and table; returns the paths.
+
+    Raises: InputError if no image has a combination.
+    """
+    names = [' '.join(words) for words in flags.combinations]
+    having = np.stack([_having_all(table, words) for words in flags.combinations])
+    if len(bare := np.flatnonzero(~having.any(1))):
+        raise errors.InputError(f'--path: no image has {names[bare[0]]}')
+    moves = morphing.path(run.encode(part.images), having).astype(np.float32)
+    lengths = np.linalg.norm(np.diff(moves, axis=0), axis=1)
+    rows: list[dict[str, Any]] = [
+        {'combination': name, 'images': int(count), 'length': float(length)}
+        for name, count, length in zip(names, having.sum(1), [0, *lengths], strict=True)
+    ]
+    width = max(len('combination'), *map(len, names))
+    print(f'{"combination":{width}} {"images":>9} {"length":>8}')
+    for row in rows:
+        print(f'{row["combination"]:{width}} {row["images"]:9,} {row["length"]:8.3f}')
+
+    if flags.images or flags.classes or flags.indices:
+        images = _keys(flags, run, loaded, part)
+    else:
+        images = data.pixels(part.images[np.flatnonzero(having[0])[:_SHOWN]])
+    way = interpolation.strip(moves, flags.steps, interpolation.linear)
+    codes = run.encode(images)
+    made = run.decode((codes[:, None] + way).reshape(-1, way.shape[-1]))
+    made = made.reshape(len(images), len(way), *images.shape[1:])
+
+    paths = [folder / f'morph_path.{kind}' for kind in ('png', 'gif', 'npz', 'json')]
+    between = np.linspace(0, len(way) - 1, _BETWEEN * (len(names) - 1) + 1).round().astype(int)
+    captions = ['image', *_captions(names)]
+    lines = []
+    for image, row in zip(images, made, strict=True):
+        shown = heatmaps.plain([image, *row[between]])
+        lines.append([heatmaps.Cell(*pair) for pair in zip(shown, captions, strict=True)])
+        captions = [''] * len(captions)
+    title = f'{run.experiment.data.dataset}, {flags.split}: from each image, {" -> ".join(names)}'
+    heatmaps.save_cells(paths[0], lines, title)
+    # There and back.
+    films = {str(k): np.concatenate([row, row[-2:0:-1]]) for k, row in enumerate(made)}
+    grids.save_film(paths[1], films)
+    write_npz(paths[2], {'moves': moves})
+    write_json(paths[3], {'split': flags.split, 'step': run.step, 'combinations': rows})
+    return paths
+
+
+def _having_all(table: attributes.Table, words: Iterable[str]) -> np.ndarray:
+    """Returns which images `[N]` have all attributes of a combination."""
+    found = [table.having(word) for word in words]
+    return np.all([having & known for having, known in found], 0)
+
+
+def _captions(names: list[str]) -> list[str]:
+    """Returns captions of the cells of a strip: names at the combinations, nothing between."""
+    found = [''] * (_BETWEEN * (len(names) - 1) + 1)
+    found[::_BETWEEN] = [textwrap.fill(name, _CAPTION) for name in names]
+    return found
 
 
 def _keys(flags: Config, run: Run, loaded: data.DataSet, part: data.Split) -> np.ndarray:

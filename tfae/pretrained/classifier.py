@@ -94,6 +94,10 @@ class Reference:
         """Returns class probabilities `[N, K]` of RGB images `[N, H, W, 3]`, uint8 or in [0, 1]."""
         return self._run(self.outputs.probabilities, images)
 
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """Returns class logits `[N, K]` of images as `classify` takes them."""
+        return self._run(self.outputs.class_logits, images)
+
     def fetch(self, layer: str, images: np.ndarray) -> np.ndarray:
         """Returns the output of a layer.
 

@@ -1,5 +1,6 @@
 """Crop, color covariance and class names of ImageNet."""
 
+import ast
 import json
 import pathlib
 
@@ -10,6 +11,10 @@ from tfae.core import bounded_files, errors
 
 _SHORTER = 256  # pixels of the shorter side after scaling
 _MAX_BYTES = 2**24  # of a list of names
+_UNREADABLE = (
+    *(OSError, ValueError, LookupError, TypeError, RecursionError),
+    *(SyntaxError, MemoryError),  # of a literal of Python that is damaged or nested too deeply
+)
 
 # Square root of the covariance of R, G and B over ImageNet, one row each, from Lucid: Olah,
 # Mordvintsev and Schubert, Feature visualization, Distill 2017.
@@ -48,22 +53,25 @@ def color_root() -> np.ndarray:
 
 
 def class_names(path: str, classes: int) -> tuple[str, ...]:
-    """Reads class names, one per line or in the form of `imagenet_class_index.json`.
+    """Reads class names from a text file, JSON, or a Python dict or list literal.
 
-    That public file is an object of `"index": ["identifier", "name"]`.
+    A text file has a name per line. The others have a list of names, or an object or dict of index
+    -> name or -> [identifier, name], as the public `imagenet_class_index.json`. Nothing in the file
+    is executed.
 
     Raises: InputError if the file cannot be read, or the number of names is not `classes`.
     """
     place = pathlib.Path(path).expanduser()
     try:
         text = bounded_files.read_bytes(place, _MAX_BYTES).decode('utf-8-sig')
-        found = _from_json(text) if text.lstrip().startswith('{') else text.splitlines()
+        literal = text.lstrip().startswith(('{', '['))
+        found = _from_literal(text.strip()) if literal else text.splitlines()
     except errors.InputError:
         raise
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise errors.InputError(
             f'--class_names {path} cannot be read ({type(error).__name__}: {error}); it must hold '
-            f'one name per line, or have the form of imagenet_class_index.json'
+            f'one name per line, or a JSON object, a Python dict or a list of names'
         ) from None
     if len(found) != classes:
         raise errors.InputError(
@@ -72,9 +80,19 @@ def class_names(path: str, classes: int) -> tuple[str, ...]:
     return tuple(' '.join(name.split()) for name in found)
 
 
-def _from_json(text: str) -> list[str]:
-    content = json.loads(text)
-    names = [content[str(i)][1] for i in range(len(content))]
+def _from_literal(text: str) -> list[str]:
+    """Returns the names in JSON or in a literal of Python."""
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        try:
+            content = ast.literal_eval(text)
+        except _UNREADABLE:
+            raise error from None
+    if isinstance(content, dict):
+        by_index = {str(key): value for key, value in content.items()}
+        content = [by_index[str(i)] for i in range(len(by_index))]
+    names = [name if isinstance(name, str) else name[1] for name in content]
     if not all(isinstance(name, str) for name in names):
         raise TypeError('a name is not a string')
     return names

@@ -218,7 +218,7 @@ def write(
     of: Target,
     attribution: Attribution,
     *,
-    sheet: bool,
+    columns: int | None,
     step: int | None,
 ) -> list[pathlib.Path]:
     """Prints the table; writes figure, arrays and table; returns their paths.
@@ -228,7 +228,7 @@ def write(
       method: name of the method.
       of: the target.
       attribution: of its units.
-      sheet: whether all units are of one image, which is plotted once.
+      columns: units of each image, next to each other; None: all are of one image.
       step: at which TensorBoard shows the figure; None: not shown.
     """
     print(_table(attribution.rows))
@@ -237,7 +237,7 @@ def write(
 
     at = f', place {",".join(map(str, of.place))}' if of.place else ''
     title = f'{attribution.title}\n{of.network}{at}; above each image: unit and value'
-    heatmaps.save_cells(png, _lines(attribution, sheet), title, attribution.scale)
+    heatmaps.save_cells(png, _lines(attribution, columns), title, attribution.scale)
 
     maps = {} if attribution.maps is None else {'maps': attribution.maps}
     write_npz(npz, {'images': attribution.images, **maps, 'units': attribution.units})
@@ -292,7 +292,7 @@ def _rows(
     ]
 
 
-def _lines(attribution: Attribution, sheet: bool) -> list[Sequence[heatmaps.Cell]]:
+def _lines(attribution: Attribution, columns: int | None) -> list[Sequence[heatmaps.Cell]]:
     """Returns the rows of cells of the figure."""
     plain = heatmaps.plain(attribution.images)
     if attribution.maps is None or attribution.scale is None:
@@ -301,8 +301,11 @@ def _lines(attribution: Attribution, sheet: bool) -> list[Sequence[heatmaps.Cell
     mixed = heatmaps.over(attribution.images, attribution.maps, attribution.scale.signed)
     cells = _captioned(mixed, attribution.rows, 'value')
     explained = [_original(image, row) for image, row in zip(plain, attribution.rows, strict=True)]
-    if sheet:
+    if columns is None:
         return heatmaps.wrapped([explained[0], *cells], heatmaps.columns(len(cells) + 1))
+    if columns > 1:
+        starts = range(0, len(cells), columns)
+        return [[explained[k], *cells[k : k + columns]] for k in starts]
     both = (heatmaps.wrapped(found, _COLUMNS) for found in (explained, cells))
     return [line for pair in zip(*both, strict=True) for line in pair]
 

@@ -327,7 +327,8 @@ class Network(config.Part):
     )
     class_names: str = config.option(
         '',
-        'File with a class name per line, or imagenet_class_index.json; empty: indices.',
+        'File of the class names: a name per line, JSON such as imagenet_class_index.json, or a '
+        'Python dict of index -> name; empty: indices.',
         needs=('--model',),
     )
 
