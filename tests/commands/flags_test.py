@@ -71,6 +71,8 @@ ELSEWHERE = {
     'test_fraction': 'images_test',
     'crop': 'images_test',
     'size': 'images_test',
+    'attributes': 'targets_test',
+    'target': 'targets_test',
     'color': 'images_test',
     'labeled_seed': 'data_test: test_the_seed_decides_which_examples_have_labels',
     'early_stopping_epochs': 'resume_test',
@@ -173,6 +175,10 @@ FAMILIES = {
     'classifier': (
         {**CONVOLUTIONS, 'units': '6'},
         {**NETWORK, 'code_activation': 'tanh', 'dropout': '0.5'},
+    ),
+    'regressor': (
+        {**CONVOLUTIONS, 'units': '6'},
+        {**NETWORK, 'code_activation': 'tanh', 'values': '1,2,3,4,5,6,7,8,9,20'},
     ),
     'siamese': (
         {**CONVOLUTIONS, 'units': '6'},

@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 from tfae import models
 
 AUTOENCODERS = ('convolutional', 'custom', 'dense', 'variational')
-ENCODERS = ('classifier', *AUTOENCODERS, 'siamese')
+ENCODERS = ('classifier', *AUTOENCODERS, 'regressor', 'siamese')
 # Command -> the families that it works for.
 COMMANDS = {
     'evaluate': tuple(models.FAMILIES),

@@ -243,6 +243,29 @@ def test_evaluate_of_a_classifier(digits):
     assert measured['confusion'] == metrics.confusion_matrix(y, logits.argmax(1)).tolist()
 
 
+def test_evaluate_of_a_regressor(digits):
+    v = best(digits.train('regressor', '--model=regressor', '--units=12', '--epochs=3'))
+    measured, _ = digits.measured('evaluate', 'regressor')
+    (known, labels), (x, y) = digits.split('train'), digits.split('test')
+    output = affine(v, 'regressor', Network((Layer('relu'),)).encode(v, x))
+    error = 4.5 + 4.5 * output[:, 0] - y
+    close(measured['absolute_error'], np.abs(error).mean())
+    close(measured['squared_error'], np.square(error).mean())
+    close(measured['constant_absolute_error'], np.abs(y - np.median(labels)).mean())
+    # Ridge regression by its normal equations, the penalty by leave-one-out residuals.
+    a, b = known.reshape(len(known), -1), x.reshape(len(x), -1)
+    middle, mean = a.mean(0), labels.mean()
+    best_, predicted = np.inf, None
+    for penalty in np.logspace(-2, 6, 17):
+        inverse = np.linalg.inv((a - middle).T @ (a - middle) + penalty * np.eye(a.shape[1]))
+        hat = (a - middle) @ inverse @ (a - middle).T + 1 / len(a)
+        residuals = (labels - hat @ labels) / (1 - np.diag(hat))
+        if np.square(residuals).mean() < best_:
+            best_ = np.square(residuals).mean()
+            predicted = mean + (b - middle) @ inverse @ (a - middle).T @ (labels - mean)
+    close(measured['ridge_absolute_error'], np.abs(predicted - y).mean())
+
+
 def test_evaluate_of_a_siamese_network(digits):
     words = ('--model=siamese', '--units=12', '--code_size=4', '--epochs=3', '--normalize')
     v = best(digits.train('siamese', *words))

@@ -6,6 +6,7 @@ its examples, which is computed here from examples selected, decoded and generat
 """
 
 import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -39,7 +40,8 @@ FILES = (
     '--color=gray',
     '--validation_fraction=0',
 )
-WALKED = [CLASSES, LABELS, BLOBS, FILES]
+TARGET = (*FILES, '--attributes=table.csv', '--target=age')
+WALKED = [CLASSES, LABELS, BLOBS, FILES, TARGET]
 
 
 @pytest.fixture(scope='module')
@@ -125,3 +127,21 @@ def test_files_are_split_by_name_and_decoded_as_asked_for(runs):
     assert 4 < len(x) < 16
     # Pillow may round a pixel to the other side.
     assert_trained_on(runs, 'files', FILES, np.array(x)[..., None], atol=5e-5)
+
+
+def test_a_column_of_a_table_gives_labels_and_images_without_a_value_are_left_out(runs):
+    ages = ['20-29', '3-9', 'more than 70', '', '9.5']
+    lines = [f'{name},{ages[k % 5]}' for k, name in enumerate(colors())]
+    (runs.folder / 'table.csv').write_text('\n'.join(['file,age', *lines, 'none.png,7']) + '\n')
+    x = []
+    for k, (name, pixels) in enumerate(colors().items()):
+        place = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest())
+        if place < 0.4 * 2**64 or not ages[k % 5]:
+            continue
+        top, left = (pixels.shape[0] - 8) // 2, (pixels.shape[1] - 6) // 2
+        image = Image.fromarray(pixels).convert('L').crop((left, top, left + 6, top + 8))
+        x.append(np.asarray(image.resize((3, 4), Image.Resampling.BILINEAR)) / 255)
+    # Of few images, a pixel that is rounded to the other side moves the mean more.
+    assert_trained_on(runs, 'target', TARGET, np.array(x)[..., None], atol=1e-4)
+    config = json.loads((runs.folder / 'target' / 'config.json').read_text())
+    assert config['signature']['class_names'] == ['3-9', '9.5', '20-29', 'more than 70']

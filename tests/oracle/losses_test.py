@@ -27,6 +27,7 @@ from numpy_losses import (
     halved,
     lasso,
     log_weights,
+    regressor,
     siamese,
     sparse,
     variational,
@@ -257,6 +258,22 @@ ODD = {
     'classifier, convolutional': (
         ('--model=classifier', *CONVOLUTIONS, '--units=6'),
         classifier(Network((*STACK, Layer('relu')))),
+    ),
+    'regressor, convolutional': (
+        ('--model=regressor', *CONVOLUTIONS, '--units=6'),
+        regressor(Network((*STACK, Layer('relu'))), range(10)),
+    ),
+    'regressor, values': (
+        (
+            *(
+                '--model=regressor',
+                '--units=12,6',
+                '--activation=tanh',
+                '--code_activation=softplus',
+            ),
+            *('--batch_normalization', '--values=3,1,4,1,5,9,2,6,5,-3'),
+        ),
+        regressor(Network((NORMALIZED, Layer('softplus'))), [3.0, 1, 4, 1, 5, 9, 2, 6, 5, -3]),
     ),
     'siamese, convolutional': (
         (*SIAMESE, *CONVOLUTIONS, '--units=6'),

@@ -175,6 +175,19 @@ def classifier(network):
     return loss
 
 
+def regressor(network, values):
+    """Returns the absolute error in units of half the range of the quantities."""
+    values = np.array(values)
+    middle, radius = (values.max() + values.min()) / 2, np.ptp(values) / 2
+
+    def loss(v, x, y, training):
+        output = affine(v, 'regressor', network.encode(v, x, training))
+        error = np.abs(middle + radius * output[:, 0] - values[y]).mean()
+        return {'loss': error / radius, 'absolute_error': error}
+
+    return loss
+
+
 def siamese(network, kind, margin, unit=False):
     """Returns the loss of all pairs of even and odd examples, normalized as one batch."""
 

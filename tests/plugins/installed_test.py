@@ -111,7 +111,9 @@ def test_every_command_of_runs_is_tried_here():
 def test_names_and_flags_of_the_package_stand_in_help(folder):
     # In a new process: names are listed when the command is imported.
     text = ' '.join(cold(folder, 'train', '--help').split())
-    assert 'Family: classifier, convolutional, custom, dense, gan, judging, siamese' in text
+    assert (
+        'Family: classifier, convolutional, custom, dense, gan, judging, regressor, siamese' in text
+    )
     assert 'npz, records, rings, synthetic' in text
     assert '--label_weight' not in text
     for model in ('judging', 'example_plugin.judging'):

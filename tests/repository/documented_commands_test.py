@@ -86,12 +86,14 @@ def blocks(page):
 
 
 def photos(folder):
-    random = np.random.RandomState(0)
+    random, table = np.random.RandomState(0), []
     for kind in ('cats', 'dogs'):
         (folder / 'photos' / kind).mkdir(parents=True)
         for i in range(60):
             pixels = random.randint(0, 256, [40, 48, 3], np.uint8)
             Image.fromarray(pixels).save(folder / 'photos' / kind / f'{i}.png')
+            table.append(f'{kind}/{i}.png,{10 * (i % 4)}-{10 * (i % 4) + 9},{"FM"[i % 2]}')
+    (folder / 'photos.csv').write_text('\n'.join(['file,age,gender', *table]) + '\n')
 
 
 @pytest.mark.parametrize('page', [page for page in pages() if here(page)])

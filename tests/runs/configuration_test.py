@@ -41,6 +41,8 @@ EDITS = {
     'synthetic_shape': {'synthetic_shape': '5x6x1'},
     'validation_fraction': {'validation_fraction': 0.2},
     'test_fraction': {'test_fraction': 0.3},
+    'attributes': {'attributes': 'a.csv', 'target': 'age'},
+    'target': {'attributes': 'a.csv', 'target': 'age'},
     'size': {'size': '6x5'},
     'color': {'color': 'gray'},
     'freeze': {'freeze': ['encoder']},

@@ -5,6 +5,8 @@ the measures of a family are means over the examples. pca_mse is the error of PC
 autoencoder, and linear_denoised_psnr that of the best linear map from corrupted to clean training
 images whose rank is the code size; it is measured for images of up to 4,096 values (height x width
 x channels). Images of both are clipped to [0, 1], as reconstructions are.
+For a regressor, constant_absolute_error is that of the median of the training quantities, and
+ridge_absolute_error that of ridge regression on the pixels.
 """
 
 import dataclasses
@@ -13,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from tfae import data
-from tfae.analysis import classification, linear_denoiser, pca, reconstruction
+from tfae.analysis import classification, linear_denoiser, pca, reconstruction, regression
 from tfae.commands.shared import command_flags
 from tfae.core import errors, names, terminal
 from tfae.core.atomic_files import write_json
 from tfae.core.config import option
 from tfae.losses import variational
+from tfae.models import regressor
 from tfae.runs.saved_run import Run
 from tfae.training import graph
 
@@ -58,6 +61,9 @@ def main(argv: list[str]) -> int:
             stages.append(lambda: _reconstruction(run, loaded, part))
         if hasattr(outputs, names.CODE):
             stages.append(lambda: _code(run.encode(part.images)))
+        model = run.built.model
+        if isinstance(model, regressor.Model):
+            stages.append(lambda: _regression(model.values, loaded, part))
         if flags.neighbors:
             stages.append(lambda: _neighbors(run, loaded, part, flags.neighbors))
         for stage in terminal.progress(stages, ' stages'):
@@ -86,6 +92,21 @@ def _measures(run: Run, part: data.Split) -> dict[str, Any]:
     return {
         name: np.mean(values, axis=0, dtype=np.float64).tolist()
         for name, values in run.measure(part.images, part.labels).items()
+    }
+
+
+def _regression(values: np.ndarray, loaded: data.DataSet, part: data.Split) -> dict[str, float]:
+    """Returns the mean absolute errors of two baselines.
+
+    They are the median of the training split, and ridge regression on its pixels.
+    """
+    known, wanted = values[loaded.train.labels], values[part.labels]
+    train, images = data.pixels(loaded.train.images), data.pixels(part.images)
+    return {
+        'constant_absolute_error': regression.absolute_error(wanted, np.median(known)),
+        'ridge_absolute_error': regression.absolute_error(
+            wanted, regression.ridge(train, known, images)
+        ),
     }
 
 

@@ -26,6 +26,7 @@ from tfae.data import splits
 _MAX_LINE = 2**16  # characters
 _COUNT = re.compile(r'\s*([0-9]{1,18})\s*')
 _COMPARISON = re.compile(r'([^=<>]+)(?:([=<>])(.*))?')
+_NUMBER = re.compile(r'[0-9]{1,300}(?:\.[0-9]{1,300})?')
 _POSITIVE = ('1', '1.0', 'true', 'yes')
 _NEGATIVE = ('0', '0.0', '-1', '-1.0', 'false', 'no')
 _NOT_FINITE = frozenset(
@@ -94,6 +95,18 @@ class Table(NamedTuple):
                     f'{errors.nearest(word, there) or f"; it holds {shown}"}'
                 )
         return np.isin(cells, words)
+
+
+def quantity(text: str) -> float | None:
+    """Returns the number that a text is or holds: 3.5 of "3.5", 24.5 of "20-29"; None without one.
+
+    Of several numbers it is the mean, the middle of a band.
+    """
+    with contextlib.suppress(ValueError):
+        value = float(text)
+        return value if math.isfinite(value) else None
+    found = [float(number) for number in _NUMBER.findall(text)]
+    return sum(found) / len(found) if found else None
 
 
 def read(path: pathlib.Path) -> Table:

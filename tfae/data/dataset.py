@@ -117,6 +117,18 @@ class Config(Part):
         needs=('--labeled_examples',),
         formerly='labelled_seed',
     )
+    attributes: str = option(
+        '',
+        'Table of attributes of image files, for --target: CSV whose first column names the file, '
+        "or CelebA's format.",
+        needs=('--target',),
+    )
+    target: str = option(
+        '',
+        'Column of --attributes that replaces the labels, in all splits; images without a value '
+        'are left out. Classes are its different values, in the order of their numbers.',
+        needs=('--attributes',),
+    )
     synthetic_kind: Literal['bars', 'blobs', 'linear'] = option(
         'bars', 'Content of the images of data set synthetic.'
     )

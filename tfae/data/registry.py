@@ -12,7 +12,7 @@ import numpy as np
 
 from tfae.core import errors, registry
 from tfae.core.config import text
-from tfae.data import outside
+from tfae.data import outside, targets
 from tfae.data.dataset import Config, DataSet, Loaded, Source
 from tfae.data.sets import (
     arrays,
@@ -52,6 +52,8 @@ COMMON_FIELDS = (
     'validation_fraction',
     'labeled_examples',
     'labeled_seed',
+    'attributes',
+    'target',
 )
 _VALIDATION_SEED = 1
 
@@ -86,7 +88,10 @@ def load(config: Config, source: Source | None = None) -> DataSet:
     """
     source = source or module(config.dataset)
     _refuse_unread_fields(config, source.FIELDS)
-    train, test, class_names, validation, notes = _loaded(source, config)
+    found = _loaded(source, config)
+    if config.target:
+        found = targets.labeled(config, found)
+    train, test, class_names, validation, notes = found
     class_names = tuple(class_names)
     train = of_classes(train, config, class_names)
     if validation is None:

@@ -31,8 +31,8 @@ and any of these optional methods:
                                     both figures, or ''; training prints it at its end
 
 Outputs have a field `code` with an encoder, `reconstruction` [B, H, W, C] in [0, 1] with an encoder
-and a decoder, `logits` [B, H, W, C] of Bernoulli pixels, and `probabilities` [B, classes] of a
-classifier.
+and a decoder, `logits` [B, H, W, C] of Bernoulli pixels, `probabilities` [B, classes] of a
+classifier, and `prediction` [B] of a quantity.
 
 Every call shares the variables of the first, by name, under the current variable scope: two models
 can live in one graph under two outer scopes. Every field of `Config` has a help text and a default,
@@ -52,6 +52,7 @@ from tfae.models import (
     custom_functions,
     dense,
     gan,
+    regressor,
     siamese,
     variational,
 )
@@ -87,6 +88,7 @@ FAMILIES: dict[str, Family] = {
     'custom': custom_functions,
     'dense': dense,
     'gan': gan,
+    'regressor': regressor,
     'siamese': siamese,
     'variational': variational,
 }

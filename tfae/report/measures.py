@@ -66,6 +66,8 @@ _KNOWN = {
     'corrupted_psnr': Measure('PSNR, corrupted images', 'dB'),
     'denoised_psnr': Measure('PSNR, denoised images', 'dB', better=1),
     'error': Measure('classification error', '%', 100, -1),
+    'absolute_error': Measure('mean absolute error', 'in the unit of the quantity', better=-1),
+    'squared_error': Measure('mean squared error', 'in the squared unit', better=-1),
     'cross_entropy': Measure('cross-entropy', _IMAGE, better=-1),
     'knn_error': Measure('k-nearest-neighbor error', '%', 100, -1),
     'probe_error': Measure('linear probe error', '%', 100, -1),
@@ -107,6 +109,8 @@ _KNOWN = {
     'variance': Measure('variance of the pixels'),
 }
 _FORMS = [
+    (r'constant_(.*)', 'constant prediction: {}'),
+    (r'ridge_(.*)', 'ridge regression on pixels: {}'),
     (r'pca_(.*)', 'PCA, same code size: {}'),
     (r'linear_(.*)', 'linear denoiser, same rank: {}'),
     (r'pixels?_(.*)', 'pixels: {}'),

@@ -18,6 +18,7 @@ from tfae.data import streaming
 from tfae.distributed import cluster, coordinator
 from tfae.distributed.coordinator import Coordinator
 from tfae.distributed.replica import Replica
+from tfae.models import regressor
 from tfae.models.base import network_flags
 from tfae.runs import checkpoints, sessions, transfer
 from tfae.runs.directory import Folder
@@ -237,6 +238,8 @@ def _resolved(experiment: Experiment, signature: Signature) -> Experiment:
     family = experiment.family
     if isinstance(family, network_flags.ConfigWithDefault):
         family = family.resolved(signature.image_shape)
+    if isinstance(family, regressor.Config):
+        family = family.of_classes(signature.class_names)
     return dataclasses.replace(experiment, signature=signature, family=family)
 
 

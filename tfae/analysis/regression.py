@@ -1,0 +1,38 @@
+"""Baselines of the regression of a quantity: a constant, and a linear function of the pixels.
+
+    median of the training quantities
+    ridge regression, its penalty chosen by generalized cross-validation (Golub, Heath and Wahba,
+    Technometrics 21, 1979)
+
+N examples, H W C image.
+"""
+
+import math
+
+import numpy as np
+from sklearn.linear_model import RidgeCV
+
+_PENALTIES = np.logspace(-2, 6, 17)
+_MAX_VALUES = 2**26  # of the training images that a ridge regression is fitted to
+
+
+def absolute_error(targets: np.ndarray, predictions: np.ndarray) -> float:
+    """Returns mean |y - t| of targets `[N]` and predictions `[N]` or one number."""
+    return float(np.mean(np.abs(np.asarray(predictions, np.float64) - targets)))
+
+
+def ridge(train: np.ndarray, targets: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """Returns the predictions `[N]` of a ridge regression.
+
+    Args:
+      train: training images `[M, H, W, C]` in [0, 1]; evenly spaced ones of a large set.
+      targets: their quantities `[M]`.
+      images: `[N, H, W, C]`.
+    """
+    every = -(-math.prod(train.shape) // _MAX_VALUES)
+    train, targets = _flat(train[::every]), targets[::every]
+    return RidgeCV(_PENALTIES).fit(train, targets).predict(_flat(images))
+
+
+def _flat(images: np.ndarray) -> np.ndarray:
+    return np.asarray(images, np.float64).reshape(len(images), -1)

@@ -1,0 +1,67 @@
+"""Labels of images from a column of an attribute table."""
+
+import math
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from tfae.core import errors
+from tfae.data import attributes
+from tfae.data.dataset import Config, Loaded
+from tfae.data.lazy_images import LazyImages
+from tfae.data.splits import Split, select
+
+_MAX_CLASSES = 10_000
+
+
+def labeled(config: Config, loaded: Loaded) -> Loaded:
+    """Returns a data set whose classes are the values of the column `--target`.
+
+    Images without a value are left out.
+
+    Raises: UsageError if the images have no names, or there is no such column; InputError if the
+      table cannot be read, or gives no training image a value.
+    """
+    table = attributes.read(pathlib.Path(config.attributes).expanduser())
+    cells = table.columns[errors.one_of('--target', config.target, list(table.columns))]
+
+    def values(split: Split) -> list[str]:
+        if not isinstance(split.images, LazyImages):
+            raise errors.UsageError(
+                f'--target is {config.target!r}; the images of data set {config.dataset} have no '
+                f'names, which a table of attributes refers to'
+            )
+        rows = table.places(split.images.names, len(split.images))
+        return [cells[row] if row >= 0 else '' for row in rows]
+
+    splits: dict[str, Any] = {
+        'train': loaded.train,
+        'test': loaded.test,
+        'validation': loaded.validation,
+    }
+    found = {name: values(split) for name, split in splits.items() if split is not None}
+    names = sorted({value for each in found.values() for value in each if value}, key=_order)
+    if len(names) > _MAX_CLASSES:
+        raise errors.UsageError(
+            f'--target {config.target} has {len(names):,} different values; there must be at most '
+            f'{_MAX_CLASSES:,}'
+        )
+    if not any(found['train']):
+        raise errors.InputError(
+            f'--attributes {config.attributes} gives no training image of {config.dataset} a '
+            f'value of {config.target}; its first column must be names such as '
+            f'{loaded.train.images.names[0]}'
+        )
+    number = {name: k for k, name in enumerate(names)}
+    changed: dict[str, Any] = {'class_names': tuple(names)}
+    for name, each in found.items():
+        kept = select(splits[name], np.array([value != '' for value in each]))
+        changed[name] = Split(kept.images, np.array([number[v] for v in each if v], np.int64))
+    return loaded._replace(**changed)
+
+
+def _order(value: str) -> tuple[float, str]:
+    """Orders values by their numbers; others come last."""
+    number = attributes.quantity(value)
+    return (math.inf if number is None else number, value)

@@ -1,0 +1,143 @@
+"""Regression of a quantity on top of an encoder, by absolute error.
+
+    h_0 = x,  h_i = s_i(layer_i(h_{i-1})),  code z = h_L                          encoder/layer_i
+    y = m + r (z W + b)                                                                 regressor
+    loss = mean over the batch of |y - v[label]| / r
+
+v[k] is the quantity of class k, such as the age of the class "20-29"; m and r are the middle and
+half of the range of v, so that neither the loss nor the learning rate depends on the unit. The
+minimum of the expected absolute error is the median (Koenker and Bassett, Econometrica 46, 1978).
+
+The encoder has the names of the other families, for --restore_from; --head_epochs trains W and b
+alone, on frozen codes, before all layers are fine-tuned.
+
+B batch, H W C image, Z code, K classes.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from tfae import layers
+from tfae.core import errors, names
+from tfae.core.config import option
+from tfae.data import attributes
+from tfae.models.base import baseline, network_flags
+from tfae.models.base.encoder_decoder import Encoder, Kernels
+from tfae.models.base.objective import Batch, Objective, trainable
+from tfae.ops.activations import Activation
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(network_flags.ConfigWithDefault):
+    """The network, and the quantities of the classes."""
+
+    code_activation: Activation = option(
+        Activation.from_text('relu'),
+        'Activation of the code, the last layer; with --restore_from as in the pretrained run.',
+    )
+    values: tuple[float, ...] = option(
+        (),
+        'Quantity of each class, in their order. Empty: the numbers in the names of the classes, '
+        'the middle of 20-29 and 70 of "more than 70"; the numbers of classes without names.',
+        within='(-inf, inf)',
+    )
+
+    def of_classes(self, class_names: Sequence[str]) -> 'Config':
+        """Returns the configuration with the quantities of classes of these names.
+
+        Raises: UsageError if a name holds no number.
+        """
+        if self.values or not class_names:
+            return self
+        values = []
+        for name in class_names:
+            value = attributes.quantity(name)
+            if value is None:
+                raise errors.UsageError(
+                    f'--model=regressor predicts a quantity, and class {name!r} is none; --target '
+                    f'or --values must name quantities'
+                )
+            values.append(value)
+        return dataclasses.replace(self, values=tuple(values))
+
+
+class Outputs(NamedTuple):
+    """Outputs of the regression for a batch."""
+
+    code: tf.Tensor  # [B, Z]
+    prediction: tf.Tensor  # [B], in the unit of the quantity
+
+
+class Model:
+    """See `tfae.models` for the contract."""
+
+    def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
+        errors.classes('regressor', classes)
+        self.config = config = config.resolved(image_shape)
+        values = config.values or tuple(map(float, range(classes)))
+        if len(values) != classes:
+            raise errors.UsageError(
+                f'--values has {len(values)} quantities; there are {classes} classes'
+            )
+        self.values = np.array(values, np.float32)
+        if not np.ptp(self.values):
+            raise errors.UsageError(
+                f'--values are all {values[0]:g}; there must be two different quantities'
+            )
+        self._middle = (self.values.max() + self.values.min()) / 2
+        self._radius = np.ptp(self.values) / 2
+        *hidden, last = network_flags.layers(config)
+        code = last._replace(activation=config.code_activation, normalized=False)
+        self.encoder = Encoder(image_shape, [*hidden, code], Kernels(config.kernel_initializer))
+        self.code_size = self.encoder.sizes[-1]
+        self.objectives = (self._whole,)
+
+    def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> Outputs:
+        """Encodes images `[B, H, W, C]` in [0, 1] and predicts; training if there is a `seed`."""
+        code = self._encode(images, seed is not None)
+        return Outputs(code, self._head(code))
+
+    def encode(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns the codes `[B, Z]` of images `[B, H, W, C]`."""
+        return self._encode(images, False)
+
+    def head(self, batch: Batch) -> Objective:
+        """Returns the objective of W and b alone; `batch.images` are codes `[B, Z]`."""
+        return self._objective(self._head(batch.images), batch, names.REGRESSOR)
+
+    def measures(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """Returns the absolute and the squared error in the unit of the quantity, both `[B]`."""
+        error = self._error(self(batch.images).prediction, batch)
+        return {'absolute_error': tf.abs(error), 'squared_error': tf.square(error)}
+
+    def learned_nothing(self, means: Mapping[str, float], moments: baseline.Moments) -> str:
+        """Returns why the prediction is no better than the median of the quantity, or ''."""
+        distances = np.abs(self.values[:, None] - self.values)
+        constant = float(np.min(distances @ moments.frequencies))
+        value = means['absolute_error']
+        return baseline.no_better('the absolute error', value, constant, 'the median')
+
+    def _whole(self, batch: Batch) -> Objective:
+        prediction = self(batch.images, batch.seed).prediction
+        return self._objective(prediction, batch, names.ENCODER, names.REGRESSOR)
+
+    def _objective(self, prediction: tf.Tensor, batch: Batch, *scopes: str) -> Objective:
+        error = tf.reduce_mean(tf.abs(self._error(prediction, batch)))
+        terms = {'absolute_error': error}
+        return Objective(names.REGRESSION, error / self._radius, trainable(*scopes), terms)
+
+    def _error(self, prediction: tf.Tensor, batch: Batch) -> tf.Tensor:
+        return prediction - tf.gather(self.values, batch.labels)
+
+    def _encode(self, images: tf.Tensor, training: bool) -> tf.Tensor:
+        errors.rank('images', images, 4)
+        return tf.reshape(self.encoder(images, training), [-1, self.code_size])
+
+    def _head(self, code: tf.Tensor) -> tf.Tensor:
+        """Maps codes `[B, Z]` to quantities `[B]`."""
+        output = layers.dense(code, 1, name=names.REGRESSOR, reuse=tf.AUTO_REUSE)
+        return self._middle + self._radius * tf.squeeze(output, 1)
