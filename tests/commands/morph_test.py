@@ -72,7 +72,7 @@ def test_a_table_is_matched_by_place_and_what_it_lacks_is_said(folder):
 
 def test_a_path_moves_images_by_the_differences_of_mean_codes(folder):
     words = ('--attributes=table.csv', '--path=loop,ten<50 -> loop,ten>50->ten=70', '--steps=4')
-    out = morphed(folder, *words, '--output=path')
+    out = morphed(folder, *words, '--scale=2', '--output=path')
     labels = data.load(data.Config()).test.labels[:-5]
     combinations = [np.isin(labels, wanted) for wanted in ([0], [6, 8], [7])]
     with tfae.open(folder / 'run') as run:
@@ -80,12 +80,13 @@ def test_a_path_moves_images_by_the_differences_of_mean_codes(folder):
         codes = run.encode(images)
     means = np.stack([codes[having].mean(0) for having in combinations])
     with np.load(folder / 'path' / 'morph_path.npz') as file:
-        np.testing.assert_allclose(file['moves'], means - means[0], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(file['moves'], 2 * (means - means[0]), rtol=1e-4, atol=1e-5)
     rows = json.loads((folder / 'path' / 'morph_path.json').read_text())['combinations']
     assert [row['images'] for row in rows] == [having.sum() for having in combinations]
     assert [row['combination'] for row in rows] == ['loop ten<50', 'loop ten>50', 'ten=70']
     assert rows[0]['length'] == 0
-    np.testing.assert_allclose(rows[2]['length'], np.linalg.norm(means[2] - means[1]), rtol=1e-4)
+    length = 2 * np.linalg.norm(means[2] - means[1])
+    np.testing.assert_allclose(rows[2]['length'], length, rtol=1e-4)
     assert Image.open(folder / 'path' / 'morph_path.gif').n_frames == 2 * (7 - 1)
     assert np.asarray(Image.open(folder / 'path' / 'morph_path.png')).std() > 20
     assert out.splitlines()[-4:] == [f'path/morph_path.{k}' for k in ('png', 'gif', 'npz', 'json')]

@@ -13,7 +13,10 @@ import numpy as np
 from sklearn.linear_model import RidgeCV
 
 _PENALTIES = np.logspace(-2, 6, 17)
-_MAX_VALUES = 2**26  # of the training images that a ridge regression is fitted to
+# Bounds of the training set of a ridge regression, whose time is cubic in the smaller of examples
+# and values of an image.
+_MAX_EXAMPLES = 2**11
+_MAX_VALUES = 2**26
 
 
 def absolute_error(targets: np.ndarray, predictions: np.ndarray) -> float:
@@ -29,7 +32,9 @@ def ridge(train: np.ndarray, targets: np.ndarray, images: np.ndarray) -> np.ndar
       targets: their quantities `[M]`.
       images: `[N, H, W, C]`.
     """
-    every = -(-math.prod(train.shape) // _MAX_VALUES)
+    values = math.prod(train.shape[1:])
+    most = _MAX_EXAMPLES if values > _MAX_EXAMPLES else max(1, _MAX_VALUES // values)
+    every = -(-len(train) // most)
     train, targets = _flat(train[::every]), targets[::every]
     return RidgeCV(_PENALTIES).fit(train, targets).predict(_flat(images))
 

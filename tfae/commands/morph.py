@@ -11,11 +11,11 @@ images. morph.npz has the directions, for `tfae explore` too.
 --path moves images through combinations of attributes instead, each a list of --attribute, as a
 strip and a film:
 
-    tfae morph --logdir=RUN --attributes=labels.csv \\
+    tfae morph --logdir=RUN --attributes=labels.csv
         --path='gender=Female,age=20-29 -> gender=Female,age=60-69 -> gender=Male,age=60-69'
 
-An image moves by the differences of the mean codes of these combinations. By default the images are
-the first that have the first combination.
+An image moves by the differences of the mean codes of these combinations, times --scale. By default
+the images are the first that have the first combination.
 """
 
 import dataclasses
@@ -74,6 +74,9 @@ class Config(command_flags.ChooseImages):
         '',
         'Combinations of attributes to move through, with -> between them.',
         excludes=('--attribute', '--strengths', '--film'),
+    )
+    scale: float = option(
+        1.0, 'Multiple of the moves of --path.', within='(-inf, inf)', needs=('--path',)
     )
     film: bool = option(
         False, 'Write a GIF that interpolates between the images, with and without each attribute.'
@@ -219,7 +222,7 @@ def _along(
     having = np.stack([_having_all(table, words) for words in flags.combinations])
     if len(bare := np.flatnonzero(~having.any(1))):
         raise errors.InputError(f'--path: no image has {names[bare[0]]}')
-    moves = morphing.path(run.encode(part.images), having).astype(np.float32)
+    moves = flags.scale * morphing.path(run.encode(part.images), having).astype(np.float32)
     lengths = np.linalg.norm(np.diff(moves, axis=0), axis=1)
     rows: list[dict[str, Any]] = [
         {'combination': name, 'images': int(count), 'length': float(length)}
@@ -253,7 +256,8 @@ def _along(
     films = {str(k): np.concatenate([row, row[-2:0:-1]]) for k, row in enumerate(made)}
     grids.save_film(paths[1], films)
     write_npz(paths[2], {'moves': moves})
-    write_json(paths[3], {'split': flags.split, 'step': run.step, 'combinations': rows})
+    found = {'split': flags.split, 'step': run.step, 'scale': flags.scale, 'combinations': rows}
+    write_json(paths[3], found)
     return paths
 
 

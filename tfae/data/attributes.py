@@ -100,7 +100,7 @@ class Table(NamedTuple):
 def quantity(text: str) -> float | None:
     """Returns the number that a text is or holds: 3.5 of "3.5", 24.5 of "20-29"; None without one.
 
-    Of several numbers it is the mean, the middle of a band.
+    Several numbers give their mean, the middle of a band.
     """
     with contextlib.suppress(ValueError):
         value = float(text)
