@@ -15,7 +15,7 @@ B batch, H W C image, Z code, K classes.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +25,7 @@ from tfae import layers
 from tfae.core import errors, names
 from tfae.core.config import option
 from tfae.data import attributes
-from tfae.models.base import baseline, network_flags
+from tfae.models.base import network_flags
 from tfae.models.base.encoder_decoder import Encoder, Kernels
 from tfae.models.base.objective import Batch, Objective, trainable
 from tfae.ops.activations import Activation
@@ -113,13 +113,6 @@ class Model:
         """Returns the absolute and the squared error in the unit of the quantity, both `[B]`."""
         error = self._error(self(batch.images).prediction, batch)
         return {'absolute_error': tf.abs(error), 'squared_error': tf.square(error)}
-
-    def learned_nothing(self, means: Mapping[str, float], moments: baseline.Moments) -> str:
-        """Returns why the prediction is no better than the median of the quantity, or ''."""
-        distances = np.abs(self.values[:, None] - self.values)
-        constant = float(np.min(distances @ moments.frequencies))
-        value = means['absolute_error']
-        return baseline.no_better('the absolute error', value, constant, 'the median')
 
     def _whole(self, batch: Batch) -> Objective:
         prediction = self(batch.images, batch.seed).prediction
