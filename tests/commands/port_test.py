@@ -17,7 +17,7 @@ NAMES = '''#!/usr/bin/env python
 from __future__ import division
 import collections, tensorflow as tf
 from tensorflow.python.framework import ops
-from tensorflow.python.ops import no_such_module
+from tensorflow.python.ops import no_such_module; from tensorflow.python.ops.rnn import rnn
 import numpy as np
 import scipy.misc
 from tensorflow.examples.tutorials.mnist import input_data
@@ -33,6 +33,7 @@ d.has_key(3); tf.train.SummaryWriter('é'); tf.train.Saver().no_such
 '''
 FOUND = [
     (6, 'tensorflow.python.ops.no_such_module', 'private API of TensorFlow'),
+    (6, 'tensorflow.python.ops.rnn.rnn', 'private, and gone; tfae.compat supplies it'),
     (8, 'scipy.misc', 'a removed module; tfae.compat.scipy_misc stands in for it'),
     (9, 'tensorflow.examples.tutorials.mnist.input_data', 'supplied by tfae.compat'),
     (10, 'tf.mul', 'before 1.0; it becomes tf.multiply'),

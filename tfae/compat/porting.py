@@ -202,10 +202,18 @@ def _tensorflow(
         else:
             remark = f'before 1.0; the arguments of {text} have other names'
             yield _finding(node, spelled, Kind.REMOVED, remark)
+    elif problem and _is_supplied_private(dotted):
+        yield _finding(node, spelled, Kind.REMOVED, 'private, and gone; tfae.compat supplies it')
     elif problem:
         yield _finding(node, spelled, Kind.IMPOSSIBLE, problem)
     elif supplied:
         yield _finding(node, spelled, Kind.SUPPLIED, 'supplied by tfae.compat')
+
+
+def _is_supplied_private(dotted: str) -> bool:
+    """Returns whether `install(removed=True)` supplies a private name or the module it is in."""
+    parts = dotted.split('.')
+    return any(parts[n] in removed.NAMES.get('.'.join(parts[:n]), {}) for n in range(1, len(parts)))
 
 
 def _has_same_arguments(call: ast.Call, old: str, new: str) -> bool:
