@@ -11,7 +11,7 @@ import tensorflow.compat.v1 as tf
 
 from tfae import data
 from tfae.core import config
-from tfae.models.base import objective
+from tfae.ops import dependencies
 from tfae.training import graph
 from tfae.training.experiment import Experiment
 from tfae.training.phases import Program
@@ -75,8 +75,7 @@ def _bytes(variables: Iterable[tf.Variable]) -> int:
 
 def _activations(program: Program) -> int:
     """Returns bytes of the tensors of known shape from which a step computes its losses."""
-    losses = [program.scalars[name].op for name in program.means]
-    operations = set().union(*map(objective.ancestors, losses))
+    operations = dependencies.ancestors(program.scalars[name].op for name in program.means)
     made = [o.outputs[0] for o in operations if o.outputs and o.type not in _SAME_MEMORY]
     return sum(math.prod(t.shape) * t.dtype.size for t in made if t.shape.is_fully_defined())
 
