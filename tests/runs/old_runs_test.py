@@ -93,6 +93,8 @@ def test_it_measures_what_it_measured(run, family):
     before, after = measures.renamed(before), json.loads(path.read_text())
     before.pop('pca_denoised_psnr', None)  # linear_denoised_psnr replaces it
     assert before.keys() <= after.keys()
+    # Images of PCA were not clipped.
+    assert after.get('pca_mse', 0) <= before.pop('pca_mse', 0)
     for name, value in before.items():
         if isinstance(value, str):
             assert after[name] == value
