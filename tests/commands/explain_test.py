@@ -189,7 +189,12 @@ ASCENT = '--method=activation_maximization'
         ('classifier', ('--unit=all', '--indices=0,1'), 2, '--unit=all takes one image; 2 are'),
         ('classifier', ('--layer=code',), 2, '--layer inference/code has shape (None, 6); it must'),
         ('classifier', ('--indices=0', '--classes=1'), 2, '--classes and --indices exclude each'),
-        ('classifier', ('--place=1,2',), 2, 'place is 1,2; it must lie in inference/class_logits'),
+        (
+            'classifier',
+            ('--place=1,2',),
+            2,
+            '--place is 1,2; it must lie in inference/class_logits',
+        ),
         (
             'classifier',
             ('--method=saliency', '--layer=x'),
