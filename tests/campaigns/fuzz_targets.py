@@ -735,11 +735,13 @@ TARGETS = {
         'net.pb', lambda: graph_seeds(False), graph_files.read,
         lambda found: all(layer.kind for layer in layer_graph.find(found)), 3,
         (b'Placeholder', b'VarHandleOp', b'MatMul', b'Conv2D', b'a/kernel', b'^a', b':1'),
+        may=('printed: E',),  # TensorFlow does; the program drops its messages
     ),
     'meta_graph': Target(
         'net.meta', lambda: graph_seeds(True), graph_files.read,
         lambda found: all(layer.kind for layer in layer_graph.find(found)), 2,
         (b'trainable_variables', b'train_op', b'save/restore_all', b'a/kernel:0', b'^a'),
+        may=('printed: E',),  # TensorFlow does; the program drops its messages
     ),
     'restored': Target(
         'values.npz', restored_seeds, read_arrays,
