@@ -463,7 +463,8 @@ def test_samples_of_what_is_fitted_to_codes(digits, kind):
     images = np.load(digits.folder / 'dense/figures/samples.npz')['images']
     ((_, codes, _),) = seen_by_program(digits, 'dense', 'train')
     count = 3 if kind == 'mixture' else 1
-    mixture = GaussianMixture(count, random_state=4).fit(codes.astype(float))
+    floor = 1e-7 * codes.astype(float).var(0).mean() + np.finfo(np.float32).tiny
+    mixture = GaussianMixture(count, reg_covar=floor, random_state=4).fit(codes.astype(float))
     mixture.random_state = 4
     drawn = np.random.RandomState(4).permutation(mixture.sample(200)[0])
     wanted = 255 * special.expit(NETWORK.decode(v, drawn, (8, 8, 1)))

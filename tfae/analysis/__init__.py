@@ -16,6 +16,7 @@
     plane                     two-dimensional views of latent space
     probe                     accuracy of a linear classifier on codes
     reconstruction            errors and sharpness of reconstructions
+    regression                baselines of a regressor: the median, a linear function
     saliency                  gradients of a score with respect to pixels
     units                     intermediate activations of a graph, and single units
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         plane,
         probe,
         reconstruction,
+        regression,
         saliency,
         units,
     )
@@ -65,6 +67,7 @@ __all__ = [
     'plane',
     'probe',
     'reconstruction',
+    'regression',
     'saliency',
     'units',
 ]
