@@ -42,6 +42,14 @@ def test_counts_shape_classes_and_values_are_those_of_the_set():
     ]
 
 
+def test_rows_of_a_table_have_columns_and_no_white():
+    assert lines(np.tile([0, 0.5, 1], [20, 1]), LABELS)[::2] == [
+        '14 training, 2 validation and 4 test rows of 3 columns',
+        'values 0 to 1, float32',
+    ]
+    assert 'training rows of 2 classes: ' in lines(np.ones([20, 1]), LABELS)[1]
+
+
 @pytest.mark.parametrize(
     'images, warning',
     [

@@ -349,15 +349,6 @@ def test_the_data_set_of_arrays_is_loaded_from_a_file_alone(tmp_path):
         tfae.load_data('digits', labelled_seed=3)
 
 
-def test_vectors_for_a_family_of_images_are_named(tmp_path):
-    text = '^images are 40 vectors .N, 64., which become images of 1 x 64; a family with layers of '
-    with pytest.raises(tfae.UsageError, match=text):
-        tfae.fit(
-            'convolutional', RANDOM.random_sample((40, 64)), logdir=tmp_path / 'run', batch_size=8
-        )
-    assert not (tmp_path / 'run').exists()
-
-
 def test_an_unknown_family_is_refused_with_the_nearest_name(tmp_path):
     with pytest.raises(tfae.UsageError, match="^model is 'dens'; .* did you mean dense"):
         tfae.fit('dens', IMAGES, logdir=tmp_path / 'run')
@@ -369,10 +360,10 @@ def test_the_largest_seed_is_trained(tmp_path):
     assert read(tmp_path)['training']['seed'] == 2**64 - 1
 
 
-def test_vectors_are_images_of_one_row(tmp_path):
-    vectors = RANDOM.random_sample((40, 7))
-    with tfae.fit('dense', vectors, logdir=tmp_path, units=2, epochs=1, batch_size=8) as run:
-        assert run.reconstruct(vectors[:, None, :, None]).shape == (40, 1, 7, 1)
+@pytest.mark.parametrize('model', ['classifier', 'siamese', 'regressor'])
+def test_a_family_with_default_layers_is_opened_after_training(tmp_path, model):
+    with tfae.fit(model, IMAGES, LABELS, logdir=tmp_path, epochs=1, batch_size=60) as run:
+        assert run.experiment.family.units == (200,)
 
 
 def test_a_recipe_is_trained_on_its_own_data_set_as_by_the_program(tmp_path):

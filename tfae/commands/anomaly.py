@@ -8,7 +8,7 @@ anomaly score, verdict and a map of the error of each pixel.
 
 import dataclasses
 import pathlib
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -31,6 +31,8 @@ _LABELS = {'neighbor': 'nearest neighbor', 'mean': 'distance to the mean'}
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.LookAtData):
     """The detector to fit, or the image files to score."""
+
+    TABLES: ClassVar[bool] = False
 
     images: tuple[str, ...] = option(
         (),

@@ -10,7 +10,7 @@ which TensorBoard shows too.
 import dataclasses
 import pathlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -38,6 +38,8 @@ _MEASURES = ('accuracy', 'nmi', 'ari')
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.LookAtData):
     """The number of clusters, and the examples they are fitted to."""
+
+    TABLES: ClassVar[bool] = False
 
     clusters: int = option(
         0,

@@ -114,10 +114,9 @@ def _reconstruction(run: Run, loaded: data.DataSet, part: data.Split) -> dict[st
     """Returns measures of the reconstructions, and of those of PCA."""
     images, outputs = data.pixels(part.images), run.built.inference.outputs
     reconstructed = run.reconstruct(images)
-    measured = {
-        'mse': reconstruction.mse(images, reconstructed),
-        'sharpness': reconstruction.sharpness(images, reconstructed),
-    }
+    measured = {'mse': reconstruction.mse(images, reconstructed)}
+    if images.ndim == 4:
+        measured['sharpness'] = reconstruction.sharpness(images, reconstructed)
     if hasattr(outputs, names.LOGITS):
         measured['bce'] = reconstruction.bce(images, run.fetch(outputs.logits, images))
         measured['bce_floor'] = reconstruction.entropy(images)

@@ -15,7 +15,7 @@ JSON, the maps as .npz, and a figure, which TensorBoard shows too if it is of a 
 
 import dataclasses
 import pathlib
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -46,6 +46,8 @@ Source = Run | Reference  # where images, tensors and variables come from
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.Network, command_flags.ChooseImages):
     """The unit, the images, and the method with its settings."""
+
+    TABLES: ClassVar[bool] = False
 
     method: Literal[
         'auto', 'gradcam', 'saliency', 'integrated_gradients', 'activation_maximization'

@@ -7,7 +7,7 @@ samples from its prior take the place of images.
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -27,6 +27,8 @@ _MORPHED = ('morph.npz', 'morph.json')
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.LookAtData):
     """The images to show, and the address of the page."""
+
+    TABLES: ClassVar[bool] = False
 
     count: int = option(
         5000,

@@ -6,6 +6,7 @@ Without --classes and --indices, these are the first images of four classes.
 
 import dataclasses
 import pathlib
+from typing import ClassVar
 
 import numpy as np
 
@@ -25,6 +26,8 @@ _PATHS = {'linear': interpolation.linear, 'spherical': interpolation.spherical}
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.ChooseImages):
     """The images, and the number of steps between them."""
+
+    TABLES: ClassVar[bool] = False
 
     steps: int = option(
         9, 'Images from one end to the other, both included.', within='[2, 100] images'

@@ -7,6 +7,7 @@ points only, by t-SNE.
 import dataclasses
 import pathlib
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,6 +24,8 @@ from tfae.runs.saved_run import Run
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.LookAtData):
     """The projection, the number of points and of grid images."""
+
+    TABLES: ClassVar[bool] = False
 
     method: plane.Method = option(
         'auto', 'Projection of the points; auto: none for two latent dimensions, else pca.'

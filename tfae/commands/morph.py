@@ -23,7 +23,7 @@ import pathlib
 import re
 import textwrap
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -47,6 +47,8 @@ _MAX_CLASSES = 10  # that are attributes by default
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.ChooseImages):
     """The attributes, the images, and the strengths."""
+
+    TABLES: ClassVar[bool] = False
 
     attribute: tuple[str, ...] = option(
         (),

@@ -6,6 +6,7 @@ too.
 
 import dataclasses
 import pathlib
+from typing import ClassVar
 
 from tfae import data
 from tfae.analysis import pca, reconstruction
@@ -19,6 +20,8 @@ from tfae.runs.directory import FIGURES
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.LookAtData):
     """The images, and the output file."""
+
+    TABLES: ClassVar[bool] = False
 
     count: int = option(
         12, 'Number of images in the plot, from the first on.', within='[1, 100] images'

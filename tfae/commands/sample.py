@@ -10,7 +10,7 @@ several epochs side by side instead, all from the same random codes.
 import dataclasses
 import math
 import pathlib
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -28,6 +28,8 @@ from tfae.runs.saved_run import Run, open_run
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.LookAtData):
     """The distribution of codes, the number of samples, and their classifier."""
+
+    TABLES: ClassVar[bool] = False
 
     kind: Literal['auto', 'prior', 'gaussian', 'mixture'] = option(
         'auto',

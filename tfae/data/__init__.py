@@ -3,7 +3,7 @@
 Only the input pipeline (`pipeline`, `streaming`) and the writer of shards need TensorFlow.
 """
 
-from tfae.data.dataset import Config, DataSet, Loaded, Source, flat, folder, pixels
+from tfae.data.dataset import Config, DataSet, Loaded, Source, flat, folder, pixels, tabular
 from tfae.data.description import counted, described, ranged, refuse_gaps
 from tfae.data.lazy_images import Form, LazyImages, sides
 from tfae.data.outside import problem
@@ -49,6 +49,7 @@ __all__ = [
     'sample',
     'select',
     'sides',
+    'tabular',
     'thinned',
     'with_test',
 ]

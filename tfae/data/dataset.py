@@ -1,7 +1,7 @@
 """Data sets and their configuration.
 
-N examples, H x W image, C channels. Instead of an array, the images of a set larger than memory are
-`LazyImages`: files that are decoded on access.
+N examples: images of H x W pixels and C channels, or rows of a table of D columns. Instead of an
+array, the images of a set larger than memory are `LazyImages`: files that are decoded on access.
 """
 
 import dataclasses
@@ -29,10 +29,19 @@ class DataSet(NamedTuple):
     notes: tuple[str, ...] = ()  # what was left out of the set, and why
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """`(H, W, C)`, the same in every split."""
-        height, width, channels = self.train.images.shape[1:]
-        return height, width, channels
+    def image_shape(self) -> tuple[int, ...]:
+        """`(H, W, C)`, or `(D,)` of a table; the same in every split."""
+        return tuple(self.train.images.shape[1:])
+
+    def reshaped(self, shape: Sequence[int]) -> 'DataSet':
+        """Returns the data set with the arrays of all splits reshaped to `[N, *shape]`."""
+
+        def of(split: Split) -> Split:
+            return split._replace(images=split.images.reshape(-1, *shape))
+
+        return self._replace(
+            train=of(self.train), validation=of(self.validation), test=of(self.test)
+        )
 
     @property
     def classes(self) -> int:
@@ -181,7 +190,7 @@ class Source(Protocol):
 
 
 def pixels(images: Any) -> Any:
-    """Converts images to float32 in [0, 1]: uint8 is scaled by 1/255, float32 is unchanged.
+    """Converts examples to float32: uint8 is scaled by 1/255 to [0, 1], float32 is unchanged.
 
     `LazyImages` become `LazyImages` of floats, still decoded on access. The result equals that of
     `tf.image.convert_image_dtype(images, tf.float32)` bit for bit: both multiply by the rounded
@@ -195,8 +204,13 @@ def pixels(images: Any) -> Any:
 
 
 def flat(images: Any) -> np.ndarray:
-    """Returns the pixels `[N, D]` of images `[N, H, W, C]` as float32 in [0, 1]."""
+    """Returns the values `[N, D]` of examples `[N, ...]` as float32; see `pixels`."""
     return pixels(images).reshape(len(images), -1)
+
+
+def tabular(shape: Sequence[int]) -> bool:
+    """Returns whether examples of this shape are rows of a table, `(D,)`, instead of images."""
+    return len(shape) == 1
 
 
 def folder(data_dir: str, name: str) -> pathlib.Path:

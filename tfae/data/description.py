@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tfae.core import errors
-from tfae.data.dataset import Config, DataSet
+from tfae.data.dataset import Config, DataSet, tabular
 from tfae.data.formats import image_files
 from tfae.data.lazy_images import LazyImages
 
@@ -19,12 +19,10 @@ _DARK = 0.25  # fraction of white; few data sets stay below
 
 def described(loaded: DataSet) -> list[str]:
     """Returns lines with the counts, shape, classes and range of a data set, and warnings."""
-    height, width, channels = loaded.image_shape
     counts = [len(split.images) for split in (loaded.train, loaded.validation, loaded.test)]
     lines = [
-        '{:,} training, {:,} validation and {:,} test image'.format(*counts)
-        + 's' * (counts[-1] != 1)
-        + f' of {height} x {width} x {channels} (height x width x channels)',
+        '{:,} training, {:,} validation and {:,} test '.format(*counts)
+        + _of_shape(loaded.image_shape, counts[-1]),
         *_of_classes(loaded),
         *_of_values(loaded.train.images),
         *loaded.notes,
@@ -65,6 +63,18 @@ def counted(names: Sequence[str], counts: Sequence[int]) -> str:
     return ', '.join(words[:_MAX_CLASSES]) + more
 
 
+def _of_shape(shape: Sequence[int], count: int) -> str:
+    """Returns `'images of 8 x 8 x 1 (height x width x channels)'`, in the singular for 1."""
+    noun = _noun(shape) + 's' * (count != 1)
+    if tabular(shape):
+        return f'{noun} of {errors.counted(shape[0], "column", "columns")}'
+    return f'{noun} of {" x ".join(map(str, shape))} (height x width x channels)'
+
+
+def _noun(shape: Sequence[int]) -> str:
+    return 'row' if tabular(shape) else 'image'
+
+
 def _of_classes(loaded: DataSet) -> list[str]:
     labels = loaded.train.labels
     if labels is None:
@@ -72,14 +82,15 @@ def _of_classes(loaded: DataSet) -> list[str]:
     names = loaded.class_names or tuple(map(str, range(loaded.classes)))
     counts = np.bincount(labels, minlength=len(names))
     kinds = errors.counted(len(names), 'class', 'classes')
-    lines = [f'training images of {kinds}: {counted(names, counts.tolist())}']
+    noun = _noun(loaded.image_shape)
+    lines = [f'training {noun}s of {kinds}: {counted(names, counts.tolist())}']
     if lacking := [
         image_files.shown(name) for name, count in zip(names, counts, strict=True) if not count
     ]:
         shown = ', '.join(lacking[:_MAX_CLASSES])
         more = f' and {len(lacking) - _MAX_CLASSES:,} more' if len(lacking) > _MAX_CLASSES else ''
         which = 'class' if len(lacking) == 1 else 'classes'
-        lines.append(f'warning: no training image is of {which} {shown}{more}')
+        lines.append(f'warning: no training {noun} is of {which} {shown}{more}')
     return lines
 
 
@@ -92,6 +103,8 @@ def _of_values(images: np.ndarray | LazyImages) -> list[str]:
         where = f' in the first {len(values)} training images' if len(values) < len(images) else ''
     else:
         values = images
+    if tabular(images.shape[1:]):
+        return [f'values {values.min():g} to {values.max():g}, {values.dtype}']
     return ranged(float(values.min()), float(values.max()), values.dtype, where)
 
 

@@ -62,7 +62,7 @@ class Examples:
     """The arrays of a split."""
 
     def __init__(self, images: np.ndarray, labels: np.ndarray | None, name: str):
-        """Declares variables for `images` `[N, H, W, C]` and `labels` `[N]`; `load` fills them."""
+        """Declares variables for `images` `[N, ...]` and `labels` `[N]`; `load` fills them."""
         self.count = len(images)
         self._arrays = [images] if labels is None else [images, labels]
         with tf.name_scope(f'{names.EXAMPLES}/{name}/'):

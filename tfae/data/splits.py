@@ -13,9 +13,9 @@ _MAX_VALUES = 2**28  # of thinned images
 
 
 class Split(NamedTuple):
-    """Images and their classes."""
+    """Examples and their classes."""
 
-    # [N, H, W, C], an array or `LazyImages`: uint8, or float32 in [0, 1]
+    # Images [N, H, W, C], an array or `LazyImages`, or rows [N, D]: uint8, or float32 in [0, 1]
     images: Any
     labels: np.ndarray | None  # [N] int64
 

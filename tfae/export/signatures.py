@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from tfae import data
 from tfae.analysis import anomaly
 from tfae.core import errors, names, package
 from tfae.export import anomaly_score, encoded_images
@@ -28,6 +29,7 @@ from tfae.export import graph_def as export
 from tfae.models.base.family import Decoder
 from tfae.pretrained.classifier import Reference
 from tfae.runs.saved_run import Run
+from tfae.training.experiment import Experiment
 
 VERSION = 1  # of signatures.json
 FROZEN = 'frozen_graph.pb'
@@ -110,7 +112,7 @@ def of_run(run: Run, detector: anomaly.Detector | None = None) -> Served:
         'step': run.step,
         'classes': signature.classes,
         'class_names': list(signature.class_names),
-        'pixels': _pixels(signature.image_shape, _SCALING) | {'crop': experiment.form().crop},
+        **_values_of(experiment),
     }
     return Served(run.graph, run.session, _in_order(found), about)
 
@@ -296,6 +298,8 @@ def _anomaly_score(run: Run, detector: anomaly.Detector) -> Signature:
 
 def _of_files(run: Run, found: Mapping[str, Signature]) -> dict[str, Signature]:
     """Returns variants of the signatures of images for files; none unless they are gray or RGB."""
+    if data.tabular(run.experiment.signature.image_shape):
+        return {}
     form = run.experiment.form()
     of_images = {k: s for k, s in found.items() if set(s.inputs) == {names.IMAGES}}
     if form.channels not in (1, 3) or not of_images:
@@ -328,6 +332,14 @@ def _pixels(shape: Sequence[int], preprocessing: str) -> dict[str, Any]:
         'range': [0.0, 1.0],
         'preprocessing': preprocessing,
     }
+
+
+def _values_of(experiment: Experiment) -> dict[str, Any]:
+    """Describes the images that the signatures take, or the columns of a table."""
+    shape = experiment.signature.image_shape
+    if data.tabular(shape):
+        return {'columns': shape[0]}
+    return {'pixels': _pixels(shape, _SCALING) | {'crop': experiment.form().crop}}
 
 
 def _in_order(found: dict[str, Signature]) -> dict[str, Signature]:

@@ -10,7 +10,9 @@ entry point group `tfae.models`, or the path of an importable module: `package.m
 
         Model(config, image_shape, classes=0)   adds nothing to the graph; raises UsageError for
                                                 settings that cannot be built; `classes` is 0 for
-                                                a data set without labels
+                                                a data set without labels. `image_shape` is
+                                                `(H, W, C)`, or `(D,)` for rows of a table, which
+                                                then take the place of images: [B, D]
         model(images, seed=None)    -> Outputs; without a seed: inference, no noise
         model.objectives            functions Batch -> Objective, run in turn at every step
 
@@ -141,7 +143,7 @@ def build(
     Args:
       name: name of the family.
       config: its `Config`.
-      image_shape: `(H, W, C)`.
+      image_shape: `(H, W, C)`, or `(D,)` of a table.
       classes: K, number of classes; 0 without labels.
       taken: flag names that the `Config` of a plug-in family must not use.
     Returns: the model; the graph is unchanged.

@@ -107,7 +107,7 @@ class Model:
         return Objective(names.CLASSIFICATION, loss, trainable(*scopes), {'error': error})
 
     def _encode(self, images: tf.Tensor, training: bool) -> tf.Tensor:
-        errors.rank('images', images, 4)
+        errors.rank('images', images, 1 + len(self.encoder.shapes[0]))
         return tf.reshape(self.encoder(images, training), [-1, self.code_size])
 
     def _head(self, code: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:

@@ -231,7 +231,7 @@ def _code_size(encode: _Function, decode: _Function, image_shape: Sequence[int])
                 f'codes [B, Z] with B unknown and Z known'
             )
         made = _built(decode, code, 'images')
-        if made.shape.rank != 4 or made.shape.as_list() != images.shape.as_list():
+        if made.shape.rank is None or made.shape.as_list() != images.shape.as_list():
             raise errors.UsageError(
                 f'{decode.who} maps codes {code.shape} to {made.shape}; it must map them to '
                 f'images {images.shape}'

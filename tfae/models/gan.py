@@ -36,7 +36,7 @@ from tfae.core.config import option
 from tfae.layers import spectral_normalization
 from tfae.losses import adversarial
 from tfae.models.base import baseline, network_flags
-from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder, Kernels
+from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder, Kernels, refuse_table
 from tfae.models.base.objective import Batch, Objective, recorded_updates, seed_or_zeros, trainable
 from tfae.models.base.upsampling import Method
 from tfae.ops import activations, stateless_random
@@ -116,6 +116,7 @@ class Model:
         critic = config.loss == 'wasserstein'
         plain = len(hidden) if critic else 1
         hidden[:plain] = [layer._replace(normalized=False) for layer in hidden[:plain]]
+        refuse_table('--model=gan generates', image_shape)
         self.discriminator = Encoder(image_shape, hidden, kernels, names.DISCRIMINATOR)
 
         # Generator: layers of the same sizes in reverse order, starting from the code.

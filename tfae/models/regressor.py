@@ -127,7 +127,7 @@ class Model:
         return prediction - tf.gather(self.values, batch.labels)
 
     def _encode(self, images: tf.Tensor, training: bool) -> tf.Tensor:
-        errors.rank('images', images, 4)
+        errors.rank('images', images, 1 + len(self.encoder.shapes[0]))
         return tf.reshape(self.encoder(images, training), [-1, self.code_size])
 
     def _head(self, code: tf.Tensor) -> tf.Tensor:

@@ -80,7 +80,7 @@ class Model:
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> Outputs:
         """Encodes images `[B, H, W, C]`; training if there is a `seed` `[2]`."""
-        errors.rank('images', images, 4)
+        errors.rank('images', images, 1 + len(self.encoder.shapes[0]))
         code = tf.reshape(self.encoder(images, seed is not None), [-1, self.code_size])
         return Outputs(tf.math.l2_normalize(code, 1) if self.config.normalize else code)
 

@@ -259,7 +259,7 @@ class Model:
         mean, log_variance = self._posterior(seen, training)
 
         # Reparameterize: k samples of z for each image.
-        x = tf.tile(batch.images, [k, 1, 1, 1])
+        x = tf.tile(batch.images, [k, *[1] * len(self.encoder.shapes[0])])
         means, log_variances = (tf.tile(t, [k, 1]) for t in (mean, log_variance))
         z = _sample(means, log_variances, seed_or_zeros(batch.seed), copies=k)
 
@@ -316,7 +316,7 @@ class Model:
 
     def _posterior(self, images: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns mean and log-variance `[B, Z]` of q(z | x)."""
-        errors.rank('images', images, 4)
+        errors.rank('images', images, 1 + len(self.encoder.shapes[0]))
         hidden = self.encoder(images, training)
         hidden = tf.reshape(hidden, [-1, self.encoder.sizes[-1]])
         # Without a new name scope, which would be numbered: `encoder_1`.

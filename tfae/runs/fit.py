@@ -18,13 +18,11 @@ from tfae.data import streaming
 from tfae.distributed import cluster, coordinator
 from tfae.distributed.coordinator import Coordinator
 from tfae.distributed.replica import Replica
-from tfae.models import regressor
-from tfae.models.base import network_flags
 from tfae.runs import checkpoints, sessions, transfer
 from tfae.runs.directory import Folder
 from tfae.runs.follower import Follower
 from tfae.runs.options import Config
-from tfae.runs.saved_run import refuse_other_examples
+from tfae.runs.saved_run import same_examples
 from tfae.runs.trainer import Trainer
 from tfae.training import graph
 from tfae.training import overview as training_overview
@@ -119,7 +117,7 @@ def _prepared(
         data.module(experiment.data.dataset)
     loaded = data.load(experiment.data, source)
     if folder and known:
-        refuse_other_examples(folder.path, known, loaded)
+        loaded = same_examples(folder.path, known, loaded)
     if folder:
         for line in data.described(loaded):
             print(line)
@@ -235,12 +233,7 @@ def _losing(workers: Coordinator, interrupt: Interrupt) -> Iterator[None]:
 
 def _resolved(experiment: Experiment, signature: Signature) -> Experiment:
     """Returns the experiment with its signature and the layers that its family has by default."""
-    family = experiment.family
-    if isinstance(family, network_flags.ConfigWithDefault):
-        family = family.resolved(signature.image_shape)
-    if isinstance(family, regressor.Config):
-        family = family.of_classes(signature.class_names)
-    return dataclasses.replace(experiment, signature=signature, family=family)
+    return dataclasses.replace(experiment, signature=signature).resolved()
 
 
 def _with_epochs(experiment: Experiment, epochs: int) -> Experiment:

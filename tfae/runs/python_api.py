@@ -51,8 +51,8 @@ def fit(
     Args:
       model: name of a family, the `Config` of one (`models.custom` of two functions), or an
         experiment (`tfae.recipe`, `tfae.Experiment`).
-      images: `[N, H, W, C]`, `[N, H, W]` (gray) or vectors `[N, D]`, which become `[N, 1, D, 1]`;
-        uint8, or float in [0, 1]. None trains on the data set that `dataset` names.
+      images: `[N, H, W, C]`, `[N, H, W]` (gray), or rows of a table, `[N, D]`; uint8, or float in
+        [0, 1]. None trains on the data set that `dataset` names.
       labels: classes `[N]`, integers from 0.
       logdir: folder of the run.
       validation_data: `(images, labels)` or images; None takes `validation_fraction` of `images`,
@@ -76,8 +76,7 @@ def fit(
             source = Arrays(images, labels, validation_data, test_data)
         else:
             _refuse_without_images(experiment, logdir, labels, validation_data, test_data)
-        with _blaming_vectors(images):
-            code = train(experiment, logdir, options, source=source)
+        code = train(experiment, logdir, options, source=source)
         if code:
             _stopped(code - 128)
         return saved_run.open_run(logdir, family=experiment.family)
@@ -204,22 +203,6 @@ def _on_arrays(experiment: Experiment, flags: dict[str, Any], validated: bool) -
     if validated and 'validation_fraction' not in flags:
         kept['validation_fraction'] = 0.0
     return dataclasses.replace(experiment, data=data.Config(**kept))
-
-
-@contextlib.contextmanager
-def _blaming_vectors(images: Any) -> Iterator[None]:
-    """Adds to the refusal of images of one row that they were given as vectors."""
-    try:
-        yield
-    except errors.UsageError as error:
-        shape: tuple[int, ...] = getattr(images, 'shape', ())
-        if len(shape) == 2 and f'1 x {shape[1]}' in str(error):
-            raise errors.UsageError(
-                f'images are {shape[0]} vectors [N, {shape[1]}], which become images of 1 x '
-                f'{shape[1]}; a family with layers of images needs [N, H, W] or [N, H, W, C]: '
-                f'{error}'
-            ) from None
-        raise
 
 
 def _refuse_without_images(

@@ -35,7 +35,7 @@ def open_run(
     folder = Folder(logdir)
     experiment = recorded = folder.read_config()
     if family is not None:
-        given = experiment.of_family(family)
+        given = experiment.of_family(family).resolved()
         if differences := experiment.differences(given):
             raise errors.UsageError(
                 f'--model is another than that of --logdir {folder.path}: {"; ".join(differences)}'
@@ -78,11 +78,15 @@ def _loaded(
         return None
 
 
-def refuse_other_examples(path: pathlib.Path, known: Experiment, loaded: data.DataSet) -> None:
-    """Refuses a data set other than that on which the run in `path` was trained.
+def same_examples(path: pathlib.Path, known: Experiment, loaded: data.DataSet) -> data.DataSet:
+    """Returns the data set on which the run in `path` was trained, as the run knows it.
 
-    Raises: InputError with both fingerprints.
+    Runs of version 0.1 know the rows of a table as images of one row.
+
+    Raises: InputError with both fingerprints if it is another data set.
     """
+    if known.signature.image_shape == (1, *loaded.image_shape, 1):
+        loaded = loaded.reshaped(known.signature.image_shape)
     came, recorded = loaded.fingerprint(), known.signature.fingerprint
     what = f'data set {loaded.name} now holds'
     if loaded.name == ARRAYS:
@@ -92,14 +96,15 @@ def refuse_other_examples(path: pathlib.Path, known: Experiment, loaded: data.Da
             f'--logdir {path} was trained on other examples than {what}: fingerprint {recorded} '
             f'is recorded in its config.json, {came} came'
         )
+    return loaded
 
 
 class Run:
     """An open run: a static graph, and a session that holds the variables of a checkpoint.
 
     `tfae.open` and `tfae.fit` return one. It is a context manager; `close` ends the session. Images
-    are `[N, H, W, C]`, uint8 or float in [0, 1]; if C is 1 also `[N, H, W]`, and if H is 1 too,
-    vectors `[N, W]`. They are fed in batches, so N may be any number.
+    are `[N, H, W, C]`, uint8 or float in [0, 1]; if C is 1 also `[N, H, W]`. A run on a table takes
+    rows `[N, D]` in their place. They are fed in batches, so N may be any number.
 
     Attributes:
       folder: of the run.
@@ -326,14 +331,14 @@ class Run:
         return labels
 
     def _pixels(self, images: np.ndarray) -> np.ndarray:
-        """Returns images `[N, H, W, C]` as float in [0, 1]; refuses another shape or range."""
+        """Returns images `[N, *shape]` as float in [0, 1]; refuses another shape or range."""
         placeholder = self.built.inference.images
         if not isinstance(images, data.LazyImages):
             images = _numbers('images', images)
         came = images.shape
         if not isinstance(images, data.LazyImages):
             images = _with_channels(images, tuple(placeholder.shape[1:]))
-        if images.ndim != 4 or images.shape[1:] != tuple(placeholder.shape[1:]):
+        if images.shape[1:] != tuple(placeholder.shape[1:]) or not images.ndim:
             wanted = ', '.join(map(str, placeholder.shape[1:]))
             raise errors.InputError(f'images are {came}; they must be [N, {wanted}]')
         values = data.pixels(images)
@@ -424,12 +429,12 @@ def _with_channels(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Returns images `[N, H, W, C]`; integers in [0, 255] become uint8, as in training.
 
     Args:
-      images: `[N, H, W, C]`, `[N, H, W]` if C is 1, or `[N, W]` if H is 1 too.
-      shape: `(H, W, C)` of the run.
+      images: `[N, H, W, C]`, `[N, H, W]` if C is 1, or `[N, W]` if H is 1 too. `[N, D]` of a table.
+      shape: `(H, W, C)` or `(D,)` of the run.
     """
-    if images.ndim == 3 and shape[2] == 1:
+    if images.ndim == 3 and len(shape) == 3 and shape[2] == 1:
         images = images[..., None]
-    elif images.ndim == 2 and shape[0] == shape[2] == 1:
+    elif images.ndim == 2 and len(shape) == 3 and shape[0] == shape[2] == 1:
         images = images[:, None, :, None]
     if images.dtype.kind in 'iu' and images.size and 0 <= images.min() <= images.max() <= 255:
         images = images.astype(np.uint8, copy=False)

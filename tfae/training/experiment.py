@@ -13,6 +13,8 @@ from tfae import data, models
 from tfae.core import config, errors, package
 from tfae.data import Config as DataConfig
 from tfae.data import Form
+from tfae.models import regressor
+from tfae.models.base import network_flags
 from tfae.training.config import TrainingConfig
 from tfae.training.phases import Config as ScheduleConfig
 
@@ -45,9 +47,10 @@ class Signature:
         errors.one_of('dtype', self.dtype, ('uint8', 'float32'))
         for name in ('train', 'validation', 'classes'):
             errors.in_range(name, getattr(self, name), 0, _MAX_EXAMPLES)
-        if len(self.image_shape) not in (0, 3) or min(self.image_shape, default=1) < 1:
+        if len(self.image_shape) not in (0, 1, 3) or min(self.image_shape, default=1) < 1:
             raise errors.UsageError(
-                f'image_shape is {self.image_shape}; it must be three lengths of at least 1'
+                f'image_shape is {self.image_shape}; it must be three lengths of at least 1, or '
+                f'the one of a table'
             )
         if math.prod(self.image_shape) > _MAX_VALUES:
             raise errors.UsageError(
@@ -62,7 +65,7 @@ class Signature:
         images, labels = loaded.train
         return cls(
             loaded.fingerprint(),
-            tuple(loaded.image_shape),
+            loaded.image_shape,
             images.dtype.name,
             len(images),
             len(loaded.validation.images),
@@ -170,8 +173,25 @@ class Experiment:
         """
         return dataclasses.replace(self, model=models.name_of(family), family=family)
 
+    def resolved(self) -> 'Experiment':
+        """Returns this experiment with the defaults of its family that depend on the data set."""
+        family = self.family
+        if isinstance(family, network_flags.ConfigWithDefault):
+            family = family.resolved(self.signature.image_shape)
+        if isinstance(family, regressor.Config):
+            family = family.of_classes(self.signature.class_names)
+        return dataclasses.replace(self, family=family)
+
     def form(self) -> Form:
-        """Returns how image files are converted to examples, as for the training set."""
+        """Returns how image files are converted to examples, as for the training set.
+
+        Raises: InputError if the examples are rows of a table.
+        """
+        if data.tabular(self.signature.image_shape):
+            raise errors.InputError(
+                f'the run was trained on a table of {self.signature.image_shape[0]} columns, '
+                f'which image files do not have'
+            )
         height, width, channels = self.signature.image_shape
         return Form(height, width, channels, self.crop())
 

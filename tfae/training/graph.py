@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae import data, models
-from tfae.core import names
+from tfae.core import errors, names
+from tfae.core.config import text
 from tfae.data import pipeline, streaming
 from tfae.distributed.coordinator import Coordinator
 from tfae.distributed.replica import SINGLE, Replica
@@ -27,6 +28,7 @@ from tfae.models.base.family import (
 )
 from tfae.models.base.objective import Batch
 from tfae.training import freezing, memory, summaries
+from tfae.training.config import TrainingConfig
 from tfae.training.experiment import Experiment
 from tfae.training.phases import Program, phases, program
 
@@ -36,7 +38,7 @@ _SHOWN = 32  # images in TensorBoard's grid
 class Inference(NamedTuple):
     """Placeholders and results, without noise; those that a family lacks are None or empty."""
 
-    images: tf.Tensor  # placeholder [B, H, W, C]
+    images: tf.Tensor  # placeholder [B, H, W, C], or [B, D] of a table
     outputs: Outputs  # of the family
     code: tf.Tensor | None  # placeholder [B, Z]
     decoded: tf.Tensor | None  # [B, H, W, C]
@@ -113,6 +115,7 @@ def build(
         ]
 
         freezing.refuse_unknown(settings.freeze, model_variables)
+        _refuse_augmentation(settings, image_shape)
 
         # Training.
         found = phases(model, experiment.schedule, settings, source, held_out)
@@ -225,6 +228,15 @@ def _inference(model: Model, image_shape: tuple[int, ...], labeled: bool) -> Inf
     )
 
 
+def _refuse_augmentation(settings: TrainingConfig, image_shape: Sequence[int]) -> None:
+    """Refuses augmentation, which is of images, for rows of a table."""
+    if settings.augment and data.tabular(image_shape):
+        raise errors.UsageError(
+            f'--augment is {text(settings.augment)}, which changes images; the examples have shape '
+            f'{tuple(image_shape)}, the columns of a table'
+        )
+
+
 def _summary(model: Model, source: pipeline.Source) -> tf.Tensor:
     before = len(tf.get_collection(tf.GraphKeys.ACTIVATIONS))
     with tf.name_scope(f'{names.SUMMARIES}/'):
@@ -233,9 +245,10 @@ def _summary(model: Model, source: pipeline.Source) -> tf.Tensor:
         images.set_shape([count, *images.shape[1:]])
         shown = {}
         outputs = model(images)
-        if hasattr(outputs, 'reconstruction'):
+        pictured = not data.tabular(images.shape[1:])
+        if pictured and hasattr(outputs, 'reconstruction'):
             shown[names.RECONSTRUCTION] = tf.concat([images, outputs.reconstruction], 2)
-        if isinstance(model, Generator):
+        if pictured and isinstance(model, Generator):
             samples = model.decode(model.prior(_SHOWN, tf.zeros([2], tf.int64)))
             shown[names.SAMPLES] = tf.ensure_shape(samples, [_SHOWN, *images.shape[1:]])
         activations = tf.get_collection(tf.GraphKeys.ACTIVATIONS)[before:]

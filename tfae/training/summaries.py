@@ -17,9 +17,11 @@ from tensorboard.plugins import projector
 from tensorboard.plugins.hparams import api as hparams_api
 from tensorboard.plugins.text import summary_v2 as text_summary
 
+from tfae import data
 from tfae.core import atomic_files, names
 
 _PROJECTOR = 'projector_config.pbtxt'
+_MAX_PROJECTED = 10_000
 _SPRITE_SIDE = 8192  # pixels; the projector rejects larger sprites
 
 
@@ -46,7 +48,7 @@ def filters(kernel: tf.Tensor, image_shape: Sequence[int], limit: int = 64) -> t
 
     Args:
       kernel: dense `[H * W * C, K]` or convolutional `[h, w, C, K]`.
-      image_shape: `(H, W, C)`.
+      image_shape: `(H, W, C)`, or `(D,)` of a table.
       limit: maximum number of filters.
     Returns: images `[K, h, w, C]`; None if C is neither 1 nor 3, or if `kernel` has another shape,
       such as that of a recurrent cell.
@@ -54,7 +56,7 @@ def filters(kernel: tf.Tensor, image_shape: Sequence[int], limit: int = 64) -> t
     shape = kernel.shape.as_list()
     of_pixels = shape[:-1] == [math.prod(image_shape)]
     of_windows = len(shape) == 4 and shape[2] == image_shape[-1]
-    if image_shape[-1] not in (1, 3) or not (of_pixels or of_windows):
+    if not _is_visible(image_shape) or not (of_pixels or of_windows):
         return None
     count = min(limit, shape[-1])
     if of_pixels:
@@ -75,7 +77,7 @@ def epoch_summary(
     """Returns a serialized summary: histograms of variables and activations, images and filters.
 
     Args:
-      image_shape: `(H, W, C)`.
+      image_shape: `(H, W, C)`, or `(D,)` of a table, which has no images to show.
       images: tag -> `[B, H, W', C]` in [0, 1], of static shape.
       activations: tensors of any shape.
       variables: trainable variables, the first kernel first.
@@ -85,7 +87,7 @@ def epoch_summary(
     made = [tf.raw_ops.HistogramSummary(tag=v.op.name, values=v.read_value()) for v in variables]
     made += [tf.raw_ops.HistogramSummary(tag=_tag(a), values=a) for a in activations]
     image_shape = [int(side) for side in image_shape]
-    if image_shape[-1] in (1, 3):
+    if _is_visible(image_shape):
         made += [_image(tag, grid(shown, columns=8)) for tag, shown in images.items()]
     found = filters(variables[0].read_value(), image_shape) if variables else None
     if found is not None:
@@ -142,7 +144,8 @@ def write_projector(
       folder: the run; files are written to `projector/` below it.
       codes: `[N, Z]`.
       labels: N class names, or None.
-      images: `[N, H, W, C]` float in [0, 1]; thumbnails require C to be 1 or 3.
+      images: `[N, H, W, C]` float in [0, 1]; thumbnails require C to be 1 or 3. Rows `[N, D]` of
+        a table have none.
     """
     target = folder / 'projector'
     target.mkdir(exist_ok=True)
@@ -156,7 +159,7 @@ def write_projector(
         atomic_files.write_text(target / 'labels.tsv', '\n'.join(lines) + '\n', flushed=False)
         embedding.metadata_path = 'projector/labels.tsv'
         made.append(target / 'labels.tsv')
-    if images.shape[-1] in (1, 3):
+    if _is_visible(images.shape[1:]):
         with atomic_files.replacing(target / 'sprite.png', flushed=False) as temporary:
             _sprite(images).save(temporary)
         embedding.sprite.image_path = 'projector/sprite.png'
@@ -180,7 +183,14 @@ def remove_projector(folder: pathlib.Path) -> None:
 
 def projector_limit(image_shape: Sequence[int]) -> int:
     """Returns the number of examples whose thumbnails fit into one sprite; at most 10 000."""
-    return min(10_000, (_SPRITE_SIDE // max(image_shape[:2])) ** 2)
+    if data.tabular(image_shape):
+        return _MAX_PROJECTED
+    return min(_MAX_PROJECTED, (_SPRITE_SIDE // max(image_shape[:2])) ** 2)
+
+
+def _is_visible(image_shape: Sequence[int]) -> bool:
+    """Returns whether examples of this shape are gray or RGB images."""
+    return len(image_shape) == 3 and image_shape[-1] in (1, 3)
 
 
 def _sprite(images: np.ndarray) -> Image.Image:

@@ -63,10 +63,8 @@ def test_unlabeled_images_have_no_classes(tmp_path):
     assert dataset.class_names == ()
 
 
-@pytest.mark.parametrize(
-    'shape, wanted', [((40,), (1, 40, 1)), ((5, 8), (5, 8, 1)), ((2, 5, 4),) * 2]
-)
-def test_vectors_and_gray_images_gain_their_dimensions(tmp_path, shape, wanted):
+@pytest.mark.parametrize('shape, wanted', [((40,), (40,)), ((5, 8), (5, 8, 1)), ((2, 5, 4),) * 2])
+def test_rows_keep_their_shape_and_gray_images_gain_a_channel(tmp_path, shape, wanted):
     images = RANDOM.random_sample((6, *shape)).astype(np.float32)
     assert load(tmp_path, images=images).image_shape == wanted
 

@@ -4,7 +4,7 @@ import dataclasses
 import sys
 import textwrap
 from collections.abc import Callable, Iterable
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from absl import flags
 
@@ -13,7 +13,7 @@ from tfae.commands.shared import families, flag_files
 from tfae.core import config, errors
 from tfae.pretrained import imagenet
 from tfae.pretrained.classifier import Reference, open_reference
-from tfae.runs.saved_run import Run, open_run, refuse_other_examples
+from tfae.runs.saved_run import Run, open_run, same_examples
 
 T = TypeVar('T')
 
@@ -252,24 +252,37 @@ class Examples(config.Part):
 class Look(Checkpoint):
     """The run that a command inspects."""
 
+    TABLES: ClassVar[bool] = True  # whether the command takes runs on tables
+
     logdir: str = config.option('', 'Folder of the run. Required.')
 
     def open(self, *parts: str) -> Run:
         """Opens the run, which must have `parts` as `families.require` names them.
 
-        Raises: UsageError if `--logdir` is empty, and the errors of `open_run` and
-          `families.require`.
+        Raises: UsageError if `--logdir` is empty, InputError if the run is on a table and the
+          command takes only images, and the errors of `open_run` and `families.require`.
         """
         if not self.logdir:
             raise errors.UsageError('--logdir is empty; it must name the folder of a run')
         run = open_run(self.logdir, self.checkpoint)
         try:
             families.require(run, *parts)
+            if not self.TABLES:
+                _refuse_table(run)
         except errors.InputError:
             run.close()
             raise
         print(f'{run.checkpoint}: step {run.step:,}')
         return run
+
+
+def _refuse_table(run: Run) -> None:
+    shape = run.experiment.signature.image_shape
+    if data.tabular(shape):
+        raise errors.InputError(
+            f'{run.folder.path}, a run on a table of {shape[0]} columns, has no images; this '
+            f'command takes runs on images'
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -286,8 +299,7 @@ class LookAtData(Look, Examples):
             wanted = dataclasses.replace(wanted, data_dir=self.data_dir)
         with run.folder.blaming_config():
             data.module(wanted.dataset)
-        loaded = data.load(wanted)
-        refuse_other_examples(run.folder.path, run.experiment, loaded)
+        loaded = same_examples(run.folder.path, run.experiment, data.load(wanted))
         part: data.Split = getattr(loaded, self.split)
         if not len(part.images):
             raise errors.InputError(

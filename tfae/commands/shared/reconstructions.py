@@ -82,6 +82,8 @@ def _add(
     with run:
         if not hasattr(run.built.inference.outputs, names.RECONSTRUCTION):
             raise NoImage(f'the family {side.experiment.model} has no reconstruction')
+        if data.tabular(run.experiment.signature.image_shape):
+            raise NoImage('it is a run on a table')
         loaded, part = look.load(run)
         images = data.pixels(part.images)
         rebuilt = rebuilt or Rebuilt(images[:count], {}, {}, {}, len(images))

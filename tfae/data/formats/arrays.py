@@ -1,6 +1,6 @@
-"""Conversion of arrays of images and labels to splits.
+"""Conversion of arrays of examples and labels to splits.
 
-Images are `[N, H, W, C]`, `[N, H, W]` (C is 1) or vectors `[N, D]`, which become `[N, 1, D, 1]`.
+Examples are images `[N, H, W, C]` or `[N, H, W]` (C is 1), or rows of a table, `[N, D]`.
 Integers must lie in [0, 255], where 255 is white; types wider than uint8 must also exceed 16, since
 the white of images of few gray levels would be ambiguous. Floats and bools lie in [0, 1]. Labels
 are integers from 0, `[N]` or `[N, 1]`. The largest label decides the number of classes;
@@ -121,13 +121,11 @@ def _labeled(part: splits.Split) -> str:
 
 
 def _images(who: str, array: np.ndarray) -> np.ndarray:
-    """Returns `[N, H, W, C]`, uint8 or float32 within [0, 1]."""
+    """Returns `[N, H, W, C]` or `[N, D]`, uint8 or float32 within [0, 1]."""
     values = array
-    if values.ndim == 2:
-        values = values[:, None, :, None]
-    elif values.ndim == 3:
+    if values.ndim == 3:
         values = values[..., None]
-    if values.ndim != 4:
+    if values.ndim not in (2, 4):
         raise errors.InputError(
             f'{who}: shape is {array.shape}; it must be [N, H, W, C], [N, H, W] or [N, D]'
         )

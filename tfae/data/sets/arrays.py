@@ -46,7 +46,8 @@ class Arrays:
         """Checks that the arguments are arrays; `load` checks the rest.
 
         Args:
-          images: for training, `[N, H, W, C]`, `[N, H, W]` or `[N, D]`; uint8, or float in [0, 1].
+          images: for training, `[N, H, W, C]`, `[N, H, W]`, or rows of a table, `[N, D]`; uint8, or
+            float in [0, 1].
           labels: their classes, `[N]` integers from 0, or None.
           validation_data: `(images, labels)` or images; None holds out `--validation_fraction` of
             the training images.

@@ -125,7 +125,7 @@ class Autoencoder:
           images: `[B, H, W, C]` in [0, 1].
           seed: `[2]` of the corruption in training; None means inference.
         """
-        errors.rank('images', images, 4)
+        errors.rank('images', images, 1 + len(self.encoder.shapes[0]))
         if seed is not None:
             images = self.corrupt(images, seed)
         code = self._encode(self.encoder, images, seed is not None)
@@ -136,7 +136,7 @@ class Autoencoder:
 
     def encode(self, images: tf.Tensor) -> tf.Tensor:
         """Returns the codes `[B, Z]` of images `[B, H, W, C]`."""
-        errors.rank('images', images, 4)
+        errors.rank('images', images, 1 + len(self.encoder.shapes[0]))
         return self._encode(self.encoder, images, False)
 
     def decode(self, code: tf.Tensor) -> tf.Tensor:
@@ -160,7 +160,7 @@ class Autoencoder:
 
     def measures(self, batch: Batch) -> dict[str, tf.Tensor]:
         """Returns mean activation and squared Jacobian norm of the code, both `[B]`."""
-        x = tf.tile(batch.images, [_PROBES, 1, 1, 1])
+        x = tf.tile(batch.images, [_PROBES, *[1] * len(self.encoder.shapes[0])])
         code = self._encode(self.encoder, x, False)
         norms = tf.reshape(regularizers.contractive(code, x, batch.seed), [_PROBES, -1])
         return {

@@ -41,7 +41,7 @@ def model(
       who: name of the family in errors.
       family: its module.
       settings: its `Config`.
-      image_shape: `(H, W, C)`.
+      image_shape: `(H, W, C)`, or `(D,)` of a table.
       classes: K, number of classes; 0 without labels.
     Raises: UsageError if the model has no objectives or no code size; any exception that the
       family raises for settings that it cannot build.

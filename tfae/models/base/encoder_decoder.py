@@ -98,13 +98,15 @@ class Layers:
         """Declares the layers.
 
         Args:
-          image_shape: `(H, W, C)`.
+          image_shape: `(H, W, C)`, or `(D,)` of a table.
           layers: layers of the encoder, input side first.
           kernels: initializer and weight decay of all layers.
           scope: scope of the variables in place of `SCOPE`.
-        Raises: UsageError if an image is too small for a layer, or a convolution comes after a
-          dense layer.
+        Raises: UsageError if an image is too small for a layer, a convolution comes after a dense
+          layer, or rows of a table are convolved.
         """
+        if any(isinstance(layer, Convolution) for layer in layers):
+            refuse_table('--filters convolves', image_shape)
         self.layers = tuple(layers)
         self.shapes: list[tuple[int, ...]] = [tuple(image_shape)]  # of h_0 ... h_L
         for layer in self.layers:
@@ -302,6 +304,22 @@ class Decoder(Layers):
             zeros = tf.zeros_initializer()
             bias = tf.get_variable(names.BIAS, [size], initializer=zeros, use_resource=True)
             return tf.nn.bias_add(x, bias)
+
+
+def refuse_table(who: str, image_shape: Sequence[int]) -> None:
+    """Refuses rows of a table, of shape `(D,)`, where images are required.
+
+    Args:
+      who: flag that requires images, and what it does with them.
+      image_shape: of the examples.
+    Raises: UsageError that names the shape and the families that take it.
+    """
+    if len(image_shape) != 3:
+        raise errors.UsageError(
+            f'{who} images [H, W, C]; the examples have shape {tuple(image_shape)}, the columns of '
+            f'a table, which --model=dense takes, as do variational, classifier, regressor and '
+            f'siamese without --filters'
+        )
 
 
 def _output_shape(layer: Dense | Convolution, shape: tuple[int, ...]) -> tuple[int, ...]:

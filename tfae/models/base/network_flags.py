@@ -88,10 +88,10 @@ class ConfigWithDefault(Config):
     )
 
     def resolved(self: C, image_shape: Sequence[int]) -> C:
-        """Returns the configuration of the network for images of `image_shape`, [H, W, C]."""
+        """Returns the configuration of the network for `image_shape`, `(H, W, C)` or `(D,)`."""
         if self.filters or self.units:
             return self
-        if min(image_shape[:2]) < _MIN_SIDE:
+        if len(image_shape) < 3 or min(image_shape[:2]) < _MIN_SIDE:
             return dataclasses.replace(self, units=(200,))
         return dataclasses.replace(self, filters=(16,), pooling=('max',), units=(200,))
 
