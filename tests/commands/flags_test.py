@@ -73,6 +73,7 @@ ELSEWHERE = {
     'size': 'images_test',
     'attributes': 'targets_test',
     'target': 'targets_test',
+    'normalize': 'tables_test: test_errors_are_in_normalized_units',
     'color': 'images_test',
     'labeled_seed': 'data_test: test_the_seed_decides_which_examples_have_labels',
     'early_stopping_epochs': 'resume_test',
@@ -182,7 +183,13 @@ FAMILIES = {
     ),
     'siamese': (
         {**CONVOLUTIONS, 'units': '6'},
-        {**NETWORK, 'code_size': '4', 'loss': 'triplet', 'margin': '0.5', 'normalize': 'true'},
+        {
+            **NETWORK,
+            'code_size': '4',
+            'loss': 'triplet',
+            'margin': '0.5',
+            'normalize_codes': 'true',
+        },
     ),
     'gan': (
         {**CONVOLUTIONS, 'upsampling': 'deconvolution', 'units': '6', 'loss': 'wasserstein'},

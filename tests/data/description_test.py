@@ -42,6 +42,19 @@ def test_counts_shape_classes_and_values_are_those_of_the_set():
     ]
 
 
+def test_columns_that_are_constant_or_of_unequal_scale_are_warned_of():
+    rows = np.tile(np.arange(20.0)[:, None] % 2, 3) * [0.5, 0, 100] + 2
+    assert lines(rows)[3:] == [
+        'warning: constant in training: column 1 (2)',
+        'warning: the ranges of its columns are from 0.5 to 100 wide, and the widest dominate the '
+        'loss; --normalize=standard gives all columns one scale',
+    ]
+    normalized = data.described(loaded(rows), 'standard')
+    assert [line for line in normalized if 'warning' in line] == [
+        'data set arrays: warning: constant in training: column 1 (2)'
+    ]
+
+
 def test_rows_of_a_table_have_columns_and_no_white():
     assert lines(np.tile([0, 0.5, 1], [20, 1]), LABELS)[::2] == [
         '14 training, 2 validation and 4 test rows of 3 columns',

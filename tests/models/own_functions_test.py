@@ -208,7 +208,10 @@ def test_every_command_finds_a_function_again_and_says_when_it_is_gone(tmp_path)
         ('--activation=own:leaving', "--activation is 'own:leaving'; it raised SystemExit: 5"),
         ('--activation=own:nothing', "--activation is 'own:nothing'; it raised ValueError: None"),
         ('--output_activation=own:doubles', "--output_activation is 'own:doubles'; it returned"),
-        ('--output_activation=tanh', 'it must be one of sigmoid, linear, package.module:function'),
+        (
+            '--output_activation=tanh',
+            'it must be one of auto, sigmoid, linear, package.module:function',
+        ),
         ('--corruption=own:flat', "--corruption is 'own:flat'; it returned float32 (None,)"),
         ('--corruption=own:doubles', 'it returned float64 (None, 8, 8, 1), it must return float32'),
         ('--corruption=own:gaussian', 'gaussian is a built-in name, choose another'),

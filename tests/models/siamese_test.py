@@ -53,7 +53,7 @@ def test_two_sides_share_one_set_of_variables(loss):
 @pytest.mark.parametrize('normalize', [False, True])
 @pytest.mark.parametrize('loss', ['contrastive', 'triplet'])
 def test_the_loss_is_that_of_pairs_between_the_halves(loss, normalize):
-    made = model(loss=loss, margin=0.7, normalize=normalize)
+    made = model(loss=loss, margin=0.7, normalize_codes=normalize)
     found = objective(made, batch())
     with opened() as session:
         code, value, terms = session.run([made.encode(batch().images), found.loss, found.terms])
@@ -153,7 +153,10 @@ def test_a_collapse_is_named():
     [
         ({'margin': 0.0}, r'--margin is 0.0; it must lie in \(0, inf\)'),
         ({'margin': float('nan')}, r'--margin is nan; it must lie in \(0, inf\)'),
-        ({'margin': 2.0, 'normalize': True}, '--margin is 2.0; with --normalize it must be below'),
+        (
+            {'margin': 2.0, 'normalize_codes': True},
+            '--margin is 2.0; with --normalize_codes it must be below',
+        ),
         ({'code_size': 0}, r'--code_size is 0; it must lie in \[1, inf\)'),
         ({'classes': 1}, '--model is siamese; the data set has 1 class;'),
     ],

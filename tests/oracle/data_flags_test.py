@@ -44,7 +44,14 @@ TARGET = (
     *(word for word in FILES if not word.startswith('--size')),
     *('--size=8x6', '--attributes=table.csv', '--target=age'),
 )
-WALKED = [CLASSES, LABELS, BLOBS, FILES, TARGET]
+ROWS = (
+    '--dataset=npz',
+    '--data_dir=rows.npz',
+    '--normalize=minmax',
+    '--output_activation=sigmoid',
+    '--validation_fraction=0.25',
+)
+WALKED = [CLASSES, LABELS, BLOBS, FILES, TARGET, ROWS]
 
 
 @pytest.fixture(scope='module')
@@ -130,6 +137,16 @@ def test_files_are_split_by_name_and_decoded_as_asked_for(runs):
     assert 4 < len(x) < 16
     # Pillow may round a pixel to the other side.
     assert_trained_on(runs, 'files', FILES, np.array(x)[..., None], atol=5e-5)
+
+
+def test_columns_are_scaled_by_the_range_of_the_examples_left_for_training(runs):
+    random = np.random.RandomState(0)
+    rows = random.standard_normal((40, 6)) * 10.0 ** np.arange(-2, 4) + 7
+    np.savez(runs.folder / 'rows.npz', x_train=rows, x_test=rows[:5])
+    x = rows[~held_out(40, 10, seed=1)]
+    assert (x.max(0) < rows.max(0)).any()  # the range of all would be seen
+    x = (x - x.min(0)) / np.ptp(x, 0)
+    assert_trained_on(runs, 'rows', ROWS, x, atol=2e-5)
 
 
 def test_a_column_of_a_table_gives_labels_and_images_without_a_value_are_left_out(runs):

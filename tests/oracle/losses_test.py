@@ -174,7 +174,7 @@ DENSE = {
         siamese(Network((NORMALIZED, LINEAR)), 'contrastive', 1.5),
     ),
     'siamese, triplet': (
-        (*SIAMESE, '--units=8', '--margin=0.4', '--loss=triplet', '--normalize'),
+        (*SIAMESE, '--units=8', '--margin=0.4', '--loss=triplet', '--normalize_codes'),
         siamese(Network((TANH, LINEAR)), 'triplet', 0.4, unit=True),
     ),
 }

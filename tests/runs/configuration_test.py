@@ -44,6 +44,7 @@ EDITS = {
     'attributes': {'attributes': 'a.csv', 'target': 'age'},
     'target': {'attributes': 'a.csv', 'target': 'age'},
     'size': {'size': '6x5'},
+    'normalize': {'normalize': 'standard'},
     'color': {'color': 'gray'},
     'freeze': {'freeze': ['encoder']},
     'optimizer': {'optimizer': 'rmsprop'},

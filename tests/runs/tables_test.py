@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow.compat.v1 as tf
 import tfae_program
 
 import tfae
@@ -125,6 +126,124 @@ def test_an_export_takes_rows(folder):
     assert about['columns'] == 9
     assert sorted(about['signatures']) == ['decode', 'encode', 'reconstruct']
     assert about['signatures']['encode']['inputs']['images']['shape'] == [None, 9]
+
+
+@pytest.fixture(scope='module')
+def scaled(folder):
+    """A run on columns of different scales, normalized; the splits of its data set."""
+    rows = ROWS * 10.0 ** np.arange(-2, 7) + 1
+    np.savez(folder / 'scaled.npz', x=rows, y=LABELS)
+    words = [word.replace('rows.npz', 'scaled.npz') for word in WORDS]
+    words += ['--normalize=standard', '--corruption=gaussian:0.1', '--logdir=scaled']
+    done = tfae_program.run('train', *words, '--seed=1', cwd=folder)
+    assert (done.code, done.err) == (0, '')
+    return tfae.load_data('npz', data_dir=folder / 'scaled.npz')
+
+
+def test_a_checkpoint_holds_the_normalization_of_its_training_split(folder, scaled):
+    rows = scaled.train.images.astype(np.float64)
+    for place in (folder / 'scaled', folder / 'scaled' / 'best'):
+        held = tfae_program.checkpoint(place)
+        np.testing.assert_allclose(held['normalization/offset'], rows.mean(0), rtol=1e-6)
+        np.testing.assert_allclose(held['normalization/scale'], rows.std(0), rtol=1e-6)
+    with tfae.open(folder / 'scaled') as run:
+        assert not [name for name in variables(run) if name.startswith('normalization')]
+
+
+def test_errors_are_in_normalized_units(folder, scaled):
+    done = tfae_program.run('evaluate', '--logdir=scaled', '--neighbors=3', cwd=folder)
+    assert done.code == 0, done.err
+    found = json.loads((folder / 'scaled' / 'evaluation.json').read_text())
+    train, test = (split.images.astype(np.float64) for split in (scaled.train, scaled.test))
+    known, asked = ((rows - train.mean(0)) / train.std(0) for rows in (train, test))
+    with tfae.open(folder / 'scaled') as run:
+        made = run.reconstruct(scaled.test.images)
+        np.testing.assert_allclose(run.normalized(scaled.test.images), asked, atol=1e-3)
+    error = np.square((made - test) / train.std(0)).mean()
+    assert found['mse'] == pytest.approx(error, rel=1e-3)
+    axes = np.linalg.svd(known, full_matrices=False)[2][:2]
+    assert found['pca_mse'] == pytest.approx(np.square(asked - asked @ axes.T @ axes).mean(), 0.01)
+    assert found['corrupted_psnr'] == pytest.approx(20, abs=0.5)  # of noise 0.1
+
+
+def test_codes_are_those_of_normalized_rows(folder, scaled):
+    rows = scaled.test.images
+    with tfae.open(folder / 'scaled') as run:
+        codes, made = run.encode(rows), run.reconstruct(rows)
+        held = run.variables()
+        np.testing.assert_allclose(run.decode(codes), made, rtol=1e-4, atol=1e-2)
+    h = (rows - held['normalization/offset']) / held['normalization/scale']
+    for i in (1, 2):
+        h = h @ held[f'encoder/layer_{i}/kernel'] + held[f'encoder/layer_{i}/bias']
+        h = np.maximum(h, 0) if i == 1 else h
+    np.testing.assert_allclose(codes, h, rtol=1e-3, atol=1e-4)
+    h = np.maximum(h @ held['decoder/layer_2/kernel'] + held['decoder/layer_2/bias'], 0)
+    h = h @ held['decoder/layer_1/kernel'] + held['decoder/layer_1/bias']
+    wanted = h * held['normalization/scale'] + held['normalization/offset']
+    np.testing.assert_allclose(made, wanted, rtol=1e-3, atol=1e-2)
+
+
+def test_an_export_takes_and_returns_the_units_of_the_table(folder, scaled):
+    done = tfae_program.run('export', '--logdir=scaled', '--output=units', cwd=folder)
+    assert done.code == 0, done.err
+    with tfae.open(folder / 'scaled') as run:
+        codes, made = run.encode(scaled.test.images), run.reconstruct(scaled.test.images)
+    with tf.Session(graph=tf.Graph()) as session:
+        loaded = tf.saved_model.load(session, ['serve'], str(folder / 'units')).signature_def
+        for name, given, key in (
+            ('reconstruct', {'images': scaled.test.images}, 'reconstruction'),
+            ('decode', {'code': codes}, 'images'),
+        ):
+            feeds = {loaded[name].inputs[k].name: value for k, value in given.items()}
+            found = session.run(loaded[name].outputs[key].name, feeds)
+            np.testing.assert_allclose(found, made, rtol=1e-4, atol=1e-2, err_msg=name)
+
+
+def test_a_normalized_run_resumes_as_if_it_had_never_stopped(folder, scaled):
+    words = [word.replace('rows.npz', 'scaled.npz') for word in WORDS]
+    words += ['--normalize=standard', '--corruption=gaussian:0.1', '--seed=1', '--logdir=resumed']
+    for epochs in (1, 2):
+        done = tfae_program.run('train', *words, f'--epochs={epochs}', cwd=folder)
+        assert done.code == 0, done.err
+    one, other = (tfae_program.checkpoint(folder / name) for name in ('scaled', 'resumed'))
+    assert tfae_program.same_bytes(one, other)
+
+
+@pytest.mark.parametrize(
+    'model, more, text',
+    [
+        (
+            'variational',
+            {},
+            r'likelihood is bernoulli, .* the table holds values from -\d.*; normalize=minmax .*, '
+            'likelihood=gaussian takes any',
+        ),
+        (
+            'dense',
+            {'likelihood': 'bernoulli', 'normalize': 'standard'},
+            r'leaves \[0, 1\] under normalize=standard; .*, likelihood=squared_error takes any',
+        ),
+        (
+            'dense',
+            {'output_activation': 'sigmoid', 'normalize': 'robust'},
+            'output_activation is sigmoid, .*, output_activation=linear takes any values',
+        ),
+    ],
+)
+def test_outputs_in_0_1_refuse_other_values(tmp_path, model, more, text):
+    with pytest.raises(tfae.UsageError, match=text):
+        tfae.fit(model, ROWS - 0.5, logdir=tmp_path / 'run', batch_size=8, **more)
+
+
+def test_a_variational_run_has_linear_outputs_under_a_gaussian(tmp_path):
+    rows = 3 * ROWS - 1
+    given = {'likelihood': 'gaussian', 'variance': 0.1, 'normalize': 'standard', 'epochs': 60}
+    with tfae.fit('variational', rows, logdir=tmp_path, units=6, batch_size=16, **given) as run:
+        assert 'logits' not in run.built.inference.outputs._fields
+        made = run.normalized(run.reconstruct(rows))
+        error = np.square(made - run.normalized(rows)).mean()
+    assert made.min() < 0 and made.max() > 1
+    assert error < 0.5  # 1 is that of the mean
 
 
 @pytest.mark.parametrize('command', ['morph', 'explore'])

@@ -3,7 +3,7 @@
     x' = mean + V V^T B (y - mean of y),   B = argmin |x - mean - B (y - mean of y)|^2
 
 of corrupted images y and clean images x. V are the leading singular vectors of the fitted values.
-x' is clipped to [0, 1].
+x' of images is clipped to [0, 1].
 
 N examples, H x W image, C channels, D = H W C, Z rank.
 """
@@ -46,6 +46,7 @@ class LinearDenoiser:
         self._decoder = right[:rank]
 
     def denoise(self, images: np.ndarray) -> np.ndarray:
-        """Returns denoised images `[N, H, W, C]` in [0, 1] of corrupted ones."""
+        """Returns denoised images `[N, H, W, C]` in [0, 1], or rows `[N, D]`, of corrupted ones."""
         codes = (data.flat(images) - self._input_mean) @ self._encoder
-        return np.clip(self._mean + codes @ self._decoder, 0, 1).reshape(images.shape)
+        made = self._mean + codes @ self._decoder
+        return made if data.tabular(images.shape[1:]) else np.clip(made, 0, 1).reshape(images.shape)

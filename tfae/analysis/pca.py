@@ -1,6 +1,7 @@
 """Principal component analysis: the best linear autoencoder of a code size, as a baseline.
 
-Its images are clipped to [0, 1], as those of the models are: this is nearer to every image.
+Its images are clipped to [0, 1], as those of the models are: this is nearer to every image. Rows of
+a table, `[N, D]`, are not.
 
 N examples, H x W image, C channels, Z components.
 """
@@ -30,9 +31,12 @@ class Baseline:
         return self._subspace.flatten(data.flat(images))
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
-        """Returns the projections `[N, H, W, C]` of images, clipped to [0, 1]."""
+        """Returns the projections `[N, H, W, C]` of images, clipped to [0, 1], or rows `[N, D]`."""
         return self.decode(self.encode(images))
 
     def decode(self, scores: np.ndarray) -> np.ndarray:
-        """Returns images `[N, H, W, C]` of scores `[N, Z]`, clipped to [0, 1]."""
-        return np.clip(self._subspace.lift(scores), 0, 1).reshape(-1, *self._shape)
+        """Returns images `[N, H, W, C]` of scores `[N, Z]`, clipped to [0, 1], or rows `[N, D]`."""
+        made = self._subspace.lift(scores)
+        if data.tabular(self._shape):
+            return made
+        return np.clip(made, 0, 1).reshape(-1, *self._shape)

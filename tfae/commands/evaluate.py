@@ -10,6 +10,7 @@ ridge_absolute_error that of ridge regression on the pixels.
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def main(argv: list[str]) -> int:
             stages.append(lambda: _code(run.encode(part.images)))
         model = run.built.model
         if isinstance(model, regressor.Model):
-            stages.append(lambda: _regression(model.values, loaded, part))
+            stages.append(lambda: _regression(run, model.values, loaded, part))
         if flags.neighbors:
             stages.append(lambda: _neighbors(run, loaded, part, flags.neighbors))
         for stage in terminal.progress(stages, ' stages'):
@@ -95,13 +96,15 @@ def _measures(run: Run, part: data.Split) -> dict[str, Any]:
     }
 
 
-def _regression(values: np.ndarray, loaded: data.DataSet, part: data.Split) -> dict[str, float]:
+def _regression(
+    run: Run, values: np.ndarray, loaded: data.DataSet, part: data.Split
+) -> dict[str, float]:
     """Returns the mean absolute errors of two baselines.
 
     They are the median of the training split, and ridge regression on its pixels.
     """
     known, wanted = values[loaded.train.labels], values[part.labels]
-    train, images = data.pixels(loaded.train.images), data.pixels(part.images)
+    train, images = (data.pixels(run.normalized(split.images)) for split in (loaded.train, part))
     return {
         'constant_absolute_error': regression.absolute_error(wanted, np.median(known)),
         'ridge_absolute_error': regression.absolute_error(
@@ -112,36 +115,49 @@ def _regression(values: np.ndarray, loaded: data.DataSet, part: data.Split) -> d
 
 def _reconstruction(run: Run, loaded: data.DataSet, part: data.Split) -> dict[str, float]:
     """Returns measures of the reconstructions, and of those of PCA."""
-    images, outputs = data.pixels(part.images), run.built.inference.outputs
-    reconstructed = run.reconstruct(images)
+    images, outputs = data.pixels(run.normalized(part.images)), run.built.inference.outputs
+    reconstructed = run.normalized(run.reconstruct(part.images))
     measured = {'mse': reconstruction.mse(images, reconstructed)}
     if images.ndim == 4:
         measured['sharpness'] = reconstruction.sharpness(images, reconstructed)
     if hasattr(outputs, names.LOGITS):
-        measured['bce'] = reconstruction.bce(images, run.fetch(outputs.logits, images))
+        measured['bce'] = reconstruction.bce(images, run.fetch(outputs.logits, part.images))
         measured['bce_floor'] = reconstruction.entropy(images)
-    baseline = pca.Baseline(loaded.train.images, run.built.model.code_size)
+    baseline = pca.Baseline(run.normalized(loaded.train.images), run.built.model.code_size)
     measured['pca_mse'] = reconstruction.mse(images, baseline.reconstruct(images))
     # An encoder that did not specialize on the data reconstructs noise too.
-    noise = np.random.RandomState(0).uniform(size=images.shape).astype(np.float32)
-    measured['noise_mse'] = reconstruction.mse(noise, run.reconstruct(noise))
+    noise = _noise(part.images)
+    measured['noise_mse'] = reconstruction.mse(
+        run.normalized(noise), run.normalized(run.reconstruct(noise))
+    )
     if run.built.inference.corrupted is not None:
-        measured |= _denoising(run, loaded, images)
+        measured |= _denoising(run, loaded, part.images)
     return measured
 
 
-def _denoising(run: Run, loaded: data.DataSet, images: np.ndarray) -> dict[str, float]:
+def _noise(images: Any) -> np.ndarray:
+    """Returns as many examples of noise: uniform images, or the columns of a table, shuffled."""
+    random = np.random.RandomState(0)
+    if not data.tabular(images.shape[1:]):
+        return random.uniform(size=images.shape).astype(np.float32)
+    return np.stack([random.permutation(column) for column in images.T], 1)
+
+
+def _denoising(run: Run, loaded: data.DataSet, examples: Any) -> dict[str, float]:
     """Returns the PSNR of corrupted and denoised images, and that of the best linear denoiser."""
-    noisy, denoised = run.denoise(images)
+    images = data.pixels(run.normalized(examples))
+    noisy, denoised = map(run.normalized, run.denoise(examples))
     measured = {
         'corrupted_psnr': reconstruction.psnr(images, noisy),
         'denoised_psnr': reconstruction.psnr(images, denoised),
     }
     if noisy[0].size <= linear_denoiser.MAX_VALUES:
-        clean = data.pixels(data.thinned(loaded.train.images))
+        clean = data.thinned(loaded.train.images)
         # Another seed: the noise of the training images is not that of the images judged.
         fitted = linear_denoiser.LinearDenoiser(
-            run.corrupt(clean, seed=1), clean, run.built.model.code_size
+            run.normalized(run.corrupt(clean, seed=1)),
+            data.pixels(run.normalized(clean)),
+            run.built.model.code_size,
         )
         measured['linear_denoised_psnr'] = reconstruction.psnr(images, fitted.denoise(noisy))
     return measured
@@ -156,11 +172,11 @@ def _neighbors(run: Run, loaded: data.DataSet, part: data.Split, count: int) -> 
         raise errors.UsageError(
             f'--neighbors is {count}; there are only {len(train.labels)} training examples'
         )
-    baseline = pca.Baseline(train.images, run.built.model.code_size)
-    encoders = {
+    baseline = pca.Baseline(run.normalized(train.images), run.built.model.code_size)
+    encoders: dict[str, Callable[[Any], np.ndarray]] = {
         'knn_error': run.encode,
-        'pca_knn_error': baseline.encode,
-        'pixel_knn_error': data.flat,
+        'pca_knn_error': lambda images: baseline.encode(run.normalized(images)),
+        'pixel_knn_error': lambda images: data.flat(run.normalized(images)),
     }
     return {
         name: classification.knn_error(

@@ -146,12 +146,10 @@ def _spaces(flags: Config, run: Run, train: data.Split, asked: data.Split) -> di
     """Returns the spaces that are probed: codes, PCA scores and pixels."""
     seen = {'code': (run.encode(train.images), run.encode(asked.images))}
     if flags.baselines:
-        baseline = pca.Baseline(train.images, run.built.model.code_size)
-        seen[f'PCA-{baseline.components}'] = (
-            baseline.encode(train.images),
-            baseline.encode(asked.images),
-        )
-        seen['pixels'] = (data.flat(train.images), data.flat(asked.images))
+        known, new = run.normalized(train.images), run.normalized(asked.images)
+        baseline = pca.Baseline(known, run.built.model.code_size)
+        seen[f'PCA-{baseline.components}'] = baseline.encode(known), baseline.encode(new)
+        seen['pixels'] = data.flat(known), data.flat(new)
     assert train.labels is not None and asked.labels is not None  # else refused
     labels, wanted = train.labels, asked.labels
     return {name: Space(known, labels, new, wanted) for name, (known, new) in seen.items()}

@@ -58,8 +58,7 @@ def main(argv: list[str]) -> int:
 
     values = flags.FlagValues()
     kinds = (family.Config, data.Config, TrainingConfig, phases.Config)
-    for kind in (Config, *kinds, options.Config, cluster.Config):
-        command_flags.define(values, kind)
+    command_flags.define(values, Config, *kinds, options.Config, cluster.Config)
     values['dataset'].help = f'Data set: {", ".join(data.names())}, or {_OWN}.'
     command_flags.parse('train', __doc__, values, words, elsewhere=_of_another_family)
     if not first['logdir'] and not values['dry_run'].value:

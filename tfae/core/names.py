@@ -28,7 +28,9 @@ SCORE = 'score'
 MEAN = 'mean'  # of a code's distribution
 LOG_VARIANCE = 'log_variance'  # of a code's distribution; of the pixels, in the decoder
 KL_BY_DIMENSION = 'kl_by_dimension'
-NORMALIZATION = 'normalization'  # within a layer's scope
+NORMALIZATION = 'normalization'  # within a layer's scope, and of a table
+OFFSET = 'offset'  # of the columns of a table, below the scope `normalization`
+SCALE = 'scale'
 SPECTRAL_NORMALIZATION = 'spectral_normalization'
 
 
@@ -117,6 +119,7 @@ GRADIENT_NORM = 'gradient_norm'
 LEARNING_RATE = 'learning_rate'
 SUMMARIES = 'summaries'
 IMAGES = 'images'
+NORMALIZED = 'normalized'  # the images as the model takes them
 IMAGE_BYTES = 'image_bytes'  # TensorFlow Serving decodes base64 for names ending in _bytes
 CODE = 'code'
 FILTERS = 'filters'

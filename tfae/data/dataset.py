@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 
 from tfae.core.config import Part, option
+from tfae.data import normalization
 from tfae.data.lazy_images import LazyImages, sides
 from tfae.data.splits import Split
 
@@ -137,6 +138,12 @@ class Config(Part):
         'Column of --attributes that replaces the labels, in all splits; images without a value '
         'are left out. Classes are its different values, in the order of their numbers.',
         needs=('--attributes',),
+    )
+    normalize: normalization.Kind = option(
+        'none',
+        'Normalization of the columns of a table, fitted to the training split: none, minmax (to '
+        '[0, 1]), standard (mean 0, standard deviation 1) or robust (median 0, quartiles 1 apart). '
+        'Losses and errors are in normalized units.',
     )
     synthetic_kind: Literal['bars', 'blobs', 'linear'] = option(
         'bars', 'Content of the images of data set synthetic.'

@@ -11,20 +11,30 @@ from tfae.data.dataset import Config, DataSet, tabular
 from tfae.data.formats import image_files
 from tfae.data.lazy_images import LazyImages
 
-_MAX_CLASSES = 10  # named in one line
+_MAX_CLASSES = 10  # or columns, named in one line
 _MAX_DECODED = 2**24  # values of image files whose range is measured
 _MAX_FILES = 64
+_UNEQUAL = 10  # ratio of the ranges of columns
 _DARK = 0.25  # fraction of white; few data sets stay below
 
 
-def described(loaded: DataSet) -> list[str]:
-    """Returns lines with the counts, shape, classes and range of a data set, and warnings."""
+def described(loaded: DataSet, normalize: str = 'none') -> list[str]:
+    """Returns lines with the counts, shape, classes and range of a data set, and warnings.
+
+    Args:
+      loaded: the data set.
+      normalize: how a table is normalized, `--normalize`.
+    """
     counts = [len(split.images) for split in (loaded.train, loaded.validation, loaded.test)]
     lines = [
         '{:,} training, {:,} validation and {:,} test '.format(*counts)
         + _of_shape(loaded.image_shape, counts[-1]),
         *_of_classes(loaded),
-        *_of_values(loaded.train.images),
+        *(
+            _of_columns(loaded, normalize)
+            if tabular(loaded.image_shape)
+            else _of_values(loaded.train.images)
+        ),
         *loaded.notes,
     ]
     return [f'data set {loaded.name}: {line}' for line in lines]
@@ -103,9 +113,26 @@ def _of_values(images: np.ndarray | LazyImages) -> list[str]:
         where = f' in the first {len(values)} training images' if len(values) < len(images) else ''
     else:
         values = images
-    if tabular(images.shape[1:]):
-        return [f'values {values.min():g} to {values.max():g}, {values.dtype}']
     return ranged(float(values.min()), float(values.max()), values.dtype, where)
+
+
+def _of_columns(loaded: DataSet, normalize: str) -> list[str]:
+    """Returns the range of a table, and warnings of constant columns and of unequal scales."""
+    rows = loaded.train.images
+    lines = [f'values {rows.min():g} to {rows.max():g}, {rows.dtype}']
+    spreads = np.ptp(rows.astype(np.float64), 0)
+    if constant := np.flatnonzero(spreads == 0).tolist():
+        shown = ', '.join(f'{k} ({rows[0, k]:g})' for k in constant[:_MAX_CLASSES])
+        more = f' and {len(constant) - _MAX_CLASSES:,} more' * (len(constant) > _MAX_CLASSES)
+        lines.append(f'warning: constant in training: column {shown}{more}')
+    varying = spreads[spreads > 0]
+    if normalize == 'none' and len(varying) and varying.max() > _UNEQUAL * varying.min():
+        lines.append(
+            f'warning: the ranges of its columns are from {varying.min():g} to {varying.max():g} '
+            f'wide, and the widest dominate the loss; --normalize=standard gives all columns one '
+            f'scale'
+        )
+    return lines
 
 
 def ranged(low: float, high: float, dtype: Any, where: str = '') -> list[str]:

@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae.core import names
+from tfae.data.normalization import Normalization
 
 Run = Callable[..., Any]
 Order = Literal['shuffled', 'sequential', 'with_replacement']
@@ -61,8 +62,18 @@ class Source(Protocol):
 class Examples:
     """The arrays of a split."""
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray | None, name: str):
-        """Declares variables for `images` `[N, ...]` and `labels` `[N]`; `load` fills them."""
+    def __init__(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray | None,
+        name: str,
+        normalization: Normalization | None = None,
+    ):
+        """Declares variables for `images` `[N, ...]` and `labels` `[N]`; `load` fills them.
+
+        Batches of rows of a table are normalized by the variables of `normalization`.
+        """
+        self._normalization = normalization
         self.count = len(images)
         self._arrays = [images] if labels is None else [images, labels]
         with tf.name_scope(f'{names.EXAMPLES}/{name}/'):
@@ -86,7 +97,10 @@ class Examples:
     def gather(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
         """See `Source`."""
         images = tf.gather(self._rows[0], indices)
-        return tf.image.convert_image_dtype(images, tf.float32), self.labels(indices)
+        values = tf.image.convert_image_dtype(images, tf.float32)
+        if self._normalization:
+            values = self._normalization.normalize(values)
+        return values, self.labels(indices)
 
     def batch(self, step: tf.Tensor, indices_of: Callable[[tf.Tensor], tf.Tensor]) -> Sampled:
         """See `Source`."""

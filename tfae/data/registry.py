@@ -13,7 +13,7 @@ import numpy as np
 from tfae.core import errors, registry
 from tfae.core.config import text
 from tfae.data import outside, targets
-from tfae.data.dataset import Config, DataSet, Loaded, Source
+from tfae.data.dataset import Config, DataSet, Loaded, Source, tabular
 from tfae.data.sets import (
     arrays,
     celeba,
@@ -54,6 +54,7 @@ COMMON_FIELDS = (
     'labeled_seed',
     'attributes',
     'target',
+    'normalize',
 )
 _VALIDATION_SEED = 1
 
@@ -89,6 +90,11 @@ def load(config: Config, source: Source | None = None) -> DataSet:
     source = source or module(config.dataset)
     _refuse_unread_fields(config, source.FIELDS)
     found = _loaded(source, config)
+    if config.normalize != 'none' and not tabular(found.train.images.shape[1:]):
+        raise errors.UsageError(
+            f'--normalize is {config.normalize}; it is for tables, and data set {config.dataset} '
+            f'consists of images, whose values lie in [0, 1]'
+        )
     if config.target:
         found = targets.labeled(config, found)
     train, test, class_names, validation, notes = found

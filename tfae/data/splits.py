@@ -15,7 +15,8 @@ _MAX_VALUES = 2**28  # of thinned images
 class Split(NamedTuple):
     """Examples and their classes."""
 
-    # Images [N, H, W, C], an array or `LazyImages`, or rows [N, D]: uint8, or float32 in [0, 1]
+    # Images [N, H, W, C], an array or `LazyImages`, or rows [N, D]: uint8, or float32, in [0, 1] in
+    # images
     images: Any
     labels: np.ndarray | None  # [N] int64
 

@@ -23,6 +23,7 @@ import tensorflow.compat.v1 as tf
 from tfae.core import errors, names
 from tfae.data import lazy_images, pipeline
 from tfae.data.formats import resampling
+from tfae.data.normalization import Normalization
 
 _PREFETCHED = 2  # batches
 # In the message of an error, which alone names operations inside functions.
@@ -144,11 +145,16 @@ class Stream:
                 self._images[place]
 
 
-def source(images: Any, labels: np.ndarray | None, name: str) -> pipeline.Source:
-    """Creates the `pipeline.Source` of a split."""
+def source(
+    images: Any,
+    labels: np.ndarray | None,
+    name: str,
+    normalization: Normalization | None = None,
+) -> pipeline.Source:
+    """Creates the `pipeline.Source` of a split, of a table normalized by these variables."""
     if isinstance(images, lazy_images.LazyImages):
         return Stream(images, labels, name)
-    return pipeline.Examples(images, labels, name)
+    return pipeline.Examples(images, labels, name, normalization)
 
 
 @contextlib.contextmanager

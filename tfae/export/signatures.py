@@ -276,7 +276,10 @@ def _sample(run: Run) -> Signature:
     inference = run.built.inference
     model = run.built.model
     assert isinstance(model, Decoder)  # only these have a prior
-    made = tf.identity(model.decode(inference.samples), names.SAMPLES_DECODED)
+    decoded = model.decode(inference.samples)
+    if run.built.normalization:
+        decoded = run.built.normalization.denormalize(decoded)
+    made = tf.identity(decoded, names.SAMPLES_DECODED)
     return Signature(
         'codes sampled from the prior and their images, determined by the seed of two integers',
         {names.COUNT: inference.count, names.SEED: inference.seed},
@@ -338,7 +341,7 @@ def _values_of(experiment: Experiment) -> dict[str, Any]:
     """Describes the images that the signatures take, or the columns of a table."""
     shape = experiment.signature.image_shape
     if data.tabular(shape):
-        return {'columns': shape[0]}
+        return {'columns': shape[0], 'normalize': experiment.data.normalize}
     return {'pixels': _pixels(shape, _SCALING) | {'crop': experiment.form().crop}}
 
 

@@ -49,14 +49,16 @@ class Config(network_flags.ConfigWithDefault):
         'Margin of the loss: distance above which pairs of different classes have no loss.',
         within='(0, inf)',
     )
-    normalize: bool = option(False, 'Normalizes codes to the unit sphere; off by default.')
+    normalize_codes: bool = option(
+        False, 'Normalizes codes to the unit sphere; off by default.', formerly='normalize'
+    )
 
     def __post_init__(self):
         super().__post_init__()
-        if self.normalize and self.margin >= _DIAMETER:
+        if self.normalize_codes and self.margin >= _DIAMETER:
             raise errors.UsageError(
-                f'--margin is {self.margin}; with --normalize it must be below {_DIAMETER}, the '
-                f'largest distance on the unit sphere'
+                f'--margin is {self.margin}; with --normalize_codes it must be below {_DIAMETER}, '
+                f'the largest distance on the unit sphere'
             )
 
 
@@ -82,7 +84,7 @@ class Model:
         """Encodes images `[B, H, W, C]`; training if there is a `seed` `[2]`."""
         errors.rank('images', images, 1 + len(self.encoder.shapes[0]))
         code = tf.reshape(self.encoder(images, seed is not None), [-1, self.code_size])
-        return Outputs(tf.math.l2_normalize(code, 1) if self.config.normalize else code)
+        return Outputs(tf.math.l2_normalize(code, 1) if self.config.normalize_codes else code)
 
     def encode(self, images: tf.Tensor) -> tf.Tensor:
         """Returns the codes `[B, Z]` of images `[B, H, W, C]`."""

@@ -3,7 +3,7 @@
     h = network(x)                                                            encoder/layer_i
     mean = h M + b,  log_variance = h V + c                  encoder/mean, encoder/log_variance
     z ~ q(z | x) = N(mean, variance),   p(z) = N(0, 1)
-    x' = sigmoid(decoder(z))                                                  decoder/layer_i
+    x' = sigmoid(decoder(z)), of a table under N: decoder(z)                  decoder/layer_i
     p(x | z) = Bernoulli(x')  or  N(x', s^2), s^2 given or learned            decoder/log_variance
 
     nll = -log p(x | z),  kl = KL(q(z | x) | p(z)),  elbo = -nll - kl, nats per image
@@ -28,7 +28,7 @@ from typing import ClassVar, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from tfae import layers, losses
+from tfae import data, layers, losses
 from tfae.core import errors, names
 from tfae.core.config import broadcast, option
 from tfae.losses import variational
@@ -134,6 +134,14 @@ class Config(network_flags.Config, corruption.Config):
             )
 
 
+class LinearOutputs(NamedTuple):
+    """Outputs of an autoencoder of tables whose columns are no probabilities."""
+
+    code: tf.Tensor  # [B, Z], as below
+    reconstruction: tf.Tensor  # [B, D]
+    log_variance: tf.Tensor  # [B, Z] of q(z | x)
+
+
 class Outputs(NamedTuple):
     """Outputs of the autoencoder for a batch."""
 
@@ -150,6 +158,7 @@ class Model:
         self.config = config
         self.code_size = config.code_size
         self._values = math.prod(image_shape)
+        self._linear = data.tabular(image_shape) and config.likelihood.name != 'bernoulli'
         (self.corruption,) = broadcast('corruption', config.corruption, 1)
         hidden = network_flags.layers(config)
         kernels = Kernels(config.kernel_initializer)
@@ -162,7 +171,7 @@ class Model:
         )
         self.objectives = (self._bound,)
 
-    def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> Outputs:
+    def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> LinearOutputs | Outputs:
         """Encodes and decodes images.
 
         Args:
@@ -175,6 +184,8 @@ class Model:
         mean, log_variance = self._posterior(images, training)
         code = mean if seed is None else _sample(mean, log_variance, seed)
         logits = self._logits(code, training)
+        if self._linear:
+            return LinearOutputs(code, logits, log_variance)
         return Outputs(code, tf.nn.sigmoid(logits), logits, log_variance)
 
     def encode(self, images: tf.Tensor) -> tf.Tensor:
@@ -183,7 +194,7 @@ class Model:
 
     def decode(self, code: tf.Tensor) -> tf.Tensor:
         """Returns the mean images `[B, H, W, C]` in [0, 1] of codes `[B, Z]`."""
-        return tf.nn.sigmoid(self._logits(code, False))
+        return self._mean(self._logits(code, False))
 
     def prior(self, count: tf.Tensor | int, seed: tf.Tensor) -> tf.Tensor:
         """Returns codes `[count, Z]` sampled from N(0, 1)."""
@@ -337,6 +348,10 @@ class Model:
             self._pixel_log_variance()  # the first call creates all variables of the decoder
         return self.decoder(z, training)
 
+    def _mean(self, logits: tf.Tensor) -> tf.Tensor:
+        """Returns the mean of p(x | z) of the decoder's outputs."""
+        return logits if self._linear else tf.nn.sigmoid(logits)
+
     def _nll(self, x: tf.Tensor, z: tf.Tensor, training: bool) -> tf.Tensor:
         """Returns -log p(x | z) `[B]` of images `[B, H, W, C]` and codes `[B, Z]`."""
         logits = self._logits(z, training)
@@ -344,8 +359,8 @@ class Model:
         if likelihood.name == 'bernoulli':
             return losses.bernoulli(x, logits)
         if likelihood.own:
-            return likelihood.own(x, tf.nn.sigmoid(logits))
-        return variational.normal(x, tf.nn.sigmoid(logits), self._pixel_log_variance())
+            return likelihood.own(x, self._mean(logits))
+        return variational.normal(x, self._mean(logits), self._pixel_log_variance())
 
     def _pixel_log_variance(self) -> tf.Tensor:
         """Returns log s^2, a scalar."""

@@ -36,6 +36,7 @@ _FUNCTIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
     'sigmoid': tf.nn.sigmoid,
     'tanh': _tanh,
     'softplus': tf.nn.softplus,
+    'auto': tf.identity,  # of an output that a family has not chosen yet
 }
 T = TypeVar('T', bound='Activation')
 
@@ -44,7 +45,7 @@ T = TypeVar('T', bound='Activation')
 class Activation:
     """An elementwise function: from a tensor to a tensor of the same shape and type."""
 
-    BUILT_IN: ClassVar[tuple[str, ...]] = tuple(_FUNCTIONS)
+    BUILT_IN: ClassVar[tuple[str, ...]] = tuple(name for name in _FUNCTIONS if name != 'auto')
 
     name: str
     function: Callable[[tf.Tensor], tf.Tensor] = dataclasses.field(compare=False, repr=False)
@@ -71,9 +72,9 @@ class Activation:
 
 
 class OfOutput(Activation):
-    """The activation of the output: pixels of a reconstruction."""
+    """The activation of the output: pixels of a reconstruction, or columns of a table."""
 
-    BUILT_IN: ClassVar[tuple[str, ...]] = ('sigmoid', 'linear')
+    BUILT_IN: ClassVar[tuple[str, ...]] = ('auto', 'sigmoid', 'linear')
 
 
 LINEAR = Activation.from_text('linear')

@@ -12,9 +12,9 @@ import tensorflow as tf2
 import tensorflow.compat.v1 as tf
 
 from tfae import data, models
-from tfae.core import errors
+from tfae.core import config, errors
 from tfae.core.signals import Interrupt
-from tfae.data import streaming
+from tfae.data import normalization, streaming
 from tfae.distributed import cluster, coordinator
 from tfae.distributed.coordinator import Coordinator
 from tfae.distributed.replica import Replica
@@ -119,11 +119,12 @@ def _prepared(
     if folder and known:
         loaded = same_examples(folder.path, known, loaded)
     if folder:
-        for line in data.described(loaded):
+        for line in data.described(loaded, experiment.data.normalize):
             print(line)
     experiment = _resolved(experiment, Signature.of(loaded))
     if not known:
         data.refuse_gaps(loaded, experiment.data)
+        _refuse_unbounded(experiment, loaded)
         _refuse_one_class(experiment, loaded.train)
     with blaming():
         size = experiment.training.batch(len(loaded.train.images))
@@ -132,7 +133,8 @@ def _prepared(
     # Before any op is built: order and noise are functions of (seed, step), so must results be.
     tf2.config.experimental.enable_op_determinism()
     with blaming():
-        built = graph.build(experiment, loaded.train, loaded.validation, replica)
+        fitted = normalization.fit(experiment.data.normalize, loaded.train.images)
+        built = graph.build(experiment, loaded.train, loaded.validation, replica, fitted)
     last = built.programs[-1].phase
     experiment = _with_epochs(experiment, last.epochs)
     if folder and known:
@@ -247,6 +249,29 @@ def _refuse_one_class(experiment: Experiment, train: data.Split) -> None:
     if there == 1:
         shape = experiment.signature.image_shape
         models.build(experiment.model, experiment.family, shape, there)
+
+
+def _refuse_unbounded(experiment: Experiment, loaded: data.DataSet) -> None:
+    """Refuses values of a table beyond [0, 1] where the output of the family cannot reach them."""
+    normalize, family = experiment.data.normalize, experiment.family
+    if not data.tabular(loaded.image_shape) or normalize == 'minmax':
+        return
+    where = f'leaves [0, 1] under --normalize={normalize}'
+    if normalize == 'none':
+        ends = [f(data.pixels(split.images)) for split in loaded[1:4] for f in (np.min, np.max)]
+        low, high = min(ends), max(ends)
+        if low >= 0 and high <= 1:
+            return
+        where = f'holds values from {low:g} to {high:g}'
+    for flag, bounded in (('likelihood', 'bernoulli'), ('output_activation', 'sigmoid')):
+        chosen = getattr(family, flag, None)
+        if str(chosen) == bounded:
+            kind = config.field_types(type(family))[flag]
+            other = next(k for k in config.choices(kind) if k not in ('auto', bounded))
+            raise errors.UsageError(
+                f'--{flag} is {bounded}, for values in [0, 1], and the table {where}; '
+                f'--normalize=minmax scales columns to [0, 1], --{flag}={other} takes any values'
+            )
 
 
 def _refuse_differences(path: pathlib.Path, known: Experiment, wanted: Experiment) -> None:

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+from typing import Any
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -104,7 +105,8 @@ class Run:
 
     `tfae.open` and `tfae.fit` return one. It is a context manager; `close` ends the session. Images
     are `[N, H, W, C]`, uint8 or float in [0, 1]; if C is 1 also `[N, H, W]`. A run on a table takes
-    rows `[N, D]` in their place. They are fed in batches, so N may be any number.
+    rows `[N, D]` in their place, in the units of the data set, and returns such. They are fed in
+    batches, so N may be any number.
 
     Attributes:
       folder: of the run.
@@ -175,6 +177,15 @@ class Run:
             f'tfae train keeps those of --keep_epochs while it makes them'
         )
 
+    def normalized(self, images: Any) -> Any:
+        """Returns rows of a table, `[N, D]`, in the units of losses and errors; images unchanged.
+
+        Raises: InputError as `encode` does.
+        """
+        if self.built.normalization is None:
+            return images
+        return self.fetch(self.built.inference.inputs, images)
+
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Returns the codes `[N, Z]` of images.
 
@@ -184,14 +195,14 @@ class Run:
         return self.fetch(self._output(names.CODE), images)
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
-        """Returns the reconstructions `[N, H, W, C]`, float32 in [0, 1], of images.
+        """Returns the reconstructions `[N, H, W, C]`, float32 in [0, 1], of images, or `[N, D]`.
 
         Raises: InputError as `encode` does, and if the family has no decoder.
         """
         return self.fetch(self._output(names.RECONSTRUCTION), images)
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        """Returns the images `[N, H, W, C]`, float32 in [0, 1], of codes `[N, Z]`.
+        """Returns the images `[N, H, W, C]`, float32 in [0, 1], or rows `[N, D]` of codes `[N, Z]`.
 
         Raises: InputError if the codes have another size or are not finite, or the family has no
           decoder.
@@ -331,7 +342,7 @@ class Run:
         return labels
 
     def _pixels(self, images: np.ndarray) -> np.ndarray:
-        """Returns images `[N, *shape]` as float in [0, 1]; refuses another shape or range."""
+        """Returns images `[N, *shape]` as float; refuses another shape or range."""
         placeholder = self.built.inference.images
         if not isinstance(images, data.LazyImages):
             images = _numbers('images', images)
@@ -343,6 +354,12 @@ class Run:
             raise errors.InputError(f'images are {came}; they must be [N, {wanted}]')
         values = data.pixels(images)
         if isinstance(images, data.LazyImages):  # in [0, 1], decoded in batches
+            return values
+        if data.tabular(images.shape[1:]):
+            if wrong := int((~np.isfinite(values)).sum()):
+                raise errors.InputError(
+                    f'images: {wrong} of {values.size} values are not finite; they must be'
+                )
             return values
         low, high = values.min(initial=0), values.max(initial=0)
         if not (low >= 0 and high <= 1):  # false if any is NaN
@@ -436,6 +453,7 @@ def _with_channels(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         images = images[..., None]
     elif images.ndim == 2 and len(shape) == 3 and shape[0] == shape[2] == 1:
         images = images[:, None, :, None]
-    if images.dtype.kind in 'iu' and images.size and 0 <= images.min() <= images.max() <= 255:
+    whole = len(shape) == 3 and images.dtype.kind in 'iu' and images.size
+    if whole and 0 <= images.min() <= images.max() <= 255:
         images = images.astype(np.uint8, copy=False)
     return images

@@ -14,6 +14,7 @@ from tfae import data
 from tfae.core import atomic_files, errors, names
 from tfae.core.signals import Interrupt
 from tfae.data import pipeline
+from tfae.data.normalization import Normalization
 from tfae.models.base import baseline
 from tfae.models.base.family import Baselined, Troubled
 from tfae.runs import checkpoints, due, event_file, transfer
@@ -394,13 +395,24 @@ class Trainer:
         if len(loaded.validation.images):
             split, prefix = loaded.validation, f'{names.VALIDATION}_'
         means = {k.removeprefix(prefix): v for k, v in records[-1].items() if k.startswith(prefix)}
-        constants = baseline.constants(loaded.train, split, loaded.classes)
+        train, split = self._normalized(loaded.train, split)
+        constants = baseline.constants(train, split, loaded.classes)
         if found := model.learned_nothing(means, constants):
             warnings.warn(
                 f'the run learned nothing: {found}; another --learning_rate, activation or '
                 f'initializer, or more epochs may help',
                 stacklevel=2,
             )
+
+    def _normalized(self, train: data.Split, judged: data.Split) -> tuple[data.Split, data.Split]:
+        """Returns two splits, possibly one, in the units of the loss."""
+        if not self._built.normalization:
+            return train, judged
+        applied = Normalization(*self._session.run(self._built.normalization))
+        made = train._replace(images=applied.normalize(data.pixels(train.images)))
+        if judged is train:
+            return made, made
+        return made, judged._replace(images=applied.normalize(data.pixels(judged.images)))
 
     def _has_codes(self) -> bool:
         return hasattr(self._built.inference.outputs, names.CODE)

@@ -14,7 +14,7 @@ from tfae.core import config, errors, package
 from tfae.data import Config as DataConfig
 from tfae.data import Form
 from tfae.models import regressor
-from tfae.models.base import network_flags
+from tfae.models.base import autoencoder, network_flags
 from tfae.training.config import TrainingConfig
 from tfae.training.phases import Config as ScheduleConfig
 
@@ -174,9 +174,14 @@ class Experiment:
         return dataclasses.replace(self, model=models.name_of(family), family=family)
 
     def resolved(self) -> 'Experiment':
-        """Returns this experiment with the defaults of its family that depend on the data set."""
+        """Returns this experiment with the defaults of its family that depend on the data set.
+
+        Without the signature of a data set it stays as it is.
+        """
         family = self.family
-        if isinstance(family, network_flags.ConfigWithDefault):
+        if not self.signature.image_shape:
+            return self
+        if isinstance(family, autoencoder.Config | network_flags.ConfigWithDefault):
             family = family.resolved(self.signature.image_shape)
         if isinstance(family, regressor.Config):
             family = family.of_classes(self.signature.class_names)
@@ -247,9 +252,9 @@ class Experiment:
                 name: config.from_dict(kind, content[name], f'{where}: {name}')
                 for name, kind in kinds.items()
             }
+            return cls(content['model'], **parts).resolved()
         except errors.UsageError as error:
             raise errors.InputError(f'{where}: {error}') from None
-        return cls(content['model'], **parts)
 
     def renamed(self, content: Mapping[str, Any]) -> list[str]:
         """Returns `'old is now new'` for each field stored in config.json under a former name."""
@@ -329,10 +334,11 @@ def _assigned(model: str, parts: Mapping[str, Any], arguments: Mapping[str, Any]
     kinds = {name: config.field_types(type(part)) for name, part in parts.items()}
     former = {k: v for part in parts.values() for k, v in config.former_names(type(part)).items()}
     for name in arguments:
+        if any(name in fields for fields in kinds.values()):
+            continue
         if name in former:
             raise errors.UsageError(f'{name} is now {former[name]}')
-        if not any(name in fields for fields in kinds.values()):
-            raise errors.UsageError(_unknown(model, name, kinds))
+        raise errors.UsageError(_unknown(model, name, kinds))
     return {
         section: dataclasses.replace(
             part,

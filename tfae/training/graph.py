@@ -15,6 +15,7 @@ from tfae import data, models
 from tfae.core import errors, names
 from tfae.core.config import text
 from tfae.data import pipeline, streaming
+from tfae.data.normalization import Normalization
 from tfae.distributed.coordinator import Coordinator
 from tfae.distributed.replica import SINGLE, Replica
 from tfae.models.base.family import (
@@ -39,6 +40,7 @@ class Inference(NamedTuple):
     """Placeholders and results, without noise; those that a family lacks are None or empty."""
 
     images: tf.Tensor  # placeholder [B, H, W, C], or [B, D] of a table
+    inputs: tf.Tensor  # of the model: the images, normalized
     outputs: Outputs  # of the family
     code: tf.Tensor | None  # placeholder [B, Z]
     decoded: tf.Tensor | None  # [B, H, W, C]
@@ -56,6 +58,7 @@ class Graph(NamedTuple):
     graph: tf.Graph
     model: Model
     inference: Inference
+    normalization: Normalization | None  # its variables
     model_variables: list[tf.Variable]  # without those that training adds
     source: pipeline.Source
     validation: pipeline.Source
@@ -65,7 +68,11 @@ class Graph(NamedTuple):
 
 
 def build(
-    experiment: Experiment, train: data.Split, validation: data.Split, replica: Replica = SINGLE
+    experiment: Experiment,
+    train: data.Split,
+    validation: data.Split,
+    replica: Replica = SINGLE,
+    normalization: Normalization | None = None,
 ) -> Graph:
     """Builds the graph of a run.
 
@@ -74,6 +81,7 @@ def build(
       train: training examples.
       validation: validation examples, possibly none.
       replica: the worker that trains it.
+      normalization: the initial values of that of a table; None if a checkpoint has them.
     Raises: UsageError if the configuration does not fit the examples or the memory of this
       machine, or if the code of a plug-in family raises.
     """
@@ -107,9 +115,12 @@ def build(
         image_shape = train.images.shape[1:]
         classes = experiment.signature.classes
         model = models.build(experiment.model, experiment.family, image_shape, classes, flags)
-        source = streaming.source(*train, names.TRAINING)
-        held_out = streaming.source(*validation, names.VALIDATION)
-        inference = _inference(model, image_shape, experiment.signature.labeled)
+        applied = None
+        if experiment.data.normalize != 'none':
+            applied = _normalization(normalization, image_shape)
+        source = streaming.source(*train, names.TRAINING, applied)
+        held_out = streaming.source(*validation, names.VALIDATION, applied)
+        inference = _inference(model, image_shape, experiment.signature.labeled, applied)
         model_variables = [
             v for v in tf.global_variables() if v.op.name != tf.GraphKeys.GLOBAL_STEP
         ]
@@ -126,6 +137,7 @@ def build(
         graph,
         model,
         inference,
+        applied,
         model_variables,
         source,
         held_out,
@@ -197,7 +209,31 @@ def in_batches(
     return tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
 
 
-def _inference(model: Model, image_shape: tuple[int, ...], labeled: bool) -> Inference:
+def _normalization(initial: Normalization | None, image_shape: tuple[int, ...]) -> Normalization:
+    """Creates the variables of a normalization, which nothing trains."""
+    initial = initial or Normalization(np.zeros(image_shape), np.ones(image_shape))
+    with tf.variable_scope(names.NORMALIZATION, auxiliary_name_scope=False):
+        return Normalization(
+            *(
+                tf.get_variable(
+                    name,
+                    image_shape,
+                    tf.float32,
+                    tf.constant_initializer(value),
+                    trainable=False,
+                    use_resource=True,
+                )
+                for name, value in zip((names.OFFSET, names.SCALE), initial, strict=True)
+            )
+        )
+
+
+def _inference(
+    model: Model,
+    image_shape: tuple[int, ...],
+    labeled: bool,
+    normalization: Normalization | None,
+) -> Inference:
     code = decoded = samples = corrupted = None
     measures: dict[str, tf.Tensor] = {}
     with tf.name_scope(f'{names.INFERENCE}/'):
@@ -207,24 +243,36 @@ def _inference(model: Model, image_shape: tuple[int, ...], labeled: bool) -> Inf
         seed = tf.placeholder(tf.int64, [2], names.SEED)
         count = tf.placeholder(tf.int32, [], names.COUNT)
 
-        # Results of the model's abilities.
-        outputs = model(images)
-        named = {k: tf.identity(v, k) for k, v in outputs._asdict().items()}
+        # Results of the model's abilities; images are in the units of the data set.
+        inputs = images
+        if normalization:
+            inputs = tf.identity(normalization.normalize(images), names.NORMALIZED)
+
+        def denormalized(made: tf.Tensor) -> tf.Tensor:
+            return normalization.denormalize(made) if normalization else made
+
+        outputs = model(inputs)
+        found = outputs._asdict()
+        if names.RECONSTRUCTION in found:
+            found[names.RECONSTRUCTION] = denormalized(found[names.RECONSTRUCTION])
+        named = {k: tf.identity(v, k) for k, v in found.items()}
         if isinstance(model, Decoder):
             code = tf.placeholder(tf.float32, [None, model.code_size], names.CODES)
-            decoded = tf.identity(model.decode(code), names.DECODED)
+            decoded = tf.identity(denormalized(model.decode(code)), names.DECODED)
         if isinstance(model, Generator):
             samples = tf.identity(model.prior(count, seed), names.SAMPLES)
         if isinstance(model, Corrupting):
-            noisy = model.corrupt(images, seed)
-            corrupted = None if noisy is images else tf.identity(noisy, names.CORRUPTED)
+            noisy = model.corrupt(inputs, seed)
+            corrupted = (
+                None if noisy is inputs else tf.identity(denormalized(noisy), names.CORRUPTED)
+            )
         if isinstance(model, Measuring):
             with tf.name_scope(names.MEASURES):
-                batch = Batch(images, labels if labeled else None, seed)
+                batch = Batch(inputs, labels if labeled else None, seed)
                 measures = {k: tf.identity(v, k) for k, v in model.measures(batch).items()}
     outputs = type(outputs)(**named)
     return Inference(
-        images, outputs, code, decoded, labels, seed, measures, corrupted, count, samples
+        images, inputs, outputs, code, decoded, labels, seed, measures, corrupted, count, samples
     )
 
 

@@ -67,8 +67,20 @@ class _Serializer(flags.ArgumentSerializer):
         return config.text(value)
 
 
-def define(values: flags.FlagValues, kind: type) -> None:
-    """Defines a flag for each field of a configuration dataclass, and one for each former name."""
+def define(values: flags.FlagValues, *kinds: type) -> None:
+    """Defines a flag for each field of configuration dataclasses, and one for each former name.
+
+    A former name that is the name of another flag today is none.
+    """
+    for kind in kinds:
+        _define(values, kind)
+    for kind in kinds:
+        for old, new in config.former_names(kind).items():
+            if old not in values:
+                flags.DEFINE_alias(old, new, values, module_name=_FORMER)
+
+
+def _define(values: flags.FlagValues, kind: type) -> None:
     for field in dataclasses.fields(kind):
         _refuse_taken_name(values, kind, field.name)
         help = config.declarations(kind)[field.name].shown(config.field_types(kind)[field.name])
@@ -76,9 +88,6 @@ def define(values: flags.FlagValues, kind: type) -> None:
         boolean = isinstance(field.default, bool)  # --name and --noname need no value
         flag = _Flag(parser, _Serializer(), field.name, field.default, help, boolean=boolean)
         flags.DEFINE_flag(flag, values, module_name=kind.__module__)
-    for old, new in config.former_names(kind).items():
-        if old not in values:  # a plug-in family may have a flag of that name
-            flags.DEFINE_alias(old, new, values, module_name=_FORMER)
 
 
 def _refuse_taken_name(values: flags.FlagValues, kind: type, name: str) -> None:

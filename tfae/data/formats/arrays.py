@@ -1,7 +1,8 @@
 """Conversion of arrays of examples and labels to splits.
 
-Examples are images `[N, H, W, C]` or `[N, H, W]` (C is 1), or rows of a table, `[N, D]`.
-Integers must lie in [0, 255], where 255 is white; types wider than uint8 must also exceed 16, since
+Examples are images `[N, H, W, C]` or `[N, H, W]` (C is 1), or rows of a table, `[N, D]`: any finite
+numbers, of which those of type uint8 are bytes, 255 for 1, as they are in images. Integers of
+images must lie in [0, 255], where 255 is white; types wider than uint8 must also exceed 16, since
 the white of images of few gray levels would be ambiguous. Floats and bools lie in [0, 1]. Labels
 are integers from 0, `[N]` or `[N, 1]`. The largest label decides the number of classes;
 `description.refuse_gaps` refuses to train if a class has no example.
@@ -121,7 +122,7 @@ def _labeled(part: splits.Split) -> str:
 
 
 def _images(who: str, array: np.ndarray) -> np.ndarray:
-    """Returns `[N, H, W, C]` or `[N, D]`, uint8 or float32 within [0, 1]."""
+    """Returns `[N, H, W, C]`, uint8 or float32 within [0, 1], or `[N, D]`, uint8 or float32."""
     values = array
     if values.ndim == 3:
         values = values[..., None]
@@ -135,6 +136,8 @@ def _images(who: str, array: np.ndarray) -> np.ndarray:
         raise errors.InputError(
             f'{who}: holds {values.dtype}; images must be uint8, or floats in [0, 1]'
         )
+    if values.ndim == 2:
+        return _rows(who, values)
     _refuse_layout(who, array.shape)
     integers = values.dtype.kind in 'ui'
     _check_range(who, values, 255 if integers else 1)
@@ -144,6 +147,22 @@ def _images(who: str, array: np.ndarray) -> np.ndarray:
             f'{_GRAY_LEVELS}; if {values.max()} is white, divide by it; if 255 is, convert to uint8'
         )
     return values.astype(np.uint8 if integers else np.float32, copy=False)
+
+
+def _rows(who: str, values: np.ndarray) -> np.ndarray:
+    """Returns `[N, D]`, uint8 or float32; refuses numbers that are not finite."""
+    if values.dtype == np.uint8:
+        return values
+    with np.errstate(over='ignore'):
+        rows = values.astype(np.float32, copy=False)
+    finite = np.isfinite(rows)
+    if not finite.all():
+        row, column = np.argwhere(~finite)[0].tolist()
+        raise errors.InputError(
+            f'{who}: {int((~finite).sum())} of {rows.size} values are not finite in float32; the '
+            f'first is {values[row, column]} in row {row}, column {column}, from 0'
+        )
+    return rows
 
 
 def _refuse_layout(who: str, shape: tuple[int, ...]) -> None:

@@ -47,7 +47,7 @@ class Arrays:
 
         Args:
           images: for training, `[N, H, W, C]`, `[N, H, W]`, or rows of a table, `[N, D]`; uint8, or
-            float in [0, 1].
+            float, in [0, 1] in images.
           labels: their classes, `[N]` integers from 0, or None.
           validation_data: `(images, labels)` or images; None holds out `--validation_fraction` of
             the training images.

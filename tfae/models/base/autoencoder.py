@@ -17,12 +17,12 @@ import contextlib
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import tensorflow.compat.v1 as tf
 
-from tfae import layers, losses
+from tfae import data, layers, losses
 from tfae.core import errors, names
 from tfae.core.config import broadcast, option, text
 from tfae.losses import regularizers
@@ -31,6 +31,8 @@ from tfae.models.base import baseline
 from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder
 from tfae.models.base.objective import Batch, Layer, Objective, regularization, seed_or_zeros
 from tfae.ops import activations, corruption
+
+C = TypeVar('C', bound='Config')
 
 _PROBES = 8  # random vectors per image that estimate the Jacobian norm in measures
 _CONTRACTION = 1  # folded into the seed, which the corruption uses too
@@ -46,14 +48,16 @@ class Config(corruption.Config, regularizers.Config):
         'package.module:function, which takes targets and outputs [B, ...] and returns [B].',
     )
     output_activation: activations.OfOutput = option(
-        activations.OfOutput.from_text('sigmoid'),
+        activations.OfOutput.from_text('auto'),
         'Activation of the output: sigmoid or linear, whose images are clipped to [0, 1] where '
-        'they are displayed. With squared error a sigmoid may saturate early: black images.',
+        'they are displayed. With squared error a sigmoid may saturate early: black images. auto: '
+        'linear for tables with another loss than cross-entropy, else sigmoid.',
     )
 
     def __post_init__(self):
         super().__post_init__()
-        if self.likelihood.name == 'bernoulli' and self.output_activation.name != 'sigmoid':
+        activation = self.output_activation.name
+        if self.likelihood.name == 'bernoulli' and activation not in ('auto', 'sigmoid'):
             raise errors.UsageError(
                 f'--likelihood=bernoulli requires --output_activation=sigmoid, not '
                 f'{self.output_activation}: its pixels are probabilities'
@@ -62,6 +66,14 @@ class Config(corruption.Config, regularizers.Config):
             raise errors.UsageError(
                 f'--emphasis requires a built-in loss; --likelihood is {self.likelihood}'
             )
+
+    def resolved(self: C, image_shape: Sequence[int]) -> C:
+        """Returns the configuration with the output activation for `(H, W, C)` or `(D,)`."""
+        if self.output_activation.name != 'auto':
+            return self
+        linear = data.tabular(image_shape) and self.likelihood.name != 'bernoulli'
+        chosen = activations.OfOutput.from_text('linear' if linear else 'sigmoid')
+        return dataclasses.replace(self, output_activation=chosen)
 
 
 class LinearOutputs(NamedTuple):
@@ -104,7 +116,8 @@ class Autoencoder:
           decoder: its decoder.
         Raises: UsageError if two regularizers have one name, or k_sparse exceeds the code size.
         """
-        self.config = config
+        self._shape = encoder.shapes[0]
+        self.config = config = config.resolved(self._shape)
         self.encoder = encoder
         self.decoder = decoder
         self.code_size = encoder.sizes[-1]
@@ -125,7 +138,7 @@ class Autoencoder:
           images: `[B, H, W, C]` in [0, 1].
           seed: `[2]` of the corruption in training; None means inference.
         """
-        errors.rank('images', images, 1 + len(self.encoder.shapes[0]))
+        errors.rank('images', images, 1 + len(self._shape))
         if seed is not None:
             images = self.corrupt(images, seed)
         code = self._encode(self.encoder, images, seed is not None)
@@ -136,7 +149,7 @@ class Autoencoder:
 
     def encode(self, images: tf.Tensor) -> tf.Tensor:
         """Returns the codes `[B, Z]` of images `[B, H, W, C]`."""
-        errors.rank('images', images, 1 + len(self.encoder.shapes[0]))
+        errors.rank('images', images, 1 + len(self._shape))
         return self._encode(self.encoder, images, False)
 
     def decode(self, code: tf.Tensor) -> tf.Tensor:
@@ -160,7 +173,7 @@ class Autoencoder:
 
     def measures(self, batch: Batch) -> dict[str, tf.Tensor]:
         """Returns mean activation and squared Jacobian norm of the code, both `[B]`."""
-        x = tf.tile(batch.images, [_PROBES, *[1] * len(self.encoder.shapes[0])])
+        x = tf.tile(batch.images, [_PROBES, *[1] * len(self._shape)])
         code = self._encode(self.encoder, x, False)
         norms = tf.reshape(regularizers.contractive(code, x, batch.seed), [_PROBES, -1])
         return {
@@ -180,12 +193,12 @@ class Autoencoder:
         return baseline.no_better('the reconstruction loss', value, constant, 'the mean image')
 
     def _pixels(self, decoded: tf.Tensor) -> tf.Tensor:
-        """Maps the decoder's output to pixels in [0, 1]."""
+        """Maps the decoder's output to pixels in [0, 1], or to the columns of a table."""
         activation = self.config.output_activation
         if activation.name == 'sigmoid':
             return tf.nn.sigmoid(decoded)
         pixels = decoded if activation.name == 'linear' else activation.function(decoded)
-        return tf.clip_by_value(pixels, 0.0, 1.0)
+        return pixels if data.tabular(self._shape) else tf.clip_by_value(pixels, 0.0, 1.0)
 
     def _joint(self, batch: Batch) -> Objective:
         objective, mean = self._objective(names.RECONSTRUCTION, self.encoder, self.decoder, batch)
