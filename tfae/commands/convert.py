@@ -170,13 +170,20 @@ def _plans(
 
 def _all_written(plans: list[shard_writer.Plan], processes: int) -> list[shard_writer.Written]:
     """Writes all shards and returns them in order; the first unreadable image raises."""
+    bar = terminal.bar(sum(len(plan.names) for plan in plans), ' images')
+    workers = min(processes or os.cpu_count() or 1, len(plans))
+    if workers == 1:  # without the seconds that a server of processes takes to start
+        written = []
+        with bar:
+            for plan in plans:
+                written.append(shard_writer.write(plan))
+                bar.update(len(plan.names))
+        return written
     # The fork server imports TensorFlow once and opens no session, so workers start at once.
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(['tfae.data.formats.shard_writer', 'tensorflow.compat.v1'])
     with stderr.native_messages_dropped():
         forkserver.ensure_running()
-    bar = terminal.bar(sum(len(plan.names) for plan in plans), ' images')
-    workers = min(processes or os.cpu_count() or 1, len(plans))
     with (
         bar,
         concurrent.futures.ProcessPoolExecutor(

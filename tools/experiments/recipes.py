@@ -35,6 +35,7 @@ RESULTS = ROOT / 'docs' / 'evidence' / 'recipes.md'
 PAIRS = [
     ('stacked_greedy_mnist', 'stacked_joint_mnist'),
     ('hinton_deep_mnist', 'hinton_deep_joint_mnist'),
+    ('conv_greedy_mnist', 'conv_joint_mnist'),
 ]
 
 # Command -> the file that it writes in a run.
