@@ -396,3 +396,35 @@ def test_the_default_loss_has_a_gradient_penalty():
     made = gan.Model(gan.Config(), SHAPE)
     terms = made.objectives[0](batch()).terms
     assert {'distance', 'gradient_penalty'} <= terms.keys()
+
+
+def before(op, of):
+    """Returns all operations that run before one; `of` are those directly before each."""
+    found, waiting = set(), [op]
+    while waiting:
+        new = of[waiting.pop()] - found
+        found |= new
+        waiting += new
+    return found
+
+
+@pytest.mark.parametrize('parts', [1, 2])
+@pytest.mark.parametrize('loss', ['hinge', 'wasserstein'])
+def test_each_read_of_a_singular_vector_is_before_or_after_its_update(loss, parts):
+    made = model(loss=loss, spectral_normalization=True)
+    config = TrainingConfig(batch_size=4, accumulation_steps=parts)
+    step = training_step(made.objectives, batch(images=IMAGES[:4]), tf.constant(0.1), config)
+    of = {
+        op: {*(tensor.op for tensor in op.inputs), *op.control_inputs}
+        for op in tf.get_default_graph().get_operations()
+    }
+    run = before(step.op, of)
+    vectors = [v for v in tf.global_variables() if v.op.name.endswith('/spectral_u')]
+    assert len(vectors) == 3
+    for vector in vectors:
+        users = [op for op in run if vector.handle in list(op.inputs)]
+        (update,) = (op for op in users if op.type == 'AssignVariableOp')
+        reads = [op for op in users if op is not update]
+        assert len(reads) >= 3
+        earlier = before(update, of)
+        assert all(read in earlier or update in before(read, of) for read in reads)

@@ -8,23 +8,23 @@ the kernel as a matrix with one column per filter or unit, so that a convolution
 the matrix of its kernel and not by that of the whole map.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow.compat.v1 as tf
 
 from tfae.core import names
 
-_TINY = 1e-12
 
 
-def custom_getter(update: bool) -> Callable[..., tf.Tensor]:
+def custom_getter(update: bool, after: Sequence[tf.Tensor] = ()) -> Callable[..., tf.Tensor]:
     """Returns a custom getter of variable scopes that normalizes the variables named `kernel`.
 
     The gradient reaches the kernel; u and v are constants to it (equation 12 of the paper).
 
     Args:
       update: whether each kernel that is read adds the update of its u to `UPDATE_OPS`.
+      after: what else is computed from u in a step; the update waits for it.
     Returns: the getter; a kernel becomes a tensor of the same shape.
     """
 
@@ -46,9 +46,9 @@ def custom_getter(update: bool) -> Callable[..., tf.Tensor]:
             matrix = tf.reshape(kernel, [-1, kernel.shape[-1]])
             left, right = _iterated(matrix, vector)
             if update:
-                tf.add_to_collection(
-                    tf.GraphKeys.UPDATE_OPS, vector.assign(right, read_value=False)
-                )
+                with tf.control_dependencies(after):
+                    made = vector.assign(right, read_value=False)
+                tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, made)
             sigma = tf.reduce_sum(left * tf.linalg.matvec(matrix, right))
             return tf.math.divide_no_nan(kernel, sigma)  # a kernel of zeros stays one
 
@@ -57,6 +57,11 @@ def custom_getter(update: bool) -> Callable[..., tf.Tensor]:
 
 def _iterated(matrix: tf.Tensor, u: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns v and u' of a step of the power iteration, without gradients."""
-    left = tf.math.l2_normalize(tf.linalg.matvec(matrix, u), epsilon=_TINY)
-    right = tf.math.l2_normalize(tf.linalg.matvec(matrix, left, transpose_a=True), epsilon=_TINY)
+    left = _unit(tf.linalg.matvec(matrix, u))
+    right = _unit(tf.linalg.matvec(matrix, left, transpose_a=True))
     return tf.stop_gradient(left), tf.stop_gradient(right)
+
+
+def _unit(vector: tf.Tensor) -> tf.Tensor:
+    """Returns a vector divided by its norm; zeros stay zeros."""
+    return tf.math.divide_no_nan(vector, tf.norm(vector))

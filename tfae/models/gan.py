@@ -192,8 +192,12 @@ class Model:
 
         # Score both; moving averages are those of real images, updated once per step.
         fake_score = self._score(fake, training)
+        others = [fake_score]
+        if loss == 'wasserstein':
+            penalty = tf.reduce_mean(self._penalty(batch, fake))
+            others.append(penalty)
         with recorded_updates() as updates:
-            score = self._score(batch.images, training, real=True)
+            score = self._score(batch.images, training, real=True, others=others)
 
         # Loss.
         total = tf.reduce_mean(adversarial.discriminator(loss, score, fake_score))
@@ -201,7 +205,6 @@ class Model:
         if accuracy is not None:
             terms = {'accuracy': tf.reduce_mean(accuracy)}
         else:
-            penalty = tf.reduce_mean(self._penalty(batch, fake))
             terms = {'distance': -total, 'gradient_penalty': penalty}
             total += self.config.gradient_penalty * penalty
         return Objective(names.DISCRIMINATOR, total, trainable(names.DISCRIMINATOR), terms, updates)
@@ -226,12 +229,21 @@ class Model:
     def _codes(self, batch: Batch, salt: int) -> tf.Tensor:
         return self.prior(tf.shape(batch.images)[0], _seed(batch, salt))
 
-    def _score(self, images: tf.Tensor, training: bool, real: bool = False) -> tf.Tensor:
-        """Returns the scores `[B]` of images `[B, H, W, C]`."""
+    def _score(
+        self,
+        images: tf.Tensor,
+        training: bool,
+        real: bool = False,
+        others: Sequence[tf.Tensor] = (),
+    ) -> tf.Tensor:
+        """Returns the scores `[B]` of images `[B, H, W, C]`.
+
+        Singular vectors are updated with the real images, after `others`, which read them too.
+        """
         errors.rank('images', images, 4)
         getter = None
         if self.config.spectral_normalization:
-            getter = spectral_normalization.custom_getter(update=training and real)
+            getter = spectral_normalization.custom_getter(training and real, others)
         with tf.variable_scope(
             tf.get_variable_scope(), custom_getter=getter, auxiliary_name_scope=False
         ):

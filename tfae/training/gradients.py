@@ -53,10 +53,12 @@ class Found(NamedTuple):
     def holding(self, means: Numbers) -> 'Found':
         """Returns a copy with these means in place of its own values."""
         terms = dict(zip(self.objective.terms, means.terms, strict=True))
-        updates = [
-            ASSIGNMENTS[update.type](resource=update.inputs[0], value=move)
-            for update, move in zip(self.updates, means.moves, strict=True)
-        ]
+        # The losses of all parts have read the variables by then.
+        with tf.control_dependencies([means.loss, *means.terms]):
+            updates = [
+                ASSIGNMENTS[update.type](resource=update.inputs[0], value=move)
+                for update, move in zip(self.updates, means.moves, strict=True)
+            ]
         objective = self.objective._replace(loss=means.loss, terms=terms)
         return Found(objective, means.gradients, updates)
 
