@@ -63,6 +63,39 @@ def test_a_network_without_scopes_that_is_trained():
     ]
 
 
+@pytest.mark.parametrize(
+    'window, form, what, shape',
+    [
+        ([1, 1], 'NHWC', 'max pooling 1 × 1 / 2', (3, 2, 2)),
+        ([1, 3], 'NHWC', 'max pooling 1 × 3 / 2', (3, 2, 2)),
+        ([3, 1], 'NCHW', 'max pooling 3 × 1 / 2', (6, 2, 1)),
+    ],
+)
+def test_each_side_of_a_window_is_shown(window, form, what, shape):
+    def build():
+        x = tf.placeholder(tf.float32, [None, 6, 4, 2], 'x')
+        h = tf.nn.max_pool2d(x, window, 2, 'SAME', form)
+        layers.dense(tf.reshape(h, [-1, 12]), 3, name='a')
+
+    assert found(build)[1][1:3] == (what, shape)
+
+
+def test_statistics_are_no_parameters_and_frozen_kernels_are():
+    def build():
+        x = tf.placeholder(tf.float32, [None, 4], 'x')
+        h = layers.dense(x, 5, use_bias=False, name='a', trainable=False)
+        h = layers.batch_normalization(h, training=True, name='b')
+        layers.dense(h, 3, name='c')
+
+    counts = {name: parameters for name, _, _, parameters, _ in found(build)}
+    with tf.Graph().as_default() as graph:
+        build()
+    with tf.Graph().as_default() as bare:  # as a .pb file: without collections
+        tf.import_graph_def(graph.as_graph_def(), name='')
+    assert sum(counts.values()) == 20 + 10 + 18
+    assert {layer.name: sum(layer.variables.values()) for layer in layer_graph.find(bare)} == counts
+
+
 def test_a_frozen_graph_has_the_same_layers():
     with tf.Graph().as_default() as graph, tf.Session() as session:
         p = tutorial()

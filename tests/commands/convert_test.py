@@ -22,7 +22,9 @@ from tfae.data.formats import shards as tfrecords
 
 
 def convert(folder, *argv, code=0):
-    done = tfae_program.run('convert', '--input=in', '--output=out', *argv, cwd=folder)
+    # One process: a server of several takes seconds to start.
+    words = ('--input=in', '--output=out', '--processes=1', *argv)
+    done = tfae_program.run('convert', *words, cwd=folder)
     assert done.code == code, done
     return done
 

@@ -49,6 +49,8 @@ _PRODUCTS = {
     'ResourceGather': 'embedding',
 }
 _NORMALIZING = {names.GAMMA, names.MOVING_MEAN}  # variables
+# Variables that no gradient trains, and that are no parameters of a layer.
+_STATISTIC = re.compile(rf'(^|/)((moving|renorm)_\w+|{names.SINGULAR_VECTOR})$')
 _ACTIVATIONS = {
     **{name: name.lower() for name in ('Relu', 'Relu6', 'Elu', 'Selu', 'Sigmoid', 'Tanh')},
     **{name: name.lower() for name in ('Softmax', 'Softplus', 'Softsign', 'Sin')},
@@ -102,7 +104,6 @@ def find(graph: tf.Graph) -> list[Layer]:
     """Returns the layers of a graph, each after its inputs; empty without any variable in use."""
     weights = _weights(graph)
     sizes = {op.name: _size(op) for op in weights}
-    trainable = {v.op.name for v in graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)}
     data = _computed_from_inputs(graph)
     held = _held(graph, weights, data)
     used = {
@@ -117,8 +118,9 @@ def find(graph: tf.Graph) -> list[Layer]:
         layer = _placed(op, [at[t.op] for t in op.inputs if t.op in at], used.get(op, []), grown)
         if layer.op is op and layer not in grown:
             grown.append(layer)
-        counted = [name for name in used.get(op, []) if not trainable or name in trainable]
-        layer.variables |= {name: sizes[name] for name in counted}
+        layer.variables |= {
+            name: sizes[name] for name in used.get(op, []) if not _STATISTIC.search(name)
+        }
         at[op] = layer
     grown = _merged(grown)
     for layer in grown:
@@ -159,7 +161,7 @@ def _merged_layer(
     )
     if len(members) == 1:
         return found
-    count = sum(bool(layers[i].variables) for i in members)
+    count = sum(bool(layers[i].variables) for i in members) or len(members)
     kind = f'{count} layer{"s" if count > 1 else ""}'
     return found._replace(name=keys[leader], kind=kind, steps=())
 
@@ -291,7 +293,8 @@ def _continues(layer: _Growing, used: list[str]) -> bool:
 def _settings(op: tf.Operation) -> list[str]:
     """Returns kernel or window and stride of a convolution or a pooling: '3 × 3 / 2'."""
     if 'Pool' in op.type and op.type != 'MaxPoolV2':
-        sides = [side for side in op.get_attr('ksize') if side > 1]
+        ksize = list(op.get_attr('ksize'))
+        sides = ksize[2:] if op.get_attr('data_format').startswith(b'NC') else ksize[1:-1]
     elif 'Conv' in op.type and op.inputs[1].shape.is_fully_defined():
         sides = op.inputs[1].shape.as_list()[:-2]
     else:
