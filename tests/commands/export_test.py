@@ -35,6 +35,7 @@ RUNS = {
     'gan': (*CONVOLUTIONS, '--units=8', '--code_size=3'),
     'classifier': (*CONVOLUTIONS, '--units=8'),
     'siamese': ('--units=8', '--code_size=3'),
+    'regressor': ('--units=8',),
 }
 SIGNATURES = {
     'dense': ['encode', 'decode', 'reconstruct', 'score'],
@@ -43,6 +44,7 @@ SIGNATURES = {
     'gan': ['decode', 'score', 'sample'],
     'classifier': ['encode', 'classify'],
     'siamese': ['encode'],
+    'regressor': ['encode', 'regress'],
 }
 BYTES = np.random.RandomState(0).randint(0, 256, [7, 8, 8, 1]).astype(np.uint8)
 IMAGES = data.pixels(BYTES)
@@ -50,7 +52,7 @@ FILES = np.array([sample_images.encoded(image[..., 0], 'PNG') for image in BYTES
 CODES = np.random.RandomState(1).normal(size=[7, 64]).astype(np.float32)
 EXACT = {'rtol': 1e-5, 'atol': 1e-5}
 
-OF_IMAGES = ('encode', 'reconstruct', 'classify', 'score')
+OF_IMAGES = ('encode', 'reconstruct', 'classify', 'regress', 'score')
 SIGNATURES = {
     family: [n for name in found for n in (name, f'{name}_bytes') if n == name or name in OF_IMAGES]
     for family, found in SIGNATURES.items()
@@ -131,6 +133,7 @@ def wanted(folder, family):
             'encode': {k: outputs[k] for k in ('code', 'log_variance') if k in outputs},
             'reconstruct': {k: outputs[k] for k in ('reconstruction',) if k in outputs},
             'classify': {k: outputs[k] for k in ('probabilities', 'class_logits') if k in outputs},
+            'regress': {k: outputs[k] for k in ('prediction',) if k in outputs},
             'score': {k: outputs[k] for k in ('score',) if k in outputs},
         }
         if 'decode' in SIGNATURES[family]:

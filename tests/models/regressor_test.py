@@ -8,6 +8,7 @@ import tensorflow.compat.v1 as tf
 import tfae_program
 from PIL import Image
 
+from tfae import data
 from tfae.core import errors
 from tfae.data import attributes
 from tfae.models import Batch, regressor
@@ -22,6 +23,19 @@ from tfae.models import Batch, regressor
         ('20-29', 24.5),
         ('more than 70', 70),
         ('0-2', 1),
+        ('20_29', 24.5),
+        ('age-5', 5),
+        ('20 - 29', 24.5),
+        ('-5 °C', -5),
+        ('-10--5', -7.5),
+        ('-5 to 5', 0),
+        ('5 to -2', 1.5),
+        ('.5 kg', 0.5),
+        ('1e-3 m', 0.001),
+        ('1,000', 1000),
+        ('from 1,000 to 2,500.5', 1750.25),
+        ('1,5', None),
+        ('1,00,000', None),
         ('cat', None),
         ('', None),
         ('nan', None),
@@ -120,6 +134,17 @@ def test_a_classifier_takes_a_column_too(folder):
     assert config['signature']['class_names'] == ['a', 'b']
 
 
+def test_images_without_a_value_are_counted(folder):
+    lines = (folder / 'table.csv').read_text().splitlines()
+    (folder / 'half.csv').write_text('\n'.join(line for line in lines if line[0] != '1'))
+    words = ('train', '--model=classifier', *DATA[:2], '--attributes=half.csv', '--target=kind')
+    done = tfae_program.run(*words, '--units=4', '--epochs=0', '--logdir=half', cwd=folder)
+    (line,) = (line for line in done.out.splitlines() if 'left out' in line)
+    assert line.startswith(
+        'data set images: warning: left out: 111 of 200 images without a value of kind, such as 1'
+    )
+
+
 @pytest.mark.parametrize(
     'words, code, text',
     [
@@ -137,11 +162,19 @@ def test_a_classifier_takes_a_column_too(folder):
             1,
             '--attributes other.csv gives no training image of images a value of age',
         ),
+        (
+            (*DATA[:2], '--attributes=train.csv', '--target=age'),
+            1,
+            '--attributes train.csv gives no test image of images a value of age',
+        ),
         ((*DATA[:2], '--attributes=none.csv', '--target=age'), 1, 'none.csv does not exist'),
     ],
 )
 def test_other_columns_are_refused(folder, words, code, text):
     (folder / 'other.csv').write_text('file,age\nx.png,3\n')
+    training = data.load(data.Config('images', str(folder / 'files'))).train.images.names
+    lines = [f'{name},{k % 3}' for k, name in enumerate(training)]
+    (folder / 'train.csv').write_text('\n'.join(['file,age', *lines]))
     words = ('train', '--model=regressor', *words, '--logdir=refused')
     assert text in tfae_program.run(*words, cwd=folder).refusal(code)
     assert not (folder / 'refused').exists()

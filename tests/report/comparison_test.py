@@ -91,12 +91,18 @@ def test_an_evaluation_of_another_step_or_split_is_left_out():
 def test_runs_are_comparable_on_the_same_images_alone():
     npz = {'dataset': 'npz', 'data_dir': 'a.npz'}
     moved = {**npz, 'data_dir': 'b.npz'}
+    table = {'dataset': 'images', 'attributes': 'a.csv', 'target': 'age'}
+    bars, others = {'dataset': 'synthetic'}, {'fingerprint': 'b'}
     for one, other, want in (
         ({}, {}, True),
         (npz, moved, True),  # the same file elsewhere
         (npz, {**moved, 'fingerprint': 'b'}, False),
         ({}, {'fingerprint': 'b', 'only_classes': ('1',)}, True),  # fewer training examples
         ({}, {'shape': (4, 4, 1)}, False),
+        (table, {**table, 'attributes': 'b.csv'}, True),
+        ({**table, 'target': 'age'}, {**table, 'target': 'height'}, False),
+        ({**table, 'test_fraction': 0.2}, {**table, 'test_fraction': 0.3, **others}, False),
+        ({**bars, 'synthetic_kind': 'bars'}, {**bars, 'synthetic_kind': 'blobs', **others}, False),
         ({'crop': (6, 6)}, {'crop': (7, 7)}, False),
         ({}, {'dataset': 'mnist'}, False),
     ):

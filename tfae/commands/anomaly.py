@@ -121,8 +121,10 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
         bar.update()
         bar.set_description_str('baselines')
         normal, anomalous = _kinds(loaded, part)
+        # PCA has no more components than values and examples.
+        components = min(flags.pca_components, scored[0][0].size, len(loaded.train.images))
         if anomalous.any() and not anomalous.all() and flags.baselines:
-            kinds |= anomaly.baselines(loaded.train.images, scored[0], flags.pca_components)
+            kinds |= anomaly.baselines(loaded.train.images, scored[0], components)
         bar.update()
     found: dict[str, Any] = {
         'split': flags.split,
@@ -130,7 +132,7 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
         'threshold': float(detector.threshold),
         'threshold_from': 'validation' if held_out is loaded.validation else 'training',
         'components': len(detector.means),
-        **({'pca_components': flags.pca_components} if 'pca' in kinds else {}),
+        **({'pca_components': components} if 'pca' in kinds else {}),
         **_measured(loaded, part, detector, kinds, normal),
         **_blank(run, detector),
         'step': run.step,
@@ -140,7 +142,7 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
     paths = [folder / 'anomaly.png', folder / 'anomaly_maps.png']
     classes = ', '.join(found['normal']) or 'all'
     title = f'{loaded.name}, {flags.split}: normal is {classes}'
-    labels = {**_LABELS, 'pca': f'PCA-{flags.pca_components} residual'}
+    labels = {**_LABELS, 'pca': f'PCA-{components} residual'}
     named = {labels.get(kind, kind): values for kind, values in kinds.items()}
     _plot_scores(paths[0], detector, named, anomalous, title)
     _plot_maps(paths[1], detector, scored, kinds[_OWN], anomalous, title)

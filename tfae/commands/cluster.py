@@ -33,6 +33,7 @@ _METHODS: dict[str, Any] = {
 }
 _SHOWN = 12  # images a cluster
 _MEASURES = ('accuracy', 'nmi', 'ari')
+_MAX_CLUSTERS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Config(command_flags.LookAtData):
     clusters: int = option(
         0,
         'Number of clusters; 0: the number of classes, or of examples where those are fewer.',
-        within='[0, 1000]',
+        within=f'[0, {_MAX_CLUSTERS}]',
     )
     examples: int = option(
         10_000,
@@ -68,7 +69,7 @@ def main(argv: list[str]) -> int:
     with flags.open(names.CODE) as run:
         loaded, part = flags.load(run)
         train = data.sample(loaded.train.images, flags.examples, flags.seed)
-        count = flags.clusters or min(loaded.classes, len(train), len(part.images))
+        count = flags.clusters or min(loaded.classes, len(train), len(part.images), _MAX_CLUSTERS)
         if not count:
             raise errors.UsageError(
                 f'--clusters is 0 and data set {loaded.name} has no labels; it must be the number '

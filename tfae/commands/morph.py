@@ -258,8 +258,15 @@ def _along(
     films = {str(k): np.concatenate([row, row[-2:0:-1]]) for k, row in enumerate(made)}
     grids.save_film(paths[1], films)
     write_npz(paths[2], {'moves': moves})
-    found = {'split': flags.split, 'step': run.step, 'scale': flags.scale, 'combinations': rows}
-    write_json(paths[3], found)
+    content = {
+        'path': flags.path,
+        'attributes': flags.attributes,
+        'split': flags.split,
+        'step': run.step,
+        'scale': flags.scale,
+        'combinations': rows,
+    }
+    write_json(paths[3], content)
     return paths
 
 
@@ -329,14 +336,14 @@ def _written(
 
 def _file_names(words: Iterable[str]) -> list[str]:
     """Returns file names of figures, as `morph_age_above_40.png` for `age>40`."""
-    taken: list[str] = []
+    taken = ['morph_path.png']  # which --path writes
     for word in words:
         said = word.replace('>', ' above ').replace('<', ' below ')
         stem = 'morph_' + re.sub(r'\W+', '_', said).strip('_')[:60]
         while f'{stem}.png' in taken:
             stem += '_'
         taken.append(f'{stem}.png')
-    return taken
+    return taken[1:]
 
 
 def _plot(

@@ -53,7 +53,7 @@ class Config(command_flags.LookAtData):
         'Plots samples after these epochs, which `tfae train --keep_epochs` has kept.',
         within='[1, 1000000000] epochs',
         needs=('--kind=auto,prior',),
-        excludes=('--checkpoint', '--classifier', '--count'),
+        excludes=('--checkpoint', '--classifier', '--components', '--count'),
     )
     output: str = option('', "Output folder; empty: the run's figures/.")
 

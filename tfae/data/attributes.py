@@ -26,7 +26,13 @@ from tfae.data import splits
 _MAX_LINE = 2**16  # characters
 _COUNT = re.compile(r'\s*([0-9]{1,18})\s*')
 _COMPARISON = re.compile(r'([^=<>]+)(?:([=<>])(.*))?')
-_NUMBER = re.compile(r'[0-9]{1,300}(?:\.[0-9]{1,300})?')
+# A minus is a sign unless it stands behind a number or a letter: 20-29 and age-20 have none.
+_NUMBER = re.compile(
+    r'(?P<sign>(?<![0-9A-Za-z])(?<![0-9]\s)-)?'
+    r'(?P<size>(?:[0-9]{1,300}(?:\.[0-9]{1,300})?|\.[0-9]{1,300})(?:[eE][-+]?[0-9]{1,3})?)'
+)
+_THOUSANDS = re.compile(r'(?<![0-9.,])([0-9]{1,3})((?:,[0-9]{3})+)(?![0-9,])')
+_DIGITS = re.compile(r'[0-9],[0-9]')
 _POSITIVE = ('1', '1.0', 'true', 'yes')
 _NEGATIVE = ('0', '0.0', '-1', '-1.0', 'false', 'no')
 _NOT_FINITE = frozenset(
@@ -100,13 +106,18 @@ class Table(NamedTuple):
 def quantity(text: str) -> float | None:
     """Returns the number that a text is or holds: 3.5 of "3.5", 24.5 of "20-29"; None without one.
 
-    Several numbers give their mean, the middle of a band.
+    Several numbers give their mean, the middle of a band. A comma separates thousands; a text with
+    one elsewhere between digits is no number, since it might be a decimal point.
     """
+    text = _THOUSANDS.sub(lambda found: found[0].replace(',', ''), text).replace('_', ' - ')
     with contextlib.suppress(ValueError):
         value = float(text)
         return value if math.isfinite(value) else None
-    found = [float(number) for number in _NUMBER.findall(text)]
-    return sum(found) / len(found) if found else None
+    if _DIGITS.search(text):
+        return None
+    found = [float(f'{number["sign"] or ""}{number["size"]}') for number in _NUMBER.finditer(text)]
+    value = sum(found) / len(found) if found else math.nan
+    return value if math.isfinite(value) else None
 
 
 def read(path: pathlib.Path) -> Table:

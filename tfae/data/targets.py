@@ -47,14 +47,28 @@ def labeled(config: Config, loaded: Loaded) -> Loaded:
             f'--target {config.target} has {len(names):,} different values; there must be at most '
             f'{_MAX_CLASSES:,}'
         )
-    if not any(found['train']):
-        raise errors.InputError(
-            f'--attributes {config.attributes} gives no training image of {config.dataset} a '
-            f'value of {config.target}; its first column must be names such as '
-            f'{loaded.train.images.names[0]}'
-        )
+    for name, kind in (('train', 'training'), ('test', 'test')):
+        if not any(found[name]):
+            raise errors.InputError(
+                f'--attributes {config.attributes} gives no {kind} image of {config.dataset} a '
+                f'value of {config.target}; its first column must be names such as '
+                f'{splits[name].images.names[0]}'
+            )
     number = {name: k for k, name in enumerate(names)}
-    changed: dict[str, Any] = {'class_names': tuple(names)}
+    bare = [
+        name
+        for split, each in found.items()
+        for name, value in zip(splits[split].images.names, each, strict=True)
+        if not value
+    ]
+    notes = loaded.notes
+    if bare:
+        total = sum(map(len, found.values()))
+        notes += (
+            f'warning: left out: {len(bare):,} of {total:,} images without a value of '
+            f'{config.target}, such as {bare[0]}',
+        )
+    changed: dict[str, Any] = {'class_names': tuple(names), 'notes': notes}
     for name, each in found.items():
         kept = select(splits[name], np.array([value != '' for value in each]))
         changed[name] = Split(kept.images, np.array([number[v] for v in each if v], np.int64))

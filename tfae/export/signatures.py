@@ -43,7 +43,7 @@ _SCALING = (
 )
 _OPSET = 17  # of ONNX
 _MAX_BYTES = 2**31 - 2**20  # of weights in a protocol buffer, with room for the nodes
-_ORDER = ('encode', 'decode', 'reconstruct', 'classify', 'score', 'sample')
+_ORDER = ('encode', 'decode', 'reconstruct', 'classify', 'regress', 'score', 'sample')
 _FILE_SUFFIX = '_bytes'  # of the signatures of files
 
 # Signature -> the outputs of a family that it returns, the first one required; its meaning.
@@ -54,6 +54,7 @@ _OF_IMAGES = {
         (names.PROBABILITIES, names.CLASS_LOGITS),
         'class probabilities; probabilities = softmax(class_logits)',
     ),
+    'regress': ((names.PREDICTION,), 'the quantity of each image'),
     'score': (
         (names.SCORE,),
         'logit of the discriminator: the higher, the more likely the image is real',

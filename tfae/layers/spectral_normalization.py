@@ -16,7 +16,6 @@ import tensorflow.compat.v1 as tf
 from tfae.core import names
 
 
-
 def custom_getter(update: bool, after: Sequence[tf.Tensor] = ()) -> Callable[..., tf.Tensor]:
     """Returns a custom getter of variable scopes that normalizes the variables named `kernel`.
 

@@ -132,6 +132,8 @@ class Config(network_flags.Config, corruption.Config):
             raise errors.UsageError(
                 '--emphasis weights pixels, and a likelihood has no weights; leave it out'
             )
+        if self.kl_capacity and not self.beta:
+            raise errors.UsageError('--kl_capacity needs a --beta above 0, which weights it')
 
 
 class LinearOutputs(NamedTuple):

@@ -16,7 +16,7 @@ import pathlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from tfae.core import atomic_files
+from tfae.core import atomic_files, terminal
 
 # Pixels.
 _WIDTH, _HEIGHT, _LOW = 268, 68, 46  # of a box, and the height of one without a third line
@@ -453,7 +453,7 @@ def _box(box: Box, item: _Item, spot: _Spot) -> Iterator[str]:
     x, y = spot.x - item.width / 2, spot.y - item.height / 2
     color, inner = COLORS[box.color], _WIDTH - 26
     dashed = ' stroke-dasharray="5 3"' if box.mark else ''
-    yield f'<g><title>{html.escape(box.detail or box.scope)}</title>'
+    yield f'<g><title>{_escaped(box.detail or box.scope)}</title>'
     yield (
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{item.width}" height="{item.height}" rx="7" '
         f'fill="#ffffff" stroke="{color}" stroke-width="1.3"{dashed}/>'
@@ -479,7 +479,12 @@ def _box(box: Box, item: _Item, spot: _Spot) -> Iterator[str]:
 
 
 def _text(kind: str, x: float, y: float, text: str) -> str:
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{html.escape(text)}</text>'
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{_escaped(text)}</text>'
+
+
+def _escaped(text: str) -> str:
+    """Returns a text for XML, which has no control characters."""
+    return html.escape(terminal.shown(text))
 
 
 def _short(text: str, room: float) -> str:

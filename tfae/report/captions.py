@@ -41,7 +41,7 @@ _EXPLAINED = {
 # Flags recorded in the JSON of a command.
 _REMEMBERED = {
     'samples': ('kind', 'count', 'seed', 'classifier', 'split', 'over_epochs'),
-    'morph': ('attributes', 'attribute', 'split'),
+    'morph': ('attributes', 'attribute', 'path', 'scale', 'split'),
     'explain': ('method', 'tensor', 'baseline'),
 }
 # Flag and value in files of 0.1.0 -> value of today.
@@ -65,6 +65,7 @@ _CAPTIONS = [
     (r'samples', 'decoded images of random codes'),
     (r'samples_over_epochs', 'decoded images of the same random codes after several epochs'),
     (r'morph', 'interpolation between images, as they are and with attributes added'),
+    (r'morph_path', 'images moved along a path of combinations of attributes in latent space'),
     (r'morph_.+', 'images with an attribute subtracted and added in latent space'),
     (r'anomaly', 'distribution of anomaly scores, and ROC curves'),
     (r'anomaly_maps', 'images from the lowest to the highest anomaly score, with anomaly maps'),
@@ -97,7 +98,8 @@ class Caption(NamedTuple):
 def caption(path: pathlib.Path, logdir: str) -> Caption:
     """Returns the caption of a figure, by its name and the JSON file next to it."""
     stem, section = path.stem, _section(path)
-    found = read(path.with_name('morph.json' if section == 'morph' else f'{stem}.json'))
+    shared = section == 'morph' and stem != 'morph_path'  # by all figures of a call
+    found = read(path.with_name('morph.json' if shared else f'{stem}.json'))
     if section == 'explain':
         return Caption(section, _explained(stem, found), command(section, logdir, found))
     made = command(section, logdir, found) if section and _made(path, found) else ''

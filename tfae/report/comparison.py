@@ -1,6 +1,5 @@
 """Comparison of runs: differing flags, measures, and the page that shows them."""
 
-import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,6 +8,13 @@ from tfae.core import config
 from tfae.report import captions, curves, document, measures, run_page, settings
 from tfae.runs.directory import Folder
 from tfae.training.experiment import Experiment
+
+# Settings of a data set that say where it is, and those that select training examples alone.
+_PLACES = ('data_dir', 'attributes')
+_OF_TRAINING = (
+    *('validation_fraction', 'only_classes', 'without_classes'),
+    *('labeled_examples', 'labeled_seed'),
+)
 
 
 class Side(NamedTuple):
@@ -85,13 +91,21 @@ def measured(compared: Sequence[Side]) -> list[measures.Row]:
 def comparable(compared: Sequence[Side]) -> bool:
     """Returns whether the runs were measured on the same images, as far as is recorded."""
     runs = [side.experiment for side in compared]
-    sets = {(run.data.dataset, run.signature.image_shape, run.crop()) for run in runs}
+    sets = {
+        (_without(run, *_PLACES, *_OF_TRAINING), run.signature.image_shape, run.crop())
+        for run in runs
+    }
     # With the same flags, other examples are other files.
-    flags = {dataclasses.replace(run.data, data_dir='') for run in runs}
+    flags = {_without(run, *_PLACES) for run in runs}
     examples = {run.signature.fingerprint for run in runs}
     found = [side.measured().get('split') for side in compared]
     splits = {str(split) for split in found if split is not None}  # a file may hold any JSON
     return len(sets) == 1 and len(splits) < 2 and (len(flags) > 1 or len(examples) == 1)
+
+
+def _without(run: Experiment, *left_out: str) -> tuple[Any, ...]:
+    """Returns the values of the other settings of the data set."""
+    return tuple(value for name, value in vars(run.data).items() if name not in left_out)
 
 
 def _loss(experiment: Experiment) -> str:

@@ -16,6 +16,8 @@ BASELINES = {
     'linear_': 'linear denoiser, same rank',
     'pixels_': 'pixels',
     'pixel_': 'pixels',
+    'ridge_': 'ridge regression on pixels',
+    'constant_': 'constant prediction',
 }
 OWN = 'this run'
 
@@ -160,7 +162,7 @@ def measure(name: str) -> Measure:
         if found := re.fullmatch(pattern, name):
             inner = measure(found[1])
             # A baseline alone in its row has nothing to be compared with.
-            baseline = pattern.startswith(('p', 'l'))
+            baseline = name.startswith(tuple(BASELINES))
             return inner._replace(
                 name=form.format(inner.name), better=0 if baseline else inner.better
             )

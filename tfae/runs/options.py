@@ -25,7 +25,7 @@ class Config(Part):
     keep_epochs: tuple[int, ...] = option(
         (),
         'Keeps the model after these epochs of the last phase, in epochs/ of the run, for '
-        '`tfae sample --over_epochs`.',
+        '`tfae sample --over_epochs`. Not recorded: a resumed run needs it again.',
         within='[1, 1000000000] epochs',
     )
     summary_steps: int = option(

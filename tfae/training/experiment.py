@@ -25,7 +25,7 @@ _CONFIGS: dict[str, Any] = {
     'schedule': ScheduleConfig,
 }
 _MAX_EXAMPLES, _MAX_VALUES = 2**31 - 1, 2**28  # values per image; their bytes fit in 63 bits
-_PLACES = ('data_dir',)  # the signature tells whether the examples there are the same
+_PLACES = ('data_dir', 'attributes')  # the signature tells whether their content is the same
 _MAY_CHANGE = (*_PLACES, 'epochs')  # fields that may change when a run is resumed
 
 
