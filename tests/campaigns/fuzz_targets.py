@@ -31,7 +31,7 @@ from tfae.commands.shared import command_flags, graph_files
 from tfae.compat import porting, program
 from tfae.core import atomic_files, config, json_text, names
 from tfae.data import attributes, lazy_images, streaming
-from tfae.data.formats import idx, image_files, image_folder, shard_writer, shards
+from tfae.data.formats import csv_files, idx, image_files, image_folder, shard_writer, shards
 from tfae.data.sets import celeba, cifar10, npz
 from tfae.explorer import space
 from tfae.pretrained import imagenet, weights
@@ -651,7 +651,7 @@ TARGETS = {
     ),
     'npz': Target(
         'set.npz', npz_seeds, lambda path: npz.load(data.Config('npz', str(path))),
-        lambda found: all(s.images.ndim == 4 and s.images.dtype in (np.uint8, np.float32)
+        lambda found: all(s.images.ndim in (2, 4) and s.images.dtype in (np.uint8, np.float32)
                           for s in found[:2]), 40,
         (b'PK\x01\x02', b'PK\x03\x04', b'PK\x05\x06', b"'descr'", b'|O', b'<f4', b'shape', b'('),
     ),
@@ -682,6 +682,14 @@ TARGETS = {
         attributes.read, lambda found: all(len(c) == len(found.keys) for c in
                                            found.columns.values()), 140,
         (b'"', b',', b'\n', b'nan', b'\xef\xbb\xbf', b'\x00', b'\r', b'""', b'1e999'),
+    ),
+    'csv': Target(
+        'set.csv',
+        lambda: [b'age,city,mass\n23,Bern,1.5\n-1,Ulm,2e3\n4,,0\n', b'a;city\r\n1;"x;y"\r\n'],
+        lambda path: csv_files.read(path, 'city'),
+        lambda found: np.isfinite(found.rows).all() and len(found.rows) == len(found.labels)
+        and found.rows.shape[1] == len(found.columns), 140,
+        (b'"', b',', b';', b'\n', b'nan', b'\xef\xbb\xbf', b'\x00', b'\r', b'""', b'1e999'),
     ),
     'partition': Target(
         'list_eval_partition.txt', lambda: [b'000001.jpg 0\n000002.jpg 2\n000003.jpg 1\n'],

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import tfae_program
 from PIL import Image
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_wine
 
 ROOT = tfae_program.ROOT
 AFTER = {'docs/guide/look.md': 'docs/guide/train.md', 'docs/guide/export.md': 'docs/guide/train.md'}
@@ -106,6 +106,10 @@ def test_the_commands_of_a_page_run(page, tmp_path):
         images=digits.images.astype(np.float32) / 16,
         labels=digits.target,
     )
+    wine = load_wine()
+    names = ','.join([*wine.feature_names, 'cultivar'])
+    rows = np.column_stack([wine.data, wine.target])
+    np.savetxt(tmp_path / 'wine.csv', rows, '%g', ',', header=names, comments='')
     data = {name: os.environ[name] for name in ['TFAE_DATA_DIR'] if name in os.environ}
     for line in [*(here(AFTER[page]) if page in AFTER else []), *here(page)]:
         if '_mnist' in line and not data:

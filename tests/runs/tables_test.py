@@ -123,7 +123,7 @@ def test_an_export_takes_rows(folder):
     done = tfae_program.run('export', '--logdir=run', '--output=served', cwd=folder)
     assert done.code == 0, done.err
     about = json.loads((folder / 'served' / 'signatures.json').read_text())
-    assert about['columns'] == 9
+    assert about['columns'] == list(map(str, range(9)))
     assert sorted(about['signatures']) == ['decode', 'encode', 'reconstruct']
     assert about['signatures']['encode']['inputs']['images']['shape'] == [None, 9]
 
@@ -207,6 +207,22 @@ def test_a_normalized_run_resumes_as_if_it_had_never_stopped(folder, scaled):
         assert done.code == 0, done.err
     one, other = (tfae_program.checkpoint(folder / name) for name in ('scaled', 'resumed'))
     assert tfae_program.same_bytes(one, other)
+
+
+def test_the_names_of_columns_travel_with_the_run(tmp_path):
+    words = ('--dataset=sklearn:diabetes', '--normalize=standard', '--model=regressor')
+    words += ('--epochs=40', '--logdir=run')
+    done = tfae_program.run('train', *words, cwd=tmp_path)
+    assert (done.code, done.err) == (0, '')
+    with tfae.open(tmp_path / 'run') as run:
+        assert run.experiment.signature.columns[:3] == ('age', 'sex', 'bmi')
+    assert tfae_program.run('evaluate', '--logdir=run', cwd=tmp_path).code == 0
+    found = json.loads((tmp_path / 'run' / 'evaluation.json').read_text())
+    assert found['absolute_error'] < 0.8 * found['constant_absolute_error']
+    done = tfae_program.run('export', '--logdir=run', '--output=served', cwd=tmp_path)
+    about = json.loads((tmp_path / 'served' / 'signatures.json').read_text())
+    assert about['columns'][:3] == ['age', 'sex', 'bmi']
+    assert about['normalize'] == 'standard'
 
 
 @pytest.mark.parametrize(

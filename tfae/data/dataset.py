@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
+from tfae.core import errors
 from tfae.core.config import Part, option
 from tfae.data import normalization
 from tfae.data.lazy_images import LazyImages, sides
@@ -28,6 +29,11 @@ class DataSet(NamedTuple):
     test: Split
     class_names: tuple[str, ...]  # empty when unlabeled
     notes: tuple[str, ...] = ()  # what was left out of the set, and why
+    columns: tuple[str, ...] = ()  # names of those of a table, or empty
+
+    def column(self, k: int) -> str:
+        """Returns the name of a column of a table, or its number from 0."""
+        return self.columns[k] if self.columns else str(k)
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -81,6 +87,7 @@ class Loaded(NamedTuple):
     class_names: Sequence[str]  # empty when unlabeled
     validation: Split | None = None  # None: it is taken from the training split
     notes: tuple[str, ...] = ()  # what was left out, and why
+    columns: tuple[str, ...] = ()  # names of those of a table, or empty
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,13 +97,15 @@ class Config(Part):
     dataset: str = option(
         'digits',
         'Data set: digits, mnist, fashion_mnist, cifar10, celeba, fairface, synthetic, npz (a file '
-        'of arrays), images (a folder of image files), records (shards of `tfae convert`), a '
-        'name that an installed package provides, or a module, package.module.',
+        'of arrays), csv (a table), images (a folder of image files), records (shards of `tfae '
+        'convert`), sklearn:breast_cancer, sklearn:diabetes, sklearn:digits, sklearn:iris, '
+        'sklearn:wine, a name that an installed package provides, or a module, package.module.',
     )
     data_dir: str = option(
         '',
-        'Folder with the files of the data set, or the parent of a folder with its name; for npz, '
-        'the file. Empty: $TFAE_DATA_DIR/<dataset> if it exists, else ~/.cache/tfae/<dataset>.',
+        'Folder with the files of the data set, or the parent of a folder with its name; for npz '
+        'and csv, the file. Empty: $TFAE_DATA_DIR/<dataset> if it exists, else '
+        '~/.cache/tfae/<dataset>.',
     )
     validation_fraction: float = option(
         0.1,
@@ -135,9 +144,9 @@ class Config(Part):
     )
     target: str = option(
         '',
-        'Column of --attributes that replaces the labels, in all splits; images without a value '
-        'are left out. Classes are its different values, in the order of their numbers.',
-        needs=('--attributes',),
+        'Column of --attributes that replaces the labels, in all splits, or of the table of data '
+        'set csv; examples without a value are left out. Classes are its different values, in the '
+        'order of their numbers; --model=regressor takes them as quantities.',
     )
     normalize: normalization.Kind = option(
         'none',
@@ -218,6 +227,29 @@ def flat(images: Any) -> np.ndarray:
 def tabular(shape: Sequence[int]) -> bool:
     """Returns whether examples of this shape are rows of a table, `(D,)`, instead of images."""
     return len(shape) == 1
+
+
+def file(data_dir: str, name: str) -> pathlib.Path:
+    """Returns the file of data set `name`, whose suffix is that name.
+
+    Raises: UsageError if `data_dir` is empty; InputError unless it is a file, or a folder with one.
+    """
+    if not data_dir:
+        raise errors.UsageError(
+            f'--data_dir is empty; data set {name} needs --data_dir=path/to/file.{name}'
+        )
+    path = pathlib.Path(data_dir).expanduser()
+    if not path.exists():
+        raise errors.InputError(f'{path}: no such file; data set {name} needs a .{name} file')
+    if not path.is_dir():
+        return path
+    found = sorted(path.glob(f'*.{name}'))
+    if len(found) != 1:
+        raise errors.InputError(
+            f'{path}: holds {len(found)} .{name} files; it must hold one, or --data_dir must name '
+            f'one'
+        )
+    return found[0]
 
 
 def folder(data_dir: str, name: str) -> pathlib.Path:

@@ -122,7 +122,10 @@ def _of_columns(loaded: DataSet, normalize: str) -> list[str]:
     lines = [f'values {rows.min():g} to {rows.max():g}, {rows.dtype}']
     spreads = np.ptp(rows.astype(np.float64), 0)
     if constant := np.flatnonzero(spreads == 0).tolist():
-        shown = ', '.join(f'{k} ({rows[0, k]:g})' for k in constant[:_MAX_CLASSES])
+        shown = ', '.join(
+            f'{image_files.shown(loaded.column(k))} ({rows[0, k]:g})'
+            for k in constant[:_MAX_CLASSES]
+        )
         more = f' and {len(constant) - _MAX_CLASSES:,} more' * (len(constant) > _MAX_CLASSES)
         lines.append(f'warning: constant in training: column {shown}{more}')
     varying = spreads[spreads > 0]

@@ -59,10 +59,10 @@ def load(source: Source, config: Config) -> Loaded:
         raise errors.InputError(
             f'{who}: load raised {text} ({last.filename}, line {last.lineno})'
         ) from error
-    if not isinstance(found, tuple) or len(found) not in (3, 4, 5):
+    if not isinstance(found, tuple) or len(found) not in (3, 4, 5, 6):
         raise errors.InputError(f'{who}: load returned {_kind(found)}; {_WANTED}')
-    train, test, class_names, validation, notes = Loaded(*found)
-    if not isinstance(notes, tuple) or not all(isinstance(note, str) for note in notes):
+    train, test, class_names, validation, notes, columns = Loaded(*found)
+    if not _are_texts(notes):
         raise errors.InputError(f'{who}: notes are {notes!r}; they must be a tuple of texts')
     splits = {'train': train, 'test': test, 'validation': validation}
     if validation is None:
@@ -76,7 +76,16 @@ def load(source: Source, config: Config) -> Loaded:
             arrays.refuse_disagreement(who, made['train'], split, name)
         loaded = Loaded(made['train'], made['test'], (), made.get('validation'))
     names = _names(who, loaded, class_names)
-    return loaded._replace(class_names=names, notes=(*loaded.notes, *notes))
+    if columns and (not _are_texts(columns) or (len(columns),) != loaded.train.images.shape[1:]):
+        raise errors.InputError(
+            f'{who}: columns are {columns!r}; they must be a tuple of texts, one for each of '
+            f'{loaded.train.images.shape[1:]}'
+        )
+    return loaded._replace(class_names=names, notes=(*loaded.notes, *notes), columns=tuple(columns))
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(each, str) for each in value)
 
 
 def _kind(value: Any) -> str:

@@ -12,12 +12,13 @@ import numpy as np
 
 from tfae.core import errors, registry
 from tfae.core.config import text
-from tfae.data import outside, targets
+from tfae.data import outside, scikit_learn, targets
 from tfae.data.dataset import Config, DataSet, Loaded, Source, tabular
 from tfae.data.sets import (
     arrays,
     celeba,
     cifar10,
+    csv,
     digits,
     fairface,
     fashion_mnist,
@@ -35,6 +36,7 @@ SETS: dict[str, Source] = {
     'arrays': arrays,
     'celeba': celeba,
     'cifar10': cifar10,
+    'csv': csv,
     'digits': digits,
     'fairface': fairface,
     'fashion_mnist': fashion_mnist,
@@ -70,6 +72,8 @@ def module(name: str) -> Source:
     Raises: UsageError with similar names if there is none, if importing it raises an exception, or
       if it lacks an attribute of `dataset.Source`.
     """
+    if name.startswith(scikit_learn.PREFIX):
+        return scikit_learn.table(name)
     source = registry.find('--dataset', name, SETS, ENTRY_POINTS)
     if fault := outside.problem(source):
         raise errors.UsageError(f'--dataset is {name!r}, a module that is not a data set: {fault}')
@@ -89,15 +93,17 @@ def load(config: Config, source: Source | None = None) -> DataSet:
     """
     source = source or module(config.dataset)
     _refuse_unread_fields(config, source.FIELDS)
+    if config.target and not config.attributes and 'target' not in source.FIELDS:
+        raise errors.UsageError('--target needs --attributes')
     found = _loaded(source, config)
     if config.normalize != 'none' and not tabular(found.train.images.shape[1:]):
         raise errors.UsageError(
             f'--normalize is {config.normalize}; it is for tables, and data set {config.dataset} '
             f'consists of images, whose values lie in [0, 1]'
         )
-    if config.target:
+    if config.attributes:
         found = targets.labeled(config, found)
-    train, test, class_names, validation, notes = found
+    train, test, class_names, validation, notes, columns = found
     class_names = tuple(class_names)
     train = of_classes(train, config, class_names)
     if validation is None:
@@ -107,7 +113,7 @@ def load(config: Config, source: Source | None = None) -> DataSet:
         validation = of_classes(validation, config, class_names, 'validation')
     if config.labeled_examples:
         train = few(train, config.labeled_examples, config.labeled_seed, config.dataset)
-    return DataSet(config.dataset, train, validation, test, class_names, notes)
+    return DataSet(config.dataset, train, validation, test, class_names, notes, columns)
 
 
 def _loaded(source: Source, config: Config) -> Loaded:

@@ -2,6 +2,7 @@
 
 import math
 import pathlib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,12 +42,7 @@ def labeled(config: Config, loaded: Loaded) -> Loaded:
         'validation': loaded.validation,
     }
     found = {name: values(split) for name, split in splits.items() if split is not None}
-    names = sorted({value for each in found.values() for value in each if value}, key=_order)
-    if len(names) > _MAX_CLASSES:
-        raise errors.UsageError(
-            f'--target {config.target} has {len(names):,} different values; there must be at most '
-            f'{_MAX_CLASSES:,}'
-        )
+    names, numbers = classes(config, found.values())
     for name, kind in (('train', 'training'), ('test', 'test')):
         if not any(found[name]):
             raise errors.InputError(
@@ -54,7 +50,6 @@ def labeled(config: Config, loaded: Loaded) -> Loaded:
                 f'value of {config.target}; its first column must be names such as '
                 f'{splits[name].images.names[0]}'
             )
-    number = {name: k for k, name in enumerate(names)}
     bare = [
         name
         for split, each in found.items()
@@ -68,11 +63,32 @@ def labeled(config: Config, loaded: Loaded) -> Loaded:
             f'warning: left out: {len(bare):,} of {total:,} images without a value of '
             f'{config.target}, such as {bare[0]}',
         )
-    changed: dict[str, Any] = {'class_names': tuple(names), 'notes': notes}
-    for name, each in found.items():
+    changed: dict[str, Any] = {'class_names': names, 'notes': notes}
+    for (name, each), labels in zip(found.items(), numbers, strict=True):
         kept = select(splits[name], np.array([value != '' for value in each]))
-        changed[name] = Split(kept.images, np.array([number[v] for v in each if v], np.int64))
+        changed[name] = Split(kept.images, labels)
     return loaded._replace(**changed)
+
+
+def classes(
+    config: Config, columns: Iterable[Sequence[str]]
+) -> tuple[tuple[str, ...], list[np.ndarray]]:
+    """Returns the classes of texts, in the order of their numbers, and the class of each text.
+
+    Args:
+      config: with the name of the column, for errors.
+      columns: texts of each split; empty ones are left out.
+    Raises: UsageError if there are more than 10,000 classes.
+    """
+    columns = list(columns)
+    names = sorted({value for each in columns for value in each if value}, key=_order)
+    if len(names) > _MAX_CLASSES:
+        raise errors.UsageError(
+            f'--target {config.target} has {len(names):,} different values; there must be at most '
+            f'{_MAX_CLASSES:,}'
+        )
+    number = {name: k for k, name in enumerate(names)}
+    return tuple(names), [np.array([number[v] for v in each if v], np.int64) for each in columns]
 
 
 def _order(value: str) -> tuple[float, str]:

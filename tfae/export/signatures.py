@@ -340,9 +340,11 @@ def _pixels(shape: Sequence[int], preprocessing: str) -> dict[str, Any]:
 
 def _values_of(experiment: Experiment) -> dict[str, Any]:
     """Describes the images that the signatures take, or the columns of a table."""
-    shape = experiment.signature.image_shape
+    signature = experiment.signature
+    shape = signature.image_shape
     if data.tabular(shape):
-        return {'columns': shape[0], 'normalize': experiment.data.normalize}
+        columns = signature.columns or map(str, range(shape[0]))
+        return {'columns': list(columns), 'normalize': experiment.data.normalize}
     return {'pixels': _pixels(shape, _SCALING) | {'crop': experiment.form().crop}}
 
 

@@ -41,6 +41,7 @@ class Signature:
     labeled: bool = config.option(False, 'Whether there are labels.', formerly='labelled')
     classes: int = 0  # 0 without labels
     class_names: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()  # names of those of a table, or empty
     crop: tuple[int, ...] = ()  # height and width of the center crop of image files
 
     def __post_init__(self):
@@ -55,6 +56,10 @@ class Signature:
         if math.prod(self.image_shape) > _MAX_VALUES:
             raise errors.UsageError(
                 f'image_shape is {self.image_shape}; it must have at most {_MAX_VALUES} values'
+            )
+        if self.columns and (len(self.columns),) != self.image_shape:
+            raise errors.UsageError(
+                f'columns are {len(self.columns)} names; image_shape is {self.image_shape}'
             )
         if len(self.crop) not in (0, 2) or min(self.crop, default=1) < 1:
             raise errors.UsageError(f'crop is {self.crop}; it must be two lengths of at least 1')
@@ -72,6 +77,7 @@ class Signature:
             labels is not None,
             loaded.classes,
             tuple(loaded.class_names),
+            tuple(loaded.columns),
             tuple(images.form.crop or ()) if isinstance(images, data.LazyImages) else (),
         )
 

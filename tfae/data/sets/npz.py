@@ -48,7 +48,7 @@ def load(config: dataset.Config) -> dataset.Loaded:
       UsageError: `data_dir` is empty.
       InputError: the file is missing, damaged or ambiguous, or lacks images or labels.
     """
-    path = _file(config.data_dir)
+    path = dataset.file(config.data_dir, 'npz')
     try:
         with bounded_files.open_regular(path) as file, zipfile.ZipFile(file) as archive:
             train, test, validation = _read_named(path, archive)
@@ -63,24 +63,6 @@ def load(config: dataset.Config) -> dataset.Loaded:
         ) from error
     assert train is not None
     return arrays.loaded(str(path), train, validation, test)
-
-
-def _file(data_dir: str) -> pathlib.Path:
-    if not data_dir:
-        raise errors.UsageError(
-            '--data_dir is empty; data set npz needs --data_dir=path/to/file.npz'
-        )
-    path = pathlib.Path(data_dir).expanduser()
-    if not path.exists():
-        raise errors.InputError(f'{path}: no such file; data set npz needs an .npz file')
-    if not path.is_dir():
-        return path
-    found = sorted(path.glob('*.npz'))
-    if len(found) != 1:
-        raise errors.InputError(
-            f'{path}: holds {len(found)} .npz files; it must hold one, or --data_dir must name one'
-        )
-    return found[0]
 
 
 def _read_named(path: pathlib.Path, archive: zipfile.ZipFile) -> list[arrays.Pair | None]:
