@@ -16,6 +16,7 @@ SIZES = {
     'convolutional': ('--filters=3,4',),
     'custom': own_functions.WORDS[1:],
 }
+SLOW = [pytest.mark.slow]
 every_family = pytest.mark.parametrize('family', models.names())
 
 
@@ -37,7 +38,13 @@ def trained(tmp_path_factory):
     return get
 
 
-@every_family
+@pytest.mark.parametrize(
+    'family',
+    [
+        pytest.param(family, marks=[] if family in ('classifier', 'gan', 'variational') else SLOW)
+        for family in models.names()
+    ],
+)
 def test_a_killed_run_ends_byte_identical(tmp_path, trained, family):
     whole, logdir = trained(family), tmp_path / 'run'
     argv = (*words(family), '--checkpoint_steps=5', f'--logdir={logdir}')

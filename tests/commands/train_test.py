@@ -1,6 +1,7 @@
 """`tfae train`: what its flags do, what it keeps, and what it takes over from elsewhere."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -185,10 +186,17 @@ def test_a_restored_run_that_is_resumed_does_not_restore_again(tmp_path, source)
 
 # Recipes.
 
-RECIPES = sorted(path.stem for path in (tfae_program.ROOT / 'tfae' / 'recipes').glob('*.flags'))
+
+def recipes():
+    """All recipes; those after the first of a family and its training are slow tests."""
+    seen = set()
+    for path in sorted((tfae_program.ROOT / 'tfae' / 'recipes').glob('*.flags')):
+        kind = frozenset(re.findall('--(?:model|pretraining)=.*', path.read_text()))
+        yield pytest.param(path.stem, marks=[pytest.mark.slow] if kind in seen else [])
+        seen.add(kind)
 
 
-@pytest.mark.parametrize('recipe', RECIPES)
+@pytest.mark.parametrize('recipe', list(recipes()))
 def test_a_recipe_runs_in_short(tmp_path, recipe):
     """On two hundred images of its own size, an epoch of each phase."""
     words = [f'--recipe={recipe}', '--dataset=synthetic', '--synthetic_shape=28x28x1']

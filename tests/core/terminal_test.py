@@ -72,7 +72,9 @@ def test_a_full_disk_under_stdout_is_one_line(tmp_path):
     assert (code, err) == (1, 'tfae: error: [Errno 28] No space left on device\n')
 
 
-@pytest.mark.parametrize('closed', ['>&-', '2>&-', '<&- >&- 2>&-'])
+@pytest.mark.parametrize(
+    'closed', [*(pytest.param(k, marks=pytest.mark.slow) for k in ('>&-', '2>&-')), '<&- >&- 2>&-']
+)
 def test_closed_streams_change_nothing_else(tmp_path, closed):
     words = '--dataset=digits --units=30 --epochs=4 --learning_rate=0.01 --logdir=run'
     train = f'TFAE train {words} {closed}'

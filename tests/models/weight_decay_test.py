@@ -54,8 +54,18 @@ def test_the_families_with_weight_decay_are_those_trained_here():
     assert SIZES.keys() == set(FAMILIES)
 
 
-@pytest.mark.parametrize('words', [JOINT, GREEDY], ids=['jointly', 'greedily'])
-@pytest.mark.parametrize('family', SIZES)
+@pytest.mark.parametrize(
+    'family, words',
+    [
+        *(pytest.param(family, GREEDY, id=f'{family}-greedily') for family in SIZES),
+        pytest.param('dense', JOINT, id='dense-jointly'),
+        *(
+            pytest.param(family, JOINT, id=f'{family}-jointly', marks=pytest.mark.slow)
+            for family in SIZES
+            if family != 'dense'
+        ),
+    ],
+)
 def test_weight_decay_makes_every_kernel_of_a_run_smaller(tmp_path, family, words):
     without, weak, strong = (kernels(tmp_path, family, w, *words) for w in (0, 0.001, STRONG))
     assert without.keys() == weak.keys() == strong.keys()

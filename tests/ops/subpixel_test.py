@@ -300,7 +300,9 @@ def test_a_damaged_library_is_reported_not_loaded(monkeypatch, tmp_path):
         assert load_with(monkeypatch, library)[0] is None
 
 
-@pytest.mark.parametrize('choice', ['compiled', 'stock', 'fastest'])
+@pytest.mark.parametrize(
+    'choice', ['compiled', *(pytest.param(k, marks=pytest.mark.slow) for k in ('stock', 'fastest'))]
+)
 def test_the_environment_chooses_the_definition(choice):
     code = 'from tfae.ops import subpixel; print(subpixel.status().compiled)'
     environment = os.environ | {op_library.CHOICE: choice, 'TF_CPP_MIN_LOG_LEVEL': '3'}

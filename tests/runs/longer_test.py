@@ -49,8 +49,14 @@ def history(run):
 
 @pytest.mark.parametrize(
     'argv',
-    [DENSE, GREEDY, HEAD, GAN, WARM, STOPPING],
-    ids=['dense', 'greedy', 'head', 'gan', 'warmup', 'early_stopping'],
+    [
+        pytest.param(DENSE, id='dense', marks=pytest.mark.slow),
+        pytest.param(GREEDY, id='greedy'),
+        pytest.param(HEAD, id='head', marks=pytest.mark.slow),
+        pytest.param(GAN, id='gan'),
+        pytest.param(WARM, id='warmup', marks=pytest.mark.slow),
+        pytest.param(STOPPING, id='early_stopping'),
+    ],
 )
 def test_a_longer_run_equals_one_of_that_length(tmp_path, argv):
     trained(tmp_path, *argv, '--epochs=6', '--logdir=whole')
@@ -109,7 +115,10 @@ def test_a_run_cut_to_what_it_has_made_is_said_to_depend_on_its_epochs(capsys):
     )
 
 
-@pytest.mark.parametrize('decay', ['linear', 'exponential', 'cosine'])
+@pytest.mark.parametrize(
+    'decay',
+    [*(pytest.param(k, marks=pytest.mark.slow) for k in ('linear', 'exponential')), 'cosine'],
+)
 def test_a_course_over_all_epochs_is_said_to_depend_on_them(tmp_path, decay):
     argv = (*DENSE, f'--learning_rate_decay={decay}')
     trained(tmp_path, *argv, '--epochs=3', '--logdir=run')

@@ -491,7 +491,9 @@ except KeyboardInterrupt:
 """
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    'number', [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM]
+)
 def test_a_signal_stops_after_a_checkpoint_and_goes_to_the_caller(tmp_path, number):
     process = script(INTERRUPTED, tmp_path)
     while len(tfae_program.metrics(tmp_path / 'run')) < 3 and process.poll() is None:

@@ -96,7 +96,9 @@ def test_a_run_killed_while_it_writes_checkpoints_ends_byte_identical(tmp_path, 
     assert_same(logdir, whole(*argv))
 
 
-@pytest.mark.parametrize('order', ['sequential', 'with_replacement'])
+@pytest.mark.parametrize(
+    'order', ['sequential', pytest.param('with_replacement', marks=pytest.mark.slow)]
+)
 def test_a_killed_run_of_another_order_ends_byte_identical(tmp_path, whole, order):
     argv = ('train', '--units=8,4', f'--order={order}', '--epochs=9', *OFTEN)
     logdir = tmp_path / 'run'
@@ -162,8 +164,15 @@ def test_the_real_program_is_killed_and_resumed(tmp_path, whole):
     assert_same(logdir, whole(*argv))
 
 
-@pytest.mark.parametrize('number, code', [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-@pytest.mark.parametrize('records', [2, 11], ids=['pretraining', 'fine_tuning'])
+@pytest.mark.parametrize(
+    'number, code, records',
+    [
+        pytest.param(signal.SIGTERM, 143, 2, id='pretraining-15'),
+        pytest.param(signal.SIGINT, 130, 11, id='fine_tuning-2'),
+        pytest.param(signal.SIGINT, 130, 2, id='pretraining-2', marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, 143, 11, id='fine_tuning-15', marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_saves_and_the_resumed_run_ends_byte_identical(
     tmp_path, whole, number, code, records
 ):
@@ -218,7 +227,9 @@ def test_early_stopping_decides_after_kills_as_it_would_have(tmp_path, whole):
     assert_same(logdir, whole(*argv))
 
 
-@pytest.mark.parametrize('broken', ['index', 'data-00000-of-00001'])
+@pytest.mark.parametrize(
+    'broken', ['index', pytest.param('data-00000-of-00001', marks=pytest.mark.slow)]
+)
 def test_a_truncated_checkpoint_gives_way_to_the_one_before(tmp_path, whole, broken):
     argv = (*GREEDY, *OFTEN)
     logdir = tmp_path / 'run'
