@@ -347,13 +347,13 @@ def test_a_part_of_parts_is_held_to_what_each_declares():
 def test_help_tells_choices_bounds_and_what_goes_together():
     found = config.declarations(Checked)
     shown = {name: found[name].shown(kind) for name, kind in config.field_types(Checked).items()}
-    assert shown['rate'] == 'Rate. In [0, 1).'
-    assert shown['sizes'] == 'Sizes. Each in [1, inf) steps.'
+    assert shown['rate'] == 'Rate. Range: [0, 1).'
+    assert shown['sizes'] == 'Sizes. Range of each: [1, inf) steps.'
     assert shown['kind'] == 'Color. One of none, red, green, blue.'
-    assert shown['red'] == 'For red. In [0, 1]. Needs --kind=red.'
-    assert shown['cold'] == 'For two. Needs --kind=green or blue.'
-    assert shown['all'] == 'For a depth and any kind. Needs --depth and --kind.'
-    assert shown['alone'] == 'Without two. In [0, 9]. Excludes --cold, --kind.'
+    assert shown['red'] == 'For red. Range: [0, 1]. Requires --kind=red.'
+    assert shown['cold'] == 'For two. Requires --kind=green or blue.'
+    assert shown['all'] == 'For a depth and any kind. Requires --depth and --kind.'
+    assert shown['alone'] == 'Without two. Range: [0, 9]. Cannot be combined with --cold or --kind.'
 
 
 def test_choices_are_those_of_a_literal():

@@ -385,7 +385,7 @@ def test_a_run_whose_generator_collapses_says_so(tmp_path):
     words = ('--model=gan', '--units=1', '--code_size=1', '--epochs=2', '--learning_rate=0')
     done = tfae_program.run('train', *words, '--logdir=run', cwd=tmp_path)
     assert done.code == 0
-    said = 'warning: mode collapse: the mean distance between generated'
+    said = 'tfae: warning: mode collapse: the mean distance between generated'
     assert (done.out + done.err).count(said) == 1
     for record in tfae_program.metrics(tmp_path / 'run'):
         assert record['trouble'].startswith('mode collapse: ')

@@ -63,8 +63,8 @@ def test_a_longer_run_equals_one_of_that_length(tmp_path, argv):
     trained(tmp_path, *argv, '--epochs=3', '--logdir=run')
     first = tfae_program.steps(tmp_path / 'run')[-1]
     done = trained(tmp_path, 'train', '--logdir=run', '--epochs=6', *OFTEN)
-    assert f'\nrun: 6 epochs in place of 3, from step {first:,} on\n' in done.out
-    assert 'warning: --learning_rate_decay' not in done.out
+    assert f'\nrun: 6 epochs instead of 3, from step {first:,} on\n' in done.out
+    assert 'tfae: warning: --learning_rate_decay' not in done.out
     assert_same(tmp_path / 'run', tmp_path / 'whole')
     assert history(tmp_path / 'run') == [(3, 0), (6, first)]
     # Flags that are left out keep the new length.
@@ -96,7 +96,7 @@ def test_a_run_stopped_while_it_is_pretrained_may_become_longer_or_shorter(tmp_p
     if tfae_program.steps(run)[-1] > 31:  # of 3 epochs of pretraining
         pytest.skip('the kill came too late')
     done = trained(tmp_path, 'train', '--logdir=run', '--epochs=2', *OFTEN)
-    assert 'warning: --learning_rate_decay' not in done.out  # the course had not begun
+    assert 'tfae: warning: --learning_rate_decay' not in done.out  # the course had not begun
     assert_same(run, tmp_path / 'whole')
     assert [epochs for epochs, _ in history(run)] == [9, 2]
 
@@ -110,8 +110,9 @@ def test_a_run_cut_to_what_it_has_made_is_said_to_depend_on_its_epochs(capsys):
     folder = types.SimpleNamespace(path='run', change_epochs=lambda epochs, step: None)
     fit._change_epochs(job, folder, 9, 42)
     assert capsys.readouterr().out.splitlines()[1] == (
-        'warning: --learning_rate_decay=cosine depends on --epochs: up to step 42 the learning '
-        'rate was that of 9 epochs; the result is not that of 2 from the start'
+        'tfae: warning: --learning_rate_decay=cosine depends on --epochs: up to step 42 the '
+        'learning rate followed the schedule of 9 epochs; the result differs from that of 2 '
+        'epochs from the start'
     )
 
 
@@ -124,9 +125,9 @@ def test_a_course_over_all_epochs_is_said_to_depend_on_them(tmp_path, decay):
     trained(tmp_path, *argv, '--epochs=3', '--logdir=run')
     done = trained(tmp_path, *argv, '--epochs=6', '--logdir=run')
     assert (
-        f'warning: --learning_rate_decay={decay} depends on --epochs: from step {STEPS} on the '
-        f'learning rate is that of 6 epochs, up to there it was that of 3; the result is not that '
-        f'of 6 from the start'
+        f'tfae: warning: --learning_rate_decay={decay} depends on --epochs: up to step {STEPS} the '
+        f'learning rate followed the schedule of 3 epochs, from there on it follows that of 6; the '
+        f'result differs from that of 6 epochs from the start'
     ) in done.out.splitlines()
     trained(tmp_path, *argv, '--epochs=6', '--logdir=whole')
     rates = [tfae_program.scalars(tmp_path / name) for name in ('run', 'whole')]
@@ -166,7 +167,7 @@ def test_a_run_without_a_history_gets_one_from_the_step_that_is_loaded_on(tmp_pa
     path.write_text(json.dumps(content))
     break_(tmp_path / 'run' / 'model-11.index', 'noise')
     done = trained(tmp_path, 'train', '--logdir=run', '--epochs=2', *OFTEN)
-    assert '\nrun: 2 epochs in place of 1, from step 7 on\n' in done.out
+    assert '\nrun: 2 epochs instead of 1, from step 7 on\n' in done.out
     changed = json.loads(path.read_text())
     first, second = changed.pop('history')
     assert first == {'epochs': 1, 'step': 0, 'when': None}

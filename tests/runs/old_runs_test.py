@@ -157,7 +157,7 @@ def test_weight_decay_has_its_effect_from_where_training_goes_on(run, family):
     older, newest = without_newest(run)
     done = trained(run)
     assert '--weight_decay had no effect); training continues with them' in done.out
-    assert 'warning: --weight_decay=0.0001 had no effect in version 0.1.0' in done.out
+    assert 'tfae: warning: --weight_decay=0.0001 had no effect in version 0.1.0' in done.out
     found = tfae_program.checkpoint(run)
     assert not tfae_program.same_bytes(found, want)
     kernels = [name for name in want if name.endswith('kernel')]

@@ -36,8 +36,8 @@ class Config(command_flags.LookAtData):
 
     images: tuple[str, ...] = option(
         (),
-        'Image files to score, preprocessed as the training images; empty: fit and evaluate a '
-        'detector.',
+        'Image files to score, preprocessed like the training images. If there are none, a '
+        'detector is fitted and evaluated.',
         excludes=(
             '--split',
             '--data_dir',
@@ -67,13 +67,13 @@ class Config(command_flags.LookAtData):
         within='[1, 1000] components',
     )
     baselines: bool = option(
-        True, 'Evaluate PCA, the nearest neighbor and the distance to the mean too.'
+        True, 'Also evaluate three baselines: PCA, nearest neighbor and distance to the mean.'
     )
     pca_components: int = option(
-        32, 'Components of the PCA baseline.', within='[1, inf) components'
+        32, 'Number of components of the PCA baseline.', within='[1, inf) components'
     )
-    seed: int = option(0, 'Seed of the mixture.', within='[0, 4294967295]')
-    output: str = option('', "Output folder of the figures; empty: the run's figures/.")
+    seed: int = option(0, 'Random seed of the mixture fit.', within='[0, 4294967295]')
+    output: str = option('', 'Output folder of the figures (default: figures/ in the run).')
 
 
 def main(argv: list[str]) -> int:

@@ -17,7 +17,7 @@ from tfae.ops import op_library
 class Config(Part):
     """The contents of the library."""
 
-    cuda: bool = option(True, 'Compile the CUDA kernels too, if nvcc is found.')
+    cuda: bool = option(True, 'Also compile the CUDA kernels, if nvcc is found.')
 
 
 def main(argv: list[str]) -> int:

@@ -34,12 +34,14 @@ class Config(config.Part):
     """The variables, and the output file."""
 
     scope: str = config.option(
-        '', 'Start of the names, a regular expression as for tf.get_collection. Empty: all.'
+        '',
+        'Regular expression that matches the start of variable names, as in '
+        'tf.get_collection (default: all variables).',
     )
     map: tuple[str, ...] = config.option(
         (),
-        'Pairs old_scope:new_scope that rename variables, the first that matches; an empty scope '
-        'is the root.',
+        'Pairs old_scope:new_scope that rename variables; the first matching pair applies. An '
+        'empty scope is the root.',
     )
     output: str = config.option('', 'Output file of rename and convert.')
 

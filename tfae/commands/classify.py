@@ -27,9 +27,9 @@ class Config(command_flags.Network, command_flags.Look):
     """The classifier, and how many classes to print."""
 
     top: int = option(
-        5, 'Most probable classes to print for each image, at most all.', within='[1, inf) classes'
+        5, 'Number of most probable classes to print for each image.', within='[1, inf) classes'
     )
-    scores: bool = option(False, 'Print the logit of each class, too, behind its probability.')
+    scores: bool = option(False, 'Also print the logit of each class, after its probability.')
 
 
 def main(argv: list[str]) -> int:

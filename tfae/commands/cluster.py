@@ -44,19 +44,22 @@ class Config(command_flags.LookAtData):
 
     clusters: int = option(
         0,
-        'Number of clusters; 0: the number of classes, or of examples where those are fewer.',
+        'Number of clusters; 0: the number of classes, or of examples if there are fewer.',
         within=f'[0, {_MAX_CLUSTERS}]',
     )
     examples: int = option(
         10_000,
-        'Clusters are fitted to so many training examples, a random choice.',
+        'Number of training examples to which clusters are fitted, sampled at random from larger '
+        'training sets.',
         within='[2, inf) examples',
     )
-    baselines: bool = option(True, 'Cluster pixels and PCA scores too.')
+    baselines: bool = option(True, 'Also cluster pixels and PCA scores, as baselines.')
     seed: int = option(
-        0, 'Seed of that choice and of the initial cluster centers.', within='[0, 4294967295]'
+        0,
+        'Random seed of the sampled examples and of the initial cluster centers.',
+        within='[0, 4294967295]',
     )
-    output: str = option('', "Output folder; empty: the run's figures/.")
+    output: str = option('', 'Output folder (default: figures/ in the run).')
 
 
 def main(argv: list[str]) -> int:

@@ -24,7 +24,7 @@ class Config(command_flags.Checkpoint, command_flags.Examples):
     """The images to reconstruct, and the output folder."""
 
     count: int = option(
-        12, 'Number of images to reconstruct, from the first on.', within='[1, 100] images'
+        12, 'Number of images to reconstruct, starting with the first.', within='[1, 100] images'
     )
     images: bool = option(
         True,

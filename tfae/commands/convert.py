@@ -37,11 +37,11 @@ class Config(config.Part):
     input: str = config.option('', 'Folder of images. Required.')
     output: str = config.option('', 'Output folder of the shards. Required.')
     layout: Literal['images', 'celeba'] = config.option(
-        'images', 'Layout of the folder: that of --dataset=images or of --dataset=celeba.'
+        'images', 'Layout of the input folder: that of --dataset=images or of --dataset=celeba.'
     )
     test_fraction: float = config.option(
         0.2,
-        'Fraction of the images for the test split, where the folder has no train/ and test/.',
+        'Fraction of the images that forms the test split if the folder has no train/ and test/.',
         within='(0, 1)',
     )
     size: str = config.option(
@@ -56,7 +56,7 @@ class Config(config.Part):
     shard_examples: int = config.option(4096, 'Images per shard.', within='[1, inf) images')
     skip_corrupt: bool = config.option(False, 'List and skip images that cannot be read.')
     processes: int = config.option(
-        0, 'Number of processes; 0: one per core.', within='[0, inf) processes'
+        0, 'Number of worker processes; 0: one per core.', within='[0, inf) processes'
     )
 
     def __post_init__(self):

@@ -17,7 +17,7 @@ class Config(command_flags.LookAtData):
     """The output file."""
 
     output: str = option(
-        '', 'Output .npz with the arrays codes and labels; empty: codes_<split>.npz in the run.'
+        '', 'Output .npz with the arrays codes and labels (default: codes_<split>.npz in the run).'
     )
 
 

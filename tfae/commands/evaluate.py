@@ -1,12 +1,12 @@
 """Evaluate a run on a split of its data set, compared with linear baselines of the same code size.
 
-Prints a table and writes it to evaluation.json in the run. mse is per pixel, bce in nats per pixel;
-the measures of a family are means over the examples. pca_mse is the error of PCA, the best linear
-autoencoder, and linear_denoised_psnr that of the best linear map from corrupted to clean training
-images whose rank is the code size; it is measured for images of up to 4,096 values (height x width
-x channels). Images of both are clipped to [0, 1], as reconstructions are.
-For a regressor, constant_absolute_error is that of the median of the training quantities, and
-ridge_absolute_error that of ridge regression on the pixels.
+Prints a table and writes it to evaluation.json in the run. All measures are means over the examples
+of the split. The baselines are PCA with as many components as the code has dimensions (pca_), for
+denoising runs the best linear denoiser of that rank (linear_), and for regressors the median
+(constant_) and ridge regression on the pixels (ridge_). Reconstructions of the run and of the
+baselines are clipped to [0, 1].
+
+docs/reference/measures.md defines every measure that tfae prints, with its unit.
 """
 
 import dataclasses
@@ -33,8 +33,8 @@ class Config(command_flags.LookAtData):
 
     neighbors: int = option(
         0,
-        'Number of nearest training examples that vote in k-nearest-neighbor classification, '
-        'by codes, PCA scores and pixels; 0: not measured.',
+        'Number of neighbors (k) in k-nearest-neighbor classification from codes, PCA scores and '
+        'pixels; 0: not measured.',
         within='[0, inf) neighbors',
         formerly='neighbours',
     )

@@ -53,7 +53,8 @@ class Config(command_flags.Network, command_flags.ChooseImages):
         'auto', 'gradcam', 'saliency', 'integrated_gradients', 'activation_maximization'
     ] = option(
         'auto',
-        'Method; auto: gradcam where the unit has feature maps larger than 1 x 1, else saliency.',
+        'Explanation method; auto: gradcam if the unit has feature maps larger than 1 x 1, else '
+        'saliency.',
         former_values={'activation_maximisation': 'activation_maximization'},
     )
     classes: tuple[str, ...] = option(
@@ -69,30 +70,33 @@ class Config(command_flags.Network, command_flags.ChooseImages):
         needs=('--logdir', _LOOKS),
         excludes=('--images',),
     )
-    list: bool = option(False, 'List the tensors that --tensor takes, with their shapes, and stop.')
+    list: bool = option(
+        False, 'List the tensors that --tensor accepts, with their shapes, and exit.'
+    )
     tensor: str = option(
         '',
-        'Tensor whose units are explained, by name or scope; empty: class logits, else the code.',
+        'Tensor whose units are explained, by name or scope (default: the class logits if there '
+        'are any, else the code).',
     )
     unit: tuple[str, ...] = option(
         (),
         'Units to explain, side by side for each image: indices or class names; all: a sheet of '
-        'every unit; top: the largest of each image. Empty: top, or all with '
-        'activation_maximization.',
+        'every unit; top: the largest of each image (default: top, or all with '
+        'activation_maximization).',
     )
     place: tuple[int, ...] = option(
         (),
-        'Row and column in the feature map of the unit; empty: the mean over the map.',
+        'Row and column in the feature map of the unit (default: the mean over the map).',
         within='[0, inf)',
     )
     layer: str = option(
         '',
-        'Feature maps for gradcam, by name or scope; empty: those of the last convolution.',
+        'Feature maps for gradcam, by name or scope (default: those of the last convolution).',
         needs=('--method=auto,gradcam',),
     )
     images: tuple[str, ...] = option(
         (),
-        'Image files to explain, preprocessed as the training images. Required with --model.',
+        'Image files to explain, preprocessed like the training images. Required with --model.',
         needs=(_LOOKS,),
         excludes=('--split', '--data_dir'),
         formerly='pictures',
@@ -137,7 +141,11 @@ class Config(command_flags.Network, command_flags.ChooseImages):
         within='[0, 4294967295]',
         needs=(_ASCENDS,),
     )
-    output: str = option('', "Output folder; empty: the run's figures/, or figures/NETWORK/ here.")
+    output: str = option(
+        '',
+        'Output folder (default: figures/ in the run, or figures/NETWORK/ in the working '
+        'directory).',
+    )
 
     @property
     def ascends(self) -> bool:

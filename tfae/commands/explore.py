@@ -32,13 +32,14 @@ class Config(command_flags.LookAtData):
 
     count: int = option(
         5000,
-        'Number of images in the latent plane, from the first on.',
+        'Number of images in the latent plane, starting with the first.',
         within='[2, 100000] images',
     )
     port: int = option(0, 'Port of the page; 0: any free port.', within='[0, 65535]')
     host: str = option(
         '127.0.0.1',
-        'Address to serve on; with any but the default, other machines can reach the decoder.',
+        'Address to listen on; with any address other than the default, other machines can '
+        'access the decoder.',
     )
 
 

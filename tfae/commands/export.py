@@ -31,8 +31,8 @@ class Config(command_flags.Network, command_flags.Look):
     output: str = option('', 'Output folder, new or empty. Required.')
     format: Literal['saved_model', 'frozen_graph', 'onnx'] = option(
         'saved_model',
-        'saved_model has its variables in separate files, frozen_graph is one GraphDef, onnx is '
-        f'a file per signature (needs {package.install("onnx")}).',
+        'saved_model stores the variables in separate files; frozen_graph is a single GraphDef; '
+        f'onnx is one file per signature (requires {package.install("onnx")}).',
     )
 
 

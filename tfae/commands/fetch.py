@@ -48,10 +48,10 @@ class Config(Part):
 
     data_dir: str = option(
         '',
-        "Folder for the files, or one that has a folder of the set's name. Empty: "
-        '$TFAE_DATA_DIR/<set> if that exists, else ~/.cache/tfae/<set>.',
+        "Folder for the files, or the parent of a folder with the data set's name (default: "
+        '$TFAE_DATA_DIR/<set> if it exists, else ~/.cache/tfae/<set>).',
     )
-    url: str = option('', "Prefix of the files' addresses, in place of the official one.")
+    url: str = option('', 'Base URL of the files, instead of the official one.')
 
 
 def main(argv: list[str]) -> int:

@@ -35,7 +35,7 @@ class Config(Part):
     """The graph, and the output file."""
 
     logdir: str = option(
-        '', 'Folder of the run; or give --model or --meta_graph.', excludes=('--model',)
+        '', 'Folder of the run (alternatives: --model and --meta_graph).', excludes=('--model',)
     )
     model: str = option('', f'Published network: {", ".join(pretrained.references())}.')
     class_count: int = option(
@@ -43,23 +43,25 @@ class Config(Part):
     )
     width: float = option(
         1.0,
-        'Multiplier of the filters and units of every layer but the last.',
+        'Factor that multiplies the filters and units of every layer except the last.',
         within='(0, 8]',
         needs=('--model',),
     )
     meta_graph: str = option(
         '',
-        'File of a graph that any TF1 program wrote: .meta, .pb or .pbtxt.',
+        'Graph file of any TF1 program: .meta, .pb or .pbtxt.',
         excludes=('--logdir', '--model'),
     )
     depth: int = option(
         0,
-        'Merges layers whose names agree in this many scopes; 0 is none, or as few as leave at '
-        f'most {_MAX_LAYERS} boxes.',
+        'Number of leading scopes: layers that share them are merged into one box; 0: no '
+        f'merging, or only as much as needed for at most {_MAX_LAYERS} boxes.',
         within='[0, 100] scopes',
     )
     output: str = option(
-        '', "Output file, .svg; empty: graph.svg in the run's figures/, or in figures/ here."
+        '',
+        'Output file, .svg (default: graph.svg in figures/ of the run, or in figures/ of the '
+        'working directory).',
     )
 
 

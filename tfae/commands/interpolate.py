@@ -30,9 +30,11 @@ class Config(command_flags.ChooseImages):
     TABLES: ClassVar[bool] = False
 
     steps: int = option(
-        9, 'Images from one end to the other, both included.', within='[2, 100] images'
+        9,
+        'Number of images from one end to the other, including both ends.',
+        within='[2, 100] images',
     )
-    output: str = option('', "Output folder; empty: the run's figures/.")
+    output: str = option('', 'Output folder (default: figures/ in the run).')
 
     def __post_init__(self):
         super().__post_init__()

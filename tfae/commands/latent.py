@@ -32,11 +32,13 @@ class Config(command_flags.LookAtData):
     )
     count: int = option(
         5000,
-        'Number of points, one per image, from the first image on.',
+        'Number of points, one per image, starting with the first image.',
         within='[4, 100000] images',
     )
-    side: int = option(20, 'Images per side of the grid.', within='[2, 100] images')
-    output: str = option('', "Output folder; empty: the run's figures/.")
+    side: int = option(
+        20, 'Number of images along each side of the grid.', within='[2, 100] images'
+    )
+    output: str = option('', 'Output folder (default: figures/ in the run).')
 
 
 def main(argv: list[str]) -> int:

@@ -52,43 +52,43 @@ class Config(command_flags.ChooseImages):
 
     attribute: tuple[str, ...] = option(
         (),
-        'Attributes to add, by column of --attributes: name (of yes and no), name=value, '
-        'name=value|value, name<number or name>number. Empty: the classes, '
-        f'at most {_MAX_CLASSES}.',
+        'Attributes to add, from columns of --attributes: name (a yes/no column), name=value, '
+        'name=value|value, name<number or name>number (default: the classes, at most '
+        f'{_MAX_CLASSES}).',
     )
     attributes: str = option(
         '',
         'Table of attributes: CSV whose first column has the indices of images in the split, or '
-        "CelebA's format. Empty: classes, as in class=7.",
+        "CelebA's format (default: the classes, as in class=7).",
     )
     images: tuple[str, ...] = option(
         (),
-        'Image files to morph, preprocessed as the training images.',
+        'Image files to morph, preprocessed like the training images.',
         excludes=('--classes', '--indices'),
         formerly='pictures',
     )
     strengths: tuple[float, ...] = option(
         (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5),
-        'Multiples of the direction that are added.',
+        'Strengths of an attribute: the multiples of its direction that are added.',
         within='(-inf, inf)',
     )
     path: str = option(
         '',
-        'Combinations of attributes to move through, with -> between them.',
+        'Combinations of attributes to move through, separated by ->.',
         excludes=('--attribute', '--strengths', '--film'),
     )
     scale: float = option(
-        1.0, 'Multiple of the moves of --path.', within='(-inf, inf)', needs=('--path',)
+        1.0, 'Factor that scales the moves of --path.', within='(-inf, inf)', needs=('--path',)
     )
     film: bool = option(
         False, 'Write a GIF that interpolates between the images, with and without each attribute.'
     )
     steps: int = option(
         12,
-        'Images of the GIF from one image, or combination of --path, to the next.',
+        'Number of GIF frames from one image, or combination of --path, to the next.',
         within='[2, 1000] images',
     )
-    output: str = option('', "Output folder; empty: the run's figures/.")
+    output: str = option('', 'Output folder (default: figures/ in the run).')
 
     def __post_init__(self):
         super().__post_init__()

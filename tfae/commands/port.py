@@ -22,7 +22,7 @@ from tfae.core import atomic_files, config, errors
 class Config(config.Part):
     """The result."""
 
-    write: bool = config.option(False, 'Write the changed programs over the old ones.')
+    write: bool = config.option(False, 'Overwrite the programs with the changed versions.')
 
 
 def main(argv: list[str]) -> int:

@@ -37,25 +37,25 @@ class Config(command_flags.LookAtData):
 
     neighbors: tuple[int, ...] = option(
         (1, 5),
-        'Numbers of nearest neighbors that vote, a row of the table each. Where the training set '
-        'is smaller than a default, it is left out.',
+        'Numbers of neighbors (k) of the k-nearest-neighbor classifiers, one row of the table '
+        'each. Default values larger than the training set are skipped.',
         within='[1, inf) neighbors',
         formerly='neighbours',
     )
     labels: tuple[int, ...] = option(
         (100, 300, 1000, 3000),
-        'Numbers of labels that linear probes are trained on, a row of the table each. Where the '
-        'training set is smaller than a default, it is left out.',
+        'Numbers of labels on which linear probes are trained, one row of the table each. '
+        'Default values larger than the training set are skipped.',
         within='[2, inf) labels',
     )
     repeats: int = option(
         5,
-        'Random choices of these labels, over which the mean is taken.',
+        'Number of random subsets of labels over which the errors are averaged.',
         within='[1, 1000]',
         formerly='draws',
     )
-    baselines: bool = option(True, 'Probe PCA scores and pixels too.')
-    output: str = option('', "Output folder; empty: the run's figures/.")
+    baselines: bool = option(True, 'Also probe PCA scores and pixels, as baselines.')
+    output: str = option('', 'Output folder (default: figures/ in the run).')
 
     def __post_init__(self):
         super().__post_init__()

@@ -24,10 +24,10 @@ class Config(command_flags.LookAtData):
     TABLES: ClassVar[bool] = False
 
     count: int = option(
-        12, 'Number of images in the plot, from the first on.', within='[1, 100] images'
+        12, 'Number of images in the plot, starting with the first.', within='[1, 100] images'
     )
     output: str = option(
-        '', "Output PNG; empty: reconstructions_<split>.png in the run's figures/."
+        '', 'Output PNG (default: figures/reconstructions_<split>.png in the run).'
     )
 
 

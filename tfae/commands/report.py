@@ -24,7 +24,7 @@ _PARTS = (names.CODE, names.RECONSTRUCTION, names.DECODER)
 class Config(command_flags.Look):
     """The output file."""
 
-    output: str = option('', 'Output HTML; empty: report.html in the run.')
+    output: str = option('', 'Output HTML (default: report.html in the run).')
 
 
 def main(argv: list[str]) -> int:

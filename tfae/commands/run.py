@@ -31,8 +31,8 @@ class Config(config.Part):
     removed: bool = config.option(
         True,
         'Supply what newer versions of Python, numpy, scipy, matplotlib and Pillow removed, such '
-        'as np.int, scipy.misc.imread and xrange, and translate Python 2. np.load then loads '
-        'objects too, in all packages: this can run code that is in a file.',
+        'as np.int, scipy.misc.imread and xrange, and translate Python 2. np.load then also '
+        'loads pickled objects, in all packages, which can execute code contained in a file.',
     )
 
 

@@ -34,7 +34,8 @@ class Config(command_flags.LookAtData):
     kind: Literal['auto', 'prior', 'gaussian', 'mixture'] = option(
         'auto',
         "Distribution of the codes: the family's prior, or a Gaussian or a mixture of Gaussians "
-        'fitted to the codes of training examples; auto: the prior, else a mixture.',
+        'fitted to the codes of training examples; auto: the prior if the family has one, else a '
+        'mixture.',
     )
     components: int = option(
         10,
@@ -43,19 +44,19 @@ class Config(command_flags.LookAtData):
         needs=('--kind=auto,mixture',),
     )
     count: int = option(10_000, 'Number of samples.', within='[2, 100000] images')
-    shown: int = option(100, 'Samples in the plot, from the first on.', within='[1, 10000] images')
-    seed: int = option(0, 'Seed of the random codes.', within='[0, 4294967295]')
-    classifier: str = option(
-        '', 'Run of the family classifier that evaluates the samples; empty: none.'
+    shown: int = option(
+        100, 'Number of samples in the plot, starting with the first.', within='[1, 10000] images'
     )
+    seed: int = option(0, 'Random seed of the codes.', within='[0, 4294967295]')
+    classifier: str = option('', 'Run of a classifier that evaluates the samples (default: none).')
     over_epochs: tuple[int, ...] = option(
         (),
-        'Plots samples after these epochs, which `tfae train --keep_epochs` has kept.',
+        'Plots samples of the models that `tfae train --keep_epochs` kept after these epochs.',
         within='[1, 1000000000] epochs',
         needs=('--kind=auto,prior',),
         excludes=('--checkpoint', '--classifier', '--components', '--count'),
     )
-    output: str = option('', "Output folder; empty: the run's figures/.")
+    output: str = option('', 'Output folder (default: figures/ in the run).')
 
     def __post_init__(self):
         super().__post_init__()

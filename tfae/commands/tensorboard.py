@@ -16,8 +16,8 @@ class Config(Part):
     """The folder, and the address to serve on."""
 
     logdir: str = option('runs', 'Folder of a run, or of several runs.')
-    host: str = option('localhost', 'Address to serve on.')
-    port: int = option(6006, 'Port to serve on; 0: any free port.', within='[0, 65535]')
+    host: str = option('localhost', 'Address to listen on.')
+    port: int = option(6006, 'Port to listen on; 0: any free port.', within='[0, 65535]')
 
 
 def main(argv: list[str]) -> int:

@@ -33,13 +33,13 @@ class Config(Part):
     model: str = option('dense', f'Family: {", ".join(models.names())}, or {_OWN}.')
     recipe: str = option(
         '',
-        'Configuration of a published system, which other flags override: '
+        'Flags of a published system, which other flags override: '
         f'{", ".join(recipes.names()) or "none"}.',
     )
     dry_run: bool = option(
         False,
         'Print the configuration, the phases, every variable with its shape, the number of '
-        'parameters and the memory they need, without training or writing.',
+        'parameters and an estimate of the memory; nothing is trained or written.',
     )
 
 

@@ -22,10 +22,10 @@ class Config(command_flags.Look):
     collection: str = option(tf.GraphKeys.GLOBAL_VARIABLES, 'Collection of the variables.')
     scope: str = option(
         '',
-        'Regular expression for the start of their names, as for tf.get_collection; a plain name '
-        'is one. Empty: all.',
+        'Regular expression that matches the start of their names, as in tf.get_collection '
+        '(default: all variables).',
     )
-    export: str = option('', 'Output .npz of their values; empty: none.')
+    export: str = option('', 'Output .npz of their values (default: none).')
 
     def __post_init__(self):
         super().__post_init__()

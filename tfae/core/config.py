@@ -55,19 +55,19 @@ class Option(NamedTuple):
     formerly: str = ''
     former_values: Mapping[str, str] = types.MappingProxyType({})
 
-    def shown(self, kind: Any) -> str:
-        """Returns the help text of a flag of type `kind`."""
+    def shown(self, kind: Any, required: Iterable[str] = ()) -> str:
+        """Returns the help text of a flag of type `kind`; the `required` flags are always given."""
         sentences = [self.help]
         if options := choices(kind):
             sentences.append(f'One of {", ".join(options)}.')
         if is_tuple(kind) and _element(kind) is str:
-            sentences.append('Quote elements that hold a comma: "a,b",c.')
+            sentences.append('Quote elements that contain a comma: "a,b",c.')
         if self.within:
-            sentences.append(f'{"Each in" if is_tuple(kind) else "In"} {self.within}.')
-        if self.needs:
-            sentences.append(f'Needs {" and ".join(map(_alternatives, self.needs))}.')
+            sentences.append(f'Range{" of each" if is_tuple(kind) else ""}: {self.within}.')
+        if needs := [need for need in self.needs if need not in required]:
+            sentences.append(f'Requires {" and ".join(map(_alternatives, needs))}.')
         if self.excludes:
-            sentences.append(f'Excludes {", ".join(self.excludes)}.')
+            sentences.append(f'Cannot be combined with {" or ".join(self.excludes)}.')
         return ' '.join(sentences)
 
     def refuse_out_of_range(self, name: str, kind: Any, value: Any) -> None:

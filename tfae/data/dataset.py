@@ -104,19 +104,19 @@ class Config(Part):
     data_dir: str = option(
         '',
         'Folder with the files of the data set, or the parent of a folder with its name; for npz '
-        'and csv, the file. Empty: $TFAE_DATA_DIR/<dataset> if it exists, else '
+        'and csv, the file. Default: $TFAE_DATA_DIR/<dataset> if it exists, else '
         '~/.cache/tfae/<dataset>.',
     )
     validation_fraction: float = option(
         0.1,
-        'Fraction of the training set held out for validation. The choice is fixed, and a larger '
-        'fraction includes a smaller one.',
+        'Fraction of the training set held out for validation. The same fraction always selects '
+        'the same examples, and a larger fraction includes those of a smaller one.',
         within='[0, 1)',
     )
     only_classes: tuple[str, ...] = option(
         (),
         'Keeps only these classes, by name or number, in training and validation; the test split '
-        'keeps all. Empty: all.',
+        'keeps all (default: all classes).',
         excludes=('--without_classes',),
     )
     without_classes: tuple[str, ...] = option(
@@ -125,13 +125,13 @@ class Config(Part):
     labeled_examples: int = option(
         0,
         'Keeps this number of training examples, balanced over classes; a larger number includes '
-        'the examples of a smaller one. 0 keeps all.',
+        'the examples of a smaller one. 0: all are kept.',
         within='[0, inf) examples',
         formerly='labelled_examples',
     )
     labeled_seed: int = option(
         0,
-        'Seed of the choice of --labeled_examples.',
+        'Random seed of the selection by --labeled_examples.',
         within='[0, 4294967295]',
         needs=('--labeled_examples',),
         formerly='labelled_seed',
@@ -144,9 +144,9 @@ class Config(Part):
     )
     target: str = option(
         '',
-        'Column of --attributes that replaces the labels, in all splits, or of the table of data '
-        'set csv; examples without a value are left out. Classes are its different values, in the '
-        'order of their numbers; --model=regressor takes them as quantities.',
+        'Column that replaces the labels, in all splits: of --attributes, or of the table of data '
+        'set csv. Examples without a value are skipped. The classes are its distinct values, in '
+        'numerical order where they are numbers; --model=regressor uses the values as quantities.',
     )
     normalize: normalization.Kind = option(
         'none',
@@ -155,28 +155,29 @@ class Config(Part):
         'Losses and errors are in normalized units.',
     )
     synthetic_kind: Literal['bars', 'blobs', 'linear'] = option(
-        'bars', 'Content of the images of data set synthetic.'
+        'bars', 'Content of the synthetic images.'
     )
     synthetic_shape: str = option(
-        '16x16x1', 'Height x width x channels of the images of data set synthetic.'
+        '16x16x1', 'Shape of the synthetic images, height x width x channels.'
     )
     synthetic_examples: int = option(
         1000,
-        'Number of training and test images of data set synthetic, together.',
+        'Total number of synthetic training and test images.',
         within='[2, inf) examples',
     )
     test_fraction: float = option(
         0.2,
-        'Fraction of a folder of images without train/ and test/ that becomes the test split, by a '
-        'hash of the file names.',
+        'Fraction of the images that forms the test split if their folder has no train/ and '
+        'test/. Images are selected by a hash of their file names.',
         within='(0, 1)',
     )
     crop: str = option(
         '',
-        'Crops image files to their center, height x width such as 160x160. Empty: no cropping.',
+        'Central crop of image files, height x width such as 160x160 (default: no cropping).',
     )
     size: str = option(
-        '', 'Scales image files to height x width, such as 64x64. Empty: no scaling.'
+        '',
+        'Size to which image files are scaled, height x width such as 64x64 (default: no scaling).',
     )
     color: Literal['as_is', 'gray', 'rgb'] = option(
         'as_is',

@@ -33,8 +33,8 @@ class Config(Part):
     cluster: str = option(
         '',
         'Addresses of all workers: worker=host:port,host:port,... or JSON, '
-        '{"worker": ["host:port", ...]}. Empty: the environment variable TF_CONFIG, or no '
-        'distribution where it is not set.',
+        '{"worker": ["host:port", ...]}. Default: the environment variable TF_CONFIG; if it is '
+        'not set, training is not distributed.',
     )
     job_name: str = option(
         'worker', 'Job of this process in --cluster: worker or chief.', needs=('--cluster',)

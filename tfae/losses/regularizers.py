@@ -120,11 +120,14 @@ class Config(Part):
         formerly='penalty',
     )
     k_sparse: int = option(
-        0, 'Keeps the k largest values of a code; 0 keeps all.', within='[0, inf) values'
+        0,
+        'k-sparse code: keeps the k largest values of each code and sets the others to 0; 0: '
+        'all are kept.',
+        within='[0, inf) values',
     )
     weight_decay: float = option(
         0.0,
-        'Adds this weight times half the squared kernels to the loss.',
+        'L2 penalty: adds this weight times half the sum of the squared kernels to the loss.',
         within='[0, inf)',
     )
 

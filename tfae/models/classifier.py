@@ -35,10 +35,11 @@ class Config(network_flags.ConfigWithDefault):
 
     code_activation: Activation = option(
         Activation.from_text('relu'),
-        'Activation of the code, the last layer; with --restore_from as in the pretrained run.',
+        'Activation of the code, the last encoder layer. With --restore_from, choose that of the '
+        'pretrained run.',
     )
     dropout: float = option(
-        0.0, 'Dropout rate of the code in training; 0 drops nothing.', within='[0, 1)'
+        0.0, 'Dropout rate applied to the code in training; 0: no dropout.', within='[0, 1)'
     )
 
 

@@ -29,29 +29,27 @@ class Config(network_flags.Config, autoencoder.Config):
 
     filters: tuple[int, ...] = option(
         (16, 32),
-        'Number and filters of the convolutional layers, the first at the image.',
+        'Filters of each convolutional layer, starting at the image.',
         within='[1, inf) filters',
     )
     units: tuple[int, ...] = option(
         (32,),
-        'Sizes of the dense layers after the convolutional ones, the last of which is the code; '
-        'empty: the code is the last feature map, flattened.',
+        'Units of each dense layer after the convolutional layers; the last is the code size. '
+        'Empty: the code is the last feature map, flattened.',
         within='[1, inf) units',
     )
     pooling: tuple[Pooling, ...] = option(
         ('max',),
-        'Pooling after each convolutional layer: none, max or average; one value applies to all.',
+        'Pooling after each convolutional layer; one value applies to all.',
     )
-    code_activation: Activation = option(
-        activations.LINEAR, 'Activation of the code; linear by default.'
-    )
+    code_activation: Activation = option(activations.LINEAR, 'Activation of the code.')
     upsampling: Method = option(
         'subpixel',
         'Upsampling method by which the decoder inverts strides and pooling.',
         formerly='enlarging',
     )
     tied: bool = option(
-        False, "Shares kernels: the decoder's are the encoder's, transposed; off by default."
+        False, 'Ties the weights: the decoder uses the transposed kernels of the encoder.'
     )
 
     def __post_init__(self):

@@ -48,9 +48,7 @@ class Config(autoencoder.Config):
         'Decoder package.module:function, from codes [B, Z] to logits of images [B, H, W, C], or '
         'to pixels with --output_activation=linear. Required.',
     )
-    code_activation: Activation = option(
-        activations.LINEAR, 'Activation of the code; linear by default.'
-    )
+    code_activation: Activation = option(activations.LINEAR, 'Activation of the code.')
 
 
 @errors.naming_arguments()

@@ -26,20 +26,18 @@ class Config(autoencoder.Config):
 
     units: tuple[int, ...] = option(
         (100, 30),
-        'Number and sizes of the encoder layers; the last is the code.',
+        'Units of each encoder layer; the last is the code size.',
         within='[1, inf) units',
     )
     activation: Activation = option(
-        Activation.from_text('relu'), 'Activation of the hidden layers; relu by default.'
+        Activation.from_text('relu'), 'Activation of the hidden layers.'
     )
-    code_activation: Activation = option(
-        activations.LINEAR, 'Activation of the code; linear by default.'
-    )
+    code_activation: Activation = option(activations.LINEAR, 'Activation of the code.')
     tied: bool = option(
-        False, "Shares kernels: the decoder's are the encoder's, transposed; off by default."
+        False, 'Ties the weights: the decoder uses the transposed kernels of the encoder.'
     )
     kernel_initializer: Initializer = option(
-        'glorot_uniform', 'Initial distribution of the kernels; glorot_uniform by default.'
+        'glorot_uniform', 'Initial distribution of the kernels.'
     )
 
 

@@ -57,7 +57,7 @@ class Config(network_flags.Config):
 
     units: tuple[int, ...] = option(
         (150, 100),
-        'Number and sizes of the dense layers, behind the convolutional ones.',
+        'Units of each dense layer after the convolutional layers.',
         within='[1, inf) units',
     )
     activation: Activation = option(
@@ -75,12 +75,11 @@ class Config(network_flags.Config):
     code_size: int = option(
         30, 'Number of latent dimensions, the input of the generator.', within='[1, inf) dimensions'
     )
-    loss: adversarial.Loss = option(
-        'wasserstein', 'Loss of discriminator and generator; wasserstein by default.'
-    )
+    loss: adversarial.Loss = option('wasserstein', 'Loss of discriminator and generator.')
     spectral_normalization: bool = option(
         False,
-        'Divides each kernel of the discriminator by its largest singular value; off by default.',
+        'Spectral normalization: divides each kernel of the discriminator by its largest '
+        'singular value.',
     )
     gradient_penalty: float = option(
         10.0,

@@ -37,12 +37,14 @@ class Config(network_flags.ConfigWithDefault):
 
     code_activation: Activation = option(
         Activation.from_text('relu'),
-        'Activation of the code, the last layer; with --restore_from as in the pretrained run.',
+        'Activation of the code, the last encoder layer. With --restore_from, choose that of the '
+        'pretrained run.',
     )
     values: tuple[float, ...] = option(
         (),
-        'Quantity of each class, in their order. Empty: the numbers in the names of the classes, '
-        'the middle of 20-29 and 70 of "more than 70"; the numbers of classes without names.',
+        'Quantity that each class stands for, in class order (default: the number in the name of '
+        'the class, such as 24.5 for 20-29 and 70 for "more than 70"; if classes have no names, '
+        'their indices).',
         within='(-inf, inf)',
     )
 

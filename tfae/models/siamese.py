@@ -38,19 +38,21 @@ class Config(network_flags.ConfigWithDefault):
     """The network and the loss of its distances."""
 
     code_size: int = option(
-        16, 'Number of latent dimensions, a last dense layer.', within='[1, inf) dimensions'
+        16,
+        'Number of latent dimensions: the units of the last dense layer.',
+        within='[1, inf) dimensions',
     )
     loss: Literal['contrastive', 'triplet'] = option(
         'contrastive',
-        'Loss of the distances: contrastive, of pairs, or triplet, of batch-hard triplets.',
+        'contrastive: contrastive loss of pairs; triplet: loss of batch-hard triplets.',
     )
     margin: float = option(
         1.0,
-        'Margin of the loss: distance above which pairs of different classes have no loss.',
+        'Margin of the loss: the distance beyond which pairs of different classes have no loss.',
         within='(0, inf)',
     )
     normalize_codes: bool = option(
-        False, 'Normalizes codes to the unit sphere; off by default.', formerly='normalize'
+        False, 'Normalizes codes to the unit sphere.', formerly='normalize'
     )
 
     def __post_init__(self):

@@ -53,7 +53,7 @@ class Config(network_flags.Config, corruption.Config):
 
     units: tuple[int, ...] = option(
         (400,),
-        'Number and sizes of the dense layers, behind the convolutional ones.',
+        'Units of each dense layer after the convolutional layers.',
         within='[1, inf) units',
     )
     upsampling: Method = option(
@@ -70,13 +70,13 @@ class Config(network_flags.Config, corruption.Config):
     )
     variance: float = option(
         1.0,
-        'Variance of Gaussian pixels; the initial one with --learn_variance.',
+        'Variance of Gaussian pixels; its initial value with --learn_variance.',
         within='(0, inf)',
         needs=('--likelihood=gaussian',),
     )
     learn_variance: bool = option(
         False,
-        'Learns one variance for all Gaussian pixels; off by default.',
+        'Learns one variance for all Gaussian pixels.',
         needs=('--likelihood=gaussian',),
     )
     beta: float = option(
@@ -87,42 +87,43 @@ class Config(network_flags.Config, corruption.Config):
     )
     kl_warmup_steps: int = option(
         0,
-        'Steps over which the weight of the KL divergence, or its capacity, rises linearly from 0; '
-        '0 is none.',
+        'Steps over which the weight of the KL divergence, or its capacity, rises linearly from '
+        '0; 0: no warm-up.',
         within='[0, inf) steps',
         needs=('--samples=1',),
     )
     kl_cycles: int = option(
         1,
-        'Cycles of the warm-up: in each the weight rises and stays for as many steps, then starts '
-        'again from 0; after the last it stays.',
+        'Number of cycles of the warm-up. In each cycle the weight rises from 0 and then stays '
+        'constant for as many steps; after the last cycle it stays constant.',
         within='[1, inf) cycles',
         needs=('--kl_warmup_steps',),
         excludes=('--kl_capacity',),
     )
     kl_capacity: float = option(
         0.0,
-        'Target of the KL divergence: the distance from it is penalized in place of the divergence '
-        'itself; 0 is none.',
+        'Capacity: penalizes the distance of the KL divergence from this target, instead of the '
+        'divergence itself; 0: no target.',
         within='[0, inf) nats',
         needs=('--samples=1',),
         excludes=('--free_bits',),
     )
     free_bits: float = option(
         0.0,
-        'Free bits: KL divergence of each latent dimension, averaged over a batch, that is not '
-        'penalized; 0 penalizes all.',
+        'Free bits: amount of KL divergence of each latent dimension, averaged over a batch, '
+        'that is not penalized; 0: all is penalized.',
         within='[0, inf) nats',
         needs=('--samples=1',),
     )
     samples: int = option(
         1,
-        'Codes sampled per image in training; more than 1 give the importance-weighted bound.',
+        'Number of codes sampled per image in training; more than 1 gives the '
+        'importance-weighted bound.',
         within='[1, 10000] samples',
     )
     evaluation_samples: int = option(
         100,
-        'Codes sampled per image to estimate the log-likelihood by importance sampling.',
+        'Number of codes sampled per image to estimate the log-likelihood by importance sampling.',
         within='[1, inf) samples',
     )
 

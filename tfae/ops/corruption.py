@@ -67,15 +67,15 @@ class Config(Part):
 
     corruption: tuple[Corruption, ...] = option(
         (Corruption('none'),),
-        'Noise on the input of each layer; one value serves all layers, and joint training applies '
-        'the first to the image. kind:level: masking and dropout set values to 0 with probability '
-        'level (dropout rescales the rest), salt_and_pepper sets them to 0 or 1, gaussian adds '
-        'noise of standard deviation level. package.module:function takes a batch [B, ...] and '
-        'a seed [2] and returns the batch.',
+        'Noise added to the input of each layer in training. One value applies to all layers; '
+        'joint training applies only the first, to the image. kind:level: masking and dropout '
+        'set values to 0 with probability level (dropout rescales the rest), salt_and_pepper '
+        'sets them to 0 or 1, gaussian adds noise of standard deviation level. '
+        'package.module:function takes a batch [B, ...] and a seed [2] and returns the batch.',
     )
     emphasis: tuple[float, ...] = option(
         (1.0, 1.0),
-        'Two loss weights: of values that the noise has replaced, and of the others.',
+        'Two loss weights: one for values that the noise replaced, one for the others.',
         within='[0, inf)',
         needs=(f'--corruption={",".join(_REPLACING)}',),
     )

@@ -92,8 +92,8 @@ class Saver:
         if other:
             session.run([self._variables[name].initializer for name in other])
             print(
-                'the loss has terms that it lacked when this checkpoint was written (before tfae '
-                '0.2.0, --weight_decay had no effect); training continues with them'
+                'tfae: warning: the loss has terms that it lacked when this checkpoint was written '
+                '(before tfae 0.2.0, --weight_decay had no effect); training continues with them'
             )
 
     @contextlib.contextmanager

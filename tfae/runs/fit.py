@@ -298,18 +298,20 @@ def _change_epochs(job: _Job, folder: Folder, before: int, step: int) -> None:
     """Records another number of epochs from `step` on, and prints what it changes."""
     last = job.built.programs[-1].phase
     folder.change_epochs(last.epochs, step)
-    print(f'{folder.path}: {last.epochs} epochs in place of {before}, from step {step:,} on')
+    print(f'{folder.path}: {last.epochs} epochs instead of {before}, from step {step:,} on')
     decay = job.experiment.training.learning_rate_decay
     if decay != 'constant' and last.start < step:
         rates = (
-            f'from step {step:,} on the learning rate is that of {last.epochs} epochs, up to there '
-            f'it was that of {before}'
+            f'up to step {step:,} the learning rate followed the schedule of {before} epochs, from '
+            f'there on it follows that of {last.epochs}'
         )
         if step == last.stop:
-            rates = f'up to step {step:,} the learning rate was that of {before} epochs'
+            rates = (
+                f'up to step {step:,} the learning rate followed the schedule of {before} epochs'
+            )
         print(
-            f'warning: --learning_rate_decay={decay} depends on --epochs: {rates}; the result is '
-            f'not that of {last.epochs} from the start'
+            f'tfae: warning: --learning_rate_decay={decay} depends on --epochs: {rates}; the '
+            f'result differs from that of {last.epochs} epochs from the start'
         )
 
 
@@ -318,6 +320,6 @@ def _warn_of_weight_decay(experiment: Experiment, folder: Folder, step: int) -> 
     weight, version = getattr(experiment.family, 'weight_decay', 0), folder.version()
     if weight and version.startswith('0.1.'):
         print(
-            f'warning: --weight_decay={weight} had no effect in version {version}, which '
-            f'started this run; it has from step {step:,} on'
+            f'tfae: warning: --weight_decay={weight} had no effect in version {version}, which '
+            f'started this run; it takes effect from step {step:,} on'
         )

@@ -11,15 +11,17 @@ class Config(Part):
 
     checkpoint_steps: int = option(
         1000,
-        'Writes a checkpoint at every multiple of this number of steps.',
+        'Number of training steps from one checkpoint to the next.',
         within='[1, inf) steps',
     )
     checkpoint_secs: float = option(
-        60.0, 'Also writes a checkpoint when the last one is this old.', within='[0, inf) seconds'
+        60.0,
+        'Also writes a checkpoint if the last one is older than this.',
+        within='[0, inf) seconds',
     )
     keep_checkpoints: int = option(
         3,
-        'Keeps this number of the newest checkpoints; the one in best/ comes in addition.',
+        'Number of newest checkpoints to keep, in addition to the one in best/.',
         within='[1, inf)',
     )
     keep_epochs: tuple[int, ...] = option(
@@ -30,23 +32,23 @@ class Config(Part):
     )
     summary_steps: int = option(
         100,
-        'Logs losses, gradient norms and learning rate to TensorBoard once per this number of '
-        'steps.',
+        'Number of training steps from one TensorBoard log of losses, gradient norms and '
+        'learning rate to the next.',
         within='[1, inf) steps',
     )
     towers: int = option(
         1,
-        'Splits each batch among this number of devices of the process: GPUs, or virtual CPUs on a '
-        'machine without any; 0 takes every GPU.',
+        'Number of devices of this process among which each batch is split: GPUs, or virtual '
+        'CPUs on a machine without GPUs; 0: all GPUs.',
         within='[0, 1024]',
     )
     inter_op_threads: int = option(
         0,
-        'Runs at most this number of operations at a time; 0 chooses by the model.',
+        'Maximum number of operations that run in parallel; 0: chosen for the model.',
         within='[0, 1024] threads',
     )
     intra_op_threads: int = option(
         0,
-        'Runs an operation on at most this number of threads; 0 chooses by the model.',
+        'Maximum number of threads for one operation; 0: chosen for the model.',
         within='[0, 1024] threads',
     )

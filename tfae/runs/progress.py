@@ -53,7 +53,7 @@ class Progress:
         left = elapsed / max(step - self._first, 1) * (self._steps - step)
         self._bar.write(
             f'{text}  {pace.examples_per_second:,.0f} examples/s  input {pace.input_wait:.0%}  '
-            f'left {_duration(left)}',
+            f'eta {_duration(left)}',
             file=sys.stdout,
         )
         sys.stdout.flush()

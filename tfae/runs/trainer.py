@@ -280,7 +280,7 @@ class Trainer:
             record['trouble'] = trouble
             before = self._records[-2] if len(self._records) > 1 else {}
             if 'trouble' not in before:  # once, though it often lasts for epochs
-                self._progress.say(f'warning: {trouble}')
+                self._progress.say(f'tfae: warning: {trouble}')
         self._folder.append_metrics(record)
         self._session.run(program.reset)
 

@@ -22,15 +22,13 @@ _MIN_EPOCHS, _MAX_EPOCHS = 10, 100
 class TrainingConfig(Part):
     """How a loss is minimized."""
 
-    optimizer: Optimizer = option(
-        'adam', 'Optimizer: sgd, momentum, nesterov, adagrad, rmsprop or adam.'
-    )
+    optimizer: Optimizer = option('adam', 'Optimizer.')
     learning_rate: float = option(
         1e-3, 'Learning rate at the start of each phase.', within='[0, inf)'
     )
     learning_rate_decay: Decay = option(
         'constant',
-        'Learning-rate schedule of each phase: constant, linear, exponential or cosine.',
+        'Learning-rate schedule of each phase.',
     )
     learning_rate_end: float = option(
         0.01,
@@ -39,7 +37,9 @@ class TrainingConfig(Part):
         needs=('--learning_rate_decay=linear,exponential,cosine',),
     )
     warmup_epochs: float = option(
-        0.0, 'Epochs of linear learning-rate warm-up; 0 is none.', within='[0, 1000000000] epochs'
+        0.0,
+        'Epochs of linear learning-rate warm-up; 0: no warm-up.',
+        within='[0, 1000000000] epochs',
     )
     momentum: float = option(
         0.9,
@@ -84,32 +84,34 @@ class TrainingConfig(Part):
     )
     batch_size: int = option(
         64,
-        'Examples per update; 0 is the whole training set, as is the default for smaller sets.',
+        'Examples per update; 0: the whole training set. The default is reduced to the size of a '
+        'smaller training set.',
         within='[0, inf) examples',
     )
     accumulation_steps: int = option(
         1,
-        'Micro-batches per batch, whose gradients are averaged to save memory; 1 does not split.',
+        'Number of micro-batches per batch, whose gradients are averaged to save memory; 1: no '
+        'splitting.',
         within='[1, inf)',
     )
     augment: tuple[augmentation.Augmentation, ...] = option(
         (),
         'Random augmentation of training images: flip (left to right), crop:pixels (translation) '
-        'and jitter:fraction (brightness and contrast). Phases that train on codes have none.',
+        'and jitter:fraction (brightness and contrast). Not applied in phases that train on codes.',
     )
     clip_norm: float = option(
-        0.0, 'Clips gradients to this global norm; 0 does not clip.', within='[0, inf)'
+        0.0, 'Clips gradients to this global norm; 0: no clipping.', within='[0, inf)'
     )
     epochs: int = option(
         -1,
-        'Epochs of joint training, or of fine-tuning after pretraining; -1 is 10, or up to 100 for '
-        'training sets so small that 10 would make fewer than 2,000 updates.',
+        'Epochs of joint training, or of fine-tuning after pretraining; -1: 10, or up to 100 for '
+        'training sets so small that 10 epochs would make fewer than 2,000 updates.',
         within='[-1, 1000000000] epochs',
     )
     early_stopping_epochs: int = option(
         0,
         'Early stopping: ends the last phase after this many epochs without a lower validation '
-        'loss; 0 never does.',
+        'loss; 0: no early stopping.',
         within='[0, 1000000000] epochs',
     )
     restore_from: str = option(
@@ -124,12 +126,12 @@ class TrainingConfig(Part):
     )
     freeze: tuple[freezing.Frozen, ...] = option(
         (),
-        'Scopes whose variables keep their values, such as encoder, and scope:steps for the first '
-        'steps of the run alone.',
+        'Scopes whose variables are not trained, such as encoder. scope:steps freezes them only '
+        'for this number of steps from the start of the run.',
     )
     seed: int = option(
         0,
-        'Seed of initial variables, order of examples and all noise.',
+        'Random seed of the initial variables, the order of the examples and all noise.',
         within='[0, 18446744073709551615]',
     )
 

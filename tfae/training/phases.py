@@ -35,7 +35,8 @@ class Config(Part):
     """Pretraining phases, before joint training."""
 
     pretraining: Literal['none', 'greedy'] = option(
-        'none', 'Pretraining: none, or greedy, layer by layer, before all layers are fine-tuned.'
+        'none',
+        'greedy: pretrains layer by layer, then fine-tunes all layers; none: no pretraining.',
     )
     pretraining_epochs: tuple[int, ...] = option(
         (10,),
@@ -45,14 +46,15 @@ class Config(Part):
     )
     pretraining_learning_rate: tuple[float, ...] = option(
         (),
-        'Learning rate of greedy pretraining of each layer; one value applies to all, empty is '
-        '--learning_rate.',
+        'Learning rate of greedy pretraining of each layer; one value applies to all (default: '
+        '--learning_rate).',
         within='[0, inf)',
         needs=('--pretraining=greedy',),
     )
     head_epochs: int = option(
         0,
-        'Epochs in which only the layers on top of the code are trained, before all are.',
+        'Epochs in which only the layers on top of the code are trained, before the whole '
+        'network is trained.',
         within='[0, 1000000000] epochs',
     )
 

@@ -81,9 +81,11 @@ def define(values: flags.FlagValues, *kinds: type) -> None:
 
 
 def _define(values: flags.FlagValues, kind: type) -> None:
+    kinds, declared = config.field_types(kind), config.declarations(kind)
+    required = [f'--{name}' for name in declared if declared[name].help.endswith('Required.')]
     for field in dataclasses.fields(kind):
         _refuse_taken_name(values, kind, field.name)
-        help = config.declarations(kind)[field.name].shown(config.field_types(kind)[field.name])
+        help = declared[field.name].shown(kinds[field.name], required)
         parser = _Parser(kind, field.name)
         boolean = isinstance(field.default, bool)  # --name and --noname need no value
         flag = _Flag(parser, _Serializer(), field.name, field.default, help, boolean=boolean)
@@ -238,7 +240,8 @@ class Checkpoint(config.Part):
 
     checkpoint: Literal['any', 'best', 'last'] = config.option(
         'any',
-        'best: lowest validation loss; last: the newest; any: the best, else the newest.',
+        'Checkpoint to load. best: the one with the lowest validation loss; last: the newest; '
+        'any: best if it exists, else last.',
         needs=('--logdir',),
     )
 
@@ -325,7 +328,7 @@ class Network(config.Part):
     Comes before `Look` in a list of bases, since its `logdir` may be empty.
     """
 
-    logdir: str = config.option('', 'Folder of the run; or give --model and --weights.')
+    logdir: str = config.option('', 'Folder of the run (alternative: --model and --weights).')
     model: str = config.option('', f'Published network: {", ".join(pretrained.references())}.')
     weights: str = config.option(
         '', 'File of its weights: .pth, .h5, .npz or .npy.', needs=('--model',)
@@ -334,7 +337,7 @@ class Network(config.Part):
         'auto',
         'Preprocessing of the images. torchvision: subtract the mean, divide by the standard '
         'deviation; bgr, rgb: subtract the mean from values in [0, 255], with channels in this '
-        'order; auto: by the layout of the weights.',
+        'order; auto: determined by the format of the weights.',
         needs=('--model',),
     )
     class_count: int = config.option(
@@ -342,14 +345,14 @@ class Network(config.Part):
     )
     width: float = config.option(
         1.0,
-        'Multiplier of the filters and units of every layer but the last.',
+        'Factor that multiplies the filters and units of every layer except the last.',
         within='(0, 8]',
         needs=('--model',),
     )
     class_names: str = config.option(
         '',
-        'File of the class names: a name per line, JSON such as imagenet_class_index.json, or a '
-        'Python dict of index -> name; empty: indices.',
+        'File of the class names: one name per line, JSON such as imagenet_class_index.json, or '
+        'a Python dict of index -> name (default: class indices).',
         needs=('--model',),
     )
 

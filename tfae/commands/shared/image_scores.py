@@ -15,9 +15,7 @@ from tfae.plots import charts, heatmaps
 from tfae.runs.saved_run import Run
 
 DETECTOR = 'anomaly.npz'
-MEANING = (
-    'image, reconstruction, error; the brightest is exceeded by 1 in 1,000 pixels of normal images'
-)
+MEANING = 'image, reconstruction, error map (full scale: 99.9th percentile of normal images)'
 
 
 def seen(run: Run, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -49,9 +49,10 @@ class Config(corruption.Config, regularizers.Config):
     )
     output_activation: activations.OfOutput = option(
         activations.OfOutput.from_text('auto'),
-        'Activation of the output: sigmoid or linear, whose images are clipped to [0, 1] where '
-        'they are displayed. With squared error a sigmoid may saturate early: black images. auto: '
-        'linear for tables with another loss than cross-entropy, else sigmoid.',
+        'Activation of the output layer. Linear outputs of images are clipped to [0, 1] in '
+        'reconstructions. With squared error, a sigmoid may saturate early in training, which '
+        'gives black images. auto: linear for tables with a loss other than cross-entropy, else '
+        'sigmoid.',
     )
 
     def __post_init__(self):

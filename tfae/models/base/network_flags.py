@@ -23,7 +23,8 @@ class Config(Part):
 
     filters: tuple[int, ...] = option(
         (),
-        'Number and filters of the convolutional layers, the first at the image; empty for none.',
+        'Filters of each convolutional layer, starting at the image; empty: no convolutional '
+        'layers.',
         within='[1, inf) filters',
     )
     kernel_sizes: tuple[int, ...] = option(
@@ -40,33 +41,31 @@ class Config(Part):
     )
     padding: tuple[Padding, ...] = option(
         ('same',),
-        'Padding of the convolutional layers: same or valid; one value applies to all.',
+        'Padding of the convolutional layers; one value applies to all.',
         needs=('--filters',),
     )
     pooling: tuple[Pooling, ...] = option(
         ('none',),
-        'Pooling after each convolutional layer: none, max or average; one value applies to all.',
+        'Pooling after each convolutional layer; one value applies to all.',
         needs=('--filters',),
     )
     pool_sizes: tuple[int, ...] = option(
         (2,),
-        'Pool sizes, and strides of the pooling; one value applies to all.',
+        'Sizes of the pooling windows, which are also their strides; one value applies to all.',
         within='[1, inf) pixels',
         needs=('--filters', '--pooling'),
     )
     units: tuple[int, ...] = option(
         (),
-        'Number and sizes of the dense layers, behind the convolutional ones; empty for none.',
+        'Units of each dense layer after the convolutional layers; empty: no dense layers.',
         within='[1, inf) units',
     )
     activation: Activation = option(
-        Activation.from_text('relu'), 'Activation of the hidden layers; relu by default.'
+        Activation.from_text('relu'), 'Activation of the hidden layers.'
     )
-    batch_normalization: bool = option(
-        False, 'Applies batch normalization to each hidden layer; off by default.'
-    )
+    batch_normalization: bool = option(False, 'Applies batch normalization to each hidden layer.')
     kernel_initializer: Initializer = option(
-        'glorot_uniform', 'Initial distribution of the kernels; glorot_uniform by default.'
+        'glorot_uniform', 'Initial distribution of the kernels.'
     )
 
 
@@ -76,14 +75,14 @@ class ConfigWithDefault(Config):
 
     filters: tuple[int, ...] = option(
         (),
-        'Number and filters of the convolutional layers, the first at the image. Without --filters '
-        'and --units: 16, with max pooling, for images of 8x8 or more.',
+        'Filters of each convolutional layer, starting at the image. Without --filters and '
+        '--units: 16, with max pooling, for images of at least 8x8 pixels.',
         within='[1, inf) filters',
     )
     units: tuple[int, ...] = option(
         (),
-        'Number and sizes of the dense layers, behind the convolutional ones. Without --filters '
-        'and --units: 200.',
+        'Units of each dense layer after the convolutional layers. Without --filters and '
+        '--units: 200.',
         within='[1, inf) units',
     )
 
