@@ -64,7 +64,7 @@ def run(argv: list[str]) -> int:
     except (errors.InputError, OSError) as error:
         return _fail(error, 1)
     except MemoryError as error:
-        return _fail(MemoryError(f'memory is exhausted: {error}'.rstrip(': ')), 1)
+        return _fail(MemoryError(f'out of memory: {error}'.rstrip(': ')), 1)
     except KeyboardInterrupt:
         return 130
 

@@ -481,7 +481,7 @@ def _check_outputs(case: Case, shape: list[int]) -> None:
 
 def _require_shape(who: str, tensor: tf.Tensor, wanted: list[int | None]) -> None:
     came = tensor.shape.as_list() if tensor.shape.rank is not None else None
-    _require(came == wanted, f'{who} is {came}, wanted is {wanted}')
+    _require(came == wanted, f'{who} is {came}, expected {wanted}')
 
 
 def _require_gradients(objective: Objective) -> None:

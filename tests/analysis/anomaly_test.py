@@ -147,7 +147,9 @@ def test_a_file_that_is_no_detector_is_refused(tmp_path):
     (tmp_path / 'b.npz').write_text('nonsense')
     np.savez(tmp_path / 'c.npz', blur=np.array([print], object))
     for name in 'abc':
-        with pytest.raises(errors.InputError, match=f'{name}.npz is no anomaly detector of tfae'):
+        with pytest.raises(
+            errors.InputError, match=f'{name}.npz is not an anomaly detector of tfae'
+        ):
             anomaly.load(tmp_path / f'{name}.npz')
 
 
@@ -164,7 +166,7 @@ def test_a_file_that_is_no_detector_is_refused(tmp_path):
         ('spread', np.array(1e301), r'spread is 1e\+301; it must lie in'),
         ('error', np.array(0.0), 'error is 0; it must lie in'),
         ('step', np.array(-1), 'step is -1; it must lie in'),
-        ('quantiles', np.linspace(1, 0, 1001), 'quantiles do not ascend'),
+        ('quantiles', np.linspace(1, 0, 1001), 'the quantiles are not in ascending order'),
         ('quantiles', np.zeros(5), r'quantiles has shape \(5,\); it must be \(1001,\)'),
     ],
 )
@@ -173,7 +175,9 @@ def test_a_detector_with_arrays_that_do_not_fit_together_is_refused(
 ):
     path = tmp_path / 'a.npz'
     dataclasses.replace(detector, **{name: value}).save(path)
-    with pytest.raises(errors.InputError, match=f'a.npz is no anomaly detector of tfae: {text}'):
+    with pytest.raises(
+        errors.InputError, match=f'a.npz is not an anomaly detector of tfae: {text}'
+    ):
         anomaly.load(path)
 
 
@@ -245,7 +249,7 @@ def test_each_anomalous_class_is_held_against_what_is_normal():
 
 
 def test_a_detector_of_one_image_is_refused():
-    with pytest.raises(errors.InputError, match='holds 1 example; fitting an anomaly detector'):
+    with pytest.raises(errors.InputError, match='has 1 example; fitting an anomaly detector'):
         anomaly.fit(examples(1, 0), examples(40, 1), **SETTINGS)
 
 

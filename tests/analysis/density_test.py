@@ -58,7 +58,7 @@ def test_a_dead_unit_of_the_code_stays_about_its_value():
 
 
 def test_a_density_of_one_code_is_refused():
-    with pytest.raises(errors.InputError, match='holds 1 example; fitting a density of codes'):
+    with pytest.raises(errors.InputError, match='has 1 example; fitting a density of codes'):
         Density(np.zeros([1, 4]), 1, 0)
 
 

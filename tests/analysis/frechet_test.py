@@ -73,10 +73,10 @@ def test_fewer_examples_than_features_give_a_finite_distance():
 
 
 def test_what_is_no_set_of_features_is_refused():
-    with pytest.raises(errors.InputError, match='needs 2 images or more of each set; there is 1'):
+    with pytest.raises(errors.InputError, match='needs at least 2 images in each set; there is 1'):
         frechet.moments(np.zeros([1, 4]))
     with pytest.raises(ValueError, match=r'features have shape \(4,\)'):
         frechet.moments(np.zeros(4))
     three, two = (frechet.moments(np.eye(n)) for n in (3, 2))
-    with pytest.raises(ValueError, match='3 and 2 features; the numbers must agree'):
+    with pytest.raises(ValueError, match='3 and 2 features; the numbers must be equal'):
         frechet.distance(three, two)

@@ -86,7 +86,7 @@ def test_equal_codes_have_a_plane_that_explains_nothing():
 
 
 def test_one_code_has_no_plane():
-    with pytest.raises(errors.InputError, match='needs 2 examples or more; there is 1'):
+    with pytest.raises(errors.InputError, match='needs at least 2 examples; there is 1'):
         plane.through(np.zeros([1, 4]))
 
 
@@ -105,5 +105,5 @@ def test_tsne_asks_for_no_more_neighbors_than_there_are(monkeypatch, count):
 
 
 def test_tsne_of_one_code_is_refused():
-    with pytest.raises(errors.InputError, match='t-SNE needs 2 examples or more; there is 1'):
+    with pytest.raises(errors.InputError, match='t-SNE needs at least 2 examples; there is 1'):
         plane.tsne(np.zeros([1, 2]), 0)

@@ -117,7 +117,7 @@ def test_a_record_that_no_checkpoint_precedes_stops_the_run_which_goes_on_once_i
     line = tfae_program.run(*WORDS, cwd=stopped.parent).refusal(1)
     assert line == (
         'run/metrics.jsonl is damaged: it lacks the record of step 10, and every checkpoint is '
-        'newer; restore the file from a copy, or name another --logdir'
+        'newer; restore the file from a copy, or choose another --logdir'
     )
     assert tfae_program.contents(stopped) == before
     path.write_bytes(sound)

@@ -163,7 +163,9 @@ def test_a_detector_of_another_step_is_refused(folder, fitted):
     np.savez(path, **arrays | {'step': np.array(7)})
     done = tfae_program.run('anomaly', '--logdir=one', '--images=0.png', cwd=folder)
     path.write_bytes(whole)
-    want = f'one/anomaly.npz is of step 7, the checkpoint is of step {arrays["step"]}; --checkpoint'
+    want = (
+        f'one/anomaly.npz is from step 7, the checkpoint from step {arrays["step"]}; --checkpoint'
+    )
     assert done.refusal(1).startswith(want)
 
 
@@ -173,7 +175,7 @@ def test_files_before_there_is_a_detector_and_runs_without_images_are_refused(fo
         done = tfae_program.run('train', *words, *more, f'--logdir={name}', cwd=folder)
         assert done.code == 0, done.err
     done = tfae_program.run('anomaly', '--logdir=bare', '--images=0.png', cwd=folder)
-    assert done.refusal(1).startswith('bare/anomaly.npz is not there: tfae anomaly --logdir=bare')
+    assert done.refusal(1).startswith('bare/anomaly.npz does not exist; tfae anomaly --logdir=bare')
     done = tfae_program.run('anomaly', '--logdir=classes', cwd=folder)
     want = 'classes, a run of the family classifier, has no reconstruction; it must be '
     assert done.refusal(1).startswith(want)

@@ -307,7 +307,11 @@ def test_the_byte_order_of_a_file_is_no_difference(tmp_path):
 @pytest.mark.parametrize(
     'words, code, text',
     [
-        ('convert a.npz --output=b.NPZ', 2, '--output is b.NPZ, whose suffix is no format; did'),
+        (
+            'convert a.npz --output=b.NPZ',
+            2,
+            '--output is b.NPZ, whose suffix is not a known format; did',
+        ),
         ('show none.pth', 1, 'none.pth cannot be read: none.pth: no such file; it must be a st'),
         ('show', 2, 'tfae checkpoint show takes 1 file; 0 are named'),
         ('diff a.npz', 2, 'tfae checkpoint diff takes 2 files; 1 are named'),
@@ -319,8 +323,8 @@ def test_the_byte_order_of_a_file_is_no_difference(tmp_path):
         ('rename a.npz --map=a:b --output=b', 1, '--map a:b: a and b get the name b'),
         ('rename a.npz --map=a:c,z:d --output=b', 1, '--map z:d: a.npz has no variable to rename'),
         ('rename a.npz --map=:c,a:d --output=b', 1, '--map a:d: a.npz has no variable to rename'),
-        ('convert a.npz --output=a.npz', 1, '--output a.npz exists; name another file'),
-        ('show none', 1, 'none is no checkpoint, run or .npz, .safetensors'),
+        ('convert a.npz --output=a.npz', 1, '--output a.npz already exists; choose another file'),
+        ('show none', 1, 'none is not a checkpoint, a run or .npz, .safetensors'),
         ('show a.npz --scope=c', 1, 'a.npz has no numeric variable whose name starts with c'),
     ],
 )

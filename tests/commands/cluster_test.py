@@ -77,7 +77,9 @@ def test_one_training_image_is_not_clustered(tmp_path):
     words = ('--dataset=npz', '--data_dir=two.npz', '--units=2', '--epochs=1', '--logdir=two')
     assert tfae_program.run('train', *words, cwd=tmp_path).code == 0
     done = tfae_program.run('cluster', '--logdir=two', cwd=tmp_path)
-    assert 'the training split holds 1 example; fitting clusters takes 2' in done.refusal(1)
+    assert 'the training split has 1 example; fitting clusters requires at least 2' in done.refusal(
+        1
+    )
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def test_runs_of_different_sets_have_a_table_and_no_image(folder, tmp_path):
     run_tfae('train', *words, cwd=tmp_path)
     run_tfae('evaluate', '--logdir=bars', cwd=tmp_path)
     done = run_tfae('compare', folder / 'runs' / 'two', 'bars', cwd=tmp_path)
-    why = 'no images: the runs are of different data sets, digits, synthetic'
+    why = 'no images: the runs use different data sets, digits, synthetic'
     assert why in done.out.splitlines()
     assert row(done, '--dataset') == ['digits', 'synthetic']
     page = (tmp_path / 'comparison' / 'compare.html').read_text()
@@ -175,9 +175,13 @@ def test_what_rebuilds_nothing_is_left_out_of_the_image(folder, tmp_path):
     'words, code, want',
     [
         ((), 2, 'tfae compare needs RUN RUN ... after its flags'),
-        (('runs/two',), 2, 'tfae compare needs two runs or more; runs/two is one'),
-        (('runs/two', 'runs/two'), 2, 'tfae compare needs two runs or more; runs/two is one'),
-        (('runs/two', 'runs'), 1, 'runs holds no run: there is no config.json in it'),
+        (('runs/two',), 2, 'tfae compare needs two or more runs; only runs/two was given'),
+        (
+            ('runs/two', 'runs/two'),
+            2,
+            'tfae compare needs two or more runs; only runs/two was given',
+        ),
+        (('runs/two', 'runs'), 1, 'runs is not a run: it has no config.json'),
         (('a', 'b', '--noimages', '--count=3'), 2, '--images and --count exclude each other'),
         (('runs/two', 'x', '--count=0'), 2, '--count is 0; it must lie in [1, 100]'),
         (

@@ -162,9 +162,9 @@ def test_what_one_would_not_expect_of_a_image_is_listed_every_time(tmp_path):
         done = convert(tmp_path)
         kept = [text for text in done.out.splitlines() if text.startswith('kept: ')]
         assert kept == [
-            'kept: in/a b.jpg is PNG by its content, and read as that; has 16 bits a channel, of '
-            'which the upper 8 are read',
-            'kept: in/press.jpg is CMYK, and read as RGB',
+            'kept: in/a b.jpg contains PNG data, and is read as such; has 16 bits per channel, '
+            'of which the upper 8 are used',
+            'kept: in/press.jpg is CMYK, and is converted to RGB',
         ]
         assert '14 images' in done.out
 
@@ -309,7 +309,7 @@ def test_a_table_that_was_forged_with_its_sum_is_refused(shards, name, value, te
         ('{"version": 1}', 'index.json is not an index of shards: '),
         ('{"version": 7}', 'index.json has version 7; it must be 1'),
         ('{"version": 1, "shards": [], "classes": []}', 'index.json lists no shard'),
-        ('{"version": 1, "shards": [], "classes": [3]}', 'index.json: its classes must be texts'),
+        ('{"version": 1, "shards": [], "classes": [3]}', 'index.json: its classes must be strings'),
         ('[' * 10_000, 'index.json is not an index of shards: RecursionError'),
         (hostile(file='../a.tfrecord'), "names the shard '../a.tfrecord'; it must be a .tfrecord"),
         (hostile(file='/etc/passwd'), "names the shard '/etc/passwd'; it must be a .tfrecord in"),
@@ -384,8 +384,8 @@ def test_a_killed_process_of_several_is_one_line_and_whole_shards_stay(tmp_path)
     (killed, *_) = [worker for server in children(process.pid) for worker in children(server)]
     os.kill(killed, signal.SIGKILL)
     assert tfae_program.finish(process).refusal(1) == (
-        'a worker process was killed, perhaps for lack of memory; run the command again '
-        'with fewer --processes: it keeps the shards that are complete'
+        'a worker process was killed, perhaps for lack of memory; rerun the command with fewer '
+        '--processes; complete shards are kept'
     )
     done = tfae_program.run(*argv, cwd=tmp_path)
     assert done.code == 0, done
@@ -408,7 +408,7 @@ def test_what_was_found_and_what_is_left_out_is_printed(tmp_path):
     assert lines[:4] == [
         'in: 9 training, 3 validation and 2 test images',
         'in: 2 classes: cat 8, dog 6',
-        'in: warning: left out: images of formats that are not read: 1 .heic, such as '
+        'in: warning: skipped: images of formats that are not read: 1 .heic, such as '
         'train/cat/a.heic',
         'out: images of 16 x 16 (height x width), 0 gray and 14 in color',
     ]

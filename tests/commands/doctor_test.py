@@ -45,7 +45,7 @@ def test_stock_operations_that_were_asked_for_are_no_trouble(tmp_path):
     done = doctor(tmp_path, TFAE_SUBPIXEL='stock')
     assert (done.code, done.err) == (0, '')
     assert 'stock TensorFlow ops, since TFAE_SUBPIXEL is stock' in done.out
-    assert done.out.splitlines()[-1] == 'all is well'
+    assert done.out.splitlines()[-1] == 'no problems found'
 
 
 def test_a_choice_that_there_is_not_is_refused(tmp_path):
@@ -100,7 +100,7 @@ def test_a_library_that_is_not_there_is_trouble_with_its_cure_and_equal_results(
     last = done.out.splitlines()[-1]
     library = package / 'tfae' / 'ops' / '_subpixel.so'
     assert last.startswith(
-        f'trouble: the compiled sub-pixel op is not in use: there is no {library}'
+        f'problem: the compiled sub-pixel op is not in use: there is no {library}'
     )
     assert f'{sys.executable} -m tfae build-op' in last
     assert 'equals the stock definition' in done.out

@@ -115,7 +115,7 @@ def test_directions_of_another_checkpoint_are_left_out(tmp_path, capsys):
     (figures / 'morph.json').write_text('{"step": 800}')
     assert explore._directions(run, 2) == {}
     assert capsys.readouterr().out == (
-        f'{figures}/morph.npz is left out: it is of step 800, the checkpoint is of step 1600\n'
+        f'{figures}/morph.npz is ignored: it is from step 800, the checkpoint is from step 1600\n'
     )
 
 
@@ -184,6 +184,6 @@ def test_a_port_in_use_is_refused(folder):
         port = other.getsockname()[1]
         done = tfae_program.run('explore', '--logdir=run', f'--port={port}', cwd=folder)
     assert done.refusal(1) == (
-        f'--host 127.0.0.1, --port {port} cannot be served: Address already in use; --port=0 takes '
-        f'one that is free'
+        f'--host 127.0.0.1, --port {port} cannot be served: Address already in use; --port=0 '
+        'selects a free one'
     )

@@ -265,8 +265,10 @@ def test_onnxruntime_gives_what_the_run_gives(folder, family):
     output = folder / 'onnx' / family
     out = export(f'--logdir={folder / family}', f'--output={output}', '--format=onnx')
     names = [n for n in SIGNATURES[family] if n != 'sample' and not n.endswith('_bytes')]
-    assert ('encode_bytes is left out: ONNX decodes no files' in out) == ('encode' in names)
-    assert ('sample is left out: ONNX has no random numbers' in out) == (
+    assert ('encode_bytes is not exported: ONNX cannot decode image files' in out) == (
+        'encode' in names
+    )
+    assert ('sample is not exported: ONNX has no seeded random numbers' in out) == (
         'sample' in SIGNATURES[family]
     )
     assert list(described(output)['signatures']) == names
@@ -341,7 +343,7 @@ def test_a_detector_of_another_step_gives_no_score(folder, tmp_path):
     out = export(
         f'--logdir={path.parent}', f'--output={tmp_path / "frozen"}', '--format=frozen_graph'
     )
-    assert f'score is left out: {path} is of step 7, the checkpoint of step' in out
+    assert f'score is not exported: {path} is from step 7, the checkpoint from step' in out
     assert 'score' not in described(tmp_path / 'frozen')['signatures']
 
 
@@ -389,12 +391,12 @@ def refused(folder, code, *words):
         (
             '--logdir=dense --output=served/dense',
             1,
-            '--output served/dense exists already; it must be new, or an empty folder',
+            '--output served/dense already exists; it must be a new or an empty folder',
         ),
         (
             '--logdir=dense --output=dense/config.json',
             1,
-            '--output dense/config.json exists already; it must be new, or an empty folder',
+            '--output dense/config.json already exists; it must be a new or an empty folder',
         ),
         ('--logdir=dense --output=dense/config.json/new', 1, 'dense/config.json'),
     ],

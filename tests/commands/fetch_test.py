@@ -85,7 +85,7 @@ def test_files_arrive_under_their_names(tmp_path, published, capsys):
         assert arrived.read_bytes() == (published / file).read_bytes()
     assert sorted(path.name for path in (tmp_path / 'new' / 'mnist').iterdir()) == sorted(FILES)
     assert asked == [f'/{file}' for file in FILES]
-    assert '4 of 4 files fetched, and their SHA-256 sums match' in capsys.readouterr().out
+    assert '4 of 4 files downloaded, and their SHA-256 sums match' in capsys.readouterr().out
 
 
 def test_a_trailing_slash_and_a_file_address_will_do(tmp_path, published):
@@ -217,7 +217,7 @@ def test_no_more_is_read_than_the_published_length(tmp_path, published, head):
 
     with (
         answering(parts) as url,
-        pytest.raises(errors.InputError, match=f'it has more than {1000 * len(FILES[0]):,} bytes'),
+        pytest.raises(errors.InputError, match=f'it is larger than {1000 * len(FILES[0]):,} bytes'),
     ):
         run(tmp_path / 'set', url)
     assert sum(sent) < 2**26  # what the system's buffers hold
@@ -243,7 +243,7 @@ def test_a_file_that_was_published_before_the_lock_is_left_alone(tmp_path, publi
         lock(file, how)
 
     monkeypatch.setattr(fetch.fcntl, 'flock', late)
-    with pytest.raises(errors.InputError, match=f'{FILES[0]} is being fetched by another'):
+    with pytest.raises(errors.InputError, match=f'{FILES[0]} is being downloaded by another'):
         run(target, f'file://{published}')
     assert (target / FILES[0]).read_bytes() == b'whole'
 
@@ -253,7 +253,7 @@ def test_two_programs_do_not_fetch_one_file(tmp_path, published):
     target.mkdir()
     with (target / f'.fetch-{FILES[0]}').open('wb') as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(errors.InputError, match=f'{FILES[0]} is being fetched by another'):
+        with pytest.raises(errors.InputError, match=f'{FILES[0]} is being downloaded by another'):
             run(target, f'file://{published}')
     assert (target / f'.fetch-{FILES[0]}').exists()
 
@@ -273,7 +273,9 @@ def test_an_address_that_does_not_answer_says_what_to_do(tmp_path, published):
         run(tmp_path / 'set', url)
     text = str(caught.value)
     assert text.startswith(f'{url}/{FILES[0]}: cannot be fetched (')
-    assert text.endswith(f'name another address with --url, or copy the file to {tmp_path / "set"}')
+    assert text.endswith(
+        f'choose another address with --url, or copy the file to {tmp_path / "set"}'
+    )
     assert '\n' not in text
     assert not (tmp_path / 'set').exists()
 

@@ -74,7 +74,7 @@ def test_the_discriminator_of_a_gan_has_the_same_variables_for_both_inputs(folde
     marked = [row.split()[0] for row in rows if row.split()[-1] in 'AB']
     assert marked == ['discriminator/layer_1', 'discriminator/score'] * 2
     assert texts.count('A') == texts.count('B') == 2
-    assert texts[1].endswith('; layers of the same mark share variables')
+    assert texts[1].endswith('; layers with the same mark share variables')
 
 
 def test_a_published_network_needs_no_weights(folder):

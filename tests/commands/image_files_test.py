@@ -89,7 +89,7 @@ def test_a_classifier_of_cropped_images_is_right_on_their_files(folder, there):
     done = tfae_program.run('classify', '--logdir=classifier', '--top=2', *paths, cwd=folder)
     assert done.code == 0, done
     deep = [path for path in paths if Image.open(folder / path).mode.startswith('I')]
-    remark = 'has 16 bits a channel, of which the upper 8 are read'
+    remark = 'has 16 bits per channel, of which the upper 8 are used'
     assert done.err.splitlines() == [f'tfae: warning: {path} {remark}' for path in deep] != []
     lines = done.out.splitlines()[1:]  # the first is of the checkpoint
     for path, label, row, said in zip(paths, part.labels, rows, lines[1::3], strict=True):

@@ -48,7 +48,7 @@ def test_four_classes_give_a_square_too(run):
 @pytest.mark.parametrize(
     'words, code, want',
     [
-        (('--indices=3',), 2, '--classes or --indices must name at least two images'),
+        (('--indices=3',), 2, '--classes or --indices must select at least two images'),
         (('--indices=0,1', '--classes=1,2'), 2, '--classes and --indices exclude each other'),
         (('--indices=0,360',), 2, '--indices is 360; it must lie in [0, 359]'),
         (('--classes=7,x',), 2, "--classes is 'x'; it must be one of 0, 1, 2"),

@@ -36,7 +36,7 @@ def test_points_and_images_are_drawn(folder, words):
 
 def test_a_code_of_one_number_has_no_plane(folder):
     done = tfae_program.run('latent', '--logdir=1', cwd=folder)
-    assert done.refusal(1) == '1 has one latent dimension; a plane needs two'
+    assert done.refusal(1) == '1 has one latent dimension; a latent plane needs two'
 
 
 def test_progress_is_shown_on_a_terminal(folder, monkeypatch):

@@ -62,7 +62,7 @@ def test_a_table_is_matched_by_place_and_what_it_lacks_is_said(folder):
     test = data.load(data.Config()).test
     count = len(test.labels)
     bare = f'rows for {count - 5:,} of {count:,} images, none for {count - 5}; '
-    assert f'{bare}1 rows for no image of test, such as 9999' in out
+    assert f'{bare}1 rows match no image of test, such as 9999' in out
     found = json.loads((folder / 'table' / 'morph.json').read_text())['directions']
     assert found[0]['with'] == np.sum(np.isin(test.labels[:-5], [0, 6, 8]))
     assert found[1]['with'] == np.sum(test.labels[:-5] > 4)

@@ -33,16 +33,16 @@ d.has_key(3); tf.train.SummaryWriter('é'); tf.train.Saver().no_such
 '''
 FOUND = [
     (6, 'tensorflow.python.ops.no_such_module', 'private API of TensorFlow'),
-    (6, 'tensorflow.python.ops.rnn.rnn', 'private, and gone; tfae.compat supplies it'),
-    (8, 'scipy.misc', 'a removed module; tfae.compat.scipy_misc stands in for it'),
+    (6, 'tensorflow.python.ops.rnn.rnn', 'private and removed; tfae.compat supplies it'),
+    (8, 'scipy.misc', 'a removed module; replaced by tfae.compat.scipy_misc'),
     (9, 'tensorflow.examples.tutorials.mnist.input_data', 'supplied by tfae.compat'),
     (10, 'tf.mul', 'before 1.0; it becomes tf.multiply'),
     (10, 'tf.sub', 'before 1.0; it becomes tf.subtract'),
     (11, 'tf.concat', 'before 1.0: the axis of tf.concat comes first'),
     (12, 'tf.nn.sigmoid_cross_entropy_with_logits', 'before 1.0: logits and labels by position'),
-    (13, 'np.int', 'removed from numpy; int stands in for it'),
-    (13, 'np.infty', 'removed from numpy; numpy.inf stands in for it'),
-    (13, 'collections.Iterable', 'collections.abc.Iterable stands in for it'),
+    (13, 'np.int', 'removed from numpy; replaced by int'),
+    (13, 'np.infty', 'removed from numpy; replaced by numpy.inf'),
+    (13, 'collections.Iterable', 'replaced by collections.abc.Iterable'),
     (14, '.iteritems()', 'it becomes .items()'),
     (15, 'xrange', 'a built-in name of Python 2'),
     (15, '.tostring()', 'it becomes .tobytes()'),
@@ -188,7 +188,7 @@ def test_only_what_the_source_spells_out_is_changed(tmp_path):
         (2, 'tensorflow.pack'), (3, 'tf.mul'), (3, 'tf.sub'), (4, 'tf.neg'), (5, 'tf.select'),
         (5, 'tf.batch_matmul'), (6, 'tf.scalar_summary'), (7, 'sklearn.externals.joblib'),
     ]  # fmt: skip
-    assert found.findings[-1].remark == 'a removed module; joblib stands in for it'
+    assert found.findings[-1].remark == 'a removed module; replaced by joblib'
 
 
 def test_methods_of_the_program_are_its_own(tmp_path):
@@ -212,7 +212,7 @@ def test_a_written_program_runs_and_needs_nothing_more(tmp_path):
     assert (listed.code, listed.err) == (1, '')
     assert listed.out.splitlines() == [
         'p.py:2: tf.layers.__name__: supplied by tfae.compat',
-        'p.py:2: np.int: removed from numpy; int stands in for it',
+        'p.py:2: np.int: removed from numpy; replaced by int',
         f'p.py: to add: {LINE}',
     ]
     written = tfae_program.run('port', '--write', 'p.py', cwd=tmp_path)
@@ -240,7 +240,7 @@ def test_the_exit_code_is_that_of_the_worst_program(tmp_path):
     done = run('port', 'gone.py', 'old.py', '--write', cwd=tmp_path)
     assert done.code == 3 and 'gone.py: 1 names cannot be ported\n' in done.out
     assert (tmp_path / 'gone.py').read_text().startswith('import tfae.compat')
-    assert run('port', 'none.py', cwd=tmp_path).refusal(2) == 'none.py: there is no such file'
+    assert run('port', 'none.py', cwd=tmp_path).refusal(2) == 'none.py: no such file'
     (tmp_path / 'bad.py').write_text('= 2\n')
     assert run('port', 'bad.py', cwd=tmp_path).refusal(2).startswith('bad.py: line 1: ')
 
@@ -279,4 +279,4 @@ def test_a_notebook_gets_a_cell(tmp_path):
     cell['source'] = ['import tensorflow as tf\n', 'tf.mul(1, 2)']
     (tmp_path / 'n.ipynb').write_text(json.dumps({'cells': [cell]}))
     refusal = tfae_program.run('port', 'n.ipynb', '--write', cwd=tmp_path)
-    assert refusal.code == 2 and 'changes no code of a notebook' in refusal.err
+    assert refusal.code == 2 and 'does not change the code of a notebook' in refusal.err

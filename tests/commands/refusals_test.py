@@ -35,7 +35,7 @@ def refuse(folder, code, text, *argv, **more):
             ("tfae: command is 'trian'; it must be one of ", ' build-op, ', 'did you mean train?'),
         ),
         ('train', '--logdir is empty; it must name the folder of the run'),
-        ('train --logdir=run --units=8 extra', "tfae train: 'extra' is no flag; flags are"),
+        ('train --logdir=run --units=8 extra', "tfae train: 'extra' is not a flag; flags have"),
         ('train --logdir=run --unit=8', 'tfae train has no flag --unit; did you mean units'),
         ('train --logdir=run --zzz=8', 'no flag --zzz; tfae train --help lists them'),
         (
@@ -58,11 +58,11 @@ def refuse(folder, code, text, *argv, **more):
             'train --logdir=run --corruption=masking:0.1,masking:0.2,masking:0.3',
             '--corruption has 3 values',
         ),
-        ('train --logdir=run --units=8,x', "--units is 'x'; it must be a whole number"),
+        ('train --logdir=run --units=8,x', "--units is 'x'; it must be an integer"),
         ('train --logdir=run --units=', 'it must have at least one layer'),
         ('train --logdir=run --units=8,0', '--units is 8,0; each must lie in [1, inf)'),
         ('train --logdir=run --tied=maybe', "--tied is 'maybe'; it must be true or false"),
-        ('train --logdir=run --epochs=1.5', "--epochs is '1.5'; it must be a whole number"),
+        ('train --logdir=run --epochs=1.5', "--epochs is '1.5'; it must be an integer"),
         (
             'train --logdir=run --seed=18446744073709551616',
             '--seed is 18446744073709551616; it must lie in [0, 18446744073709551615]',
@@ -130,7 +130,7 @@ def test_without_a_command_the_help_comes_with_2(tmp_path):
     ],
 )
 def test_a_look_into_what_is_no_run_is_refused(tmp_path, command):
-    text = 'run holds no run: there is no config.json in it'
+    text = 'run is not a run: it has no config.json'
     refuse(tmp_path, 1, text, *command.split(), '--logdir=run')
 
 
@@ -169,7 +169,7 @@ def write_idx(folder, **replaced):
         ('train-labels-idx1-ubyte', idx(0x803, 40, 1, 1), 'magic number is 0x00000803'),
         ('train-labels-idx1-ubyte', idx(0x801, 39), 'holds 39 labels, train-images-idx3-ubyte hol'),
         ('train-images-idx3-ubyte', idx(0x803, 0, 4, 4), 'the set must not be empty'),
-        ('t10k-images-idx3-ubyte', idx(0x803, 10, 5, 5), 'they must agree'),
+        ('t10k-images-idx3-ubyte', idx(0x803, 10, 5, 5), 'they must match'),
         (
             'train-images-idx3-ubyte',
             b'\x1f\x8b\x08' + bytes(20),
@@ -223,7 +223,7 @@ def spoilt(value):
         ({'x': spoilt(-np.inf)}, '1 of 480 pixels lie outside [0, 1]'),
         ({'x': np.full([9, 4, 4], 300)}, '144 of 144 pixels lie outside [0, 255]'),
         ({'x': GOOD[:0]}, 'it must hold at least one example'),
-        ({'x': GOOD[:1]}, 'holds 1 example; a train and a test split take two'),
+        ({'x': GOOD[:1]}, 'holds 1 example; a train and a test split need two'),
         ({'x': GOOD, 'y': np.zeros(29, int)}, 'holds 29 labels for 30 images'),
         ({'photos': GOOD}, 'holds photos; it must hold one of x_train, train_images'),
         ({'x': np.array([['a']])}, 'images must be uint8, or floats in [0, 1]'),
@@ -260,10 +260,10 @@ def test_restoring_never_unpickles(tmp_path):
 @pytest.mark.parametrize(
     'name, content, text',
     [
-        ('none', None, '--restore_from none is no checkpoint, run or .npz, .safetensors'),
+        ('none', None, '--restore_from none is not a checkpoint, a run or .npz, .safetensors'),
         ('none.npz', None, '--restore_from none.npz cannot be read'),
         ('cut.npz', b'PK\x03\x04 and no more', '--restore_from cut.npz cannot be read'),
-        ('text', b'text', '--restore_from text is no checkpoint, run or .npz, .safetensors'),
+        ('text', b'text', '--restore_from text is not a checkpoint, a run or .npz, .safetensors'),
     ],
 )
 def test_what_cannot_be_restored_leaves_no_run_behind(tmp_path, name, content, text):
@@ -355,7 +355,7 @@ def test_the_same_command_on_a_finished_run_says_so_and_changes_nothing(finished
 
 def test_another_configuration_is_refused_with_the_fields_that_differ(run):
     line = refuse(
-        run.parent, 2, ('--logdir run holds a run of another configuration: ',), 'train',
+        run.parent, 2, ('--logdir run holds a run with a different configuration: ',), 'train',
         '--logdir=run', '--units=8,5', '--epochs=3', '--seed=3', '--tied', '--dataset=synthetic',
     )  # fmt: skip
     differences = line.partition('configuration: ')[2].split('; ')[:-1]
@@ -373,8 +373,7 @@ def test_two_programs_on_one_run_are_refused(tmp_path):
     assert tfae_program.wait_for(lambda: tfae_program.metrics(tmp_path / 'run'), first)
     second = tfae_program.run(*argv, cwd=tmp_path)
     assert second.refusal(1) == (
-        '--logdir run is in use by another program that trains there; wait for it or name '
-        'another folder'
+        '--logdir run is in use by another training process; wait for it, or choose another folder'
     )
     before = len(tfae_program.metrics(tmp_path / 'run'))
     assert tfae_program.wait_for(
@@ -443,7 +442,7 @@ def test_a_flag_file_that_is_no_text_is_refused(tmp_path):
 
 def test_a_word_of_any_length_is_refused_in_a_line_of_four_thousand_characters(tmp_path):
     word = 'x' * 100_000
-    line = refuse(tmp_path, 2, ("--units is 'xxx", ' ... ', 'whole number'), *SMALL,
+    line = refuse(tmp_path, 2, ("--units is 'xxx", ' ... ', 'integer'), *SMALL,
                   '--logdir=run', f'--units={word}')  # fmt: skip
     assert len(line) < 4100
     (tmp_path / 'my.flags').write_text(f'--{word}=3')
@@ -465,7 +464,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpo
     assert 'encoder/layer_1/kernel' in line
     assert 'a smaller --learning_rate or a --clip_norm may help' in line
     found = tfae_program.steps(tmp_path / 'run')
-    assert f'the last good checkpoint is of step {found[-1]};' in line
+    assert f'the last good checkpoint is from step {found[-1]};' in line
     for step in found:
         values = tfae_program.checkpoint(tmp_path / 'run', step).values()
         assert all(np.isfinite(value).all() for value in values)

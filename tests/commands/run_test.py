@@ -201,10 +201,10 @@ def test_without_removed_names_they_are_missing(tmp_path):
     [
         ([], 'tfae run needs script.py [arguments] after its flags', 2),
         (['--remove=1', 'p.py'], 'tfae run has no flag --remove; did you mean removed?', 2),
-        (['none.py'], 'none.py: there is no such file', 1),
+        (['none.py'], 'none.py: no such file', 1),
         (['bad.py'], 'bad.py: line 2: invalid syntax', 1),
         (['end.py'], "end.py: line 1: 'return' outside function", 1),
-        (['bad.ipynb'], "bad.ipynb: it is no Jupyter notebook ('cells')", 1),
+        (['bad.ipynb'], "bad.ipynb: it is not a Jupyter notebook ('cells')", 1),
         (['odd.ipynb'], 'odd.ipynb: it is not Python (', 1),
         (['data.py'], 'has no train-images-idx3-ubyte, gzipped or not; `tfae fetch mnist`', 1),
     ],

@@ -134,7 +134,7 @@ def test_samples_over_epochs_have_the_same_codes(trained):
     assert not np.array_equal(images[0], images[1])
     with open_run(folder / 'kept') as opened:
         for epoch in (0, 'a'):
-            with pytest.raises(errors.UsageError, match='^epoch is .*; it must be a whole number'):
+            with pytest.raises(errors.UsageError, match='^epoch is .*; it must be an integer'):
                 opened.load_epoch(epoch)
         place = folder / 'kept' / 'epochs' / f'model-{steps[0]}'
         held = tfae_program.checkpoint(place.parent, steps[0])

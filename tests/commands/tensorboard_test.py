@@ -33,7 +33,7 @@ def test_it_serves_the_runs_of_a_folder(tmp_path):
 
 def test_a_folder_that_is_missing_is_refused(tmp_path):
     done = tfae_program.run('tensorboard', '--logdir=nowhere', cwd=tmp_path)
-    assert done.refusal(1) == '--logdir nowhere is no folder'
+    assert done.refusal(1) == '--logdir nowhere is not a folder'
 
 
 @pytest.mark.parametrize('host', ['a b', 'a..b', 'x' * 64, 'x' * 10**5, '\udcff', ''])

@@ -98,7 +98,7 @@ def test_what_names_nothing_is_refused(run):
     assert line.startswith("--collection is 'trainable'; it must be one of ")
     assert line.endswith('did you mean variables, trainable_variables?')
     line = tfae_program.run(*argv, '--scope=endoder', cwd=run.parent).refusal(1)
-    assert line == "--scope 'endoder' matches the start of no name in collection variables"
+    assert line == "--scope 'endoder' matches no name in collection variables"
 
 
 def test_an_export_that_cannot_be_written_is_refused(run):

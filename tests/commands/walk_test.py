@@ -132,7 +132,7 @@ def test_the_smallest_sets_are_looked_at_or_refused_in_one_line(tmp_path, count,
 @pytest.mark.parametrize(
     'words, text',
     [
-        ('interpolate --indices=3', '--classes or --indices must name at least two images'),
+        ('interpolate --indices=3', '--classes or --indices must select at least two images'),
         ('morph --film --indices=3', '--film needs at least two images'),
         ('morph --attributes=a.csv', '--attribute is empty; it must name columns of --attributes'),
         ('explain --method=activation_maximization --unit=top', '--unit=top needs a method'),

@@ -470,7 +470,7 @@ def test_what_does_not_fit_is_refused(tmp_path):
         estimator.EstimatorSpec('test')
     with pytest.raises(ValueError, match='has both save_checkpoints_steps'):
         estimator.RunConfig(save_checkpoints_steps=1, save_checkpoints_secs=1)
-    with pytest.raises(ValueError, match='must agree'):
+    with pytest.raises(ValueError, match='must match'):
         estimator.Estimator(model_fn, 'a', estimator.RunConfig(model_dir='b'))
     assert estimator.RunConfig().replace(save_checkpoints_steps=2).save_checkpoints_secs is None
 

@@ -61,7 +61,7 @@ def test_an_unknown_rank_passes():
 def test_shapes_that_cannot_agree_are_named():
     a, b = tf.zeros([2, 3]), tf.zeros([2, 4])
     with pytest.raises(
-        ValueError, match=r'^loss: mean is \(2, 3\), scale is \(2, 4\); they must agree\.$'
+        ValueError, match=r'^loss: mean is \(2, 3\), scale is \(2, 4\); they must match\.$'
     ):
         errors.same_shape('loss', mean=a, scale=b)
 

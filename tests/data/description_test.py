@@ -102,7 +102,7 @@ def test_of_many_classes_ten_are_named():
     [
         (
             LABELS + 1,
-            r'its labels lie in \[1, 2\], and none is 0; they must number',
+            r'its labels lie in \[1, 2\], and none is 0; they must be consecutive',
         ),
         (LABELS * 0 + 3, r'its labels lie in \[3, 3\], and none is 0; '),
         (
@@ -151,7 +151,7 @@ def test_training_on_a_folder_says_what_is_left_out(tmp_path):
     done = train(tmp_path, '--dataset=images', '--data_dir=in', '--batch_size=2')
     assert done.code == 0, done
     wanted = (
-        'data set images: warning: left out: images of formats that are not read: 1 .heic, such as'
+        'data set images: warning: skipped: images of formats that are not read: 1 .heic, such as'
     )
     assert wanted in done.out
 

@@ -81,18 +81,18 @@ def missing(config):
         ((split(images=IMAGES * np.nan), split(), ()), ' pixels are NaN'),
         ((split(labels=LABELS - 1), split(), ()), 'train labels: labels span -1 to 1'),
         ((split(labels=LABELS[:3]), split(), ()), 'holds 3 labels for 20 images'),
-        ((split(), split(images=IMAGES[:, 1:]), ()), 'test images are (5, 5, 2); they must agree'),
-        ((split(), split(labels=None), ()), 'they must agree'),
+        ((split(), split(images=IMAGES[:, 1:]), ()), 'test images are (5, 5, 2); they must match'),
+        ((split(), split(labels=None), ()), 'they must match'),
         ((split(), split(), ('a',)), 'there are 1 class names for labels up to 2'),
-        ((split(), split(), 'abc'), "class names are 'abc'; they must be a tuple of texts"),
-        ((split(labels=None), split(labels=None), ('a',)), 'class names and no labels'),
+        ((split(), split(), 'abc'), "class names are 'abc'; they must be a tuple of strings"),
+        ((split(labels=None), split(labels=None), ('a',)), 'class names but no labels'),
         (
             (split(), (*split(), 0), ()),
             ' test is tuple of 3; it must return (train, test, class_names)',
         ),
         ((split(), None, ()), ' test is NoneType; it must return (train, test, class_names)'),
         ((None, split(), ()), ' train is NoneType; it must return'),
-        ((split(), split(), None), 'class names are None; they must be a tuple of texts'),
+        ((split(), split(), None), 'class names are None; they must be a tuple of strings'),
         (
             data.Loaded(split(labels=LABELS % 2), split(labels=LABELS % 2), ('a', 'b'), split()),
             'there are 2 class names for labels up to 2',
@@ -139,7 +139,7 @@ def lazy(count):
     [
         (
             (lazy(20), lazy(8), data.LazyImages(None, np.arange(4), lazy_images.Form(3, 5, 2))),
-            'training images are (6, 5, 2), validation images are (3, 5, 2); they must agree',
+            'training images are (6, 5, 2), validation images are (3, 5, 2); they must match',
         ),
         (
             (lazy(20), 255.0 * IMAGES[:8].astype(float), lazy(4)),
@@ -147,7 +147,7 @@ def lazy(count):
         ),
         (
             (lazy(20), IMAGES[:8] / np.float32(255), lazy(4)),
-            'training images are uint8, test images are float32; they must agree',
+            'training images are uint8, test images are float32; they must match',
         ),
     ],
 )
@@ -181,13 +181,13 @@ def test_labels_of_images_in_files_are_taken_as_those_of_arrays():
 @pytest.mark.parametrize(
     'count, labels, text',
     [
-        (20, LABELS - 1, 'labels are int64 (20,); they must be whole numbers from 0, one for each'),
+        (20, LABELS - 1, 'labels are int64 (20,); they must be integers from 0, one for each'),
         (
             19,
             LABELS,
-            'labels are int64 (20,); they must be whole numbers from 0, one for each of 1',
+            'labels are int64 (20,); they must be integers from 0, one for each of 1',
         ),
-        (20, LABELS / 2, 'labels are float64 (20,); they must be whole numbers from 0'),
+        (20, LABELS / 2, 'labels are float64 (20,); they must be integers from 0'),
         (0, LABELS[:0], 'images are empty; there must be at least one'),
     ],
 )

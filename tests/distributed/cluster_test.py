@@ -160,7 +160,7 @@ def test_a_killed_process_that_comes_back_is_waited_for(tmp_path, lost):
     workers.all[lost] = workers.start(lost)
     workers.until(lambda: workers.newest() >= before + 40)
     assert re.search(
-        rf'worker {1 - lost} of 2: another worker is gone \(\w+\); starting again', left.out()
+        rf'worker {1 - lost} of 2: another worker was lost \(\w+\); restarting', left.out()
     )
     chief = workers.all[0]
     assert f'run: at step {before:,} of ' in chief.out()
@@ -197,7 +197,7 @@ def test_a_stopped_worker_is_waited_for_no_longer_than_the_limit(tmp_path):
     workers.all[1].send(signal.SIGSTOP)
     chief = workers.all[0]
     tfae_program.wait_for(lambda: 'starting again' in chief.out(), chief)
-    assert 'another worker is gone (DeadlineExceeded)' in chief.out()
+    assert 'another worker was lost (DeadlineExceeded)' in chief.out()
     workers.all[1].kill()
     assert 'waiting for worker 1' in chief.wait().refusal(1)
 
@@ -253,7 +253,7 @@ def test_a_stopped_worker_is_waited_for_no_longer_than_the_limit(tmp_path):
         ),
         (
             {'cluster': {'chief': ['a:1', 'b:2']}, 'task': {'type': 'chief', 'index': 0}},
-            r'^TF_CONFIG names 2 chiefs; there can be one$',
+            r'^TF_CONFIG names 2 chiefs; there may be only one$',
         ),
         ('[' * 5000, 'which is not JSON: it nests too deeply$'),
     ],
@@ -353,7 +353,7 @@ def test_a_worker_of_other_flags_is_refused(tmp_path):
     ]
     done = programs[1].wait()
     programs[0].kill()
-    assert done.refusal(2) == 'worker 1 of 2 has other flags than the chief: --seed was 0, is 1'
+    assert done.refusal(2) == 'worker 1 of 2 has different flags from the chief: --seed was 0, is 1'
 
 
 SEED = np.array([3, 5], np.int64)

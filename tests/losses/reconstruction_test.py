@@ -106,7 +106,7 @@ def test_bernoulli_is_least_at_the_target_where_it_is_its_entropy():
 )
 def test_mismatched_shapes_are_named(loss, second):
     name = loss.__name__
-    wanted = rf'^{name}: targets is \(2, 3\), {second} is \(2, 4\); they must agree\.$'
+    wanted = rf'^{name}: targets is \(2, 3\), {second} is \(2, 4\); they must match\.$'
     with pytest.raises(ValueError, match=wanted):
         loss(tf.zeros([2, 3]), tf.zeros([2, 4]))
     with pytest.raises(ValueError, match='^mine: '):

@@ -150,7 +150,7 @@ def test_one_kind_of_pairs_counts_as_much_as_the_other():
 
 @every_loss
 def test_mismatched_shapes_are_named(ours, theirs):
-    wanted = rf'^{ours.__name__}: distance is \(2, 3\), same is \(2, 4\); they must agree\.$'
+    wanted = rf'^{ours.__name__}: distance is \(2, 3\), same is \(2, 4\); they must match\.$'
     with pytest.raises(ValueError, match=wanted):
         ours(tf.zeros([2, 3]), tf.zeros([2, 4], tf.bool), 1.0)
 
@@ -162,5 +162,5 @@ def test_wrong_ranks_and_sizes_are_named():
         supervised.cross_entropy(tf.zeros([2], tf.int64), tf.zeros([2, 3, 1]))
     with pytest.raises(ValueError, match=r'^distances: left: .* it must have rank 2\.$'):
         supervised.distances(tf.zeros([3]), tf.zeros([2, 3]))
-    with pytest.raises(ValueError, match=r'^distances: left is .* right is .* they must agree'):
+    with pytest.raises(ValueError, match=r'^distances: left is .* right is .* they must match'):
         supervised.distances(tf.zeros([2, 3]), tf.zeros([2, 4]))

@@ -118,7 +118,7 @@ def test_one_draw_is_its_own_bound_and_more_of_the_same_change_nothing():
 
 def test_mismatched_shapes_are_named():
     wide, narrow = tf.zeros([2, 4]), tf.zeros([2, 3])
-    wanted = r'^normal: x is \(2, 3\), mean is \(2, 4\); they must agree\.$'
+    wanted = r'^normal: x is \(2, 3\), mean is \(2, 4\); they must match\.$'
     with pytest.raises(ValueError, match=wanted):
         variational.normal(narrow, wide, wide)
     with pytest.raises(ValueError, match=r'^normal: x is \(2, 3\), log_variance is \(2, 4\)'):

@@ -186,7 +186,7 @@ def test_options_are_read_as_fit_reads_them():
     [
         ({'coruption': 'x'}, 'coruption is no argument of models.custom; did you mean corruption?'),
         ({'epochs': 3}, 'epochs is no argument of models.custom'),
-        ({'k_sparse': 'x'}, "k_sparse is 'x'; it must be a whole number"),
+        ({'k_sparse': 'x'}, "k_sparse is 'x'; it must be an integer"),
         ({'likelihood': 'no'}, "likelihood is 'no'; it must be one of "),
     ],
 )
@@ -200,7 +200,7 @@ def test_a_function_in_place_of_its_name_points_to_custom(tmp_path):
     with pytest.raises(errors.UsageError) as caught:
         tfae.fit('custom', IMAGES, logdir=tmp_path / 'run', encoder=dense_encoder)
     assert str(caught.value) == (
-        'encoder is of type function; it must be a text, for a function its name '
+        'encoder is of type function; it must be a string, for a function its name '
         'package.module:function; models.custom(encoder=..., decoder=...) takes functions'
     )
 

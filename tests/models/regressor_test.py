@@ -54,7 +54,7 @@ def test_names_of_classes_become_quantities_unless_they_are_given():
     given = regressor.Config(units=(3,), values=(1.0, 2.0))
     assert given.of_classes(['a', 'b']) == given
     with pytest.raises(
-        errors.UsageError, match="predicts a quantity, and class 'cat' is none; --t"
+        errors.UsageError, match="predicts a quantity, but class 'cat' is not a number; c"
     ):
         config.of_classes(['3', 'cat'])
 
@@ -148,7 +148,7 @@ def test_images_without_a_value_are_counted(folder):
 @pytest.mark.parametrize(
     'words, code, text',
     [
-        ((*DATA, '--target=kind'), 2, "predicts a quantity, and class 'a' is none"),
+        ((*DATA, '--target=kind'), 2, "predicts a quantity, but class 'a' is not a number"),
         ((*DATA, '--target=age'), 2, "--target is 'age'; it must be one of brightness, kind"),
         (DATA, 2, '--attributes needs --target'),
         (('--target=age',), 2, '--target needs --attributes'),

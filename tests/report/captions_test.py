@@ -25,7 +25,7 @@ def test_what_no_command_writes_counts_as_no_file_and_is_told_once(tmp_path, nam
     for _ in range(2):
         assert captions.read(tmp_path / 'a.json') == {}
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f'tfae: {tmp_path}/a.json ') and line.endswith('; it is left out')
+    assert line.startswith(f'tfae: {tmp_path}/a.json ') and line.endswith('; it is skipped')
 
 
 def test_a_fifo_is_not_waited_for(tmp_path):

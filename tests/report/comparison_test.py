@@ -77,8 +77,8 @@ def side(evaluation=(), reconstructed=(), shape=(8, 8, 1), fingerprint='a', crop
 def test_an_evaluation_of_another_step_or_split_is_left_out():
     ours = {'split': 'test', 'step': 5000, 'mse': 0.1}
     for theirs, why in (
-        ({'step': 1000}, 'its evaluation.json is of step 1000, not 5000'),
-        ({'split': 'train'}, 'its evaluation.json is of split train, not test'),
+        ({'step': 1000}, 'its evaluation.json was measured for step 1000, not 5000'),
+        ({'split': 'train'}, 'its evaluation.json was measured for split train, not test'),
     ):
         found = side(ours | theirs | {'mse': 0.2, 'elbo': -3.0}, ours)
         assert (found.measured(), found.outdated()) == (ours, why)

@@ -214,7 +214,7 @@ def test_files_that_are_not_as_commands_write_them_do_no_harm(copy, content):
     (copy / 'figures' / os.fsdecode(b'\xff.png')).write_bytes(b'')
     page = Reader(run_page.page(Folder(copy), None, 'a reason'))
     assert 'kind ?' in page.text
-    assert '?.png is left out: it cannot be read' in page.text
+    assert '?.png is omitted: it cannot be read' in page.text
     assert page.text.encode()
 
 
@@ -245,7 +245,7 @@ def test_a_page_that_cannot_be_written_is_refused_and_leaves_nothing(run):
     assert line == "--output is 'a.pdf'; it must end in .html"
     words = ('report', '--logdir=figures')
     line = tfae_program.run(*words, cwd=run).refusal(1)
-    assert line == 'figures holds no run: there is no config.json in it'
+    assert line == 'figures is not a run: it has no config.json'
     assert tfae_program.contents(run) == before
 
 

@@ -241,9 +241,9 @@ def test_a_namesake_in_the_same_folder_is_trouble_for_doctor(tmp_path):
     done = doctor().wait()
     assert (done.code, done.err) == (1, '')
     assert done.out.splitlines()[-1] == (
-        'trouble: the distribution tfae 1.0.2 is another project that installs files of its own '
-        'into the same folder: pip uninstall -y tfae tf-autoencoders, then '
-        'pip install tf-autoencoders'
+        'problem: the distribution tfae 1.0.2 is an unrelated project that installs its files '
+        'into the same folder: run pip uninstall -y tfae tf-autoencoders, then pip install '
+        'tf-autoencoders'
     )
     (info / 'RECORD').write_text('elsewhere/__init__.py,,\n')
     assert doctor().wait().code == 0

@@ -92,21 +92,21 @@ def test_a_checkpoint_of_another_model_is_refused_and_changes_nothing(tmp_path):
         [
             (
                 {'a': whole, 'b': wide},
-                'b is float32 [2, 4] in the checkpoint and float32 [2, 3] by config.json',
+                'b is float32 [2, 4] in the checkpoint and float32 [2, 3] in config.json',
             ),
             (
                 {'a': wide, 'b': wide},
-                'a is float32 [2, 4] in the checkpoint and float32 [2, 3] by config.json '
+                'a is float32 [2, 4] in the checkpoint and float32 [2, 3] in config.json '
                 '(1 more differ)',
             ),
             (
                 {'a': whole, 'b': whole.astype(float)},
-                'b is float64 [2, 3] in the checkpoint and float32 [2, 3] by config.json',
+                'b is float64 [2, 3] in the checkpoint and float32 [2, 3] in config.json',
             ),
-            ({'a': whole}, 'b is lacking in the checkpoint and float32 [2, 3] by config.json'),
+            ({'a': whole}, 'b is missing in the checkpoint and float32 [2, 3] in config.json'),
             (
                 {'a': whole, 'b': whole, 'c': whole},
-                'c is float32 [2, 3] in the checkpoint and unknown by config.json',
+                'c is float32 [2, 3] in the checkpoint and unknown in config.json',
             ),
         ]
     ):

@@ -199,8 +199,8 @@ def test_a_command_refuses_an_edited_configuration(run, command, section, fields
     assert done.refusal(1) == (
         f'checkpoint {where}/{pathlib.Path(place(run)).name} does not fit run/config.json: '
         f'{section}.{name} is {json.dumps(before[section][name])} in the checkpoint and '
-        f'{json.dumps(value)} by config.json; put back the config.json that the run was trained '
-        f'with, or remove the checkpoint if it is of another run'
+        f'{json.dumps(value)} in config.json; restore the config.json that the run was trained '
+        f'with, or remove the checkpoint if it belongs to another run'
     )
     left = tfae_program.contents(run)
     assert all(left[file] == files[file] for file in files if not file.startswith('lock'))
@@ -210,7 +210,7 @@ def test_the_best_checkpoint_of_another_run_is_refused(trained, run):
     shutil.rmtree(run / 'best')
     shutil.copytree(trained / 'other' / 'best', run / 'best')
     done = tfae_program.run('evaluate', '--logdir=run', cwd=run.parent)
-    text = 'family.activation is "tanh" in the checkpoint and "relu" by config.json'
+    text = 'family.activation is "tanh" in the checkpoint and "relu" in config.json'
     assert text in done.refusal(1)
     with pytest.raises(errors.InputError, match='best/model-.* does not fit'):
         tfae.open(run)

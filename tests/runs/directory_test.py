@@ -163,7 +163,7 @@ def test_a_folder_serves_one_program_at_a_time_and_is_free_when_it_dies(tmp_path
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as other:
         assert other.stdout.readline() == 'held\n'
-        wanted = 'is in use by another program that trains there'
+        wanted = 'is in use by another training process'
         with pytest.raises(errors.InputError, match=wanted), folder.locked():
             pass
         other.kill()

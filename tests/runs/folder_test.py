@@ -52,8 +52,8 @@ def test_a_checkpoint_of_another_model_than_config_says_is_refused_everywhere(ru
     place = 'run' if words[0] == 'train' or '--checkpoint=last' in words else 'run/best'
     assert done.refusal(1) == (
         f'checkpoint {place}/model-21 does not fit run/config.json: family.units is [12, 4] in '
-        f'the checkpoint and [12, 5] by config.json; put back the config.json that the run was '
-        f'trained with, or remove the checkpoint if it is of another run'
+        f'the checkpoint and [12, 5] in config.json; restore the config.json that the run was '
+        f'trained with, or remove the checkpoint if it belongs to another run'
     )
     after = tfae_program.contents(run)
     changed = {name for name in before if before[name] != after[name]}

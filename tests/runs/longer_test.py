@@ -142,8 +142,8 @@ def test_fewer_epochs_than_made_are_refused_and_nothing_changes(tmp_path):
     kept = tfae_program.contents(tmp_path / 'run')
     done = tfae_program.run('train', '--logdir=run', '--epochs=2', cwd=tmp_path)
     assert done.refusal(2) == (
-        f'--epochs is 2; the run in --logdir run has made 3 ({STEPS} steps): give 3 or more, '
-        f'or name another folder'
+        f'--epochs is 2; the run in --logdir run has completed 3 ({STEPS} steps): give 3 or '
+        f'more, or choose another folder'
     )
     assert tfae_program.contents(tmp_path / 'run') == kept
 
@@ -153,8 +153,8 @@ def test_epochs_made_are_those_of_the_last_phase(tmp_path):
     done = tfae_program.run('train', '--logdir=run', '--epochs=1', cwd=tmp_path)
     last = tfae_program.steps(tmp_path / 'run')[-1]
     assert done.refusal(2) == (
-        f'--epochs is 1; the run in --logdir run has made 2 ({last} steps): give 2 or more, or '
-        f'name another folder'
+        f'--epochs is 1; the run in --logdir run has completed 2 ({last} steps): give 2 or more, '
+        f'or choose another folder'
     )
 
 

@@ -190,4 +190,4 @@ def test_another_value_of_a_renamed_flag_is_another_configuration(run, family):
     argv = ('train', f'--model={family}', *COMMON, *flags, '--logdir=run')
     done = tfae_program.run(*argv, cwd=run.parent)
     assert done.code == 2
-    assert 'holds a run of another configuration: --' in done.err.splitlines()[-1]
+    assert 'holds a run with a different configuration: --' in done.err.splitlines()[-1]

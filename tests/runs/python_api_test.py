@@ -120,8 +120,8 @@ def test_report_needs_no_data_and_commands_on_images_take_a_file(tmp_path, train
     evaluate = ('evaluate', f'--logdir={trained}')
     refused = tfae_program.run(*evaluate, cwd=tmp_path).refusal(2)
     assert refused == (
-        'data set arrays is made of arrays from Python, which a run does not store; '
-        '--data_dir=FILE.npz must name a file of the same arrays, as numpy.savez writes it'
+        'data set arrays consists of arrays passed from Python, which a run does not store; '
+        '--data_dir=FILE.npz must name a file of the same arrays, written by numpy.savez'
     )
     np.savez(tmp_path / 'same.npz', images=IMAGES, labels=LABELS)
     done = tfae_program.run(*evaluate, '--data_dir=same.npz', cwd=tmp_path)
@@ -201,15 +201,15 @@ def test_a_run_on_other_arrays_or_flags_is_refused(trained, given, named, text):
     [
         ((IMAGES,), {'unit': 3}, '^unit is not an argument of .* did you mean units'),
         ((IMAGES,), {'code_size': 3}, '^code_size is an argument of .* variational; the model is'),
-        ((IMAGES,), {'epochs': 2.5}, '^epochs is 2.5; it must be a whole number$'),
+        ((IMAGES,), {'epochs': 2.5}, '^epochs is 2.5; it must be an integer$'),
         ((IMAGES,), {'units': ()}, '^units is empty; it must have at least one layer'),
         ((IMAGES,), {'optimizer': 'adm'}, "^optimizer is 'adm'; .* did you mean adam"),
         ((IMAGES,), {'checkpoint_steps': 0}, '^checkpoint_steps is 0; it must lie in'),
         ((IMAGES,), {'task_index': 0}, '^task_index is for several processes; tfae.fit trains in'),
         ((IMAGES,), {'dataset': 'mnist'}, "^dataset is 'mnist' and images are given; one of them"),
         ((IMAGES,), {'data_dir': 'x'}, "^data_dir is 'x', but data set arrays does not read it"),
-        ((None, LABELS), {}, '^labels needs images; it must be left out without them$'),
-        ((), {'test_data': IMAGES}, '^test_data needs images; it must be left out without them$'),
+        ((None, LABELS), {}, '^labels must be omitted if images is None$'),
+        ((), {'test_data': IMAGES}, '^test_data must be omitted if images is None$'),
         ((IMAGES / 9.0,), {}, r'^images: \d+ of 3600 pixels lie outside \[0, 1\].* divide them'),
         ((IMAGES, LABELS[1:]), {}, '^labels: holds 119 labels for 120 images; the counts must'),
         ((IMAGES[0, 0],), {}, r'^images: shape is \(5,\); it must be \[N, H, W, C\]'),
@@ -257,7 +257,7 @@ DARK = IMAGES.astype(int) % 2
         (
             (IMAGES,),
             {'activation': np.tanh},
-            "^activation is the ufunc tanh; it must be its name as a text, 'package.module:func",
+            "^activation is the ufunc tanh; it must be its name as a string, 'package.module:func",
         ),
         (
             (IMAGES,),
@@ -307,7 +307,7 @@ def test_bytes_bools_and_floats_may_be_dark(white):
 @pytest.mark.parametrize('logdir', ['', None, 3, b'run', 'a\0b', IMAGES])
 def test_what_is_no_path_is_no_run(tmp_path, monkeypatch, logdir):
     monkeypatch.chdir(tmp_path)
-    text = '^logdir is .*; it must be the path of a folder, a text or a pathlib.Path$'
+    text = '^logdir is .*; it must be the path of a folder, a string or a pathlib.Path$'
     with pytest.raises(tfae.UsageError, match=text):
         tfae.fit('dense', IMAGES, logdir=logdir, **SMALL)
     with pytest.raises(tfae.UsageError, match=text):
@@ -340,7 +340,7 @@ def test_what_is_no_name_is_refused(value):
 
 
 def test_the_data_set_of_arrays_is_loaded_from_a_file_alone(tmp_path):
-    text = '^data set arrays is made of arrays from Python, .*; data_dir=FILE.npz must name a file'
+    text = '^data set arrays consists of arrays passed from .*; data_dir=FILE.npz must name a file'
     with pytest.raises(tfae.UsageError, match=text):
         tfae.load_data('arrays')
     np.savez(tmp_path / 'set.npz', images=IMAGES)

@@ -241,7 +241,7 @@ def test_a_truncated_checkpoint_gives_way_to_the_one_before(tmp_path, whole, bro
     assert (done.code, done.err) == (0, '')
     said, at = [line for line in done.out.splitlines() if not line.startswith('data set ')][:2]
     assert said.startswith(f'checkpoint {logdir}/model-{newest} cannot be read (')
-    assert said.endswith('); trying the one before')
+    assert said.endswith('); trying the previous one')
     assert at.startswith(f'{logdir}: at step {before:,} of ')
     assert_same(logdir, whole(*argv))
 

@@ -201,7 +201,7 @@ def test_a_closed_run_answers_no_more(folder, images):
     [
         ('a', '^decode: codes are <U1 .*; they must be numbers$'),
         (None, '^decode: codes are object .*; they must be numbers$'),
-        ([[1, 2, 3, 4], [1]], r'^decode: codes are no array \('),
+        ([[1, 2, 3, 4], [1]], r'^decode: codes are not an array \('),
         (np.full((3, 4), np.nan), '^decode: 12 of 12 values of the codes are not finite; they'),
         (np.full((1, 4), 1e300), '^decode: 4 of 4 values of the codes are not finite; they must'),
         (np.ma.masked_less(np.ones((3, 4)), 2), '^decode: codes are a masked array; they must be'),
@@ -224,8 +224,8 @@ def test_what_is_no_image_is_refused(run, values):
     [
         ('trainable', '', "^collection is 'trainable'; .* did you mean .*trainable_variables"),
         ('', '(', r"^scope is '\('; it must be a regular expression: missing \)"),
-        (3, '', '^collection is 3; it must be a text$'),
-        ('', None, '^scope is None; it must be a text$'),
+        (3, '', '^collection is 3; it must be a string$'),
+        ('', None, '^scope is None; it must be a string$'),
     ],
 )
 def test_variables_of_no_collection_or_scope_are_refused(run, collection, scope, text):
@@ -247,7 +247,10 @@ def test_what_is_no_tensor_of_the_run_is_refused(folder, run, images):
         ('', "^tensor is ''; the graph has none of that name$"),
         (None, '^tensor is None; it must be a tensor of the run, or its name$'),
         (of_another, '^tensor is of type SymbolicTensor; it must be a tensor of the run'),
-        ('inference/decoded:0', '^tensor inference/decoded:0 is no function of the images alone: '),
+        (
+            'inference/decoded:0',
+            '^tensor inference/decoded:0 does not depend on the images alone: ',
+        ),
     ):
         with pytest.raises(errors.UsageError, match=text):
             run.fetch(tensor, images)
@@ -269,14 +272,14 @@ def test_labels_of_measures_are_classes_of_as_many_images(folder, images):
             run.measure(images, np.arange(200) % (classes + 1))
         assert run.sample(3).shape == (3, 2)
         for count in (-1, 2.5, 'a', None, 2**31):
-            with pytest.raises(errors.UsageError, match='^count is .*; it must be a whole number'):
+            with pytest.raises(errors.UsageError, match='^count is .*; it must be an integer'):
                 run.sample(count)
         with pytest.raises(errors.UsageError, match='^seed is 9223372036854775808; it must be a'):
             run.sample(3, 2**63)
 
 
 def test_what_is_no_run_is_named(tmp_path):
-    with pytest.raises(errors.InputError, match='holds no run: there is no config.json in it'):
+    with pytest.raises(errors.InputError, match='is not a run: it has no config.json'):
         tfae.open(tmp_path)
 
 

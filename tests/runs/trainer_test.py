@@ -38,7 +38,9 @@ def test_a_validation_loss_that_is_nan_is_the_largest(losses, stops, best):
     assert kept == [('best', 1)] * best
 
 
-@pytest.mark.parametrize('saved, more', [(-1, ''), (1200, '; the last whole one is of step 1,200')])
+@pytest.mark.parametrize(
+    'saved, more', [(-1, ''), (1200, '; the last complete one is from step 1,200')]
+)
 def test_a_checkpoint_that_cannot_be_written_names_the_last_one(monkeypatch, saved, more):
     def full(*_):
         raise errors.InputError('no space')

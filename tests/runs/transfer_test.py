@@ -162,7 +162,7 @@ def test_a_checkpoint_file_leads_to_no_other_folder(tmp_path, session, capfd):
     save(tmp_path / 'secret', 5)
     (tmp_path / 'folder').mkdir()
     (tmp_path / 'folder' / 'checkpoint').write_text('model_checkpoint_path: "../secret/model-5"')
-    with pytest.raises(errors.InputError, match='folder is no checkpoint, run or .npz, '):
+    with pytest.raises(errors.InputError, match='folder is not a checkpoint, a run or .npz, '):
         transfer.transfer(session, declare(KERNEL), str(tmp_path / 'folder'), [])
     assert capfd.readouterr().err == ''
 

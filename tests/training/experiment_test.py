@@ -89,7 +89,7 @@ def test_every_family_goes_through_json(name):
             content(signature={'image_shape': [2**20, 2**20, 1]}),
             r'here: image_shape is \(1048576, 1048576, 1\); it must have at most 268435456 values$',
         ),
-        (content(signature={'train': '1'}), "here: signature: train is '1'; it must be a whole"),
+        (content(signature={'train': '1'}), "here: signature: train is '1'; it must be an integer"),
     ],
     ids=lambda value: value if isinstance(value, str) else '',
 )
@@ -178,7 +178,7 @@ def test_stand_ins_of_the_largest_signature_are_made():
         ({'units': (3, 2**31)}, r'^units is 3,2147483648; each must lie in \[1, 2147483647\]$'),
         ({'batch_size': 2**31}, r'^batch_size is 2147483648; it must lie in \[0, 2147483647\]$'),
         ({'labeled_examples': 9, 'labeled_seed': 2**32}, r'^labeled_seed is .* \[0, 4294967295\]$'),
-        ({'learning_rate': 10**400}, '^learning_rate is a whole number beyond the largest float$'),
+        ({'learning_rate': 10**400}, '^learning_rate is too large for a float$'),
         ({'learning_rate': '1e400'}, r'^learning_rate is inf; it must lie in \[0, inf\)$'),
     ],
 )

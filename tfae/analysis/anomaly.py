@@ -108,10 +108,10 @@ def load(path: pathlib.Path, code_size: int | None = None) -> Detector:
     arrays = read_npz(path, 'anomaly detector of tfae')
     missing = [f.name for f in dataclasses.fields(Detector) if f.name not in arrays]
     if missing:
-        raise checks.InputError(f'{path} is no anomaly detector of tfae: it lacks {missing[0]}')
+        raise checks.InputError(f'{path} is not an anomaly detector of tfae: it lacks {missing[0]}')
     detector = Detector(**{f.name: arrays[f.name] for f in dataclasses.fields(Detector)})
     if unsound := _unsound(detector):
-        raise checks.InputError(f'{path} is no anomaly detector of tfae: {unsound}')
+        raise checks.InputError(f'{path} is not an anomaly detector of tfae: {unsound}')
     size = detector.means.shape[1] - len(_BLURS)
     if code_size not in (None, size):
         raise checks.InputError(f'{path} is for {size} latent dimensions; the run has {code_size}')
@@ -137,7 +137,7 @@ def _unsound(detector: Detector) -> str:
         if not low <= (value := float(getattr(detector, name))) <= high:
             return f'{name} is {value:g}; it must lie in [{low:g}, {high:g}]'
     if not (np.diff(detector.quantiles) >= 0).all():
-        return 'quantiles do not ascend'
+        return 'the quantiles are not in ascending order'
     if not (np.diagonal(detector.factors, axis1=1, axis2=2) > 0).all():
         return 'factors have a diagonal that is not positive'
     return ''
@@ -169,7 +169,7 @@ def fit(
     images, codes, reconstructions = train
     if len(images) < 2:
         raise checks.InputError(
-            'the training split holds 1 example; fitting an anomaly detector takes 2 or more'
+            'the training split has 1 example; fitting an anomaly detector requires at least 2'
         )
     spread = max(float(codes.std()), np.finfo(np.float32).tiny)
     features, _ = _features(images, codes / spread, reconstructions, blur)

@@ -28,7 +28,7 @@ class Density:
         """
         if len(codes) < 2:
             raise errors.InputError(
-                'the training split holds 1 example; fitting a density of codes takes 2 or more'
+                'the training split has 1 example; fitting a density of codes requires at least 2'
             )
         if components > 1:
             codes = data.sample(codes, _MAX_FITTED, seed)

@@ -32,7 +32,7 @@ def moments(features: np.ndarray) -> Moments:
         raise ValueError(f'moments: features have shape {features.shape}; it must be [N, F].')
     if len(features) < 2:
         raise errors.InputError(
-            f'a Frechet distance needs 2 images or more of each set; there is {len(features)}'
+            f'a Frechet distance needs at least 2 images in each set; there is {len(features)}'
         )
     features = features.astype(np.float64)
     covariance = np.cov(features, rowvar=False).reshape(features.shape[1], -1)
@@ -46,7 +46,7 @@ def distance(a: Moments, b: Moments) -> float:
     """
     if a.mean.shape != b.mean.shape:
         raise ValueError(
-            f'distance: {len(a.mean)} and {len(b.mean)} features; the numbers must agree.'
+            f'distance: {len(a.mean)} and {len(b.mean)} features; the numbers must be equal.'
         )
     # tr (C D)^(1/2) is the sum of the singular values of C^(1/2) D^(1/2): unlike the root of C D,
     # which is not symmetric, it stays real and works for singular covariances.

@@ -28,7 +28,7 @@ def through(codes: np.ndarray, directions: int = 2) -> _subspace.Subspace:
     if size <= 2:
         return _subspace.Subspace(np.zeros(size), np.eye(size), 1.0)
     if count < 2:
-        raise errors.InputError(f'a latent plane needs 2 examples or more; there is {count}')
+        raise errors.InputError(f'a latent plane needs at least 2 examples; there is {count}')
     return _subspace.fit(codes, directions)
 
 
@@ -40,7 +40,7 @@ def tsne(codes: np.ndarray, seed: int) -> np.ndarray:
     Raises: InputError if N is below 2.
     """
     if len(codes) < 2:
-        raise errors.InputError(f't-SNE needs 2 examples or more; there is {len(codes)}')
+        raise errors.InputError(f't-SNE needs at least 2 examples; there is {len(codes)}')
     perplexity = min(30.0, (len(codes) - 1) / 3)
     return TSNE(2, perplexity=perplexity, init='pca', random_state=seed).fit_transform(codes)
 

@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
         builder.build(library, with_cuda=flags.cuda)
     except builder.CannotBuild as reason:
         raise errors.InputError(
-            f'the sub-pixel op cannot be built: {reason}; the slower ops of TensorFlow are used'
+            f"the sub-pixel op cannot be built: {reason}; TensorFlow's slower ops are used"
         ) from None
     except RuntimeError as error:
         raise errors.InputError(f'the sub-pixel op does not compile: {error}') from None

@@ -78,7 +78,7 @@ def _refuse(action: str, files: list[str], flags: Config) -> None:
     if len(files) != _FILES[action]:
         raise errors.UsageError(
             f'tfae checkpoint {action} takes {_FILES[action]} file'
-            f'{"s" if _FILES[action] > 1 else ""}; {len(files)} are named'
+            f'{"s" if _FILES[action] > 1 else ""}; {len(files)} were given'
         )
     writes = action in ('rename', 'convert')
     if writes and not flags.output:
@@ -98,7 +98,7 @@ def _chosen(path: str, held: Content, scope: str) -> list[str]:
     found = [name for name in sorted(held.shapes) if re.match(scope, name)]
     texts = [name for name in found if held.types[name] == tf.string]
     if texts:
-        print(f'{path}: left out text: {", ".join(texts)}')
+        print(f'{path}: skipped string variables: {", ".join(texts)}')
     found = [name for name in found if name not in texts]
     if not found:
         where = f' whose name starts with {scope}' if scope else ''
@@ -120,7 +120,7 @@ def _convert(path: str, held: Content, found: list[str], flags: Config) -> int:
     output = pathlib.Path(flags.output)
     variable_files.check_suffix('--output', output)
     if output.exists() or output.with_name(f'{output.name}.index').exists():
-        raise errors.InputError(f'--output {output} exists; name another file')
+        raise errors.InputError(f'--output {output} already exists; choose another file')
     variable_files.write(output, {new: held.read(old) for old, new in names.items()})
     for old, new in names.items():
         if old != new:

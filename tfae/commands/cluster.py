@@ -80,7 +80,7 @@ def main(argv: list[str]) -> int:
             )
         if len(train) < 2:
             raise errors.InputError(
-                'the training split holds 1 example; fitting clusters takes 2 or more'
+                'the training split has 1 example; fitting clusters requires at least 2'
             )
         if count > min(len(train), len(part.images)):
             raise errors.UsageError(

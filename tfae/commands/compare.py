@@ -42,7 +42,7 @@ def main(argv: list[str]) -> int:
     """
     flags, logdirs = command_flags.read_words('compare', __doc__, Config, argv, 'RUN RUN ...')
     if len(set(logdirs)) < 2:
-        raise errors.UsageError(f'tfae compare needs two runs or more; {logdirs[0]} is one')
+        raise errors.UsageError(f'tfae compare needs two or more runs; only {logdirs[0]} was given')
     compared, folder = comparison.sides(logdirs), pathlib.Path(flags.output)
     images: Mapping[pathlib.Path, str] = {}
     notes: list[str] = []
@@ -64,7 +64,7 @@ def main(argv: list[str]) -> int:
             ]
             images = reconstructions.plot(rebuilt, compared, flags.split, folder)
     outdated = [
-        f'{side.name}: {side.outdated()}, and left out' for side in compared if side.outdated()
+        f'{side.name}: {side.outdated()}; it is ignored' for side in compared if side.outdated()
     ]
     _print(compared, [*outdated, *notes])
     why = '; '.join(notes)

@@ -197,8 +197,8 @@ def _all_written(plans: list[shard_writer.Plan], processes: int) -> list[shard_w
                 bar.update(len(waiting[done].names))
         except concurrent.futures.process.BrokenProcessPool:
             raise errors.InputError(
-                'a worker process was killed, perhaps for lack of memory; run the command again '
-                'with fewer --processes: it keeps the shards that are complete'
+                'a worker process was killed, perhaps for lack of memory; rerun the command with '
+                'fewer --processes; complete shards are kept'
             ) from None
         except BaseException:
             pool.shutdown(cancel_futures=True)

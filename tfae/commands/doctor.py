@@ -61,7 +61,7 @@ def main(argv: list[str]) -> int:
             print(f'{section}:')
             for name, value in facts.items():
                 print(f'  {name:14} {value if value not in (None, []) else "none"}')
-        print('all is well' if not troubles else '\n'.join(f'trouble: {t}' for t in troubles))
+        print('no problems found' if not troubles else '\n'.join(f'problem: {t}' for t in troubles))
     return 1 if troubles else 0
 
 
@@ -85,9 +85,9 @@ def _namesake() -> list[str]:
     if not any(str(path) == 'tfae/__init__.py' for path in other.files or ()):
         return []
     return [
-        f'the distribution tfae {other.version} is another project that installs files of its own '
-        f'into the same folder: pip uninstall -y tfae {package.NAME}, then '
-        f'pip install {package.NAME}'
+        f'the distribution tfae {other.version} is an unrelated project that installs its files '
+        f'into the same folder: run pip uninstall -y tfae {package.NAME}, then pip install '
+        f'{package.NAME}'
     ]
 
 

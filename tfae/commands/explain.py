@@ -159,14 +159,13 @@ class Config(command_flags.Network, command_flags.ChooseImages):
             raise errors.UsageError(f'--model={self.model} needs --images=FILE,...')
         if len(self.unit) > 1 and {'all', 'top'} & set(self.unit):
             raise errors.UsageError(
-                f'--unit is {text(self.unit)}; all and top stand for several units, and exclude '
-                f'others'
+                f'--unit is {text(self.unit)}; all and top cannot be combined with other units'
             )
         if self.ascends and self.unit == _TOP:
             raise errors.UsageError('--unit=top needs a method that explains images')
         count = len(self.images or self.classes or self.indices)
         if self.unit == _ALL and count > 1:
-            raise errors.UsageError(f'--unit=all takes one image; {count} are named')
+            raise errors.UsageError(f'--unit=all takes one image; {count} were chosen')
 
 
 def main(argv: list[str]) -> int:
@@ -290,8 +289,8 @@ def _ascent(flags: Config, source: Source, target: attributions.Target) -> attri
     chosen = _units(flags, target)
     if len(chosen) * height * width > _MAX_ASCENT_PIXELS:
         raise errors.UsageError(
-            f'{target.tensor.op.name} has {len(chosen)} units; a sheet of so many images of '
-            f'{height} x {width} takes hours, --unit must name one'
+            f'{target.tensor.op.name} has {len(chosen)} units; a sheet of that many images of '
+            f'{height} x {width} would take hours; --unit must select one'
         )
     fields = [field.name for field in dataclasses.fields(_ASCENT)]
     settings = activation_maximization.Settings(**{name: getattr(flags, name) for name in fields})
@@ -306,8 +305,8 @@ def _units(flags: Config, target: attributions.Target) -> np.ndarray:
         return np.array([_unit(word, target) for word in flags.unit])
     if count > _MAX_UNITS_PER_SHEET:
         raise errors.UsageError(
-            f'{target.tensor.op.name} has {count} units, a sheet takes {_MAX_UNITS_PER_SHEET}; '
-            f'--unit must name one'
+            f'{target.tensor.op.name} has {count} units; a sheet holds at most '
+            f'{_MAX_UNITS_PER_SHEET}, so --unit must select one'
         )
     return np.arange(count)
 
@@ -321,7 +320,7 @@ def _unit(word: str, target: attributions.Target) -> int:
     except ValueError:
         words = ['all', 'top', *target.unit_names]
         raise errors.UsageError(
-            f'--unit is {word!r}; it must be a whole number or one of {", ".join(words)}'
+            f'--unit is {word!r}; it must be an integer or one of {", ".join(words)}'
             f'{errors.nearest(word, words)}'
         ) from None
     errors.in_range('--unit', unit, 0, int(target.values.shape[1]) - 1)

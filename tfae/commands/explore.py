@@ -96,6 +96,6 @@ def _directions(run: Run, size: int) -> dict[str, np.ndarray]:
     path, about = (run.folder.path / FIGURES / name for name in _MORPHED)
     step = captions.read(about).get('step', run.step)
     if path.exists() and step != run.step:
-        print(f'{path} is left out: it is of step {step}, the checkpoint is of step {run.step}')
+        print(f'{path} is ignored: it is from step {step}, the checkpoint is from step {run.step}')
         return {}
     return space.of_file(path, size)

@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
     path = pathlib.Path(flags.output)
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise errors.InputError(
-            f'--output {path} exists already; it must be new, or an empty folder'
+            f'--output {path} already exists; it must be a new or an empty folder'
         )
     with flags.open() if flags.logdir else flags.open_network() as opened:
         served = _served(flags, opened)
@@ -68,9 +68,9 @@ def _served(flags: Config, opened: Any) -> signatures.Served:
     detector = anomaly.load(path, opened.built.model.code_size) if path.is_file() else None
     if detector is not None and int(detector.step) != opened.step:
         print(
-            f'score is left out: {path} is of step {int(detector.step):,}, the checkpoint of step '
-            f'{opened.step:,}; choose another --checkpoint, or tfae anomaly '
-            f'--logdir={opened.folder.path} fits it again'
+            f'score is not exported: {path} is from step {int(detector.step):,}, the checkpoint '
+            f'from step {opened.step:,}; choose another --checkpoint, or run tfae anomaly '
+            f'--logdir={opened.folder.path} to fit it again'
         )
         detector = None
     return signatures.of_run(opened, detector)
@@ -93,7 +93,7 @@ def _frozen_graph(folder: pathlib.Path, served: signatures.Served) -> dict[str, 
 def _onnx(folder: pathlib.Path, served: signatures.Served) -> dict[str, Any]:
     kept, lost = signatures.for_onnx(served)
     for name, reason in lost.items():
-        print(f'{name} is left out: {reason}')
+        print(f'{name} is not exported: {reason}')
     for name, content in signatures.onnx(kept).items():
         (folder / f'{name}.onnx').write_bytes(content)
     return signatures.description(kept, 'onnx', onnx_names=True)

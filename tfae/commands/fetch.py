@@ -68,7 +68,8 @@ def main(argv: list[str]) -> int:
     flags, words = command_flags.read_words('fetch', __doc__, Config, argv, takes)
     if len(words) != 1:
         raise errors.UsageError(
-            f'tfae fetch: names {len(words)} data sets; it must name one of {", ".join(fetchable)}'
+            f'tfae fetch takes one data set; {len(words)} were given; it must be one of '
+            f'{", ".join(fetchable)}'
         )
     name = errors.one_of('tfae fetch: data set', words[0], fetchable)
     source = fetchable[name]
@@ -104,7 +105,7 @@ def fetch(source: Published, folder: pathlib.Path, url: str) -> None:
         if made and not any(folder.iterdir()):
             folder.rmdir()
         raise
-    print(f'{folder}: {len(wanted)} of {len(sums)} files fetched, and their SHA-256 sums match.')
+    print(f'{folder}: {len(wanted)} of {len(sums)} files downloaded, and their SHA-256 sums match.')
 
 
 @contextlib.contextmanager
@@ -126,7 +127,7 @@ def _arriving(path: pathlib.Path) -> Iterator[BinaryIO]:
                 raise BlockingIOError
         except BlockingIOError:
             raise errors.InputError(
-                f'{path} is being fetched by another program; wait until it ends'
+                f'{path} is being downloaded by another process; wait until it finishes'
             ) from None
         try:
             file.truncate(0)
@@ -156,13 +157,13 @@ def _download(url: str, file: BinaryIO, length: int | None, sha256: str) -> None
             digest.update(chunk)
             file.write(chunk)
     if count > limit:
-        raise errors.InputError(f'{url}: it has more than {limit:,} bytes, so it is not kept')
+        raise errors.InputError(f'{url}: it is larger than {limit:,} bytes and was discarded')
     if declared.isdecimal() and count < int(declared):
-        raise ConnectionError(f'cut short, {count:,} bytes of {int(declared):,}')
+        raise ConnectionError(f'truncated, {count:,} of {int(declared):,} bytes')
     came = digest.hexdigest()
     if came != sha256:
         raise errors.InputError(
-            f'{url}: SHA-256 is {came}; it must be {sha256}, so the file is not kept'
+            f'{url}: SHA-256 is {came}; it must be {sha256}; the file was discarded'
         )
 
 
@@ -184,7 +185,7 @@ def _answer(url: str) -> Any:
     try:
         answer = came.get(timeout=2 * _TIMEOUT)
     except queue.Empty:
-        raise TimeoutError(f'no answer in {2 * _TIMEOUT:g} s') from None
+        raise TimeoutError(f'no response in {2 * _TIMEOUT:g} s') from None
     if isinstance(answer, Exception):
         raise answer
     return answer
@@ -200,8 +201,8 @@ def _explained(url: str, folder: pathlib.Path) -> Iterator[None]:
             raise
         reason = ' '.join(f'{error}'.split()) or type(error).__name__
         raise errors.InputError(
-            f'{url}: cannot be fetched ({reason}); name another address with --url, or copy the '
-            f'file to {folder}'
+            f'{url}: cannot be downloaded ({reason}); choose another address with --url, or copy '
+            f'the file to {folder}'
         ) from error
 
 

@@ -88,7 +88,7 @@ def main(argv: list[str]) -> int:
     merged = ', merged by scope' if len(shown) < len(layers) else ''
     weighted = sum(bool(layer.variables) for layer in layers)
     note = f'{total:,} parameters in {weighted} layers{merged}' + (
-        '; layers of the same mark share variables' if any(marks) else ''
+        '; layers with the same mark share variables' if any(marks) else ''
     )
     _print(shown, marks)
     print(f'{total:,} parameters')

@@ -39,7 +39,7 @@ class Config(command_flags.ChooseImages):
     def __post_init__(self):
         super().__post_init__()
         if len(self.classes or self.indices) == 1:
-            raise errors.UsageError('--classes or --indices must name at least two images')
+            raise errors.UsageError('--classes or --indices must select at least two images')
 
 
 def main(argv: list[str]) -> int:

@@ -70,7 +70,9 @@ def _figures(
     labels = None if part.labels is None else part.labels[: flags.count]
     title = f'{loaded.name}, {flags.split}: {len(codes):,} codes of {codes.shape[1]} dimensions'
     if codes.shape[1] < 2:
-        raise errors.InputError(f'{run.folder.path} has one latent dimension; a plane needs two')
+        raise errors.InputError(
+            f'{run.folder.path} has one latent dimension; a latent plane needs two'
+        )
     yield None
 
     # Points.

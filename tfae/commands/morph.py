@@ -101,7 +101,7 @@ class Config(command_flags.ChooseImages):
         if self.path and (len(self.combinations) < 2 or not all(self.combinations)):
             raise errors.UsageError(
                 f'--path is {self.path!r}; it must hold two or more combinations of attributes, '
-                f'with -> between them'
+                'separated by ->'
             )
         if self.film and len(self.images or self.classes or self.indices) == 1:
             raise errors.UsageError('--film needs at least two images')
@@ -156,7 +156,7 @@ def _table(flags: Config, loaded: data.DataSet, part: data.Split) -> attributes.
     print(
         f'{path}: rows for {len(there):,} of {len(part.images):,} images'
         + (f', none for {known[bare[0]] if known else bare[0]}' if len(bare) else '')
-        + f'; {len(other):,} rows for no image of {flags.split}'
+        + f'; {len(other):,} rows match no image of {flags.split}'
         + (f', such as {table.keys[other[0]]}' if len(other) else '')
     )
     if not len(there):

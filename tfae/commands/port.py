@@ -1,6 +1,6 @@
 """List what a TF1 program needs to run today, and add it: `tfae port script.py [--write]`.
 
-A line for each name that was removed since TF1: what stands in for it, or why nothing does.
+A line for each name that was removed since TF1: its replacement, or why there is none.
 --write adds the line that installs tfae.compat, translates Python 2, and renames what has the same
 arguments under another name. Divisions of Python 2 that may be of integers are listed, and become
 true divisions. Takes scripts and notebooks; in a notebook, --write only adds a cell.
@@ -37,7 +37,7 @@ def main(argv: list[str]) -> int:
 
 def _port(path: pathlib.Path, write: bool) -> int:
     if not path.is_file():
-        raise errors.UsageError(f'{path}: there is no such file')
+        raise errors.UsageError(f'{path}: no such file')
     try:
         found = porting.port(path)
     except errors.InputError as error:
@@ -55,7 +55,8 @@ def _port(path: pathlib.Path, write: bool) -> int:
         print(f'{path}: nothing to change')
     elif write and not found.content:
         raise errors.UsageError(
-            f'{path}: --write changes no code of a notebook; `tfae run {path}` runs it as it is'
+            f'{path}: --write does not change the code of a notebook; `tfae run {path}` runs it '
+            'unchanged'
         )
     elif write:
         mode = path.stat().st_mode

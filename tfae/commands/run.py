@@ -48,7 +48,7 @@ def main(argv: list[str]) -> Any:
     flags, words = command_flags.read_words('run', __doc__, Config, argv[: at + 1], takes)
     path = pathlib.Path(words[0])
     if not path.is_file():
-        raise errors.InputError(f'{path}: there is no such file')
+        raise errors.InputError(f'{path}: no such file')
     terminal.release_streams()
     warnings.formatwarning = inspect.unwrap(warnings.formatwarning)  # Python's
     compat.install(as_tensorflow=True, removed=flags.removed)

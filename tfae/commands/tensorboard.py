@@ -27,7 +27,7 @@ def main(argv: list[str]) -> int:
     """
     flags = command_flags.read('tensorboard', __doc__, Config, argv)
     if not pathlib.Path(flags.logdir).is_dir():
-        raise errors.InputError(f'--logdir {flags.logdir} is no folder')
+        raise errors.InputError(f'--logdir {flags.logdir} is not a folder')
     from tfae.explorer import board, server  # after the flags, since it takes a second
 
     server.check_host(flags.host)

@@ -81,7 +81,7 @@ def main(argv: list[str]) -> int:
         if lost.interrupt:
             print(f'{members}: {lost}, stopped by signal {lost.interrupt}')
             cluster.end(128 + lost.interrupt)
-        print(f'{members}: {lost}; starting again', flush=True)
+        print(f'{members}: {lost}; restarting', flush=True)
         cluster.restart(['train', *argv])
 
 

@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
         collections = {name: _collections(run.graph, name) for name in found}
     if not found:
         raise errors.InputError(
-            f'--scope {flags.scope!r} matches the start of no name in collection {collection}'
+            f'--scope {flags.scope!r} matches no name in collection {collection}'
         )
     variable_table.show(list(found), found.__getitem__, collections)
     if flags.export:

@@ -72,5 +72,5 @@ def line(old: str) -> str:
     parts = old.split('.')
     prefixes = ('.'.join(parts[:n]) for n in range(len(parts), 0, -1))
     what, instead = next((GONE[name] for name in prefixes if name in GONE), ('', ''))
-    told = f'it was {what}; use {instead}' if what else 'nothing stands in for it'
+    told = f'it was {what}; use {instead}' if what else 'it has no replacement'
     return f'tf.{old} is not available in tfae.compat: {told}. `tfae port` cannot rewrite it.'

@@ -12,7 +12,7 @@ def load_source(name: str, path: str) -> types.ModuleType:
     """Loads a module from a file."""
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ImportError(f'{path} is no Python file')
+        raise ImportError(f'{path} is not a Python file')
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)

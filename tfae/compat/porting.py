@@ -1,6 +1,6 @@
 """Finds what a TF1 program uses that newer versions removed, and moves the program.
 
-A finding is a name in a line, with what stands in for it: a name that `tfae.compat` supplies, a
+A finding is a name in a line, with its replacement: a name that `tfae.compat` supplies, a
 change of the source, or nothing.
 """
 
@@ -169,7 +169,7 @@ def _import(node: ast.AST, dotted: str) -> Iterator[Finding]:
     modules = {dotted, dotted.rpartition('.')[0]} & removed.MODULES.keys()
     if any(map(removed.is_lost, modules)):
         new = removed.MODULES[max(modules, key=len)]
-        yield _finding(node, dotted, Kind.REMOVED, f'a removed module; {new} stands in for it')
+        yield _finding(node, dotted, Kind.REMOVED, f'a removed module; replaced by {new}')
     else:
         yield from _name(node, dotted, dotted)
 
@@ -185,7 +185,7 @@ def _name(
     place = removed.NAMES.get(module, {}).get(name)
     if place and removed.lacks(module, name):
         new = place.removeprefix('builtins:').replace(':', '.')
-        remark = f'removed from {module}; {new} stands in for it'
+        remark = f'removed from {module}; replaced by {new}'
         yield _finding(node, spelled, Kind.REMOVED, remark)
 
 
@@ -203,7 +203,7 @@ def _tensorflow(
             remark = f'before 1.0; the arguments of {text} have other names'
             yield _finding(node, spelled, Kind.REMOVED, remark)
     elif problem and _is_supplied_private(dotted):
-        yield _finding(node, spelled, Kind.REMOVED, 'private, and gone; tfae.compat supplies it')
+        yield _finding(node, spelled, Kind.REMOVED, 'private and removed; tfae.compat supplies it')
     elif problem:
         yield _finding(node, spelled, Kind.IMPOSSIBLE, problem)
     elif supplied:
@@ -247,7 +247,7 @@ def _looked_up(old: str) -> tuple[str, bool]:
                 found = importlib.import_module('.'.join(['tensorflow', *parts[:k]]))
             except ImportError:
                 if parts[0] in ('python', 'core'):
-                    return 'private API of TensorFlow, which no longer has it', False
+                    return 'private API that TensorFlow has removed', False
                 text = str(error)
                 return text if 'tfae.compat' in text else 'TF1 has no such name', False
         supplied = supplied or isinstance(found, importer.OldModule)
@@ -344,7 +344,7 @@ def _checked(finding: Finding, lines: list[str]) -> Finding:
     if finding.name.startswith('.'):
         kind, remark = Kind.IMPOSSIBLE, f'a removed method; write .{finding.replacement}()'
     else:
-        kind, remark = Kind.REMOVED, f'before 1.0; {finding.replacement} stands in for it'
+        kind, remark = Kind.REMOVED, f'before 1.0; replaced by {finding.replacement}'
     return finding._replace(kind=kind, remark=remark, replacement='')
 
 

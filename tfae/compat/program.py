@@ -367,7 +367,7 @@ def _cells(content: bytes, path: pathlib.Path, skipped: list[str]) -> str:
         codes = [cell.get('source', cell.get('input', '')) for cell in cells if _is_code(cell)]
         texts = [''.join(code) for code in codes]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise errors.InputError(f'{path}: it is no Jupyter notebook ({error})') from error
+        raise errors.InputError(f'{path}: it is not a Jupyter notebook ({error})') from error
     return '\n'.join(_python(text, path, skipped) for text in texts) + '\n'
 
 

@@ -221,13 +221,13 @@ def from_python(name: str, kind: Any, value: Any) -> Any:
         return tuple(from_python(name, _element(kind), element) for element in elements)
     if kind is str and callable(value):
         raise errors.UsageError(
-            f'--{name} is of type {type(value).__name__}; it must be a text, for a function its '
+            f'--{name} is of type {type(value).__name__}; it must be a string, for a function its '
             f'name {plugins.FUNCTION}; models.custom(encoder=..., decoder=...) takes functions'
         )
     if callable(value) and _has_text(kind) and not isinstance(value, kind):
         raise errors.UsageError(
             f'--{name} is the {type(value).__name__} {getattr(value, "__name__", "")}; it must be '
-            f'its name as a text, {plugins.FUNCTION!r}'
+            f'its name as a string, {plugins.FUNCTION!r}'
         )
     if not _matches(value, kind):
         raise errors.UsageError(f'--{name} is {value!r}; it must be {_describe(kind)}')
@@ -236,7 +236,7 @@ def from_python(name: str, kind: Any, value: Any) -> Any:
     try:
         return float(value)
     except OverflowError:
-        raise errors.UsageError(f'--{name} is a whole number beyond the largest float') from None
+        raise errors.UsageError(f'--{name} is too large for a float') from None
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -280,8 +280,8 @@ def of_today(cls: type, values: dict[str, Any], where: str) -> dict[str, Any]:
     for old, new in names.items():
         if old in values and new in values and values[old] != values[new]:
             raise errors.InputError(
-                f'{where}: {old} is {values[old]!r} and {new} is {values[new]!r}; both are '
-                f'names of one field'
+                f'{where}: {old} is {values[old]!r} and {new} is {values[new]!r}; both names are '
+                'of the same field'
             )
     values = {names.get(name, name): value for name, value in values.items()}
     for name in values.keys() & field_types(cls).keys():
@@ -387,7 +387,7 @@ def _describe(kind: Any) -> str:
         return f'one of {", ".join(typing.get_args(kind))}'
     if _has_text(kind):
         return 'a text'
-    names = {bool: 'true or false', int: 'a whole number', float: 'a number', str: 'a text'}
+    names = {bool: 'true or false', int: 'an integer', float: 'a number', str: 'a text'}
     return names[kind]
 
 

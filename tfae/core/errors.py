@@ -102,7 +102,7 @@ def same_shape(who: str, **tensors: Any) -> None:
     """Refuses two tensors whose static shapes cannot be equal; the keywords name them."""
     (a, x), (b, y) = tensors.items()
     if not x.shape.is_compatible_with(y.shape):
-        raise ValueError(f'{who}: {a} is {x.shape}, {b} is {y.shape}; they must agree.')
+        raise ValueError(f'{who}: {a} is {x.shape}, {b} is {y.shape}; they must match.')
 
 
 def in_range(who: str, value: float, low: float, high: float) -> None:

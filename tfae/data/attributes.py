@@ -175,7 +175,8 @@ def _rows(path: pathlib.Path, lines: Iterator[str]) -> Iterator[tuple[int, list[
                 yield line, text.split()
         if count != int(counted[1]):
             raise errors.InputError(
-                f'--attributes {path} line 1 says {int(counted[1])} images; it has {count} rows'
+                f'--attributes {path} line 1 declares {int(counted[1])} images; the table has '
+                f'{count} rows'
             )
         return
     if not first.strip():
@@ -191,8 +192,8 @@ def _table(path: pathlib.Path, rows: Iterator[tuple[int, list[str]]]) -> Table:
     where, names = next(rows)
     if len(names) < 2 or len(set(names)) < len(names) or not all(names) or _row_like(names):
         raise errors.InputError(
-            f'--attributes {path} line {where} is {",".join(names)[:200]!r}; it must name at least '
-            f'two columns, each otherwise, none by a number'
+            f'--attributes {path} line {where} is {",".join(names)[:200]!r}; it must name at '
+            'least two columns, with distinct names that are not numbers'
         )
     keys: dict[str, None] = {}
     columns: list[list[str]] = [[] for _ in names[1:]]
@@ -209,11 +210,11 @@ def _table(path: pathlib.Path, rows: Iterator[tuple[int, list[str]]]) -> Table:
             if cell.lower() in _NOT_FINITE:
                 raise errors.InputError(
                     f'--attributes {path} line {line} has {cell} as {name}; it must be finite, or '
-                    f'empty where nothing is known'
+                    'empty if unknown'
                 )
             column.append(sys.intern(cell))  # few distinct values in many rows
     if not keys:
-        raise errors.InputError(f'--attributes {path} has a header and no row')
+        raise errors.InputError(f'--attributes {path} has a header but no rows')
     return Table(tuple(keys), dict(zip(names[1:], columns, strict=True)))
 
 

@@ -28,7 +28,7 @@ class DataSet(NamedTuple):
     validation: Split  # may hold 0 examples
     test: Split
     class_names: tuple[str, ...]  # empty when unlabeled
-    notes: tuple[str, ...] = ()  # what was left out of the set, and why
+    notes: tuple[str, ...] = ()  # what was skipped, and why
     columns: tuple[str, ...] = ()  # names of those of a table, or empty
 
     def column(self, k: int) -> str:
@@ -86,7 +86,7 @@ class Loaded(NamedTuple):
     test: Split
     class_names: Sequence[str]  # empty when unlabeled
     validation: Split | None = None  # None: it is taken from the training split
-    notes: tuple[str, ...] = ()  # what was left out, and why
+    notes: tuple[str, ...] = ()  # what was skipped, and why
     columns: tuple[str, ...] = ()  # names of those of a table, or empty
 
 

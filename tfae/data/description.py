@@ -59,7 +59,7 @@ def refuse_gaps(loaded: DataSet, config: Config) -> None:
         first = np.setdiff1d(np.arange(loaded.classes), found)[0]
         raise errors.InputError(
             f'data set {loaded.name}: its labels lie in [{found[0]}, {found[-1]}], and none is '
-            f'{first}; they must number classes from 0 without a gap, as '
+            f'{first}; they must be consecutive class numbers from 0, as '
             f'numpy.unique(labels, return_inverse=True)[1] does'
         )
 

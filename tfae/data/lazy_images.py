@@ -138,7 +138,7 @@ class LazyImages:
         if wanted > _MAX_BYTES:
             raise errors.InputError(
                 f'{len(places):,} images of {"x".join(map(str, shape[1:]))} would take '
-                f'{wanted / 2**30:.1f} GiB at once; at most {_MAX_BYTES / 2**30:.0f} are decoded'
+                f'{wanted / 2**30:.1f} GiB; at most {_MAX_BYTES / 2**30:.0f} GiB fit at once'
             )
         made = np.empty(shape, self.dtype)
         scale = np.float32(1 / 255)

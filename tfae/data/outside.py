@@ -63,7 +63,7 @@ def load(source: Source, config: Config) -> Loaded:
         raise errors.InputError(f'{who}: load returned {_kind(found)}; {_WANTED}')
     train, test, class_names, validation, notes, columns = Loaded(*found)
     if not _are_texts(notes):
-        raise errors.InputError(f'{who}: notes are {notes!r}; they must be a tuple of texts')
+        raise errors.InputError(f'{who}: notes are {notes!r}; they must be a tuple of strings')
     splits = {'train': train, 'test': test, 'validation': validation}
     if validation is None:
         del splits['validation']
@@ -123,8 +123,8 @@ def _split(pair: arrays.Pair) -> Split:
     right = labels.dtype.kind in 'iu' and labels.shape == (len(images),) and labels.min() >= 0
     if not right:
         raise errors.InputError(
-            f'{pair.labels.who} are {labels.dtype} {labels.shape}; they must be whole numbers from '
-            f'0, one for each of {len(images)} images'
+            f'{pair.labels.who} are {labels.dtype} {labels.shape}; they must be integers from 0, '
+            f'one for each of {len(images)} images'
         )
     return Split(images, labels.astype(np.int64))
 
@@ -136,7 +136,9 @@ def _names(who: str, loaded: Loaded, given: Any) -> tuple[str, ...]:
     """
     many = isinstance(given, Sequence) and not isinstance(given, str)  # a set has no order
     if not many or not all(isinstance(name, str) for name in given):
-        raise errors.InputError(f'{who}: class names are {given!r}; they must be a tuple of texts')
+        raise errors.InputError(
+            f'{who}: class names are {given!r}; they must be a tuple of strings'
+        )
     splits = (loaded.train, loaded.test, loaded.validation)
     labels = [split.labels for split in splits if split is not None and split.labels is not None]
     classes = max((int(found.max(initial=-1)) for found in labels), default=-1) + 1
@@ -146,5 +148,5 @@ def _names(who: str, loaded: Loaded, given: Any) -> tuple[str, ...]:
             f'be {classes} or more, or none'
         )
     if given and not labels:
-        raise errors.InputError(f'{who}: there are class names and no labels; leave one out')
+        raise errors.InputError(f'{who}: there are class names but no labels; omit the class names')
     return tuple(given) or tuple(map(str, range(classes)))

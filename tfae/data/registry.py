@@ -138,7 +138,7 @@ def _refuse_fraction(config: Config) -> None:
     if config.validation_fraction not in (0, Config.validation_fraction):
         raise errors.UsageError(
             f'--validation_fraction is {config.validation_fraction}, but data set '
-            f'{config.dataset} has its own validation split; leave the flag out'
+            f'{config.dataset} has its own validation split; omit the flag'
         )
 
 
@@ -170,6 +170,6 @@ def _refuse_unread_fields(config: Config, read: tuple[str, ...]) -> None:
         value = getattr(config, field.name)
         if field.name not in (*COMMON_FIELDS, *read) and value != field.default:
             raise errors.UsageError(
-                f'--{field.name} is {value!r}, but data set {config.dataset} does not read it; '
+                f'--{field.name} is {value!r}, but data set {config.dataset} does not use it; '
                 f'leave it at {field.default!r}'
             )

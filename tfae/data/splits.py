@@ -90,7 +90,7 @@ def with_test(split: Split, who: str) -> tuple[Split, Split]:
     """
     count = len(split.images)
     if count < 2:
-        raise errors.InputError(f'{who}: holds {count} example; a train and a test split take two')
+        raise errors.InputError(f'{who}: holds {count} example; a train and a test split need two')
     _refuse_uneven(who, split, count)
     return cut(split, -(-count // 5), _TEST_SEED)
 

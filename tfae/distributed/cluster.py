@@ -263,7 +263,7 @@ def _members(
         raise errors.UsageError(f'{who} names {", ".join(twice)} more than once')
     chiefs = [name for name, _ in tasks if name in _CHIEFS]
     if len(chiefs) > 1:
-        raise errors.UsageError(f'{who} names {len(chiefs)} chiefs; there can be one')
+        raise errors.UsageError(f'{who} names {len(chiefs)} chiefs; there may be only one')
     if job not in jobs:
         raise errors.UsageError(
             f'{who}: this process has job {job!r}; the cluster has {", ".join(jobs) or "no job"}'

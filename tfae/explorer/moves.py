@@ -116,7 +116,7 @@ def _number(who: str, value: Any, low: float, high: float) -> float:
 
 def _whole(who: str, value: Any, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise _wrong(who, value, f'a whole number in [{low}, {high}]')
+        raise _wrong(who, value, f'an integer in [{low}, {high}]')
     return value
 
 

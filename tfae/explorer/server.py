@@ -177,7 +177,7 @@ def foreign(environ: Mapping[str, Any], hosts: Iterable[str]) -> str:
     if host.lower() not in own:
         return f'the page is not at {host[:100]!r}'
     if origin is not None and origin.lower() not in {f'http://{name}' for name in own}:
-        return f'pages of {origin[:100]!r} may not ask here'
+        return f'requests of pages from {origin[:100]!r} are refused'
     return ''
 
 
@@ -205,7 +205,7 @@ def listen(host: str, port: int) -> socket.socket:
         # Python appends the address to the message of the system.
         why = str(error.strerror).partition(' (while ')[0]
         raise errors.InputError(
-            f'--host {host}, --port {port} cannot be served: {why}; --port=0 takes one that is free'
+            f'--host {host}, --port {port} cannot be served: {why}; --port=0 selects a free one'
         ) from None
 
 

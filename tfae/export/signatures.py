@@ -232,8 +232,8 @@ def onnx(served: Served) -> dict[str, bytes]:
 def for_onnx(served: Served) -> tuple[Served, dict[str, str]]:
     """Returns the signatures that ONNX supports, and the reasons against the others."""
     reasons = {
-        names.SEED: 'ONNX has no random numbers that are a function of a seed',
-        names.IMAGE_BYTES: 'ONNX decodes no files',
+        names.SEED: 'ONNX has no seeded random numbers',
+        names.IMAGE_BYTES: 'ONNX cannot decode image files',
     }
     lost = {
         name: reason

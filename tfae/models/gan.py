@@ -180,7 +180,9 @@ class Model:
         diversity = means[f'{names.GENERATOR}/diversity']
         if diversity > _MIN_DIVERSITY:
             return ''
-        return f'the diversity of generated images is {diversity:.3g}, that of a constant image 0'
+        return (
+            f'the diversity of generated images is {diversity:.3g}, which is 0 for a constant image'
+        )
 
     def _discriminator(self, batch: Batch) -> Objective:
         loss, training = self.config.loss, batch.seed is not None

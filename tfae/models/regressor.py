@@ -60,8 +60,8 @@ class Config(network_flags.ConfigWithDefault):
             value = attributes.quantity(name)
             if value is None:
                 raise errors.UsageError(
-                    f'--model=regressor predicts a quantity, and class {name!r} is none; --target '
-                    f'or --values must name quantities'
+                    f'--model=regressor predicts a quantity, but class {name!r} is not a number; '
+                    'choose another --target, or set --values'
                 )
             values.append(value)
         return dataclasses.replace(self, values=tuple(values))

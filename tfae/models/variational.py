@@ -131,7 +131,7 @@ class Config(network_flags.Config, corruption.Config):
         super().__post_init__()
         if self.emphasis != (1, 1):
             raise errors.UsageError(
-                '--emphasis weights pixels, and a likelihood has no weights; leave it out'
+                '--emphasis weights pixels, which a likelihood does not allow; omit it'
             )
         if self.kl_capacity and not self.beta:
             raise errors.UsageError('--kl_capacity needs a --beta above 0, which weights it')
@@ -251,7 +251,7 @@ class Model:
     def learned_nothing(self, means: Mapping[str, float], constants: baseline.Constants) -> str:
         """Returns why the ELBO is no better than that of the mean image without a code, or ''."""
         if means['active_units'] < 0.5:
-            return f'the KL divergence is {means["kl"]:.3g} nats, of no active latent dimension'
+            return f'the KL divergence is {means["kl"]:.3g} nats, with no active latent dimension'
         config = self.config
         trained = config.beta, config.free_bits, config.kl_warmup_steps, config.samples
         if config.likelihood.own or config.kl_capacity or trained != (1, 0, 0, 1):

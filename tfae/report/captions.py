@@ -153,7 +153,7 @@ def _left_out(why: str) -> dict[str, Any]:
     """Returns no object; prints a line on stderr, once for each file and reason."""
     if why not in _reported:
         _reported.add(why)
-        print(f'tfae: {" ".join(why.split())}; it is left out', file=sys.stderr)
+        print(f'tfae: {" ".join(why.split())}; it is skipped', file=sys.stderr)
     return {}
 
 

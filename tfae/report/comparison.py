@@ -28,11 +28,11 @@ class Side(NamedTuple):
     reconstructed: Mapping[str, Any] = {}  # measured by `compare` on its reconstructions
 
     def outdated(self) -> str:
-        """Returns why the measures of `tfae evaluate` are left out; empty if they are not."""
+        """Returns why the measures of `tfae evaluate` are ignored; empty if they are not."""
         for name in ('split', 'step') if self.reconstructed else ():
             ours = self.reconstructed[name]
             if (theirs := self.evaluation.get(name, ours)) != ours:
-                return f'its {run_page.EVALUATION} is of {name} {theirs}, not {ours}'
+                return f'its {run_page.EVALUATION} was measured for {name} {theirs}, not {ours}'
         return ''
 
     def measured(self) -> dict[str, Any]:

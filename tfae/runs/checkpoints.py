@@ -201,7 +201,7 @@ def load_newest(
                 continue
         for k, text in enumerate(said):
             another = step is not None or k + 1 < len(said)
-            say(f'{text}; trying the one before' if another else text)
+            say(f'{text}; trying the previous one' if another else text)
         if step is None and said:
             raise Unreadable(f'none of the {len(said)} checkpoints in {folder} can be read')
         return step
@@ -286,8 +286,8 @@ def resume(
     step = load_newest(saver, session, folder.path, print, missing - 1)
     if step is None:
         raise errors.InputError(
-            f'{what}, and every checkpoint is newer; restore the file from a copy, or name another '
-            f'--logdir'
+            f'{what}, and every checkpoint is newer; restore the file from a copy, or choose '
+            'another --logdir'
         )
     print(f'{what}; training goes back to step {step:,} to record it again')
     return step
@@ -322,7 +322,7 @@ def _refuse_other_model(
     known = {v.op.name: v for v in graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)}
     wrong = []
     for name in sorted({*wanted, *held.shapes} - _other_sums(graph, held)):
-        there, here, same = 'lacking', 'unknown', name in held.shapes and name in known
+        there, here, same = 'missing', 'unknown', name in held.shapes and name in known
         if name in held.shapes:
             there = f'{held.types[name].name} {list(held.shapes[name])}'
         if name in known:
@@ -331,7 +331,7 @@ def _refuse_other_model(
             type_, shape = known[name].dtype.base_dtype, known[name].shape
             same = type_ == held.types[name] and shape.is_compatible_with(held.shapes[name])
         if not same:
-            wrong.append(f'variable {name} is {there} in the checkpoint and {here} by {CONFIG}')
+            wrong.append(f'variable {name} is {there} in the checkpoint and {here} in {CONFIG}')
     _refuse_unfit(place, wrong)
 
 
@@ -368,7 +368,7 @@ def _refuse_other_configuration(experiment: Experiment | None, held: 'Content', 
     _refuse_unfit(
         place,
         [
-            f'{field} is {_shown(there)} in the checkpoint and {_shown(here)} by {CONFIG}'
+            f'{field} is {_shown(there)} in the checkpoint and {_shown(here)} in {CONFIG}'
             for field, there, here in experiment.departures(recorded, f'checkpoint {place}')
         ],
     )
@@ -381,8 +381,8 @@ def _refuse_unfit(place: str, wrong: Sequence[str]) -> None:
         config = (folder.parent if folder.name in (BEST, EPOCHS) else folder) / CONFIG
         more = f' ({len(wrong) - 1} more differ)' if len(wrong) > 1 else ''
         raise errors.InputError(
-            f'checkpoint {place} does not fit {config}: {wrong[0]}{more}; put back the {CONFIG} '
-            f'that the run was trained with, or remove the checkpoint if it is of another run'
+            f'checkpoint {place} does not fit {config}: {wrong[0]}{more}; restore the {CONFIG} '
+            'that the run was trained with, or remove the checkpoint if it belongs to another run'
         )
 
 

@@ -68,7 +68,7 @@ class Folder:
             if path.is_symlink():
                 raise errors.InputError(
                     f'{path} is a symbolic link; a run is written to its own folder: remove the '
-                    f'link, or name another --logdir'
+                    'link, or choose another --logdir'
                 )
         return path
 
@@ -104,8 +104,8 @@ class Folder:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise errors.InputError(
-                    f'--logdir {self.path} is in use by another program that trains there; '
-                    f'wait for it or name another folder'
+                    f'--logdir {self.path} is in use by another training process; wait for it, or '
+                    'choose another folder'
                 ) from None
             for place in (
                 self.path,
@@ -132,7 +132,7 @@ class Folder:
         if not (isinstance(history, list) and all(map(_is_entry, history))):
             raise errors.InputError(
                 f'{self.path / CONFIG}: history must be a list of objects with epochs and step, '
-                f'whole numbers of 0 or more, and when, a text or null'
+                f'integers of 0 or more, and when, a string or null'
             )
         content['history'] = [*history, _entry(epochs, step)]
         content['training']['epochs'] = epochs
@@ -165,9 +165,7 @@ class Folder:
         try:
             return bounded_files.read_json(path)
         except FileNotFoundError:
-            raise errors.InputError(
-                f'{self.path} holds no run: there is no {CONFIG} in it'
-            ) from None
+            raise errors.InputError(f'{self.path} is not a run: it has no {CONFIG}') from None
 
     @contextlib.contextmanager
     def blaming_config(self) -> Iterator[None]:

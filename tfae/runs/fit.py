@@ -156,7 +156,7 @@ def _lead(job: _Job, folder: Folder, known: Experiment | None) -> int:
             if folder.exists():
                 raise errors.InputError(
                     f'--logdir {folder.path}: another program has just started a run there; '
-                    f'name another folder, or repeat the command to resume that run'
+                    'choose another folder, or repeat the command to resume that run'
                 )
             folder.write_config(job.experiment)
 
@@ -193,7 +193,7 @@ def _follow(job: _Job) -> int:
             _refuse_other_worker(job, chief)
             print(f'{job.members} follows {job.members.addresses[0]}', flush=True)
             code = follower.follow()
-    print(f'{job.members} ends with the chief')
+    print(f'{job.members} exits with the chief')
     return code
 
 
@@ -201,12 +201,12 @@ def _refuse_other_worker(job: _Job, chief: Experiment) -> None:
     """Refuses a chief that trains another configuration or other examples."""
     if differences := chief.differences(job.experiment):
         raise errors.UsageError(
-            f'{job.members} has other flags than the chief: {"; ".join(differences)}'
+            f'{job.members} has different flags from the chief: {"; ".join(differences)}'
         )
     ours, theirs = job.experiment.signature.fingerprint, chief.signature.fingerprint
     if ours != theirs:
         raise errors.InputError(
-            f'{job.members} has other examples than the chief: data set {job.loaded.name} has '
+            f'{job.members} has different examples from the chief: data set {job.loaded.name} has '
             f'fingerprint {ours} here, {theirs} there'
         )
 
@@ -221,8 +221,8 @@ def _losing(workers: Coordinator, interrupt: Interrupt) -> Iterator[None]:
         yield
     except tf.errors.ResourceExhaustedError as error:
         raise errors.InputError(
-            f'memory is exhausted ({checkpoints.reason(error)}); --accumulation_steps splits a '
-            f'batch into parts that take less'
+            f'out of memory ({checkpoints.reason(error)}); --accumulation_steps splits a batch '
+            'into smaller micro-batches'
         ) from None
     except tf.errors.OpError as error:
         if workers.replica.workers == 1 or not coordinator.lost(error):
@@ -230,7 +230,7 @@ def _losing(workers: Coordinator, interrupt: Interrupt) -> Iterator[None]:
         if workers.begun:
             cluster.all_joined()
         reason = type(error).__name__.removesuffix('Error')
-        raise cluster.Lost(f'another worker is gone ({reason})', interrupt.number) from None
+        raise cluster.Lost(f'another worker was lost ({reason})', interrupt.number) from None
 
 
 def _resolved(experiment: Experiment, signature: Signature) -> Experiment:
@@ -278,8 +278,9 @@ def _refuse_differences(path: pathlib.Path, known: Experiment, wanted: Experimen
     """Refuses to resume a run under another configuration; the epochs may differ."""
     if differences := known.differences(wanted, resumed=True):
         raise errors.UsageError(
-            f'--logdir {path} holds a run of another configuration: {"; ".join(differences)}; '
-            f'name another folder, or omit these flags to resume that run'
+            f'--logdir {path} holds a run with a different configuration: '
+            f'{"; ".join(differences)}; choose another folder, or omit these flags to resume that '
+            'run'
         )
 
 
@@ -289,8 +290,8 @@ def _refuse_fewer_epochs(path: pathlib.Path, last: Phase, batch_size: int) -> No
     if made > last.stop:
         epochs = (made - last.start - 1) * batch_size // last.source.count + 1
         raise errors.UsageError(
-            f'--epochs is {last.epochs}; the run in --logdir {path} has made {epochs} ({made:,} '
-            f'steps): give {epochs} or more, or name another folder'
+            f'--epochs is {last.epochs}; the run in --logdir {path} has completed {epochs} '
+            f'({made:,} steps): give {epochs} or more, or choose another folder'
         )
 
 

@@ -157,8 +157,8 @@ def _refuse_no_path(logdir: object) -> None:
     path = os.fspath(logdir) if isinstance(logdir, os.PathLike) else logdir
     if not isinstance(path, str) or not path or '\0' in path:
         raise errors.UsageError(
-            f'logdir is {config.shown(logdir)}; it must be the path of a folder, a text or a '
-            f'pathlib.Path'
+            f'logdir is {config.shown(logdir)}; it must be the path of a folder, a string or a '
+            'pathlib.Path'
         )
 
 
@@ -174,7 +174,7 @@ def _options(arguments: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
     for name in config.field_types(cluster.Config):
         if name in arguments:
             raise errors.UsageError(
-                f'{name} is for several processes; tfae.fit trains in this one, tfae train in many'
+                f'{name} is for several processes; tfae.fit trains in one process, use tfae train'
             )
     given = {k: config.from_python(k, kinds[k], v) for k, v in arguments.items() if k in kinds}
     return Options(**given), {k: v for k, v in arguments.items() if k not in kinds}
@@ -195,7 +195,7 @@ def _on_arrays(experiment: Experiment, flags: dict[str, Any], validated: bool) -
     """Returns the experiment on arrays instead of the data set that it names."""
     if flags.get('dataset', ARRAYS) != ARRAYS:
         raise errors.UsageError(
-            f'dataset is {flags["dataset"]!r} and images are given; one of them must be left out'
+            f'dataset is {flags["dataset"]!r} and images are given; one of them must be omitted'
         )
     # A field of another data set, such as a recipe's, is dropped; one that is given is refused.
     fields = (*data.COMMON_FIELDS, *(name for name in flags if hasattr(experiment.data, name)))
@@ -211,7 +211,7 @@ def _refuse_without_images(
     """Refuses other arrays without images, and a run on arrays without them."""
     for name, array in zip(('labels', 'validation_data', 'test_data'), arrays, strict=True):
         if array is not None:
-            raise errors.UsageError(f'{name} needs images; it must be left out without them')
+            raise errors.UsageError(f'{name} must be omitted if images is None')
     if experiment.data.dataset == ARRAYS and not experiment.data.data_dir:
         if not Folder(logdir).exists():
             raise errors.UsageError(

@@ -39,7 +39,7 @@ def open_run(
         given = experiment.of_family(family).resolved()
         if differences := experiment.differences(given):
             raise errors.UsageError(
-                f'--model is another than that of --logdir {folder.path}: {"; ".join(differences)}'
+                f'--model differs from that of --logdir {folder.path}: {"; ".join(differences)}'
             )
         experiment = given
     best, last = folder.path / BEST, folder.path
@@ -89,13 +89,15 @@ def same_examples(path: pathlib.Path, known: Experiment, loaded: data.DataSet) -
     if known.signature.image_shape == (1, *loaded.image_shape, 1):
         loaded = loaded.reshaped(known.signature.image_shape)
     came, recorded = loaded.fingerprint(), known.signature.fingerprint
-    what = f'data set {loaded.name} now holds'
+    what = f'data set {loaded.name} now contains'
     if loaded.name == ARRAYS:
-        what = 'images, labels, validation_data and test_data (or the file of --data_dir) now hold'
+        what = (
+            'images, labels, validation_data and test_data (or the file of --data_dir) now contain'
+        )
     if came != recorded:
         raise errors.InputError(
-            f'--logdir {path} was trained on other examples than {what}: fingerprint {recorded} '
-            f'is recorded in its config.json, {came} came'
+            f'--logdir {path} was trained on other examples than {what}: its config.json has '
+            f'fingerprint {recorded}, the examples have {came}'
         )
     return loaded
 
@@ -155,7 +157,7 @@ class Run:
     def load_epoch(self, epoch: int) -> None:
         """Loads the model as it was after an epoch of the last phase, counted from 1.
 
-        Raises: UsageError unless it is a whole number of at least 1; InputError if there is no
+        Raises: UsageError unless it is an integer of at least 1; InputError if there is no
           checkpoint of that epoch, see `--keep_epochs`, or it is of another model.
         """
         self._refuse_closed()
@@ -210,7 +212,7 @@ class Run:
         self._refuse_closed()
         inference = self.built.inference
         if inference.code is None:
-            raise errors.InputError(f'{self._what()} decodes no codes')
+            raise errors.InputError(f'{self._what()} has no decoder')
         size = self.built.model.code_size
         codes = _numbers('decode: codes', codes).astype(np.float32, copy=False)
         if codes.ndim != 2 or codes.shape[1] != size:
@@ -239,20 +241,20 @@ class Run:
         The noise is a function of the seed and of an image's place among the others.
 
         Raises: InputError as `encode` does, and if the run was trained without corruption;
-          UsageError if the seed is no whole number or too large.
+          UsageError if the seed is not an integer or too large.
         """
         self._refuse_closed()
         _whole('seed', seed, 2**63 - 1)
         inference = self.built.inference
         if inference.corrupted is None:
-            raise errors.InputError(f'{self._what()} corrupts no images')
+            raise errors.InputError(f'{self._what()} has no corruption')
         run, feeds = self.session.run, {inference.images: self._pixels(images)}
         return graph.in_batches(run, inference.corrupted, feeds, inference.seed, seed)
 
     def sample(self, count: int, seed: int = 0) -> np.ndarray:
         """Samples codes `[count, Z]` from the prior of the family, a function of `seed`.
 
-        Raises: InputError if the family has no prior; UsageError if an argument is no whole number
+        Raises: InputError if the family has no prior; UsageError if an argument is not an integer
           or too large.
         """
         self._refuse_closed()
@@ -284,7 +286,9 @@ class Run:
             count = len(feeds[inference.images])
             feeds[inference.labels] = self._classes(labels, count)
         elif inference.labels.consumers():
-            raise errors.InputError(f'{self._what()} measures by labels; labels must not be None')
+            raise errors.InputError(
+                f'{self._what()} needs labels for its measures; labels must not be None'
+            )
         return graph.in_batches(self.session.run, inference.measures, feeds, inference.seed)
 
     def fetch(self, tensor: tf.Tensor | str, images: np.ndarray) -> np.ndarray:
@@ -303,7 +307,7 @@ class Run:
         except tf.errors.InvalidArgumentError as error:
             reason = ' '.join(str(error.message).split())
             raise errors.UsageError(
-                f'tensor {tensor.name} is no function of the images alone: {reason}'
+                f'tensor {tensor.name} does not depend on the images alone: {reason}'
             ) from None
 
     def _tensor(self, tensor: tf.Tensor | str) -> tf.Tensor:
@@ -331,7 +335,7 @@ class Run:
         if labels.shape != (count,) or labels.dtype.kind not in 'bui':
             raise errors.InputError(
                 f'labels are {labels.dtype} {labels.shape}; they must be integers [{count}], one '
-                f'of each image'
+                'for each image'
             )
         classes = self.experiment.signature.classes
         if labels.size and classes and not 0 <= labels.min() <= labels.max() < classes:
@@ -396,7 +400,7 @@ class Run:
         self._refuse_closed()
         for who, text in (('collection', collection), ('scope', scope)):
             if not isinstance(text, str):
-                raise errors.UsageError(f'{who} is {config.shown(text)}; it must be a text')
+                raise errors.UsageError(f'{who} is {config.shown(text)}; it must be a string')
         key = collection or tf.GraphKeys.GLOBAL_VARIABLES
         there = [name for name in self.graph.get_all_collection_keys() if isinstance(name, str)]
         if key not in vars(tf.GraphKeys).values():
@@ -421,10 +425,10 @@ class Run:
 
 
 def _whole(who: str, value: object, largest: int, least: int = 0) -> None:
-    """Raises a UsageError unless a value is a whole number in [least, largest]."""
+    """Raises a UsageError unless a value is an integer in [least, largest]."""
     if not isinstance(value, int | np.integer) or not least <= value <= largest:
         raise errors.UsageError(
-            f'{who} is {config.shown(value)}; it must be a whole number in [{least}, {largest}]'
+            f'{who} is {config.shown(value)}; it must be an integer in [{least}, {largest}]'
         )
 
 
@@ -436,7 +440,7 @@ def _numbers(who: str, values: object) -> np.ndarray:
         array = np.asarray(values)
     except (ValueError, TypeError) as error:
         reason = ' '.join(str(error).split())
-        raise errors.InputError(f'{who} are no array ({reason})') from None
+        raise errors.InputError(f'{who} are not an array ({reason})') from None
     if array.dtype.kind not in 'buif':
         raise errors.InputError(f'{who} are {array.dtype} {array.shape}; they must be numbers')
     return array

@@ -344,7 +344,7 @@ class Trainer:
             if self._saved_step < 0:
                 raise
             raise errors.InputError(
-                f'{error}; the last whole one is of step {self._saved_step:,}'
+                f'{error}; the last complete one is from step {self._saved_step:,}'
             ) from None
 
     def _refuse_not_finite(self, program: phases.Program, seen: np.ndarray, keeps: bool) -> None:
@@ -372,7 +372,7 @@ class Trainer:
             f'training stopped at step {self._step} of phase {program.phase.name}: '
             f'{", ".join(losses) or "the losses are finite"}; '
             f'variables that are not finite: {", ".join(broken) or "none"}; '
-            f'the last good checkpoint is of step {self._saved_step}; a smaller --learning_rate '
+            f'the last good checkpoint is from step {self._saved_step}; a smaller --learning_rate '
             f'or a --clip_norm may help'
         )
 
@@ -432,7 +432,9 @@ class Trainer:
         stop = self._phases[-1].stop
         early = ''
         if self._step < stop:
-            early = f', early: {_VALIDATION_LOSS} did not improve; more epochs do not change that'
+            early = (
+                f', early: {_VALIDATION_LOSS} did not improve; more epochs would not change this'
+            )
         print(f'finished at step {self._step:,} of {stop:,}{early}; run in {self._folder.path}')
 
 

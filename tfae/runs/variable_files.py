@@ -52,7 +52,7 @@ def opened(path: str, flag: str = '') -> Iterator[Content]:
     suffix = '' if place.is_dir() else place.suffix
     who = f'{flag} {path}'.lstrip()
     others = ', '.join(_FORMATS)
-    what = 'cannot be read' if suffix in _FORMATS else f'is no checkpoint, run or {others}'
+    what = 'cannot be read' if suffix in _FORMATS else f'is not a checkpoint, a run or {others}'
     total, limit = 0, math.inf
     with contextlib.ExitStack() as stack:
         with _refusing(f'{who} {what}'):
@@ -97,7 +97,7 @@ def check_suffix(flag: str, path: pathlib.Path) -> None:
     """Raises UsageError, which names the flag, for a suffix that is nearly that of a format."""
     known = (*_FORMATS, '.ckpt')  # which many checkpoints of TensorFlow have
     if path.suffix not in known and (near := errors.nearest(path.suffix.lower(), _FORMATS)):
-        raise errors.UsageError(f'{flag} is {path}, whose suffix is no format{near}')
+        raise errors.UsageError(f'{flag} is {path}, whose suffix is not a known format{near}')
 
 
 def scope_pairs(flag: str, texts: Sequence[str]) -> list[tuple[str, str]]:

@@ -40,7 +40,7 @@ def test_what_cannot_be_read_is_named(tmp_path):
         ('', ' cannot be read: it is not a regular file'),
         ('self', 'self includes itself'),
         ('wide', 'wide is larger than 1,048,576 bytes'),
-        ('b', "b is no text: 'utf-8' codec can't decode byte 0xff"),
+        ('b', "b is not text: 'utf-8' codec can't decode byte 0xff"),
     ):
         with pytest.raises(errors.UsageError, match=text):
             flag_files.expanded([f'--flagfile={tmp_path / name}'])

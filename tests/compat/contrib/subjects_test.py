@@ -462,7 +462,7 @@ def test_lookup_takes_tf1s_arguments(session, tmp_path):
     for table, keys, wanted in tables:
         session.run(table.init)
         assert session.run(table.lookup(keys)).tolist() == wanted
-    with pytest.raises(ValueError, match='wanted is FastHashSpec'):
+    with pytest.raises(ValueError, match='it must be FastHashSpec'):
         other = lookup.HasherSpec('stronghash', [1, 2])
         lookup.index_table_from_tensor(['a'], 1, hasher_spec=other)
 
@@ -669,7 +669,7 @@ def test_distributions(session):
         np.testing.assert_allclose(log, logs.sum(1), rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(mean, means, rtol=1e-5)
         np.testing.assert_allclose(stddev, wanted, rtol=1e-5)
-    with pytest.raises(ValueError, match='MultivariateNormalDiag: wanted is loc or scale_diag'):
+    with pytest.raises(ValueError, match='MultivariateNormalDiag: loc or scale_diag must be given'):
         distributions.MultivariateNormalDiag(scale_identity_multiplier=1.0)
     standard = distributions.Normal(0.0, 1.0)
     assert session.run(standard.log_prob(0.0)) == pytest.approx(-0.5 * np.log(2 * np.pi))
@@ -778,6 +778,6 @@ def test_learn_datasets(tmp_path):
     found = datasets.load_csv_without_header(str(path), int, float, target_column=0)
     assert found.data.tolist() == [[1, 2]] and found.target.tolist() == [0]
     assert datasets.load_iris(str(tmp_path / 'x.csv')).data.shape == (0,)
-    with pytest.raises(ValueError, match="'boston' is no data set here"):
+    with pytest.raises(ValueError, match="'boston' is not a known data set"):
         datasets.load_dataset('boston')
     assert contrib.learn.ModeKeys.TRAIN == 'train'

@@ -62,7 +62,7 @@ def test_classes_are_those_of_every_split_and_below_65536():
     labels = np.full(3, 2**16 - 1)
     found = load(FLOATS, LABELS, validation_data=(FLOATS[:3], labels), test_data=(FLOATS, LABELS))
     assert len(found.class_names) == 2**16
-    with pytest.raises(errors.InputError, match='labels span 65536 to 65536; they must number cl'):
+    with pytest.raises(errors.InputError, match='labels span 65536 to 65536; they must be cl'):
         load(FLOATS, LABELS, validation_data=(FLOATS[:3], labels + 1), test_data=(FLOATS, LABELS))
 
 
@@ -144,7 +144,7 @@ REFUSALS = {
     ),
     'examples last, and labels': (
         (np.zeros([4, 4, 10]), LABELS),
-        r'holds 10 labels for 4 images; the counts must agree: numpy\.moveaxis\(images, -1, 0\)',
+        r'holds 10 labels for 4 images; the counts must match: numpy\.moveaxis\(images, -1, 0\)',
     ),
     'labels as floats': ((BYTES, LABELS.astype(float)), r': labels\.astype\(int\) is$'),
     'labels that are no numbers of classes': (
@@ -166,7 +166,7 @@ REFUSALS = {
     'a ragged list': (([[1.0], [1.0, 0.0]],), '^images: is not an array'),
     'labels of another length': (
         (BYTES, LABELS[:9]),
-        '^labels: holds 9 labels for 10 images; the counts must agree',
+        '^labels: holds 9 labels for 10 images; the counts must match',
     ),
     'labels that are no integers': ((BYTES, LABELS / 2), r'^labels: is float64 \(10,\); labels'),
     'one-hot labels': (
@@ -177,7 +177,7 @@ REFUSALS = {
     'three arrays': ((BYTES, None, (BYTES,) * 3), '^validation_data: holds 3 arrays; it must be'),
     'validation images of another shape': (
         (FLOATS, None, FLOATS[:, 1:]),
-        r'training images are \(4, 5, 1\), validation images are \(3, 5, 1\); they must agree',
+        r'training images are \(4, 5, 1\), validation images are \(3, 5, 1\); they must match',
     ),
     'validation images of NaN': (
         (FLOATS, None, FLOATS * np.nan),
@@ -187,7 +187,7 @@ REFUSALS = {
         (BYTES, LABELS, None, BYTES),
         'test_data: holds no labels, but labels is given; it must be',
     ),
-    'one image': ((BYTES[:1],), '^images: holds 1 example; a train and a test split take two'),
+    'one image': ((BYTES[:1],), '^images: holds 1 example; a train and a test split need two'),
 }
 
 

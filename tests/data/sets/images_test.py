@@ -64,7 +64,7 @@ def test_an_array_and_images_answer_alike(tmp_path):
 def test_one_array_of_more_than_four_gibibytes_is_refused(tmp_path):
     sample_images.fill(tmp_path, 4, 'png')
     images = load(tmp_path, size='30000x30000').train.images
-    with pytest.raises(errors.InputError, match='would take .* GiB at once; at most 4 are decoded'):
+    with pytest.raises(errors.InputError, match='would take .* GiB; at most 4 GiB fit at once'):
         images[:]
 
 
@@ -187,14 +187,14 @@ def test_a_file_that_cannot_be_decoded_behind_its_header_is_named_by_the_graph_t
 UNEXPECTED = {
     'png.jpg': (
         sample_images.encoded(sample_images.pixels(9), 'PNG'),
-        'is PNG by its content, and',
+        'contains PNG data, and',
     ),
     'jpeg.png': (
         sample_images.encoded(sample_images.pixels(9)),
-        'is JPEG by its content, and read as',
+        'contains JPEG data, and is read as',
     ),
-    'press.jpg': (sample_images.cmyk(), 'is CMYK, and read as RGB'),
-    'deep.png': (sample_images.sixteen_bits(), 'has 16 bits a channel, of which the upper 8 are'),
+    'press.jpg': (sample_images.cmyk(), 'is CMYK, and is converted to RGB'),
+    'deep.png': (sample_images.sixteen_bits(), 'has 16 bits per channel, of which the upper 8 are'),
 }
 
 
@@ -367,7 +367,7 @@ def test_a_folder_without_two_images_is_refused(tmp_path):
     with pytest.raises(errors.InputError, match=r'holds no image file .*; it holds 1 \.heic$'):
         load(tmp_path)
     sample_images.fill(tmp_path, 1, 'png')
-    with pytest.raises(errors.InputError, match='holds 1 image; a train and a test split take two'):
+    with pytest.raises(errors.InputError, match='holds 1 image; a train and a test split need two'):
         load(tmp_path)
     with pytest.raises(errors.UsageError, match='--data_dir must name the folder'):
         data.load(data.Config('images'))
@@ -443,9 +443,12 @@ def test_splits_inside_of_classes_are_said_to_be_none(tmp_path):
 @pytest.mark.parametrize(
     'folders, text',
     [
-        (('train', 'Train', 'test'), 'holds Train/ and train/, which all mean the training split'),
-        (('train', 'val', 'dev'), 'holds dev/ and val/, which all mean the validation split'),
-        (('train', 'test', 'eval'), 'holds eval/ and test/, which all mean the test split'),
+        (
+            ('train', 'Train', 'test'),
+            'holds Train/ and train/, which all denote the training split',
+        ),
+        (('train', 'val', 'dev'), 'holds dev/ and val/, which all denote the validation split'),
+        (('train', 'test', 'eval'), 'holds eval/ and test/, which all denote the test split'),
         (('val', 'test'), 'holds test/ and val/ and no folder train; it must hold one'),
     ],
 )
@@ -467,11 +470,11 @@ def test_what_is_left_out_is_counted_and_named(tmp_path):
         (tmp_path / name).write_bytes(b'')
     (tmp_path / 'train' / 'bird').mkdir()
     assert load(tmp_path).notes == (
-        'warning: left out: images of formats that are not read: 2 .heic, 1 .avif, such as '
+        'warning: skipped: images of formats that are not read: 2 .heic, 1 .avif, such as '
         'test/dog/c.avif',
-        'left out: files that are not images: 1 without suffix, 1 .txt, such as LICENSE',
-        'warning: left out: 4 images outside test/ and train/, such as extra/00000.png',
-        'warning: left out: folders without images: train/bird/',
+        'skipped: files that are not images: 1 without suffix, 1 .txt, such as LICENSE',
+        'warning: skipped: 4 images outside test/ and train/, such as extra/00000.png',
+        'warning: skipped: folders without images: train/bird/',
     )
 
 
@@ -529,7 +532,7 @@ def test_hidden_folders_are_named_and_no_classes(tmp_path):
     places = ('cat', 'dog', 'cat/.thumbs', '.cache/x', '__MACOSX/cat')
     loaded = load(tree(tmp_path, *places))
     assert loaded.class_names == ('cat', 'dog')
-    assert loaded.notes == ('left out: hidden folders: .cache/, __MACOSX/, cat/.thumbs/',)
+    assert loaded.notes == ('skipped: hidden folders: .cache/, __MACOSX/, cat/.thumbs/',)
     assert len(loaded.train.images) + len(loaded.validation.images) + len(loaded.test.images) == 8
 
 

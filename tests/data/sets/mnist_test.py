@@ -125,7 +125,7 @@ REFUSALS = {
     ),
     'test images of another size': (
         {'t10k-images-idx3-ubyte': idx(IMAGES[:2, :4])},
-        r'training images are \(5, 7\), test images are \(4, 7\); they must agree',
+        r'training images are \(5, 7\), test images are \(4, 7\); they must match',
     ),
 }
 

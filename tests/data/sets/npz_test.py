@@ -175,7 +175,7 @@ REFUSALS = {
         {'x_train': BYTES, 'x_test': BYTES[:0]},
         r'x_test: shape is \(0, 4, 5, 3\); it must hold at least one',
     ),
-    'one example': ({'x': BYTES[:1]}, 'holds 1 example; a train and a test split take two'),
+    'one example': ({'x': BYTES[:1]}, 'holds 1 example; a train and a test split need two'),
     'no known name': ({'arr_0': BYTES}, 'holds arr_0; it must hold one of x_train, train_images'),
     'two known names': ({'x': BYTES, 'images': BYTES}, 'holds images, x; it must hold one of'),
     'no array': ({}, 'holds no array; it must hold one of x_train'),
@@ -196,15 +196,15 @@ REFUSALS = {
     ),
     'labels for one part': (
         {'x_train': BYTES, 'y_train': LABELS, 'x_test': BYTES},
-        'training images are labeled, test images are unlabeled; they must agree',
+        'training images are labeled, test images are unlabeled; they must match',
     ),
     'parts of two sizes': (
         {'x_train': BYTES, 'x_test': BYTES[:, 1:]},
-        r'training images are \(4, 5, 3\), test images are \(3, 5, 3\); they must agree',
+        r'training images are \(4, 5, 3\), test images are \(3, 5, 3\); they must match',
     ),
     'parts of two types': (
         {'x_train': BYTES[..., 0], 'x_test': FLOATS},
-        'training images are uint8, test images are float32; they must agree',
+        'training images are uint8, test images are float32; they must match',
     ),
 }
 
@@ -235,5 +235,5 @@ def test_a_validation_split_of_the_file_is_taken_as_it_is(tmp_path, naming):
 
 def test_a_fraction_of_a_set_with_a_validation_split_is_refused(tmp_path):
     np.savez(tmp_path / 'set.npz', x_train=BYTES, x_validation=BYTES)
-    with pytest.raises(errors.UsageError, match='npz has its own validation split; leave'):
+    with pytest.raises(errors.UsageError, match='npz has its own validation split; omit'):
         data.load(data.Config('npz', str(tmp_path / 'set.npz'), validation_fraction=0.3))

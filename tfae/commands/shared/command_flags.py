@@ -158,7 +158,9 @@ def parse(
     except (flags.Error, ValueError) as error:
         raise errors.UsageError(f'tfae {command}: {error}') from None
     if rest and not takes:
-        raise errors.UsageError(f'tfae {command}: {rest[0]!r} is no flag; flags are --name=value')
+        raise errors.UsageError(
+            f'tfae {command}: {rest[0]!r} is not a flag; flags have the form --name=value'
+        )
     if takes and not rest:
         raise errors.UsageError(f'tfae {command} needs {takes} after its flags')
     if renamed := _renamed(values):
@@ -201,8 +203,8 @@ def _refuse_two_names(values: flags.FlagValues, line: Iterable[str]) -> None:
         old, new = alone[former.name], alone[parser.name]
         if old.present and new.present and old.value != new.value:
             raise errors.UsageError(
-                f'--{old.name} is {config.text(old.value)} and --{new.name}, its present name, is '
-                f'{config.text(new.value)}; leave --{old.name} out'
+                f'--{old.name} is {config.text(old.value)} and --{new.name}, its new name, is '
+                f'{config.text(new.value)}; omit --{old.name}'
             )
 
 

@@ -55,6 +55,6 @@ def _lines(name: str) -> list[str]:
     try:
         text = content.decode('utf-16' if wide else 'utf-8-sig')
     except UnicodeDecodeError as error:
-        raise errors.UsageError(f'--flagfile {name} is no text: {error}') from None
+        raise errors.UsageError(f'--flagfile {name} is not text: {error}') from None
     lines = [line.strip() for line in re.split(r'\r\n?|\n', text)]
     return [line for line in lines if line and not line.startswith(('#', '//'))]

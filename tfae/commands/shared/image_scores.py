@@ -85,14 +85,15 @@ def _detector(run: Run) -> anomaly.Detector:
     path = run.folder.path / DETECTOR
     if not path.is_file():
         raise errors.InputError(
-            f'{path} is not there: tfae anomaly --logdir={run.folder.path} without --images fits it'
+            f'{path} does not exist; tfae anomaly --logdir={run.folder.path} without --images '
+            'fits the detector'
         )
     detector = anomaly.load(path, run.built.model.code_size)
     if int(detector.step) != run.step:
         raise errors.InputError(
-            f'{path} is of step {int(detector.step):,}, the checkpoint is of step {run.step:,}; '
-            f'--checkpoint must name that one, or tfae anomaly --logdir={run.folder.path} without '
-            f'--images fits the detector again'
+            f'{path} is from step {int(detector.step):,}, the checkpoint from step {run.step:,}; '
+            f'--checkpoint must select that step, or tfae anomaly --logdir={run.folder.path} '
+            'without --images fits the detector again'
         )
     return detector
 

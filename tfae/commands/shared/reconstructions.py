@@ -57,7 +57,7 @@ def rebuild(
     """
     sets = dict.fromkeys(side.experiment.data.dataset for side in compared)
     if len(sets) > 1:
-        raise NoImage(f'no images: the runs are of different data sets, {", ".join(sets)}')
+        raise NoImage(f'no images: the runs use different data sets, {", ".join(sets)}')
     rebuilt: Rebuilt | None = None
     notes = []
     for side in compared:
@@ -88,7 +88,7 @@ def _add(
         images = data.pixels(part.images)
         rebuilt = rebuilt or Rebuilt(images[:count], {}, {}, {}, len(images))
         if rebuilt.examples != len(images) or not np.array_equal(rebuilt.originals, images[:count]):
-            raise NoImage('its images differ from those of the run before')
+            raise NoImage('its images differ from those of the previous run')
         made, size = run.reconstruct(images), run.built.model.code_size
         fit = Fit(size, run.experiment.signature.fingerprint)
         row = Row(fit, reconstruction.mse(images, made), made[:count])

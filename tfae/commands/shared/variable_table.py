@@ -44,4 +44,4 @@ def show(
             f'{" ".join(f"{number:10.4g}" for number in numbers)}'
             f'{f"  {collections[name]}" if collections else ""}'
         )
-    print(f'{len(names)} variables, {total:,} numbers')
+    print(f'{len(names)} variables, {total:,} values')

@@ -35,7 +35,9 @@ class MultivariateNormalDiag(tf.distributions.Distribution):
         """
         parameters = dict(locals())
         if loc is None and scale_diag is None:
-            raise ValueError(f'{name}: wanted is loc or scale_diag, for the number of dimensions.')
+            raise ValueError(
+                f'{name}: loc or scale_diag must be given, for the number of dimensions.'
+            )
         with tf.name_scope(name):
             dtype = tf.convert_to_tensor(scale_diag if loc is None else loc).dtype
             scales = [] if scale_diag is None else [tf.convert_to_tensor(scale_diag, dtype)]

@@ -67,13 +67,13 @@ class KMeans:
             raise ValueError('KMeans takes one batch and mini_batch_steps_per_iteration=1.')
         if distance_metric not in (SQUARED_EUCLIDEAN_DISTANCE, COSINE_DISTANCE):
             raise ValueError(
-                f'distance_metric is {distance_metric!r}; wanted is {SQUARED_EUCLIDEAN_DISTANCE!r} '
-                f'or {COSINE_DISTANCE!r}.'
+                f'distance_metric is {distance_metric!r}; it must be '
+                f'{SQUARED_EUCLIDEAN_DISTANCE!r} or {COSINE_DISTANCE!r}.'
             )
         known = (RANDOM_INIT, KMEANS_PLUS_PLUS_INIT)
         if isinstance(initial_clusters, str) and initial_clusters not in known:
             raise ValueError(
-                f'initial_clusters is {initial_clusters!r}; wanted is one of {known}, or centers.'
+                f'initial_clusters is {initial_clusters!r}; it must be one of {known}, or centers.'
             )
         self._cosine = distance_metric == COSINE_DISTANCE
         self._inputs = tf.convert_to_tensor(points)

@@ -62,5 +62,5 @@ _SETS: dict[str, Callable] = {'iris': load_iris, 'mnist': input_data.load_mnist}
 def load_dataset(name: str, size: str = 'small', test_with_fake_data: bool = False) -> Any:
     """Returns the data set of a name: 'iris' or 'mnist'."""
     if name not in _SETS:
-        raise ValueError(f'{name!r} is no data set here; there are {", ".join(_SETS)}.')
+        raise ValueError(f'{name!r} is not a known data set; there are {", ".join(_SETS)}.')
     return _SETS[name]()

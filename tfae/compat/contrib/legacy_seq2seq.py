@@ -400,7 +400,7 @@ def sequence_loss_by_example(
     if not len(logits) == len(targets) == len(weights):
         raise ValueError(
             f'sequence_loss_by_example: {len(logits)} logits, {len(targets)} targets and '
-            f'{len(weights)} weights; wanted is one of each a time step.'
+            f'{len(weights)} weights; there must be one of each for every time step.'
         )
     with tf.name_scope(name):
         loss = softmax_loss_function or tf.nn.sparse_softmax_cross_entropy_with_logits

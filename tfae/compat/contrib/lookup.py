@@ -108,7 +108,7 @@ def _index_table(
     if not num_oov_buckets:
         return HashTable(initializer, default_value, name=name)
     if hasher_spec != FastHashSpec:
-        raise ValueError(f'hasher_spec is {hasher_spec}; wanted is FastHashSpec.')
+        raise ValueError(f'hasher_spec is {hasher_spec}; it must be FastHashSpec.')
     return _VocabularyTable(initializer, num_oov_buckets, dtype, name)
 
 

@@ -322,7 +322,7 @@ class GRUBlockCellV2(GRUCell):
         if (num_units is None) == (cell_size is None):
             raise ValueError(
                 f'{type(self).__name__}: num_units is {num_units} and cell_size is {cell_size}; '
-                'wanted is one of the two.'
+                'exactly one of the two must be given.'
             )
         super().__init__(num_units or cell_size, reuse=reuse, name=name)
 

@@ -49,7 +49,7 @@ def sequence_loss(
         ('weights', weights, 2),
     ):
         if tensor.shape.rank != rank:
-            raise ValueError(f'sequence_loss: {what} is {tensor.shape}; wanted is rank {rank}.')
+            raise ValueError(f'sequence_loss: {what} is {tensor.shape}; it must have rank {rank}.')
     for axis, average, total in (
         ('timesteps', average_across_timesteps, sum_over_timesteps),
         ('batch', average_across_batch, sum_over_batch),

@@ -203,7 +203,7 @@ class AttentionWrapper(rnn.RNNCell):
         if len(sizes) != len(self._mechanisms):
             raise ValueError(
                 f'AttentionWrapper: {len(sizes)} attention_layer_size and '
-                f'{len(self._mechanisms)} mechanisms; wanted is one a mechanism.'
+                f'{len(self._mechanisms)} mechanisms; there must be one for each mechanism.'
             )
         self._cell = cell
         self._layers = [

@@ -18,7 +18,7 @@ def _read(name: str, kind: type, text: str) -> Any:
     try:
         return _BOOLEANS[text] if kind is bool else kind(text)
     except (KeyError, ValueError):
-        raise ValueError(f'{name}={text}: wanted is a value of type {kind.__name__}.') from None
+        raise ValueError(f'{name}={text}: it must be a value of type {kind.__name__}.') from None
 
 
 def parse_values(values: str, type_map: dict[str, type]) -> dict[str, Any]:
@@ -39,11 +39,13 @@ def parse_values(values: str, type_map: dict[str, type]) -> dict[str, Any]:
     while position < len(values):
         match = _ASSIGNMENT.match(values, position)
         if not match:
-            raise ValueError(f'{values[position:]!r} is no hyperparameter; wanted is name=value.')
+            raise ValueError(
+                f'{values[position:]!r} is not a hyperparameter; it must be name=value.'
+            )
         position = match.end()
         name, index = match['name'], match['index']
         if name not in type_map:
-            raise ValueError(f'{name} is no hyperparameter; there are {", ".join(type_map)}.')
+            raise ValueError(f'{name} is not a hyperparameter; there are {", ".join(type_map)}.')
         if match['values'] is not None:
             texts = match['values'].split(',') if match['values'].strip() else []
             value = [_read(name, type_map[name], text) for text in texts]
@@ -85,7 +87,7 @@ class HParams:
     def _cast(self, name: str, value: Any) -> Any:
         """Returns a value as the type of a hyperparameter, if nothing is lost."""
         kind, _ = self._hparam_types[name]
-        wrong = ValueError(f'{name}={value!r}: wanted is a value of type {kind.__name__}.')
+        wrong = ValueError(f'{name}={value!r}: it must be a value of type {kind.__name__}.')
         if kind is type(None) or value is None:
             return value
         if isinstance(value, str) != issubclass(kind, str) or isinstance(value, bool) != (
@@ -100,7 +102,7 @@ class HParams:
         """Sets a hyperparameter to a value, or list, of its type."""
         several = self._hparam_types[name][1]
         if several != isinstance(value, list | tuple) and not isinstance(value, dict):
-            raise ValueError(f'{name}={value!r}: wanted is {"a list" if several else "no list"}.')
+            raise ValueError(f'{name}={value!r}: it must be {"a list" if several else "no list"}.')
         if isinstance(value, dict):
             items = list(getattr(self, name))
             for index, item in value.items():

@@ -53,7 +53,7 @@ class Estimator:
         config = config or RunConfig()
         if model_dir and config.model_dir and model_dir != config.model_dir:
             raise ValueError(
-                f'model_dir is {model_dir}, that of config is {config.model_dir}; they must agree'
+                f'model_dir is {model_dir}, that of config is {config.model_dir}; they must match'
             )
         model_dir = model_dir or config.model_dir
         if not model_dir:

@@ -35,7 +35,7 @@ def numpy_input_fn(
     leaves = tf.nest.flatten(arrays)
     lengths = {len(leaf) for leaf in leaves}
     if len(lengths) != 1:
-        raise ValueError(f'Arrays have {sorted(lengths)} examples; the lengths must agree')
+        raise ValueError(f'Arrays have {sorted(lengths)} examples; the lengths must match')
     (count,) = lengths
 
     def rows(order: np.ndarray) -> list[np.ndarray]:

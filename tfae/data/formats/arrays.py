@@ -98,7 +98,7 @@ def split(pair: Pair) -> splits.Split:
         cure = ': numpy.moveaxis(images, -1, 0) makes them' if shape[-1] == len(classes) else ''
         raise errors.InputError(
             f'{pair.labels.who}: holds {len(classes)} labels for {len(images)} images; the counts '
-            f'must agree{cure}'
+            f'must match{cure}'
         )
     return splits.Split(images, classes)
 
@@ -113,7 +113,7 @@ def refuse_disagreement(who: str, train: splits.Split, other: splits.Split, name
         if of_train != of_other:
             raise errors.InputError(
                 f'{who}: training images are {of_train}, {name} images are {of_other}; they must '
-                f'agree'
+                'match'
             )
 
 
@@ -234,7 +234,7 @@ def _classes(who: str, values: np.ndarray) -> np.ndarray:
         )
     if values.size and (values.min() < 0 or values.max() >= _MAX_CLASSES):
         raise errors.InputError(
-            f'{who}: labels span {values.min()} to {values.max()}; they must number classes '
-            f'from 0 and stay below {_MAX_CLASSES}'
+            f'{who}: labels span {values.min()} to {values.max()}; they must be class numbers '
+            f'from 0, below {_MAX_CLASSES}'
         )
     return values.astype(np.int64)

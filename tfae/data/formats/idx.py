@@ -35,7 +35,7 @@ def load(
     if train.images.shape[1:] != test.images.shape[1:]:
         raise errors.InputError(
             f'{folder}: training images are {train.images.shape[1:3]}, test images are '
-            f'{test.images.shape[1:3]}; they must agree'
+            f'{test.images.shape[1:3]}; they must match'
         )
     return train, test, class_names
 
@@ -95,7 +95,7 @@ def _split(
     if len(images) != len(labels):
         raise errors.InputError(
             f'{labels_path}: holds {len(labels)} labels, {images_path.name} holds {len(images)} '
-            'images; the counts must agree'
+            'images; the counts must match'
         )
     if labels.max() >= classes:
         raise errors.InputError(

@@ -254,10 +254,10 @@ def _remark(image: Image.Image, kind: str, deep: bool, who: str) -> str:
     """Describes unusual properties of an image, and how it is read."""
     named = _FORMAT_OF.get(pathlib.PurePath(who.strip('\'"')).suffix.lower(), kind)
     found = {
-        f'is {kind} by its content, and read as that': named != kind,
-        f'is {image.mode}, and read as RGB': image.mode in ('CMYK', 'YCbCr', 'LAB', 'HSV'),
-        'has 16 bits a channel, of which the upper 8 are read': deep,
-        'has transparency, and is composited over white': _has_alpha(image),
+        f'contains {kind} data, and is read as such': named != kind,
+        f'is {image.mode}, and is converted to RGB': image.mode in ('CMYK', 'YCbCr', 'LAB', 'HSV'),
+        'has 16 bits per channel, of which the upper 8 are used': deep,
+        'is transparent, and is composited over white': _has_alpha(image),
         'is a single pixel': image.size == (1, 1),
     }
     return '; '.join(words for words, true in found.items() if true)

@@ -182,8 +182,8 @@ def _split_folders(root: pathlib.Path, folders: set[str]) -> dict[str, int]:
         same = [name for name, of in found.items() if of == kind]
         if len(same) > 1:
             raise errors.InputError(
-                f'{shown(root)} holds {_listed(same)}, which all mean the {split} split; it must '
-                f'hold one of them'
+                f'{shown(root)} holds {_listed(same)}, which all denote the {split} split; it '
+                'must contain only one of them'
             )
     return found
 
@@ -212,7 +212,7 @@ def hashed_splits(root: pathlib.Path, names: list[str], test_fraction: float) ->
     """
     if len(names) < 2:
         raise errors.InputError(
-            f'{shown(root)} holds {len(names)} image; a train and a test split take two'
+            f'{shown(root)} holds {len(names)} image; a train and a test split need two'
         )
     digests = [_digest(name) for name in names]
     parts = np.array([hashed_split(name, test_fraction) for name in names])
@@ -253,12 +253,12 @@ def _left_out(files: list[str], hidden: list[str]) -> list[str]:
     lines = [
         f'{words}: {_suffixes(names)}, such as {shown(names[0])}'
         for words, names in (
-            ('warning: left out: images of formats that are not read', unread),
-            ('left out: files that are not images', rest),
+            ('warning: skipped: images of formats that are not read', unread),
+            ('skipped: files that are not images', rest),
         )
         if names
     ]
-    return [*lines, *([f'left out: hidden folders: {_first(hidden)}'] if hidden else [])]
+    return [*lines, *([f'skipped: hidden folders: {_first(hidden)}'] if hidden else [])]
 
 
 def _outside(names: list[str], split_of: dict[str, int]) -> list[str]:
@@ -267,7 +267,7 @@ def _outside(names: list[str], split_of: dict[str, int]) -> list[str]:
     if not outside:
         return []
     where = f'outside {_listed(split_of)}, such as {shown(outside[0])}'
-    return [f'warning: left out: {len(outside):,} images {where}']
+    return [f'warning: skipped: {len(outside):,} images {where}']
 
 
 def _without_images(root: pathlib.Path, names: list[str], split_of: dict[str, int]) -> list[str]:
@@ -282,7 +282,7 @@ def _without_images(root: pathlib.Path, names: list[str], split_of: dict[str, in
     empty = sorted(set(there) - held)
     if not empty:
         return []
-    return [f'warning: left out: folders without images: {_first(empty)}']
+    return [f'warning: skipped: folders without images: {_first(empty)}']
 
 
 def _first(folders: list[str]) -> str:

@@ -117,7 +117,7 @@ def read_index(folder: pathlib.Path) -> Index:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise errors.InputError(f'{path} is not an index of shards: {error!r}') from None
     if not all(isinstance(name, str) for name in classes):
-        raise errors.InputError(f'{path}: its classes must be texts')
+        raise errors.InputError(f'{path}: its classes must be strings')
     for shard in shards:
         _check_shard(path, shard)
     return Index(folder, classes, shards)

@@ -25,8 +25,8 @@ def load(config: dataset.Config) -> dataset.Loaded:
     """
     if not config.data_dir:
         raise errors.UsageError(
-            'data set arrays is made of arrays from Python, which a run does not store; '
-            '--data_dir=FILE.npz must name a file of the same arrays, as numpy.savez writes it'
+            'data set arrays consists of arrays passed from Python, which a run does not store; '
+            '--data_dir=FILE.npz must name a file of the same arrays, written by numpy.savez'
         )
     return npz.load(config)
 

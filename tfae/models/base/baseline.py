@@ -89,4 +89,4 @@ def no_better(name: str, value: float, constant: float, prediction: str, slack: 
     """
     if value < constant * (1 - slack):
         return ''
-    return f'{name} is {value:.4g}, that of {prediction} {constant:.4g}'
+    return f'{name} is {value:.4g}; for {prediction} it is {constant:.4g}'

@@ -195,7 +195,7 @@ def _config_problem(kind: Any) -> str:
         if not _is_flag(field.name, types[field.name], field.default):
             return (
                 f'Config.{field.name} is {types[field.name]} with default {field.default!r}; a '
-                f'flag is a bool, int, float, str, Literal of texts or a tuple[..., ...] of those'
+                f'flag is a bool, int, float, str, Literal of strings or a tuple[..., ...] of those'
             )
     try:
         settings = kind()
