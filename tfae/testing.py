@@ -58,7 +58,7 @@ class Case(NamedTuple):
         return np.arange(_COUNT, dtype=np.int64) // 2 % self.classes if self.classes else None
 
     def codes(self, model: Any) -> Batch:
-        """Returns a batch for a head: random codes `[B, Z]` in place of images."""
+        """Returns a batch for a head: random codes `[B, Z]` instead of images."""
         codes = np.random.RandomState(0).normal(size=[_COUNT, model.code_size])
         return self.batch()._replace(images=tf.constant(codes.astype(np.float32)))
 

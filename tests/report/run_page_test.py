@@ -159,7 +159,7 @@ def test_what_is_not_there_is_left_out_and_its_command_named(copy):
     for command in ('evaluate', 'reconstruct', 'latent', 'explain', 'probe'):
         assert f'tfae {command} --logdir=copy' in page.text
     assert 'The run cannot be opened: --logdir copy has no checkpoint yet' in page.text
-    assert 'metrics.jsonl has no line yet' in page.text
+    assert 'metrics.jsonl is empty so far' in page.text
     assert '--units 8,4 100,30' in page.text
     assert page.all('img') == []
 

@@ -17,7 +17,7 @@ def fit(
       count: of Gaussians.
       seed: of the initial k-means.
       floor: added to each variance, as a fraction of the mean variance of the examples.
-      starts: number of initializations, of which the likeliest result is kept.
+      starts: number of initializations, of which the most likely result is kept.
     """
     examples = examples.astype(np.float64)
     least = floor * float(examples.var(0).mean()) + np.finfo(np.float32).tiny

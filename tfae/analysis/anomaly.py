@@ -103,7 +103,7 @@ def load(path: pathlib.Path, code_size: int | None = None) -> Detector:
     Args:
       path: of the file.
       code_size: latent dimensions of the run; None accepts any.
-    Raises: InputError if the file is no detector, or one for codes of another size.
+    Raises: InputError if the file is not a detector, or is for codes of another size.
     """
     arrays = read_npz(path, 'anomaly detector of tfae')
     missing = [f.name for f in dataclasses.fields(Detector) if f.name not in arrays]

@@ -18,7 +18,7 @@ from tfae.analysis import _mixture
 _MAX_START = 2_500  # examples that the starts are fitted to
 _MAX_REFINEMENTS = 10  # iterations from there on all examples
 _KMEANS_STARTS = 10  # the one of the least inertia is kept
-_MIXTURE_STARTS = 3  # the likeliest is kept
+_MIXTURE_STARTS = 3  # the most likely one is kept
 _VARIANCE_FLOOR = 1e-3  # added to each variance, as a fraction of the mean
 
 

@@ -3,7 +3,7 @@
 Works for any graph of TF1's kind, built by tfae or not. A layer is a product or a convolution with
 a variable, and the operations that follow it with the other variables of its scope: bias,
 normalization, activation. Pooling, sums of branches and random noise are layers without variables.
-Gradients, optimizers, losses and metrics are no layers: they lead to no operation with a variable.
+Gradients, optimizers, losses and metrics are not layers: no operation with a variable follows them.
 """
 
 import math

@@ -72,7 +72,7 @@ def last_maps(images: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor | None:
 
 
 def refuse_no_maps(who: str, images: tf.Tensor, layer: tf.Tensor, tensor: tf.Tensor) -> None:
-    """Refuses a layer that is no feature map, is 1 x 1, or does not lead to `tensor`.
+    """Refuses a layer that is not a feature map, is 1 x 1, or does not lead to `tensor`.
 
     Raises: UsageError that names `who`.
     """

@@ -80,7 +80,7 @@ def main(argv: list[str]) -> int:
     """Runs `tfae anomaly`; returns the exit code 0.
 
     Raises: UsageError or InputError as `command_flags.LookAtData` does, where the run has no
-      code or no reconstruction, a file is no image, or --images finds no detector.
+      code or no reconstruction, a file is not an image, or there is no detector for --images.
     """
     flags = command_flags.read('anomaly', __doc__, Config, argv)
     with flags.open(names.CODE, names.RECONSTRUCTION) as run:

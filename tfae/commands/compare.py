@@ -38,7 +38,7 @@ class Config(command_flags.Checkpoint, command_flags.Examples):
 def main(argv: list[str]) -> int:
     """Runs `tfae compare`; returns the exit code 0.
 
-    Raises: UsageError for fewer than two runs, InputError for a folder that is no run.
+    Raises: UsageError for fewer than two runs, InputError for a folder that is not a run.
     """
     flags, logdirs = command_flags.read_words('compare', __doc__, Config, argv, 'RUN RUN ...')
     if len(set(logdirs)) < 2:

@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
     name = f'codes_{flags.split}.npz'
     path = pathlib.Path(flags.output or run.folder.place(name))
     arrays = {'codes': codes} if part.labels is None else {'codes': codes, 'labels': part.labels}
-    run.folder.place(PROJECTOR)  # is no link
+    run.folder.place(PROJECTOR)  # is not a link
     write_npz(path, arrays)
     count = min(len(codes), summaries.projector_limit(part.images.shape[1:]))
     labels = part.labels

@@ -2,9 +2,9 @@
 
 Writes samples.png, samples.npz with all samples, and samples.json. --classifier counts the classes
 that it predicts for the samples, and measures the Frechet distance in its latent space between
-samples and --split, next to that of as many real images of another split; with fewer real images,
-fewer samples are compared. --over_epochs plots the samples after
-several epochs side by side instead, all from the same random codes.
+samples and --split. The same distance of as many real images of another split is the baseline; if
+there are fewer real images, fewer samples are compared. --over_epochs plots samples of the same
+random codes after several epochs side by side instead.
 """
 
 import dataclasses
@@ -131,7 +131,7 @@ def _codes(flags: Config, run: Run, count: int) -> np.ndarray:
 def _opened_classifier(flags: Config, run: Run) -> Run | None:
     """Opens the run of `--classifier`; None without one.
 
-    Raises: InputError if it is no classifier of such images.
+    Raises: InputError if it is not a classifier of such images.
     """
     if not flags.classifier:
         return None

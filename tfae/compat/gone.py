@@ -1,4 +1,4 @@
-"""Names of TF1 that are not there, and what to use instead."""
+"""Names of TF1 that are not supported, and what to use instead."""
 
 _RARE_CELL = (
     'a rare recurrent cell or a function for them',
@@ -68,7 +68,7 @@ GONE = {
 
 
 def line(old: str) -> str:
-    """Returns the message for an old name that nothing serves."""
+    """Returns the message for an old name that is not supported."""
     parts = old.split('.')
     prefixes = ('.'.join(parts[:n]) for n in range(len(parts), 0, -1))
     what, instead = next((GONE[name] for name in prefixes if name in GONE), ('', ''))

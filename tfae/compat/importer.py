@@ -1,4 +1,4 @@
-"""Serves the modules of TF1 that today's TensorFlow has lost, under their old names.
+"""Provides the modules of TF1 that TensorFlow has removed, under their old names.
 
 One table says which module serves which old name. An old module is an attribute of `tensorflow` and
 of `tensorflow.compat.v1`, and can be imported below both; what serves it is imported when one of
@@ -76,7 +76,7 @@ class OldModule(types.ModuleType):
     """A module of TF1, whose names come from the module that serves it."""
 
     def __init__(self, old: str):
-        super().__init__(f'tensorflow.{old}', f'TF1 module `tf.{old}`, served by `tfae.compat`.')
+        super().__init__(f'tensorflow.{old}', f'TF1 module `tf.{old}`, provided by `tfae.compat`.')
         self.__path__: list[str] = []  # a package: its modules are imported by `Finder`
 
     def __getattr__(self, name: str) -> object:

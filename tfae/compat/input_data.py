@@ -42,7 +42,7 @@ class DataSet:
         Args:
           images: uint8 array `[N, H, W, 1]`.
           labels: array `[N]` or `[N, C]`.
-          fake_data: whether `next_batch` returns constants in place of data.
+          fake_data: whether `next_batch` returns constants instead of data.
           one_hot: whether the labels of these constants are one-hot.
           dtype: `tf.uint8` keeps the values; `tf.float32` scales them to [0, 1].
           reshape: whether images become `[N, H * W]`.
@@ -142,9 +142,9 @@ def read_data_sets(
       train_dir: folder of the files. If it lacks one: `$TFAE_DATA_DIR/mnist`, else the folder of
         `tfae fetch mnist`; `fashion_mnist` if `train_dir` or `source_url` names Fashion-MNIST.
       fake_data: whether the splits return constants.
-      one_hot: whether labels are one-hot, `[N, 10]` float64, in place of `[N]` uint8.
+      one_hot: whether labels are one-hot, `[N, 10]` float64, instead of `[N]` uint8.
       dtype: `tf.uint8` keeps the values; `tf.float32` scales them to [0, 1].
-      reshape: whether images are `[N, 784]` in place of `[N, 28, 28, 1]`.
+      reshape: whether images are `[N, 784]` instead of `[N, 28, 28, 1]`.
       validation_size: number of the first training examples that form the validation split.
       seed: seed of the order. None: that of the graph.
       source_url: address from which TF1 fetched the files. Not used: see `train_dir`.

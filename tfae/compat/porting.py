@@ -119,7 +119,7 @@ def _quotients(tree: ast.Module) -> Iterator[Finding]:
 
 
 def _is_float(node: ast.AST) -> bool:
-    """Returns whether the source of an expression shows that it is no integer."""
+    """Returns whether the source of an expression shows that it is not an integer."""
     if isinstance(node, ast.BinOp):
         return _is_float(node.left) or _is_float(node.right)
     if isinstance(node, ast.Call):

@@ -28,7 +28,7 @@ from tfae.core import errors
 # Names in the program that stand for functions of `removed`; Python mangles none of them.
 _METHOD, _QUOTIENT = '__tfae_method__', '__tfae_quotient__'
 _PYTHON_2 = 'syntax of Python 2'  # among the names that were supplied
-# A line of a cell that is no Python: a magic, a command of the shell, or a question for help.
+# A line of a cell that is not Python: a magic, a shell command, or a question for help.
 _LINE_MAGIC = re.compile(r'\s*[%!]|\s*\w+\s*=\s*[%!]|\s*\?+\s*[\w.]+\s*$|\s*[\w.]+\?+\s*$')
 # Magics of a cell whose other lines are Python.
 _PYTHON_MAGICS = ('%%time', '%%timeit', '%%capture', '%%prun', '%%python3')
@@ -92,10 +92,10 @@ def run(path: pathlib.Path, arguments: list[str]) -> Any:
 def source(content: bytes, path: pathlib.Path, skipped: list[str] | None = None) -> Source:
     """Returns the Python 3 source in the content of a script or a notebook.
 
-    Lines of a notebook that are no Python are added to `skipped`. A module of a program of Python 2
-    is Python 2 if it can be.
+    Lines of a notebook that are not Python are added to `skipped`. A module of a Python 2 program is
+    Python 2 if it can be.
 
-    Raises: InputError if it is no notebook, or neither Python 3 nor Python 2.
+    Raises: InputError if it is not a notebook, or neither Python 3 nor Python 2.
     """
     if path.suffix == '.ipynb':
         text = _cells(content, path, [] if skipped is None else skipped)
@@ -358,7 +358,7 @@ class _Loader(importlib.machinery.SourceFileLoader):
 def _cells(content: bytes, path: pathlib.Path, skipped: list[str]) -> str:
     """Returns the code of a notebook; lines that are not Python are skipped.
 
-    Raises: InputError if it is no notebook.
+    Raises: InputError if it is not a notebook.
     """
     try:
         notebook = json.loads(content)

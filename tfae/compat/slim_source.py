@@ -56,7 +56,7 @@ class _Loader(importlib.machinery.SourceFileLoader):
         original = super().get_source(fullname)
         if (adapted := self.get_source(fullname)) == original:
             return super().get_code(fullname)
-        # Under a name that is no file, Python asks this loader for the lines of the source.
+        # Under a name that is not a file, Python asks this loader for the lines of the source.
         return compile(adapted, f'{self.get_filename(fullname)} (changed by tfae)', 'exec')
 
 

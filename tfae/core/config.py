@@ -126,7 +126,7 @@ def option(default: Any, help: str, **more: Any) -> Any:
 
 
 def declarations(cls: type) -> dict[str, Option]:
-    """Returns field name -> its declaration, which has no help where the field is no flag."""
+    """Returns field name -> its declaration, which has no help where the field is not a flag."""
     found = {field.name: field.metadata for field in dataclasses.fields(cls)}
     return {
         name: Option(**{'help': ''} | {k: v for k, v in metadata.items() if k in Option._fields})

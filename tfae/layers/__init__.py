@@ -1,4 +1,4 @@
-"""TF1's `tf.layers`, which today's TensorFlow has lost: functions and classes.
+"""TF1's `tf.layers`, which TensorFlow has removed: functions and classes.
 
 Signatures, defaults, variable names, numbering of default names, `reuse`, collections and values
 are TF1's: TF1 programs run and TF1 checkpoints load unchanged. Build inside a graph: in

@@ -77,7 +77,7 @@ def custom(
     for name in options:
         if name not in kinds:
             near = errors.nearest(name, kinds)
-            raise errors.UsageError(f'{name} is no argument of models.custom{near}')
+            raise errors.UsageError(f'{name} is not an argument of models.custom{near}')
     values = {name: from_python(name, kinds[name], value) for name, value in options.items()}
     return Config(encoder=plugins.Function(encoder), decoder=plugins.Function(decoder), **values)
 

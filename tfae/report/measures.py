@@ -273,7 +273,7 @@ def flattened(found: Mapping[str, Any]) -> dict[str, Any]:
 def _baseline(name: str, known: Mapping[str, Any]) -> tuple[str, str]:
     """Splits a name into the prefix of its baseline, if any, and the measure."""
     for prefix in BASELINES:
-        # `pixel_size` alone is no measure of pixels; `pca_mse` with `mse` is one of PCA.
+        # `pixel_size` alone is not a measure of pixels; `pca_mse` with `mse` is one of PCA.
         if name.startswith(prefix) and name.removeprefix(prefix) in known:
             return prefix, name.removeprefix(prefix)
     return '', name

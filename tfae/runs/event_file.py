@@ -95,7 +95,7 @@ class EventFile:
 
 
 def describe(folder: pathlib.Path, summaries: Iterable[bytes]) -> None:
-    """Writes the events that describe a run, in place of those written before.
+    """Writes the events that describe a run, instead of those written before.
 
     Args:
       folder: of the run.

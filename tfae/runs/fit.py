@@ -128,7 +128,7 @@ def _prepared(
         _refuse_one_class(experiment, loaded.train)
     with blaming():
         size = experiment.training.batch(len(loaded.train.images))
-    # The flags that share a batch are no part of config.json.
+    # The flags that share a batch are not part of config.json.
     replica.refuse_uneven(size, experiment.training.accumulation_steps)
     # Before any op is built: order and noise are functions of (seed, step), so must results be.
     tf2.config.experimental.enable_op_determinism()

@@ -63,7 +63,7 @@ def fit(
     Returns: the open run, at the checkpoint that `tfae.open` loads.
     Raises:
       UsageError: an argument is unknown or wrong, or differs from that of the run in `logdir`.
-      InputError: the arrays are no images or labels, or differ from those of the run in `logdir`.
+      InputError: the arrays are not images or labels, or differ from those of the run in `logdir`.
       KeyboardInterrupt: SIGINT stopped training after a checkpoint; the same call resumes it.
     """
     with _called_from_python():
@@ -134,7 +134,7 @@ def load_data(dataset: str, **arguments: Any) -> data.DataSet:
                 raise errors.UsageError(f'{name} is now {former[name]}')
             if name not in kinds:
                 near = errors.nearest(name, kinds)
-                raise errors.UsageError(f'{name} is no argument of a data set{near}')
+                raise errors.UsageError(f'{name} is not an argument of a data set{near}')
         values = {k: config.from_python(k, kinds[k], v) for k, v in arguments.items()}
         return data.load(data.Config(dataset=dataset, **values))
 
@@ -163,7 +163,7 @@ def _refuse_no_path(logdir: object) -> None:
 
 
 def _refuse_no_name(who: str, value: object, kind: str) -> None:
-    """Refuses a name that is no text."""
+    """Refuses a name that is not a string."""
     if not isinstance(value, str):
         raise errors.UsageError(f'{who} is {config.shown(value)}; it must be the name of {kind}')
 

@@ -95,7 +95,7 @@ def without(
 def _target(update: tf.Operation) -> str:
     """Returns the name of the variable that an update assigns to.
 
-    Raises: UsageError if it is no assignment, so that it cannot be told what it moves.
+    Raises: UsageError if it is not an assignment, so that the variable it changes is unknown.
     """
     if update.type not in gradients.ASSIGNMENTS:
         raise errors.UsageError(

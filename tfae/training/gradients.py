@@ -51,7 +51,7 @@ class Found(NamedTuple):
         )
 
     def holding(self, means: Numbers) -> 'Found':
-        """Returns a copy with these means in place of its own values."""
+        """Returns a copy with these means instead of its own values."""
         terms = dict(zip(self.objective.terms, means.terms, strict=True))
         # The losses of all parts have read the variables by then.
         with tf.control_dependencies([means.loss, *means.terms]):

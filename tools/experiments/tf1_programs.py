@@ -52,7 +52,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 mnist = os.environ['TF1_PROGRAMS_MNIST']
-if os.path.exists(mnist + '/mnist.npz'):  # in place of downloads of these files
+if os.path.exists(mnist + '/mnist.npz'):  # instead of downloads of these files
     import importlib, urllib.request
 
     def load_data(path=None):

@@ -21,7 +21,7 @@ def expanded(words: Iterable[str], within: Sequence[str] = ()) -> list[str]:
     Args:
       words: arguments of a command line, or lines of a file.
       within: names of the files that include these lines.
-    Raises: UsageError that names a file that cannot be read, is no text or includes itself.
+    Raises: UsageError that names a file that cannot be read, is not text or includes itself.
     """
     made: list[str] = []
     rest = iter(words)

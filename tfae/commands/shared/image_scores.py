@@ -51,7 +51,7 @@ def cells(
 def score_files(run: Run, names: Sequence[str], folder: pathlib.Path) -> list[pathlib.Path]:
     """Scores image files, prints a table, writes figure, maps and JSON; returns their paths.
 
-    Raises: InputError if the run has no detector of its checkpoint, or a file is no image.
+    Raises: InputError if the run has no detector of its checkpoint, or a file is not an image.
     """
     detector = _detector(run)
     images, codes, reconstructions = seen(run, chosen_images.read(run, names))

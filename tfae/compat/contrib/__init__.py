@@ -1,1 +1,1 @@
-"""TF1's `tf.contrib`: one file a subject, which `tfae.compat.importer` serves."""
+"""TF1's `tf.contrib`: one file per module, which `tfae.compat.importer` serves."""

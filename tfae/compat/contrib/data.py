@@ -1,4 +1,4 @@
-"""TF1's `tf.contrib.data`: what `tf.data.experimental`, which serves most of it, left behind."""
+"""TF1's `tf.contrib.data`: the part that `tf.data.experimental` does not provide."""
 
 from collections.abc import Callable
 from typing import Any

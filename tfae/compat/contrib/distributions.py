@@ -1,4 +1,4 @@
-"""TF1's `tf.contrib.distributions`: what `tf.distributions` leaves out."""
+"""TF1's `tf.contrib.distributions`: the part that `tf.distributions` does not provide."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ class MultivariateNormalDiag(tf.distributions.Distribution):
           name: name scope.
 
         Raises:
-          ValueError: if neither `loc` nor `scale_diag` tells D.
+          ValueError: if neither `loc` nor `scale_diag` determines D.
         """
         parameters = dict(locals())
         if loc is None and scale_diag is None:

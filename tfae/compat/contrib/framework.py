@@ -1,4 +1,4 @@
-"""TF1's `tf.contrib.framework`: what tf-slim, which serves most of it, left behind."""
+"""TF1's `tf.contrib.framework`: the part that tf-slim does not provide."""
 
 from collections.abc import Callable
 from typing import Any

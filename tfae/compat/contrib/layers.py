@@ -1,4 +1,4 @@
-"""TF1's `tf.contrib.layers`: what tf-slim, which serves most of it, left behind."""
+"""TF1's `tf.contrib.layers`: the part that tf-slim does not provide."""
 
 from typing import Any
 

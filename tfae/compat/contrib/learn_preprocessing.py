@@ -53,7 +53,7 @@ class CategoricalVocabulary:
             self._freq[category] += count
 
     def trim(self, min_frequency: int, max_frequency: int = -1) -> None:
-        """Keeps the words that came more often, numbered by their counts."""
+        """Keeps the words with higher counts, numbered by their counts."""
         kept = {
             word: count
             for word, count in self._freq.items()

@@ -1,4 +1,4 @@
-"""TF1's `tf.contrib.legacy_seq2seq`: models on lists of T tensors, one a time step.
+"""TF1's `tf.contrib.legacy_seq2seq`: models on lists of T tensors, one per time step.
 
 B batch, I input dimensions, K symbols, S steps and M dimensions of an encoder's outputs.
 """
@@ -42,7 +42,7 @@ def rnn_decoder(
       decoder_inputs: T tensors `[B, I]`.
       initial_state: of the cell.
       cell: an RNN cell.
-      loop_function: maps the output before and its index to the next input, in place of the list.
+      loop_function: maps the previous output and its index to the next input, instead of the list.
       scope: replaces the scope `rnn_decoder`.
     """
     outputs: list = []
@@ -126,8 +126,8 @@ def embedding_rnn_decoder(
       embedding_size: I.
       output_projection: weights `[units, K]` and biases `[K]` of the scores of the next symbol;
         the output itself scores where it is None.
-      feed_previous: whether each input is the symbol of the highest score before, and only the
-        first comes from the list.
+      feed_previous: whether each input is the symbol with the highest score at the previous step,
+        and only the first comes from the list.
       update_embedding_for_previous: whether gradients pass through the embeddings of those.
       scope: replaces the scope `embedding_rnn_decoder`.
     """

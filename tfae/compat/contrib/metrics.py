@@ -1,4 +1,4 @@
-"""TF1's `tf.contrib.metrics`: what tf-slim, which serves most of it, left behind."""
+"""TF1's `tf.contrib.metrics`: the part that tf-slim does not provide."""
 
 import tensorflow.compat.v1 as tf
 

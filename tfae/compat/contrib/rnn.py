@@ -527,10 +527,10 @@ def stack_bidirectional_rnn(
     """Returns `(outputs, states_fw, states_bw)` of stacked bidirectional layers.
 
     Args:
-      cells_fw: one forward cell a layer.
-      cells_bw: one backward cell a layer.
+      cells_fw: one forward cell per layer.
+      cells_bw: one backward cell per layer.
       inputs: list of T tensors `[B, I]`.
-      initial_states_fw: one state a layer; zeros if None.
+      initial_states_fw: one state per layer; zeros if None.
       initial_states_bw: likewise.
       dtype: of the zeros.
       sequence_length: integers `[B]`.
@@ -561,10 +561,10 @@ def stack_bidirectional_dynamic_rnn(
     """Returns `(outputs, states_fw, states_bw)` of stacked bidirectional layers.
 
     Args:
-      cells_fw: one forward cell a layer.
-      cells_bw: one backward cell a layer.
+      cells_fw: one forward cell per layer.
+      cells_bw: one backward cell per layer.
       inputs: tensor `[B, T, I]`.
-      initial_states_fw: one state a layer; zeros if None.
+      initial_states_fw: one state per layer; zeros if None.
       initial_states_bw: likewise.
       dtype: of the zeros.
       sequence_length: integers `[B]`.

@@ -167,7 +167,7 @@ class AttentionWrapperState(NamedTuple):
 
 
 class AttentionWrapper(rnn.RNNCell):
-    """A cell that sees what it attended to a step before, and puts out what it attends to."""
+    """A cell whose input includes the previous attention, and whose output is the attention."""
 
     def __init__(
         self,
@@ -186,11 +186,11 @@ class AttentionWrapper(rnn.RNNCell):
           cell: an RNN cell.
           attention_mechanism: an attention, or a list of several.
           attention_layer_size: size of a layer on the cell's output and the attended memory, one a
-            mechanism; the attended memory itself is put out where it is None.
+            mechanism; the attended memory itself is the output where it is None.
           alignment_history: whether the state keeps the alignments of all steps.
-          cell_input_fn: maps inputs and the attention before to the cell's inputs; joins them if
+          cell_input_fn: maps inputs and the previous attention to the cell's inputs; joins them if
             None.
-          output_attention: whether the attention is put out, in place of the cell's output.
+          output_attention: whether the attention is the output, instead of the cell's output.
           initial_cell_state: of `zero_state`.
           name: of the layer.
         """

@@ -145,7 +145,7 @@ class TrainingHelper(Helper):
 
 
 class GreedyEmbeddingHelper(Helper):
-    """Gives the embedding of the symbol of the highest score before."""
+    """Gives the embedding of the symbol with the highest previous score."""
 
     def __init__(self, embedding: Any, start_tokens: Any, end_token: Any):
         """Stores the embedding.
@@ -183,7 +183,7 @@ class GreedyEmbeddingHelper(Helper):
 
 
 class SampleEmbeddingHelper(GreedyEmbeddingHelper):
-    """Gives the embedding of a symbol sampled from the scores before."""
+    """Gives the embedding of a symbol sampled from the previous scores."""
 
     def __init__(
         self,
@@ -314,8 +314,8 @@ def dynamic_decode(
 
     Args:
       decoder: a `Decoder`.
-      output_time_major: whether outputs are `[T, B, ...]`, in place of `[B, T, ...]`.
-      impute_finished: whether sequences that have ended keep their state and put out zeros.
+      output_time_major: whether outputs are `[T, B, ...]`, instead of `[B, T, ...]`.
+      impute_finished: whether sequences that have ended keep their state and output zeros.
       maximum_iterations: largest number of steps.
       parallel_iterations: of `tf.while_loop`.
       swap_memory: of `tf.while_loop`.

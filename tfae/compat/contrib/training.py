@@ -1,4 +1,4 @@
-"""TF1's `tf.contrib.training`: what tf-slim, which serves most of it, left behind."""
+"""TF1's `tf.contrib.training`: the part that tf-slim does not provide."""
 
 import json
 import re

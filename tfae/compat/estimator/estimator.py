@@ -247,7 +247,7 @@ class Estimator:
           predict_keys: names of predictions; None: all.
           hooks: session hooks.
           checkpoint_path: the checkpoint; None: the newest, or initial values without one.
-          yield_single_examples: whether to yield examples in place of batches.
+          yield_single_examples: whether to yield examples instead of batches.
         Raises: ValueError if there are no predictions of these names.
         """
         checkpoint = checkpoint_path or self.latest_checkpoint()

@@ -29,7 +29,7 @@ class EstimatorSpec:
       export_outputs: name -> output of `tf.estimator.export`.
       training_chief_hooks, training_hooks, evaluation_hooks, prediction_hooks: session hooks.
       scaffold: a `tf.train.Scaffold`.
-    Raises: ValueError if `mode` needs a value that is missing, or the loss is no scalar.
+    Raises: ValueError if `mode` needs a value that is missing, or the loss is not a scalar.
     """
 
     mode: str

@@ -50,7 +50,7 @@ def loaded(who: str, train: Pair, validation: Pair | None, test: Pair | None) ->
       train, validation, test: the arrays; without `test`, a fixed fifth of the training images is
         the test split.
     Returns: the splits; classes are named by their numbers.
-    Raises: InputError that names an array which is no images or no labels, or two that do not
+    Raises: InputError that names an array that does not hold images or labels, or two that do not
       match.
     """
     training = split(train)
@@ -87,7 +87,7 @@ def _alike(*sides: int) -> bool:
 def split(pair: Pair) -> splits.Split:
     """Converts the arrays of a split.
 
-    Raises: InputError that names an array which is no images or no labels, or of another length.
+    Raises: InputError that names an array that does not hold images or labels, or differs in length.
     """
     images = _images(pair.images.who, pair.images.values)
     if pair.labels is None:

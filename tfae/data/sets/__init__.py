@@ -1,1 +1,1 @@
-"""One file a data set. See `tfae.data.dataset` for the contract."""
+"""One file per data set. See `tfae.data.dataset` for the contract."""

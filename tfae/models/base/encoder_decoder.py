@@ -101,7 +101,7 @@ class Layers:
           image_shape: `(H, W, C)`, or `(D,)` of a table.
           layers: layers of the encoder, input side first.
           kernels: initializer and weight decay of all layers.
-          scope: scope of the variables in place of `SCOPE`.
+          scope: scope of the variables instead of `SCOPE`.
         Raises: UsageError if an image is too small for a layer, a convolution comes after a dense
           layer, or rows of a table are convolved.
         """
