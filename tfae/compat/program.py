@@ -92,8 +92,8 @@ def run(path: pathlib.Path, arguments: list[str]) -> Any:
 def source(content: bytes, path: pathlib.Path, skipped: list[str] | None = None) -> Source:
     """Returns the Python 3 source in the content of a script or a notebook.
 
-    Lines of a notebook that are not Python are added to `skipped`. A module of a Python 2 program is
-    Python 2 if it can be.
+    Lines of a notebook that are not Python are added to `skipped`. A module of a Python 2 program
+    is Python 2 if it can be.
 
     Raises: InputError if it is not a notebook, or neither Python 3 nor Python 2.
     """

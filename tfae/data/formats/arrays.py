@@ -87,7 +87,8 @@ def _alike(*sides: int) -> bool:
 def split(pair: Pair) -> splits.Split:
     """Converts the arrays of a split.
 
-    Raises: InputError that names an array that does not hold images or labels, or differs in length.
+    Raises: InputError that names an array that does not hold images or labels, or has another
+      length.
     """
     images = _images(pair.images.who, pair.images.values)
     if pair.labels is None:
