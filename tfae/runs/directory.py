@@ -43,7 +43,7 @@ VALIDATION = 'validation'
 
 _SUM = ', "crc32": "'
 _METRICS_BYTES = 2**28  # of metrics.jsonl, about a million epochs
-_TEXTS = ('phase', 'trouble')  # fields of a record that are texts
+_TEXTS = ('phase', 'trouble')  # fields of a record that are strings
 _noticed: set[pathlib.Path] = set()  # files whose former names this process has printed
 
 

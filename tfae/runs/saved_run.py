@@ -395,7 +395,7 @@ class Run:
           collection: one of `tf.GraphKeys` or of the run; empty for all global variables.
           scope: of the names, a regular expression as `tf.get_collection` takes it; empty for all.
         Returns: name -> value; empty if the collection has no variables below the scope.
-        Raises: UsageError if there is no such collection, or the scope is no regular expression.
+        Raises: UsageError if there is no such collection, or the scope is not a regular expression.
         """
         self._refuse_closed()
         for who, text in (('collection', collection), ('scope', scope)):

@@ -96,7 +96,7 @@ class DNNClassifier(_Canned):
           model_dir: see `Estimator`.
           n_classes: number of classes.
           weight_column: feature, or its numeric column, by which losses and metrics are weighted.
-          label_vocabulary: labels that are texts, in the order of their classes.
+          label_vocabulary: labels that are strings, in the order of their classes.
           optimizer: an optimizer of `tf.train`, a function that returns one, or its name, such as
             Adagrad, with learning rate 0.05.
           activation_fn: activation of the hidden layers.

@@ -1,4 +1,4 @@
-"""Stands in for rules_cc without a network: the rules that Bazel has of its own."""
+"""Replaces rules_cc without a network: the rules that Bazel has of its own."""
 
 cc_binary = native.cc_binary
 cc_import = native.cc_import

@@ -1,3 +1,3 @@
-"""Stands in for rules_shell without a network: the rule that Bazel has of its own."""
+"""Replaces rules_shell without a network: the rule that Bazel has of its own."""
 
 sh_test = native.sh_test
