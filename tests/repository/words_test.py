@@ -52,7 +52,7 @@ BANNED = {
     r'\b(?:a|be) whole numbers?\b(?! of)': 'integer',
     r'\b(?:is|be|are) (?:a text|texts)\b': 'string',
     r'\bis of step\b': 'from step',
-    r'\bput back\b|\bat hand\b|\bfor ever\b|\blikeliest\b': 'restore; available; forever; most likely',
+    r'\bput back\b|\bat hand\b|\bfor ever\b|\blikeliest\b': 'plain English',
     r'\bfrom the first (?:image )?on\b': 'starting with the first',
     r'\bbehind the (?:convolution|dense|last)': 'after',
     r'\bone (?:file|cell|state|layer) a\b|\bone a (?:layer|time|mechanism)': 'per',
