@@ -172,7 +172,7 @@ def positions(source: str) -> Iterator[tuple[str, int, tuple[int, int]]]:
                 return node
             for name, operator in operators.items():
                 sites = [start for start, _ in operator.mutation_positions(node)]
-                # The `*` of f(a, *, b) is no operator.
+                # The `*` of f(a, *, b) is not an operator.
                 found[name] += [() if node.parent.type == 'parameters' else at for at in sites]
             return node
 

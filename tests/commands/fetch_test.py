@@ -284,7 +284,7 @@ def test_an_address_that_does_not_answer_says_what_to_do(tmp_path, published):
     'argv, text',
     [
         ([], r'tfae fetch needs fashion_mnist \| mnist after its flags'),
-        (['mnist', 'fashion_mnist'], 'tfae fetch: names 2 data sets'),
+        (['mnist', 'fashion_mnist'], 'tfae fetch takes one data set; 2 given'),
         (['digits'], "set is 'digits'; it must be one of fashion_mnist, mnist"),
         (['mnis'], "set is 'mnis'; .* did you mean mnist"),
         (['mnist', '--data_fir=x'], 'tfae fetch has no flag --data_fir; did you mean data_dir'),

@@ -136,7 +136,7 @@ def test_the_smallest_sets_are_looked_at_or_refused_in_one_line(tmp_path, count,
         ('morph --film --indices=3', '--film needs at least two images'),
         ('morph --attributes=a.csv', '--attribute is empty; it must name columns of --attributes'),
         ('explain --method=activation_maximization --unit=top', '--unit=top needs a method'),
-        ('explain --unit=all --indices=1,2', '--unit=all takes one image; 2 are named'),
+        ('explain --unit=all --indices=1,2', '--unit=all takes one image; 2 were chosen'),
         ('probe --split=train', '--split is train, which the probes are trained on'),
         ('evaluate --neighbors=1 --split=train', '--neighbors with --split=train'),
         (

@@ -19,7 +19,7 @@ from tfae.core import atomic_files, bounded_files, errors, json_text
 WAYS = {
     'bytes': lambda path: bounded_files.read_bytes(path, 1000),
     'json': lambda path: bounded_files.read_json(path, 1000),
-    'npz': lambda path: bounded_files.read_npz(path, 'test', 1000),
+    'npz': lambda path: bounded_files.read_npz(path, 'a test', 1000),
 }
 
 
@@ -136,7 +136,7 @@ def test_a_long_list_of_empty_arrays_takes_no_memory(tmp_path):
             made.writestr(f'{i}.npy', b'')
     tracemalloc.start()
     with pytest.raises(errors.InputError, match='its list of arrays has 1,'):
-        bounded_files.read_npz(path, 'test')
+        bounded_files.read_npz(path, 'a test')
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 2**20
@@ -145,7 +145,7 @@ def test_a_long_list_of_empty_arrays_takes_no_memory(tmp_path):
 def test_arrays_of_numbers_are_read_as_they_were_written(tmp_path):
     arrays = {'a': np.arange(6.0).reshape(2, 3), 'b c': np.array(True), 'd': np.zeros([0, 2], 'i2')}
     atomic_files.write_npz(tmp_path / 'a.npz', arrays)
-    found = bounded_files.read_npz(tmp_path / 'a.npz', 'test')
+    found = bounded_files.read_npz(tmp_path / 'a.npz', 'a test')
     assert list(found) == list(arrays)
     for name, array in arrays.items():
         assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
@@ -186,8 +186,8 @@ def test_what_is_no_file_of_arrays_is_refused_in_little_memory(tmp_path, name):
     content, text = HOSTILE[name]
     (tmp_path / 'a.npz').write_bytes(content)
     tracemalloc.start()
-    with pytest.raises(errors.InputError, match=rf'a\.npz is no test: .*({text})'):
-        bounded_files.read_npz(tmp_path / 'a.npz', 'test')
+    with pytest.raises(errors.InputError, match=rf'a\.npz is not a test: .*({text})'):
+        bounded_files.read_npz(tmp_path / 'a.npz', 'a test')
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 2**22
@@ -201,7 +201,7 @@ def test_a_member_that_claims_more_than_the_file_holds_is_refused(tmp_path):
     with pytest.raises(
         errors.InputError, match='it declares 1,073,741,824 bytes, more than it has'
     ):
-        bounded_files.read_npz(tmp_path / 'a.npz', 'test')
+        bounded_files.read_npz(tmp_path / 'a.npz', 'a test')
 
 
 def test_a_fifo_a_folder_and_a_large_file_are_refused_unread(tmp_path):
@@ -211,15 +211,15 @@ def test_a_fifo_a_folder_and_a_large_file_are_refused_unread(tmp_path):
         ('.', 'it is not a regular file'),
         ('missing', 'No such file'),
     ):
-        with pytest.raises(errors.InputError, match=f'is no test: {why}'):
-            bounded_files.read_npz(tmp_path / name, 'test')
+        with pytest.raises(errors.InputError, match=f'is not a test: {why}'):
+            bounded_files.read_npz(tmp_path / name, 'a test')
     atomic_files.write_npz(tmp_path / 'a.npz', {'a': np.zeros(100)})
     with pytest.raises(errors.InputError, match='bytes; at most 500 are read'):
-        bounded_files.read_npz(tmp_path / 'a.npz', 'test', 500)
+        bounded_files.read_npz(tmp_path / 'a.npz', 'a test', 500)
     size = (tmp_path / 'a.npz').stat().st_size
-    assert bounded_files.read_npz(tmp_path / 'a.npz', 'test', size)['a'].shape == (100,)
+    assert bounded_files.read_npz(tmp_path / 'a.npz', 'a test', size)['a'].shape == (100,)
     with pytest.raises(errors.InputError, match=f'it has {size:,} bytes; at most {size - 1:,} are'):
-        bounded_files.read_npz(tmp_path / 'a.npz', 'test', size - 1)
+        bounded_files.read_npz(tmp_path / 'a.npz', 'a test', size - 1)
 
 
 def test_a_damaged_file_of_arrays_is_read_or_refused_in_one_line(tmp_path):
@@ -232,7 +232,7 @@ def test_a_damaged_file_of_arrays_is_read_or_refused_in_one_line(tmp_path):
             content[at] = random.randint(256)
         path.write_bytes(content)
         try:
-            bounded_files.read_npz(path, 'test')
+            bounded_files.read_npz(path, 'a test')
         except errors.InputError as error:
             assert '\n' not in str(error)
             refused += 1

@@ -451,7 +451,7 @@ def test_a_host_that_is_no_name_is_refused(host):
         ({'age': np.zeros(3)}, r'age is float64 \(3,\); it must be finite floats \(2,\)'),
         ({'age': np.array([0, np.nan])}, 'it must be finite floats'),
         ({'age': np.array([1, 2])}, 'age is int64'),
-        ({'age': np.array([None, 1])}, 'is no file of directions .*: age.npy declares object'),
+        ({'age': np.array([None, 1])}, 'is not a file of directions .*: age.npy declares object'),
         (
             {str(k): np.zeros(2) for k in range(201)},
             'holds 201 directions; it must hold at most 200',
@@ -471,7 +471,7 @@ def test_a_file_that_is_none_is_refused_and_a_missing_one_holds_nothing(tmp_path
     assert space.of_file(path, 2) == {}
     for content in (b'', b'PK\x03\x04 and so on', b'text'):
         path.write_bytes(content)
-        with pytest.raises(errors.InputError, match='is no file of directions from tfae morph'):
+        with pytest.raises(errors.InputError, match='is not a file of directions from tfae morph'):
             space.of_file(path, 2)
 
 

@@ -46,7 +46,7 @@ BANNED = {
     r'\breckon': 'estimate, compute',
     r'\blook(?:s|ed|ing)? into\b': 'inspect',
     r'\bin place of\b': 'instead of',
-    r'(?<=\w )(?<!here )\b(?:is|are|was) no (?!longer|better|worse|more|less|such)': 'is not a',
+    r'(?<=[\w}\])] )(?<!here )\b(?:is|are|was) no (?!longer|better|worse|more|less)': 'is not a',
     r'\bstand(?:s|ing)? in for\b|\bleft behind\b': 'replace',
     r'\bwanted (?:is|are)\b': 'it must be, expected',
     r'\b(?:a|be) whole numbers?\b(?! of)': 'integer',

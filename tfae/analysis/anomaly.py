@@ -105,7 +105,7 @@ def load(path: pathlib.Path, code_size: int | None = None) -> Detector:
       code_size: latent dimensions of the run; None accepts any.
     Raises: InputError if the file is not a detector, or is for codes of another size.
     """
-    arrays = read_npz(path, 'anomaly detector of tfae')
+    arrays = read_npz(path, 'an anomaly detector of tfae')
     missing = [f.name for f in dataclasses.fields(Detector) if f.name not in arrays]
     if missing:
         raise checks.InputError(f'{path} is not an anomaly detector of tfae: it lacks {missing[0]}')

@@ -1,9 +1,9 @@
 """Detect images unlike the training images; the fitted detector is stored in the run.
 
 A run trained with --only_classes or --without_classes is evaluated on the classes left out of
-training, next to PCA, the nearest neighbor and the distance to the mean. The detector is written to
-anomaly.npz, the measures to anomaly.json. With --images, the stored detector scores image files:
-anomaly score, verdict and a map of the error of each pixel.
+training, together with three baselines: PCA, nearest neighbor and distance to the mean. The
+detector is written to anomaly.npz, the measures to anomaly.json. With --images, the stored detector
+scores image files: anomaly score, verdict and a map of the error of each pixel.
 """
 
 import dataclasses

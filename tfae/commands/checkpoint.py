@@ -5,10 +5,11 @@
     tfae checkpoint rename FILE --map=old_scope:new_scope --output=FILE
     tfae checkpoint convert FILE --output=FILE
 
-A file is a TensorFlow checkpoint of any version, by its prefix, a run or another folder of
-checkpoints (the newest one), an .npz, .safetensors, .pth, .h5 or .keras. The suffix of --output
-determines its format; without one of these it is a checkpoint. Values keep their type, bit for bit.
-`diff` exits with 0 if names, types and values are equal, and with 3 if they differ.
+A file is a TensorFlow checkpoint of any version, given by its prefix; a run or another folder of
+checkpoints, whose newest is read; or an .npz, .safetensors, .pth, .h5 or .keras file. The suffix of
+--output determines its format; without one of these suffixes it is a checkpoint. Values keep their
+type, bit for bit. `diff` exits with 0 if names, types and values are equal, and with 3 if they
+differ.
 """
 
 import dataclasses
@@ -78,7 +79,7 @@ def _refuse(action: str, files: list[str], flags: Config) -> None:
     if len(files) != _FILES[action]:
         raise errors.UsageError(
             f'tfae checkpoint {action} takes {_FILES[action]} file'
-            f'{"s" if _FILES[action] > 1 else ""}; {len(files)} were given'
+            f'{"s" if _FILES[action] > 1 else ""}; {len(files)} given'
         )
     writes = action in ('rename', 'convert')
     if writes and not flags.output:

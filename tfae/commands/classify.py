@@ -5,8 +5,8 @@
 
 Weights are torchvision's .pth, Keras's .h5, or arrays (.npz, .npy); no code in them is executed.
 For a published network, the shorter side of an image is scaled to 256 pixels and the center is
-cropped. For a run, images are preprocessed as its training images: same --crop, size and channels.
-Prints the most probable classes of each image.
+cropped. For a run, images are preprocessed like its training images: same --crop, size and
+channels. Prints the most probable classes of each image.
 """
 
 import dataclasses

@@ -1,9 +1,9 @@
 """Convert a folder of images to shards: `tfae convert --input=images --output=shards`.
 
 Shards are TFRecord files that `--dataset=records` reads and `tfae verify` checks. Each image is
-decoded once; the first that cannot be decoded stops the command, unless --skip_corrupt lists and
-skips it. Shards are written atomically, so an interrupted command can be run again and keeps those
-that are complete. Shards in the output folder that are not of this conversion are removed.
+decoded once. The first that cannot be decoded ends the command; with --skip_corrupt, such images
+are listed and skipped. Shards are written atomically, so an interrupted command can be run again
+and keeps those that are complete. Shards of other conversions in the output folder are removed.
 """
 
 import concurrent.futures.process

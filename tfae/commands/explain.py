@@ -2,15 +2,15 @@
 
 gradcam (Selvaraju et al. 2017), saliency (Simonyan et al. 2014) and integrated_gradients
 (Sundararajan et al. 2017) attribute a unit's value to the pixels of images. activation_maximization
-(Erhan et al. 2009; Olah et al. 2017) needs no images: it makes them by gradient ascent from noise.
-The unit may be of any tensor computed from the images; --list prints them.
+(Erhan et al. 2009; Olah et al. 2017) needs no images: it generates them by gradient ascent from
+noise. The unit may be of any tensor computed from the images; --list prints them.
 
     tfae explain --logdir=runs/classifier --method=gradcam
     tfae explain --logdir=runs/classifier --unit=3,5 --classes=3,5
     tfae explain --model=vgg16 --weights=vgg16.pth --images=a.jpg --tensor=conv5_3 --unit=7
 
-Images for a published network are cropped as by `tfae classify`. Prints a table and writes it as
-JSON, the maps as .npz, and a figure, which TensorBoard shows too if it is of a run.
+Images for a published network are cropped as in `tfae classify`. Prints a table; writes it as JSON,
+the maps as .npz, and a figure. TensorBoard shows the figures of a run.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""Serve an interactive page on this machine that decodes codes while they are moved.
+"""Serve an interactive page on this machine: move through latent space and see the decoded images.
 
 Drag over the latent plane, move along principal components, interpolate between two images, add the
 direction of a class or of a file of `tfae morph`, and save images as PNG. A GAN has no encoder:

@@ -3,11 +3,11 @@
     tfae export --logdir=runs/a --output=served/a/1
     tfae export --model=vgg16 --weights=vgg16.pth --output=vgg16 --format=onnx
 
-The signatures are encode, decode, reconstruct, classify, score and sample, as far as the model has
-them. score is the anomaly score of `tfae anomaly`, if the run has a detector of this checkpoint.
-For a run, encode_bytes and so on take the bytes of JPEG and PNG files and preprocess them as the
-training images. signatures.json lists all inputs, outputs and the preprocessing. The export needs
-no op of this package.
+The signatures are those of encode, decode, reconstruct, classify, score and sample that the model
+supports. score is the anomaly score of `tfae anomaly`, if the run has a detector of this
+checkpoint. For a run, encode_bytes and so on take the bytes of JPEG and PNG files and preprocess
+them like the training images. signatures.json lists all inputs, outputs and the preprocessing.
+Exported graphs contain no ops of this package.
 """
 
 import dataclasses

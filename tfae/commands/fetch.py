@@ -1,8 +1,8 @@
 """Download a data set: `tfae fetch mnist` or `tfae fetch fashion_mnist`.
 
 Files are checked against known lengths and SHA-256 sums before they get their names, so incomplete
-files never appear. Files that exist already are kept. A server that sends nothing for half a
-minute is given up.
+files never appear. Files that exist already are kept. The download is
+aborted if the server sends nothing for half a minute.
 """
 
 import contextlib
@@ -68,7 +68,7 @@ def main(argv: list[str]) -> int:
     flags, words = command_flags.read_words('fetch', __doc__, Config, argv, takes)
     if len(words) != 1:
         raise errors.UsageError(
-            f'tfae fetch takes one data set; {len(words)} were given; it must be one of '
+            f'tfae fetch takes one data set; {len(words)} given; it must be one of '
             f'{", ".join(fetchable)}'
         )
     name = errors.one_of('tfae fetch: data set', words[0], fetchable)

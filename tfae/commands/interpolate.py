@@ -1,6 +1,7 @@
 """Interpolate between images in latent space, with PCA of the same code size as baseline.
 
-Writes a strip and a looped GIF through two images or more, and a square with four at its corners.
+Writes a strip and a looped GIF through two or more images, and for four a square with these at its
+corners.
 Without --classes and --indices, these are the first images of four classes.
 """
 

@@ -1,7 +1,7 @@
 """Plot the latent plane: codes as points colored by class, and decoded images on a grid.
 
-Codes of more than two dimensions are projected to their first two principal components or, the
-points only, by t-SNE.
+Codes of more than two dimensions are projected to their first two principal components. t-SNE is an
+alternative for the points; the grid has no t-SNE.
 """
 
 import dataclasses

@@ -1,12 +1,13 @@
 """List what a TF1 program needs to run today, and add it: `tfae port script.py [--write]`.
 
 A line for each name that was removed since TF1: its replacement, or why there is none.
---write adds the line that installs tfae.compat, translates Python 2, and renames what has the same
-arguments under another name. Divisions of Python 2 that may be of integers are listed, and become
-true divisions. Takes scripts and notebooks; in a notebook, --write only adds a cell.
+--write adds the line that installs tfae.compat, translates Python 2, and renames functions that
+exist under another name with the same arguments. Python 2 divisions that may be integer divisions
+are listed, and become true divisions. Takes scripts and notebooks; in a notebook, --write only adds
+a cell.
 
 exit codes: 0 nothing to change, or changed by --write; 1 there is something to change; 2 no such
-file, or it is not Python; 3 something cannot be ported, and is left as it is.
+file, or it is not Python; 3 something cannot be ported, and is not changed.
 """
 
 import dataclasses

@@ -1,12 +1,12 @@
 """Run a TF1 program unchanged: `tfae run script.py [arguments]`, or a notebook.
 
 It runs as `python script.py [arguments]` does, in a process where `import tensorflow` is TF1, with
-tf.layers, tf.contrib, tf.estimator and input_data. Flags of tfae come before the script; all that
-follows it is the program's own, and so are its output, its tracebacks and its exit code. A line on
-stderr at the end lists the removed names of numpy and others that were supplied. In a notebook,
-magics and commands of the shell (% and !) are skipped, except for the statement after %time.
-Operations that are placed on a GPU run on the CPU where there is none, unless the session has a
-configuration of its own.
+tf.layers, tf.contrib, tf.estimator and input_data. Flags of tfae come before the script; everything
+after it is passed to the program. Output, tracebacks and exit code are those of the program. A line
+on stderr at the end lists the removed names of numpy and others that were supplied. In a notebook,
+magics and shell commands (% and !) are skipped, except for the statement after %time. Operations
+that are placed on a GPU run on the CPU if there is no GPU, unless the session has its own
+configuration.
 """
 
 import dataclasses

@@ -1,10 +1,10 @@
 """Train a model, or resume a stopped run.
 
 --model chooses the family; `tfae train --model=FAMILY --help` lists its flags. Your own family or
-data set is named as Python imports it, --model=package.module, from the working directory too. A
-run is a folder: the same command with the same --logdir resumes it, and flags left out keep the
-run's values. Only --epochs may change, to any number not below those made, and the flags that
-do not affect the result: --data_dir, checkpoints, resources and processes.
+data set is given as a Python module, --model=package.module, which may be in the working directory.
+A run is a folder: the same command with the same --logdir resumes it, and omitted flags keep the
+run's values. Only --epochs may change, to no fewer than are completed, and the flags that do not
+affect the result: --data_dir, checkpoints, resources and processes.
 """
 
 import dataclasses

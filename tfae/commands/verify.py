@@ -1,6 +1,6 @@
 """Check shards against their checksums: `tfae verify --input=shards`.
 
-Reads every byte. Names each shard that is missing, truncated or changed, and the image in it.
+Reads every byte. Lists each shard that is missing, truncated or changed, and the affected image.
 """
 
 import dataclasses

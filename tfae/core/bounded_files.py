@@ -84,7 +84,7 @@ def read_npz(path: pathlib.Path, kind: str, max_bytes: int = ARRAY_BYTES) -> dic
             with zipfile.ZipFile(file) as archive:
                 return _arrays(archive, os.fstat(file.fileno()).st_size)
     except Exception as error:  # zipfile and numpy raise many types for damaged bytes
-        raise errors.InputError(f'{path} is no {kind}: {_reason(error)}') from None
+        raise errors.InputError(f'{path} is not {kind}: {_reason(error)}') from None
 
 
 def _content(path: pathlib.Path, max_bytes: int) -> bytes:

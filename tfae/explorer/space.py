@@ -96,7 +96,7 @@ def of_file(path: pathlib.Path, size: int) -> dict[str, np.ndarray]:
     """
     if not path.exists():
         return {}
-    found = read_npz(path, 'file of directions from tfae morph')
+    found = read_npz(path, 'a file of directions from tfae morph')
     for name, vector in found.items():
         if vector.shape != (size,) or vector.dtype.kind != 'f' or not np.isfinite(vector).all():
             raise errors.InputError(
