@@ -186,7 +186,7 @@ ASCENT = '--method=activation_maximization'
         ('classifier', ('--unit=10',), 2, '--unit is 10; it must lie in [0, 9]'),
         ('classifier', ('--unit=x',), 2, "--unit is 'x'; it must be an integer or one of all"),
         ('classifier', ('--unit=3,all',), 2, '--unit is 3,all; all and top cannot be combined'),
-        ('classifier', ('--unit=all', '--indices=0,1'), 2, '--unit=all takes one image; 2 are'),
+        ('classifier', ('--unit=all', '--indices=0,1'), 2, '--unit=all takes one image; 2 were'),
         ('classifier', ('--layer=code',), 2, '--layer inference/code has shape (None, 6); it must'),
         ('classifier', ('--indices=0', '--classes=1'), 2, '--classes and --indices exclude each'),
         (

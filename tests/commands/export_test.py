@@ -387,7 +387,7 @@ def refused(folder, code, *words):
         ('--output=new', 2, 'tfae export needs either --logdir or --model with --weights'),
         ('--logdir=dense --output=new --format=onxx', 2, "--format is 'onxx'; it must be one of"),
         ('--logdir=dense --output=new --width=2', 2, '--width needs --model'),
-        ('--logdir=none --output=new', 1, 'none holds no run'),
+        ('--logdir=none --output=new', 1, 'none is not a run'),
         (
             '--logdir=dense --output=served/dense',
             1,

@@ -111,7 +111,7 @@ def test_only_missing_and_wrong_files_are_fetched(tmp_path, published, capsys):
     assert (tmp_path / 'mnist' / FILES[2]).read_bytes() == (published / FILES[2]).read_bytes()
     out = capsys.readouterr().out
     assert f'{FILES[2]}: is not the published file, and will be replaced.' in out
-    assert '2 of 4 files fetched' in out
+    assert '2 of 4 files downloaded' in out
 
 
 def test_another_sum_is_refused_and_nothing_is_kept(tmp_path, published):
@@ -131,7 +131,7 @@ def test_a_failure_keeps_the_file_that_was_there(tmp_path, published):
     target = tmp_path / 'set'
     target.mkdir()
     (target / FILES[0]).write_bytes(b'of my own')
-    with pytest.raises(errors.InputError, match='cannot be fetched'):
+    with pytest.raises(errors.InputError, match='cannot be downloaded'):
         run(target, f'file://{tmp_path}/absent')
     assert [path.name for path in target.iterdir()] == [FILES[0]]
     assert (target / FILES[0]).read_bytes() == b'of my own'
@@ -141,7 +141,9 @@ def test_a_failure_halfway_keeps_whole_files_alone(tmp_path, published):
     (published / FILES[2]).unlink()
     with (
         serving(published) as (url, _),
-        pytest.raises(errors.InputError, match=rf'{FILES[2]}: cannot be fetched \(HTTP Error 404'),
+        pytest.raises(
+            errors.InputError, match=rf'{FILES[2]}: cannot be downloaded \(HTTP Error 404'
+        ),
     ):
         run(tmp_path / 'set', url)
     assert sorted(path.name for path in (tmp_path / 'set').iterdir()) == sorted(FILES[:2])
@@ -151,7 +153,7 @@ def test_a_download_cut_short_is_refused_and_nothing_is_kept(tmp_path, published
     published.rename(tmp_path / 'short')
     with (
         serving(tmp_path) as (url, _),
-        pytest.raises(errors.InputError, match='cannot be fetched .*(cut short|IncompleteRead)'),
+        pytest.raises(errors.InputError, match='cannot be downloaded .*(truncated|IncompleteRead)'),
     ):
         run(tmp_path / 'set', f'{url}/short')
     assert not (tmp_path / 'set').exists()
@@ -187,7 +189,7 @@ HEAD = b'HTTP/1.0 200 OK\r\n\r\n'
     'parts, text',
     [
         (lambda: iter([time.sleep(10) or b'']), 'timed out'),
-        (lambda: trickled(b'a', b'HTTP/1.0 200 OK\r\nX: '), 'no answer in 0.6 s'),
+        (lambda: trickled(b'a', b'HTTP/1.0 200 OK\r\nX: '), 'no response in 0.6 s'),
         (lambda: trickled(b'a', HEAD), r'only \d+ bytes received in'),
     ],
 )
@@ -198,7 +200,7 @@ def test_a_server_that_sends_hardly_anything_is_given_up(
     began = time.monotonic()
     with (
         answering(parts) as url,
-        pytest.raises(errors.InputError, match=rf'cannot be fetched \(.*{text}'),
+        pytest.raises(errors.InputError, match=rf'cannot be downloaded \(.*{text}'),
     ):
         run(tmp_path / 'set', url)
     assert time.monotonic() - began < 5
@@ -272,7 +274,7 @@ def test_an_address_that_does_not_answer_says_what_to_do(tmp_path, published):
     with pytest.raises(errors.InputError) as caught:
         run(tmp_path / 'set', url)
     text = str(caught.value)
-    assert text.startswith(f'{url}/{FILES[0]}: cannot be fetched (')
+    assert text.startswith(f'{url}/{FILES[0]}: cannot be downloaded (')
     assert text.endswith(
         f'choose another address with --url, or copy the file to {tmp_path / "set"}'
     )

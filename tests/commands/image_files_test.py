@@ -67,7 +67,7 @@ def there(folder, monkeypatch):
 
     def opened(name):
         run = tfae.open(folder / name)
-        with pytest.warns(UserWarning, match='16 bits a channel'):
+        with pytest.warns(UserWarning, match='16 bits per channel'):
             loaded, part = command_flags.LookAtData(logdir=name).load(run)
         return run, loaded, part, [f'set/{found}' for found in part.images.names]
 
@@ -76,7 +76,7 @@ def there(folder, monkeypatch):
 
 def test_files_have_the_pixels_of_the_set(there):
     run, loaded, part, paths = there('classifier')
-    with run, pytest.warns(UserWarning, match='16 bits a channel'):
+    with run, pytest.warns(UserWarning, match='16 bits per channel'):
         assert np.array_equal(chosen_images.read(run, paths), data.pixels(part.images)[:])
     assert len({path.rpartition('.')[2] for path in paths}) == 2
 
@@ -107,7 +107,7 @@ def test_scores_of_files_are_those_of_the_set_and_of_its_threshold(folder, there
         scores = detector.scores(images, run.encode(images), run.reconstruct(images))
     flags = ('--logdir=dense', f'--images={",".join(paths)}')
     done = tfae_program.run('anomaly', *flags, cwd=folder)
-    assert done.code == 0 and '16 bits a channel' in done.err, done
+    assert done.code == 0 and '16 bits per channel' in done.err, done
     found = json.loads((folder / 'dense' / 'figures' / 'anomaly_images.json').read_text())
     assert [row['score'] for row in found['images']] == scores.tolist()
     anomalous = [row['verdict'] == 'anomalous' for row in found['images']]

@@ -32,7 +32,7 @@ h = tf.layers.dense(x, 3); tf.app.flags.FLAGS.depth; ops.reset_default_graph()
 d.has_key(3); tf.train.SummaryWriter('é'); tf.train.Saver().no_such
 '''
 FOUND = [
-    (6, 'tensorflow.python.ops.no_such_module', 'private API of TensorFlow'),
+    (6, 'tensorflow.python.ops.no_such_module', 'private API that TensorFlow has removed'),
     (6, 'tensorflow.python.ops.rnn.rnn', 'private and removed; tfae.compat supplies it'),
     (8, 'scipy.misc', 'a removed module; replaced by tfae.compat.scipy_misc'),
     (9, 'tensorflow.examples.tutorials.mnist.input_data', 'supplied by tfae.compat'),

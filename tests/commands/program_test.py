@@ -44,7 +44,7 @@ def test_exhausted_memory_is_one_line(monkeypatch, capsys, text):
     monkeypatch.setattr(doctor, 'main', exhausted)
     assert __main__.run(['doctor']) == 1
     more = f': {text}' if text else ''
-    assert capsys.readouterr().err == f'tfae: error: memory is exhausted{more}\n'
+    assert capsys.readouterr().err == f'tfae: error: out of memory{more}\n'
 
 
 @pytest.mark.parametrize('word', ['-h', 'help'])

@@ -78,7 +78,7 @@ def refuse(folder, code, text, *argv, **more):
         ('train --logdir=run --accumulation_steps=3', 'it must divide --batch_size, 64'),
         ('train --logdir=run --validation_fraction=0.9999', 'leaves none of the 1437'),
         ('train --logdir=run --validation_fraction=2', '--validation_fraction is 2'),
-        ('train --logdir=run --data_dir=/tmp', 'data set digits does not read it'),
+        ('train --logdir=run --data_dir=/tmp', 'data set digits does not use it'),
         ('train --logdir=run --synthetic_kind=bar', ('did you mean bars',)),
         ('train --logdir=run --pretraining_epochs=3', 'needs --pretraining=greedy'),
         ('train --logdir=run --checkpoint_steps=0', '--checkpoint_steps is 0'),

@@ -75,7 +75,7 @@ def test_what_a_table_cannot_answer_is_refused(tmp_path, asked, text):
         ('file,a,b\nx,1,2\ny,1,NaN\n', 'line 3 has NaN as b; it must be finite'),
         ('file,a\nx,-inf\n', 'line 2 has -inf as a'),
         ('file,a\nx,' + 'y' * 70_000, 'line 2 is too long'),
-        ('3\nA\n1.jpg 1\n', 'line 1 says 3 images; it has 1 rows'),
+        ('3\nA\n1.jpg 1\n', 'line 1 declares 3 images; the table has 1 rows'),
         ('1\nA 2\n1.jpg 1 1\n', "line 2 is 'name,A,2'"),
         ('file,a,a\n', "line 1 is 'file,a,a'"),
         ('file,a\n', 'has a header but no row'),

@@ -86,9 +86,9 @@ def test_a_module_that_is_no_set_is_refused(name):
 @pytest.mark.parametrize(
     'config, text',
     [
-        (data.Config(data_dir='x'), "--data_dir is 'x', but data set digits does not read it"),
-        (data.Config(synthetic_shape='8x8x1'), '--synthetic_shape .* digits does not read it'),
-        (data.Config('synthetic', data_dir='x'), '--data_dir .* synthetic does not read it'),
+        (data.Config(data_dir='x'), "--data_dir is 'x', but data set digits does not use it"),
+        (data.Config(synthetic_shape='8x8x1'), '--synthetic_shape .* digits does not use it'),
+        (data.Config('synthetic', data_dir='x'), '--data_dir .* synthetic does not use it'),
         (data.Config('mnist', synthetic_examples=5), '--synthetic_examples is 5, .* mnist'),
     ],
 )
@@ -273,7 +273,7 @@ def test_the_test_part_of_a_whole_set_is_a_fifth_rounded_up(count, tested):
 
 
 def test_one_example_cannot_be_cut():
-    with pytest.raises(errors.InputError, match='here: holds 1 example; .* take two'):
+    with pytest.raises(errors.InputError, match='here: holds 1 example; .* need two'):
         data.with_test(whole(1), 'here')
 
 

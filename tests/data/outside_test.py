@@ -43,8 +43,8 @@ def test_arrays_of_any_kind_that_an_npz_may_hold_are_taken():
 
 
 def test_a_validation_split_of_its_own_is_kept():
-    got = loaded(data.Loaded(split(12), split(8), ('a', 'b', 'c'), split(5), ('left out: one',)))
-    assert got.notes == ('left out: one',)
+    got = loaded(data.Loaded(split(12), split(8), ('a', 'b', 'c'), split(5), ('skipped: one',)))
+    assert got.notes == ('skipped: one',)
     assert len(got.validation.images) == 5
 
 
@@ -166,7 +166,9 @@ def test_labels_in_one_split_of_files_alone_are_refused():
 
 @pytest.mark.parametrize('given', [{'a', 'b', 'c'}, map(str, 'abc'), {'a': 0, 'b': 1, 'c': 2}])
 def test_class_names_without_an_order_are_refused(given):
-    with pytest.raises(errors.InputError, match='class names are .*; they must be a tuple of text'):
+    with pytest.raises(
+        errors.InputError, match='class names are .*; they must be a tuple of string'
+    ):
         loaded((split(), split(8), given))
 
 

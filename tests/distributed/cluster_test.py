@@ -156,7 +156,7 @@ def test_a_killed_process_that_comes_back_is_waited_for(tmp_path, lost):
     workers.all[lost].kill()
     before = workers.newest()
     left = workers.all[1 - lost]
-    tfae_program.wait_for(lambda: 'starting again' in left.out(), left)
+    tfae_program.wait_for(lambda: 'restarting' in left.out(), left)
     workers.all[lost] = workers.start(lost)
     workers.until(lambda: workers.newest() >= before + 40)
     assert re.search(
@@ -196,7 +196,7 @@ def test_a_stopped_worker_is_waited_for_no_longer_than_the_limit(tmp_path):
     workers.until(lambda: workers.newest() >= 20)
     workers.all[1].send(signal.SIGSTOP)
     chief = workers.all[0]
-    tfae_program.wait_for(lambda: 'starting again' in chief.out(), chief)
+    tfae_program.wait_for(lambda: 'restarting' in chief.out(), chief)
     assert 'another worker was lost (DeadlineExceeded)' in chief.out()
     workers.all[1].kill()
     assert 'waiting for worker 1' in chief.wait().refusal(1)

@@ -184,8 +184,11 @@ def test_options_are_read_as_fit_reads_them():
 @pytest.mark.parametrize(
     'options, text',
     [
-        ({'coruption': 'x'}, 'coruption is no argument of models.custom; did you mean corruption?'),
-        ({'epochs': 3}, 'epochs is no argument of models.custom'),
+        (
+            {'coruption': 'x'},
+            'coruption is not an argument of models.custom; did you mean corruption?',
+        ),
+        ({'epochs': 3}, 'epochs is not an argument of models.custom'),
         ({'k_sparse': 'x'}, "k_sparse is 'x'; it must be an integer"),
         ({'likelihood': 'no'}, "likelihood is 'no'; it must be one of "),
     ],

@@ -45,7 +45,7 @@ def test_a_path_may_be_a_text(tmp_path):
 
 
 def test_no_run_is_named(tmp_path):
-    with pytest.raises(errors.InputError, match=rf'^{tmp_path} holds no run: .*config.js'):
+    with pytest.raises(errors.InputError, match=rf'^{tmp_path} is not a run: .*config.js'):
         Folder(tmp_path).read_config()
 
 

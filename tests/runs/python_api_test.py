@@ -185,7 +185,7 @@ def test_the_level_of_the_logger_is_raised_during_a_call_alone(trained, monkeypa
         ((IMAGES,), {}, 'was trained on other examples than images, labels, validation_data and'),
         ((IMAGES, LABELS), {'test_data': (IMAGES, LABELS)}, 'was trained on other examples'),
         ((), {}, 'images is None; the run in .* was trained on arrays: give the same to resume it'),
-        ((IMAGES, LABELS), {'units': (12, 5)}, 'units was 12,4, is 12,5; name another folder'),
+        ((IMAGES, LABELS), {'units': (12, 5)}, 'units was 12,4, is 12,5; choose another folder'),
     ],
 )
 def test_a_run_on_other_arrays_or_flags_is_refused(trained, given, named, text):
@@ -207,7 +207,7 @@ def test_a_run_on_other_arrays_or_flags_is_refused(trained, given, named, text):
         ((IMAGES,), {'checkpoint_steps': 0}, '^checkpoint_steps is 0; it must lie in'),
         ((IMAGES,), {'task_index': 0}, '^task_index is for several processes; tfae.fit trains in'),
         ((IMAGES,), {'dataset': 'mnist'}, "^dataset is 'mnist' and images are given; one of them"),
-        ((IMAGES,), {'data_dir': 'x'}, "^data_dir is 'x', but data set arrays does not read it"),
+        ((IMAGES,), {'data_dir': 'x'}, "^data_dir is 'x', but data set arrays does not use it"),
         ((None, LABELS), {}, '^labels must be omitted if images is None$'),
         ((), {'test_data': IMAGES}, '^test_data must be omitted if images is None$'),
         ((IMAGES / 9.0,), {}, r'^images: \d+ of 3600 pixels lie outside \[0, 1\].* divide them'),
@@ -413,7 +413,9 @@ def test_a_data_set_is_loaded_by_name():
     loaded = tfae.load_data('digits', validation_fraction=0.5, only_classes=(3, '5'))
     assert set(loaded.train.labels) == set(loaded.validation.labels) == {3, 5}
     assert len(loaded.test.images) == 360
-    with pytest.raises(tfae.UsageError, match='^fraction is no argument of a data set; did you me'):
+    with pytest.raises(
+        tfae.UsageError, match='^fraction is not an argument of a data set; did you me'
+    ):
         tfae.load_data('digits', fraction=0.5)
     with pytest.raises(tfae.UsageError, match="^dataset is 'digit'; .* did you mean digits"):
         tfae.load_data('digit')

@@ -53,7 +53,7 @@ def test_a_checkpoint_that_cannot_be_written_names_the_last_one(monkeypatch, sav
 
 def test_exhausted_memory_is_refused_in_one_line():
     workers = types.SimpleNamespace(replica=types.SimpleNamespace(workers=1))
-    wanted = r'^memory is exhausted \(OOM when allocating\); --accumulation_steps splits a batch'
+    wanted = r'^out of memory \(OOM when allocating\); --accumulation_steps splits a batch'
     with pytest.raises(errors.InputError, match=wanted), fit._losing(workers, Interrupt()):
         raise tf.errors.ResourceExhaustedError(None, None, 'OOM when allocating\n\t [[node]]')
 
