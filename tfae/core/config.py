@@ -386,8 +386,8 @@ def _describe(kind: Any) -> str:
     if _is_literal(kind):
         return f'one of {", ".join(typing.get_args(kind))}'
     if _has_text(kind):
-        return 'a text'
-    names = {bool: 'true or false', int: 'an integer', float: 'a number', str: 'a text'}
+        return 'a string'
+    names = {bool: 'true or false', int: 'an integer', float: 'a number', str: 'a string'}
     return names[kind]
 
 
