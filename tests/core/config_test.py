@@ -195,7 +195,7 @@ def test_a_wrong_text_is_named(name, text, want):
         ({'sizes': [1, 'x']}, "here: sizes is [1, 'x']; it must be a comma-separated list, each"),
         ({'level': 3}, 'here: level is 3; it must be a string'),
         ({'levels': ['low:1', 3]}, "here: levels is ['low:1', 3]; it must be a comma-separated "),
-        ({'texts': 'ab'}, "here: texts is 'ab'; it must be a comma-separated list, each a text"),
+        ({'texts': 'ab'}, "here: texts is 'ab'; it must be a comma-separated list, each a string"),
     ],
 )
 def test_a_wrong_value_in_json_is_named(content, want):
@@ -251,7 +251,7 @@ def test_json_of_an_earlier_version_is_read_as_that_of_today(content, want):
 @pytest.mark.parametrize(
     'content, want',
     [
-        ({'colour': 'rgb', 'color': 'gray'}, "here: colour is 'rgb' and color is 'gray'; both are"),
+        ({'colour': 'rgb', 'color': 'gray'}, "here: colour is 'rgb' and color is 'gray'; both names"),
         ({'colour': 'blue'}, "here: color is 'blue'; it must be one of gray, rgb"),
         ({'coluor': 'rgb'}, "here has an unknown field 'coluor'; did you mean color?"),
         ({'color': {'grey': 1}}, "here: color is {'grey': 1}; it must be one of gray, rgb"),

@@ -138,7 +138,7 @@ class Config(network_flags.Config, corruption.Config):
 
 
 class LinearOutputs(NamedTuple):
-    """Outputs of an autoencoder of tables whose columns are no probabilities."""
+    """Outputs of an autoencoder of tables whose columns are not probabilities."""
 
     code: tf.Tensor  # [B, Z], as below
     reconstruction: tf.Tensor  # [B, D]

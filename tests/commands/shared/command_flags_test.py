@@ -56,11 +56,11 @@ def test_a_former_spelling_means_the_present_one_and_says_so_in_a_line(capsys, a
     [
         (
             ['--colour=grey', '--count=3', '--color=rgb'],
-            '--colour is gray and --color, its new name, is rgb; leave --colour out',
+            '--colour is gray and --color, its new name, is rgb; omit --colour',
         ),
         (
             ['--images', '--count', '3', '--nopictures'],
-            '--pictures is false and --images, its new name, is true; leave --pictures out',
+            '--pictures is false and --images, its new name, is true; omit --pictures',
         ),
         (['--colour=blue'], "--color is 'blue'; it must be one of gray, rgb"),
         (['--coulour=gray'], 'tfae show has no flag --coulour; did you mean color?'),
