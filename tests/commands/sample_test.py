@@ -142,7 +142,7 @@ def test_samples_over_epochs_have_the_same_codes(trained):
         for path in place.parent.glob(f'{place.name}.*'):
             path.unlink()
         variable_files.write(place, held)
-        with pytest.raises(errors.InputError, match='generator/layer_1/bias is lacking in'):
+        with pytest.raises(errors.InputError, match='generator/layer_1/bias is missing in'):
             opened.load_epoch(1)
 
 

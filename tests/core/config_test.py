@@ -251,7 +251,10 @@ def test_json_of_an_earlier_version_is_read_as_that_of_today(content, want):
 @pytest.mark.parametrize(
     'content, want',
     [
-        ({'colour': 'rgb', 'color': 'gray'}, "here: colour is 'rgb' and color is 'gray'; both names"),
+        (
+            {'colour': 'rgb', 'color': 'gray'},
+            "here: colour is 'rgb' and color is 'gray'; both names",
+        ),
         ({'colour': 'blue'}, "here: color is 'blue'; it must be one of gray, rgb"),
         ({'coluor': 'rgb'}, "here has an unknown field 'coluor'; did you mean color?"),
         ({'color': {'grey': 1}}, "here: color is {'grey': 1}; it must be one of gray, rgb"),

@@ -49,7 +49,7 @@ _PRODUCTS = {
     'ResourceGather': 'embedding',
 }
 _NORMALIZING = {names.GAMMA, names.MOVING_MEAN}  # variables
-# Variables that no gradient trains, and that are no parameters of a layer.
+# Variables that no gradient trains, and that are not parameters of a layer.
 _STATISTIC = re.compile(rf'(^|/)((moving|renorm)_\w+|{names.SINGULAR_VECTOR})$')
 _ACTIVATIONS = {
     **{name: name.lower() for name in ('Relu', 'Relu6', 'Elu', 'Selu', 'Sigmoid', 'Tanh')},

@@ -107,7 +107,7 @@ def quantity(text: str) -> float | None:
     """Returns the number that a text is or holds: 3.5 of "3.5", 24.5 of "20-29"; None without one.
 
     Several numbers give their mean, the middle of a band. A comma separates thousands; a text with
-    one elsewhere between digits is no number, since it might be a decimal point.
+    one elsewhere between digits is not a number, since it might be a decimal point.
     """
     text = _THOUSANDS.sub(lambda found: found[0].replace(',', ''), text).replace('_', ' - ')
     with contextlib.suppress(ValueError):

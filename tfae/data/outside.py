@@ -78,7 +78,7 @@ def load(source: Source, config: Config) -> Loaded:
     names = _names(who, loaded, class_names)
     if columns and (not _are_texts(columns) or (len(columns),) != loaded.train.images.shape[1:]):
         raise errors.InputError(
-            f'{who}: columns are {columns!r}; they must be a tuple of texts, one for each of '
+            f'{who}: columns are {columns!r}; they must be a tuple of strings, one for each of '
             f'{loaded.train.images.shape[1:]}'
         )
     return loaded._replace(class_names=names, notes=(*loaded.notes, *notes), columns=tuple(columns))

@@ -63,7 +63,7 @@ def test_quantities_are_classes_in_their_order_and_rows_without_one_are_left_out
     loaded = load(tmp_path, text(cities=ages))
     assert loaded.class_names == ('-2', '9.5', '10')
     assert len(joined(loaded, 'labels')) == 23
-    assert loaded.notes == ('left out: 7 rows without city',)
+    assert loaded.notes == ('skipped: 7 rows without city',)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_quantities_are_classes_in_their_order_and_rows_without_one_are_left_out
             lambda t: t.replace('mass', 'age'),
             "line 1 is 'age,city,height,age'; it must name the co",
         ),
-        (lambda t: t.replace('mass', '3.5'), 'each otherwise, none by a number'),
+        (lambda t: t.replace('mass', '3.5'), 'with distinct names that are not numbers'),
         (lambda t: t.split('\n', 1)[0], 'has a header and no row'),
         (lambda t: '', "line 1 is ''; it must name the columns"),
         (

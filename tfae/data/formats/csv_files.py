@@ -37,7 +37,7 @@ def read(path: pathlib.Path, target: str = '') -> Table:
       path: of the file.
       target: name of the column of the labels; empty: there is none.
     Raises: UsageError if there is no such column; InputError that names the file and the line or
-      the column, if it is no table of finite numbers.
+      the column, if it is not a table of finite numbers.
     """
     try:
         if (size := path.stat().st_size) > _MAX_BYTES:
@@ -114,8 +114,8 @@ def _refuse_header(path: pathlib.Path, names: Sequence[str]) -> None:
     unique = len(set(names)) == len(names)
     if not names or not unique or not all(names) or any(map(_is_number, names)):
         raise errors.InputError(
-            f'{path} line 1 is {",".join(names)[:200]!r}; it must name the columns, each '
-            f'otherwise, none by a number'
+            f'{path} line 1 is {",".join(names)[:200]!r}; it must name the columns, '
+            f'with distinct names that are not numbers'
         )
 
 

@@ -31,7 +31,7 @@ def load(config: dataset.Config) -> dataset.Loaded:
             raise errors.InputError(f'{path}: column {config.target} is empty in every row')
         if not known.all():
             lost = errors.counted(int((~known).sum()), 'row', 'rows')
-            notes = (f'left out: {lost} without {config.target}',)
+            notes = (f'skipped: {lost} without {config.target}',)
         rows = rows._replace(values=table.rows[known])
         labels = arrays.Named(f'{path}: {config.target}', numbers[0])
     loaded = arrays.loaded(str(path), arrays.Pair(rows, labels), None, None)
