@@ -10,7 +10,7 @@ import pytest
 import tfae_program
 
 from tfae import compat
-from tfae.compat import porting
+from tfae.compat import porting, removed
 
 NAMES = '''#!/usr/bin/env python
 """Doc."""
@@ -38,7 +38,7 @@ FOUND = [
     (9, 'tensorflow.examples.tutorials.mnist.input_data', 'supplied by tfae.compat'),
     (10, 'tf.mul', 'before 1.0; it becomes tf.multiply'),
     (10, 'tf.sub', 'before 1.0; it becomes tf.subtract'),
-    (11, 'tf.concat', 'before 1.0: the axis of tf.concat comes first'),
+    (11, 'tf.concat', 'the arguments before 1.0: the axis of tf.concat comes first'),
     (12, 'tf.nn.sigmoid_cross_entropy_with_logits', 'before 1.0: logits and labels by position'),
     (13, 'np.int', 'removed from numpy; replaced by int'),
     (13, 'np.infty', 'removed from numpy; replaced by numpy.inf'),
@@ -100,7 +100,8 @@ def test_the_source_changes_where_a_name_has_a_successor(tmp_path):
             'install(removed=True)',
         ),
         ('import tensorflow.compat.v1 as tf\ntf.ones([2])\n', ''),
-        ('import numpy as np\nnp.float\n', ''),
+        ('import numpy as np\nnp.float\n', 'install(removed=True)'),
+        ('import numpy as np\nnp.float32\n', ''),
         ('import tfae.compat; tfae.compat.install()\nimport tensorflow as tf\n', ''),
         ('xrange = range\nimport tensorflow as tf\nxrange(3)\n', 'install(as_tensorflow=True)'),
     ],
@@ -122,6 +123,60 @@ def test_the_line_supplies_what_modules_beside_the_program_need(tmp_path, module
     options = ', removed=True' * lacks
     found = ported(tmp_path, 'import tensorflow as tf\nimport helper\n')
     assert found.line.endswith(f'install(as_tensorflow=True{options})')
+
+
+@pytest.mark.parametrize(
+    ('module', 'line'),
+    [
+        ('import tensorflow as tf\ntf.contrib.layers', 'as_tensorflow=True'),
+        ('import tensorflow as tf\ntf.pack([1])', 'as_tensorflow=True, removed=True'),
+        ('import tensorflow.compat.v1 as tf\ntf.layers', ''),
+        ('import tensorflow.compat.v1 as tf\ntf.ones', None),
+        ('import tfae.compat; tfae.compat.install()\nimport tensorflow', None),
+    ],
+)
+def test_the_line_is_for_a_program_whose_modules_import_tensorflow(tmp_path, module, line):
+    (tmp_path / 'nets' / 'inner').mkdir(parents=True)
+    for name in ('', 'inner/'):
+        (tmp_path / 'nets' / name / '__init__.py').touch()
+    (tmp_path / 'nets' / 'a.py').write_text('from .inner import b\nfrom ... import none')
+    (tmp_path / 'nets' / 'inner' / 'b.py').write_text('from ..c import f')
+    (tmp_path / 'nets' / 'c.py').write_text('import d')  # of Python 2, in the same folder
+    (tmp_path / 'nets' / 'd.py').write_text(module)
+    wanted = '' if line is None else f'import tfae.compat; tfae.compat.install({line})'
+    assert ported(tmp_path, 'from nets.a import train\n').line == wanted
+
+
+def test_names_that_come_from_the_modules_of_the_program_are_found(tmp_path):
+    (tmp_path / 'base.py').write_text('import tensorflow as tf\nimport numpy\nfrom rest import *')
+    (tmp_path / 'rest.py').write_text('from base import *\nimport scipy')
+    (tmp_path / 'hyper.py').write_text('from base import *\nclass D:\n    def itemset(self): 0\n')
+    text = (
+        'from hyper import *\nfrom base import numpy as np, tf as t\n'
+        'from tensorflow.contrib.layers import *\nfrom scipy.misc import *\n'
+        'tf.pack([1]); np.int; scipy.misc; t.mul(1, 2); D().itemset()\n'
+    )
+    found = ported(tmp_path, text)
+    assert [(one.line, one.name) for one in found.findings] == [
+        (3, 'tensorflow.contrib.layers'), (4, 'scipy.misc'),
+        (5, 'tf.pack'), (5, 'np.int'), (5, 'scipy.misc'), (5, 't.mul'),
+    ]  # fmt: skip
+    assert text_of(found).splitlines()[-1].startswith('tf.stack([1]); np.int; scipy.misc; t.multi')
+
+
+def test_all_that_only_a_run_supplies_is_listed(tmp_path):
+    assert porting._METHODS.keys() == removed.METHODS.keys()
+    text = (
+        'import tensorflow as tf\nb = batches.next(); b.ptp()\n'
+        'class I:\n    def __iter__(self): return self\n    def next(self): return 1\n'
+        'tf.concat(concat_dim=1, values=[b]); tf.split(value=b, num_split=2, axis=0)\n'
+    )
+    found = ported(tmp_path, text).findings
+    assert [(one.line, one.name) for one in found] == [
+        (2, '.ptp()'), (3, 'I'), (6, 'tf.concat'), (6, 'tf.split'),
+    ]  # fmt: skip
+    found = ported(tmp_path, text.replace('def next', 'def other')).findings
+    assert [(one.line, one.name) for one in found][:2] == [(2, '.next()'), (2, '.ptp()')]
 
 
 def test_python_2_becomes_python_3(tmp_path):

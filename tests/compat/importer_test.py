@@ -16,7 +16,11 @@ EITHER = """
     import tensorflow.keras; tensorflow.keras.layers.Dense
     from tensorflow.keras.datasets import mnist; mnist.load_data
     import tensorflow.keras.datasets.mnist as m; m.load_data
-    from tensorflow.keras import layers; layers.Dense
+    from tensorflow.keras import layers; layers.Dense is tensorflow.contrib.keras.layers.Dense
+    tensorflow.keras.__version__ < '3' and tf.keras.layers is layers is tensorflow.keras.layers
+    import tensorflow.compat.v1.keras.backend as k; k is tf.keras.backend
+    m = tf.keras.Sequential([layers.Dense(1, input_shape=[1])]); m.compile('sgd', 'mse'); m.fit([[1.]], [[2.]], verbose=0).history['loss']
+    [v.name for v in tf.global_variables()][:2] == ['dense/kernel:0', 'dense/bias:0']
     from tensorflow.python.framework import ops; ops.Graph
     import tensorflow.python.framework.ops as ops; ops.Graph
     import tensorflow.python.ops.ragged.ragged_tensor as r; r.RaggedTensor

@@ -67,6 +67,15 @@ def test_an_epoch_that_fits_ends_with_the_next_batch(tmp_path):
         assert train.epochs_completed == completed
 
 
+def test_a_program_can_start_again_from_the_first_example(tmp_path):
+    """By the private names of TF1, as `helper.py` of a course on initial weights does."""
+    _, labels = idx_files.write(tmp_path)['train']
+    train = input_data.read_data_sets(str(tmp_path), validation_size=0).train
+    for _ in range(2):
+        np.testing.assert_array_equal(train.next_batch(15, shuffle=False)[1], labels[:15])
+        train._index_in_epoch = train._epochs_completed = 0
+
+
 def test_files_are_found_where_tfae_keeps_them(tmp_path, monkeypatch):
     monkeypatch.setenv('TFAE_DATA_DIR', str(tmp_path / 'data'))
     monkeypatch.setenv('HOME', str(tmp_path))

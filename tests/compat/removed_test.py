@@ -24,6 +24,13 @@ assert np.math.sqrt(4) == 2 and np.rank([[1]]) == 2 and np.bool8 is np.bool_
 assert np.alen([[1], [2], [3]]) == 3
 assert np.reshape(np.zeros(4), newshape=[2, 2]).shape == (2, 2)
 assert np.array([[1], [1, 2]]).dtype == object
+data = np.fromstring('\\x01\\xff', np.uint8); data[0] = 2
+assert data.tolist() == [2, 255] and np.fromstring('1 2', sep=' ').tolist() == [1, 2]
+assert np.find_common_type([np.float32], [np.int64, np.float64]) == np.float32
+assert np.find_common_type([], ['i4']) == np.int32
+assert np.find_common_type([np.int8, np.int16], [np.float32]) == np.float32
+assert np.float16 in np.sctypes['float']
+np.set_printoptions(threshold=np.nan); assert '...' not in str(np.arange(3000))
 assert (np.histogram([0, 1], 2, normed=True)[0] == 1).all()
 np.save('ragged.npy', [[1], [1, 2]])
 assert np.load('ragged.npy')[1] == [1, 2]
@@ -50,6 +57,10 @@ from sklearn.utils.linear_assignment_ import linear_assignment
 assert linear_assignment(np.array([[4, 1], [2, 8]])).tolist() == [[0, 1], [1, 0]]
 from sklearn.datasets.samples_generator import make_blobs
 assert make_blobs(6, 2, random_state=0)[0].shape == (6, 2)
+from sklearn.manifold import TSNE
+assert TSNE(n_iter=300, perplexity=2).get_params()['max_iter'] == 300
+from sklearn.preprocessing import OneHotEncoder
+assert OneHotEncoder(sparse=False).fit_transform([[1], [2]]).tolist() == [[1, 0], [0, 1]]
 from skimage.measure import compare_ssim
 floats, bytes_ = np.zeros([8, 8, 3]), np.zeros([8, 8], np.uint8)
 assert compare_ssim(floats, floats, multichannel=True) == (3, 2, -1)
@@ -80,10 +91,22 @@ axis = plt.gca(); axis.set_xscale('log', nonposx='mask', basex=2)
 assert axis.xaxis.get_transform().base == 2 and axis.xaxis.get_transform()._clip is False
 assert axis.hist([1, 2, 4], normed=True)[0].sum() > 0 and axis.semilogx([1, 2], basex=3)
 assert axis.xaxis.get_transform().base == 3
+figure = plt.figure(figsize=(1, 1), dpi=10)
+axes = figure.gca(projection='3d')
+assert axes.name == '3d' and figure.axes == [axes] == [plt.gca(projection='3d')]
+assert figure.gca(projection='polar').name == 'polar' and figure.gca() == figure.axes[1]
 assert plt.get_cmap('gray') and plt.ginput() is None
 import tensorflow.compat.v1, tensorflow as tf
 assert tensorflow.compat.v1 is tf and tf.get_variable('v', [6 / 2, 2]).shape == (3, 2)
 x = tf.constant([[1.0, 2.0]])
+joined = [
+    tf.concat(concat_dim=1, values=[x, x]), tf.concat(1, values=[x, x], name='n'),
+    tf.concat(1, [x, x], 'n'), tf.concat([x, x], 1), tf.concat(values=[x, x], axis=1),
+    tf.concat(tf.split(split_dim=1, num_split=2, value=[[1, 1, 2, 2]]), 0)[:, 0][None],
+    tf.concat(tf.split(1, 2, value=[[1, 1, 2, 2]], name='n'), 0)[:, 0][None],
+]
+joined = [v.tolist() for v in tf.Session().run(joined)]
+assert joined == [[[1, 2, 1, 2]]] * 5 + [[[1, 2]]] * 2, joined
 array = tf.TensorArray(tf.float32, 1).unpack(x)
 values = [
     tf.mul(x, 2), tf.concat(1, [x, x]), tf.split(1, 2, x)[1], tf.listdiff([1, 2, 3], [2])[0],
@@ -118,12 +141,15 @@ flags.DEFINE_integer(name='steps', default=1e6, help=''); flags.DEFINE_float('ra
 sys.argv += ['--rate=0.25', 'rest']
 assert flags.FLAGS._parse_flags() == ['rest']
 assert [flags.FLAGS[k].value for k in ('size', 'whole', 'steps', 'rate')] == [5, 128, 1e6, 0.25]
-try:
-    flags.DEFINE_integer('steps', 3, '')
-except flags.DuplicateFlagError:
-    pass
-else:
-    raise AssertionError
+flags.DEFINE_string('log_dir', './logs', ''); flags.DEFINE_integer('v', 0.5, 'of absl too')
+assert flags.FLAGS.log_dir == './logs' and flags.FLAGS.v == 0.5
+for name in ('steps', 'log_dir'):
+    try:
+        flags.DEFINE_integer(name, 3, '')
+    except flags.DuplicateFlagError:
+        pass
+    else:
+        raise AssertionError(name)
 try:
     tf.placeholder(tf.float32, [2.5])
 except TypeError:
@@ -132,6 +158,9 @@ else:
     raise AssertionError
 import part
 assert part.f() == 'ok'
+part.numbers()
+assert list(part.Two()) == [0, 1]
+assert len(part.pixels(figure.canvas)) == 10 * 10 * 3
 from package.inner import a
 assert a.VALUE == (1, 2, 3)
 assert not hasattr(np, 'no_such_name')
@@ -139,6 +168,47 @@ assert not hasattr(np, 'no_such_name')
 PART = """
 def f():
     return unicode('ok') if {1: 2}.has_key(1) and 2 in list({1: 2}.itervalues()) else ''
+import math
+import numpy as np
+def numbers():
+    one, two = np.array([1.5]), np.array([1.5, 2])
+    assert (int(one), float(one), long(one), np.int(one), int('f', 16)) == (1, 1.5, 1, 1, 15)
+    assert complex(one) == 1.5 and math.floor(one) == 1 and math.pow(one, np.array([[2]])) == 2.25
+    assert '%d %.2f %s' % (one, one, one) == '1 1.50 [1.5]' and '%.1f' % one == '1.5'
+    assert '%(a)s' % {'a': 1} == '1' and '%s' % two == '[1.5 2. ]'
+    a, i = np.zeros([2, 2], np.float32), [0, 1]
+    a[i[0], 1] = one
+    a[1, 0] += np.array([[2.5]])
+    a[1][1:] = one
+    a[0][0] = a[0][1]
+    assert a.tolist() == [[1.5, 1.5], [2.5, 1.5]]
+    kept = {'a': one, 'b': [0]}
+    kept['b'][0] = kept['c'] = kept['a'] = one
+    assert kept['a'] is kept['b'][0] is one
+    def late():
+        kept['d'] = np.zeros(1)
+        return one
+    kept['d'][0] = late()  # which makes what it is stored in
+    assert kept['d'] == 1.5
+    for fails in (lambda: int(two), lambda: '%d' % two, lambda: '%d' % (one, one)):
+        try:
+            fails()
+        except TypeError:
+            continue
+        raise AssertionError
+class Two:
+    i = -1
+    def __iter__(self):
+        return self
+    def next(self):
+        self.i += 1
+        if self.i == 2:
+            raise StopIteration
+        return self.i
+def pixels(canvas):
+    canvas.draw()
+    canvas.set_window_title('of no window')
+    return canvas.tostring_rgb()
 """
 # A package of Python 2: its modules import each other without a dot.
 PACKAGE = {
@@ -199,6 +269,9 @@ def test_removed_names_are_supplied_and_listed(tmp_path):
         'tf.nn.softmax_cross_entropy_with_logits by position', 'TensorArray.pack',
         'FLAGS._parse_flags()',
         'tf.flags.DEFINE_integer with a default of another type', 'skimage.measure.compare_ssim',
+        'np.fromstring of bytes', 'TSNE(n_iter=)', 'OneHotEncoder(sparse=)', 'gca(projection=)',
+        'numbers from arrays of one value', 'the name of a flag of absl: log_dir',
+        'iterators of Python 2', 'np.find_common_type', '.tostring_rgb()', '.set_window_title()',
         'scipy.sparse.linalg.eigen.arpack', 'tensorflow.python.control_flow_ops', 'np.math',
     ):  # fmt: skip
         assert f' {name},' in last + ',', name

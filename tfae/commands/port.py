@@ -15,7 +15,7 @@ import pathlib
 
 from tfae import compat
 from tfae.commands.shared import command_flags
-from tfae.compat import porting
+from tfae.compat import importer, porting
 from tfae.core import atomic_files, config, errors
 
 
@@ -33,6 +33,7 @@ def main(argv: list[str]) -> int:
     """
     flags, words = command_flags.read_words('port', __doc__, Config, argv, 'script.py ...')
     compat.install(v1_behavior=False)
+    importer.install_keras()
     return max(_port(pathlib.Path(word), flags.write) for word in words)
 
 

@@ -21,8 +21,9 @@ def install(v1_behavior: bool = True, as_tensorflow: bool = False, removed: bool
 
     Args:
       v1_behavior: whether to call `tf.compat.v1.disable_v2_behavior()`: graphs without
-        `tf.Graph().as_default()`, placeholders, TF1's variables and control flow. Calling it again
-        is harmless; pass False in a program that also uses TF2.
+        `tf.Graph().as_default()`, placeholders, TF1's variables and control flow, and whether
+        `tf.keras` is Keras 2, by tf-keras. Calling it again is harmless; pass False in a program
+        that also uses TF2.
       as_tensorflow: whether `import tensorflow` returns `tf.compat.v1` from now on in this process,
         for programs older than `tensorflow.compat.v1`. It affects every package imported later, so
         use it only in such a program's own process.
@@ -32,6 +33,7 @@ def install(v1_behavior: bool = True, as_tensorflow: bool = False, removed: bool
     importer.install()
     if v1_behavior:
         tf.disable_v2_behavior()
+        importer.install_keras()
     if as_tensorflow:
         importer.install_as_tensorflow(tf)
     if removed:

@@ -17,6 +17,8 @@ from collections.abc import Iterator, Sequence
 
 from tfae.compat import gone, slim_source
 
+# The old module that TensorFlow still has: Keras 3, which trains no model in a graph.
+_KERAS = 'keras'
 # The name below `tensorflow`: the modules that serve it, the first that has a name first. After a
 # colon stands an attribute.
 SERVED = {
@@ -30,6 +32,8 @@ SERVED = {
     'contrib.factorization': 'tfae.compat.contrib.factorization',
     'contrib.framework': 'tfae.compat.contrib.framework tf_slim.ops.variables tf_slim.ops.arg_scope'
     ' tf_slim.ops.framework_ops',
+    'contrib.framework.nest': 'tfae.compat.contrib.nest tensorflow.compat.v1:nest'
+    ' tensorflow.compat.v2:__internal__.nest',
     'contrib.image': 'tfae.compat.contrib.image',
     'contrib.keras': 'tf_keras.api._v1.keras',
     'contrib.layers': 'tfae.compat.contrib.layers tf_slim.layers',
@@ -57,19 +61,22 @@ SERVED = {
     'estimator': 'tfae.compat.estimator',
     'examples.tutorials.mnist': 'tfae.compat.tutorials_mnist',
     'examples.tutorials.mnist.input_data': 'tfae.compat.input_data',
+    _KERAS: 'tf_keras.api._v1.keras',
     'layers': 'tfae.layers',
     'nn.rnn_cell': 'tf_keras.api._v1.keras.__internal__.legacy.rnn_cell',
 }
 # A package that serves where it is installed.
 _OPTIONAL = 'tensorflow_probability'
 # The old modules that hold all others: attributes of modules that TensorFlow still has.
-_ROOTS = ('contrib', 'estimator', 'examples', 'layers', 'nn.rnn_cell')
+_LOST = ('contrib', 'estimator', 'examples', 'layers', 'nn.rnn_cell')
 # Where the private `tensorflow.python.layers` looked for layers; it is gone.
 _LEGACY = 'tf_keras.legacy_tf_layers'
 # The private module whose class read checkpoints in many programs.
 _READER = 'python.pywrap_tensorflow'
 # How the names of TF1's interface end among the modules.
 _V1 = 'compat.v1'
+
+_served: set[str] = set()  # the roots in this process
 
 
 class OldModule(types.ModuleType):
@@ -80,13 +87,16 @@ class OldModule(types.ModuleType):
         self.__path__: list[str] = []  # a package: its modules are imported by `Finder`
 
     def __getattr__(self, name: str) -> object:
-        if name.startswith('__') and name != '__all__':
+        if name.startswith('__') and name not in ('__all__', '__version__'):
             raise AttributeError(name)
         old = self.__name__.partition('.')[2]
         if name == '__all__':
             value: object = dir(self)
         elif name in _children(old):
             value = find(f'{old}.{name}')
+        elif name == '__version__':
+            package = SERVED.get(old, 'tensorflow').partition('.')[0]  # that serves it
+            value = importlib.import_module(package).__version__
         elif name in {'python', 'ops', old.rpartition('.')[2]}:
             value = (
                 self  # `contrib.X.python.X` and `contrib.X.python.ops` export what `contrib.X` does
@@ -166,7 +176,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if fullname.split('.')[0] == 'tf_slim':
             return slim_source.find_spec(fullname, path, target)
         old = _old_name(fullname)
-        if not any(f'{old}.'.startswith(f'{root}.') for root in _ROOTS):
+        if not any(f'{old}.'.startswith(f'{root}.') for root in _served):
             return None
         if not find(old):
             # Without a name: `from ... import` would replace the message of an error that has one.
@@ -194,13 +204,25 @@ def install() -> None:
     vars(private)['NewCheckpointReader'] = faces[0].train.NewCheckpointReader
     for face in faces:
         setattr(face, _READER.rpartition('.')[2], private)
-    for root in _ROOTS:
-        parent, _, leaf = root.rpartition('.')
-        for face in faces:
-            setattr(getattr(face, parent) if parent else face, leaf, find(root))
-        # An empty folder of this name may have been imported before.
-        for name in [n for n in sys.modules if _old_name(n) == root]:
-            del sys.modules[name]
+    for root in _LOST:
+        _serve(root, faces)
+
+
+def install_keras() -> None:
+    """Makes `tf.keras` that of TF1."""
+    if _KERAS not in _served:
+        _serve(_KERAS, [sys.modules[name] for name in list(sys.modules) if _is_face(name)])
+
+
+def _serve(root: str, faces: list[types.ModuleType]) -> None:
+    """Makes an old module an attribute of TensorFlow's, and importable."""
+    _served.add(root)
+    parent, _, leaf = root.rpartition('.')
+    for face in faces:
+        setattr(getattr(face, parent) if parent else face, leaf, find(root))
+    # It, or an empty folder of this name, may have been imported before.
+    for name in [n for n in sys.modules if f'{_old_name(n)}.'.startswith(f'{root}.')]:
+        del sys.modules[name]
 
 
 def _is_face(name: str) -> bool:

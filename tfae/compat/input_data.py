@@ -70,7 +70,7 @@ class DataSet:
         self._images = images
         self._labels = labels
         self._epochs_completed = 0
-        self._start = 0  # of the next batch
+        self._index_in_epoch = 0  # of the next batch
 
     @property
     def images(self) -> Any:
@@ -106,10 +106,10 @@ class DataSet:
         if fake_data:
             label = [1] + [0] * (_CLASSES - 1) if self.one_hot else 0
             return [[1] * 784] * batch_size, [label] * batch_size
-        if self._start == self._epochs_completed == 0 and shuffle:
+        if self._index_in_epoch == self._epochs_completed == 0 and shuffle:
             self._shuffle()
-        end = self._start + batch_size
-        batch = self._images[self._start : end], self._labels[self._start : end]
+        end = self._index_in_epoch + batch_size
+        batch = self._images[self._index_in_epoch : end], self._labels[self._index_in_epoch : end]
         if end > self._num_examples:
             self._epochs_completed += 1
             if shuffle:
@@ -117,7 +117,7 @@ class DataSet:
             end -= self._num_examples
             following = self._images[:end], self._labels[:end]
             batch = tuple(map(np.concatenate, zip(batch, following, strict=True)))  # type: ignore
-        self._start = end
+        self._index_in_epoch = end
         return batch
 
     def _shuffle(self) -> None:

@@ -30,7 +30,11 @@ _METHODS = {
     'iteritems': 'items',
     'iterkeys': 'keys',
     'itervalues': 'values',
+    'next': None,
+    'ptp': None,
+    'set_window_title': None,
     'tostring': 'tobytes',
+    'tostring_rgb': None,
 }
 _BY_KEYWORD = re.compile(r'nn\.(sigmoid|softmax|sparse_softmax)_cross_entropy_with_logits')
 
@@ -56,6 +60,13 @@ class Finding(NamedTuple):
     end: tuple[int, int] = (0, 0)  # line and column of the end of the name
 
 
+class _Module(NamedTuple):
+    """A file of a program."""
+
+    tree: ast.Module
+    translated: bool  # from Python 2
+
+
 class Port(NamedTuple):
     """The findings of a program, and what it becomes."""
 
@@ -72,7 +83,13 @@ def port(path: pathlib.Path) -> Port:
     content = path.read_bytes()
     text, translated = program.source(content, path)
     tree = program.parsed(text, str(path))
-    found = set(_findings(tree))
+    modules = _modules(path, _Module(tree, translated))
+    results: dict[pathlib.Path, dict[str, str]] = {}
+    aliases = {place: _aliases(place, modules, results) for place in modules}
+    own = _methods(modules)
+    found, *others = [
+        set(_findings(module.tree, aliases[place], own)) for place, module in modules.items()
+    ]
     if translated and not program.imports_division(tree):
         found |= set(_quotients(tree))
     lines = text.split('\n')
@@ -81,9 +98,12 @@ def port(path: pathlib.Path) -> Port:
         remark = 'Python 2; it becomes Python 3'
         findings.insert(0, Finding(1, 0, 'syntax', Kind.CHANGED, remark))
     kinds = {finding.kind for finding in findings}
-    if _modules_lack_names(path, tree):
+    # Modules stay as they are: what the program changes in its source is supplied to them.
+    needed = {one.kind for other in others for one in other}
+    kinds |= {kind if kind is Kind.SUPPLIED else Kind.REMOVED for kind in needed}
+    if any(module.translated for module in list(modules.values())[1:]):
         kinds.add(Kind.REMOVED)
-    line = _line(tree, kinds)
+    line = _line([module.tree for module in modules.values()], kinds)
     if path.suffix == '.ipynb':
         changes = any(finding.kind is Kind.CHANGED for finding in findings)
         after = '' if changes else program.with_cell(content, line)
@@ -127,22 +147,92 @@ def _is_float(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, float)
 
 
-def _findings(tree: ast.Module) -> Iterator[Finding]:
-    aliases: dict[str, str] = {}  # local name -> dotted name
-    for node in ast.walk(tree):
+def _modules(path: pathlib.Path, main: _Module) -> dict[pathlib.Path, _Module]:
+    """Returns the files of a program: itself, and those in its folder that it imports."""
+    modules = {path.resolve(): main}
+    rest = list(modules)
+    for one in rest:  # which grows
+        nodes = ast.walk(modules[one].tree)
+        for place in [p for node in nodes for p in _files(node, one, rest[0].parent)]:
+            if place in modules:
+                continue
+            try:
+                text, translated = program.source(place.read_bytes(), place)
+            except errors.InputError:  # the program fails there with its own message
+                continue
+            modules[place] = _Module(program.parsed(text, str(place)), translated)
+            rest.append(place)
+    return modules
+
+
+def _files(node: ast.AST, place: pathlib.Path, root: pathlib.Path) -> list[pathlib.Path]:
+    """Returns the files below `root` that a statement in the file `place` may import."""
+    if isinstance(node, ast.Import):
+        names = [name.name for name in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        names = [f'{node.module}.{name.name}' if node.module else name.name for name in node.names]
+    else:
+        return []
+    level = min(getattr(node, 'level', 0), len(place.parents))
+    folders = [place.parents[level - 1]] if level else [root, place.parent]
+    parts = [name.split('.') for name in names]
+    bases = [f.joinpath(*p[:n]) for f in folders for p in parts for n in range(1, len(p) + 1)]
+    places = [p for base in bases for p in (base.with_suffix('.py'), base / '__init__.py')]
+    return [place for place in places if place.is_file()]
+
+
+def _methods(modules: dict[pathlib.Path, _Module]) -> set[str]:
+    """Returns the names of the methods of a program's classes."""
+    nodes = [node for module in modules.values() for node in ast.walk(module.tree)]
+    classes = [node for node in nodes if isinstance(node, ast.ClassDef)]
+    return {node.name for one in classes for node in one.body if isinstance(node, ast.FunctionDef)}
+
+
+def _aliases(
+    place: pathlib.Path,
+    modules: dict[pathlib.Path, _Module],
+    found: dict[pathlib.Path, dict[str, str]],
+) -> dict[str, str]:
+    """Returns what a file imports, local name -> dotted name, also from other files of a program.
+
+    Args:
+      place: the file.
+      modules: the files of the program.
+      found: the results for files so far; this one is added.
+    """
+    if place in found:
+        return found[place]
+    aliases = found[place] = {}
+    for node in ast.walk(modules[place].tree):
         if isinstance(node, ast.Import):
             for name in node.names:
                 first = name.name if name.asname else name.name.partition('.')[0]
                 aliases[name.asname or first] = first
+        elif isinstance(node, ast.ImportFrom):
+            inner: dict[str, str] = {}
+            for other in _files(node, place, next(iter(modules)).parent):
+                if other in modules:
+                    inner |= _aliases(other, modules, found)
+            for name in node.names:
+                if name.name == '*':
+                    aliases |= inner
+                elif name.name in inner:
+                    aliases[name.asname or name.name] = inner[name.name]
+                elif node.module and not node.level:
+                    aliases[name.asname or name.name] = f'{node.module}.{name.name}'
+    return aliases
+
+
+def _findings(tree: ast.Module, aliases: dict[str, str], own: set[str]) -> Iterator[Finding]:
+    """Yields the findings of a file, given what it imports and the methods of the program."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for name in node.names:
                 yield from _import(node, name.name)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             for name in node.names:
-                aliases[name.asname or name.name] = f'{node.module}.{name.name}'
-                if name.name != '*':
-                    yield from _import(node, f'{node.module}.{name.name}')
+                yield from _import(node, f'{node.module}.{name.name}'.removesuffix('.*'))
     builtins = program.undefined(compile(tree, '<program>', 'exec', dont_inherit=True))
-    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
-    own = {node.name for one in classes for node in one.body if isinstance(node, ast.FunctionDef)}
     calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
     inner = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
     for node in ast.walk(tree):
@@ -151,6 +241,9 @@ def _findings(tree: ast.Module) -> Iterator[Finding]:
             first, _, rest = spelled.partition('.')
             if first in aliases and re.fullmatch(r'[\w.]+', spelled):
                 yield from _name(node, spelled, f'{aliases[first]}.{rest}', calls.get(id(node)))
+        elif isinstance(node, ast.ClassDef) and program.is_old_iterator(node):
+            remark = 'an iterator of Python 2: add `__next__ = next`; `tfae run` supplies it'
+            yield _finding(node, node.name, Kind.IMPOSSIBLE, remark)
         elif isinstance(node, ast.Name) and node.id in builtins:
             yield _finding(node, node.id, Kind.REMOVED, 'a built-in name of Python 2')
         if isinstance(node, ast.Call):
@@ -266,14 +359,17 @@ def _call(node: ast.Call, aliases: dict[str, str], own: set[str]) -> Iterator[Fi
         old = dotted.removeprefix('tensorflow.').removeprefix('compat.v1.')
         first_argument = node.args[0] if node.args else None
         number = isinstance(first_argument, ast.Constant) and isinstance(first_argument.value, int)
-        if old in ('concat', 'split') and number:
-            remark = f'the order of arguments before 1.0: the axis of tf.{old} comes first'
+        former = removed.AXES.keys() & {keyword.arg for keyword in node.keywords}
+        if old in ('concat', 'split') and (number or former):
+            remark = f'the arguments before 1.0: the axis of tf.{old} comes first'
             yield _finding(node, spelled, Kind.REMOVED, remark)
         elif _BY_KEYWORD.fullmatch(old) and node.args:
             remark = 'before 1.0: logits and labels by position'
             yield _finding(node, spelled, Kind.REMOVED, remark)
     elif function.attr in _METHODS and not dotted:
         name, new = f'.{function.attr}()', _METHODS[function.attr]
+        if function.attr in own and not new:
+            return
         line, end = function.end_lineno, function.end_col_offset or 0
         at = types.SimpleNamespace(
             lineno=line, col_offset=end - len(function.attr), end_lineno=line, end_col_offset=end
@@ -288,36 +384,13 @@ def _call(node: ast.Call, aliases: dict[str, str], own: set[str]) -> Iterator[Fi
             yield _finding(at, name, Kind.IMPOSSIBLE, remark)
 
 
-def _modules_lack_names(path: pathlib.Path, tree: ast.Module) -> bool:
-    """Returns whether modules in the folder of a program, which it imports, lack names."""
-    seen, trees = {path}, [tree]
-    for one in trees:  # which grows
-        for name in [name for node in ast.walk(one) for name in _imported(node)]:
-            parts = name.split('.')
-            bases = [path.parent.joinpath(*parts[:n]) for n in range(1, len(parts) + 1)]
-            places = [p for base in bases for p in (base.with_suffix('.py'), base / '__init__.py')]
-            for place in places:
-                if place in seen or not place.is_file():
-                    continue
-                seen.add(place)
-                try:
-                    text, translated = program.source(place.read_bytes(), place)
-                except errors.InputError:  # the program fails there with its own message
-                    continue
-                module = program.parsed(text, str(place))
-                if translated or any(f.kind is not Kind.SUPPLIED for f in _findings(module)):
-                    return True
-                trees.append(module)
-    return False
-
-
-def _line(tree: ast.Module, kinds: set[Kind]) -> str:
-    """Returns the line that supplies names of these kinds; '' if none is needed."""
-    names = [name for node in ast.walk(tree) for name in _imported(node)]
-    packages = {name.partition('.')[0] for name in names}
-    if 'tfae' in packages or 'tensorflow' not in packages:
+def _line(trees: list[ast.Module], kinds: set[Kind]) -> str:
+    """Returns the line that supplies names of these kinds to files; '' if none is needed."""
+    names = [name for tree in trees for node in ast.walk(tree) for name in _imported(node)]
+    packages = [name.partition('.')[0] for name in names]
+    if 'tfae' in packages:
         return ''
-    ours = [name for name in names if name.startswith('tensorflow')]
+    ours = [name for name, package in zip(names, packages, strict=True) if package == 'tensorflow']
     moved = all(name.split('.')[1:2] in (['compat'], ['python']) for name in ours)
     if moved and not kinds & {Kind.SUPPLIED, Kind.REMOVED}:
         return ''

@@ -26,7 +26,14 @@ from tfae.compat import removed
 from tfae.core import errors
 
 # Names in the program that stand for functions of `removed`; Python mangles none of them.
-_METHOD, _QUOTIENT = '__tfae_method__', '__tfae_quotient__'
+_SUPPORT = {
+    f'__tfae_{function.__name__}__': function
+    for function in (
+        removed.call, removed.element, removed.formatted, removed.method, removed.quotient
+    )
+}  # fmt: skip
+# Functions of numbers, as a program spells them.
+_OF_NUMBERS = re.compile(r'((np|numpy)\.)?(int|float|complex|long)|math\.\w+')
 _PYTHON_2 = 'syntax of Python 2'  # among the names that were supplied
 # A line of a cell that is not Python: a magic, a shell command, or a question for help.
 _LINE_MAGIC = re.compile(r'\s*[%!]|\s*\w+\s*=\s*[%!]|\s*\?+\s*[\w.]+\s*$|\s*[\w.]+\?+\s*$')
@@ -254,15 +261,17 @@ def with_cell(content: bytes, line: str) -> str:
 
 def _give(names: dict[str, Any], wanted: set[str]) -> None:
     """Gives a module the functions that its compiled code calls."""
-    names[_METHOD], names[_QUOTIENT] = removed.method, removed.quotient
+    names.update(_SUPPORT)
     for name in sorted(wanted):
         removed.use(name)
         names[name] = removed.BUILTINS[name]
 
 
 class _Changes(ast.NodeTransformer):
-    """Replaces calls of removed methods, and imports from the package without a dot.
+    """Replaces what newer versions refuse, as far as the syntax shows where it may be.
 
+    These are calls of removed methods, arrays of one value where numbers are wanted, classes of
+    iterators of Python 2, and imports from the package without a dot.
     With `quotients`, also those of Python 2.
     """
 
@@ -297,35 +306,83 @@ class _Changes(ast.NodeTransformer):
         return True
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """Replaces `x.tostring()` by `method(x, 'tostring')()`."""
+        """Replaces `x.tostring()` by `method(x, 'tostring')()`, `int(x)` by `call(int, x)`."""
         self.generic_visit(node)
         function = node.func
         if isinstance(function, ast.Attribute) and function.attr in removed.METHODS:
-            given = [function.value, ast.Constant(function.attr)]
-            lookup = ast.Call(ast.Name(_METHOD, ast.Load()), given, [])
-            node.func = ast.copy_location(lookup, function)
+            node.func = _call('method', function, function.value, ast.Constant(function.attr))
+        elif _is_of_numbers(function) and not node.keywords:
+            return _call('call', node, function, *node.args)
         return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        """Replaces `a / b` by `quotient(a, b)` in a program of Python 2."""
+        """Replaces `'%d' % x` by `formatted('%d', x)`; in Python 2, `a / b` by `quotient(a, b)`."""
         self.generic_visit(node)
+        text = isinstance(node.left, ast.Constant) and isinstance(node.left.value, str)
+        if text and isinstance(node.op, ast.Mod):
+            return _call('formatted', node, node.left, node.right)
         if self._quotients and isinstance(node.op, ast.Div):
-            call = ast.Call(ast.Name(_QUOTIENT, ast.Load()), [node.left, node.right], [])
-            return ast.copy_location(call, node)
+            return _call('quotient', node, node.left, node.right)
+        return node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        """Replaces `a[i] = b` by `a[i] = element(b, a, i)`, unless calls would run twice."""
+        self.generic_visit(node)
+        if len(node.targets) == 1:
+            node.value = _stored(node.targets[0], node.value)
         return node
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         """Replaces `a /= b` by `a = quotient(a, b, True)`, unless calls in `a` would run twice."""
-        calls = any(isinstance(part, ast.Call) for part in ast.walk(node.target))
+        calls = _has_call(node.target)
         self.generic_visit(node)
+        node.value = _stored(node.target, node.value)
         if calls or not (self._quotients and isinstance(node.op, ast.Div)):
             return node
         target = ast.parse(ast.unparse(node.target), mode='eval').body  # as an expression
         for part in ast.walk(target):
             ast.copy_location(part, node)
-        given = [target, node.value, ast.Constant(True)]
-        call = ast.Call(ast.Name(_QUOTIENT, ast.Load()), given, [])
+        call = _call('quotient', node, target, node.value, ast.Constant(True))
         return ast.copy_location(ast.Assign([node.target], call), node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        """Adds `__next__ = next` to a class of iterators that has only the latter."""
+        self.generic_visit(node)
+        if is_old_iterator(node):
+            removed.use('iterators of Python 2')
+            new = ast.Assign([ast.Name('__next__', ast.Store())], ast.Name('next', ast.Load()))
+            node.body.append(ast.copy_location(new, node.body[-1]))
+        return node
+
+
+def is_old_iterator(node: ast.ClassDef) -> bool:
+    """Returns whether a class is an iterator in Python 2 alone."""
+    methods = {one.name for one in node.body if isinstance(one, ast.FunctionDef)}
+    return {'__iter__', 'next'} <= methods and '__next__' not in methods
+
+
+def _call(function: str, node: ast.AST, *given: ast.expr) -> ast.Call:
+    """Returns a call of a function of `removed` in the place of `node`."""
+    called = ast.Name(f'__tfae_{function}__', ast.Load())
+    return ast.copy_location(ast.Call(called, list(given), []), node)
+
+
+def _is_of_numbers(node: ast.expr) -> bool:
+    owner = node.value if isinstance(node, ast.Attribute) else node
+    return isinstance(owner, ast.Name) and bool(_OF_NUMBERS.fullmatch(ast.unparse(node)))
+
+
+def _has_call(node: ast.AST) -> bool:
+    return any(isinstance(part, ast.Call | ast.NamedExpr) for part in ast.walk(node))
+
+
+def _stored(target: ast.expr, value: ast.expr) -> ast.expr:
+    """Returns the expression of a value that is stored in `target`, perhaps an element."""
+    if not isinstance(target, ast.Subscript) or isinstance(value, ast.Constant):
+        return value
+    if _has_call(target) or any(isinstance(part, ast.Slice) for part in ast.walk(target.slice)):
+        return value
+    return _call('element', value, value, target.value, target.slice)
 
 
 class _Modules(importlib.machinery.PathFinder):

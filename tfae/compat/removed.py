@@ -42,6 +42,7 @@ NAMES: dict[str, dict[str, str]] = {
         'complex': 'builtins:complex',
         'complex_': 'numpy:complex128',
         'cumproduct': 'numpy:cumprod',
+        'find_common_type': f'{__name__}:find_common_type',
         'float': 'builtins:float',
         'float_': 'numpy:float64',
         'in1d': 'numpy:isin',
@@ -62,6 +63,7 @@ NAMES: dict[str, dict[str, str]] = {
         'rank': 'numpy:ndim',
         'round_': 'numpy:round',
         'row_stack': 'numpy:vstack',
+        'sctypes': f'{__name__}:SCTYPES',
         'sometrue': 'numpy:any',
         'str': 'builtins:str',
         'string_': 'numpy:bytes_',
@@ -248,6 +250,8 @@ BUILTINS: dict[str, Any] = {
     'unicode': str,
     'xrange': range,
 }
+# Parameter of tf.concat or tf.split before TensorFlow 1.0 -> its name since.
+AXES = {'concat_dim': 'axis', 'split_dim': 'axis', 'num_split': 'num_or_size_splits'}
 # Removed method -> its replacement, a function of the object.
 METHODS: dict[str, Callable[..., Any]] = {
     'as_matrix': lambda frame, columns=None: (
@@ -260,7 +264,11 @@ METHODS: dict[str, Callable[..., Any]] = {
     'itemset': lambda array, *at: operator.setitem(array, at[:-1] or ..., at[-1]),
     'next': next,
     'ptp': np.ptp,
+    'set_window_title': lambda canvas, title: (
+        canvas.manager and canvas.manager.set_window_title(title)
+    ),
     'tostring': lambda array, *order: array.tobytes(*order),
+    'tostring_rgb': lambda canvas: np.asarray(canvas.buffer_rgba())[..., :3].tobytes(),
 }
 _EMPTY = 'scipy.misc'  # which is still there
 NINF = -np.inf
@@ -331,6 +339,64 @@ def quotient(a: Any, b: Any, in_place: bool = False) -> Any:
     if in_place:
         return operator.ifloordiv(a, b) if whole else operator.itruediv(a, b)
     return a // b if whole else a / b
+
+
+def call(function: Callable[..., Any], *given: Any) -> Any:
+    """Returns what a function returns; one of numbers takes arrays of one value, as numpy did.
+
+    Numbers are what `int`, `float`, `complex` and the functions of `math` take.
+    """
+    if function in (int, float, complex) or getattr(function, '__module__', '') == 'math':
+        given = tuple(map(_number, given))
+    return function(*given)
+
+
+def formatted(text: str, values: Any) -> str:
+    """Returns `text % values`; arrays of one value are numbers where the text asks for numbers."""
+    try:
+        return text % values
+    except TypeError:
+        several = values if isinstance(values, tuple) else (values,)
+        if not any(map(_is_one, several)):
+            raise
+    use(_NUMBERS)
+    return text % tuple(value.view(_Number) if _is_one(value) else value for value in several)
+
+
+def element(value: Any, array: Any, index: Any) -> Any:
+    """Returns `value`, or the number in an array of one value if `array[index]` is a number."""
+    if not (isinstance(array, np.ndarray) and _is_one(value)) or array.dtype.hasobject:
+        return value
+    if np.ndim(array[index]):
+        return value
+    use(_NUMBERS)
+    return np.asarray(value).reshape(())
+
+
+def _number(value: Any) -> Any:
+    """Returns the number in an array of one value; any other value itself."""
+    if not _is_one(value):
+        return value
+    use(_NUMBERS)
+    return value.item()
+
+
+def _is_one(value: Any) -> bool:
+    """Returns whether a value is an array of one value, which numpy took for a number until 2.4."""
+    return isinstance(value, np.ndarray) and value.size == 1 and value.ndim > 0
+
+
+class _Number(np.ndarray):
+    """An array of one value that can be formatted as a number."""
+
+    def __int__(self):
+        return int(self.item())
+
+    def __float__(self):
+        return float(self.item())
+
+
+_NUMBERS = 'numbers from arrays of one value'
 
 
 def _is_whole(value: Any) -> bool:
@@ -511,10 +577,12 @@ def _keywords(**renamed):
     """Takes arguments by their former names."""
 
     def change(original):
+        called = original.__qualname__.removesuffix('.__init__').rpartition('.')[2]
+
         @functools.wraps(original)
         def function(*args, **kwargs):
             for old in renamed.keys() & kwargs.keys():
-                use(f'{original.__name__}({old}=)')
+                use(f'{called}({old}=)')
                 kwargs[renamed[old]] = kwargs.pop(old)
             return original(*args, **kwargs)
 
@@ -576,12 +644,53 @@ def _one_value(original):
 
     @functools.wraps(original)
     def function(array, *args, **kwargs):
-        numbers = [v.item() if isinstance(v, np.ndarray) and v.size == 1 else v for v in args]
-        if any(a is not b for a, b in zip(args, numbers, strict=True)):
-            use(f'{original.__name__} by an array of one value')
-        return original(array, *numbers, **kwargs)
+        return original(array, *map(_number, args), **kwargs)
 
     return function
+
+
+def _from_bytes(original):
+    """Reads binary data, as numpy did before 2.3."""
+
+    @functools.wraps(original)
+    def fromstring(string, dtype=float, count=-1, sep='', **kwargs):
+        if sep:
+            return original(string, dtype, count, sep=sep, **kwargs)
+        use('np.fromstring of bytes')
+        content = string.encode('latin1') if isinstance(string, str) else string
+        return np.frombuffer(content, dtype, count, **kwargs).copy()
+
+    return fromstring
+
+
+def _unlimited(original):
+    """Takes a threshold that is no number for none, as numpy did before 1.18."""
+
+    @functools.wraps(original)
+    def set_printoptions(precision=None, threshold=None, *args, **kwargs):
+        if str(threshold) == 'nan':
+            use('np.set_printoptions(threshold=nan)')
+            threshold = sys.maxsize
+        return original(precision, threshold, *args, **kwargs)
+
+    return set_printoptions
+
+
+def _of_projection(original):
+    """Returns axes of the projection that is given, as matplotlib did before 3.6."""
+
+    @functools.wraps(original)
+    def gca(*figure, **kwargs):
+        if not kwargs:
+            return original(*figure)
+        use('gca(projection=)')
+        (found,) = figure or [importlib.import_module('matplotlib.pyplot').gcf()]
+        axes = found.axes and original(*figure)
+        return (
+            axes if axes and axes.name == kwargs.get('projection') else found.add_subplot(**kwargs)
+        )
+
+    return gca
 
 
 def _use_backend(original):
@@ -645,10 +754,15 @@ _ARGUMENTS: dict[str, dict[str, Callable[..., Any]]] = {
         'asarray': _ragged,
         'load': _load,
         'save': _save,
+        'fromstring': _from_bytes,
         'histogram': _keywords(normed='density'),
+        'set_printoptions': _unlimited,
     },
     'scipy.ndimage': {'rotate': _one_value},
+    'sklearn.manifold': {'TSNE.__init__': _keywords(n_iter='max_iter')},
+    'sklearn.preprocessing': {'OneHotEncoder.__init__': _keywords(sparse='sparse_output')},
     'matplotlib': {'use': _use_backend},
+    'matplotlib.figure': {'Figure.gca': _of_projection},
     'matplotlib.axes': {
         f'Axes.{name}': _keywords(**arguments)
         for name, arguments in {
@@ -661,6 +775,7 @@ _ARGUMENTS: dict[str, dict[str, Callable[..., Any]]] = {
         }.items()
     },
     'matplotlib.pyplot': {
+        'gca': _of_projection,
         'hist': _keywords(normed='density'),
         'xscale': _keywords(**_SCALES),
         'yscale': _keywords(**_SCALES),
@@ -673,15 +788,17 @@ _ARGUMENTS: dict[str, dict[str, Callable[..., Any]]] = {
 
 
 def _axis_first(original):
-    """Takes the axis first where TF1 takes it last, as before 1.0: an integer before tensors."""
+    """Takes the axis first where TF1 takes it last, or by its former name, as before 1.0."""
+    others = {'concat': ['values'], 'split': ['num_or_size_splits', 'value']}
+    order = ['axis', *others[original.__name__], 'name']
 
     @functools.wraps(original)
     def function(*args, **kwargs):
-        swapped = len(args) > 1 and isinstance(args[0], int) and not isinstance(args[-1], int)
-        if swapped:
+        if AXES.keys() & kwargs.keys() or (args and isinstance(args[0], int)):
             use(f'tf.{original.__name__} with the axis first')
-            axis, *rest = args
-            args = (*reversed(rest), axis)
+            kwargs = {AXES.get(name, name): value for name, value in kwargs.items()}
+            kwargs |= dict(zip(order, args, strict=False))
+            args = ()
         return original(*args, **kwargs)
 
     return function
@@ -725,20 +842,30 @@ def _whole(original):
 
 
 def _any_default(original):
-    """Keeps defaults of other types than the flag's as they are, as TensorFlow before 1.5."""
+    """Takes defaults of other types than the flag's, and names of absl's own flags.
+
+    TensorFlow did the first before 1.5, the second before 1.14.
+    """
 
     @functools.wraps(original)
     def define(*args, **kwargs):
+        flags = tf.flags.FLAGS
+        given = dict(zip(('name', 'default', 'help'), args, strict=False))
+        renamed = {'flag_name': 'name', 'default_value': 'default', 'docstring': 'help'}
+        given |= {renamed.get(name, name): value for name, value in kwargs.items()}
+        of_absl = (flags.find_module_defining_flag(given.get('name')) or '').startswith('absl.')
+        if of_absl:
+            use(f'the name of a flag of absl: {given["name"]}')
+            kwargs['allow_override'] = given['allow_override'] = True
         try:
             original(*args, **kwargs)
         except tf.flags.IllegalFlagValueError:
             use(f'tf.flags.{original.__name__} with a default of another type')
-            given = dict(zip(('flag_name', 'default_value', 'docstring'), args, strict=False))
-            renamed = {'name': 'flag_name', 'default': 'default_value', 'help': 'docstring'}
-            given |= {renamed.get(name, name): value for name, value in kwargs.items()}
-            original(**(given | {'default_value': None}))
-            flag = tf.flags.FLAGS[given['flag_name']]
-            flag.value = flag.default = given['default_value']
+            original(**(given | {'default': None}))
+            flag = flags[given['name']]
+            flag.value = flag.default = given['default']
+        if of_absl:  # a second definition by the program is an error
+            flags[given['name']].allow_override = False
 
     return define
 
@@ -772,6 +899,13 @@ class _Cast(dict):
 
 
 CAST = _Cast()
+SCTYPES = {
+    'int': [np.int8, np.int16, np.int32, np.int64],
+    'uint': [np.uint8, np.uint16, np.uint32, np.uint64],
+    'float': [np.float16, np.float32, np.float64, np.longdouble],
+    'complex': [np.complex64, np.complex128, np.clongdouble],
+    'others': [bool, object, bytes, str, np.void],
+}
 
 
 def asfarray(a: Any, dtype: Any = np.float64) -> np.ndarray:
@@ -782,6 +916,13 @@ def asfarray(a: Any, dtype: Any = np.float64) -> np.ndarray:
 def asscalar(a: np.ndarray) -> Any:
     """Returns the only value of an array as a Python number."""
     return a.item()
+
+
+def find_common_type(array_types: Any, scalar_types: Any) -> np.dtype:
+    """Returns the type of a result; scalars count where their kind is above that of the arrays."""
+    found = [np.result_type(*types) for types in (array_types, scalar_types) if types]
+    kinds = ['buifc'.find(dtype.kind) for dtype in found]
+    return found[kinds.index(max(kinds))]
 
 
 def msort(a: Any) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import inspect
 import operator
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -26,20 +27,29 @@ _INITIALIZERS = (
     'variance_scaling',
     'zeros',
 )
-_ACTIVATIONS = (
-    'crelu',
-    'elu',
-    'leaky_relu',
-    'relu',
-    'relu6',
-    'selu',
-    'sigmoid',
-    'softmax',
-    'softplus',
-    'softsign',
-    'swish',
-    'tanh',
-)
+# Initializer that TF1 took from Keras by its name -> arguments that `tf.initializers` lacks there.
+_OF_KERAS = {
+    'random_normal': {'stddev': 0.05},
+    'random_uniform': {'minval': -0.05, 'maxval': 0.05},
+    'truncated_normal': {'stddev': 0.05},
+}
+_SHORT = {'normal': 'random_normal', 'one': 'ones', 'uniform': 'random_uniform', 'zero': 'zeros'}
+_ACTIVATIONS = {
+    name: getattr(tf.nn, name)
+    for name in (
+        'crelu', 'elu', 'leaky_relu', 'relu', 'relu6', 'selu', 'sigmoid', 'softmax', 'softplus',
+        'softsign', 'swish', 'tanh',
+    )
+} | {
+    'exponential': tf.exp,
+    'hard_sigmoid': lambda x: tf.clip_by_value(0.2 * x + 0.5, 0.0, 1.0),
+}  # fmt: skip
+# Regularizers of a variable x; 0.01 is Keras' default.
+_REGULARIZERS = {
+    'l1': lambda x: 0.01 * tf.reduce_sum(tf.abs(x)),
+    'l2': lambda x: 0.01 * tf.reduce_sum(tf.square(x)),
+    'l1_l2': lambda x: 0.01 * tf.reduce_sum(tf.abs(x) + tf.square(x)),
+}
 # Arguments that every layer class accepts besides its own; the underscored two are TF1's.
 _COMMON = ('trainable', 'name', 'dtype', 'activity_regularizer', '_scope', '_reuse')
 # Arguments that TF1 accepts and that only a Keras model of these layers reads.
@@ -114,7 +124,7 @@ def data_format(who: str, value: str | None) -> str:
 
 
 def activation(who: str, value: Any) -> Callable[[Any], Any] | None:
-    """Returns an activation function; `value` is a function or the name of one in `tf.nn`.
+    """Returns an activation function; `value` is a function or its name.
 
     Returns: function of one tensor; None for linear.
     Raises: ValueError that names `who`.
@@ -123,7 +133,7 @@ def activation(who: str, value: Any) -> Callable[[Any], Any] | None:
         return value
     if value == 'linear':
         return None
-    return getattr(tf.nn, errors.one_of(f'{who}: activation', value, ('linear', *_ACTIVATIONS)))
+    return _ACTIVATIONS[errors.one_of(f'{who}: activation', value, ('linear', *_ACTIVATIONS))]
 
 
 def initializer(who: str, value: Any) -> Any:
@@ -131,7 +141,7 @@ def initializer(who: str, value: Any) -> Any:
 
     Args:
       who: name of the layer, for the error.
-      value: initializer, its name in `tf.initializers`, or its `configuration`.
+      value: initializer, its name or that of its class in Keras, or its `configuration`.
     Raises: ValueError that names `who`.
     """
     if isinstance(value, dict):
@@ -139,18 +149,30 @@ def initializer(who: str, value: Any) -> Any:
         return _initializer_classes()[title].from_config(value['config'])
     if not isinstance(value, str):
         return value
-    return getattr(tf.initializers, errors.one_of(f'{who}: initializer', value, _INITIALIZERS))()
+    name = re.sub('(?<=[a-z])(?=[A-Z])', '_', value).lower()
+    name = errors.one_of(f'{who}: initializer', _SHORT.get(name, name), _INITIALIZERS)
+    return getattr(tf.initializers, name)(**_OF_KERAS.get(name, {}))
+
+
+def regularizer(who: str, value: Any) -> Any:
+    """Returns a function of one tensor that returns a scalar; `value` is one, its name, or None.
+
+    Raises: ValueError that names `who`.
+    """
+    if not isinstance(value, str):
+        return value
+    return _REGULARIZERS[errors.one_of(f'{who}: regularizer', value, _REGULARIZERS)]
 
 
 def configuration(value: Any) -> Any:
     """Returns an argument of a layer as names and numbers, as far as it has any.
 
     Returns: for an initializer of TensorFlow, a dictionary of `class_name` and `config`; for a
-      function of `tf.nn`, its name; any other value itself.
+      known activation, its name; any other value itself.
     """
     if type(value) in _initializer_classes().values():
         return {'class_name': type(value).__name__, 'config': value.get_config()}
-    return next((name for name in _ACTIVATIONS if getattr(tf.nn, name) is value), value)
+    return next((name for name, known in _ACTIVATIONS.items() if known is value), value)
 
 
 def training(value: Any) -> Any:

@@ -149,6 +149,7 @@ class Layer:
                 'VariableSynchronization.ON_READ only for non-trainable variables. You have '
                 'specified trainable=True and synchronization=VariableSynchronization.ON_READ.'
             )
+        regularizer = arguments.regularizer(self.name, regularizer)
         self._take_scope()
         with self._enter():
             before = {id(v) for v in tf.global_variables()} if regularizer else set()
@@ -428,13 +429,14 @@ class Layer:
                     self.add_loss(functools.partial(regularizer, variable))
 
     def _regularize_activity(self, outputs: Any) -> None:
-        if self.activity_regularizer is None:
+        regularizer = arguments.regularizer(self.name, self.activity_regularizer)
+        if regularizer is None:
             return
         if tf.executing_eagerly():  # keep the last call's only
             self._losses = [loss for loss in self._losses if callable(loss)]
         with tf.name_scope(names.ACTIVITY_REGULARIZER):
             for output in tf.nest.flatten(outputs):
-                loss = tf.convert_to_tensor(self.activity_regularizer(output))
+                loss = tf.convert_to_tensor(regularizer(output))
                 self.add_loss(loss / tf.cast(tf.shape(output)[0], loss.dtype))
 
     def _only_call(self) -> tuple[Any, Any]:

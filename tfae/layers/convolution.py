@@ -132,7 +132,7 @@ class Conv2D(_Convolution):
       padding: `valid`, or `same`: zero padding, so that the output has ceil(H / stride) rows.
       data_format: `channels_last` or `channels_first`; both run on every device.
       dilation_rate: dilation in pixels, or one number for both.
-      activation: function of a tensor, or its name in `tf.nn`; None is linear.
+      activation: function of a tensor, or its name; None is linear.
       use_bias: whether to add a bias.
       kernel_initializer: None takes the variable scope's, or Glorot's uniform if it has none.
       bias_initializer: initializer of the bias; zeros by default.

@@ -23,7 +23,7 @@ class Dense(Configured):
 
     Args:
       units: U.
-      activation: function of a tensor, or its name in `tf.nn`; None is linear.
+      activation: function of a tensor, or its name; None is linear.
       use_bias: whether to add a bias.
       kernel_initializer: None takes the variable scope's, or Glorot's uniform if it has none.
       bias_initializer: initializer of the bias; zeros by default.
@@ -71,7 +71,9 @@ class Dense(Configured):
     def call(self, inputs):
         """Maps [B, ..., D] to [B, ..., U]."""
         inputs = tf.cast(inputs, self.dtype)
-        if inputs.shape.rank == 2:
+        if isinstance(inputs, tf.SparseTensor):
+            outputs = tf.sparse.sparse_dense_matmul(inputs, self.kernel)
+        elif inputs.shape.rank == 2:
             outputs = tf.matmul(inputs, self.kernel)
         else:
             outputs = tf.tensordot(inputs, self.kernel, [[inputs.shape.rank - 1], [0]])

@@ -50,7 +50,7 @@ class SubpixelConv2D(Configured):
       block_size: rh and rw, or one number for both.
       padding: `same`, zero padding, gives H * rh rows; `valid` gives (H - K + 1) * rh.
       data_format: `channels_last` or `channels_first`; both run on every device.
-      activation: function of a tensor, or its name in `tf.nn`; None is linear.
+      activation: function of a tensor, or its name; None is linear.
       use_bias: whether to add a bias.
       kernel_initializer: None is `ICNR` of the variable scope's initializer, or of Glorot's uniform
         if it has none: the initial layer is a convolution with nearest-neighbor upsampling. Any

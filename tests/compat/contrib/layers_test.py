@@ -5,6 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import tfae.compat
+from tfae.compat import importer
 
 tfae.compat.install(v1_behavior=False)
 layers, slim, framework = tf.contrib.layers, tf.contrib.slim, tf.contrib.framework
@@ -306,7 +307,21 @@ def test_framework(graph, tmp_path):
     session.run(b.initializer)
     np.testing.assert_array_equal(session.run(b), [1, 1])
     assert framework.is_tensor(b) and not framework.is_tensor(1)
-    assert framework.nest.flatten([1, (2, 3)]) == [1, 2, 3]
+    nest = importer.find('contrib.framework').nest
+    assert nest.flatten([1, (2, 3)]) == [1, 2, 3] and nest.is_sequence([1])
+    assert not nest.is_sequence(tf.constant([1]))
+    assert nest.map_structure_up_to([0, 0], sum, [[1, 2], (3, 4)]) == [3, 7]
+    assert nest.flatten_dict_items({(4, (6, 8)): ('a', ('b', 'c')), 9: (1,)}) == {
+        4: 'a', 6: 'b', 8: 'c', 9: (1,)
+    }  # fmt: skip
+    nest.assert_shallow_structure([0, 0], [[1, 2], 3])
+    for fails, kind in (
+        (lambda: nest.assert_shallow_structure([0, 0], [1]), ValueError),
+        (lambda: nest.flatten_dict_items({(1, 2): (3, 4), 2: 5}), ValueError),
+        (lambda: nest.flatten_dict_items([]), TypeError),
+    ):
+        with pytest.raises(kind):
+            fails()
     assert framework.smart_cond(True, lambda: 1, lambda: 2) == 1
     got = framework.smart_cond(tf.placeholder_with_default(False, []), lambda: 1, lambda: 2)
     assert session.run(got) == 2

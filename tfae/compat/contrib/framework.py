@@ -17,7 +17,6 @@ __all__ = [
     'list_variables',
     'load_checkpoint',
     'load_variable',
-    'nest',
     'py_func',
     'smart_cond',
     'smart_constant_value',
@@ -34,7 +33,6 @@ is_tensor = tf.is_tensor
 list_variables = tf.train.list_variables
 load_checkpoint = tf.train.load_checkpoint
 load_variable = tf.train.load_variable
-nest = tf.nest
 py_func = tf.py_func
 smart_constant_value = utils.constant_value
 sort = tf.sort
