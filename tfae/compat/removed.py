@@ -664,7 +664,7 @@ def _from_bytes(original):
 
 
 def _unlimited(original):
-    """Takes a threshold that is no number for none, as numpy did before 1.18."""
+    """Takes the threshold NaN for no limit, as numpy did before 1.18."""
 
     @functools.wraps(original)
     def set_printoptions(precision=None, threshold=None, *args, **kwargs):

@@ -1,4 +1,4 @@
-"""TF1's `tf.contrib.framework.nest`: what `tf.nest` left behind."""
+"""TF1's `tf.contrib.framework.nest`: the functions that `tf.nest` lacks."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def assert_shallow_structure(
 def flatten_dict_items(dictionary: dict[Any, Any]) -> dict[Any, Any]:
     """Returns a dictionary whose nested keys and values are split up.
 
-    Raises: TypeError for what is no dictionary; ValueError if the key and the value of an item are
+    Raises: TypeError for anything but a dictionary; ValueError if the key and the value of an item are
       nested in different ways, or a key occurs twice.
     """
     if not isinstance(dictionary, dict):
