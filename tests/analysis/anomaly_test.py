@@ -160,7 +160,7 @@ def test_a_file_that_is_no_detector_is_refused(tmp_path):
         ('factors', np.zeros([1, 2, 2]), r'factors has shape \(1, 2, 2\); it must be'),
         ('blur', np.array(np.nan), 'blur is not finite'),
         ('threshold', np.zeros(0), r'threshold has shape \(0,\); it must be \(\)'),
-        ('blur', np.array(1e308), r'blur is 1e\+308; it must lie in \[0.1, 100\]'),
+        ('blur', np.array(1e308), r'blur is 1e\+308; it must lie in \[0, 100\]'),
         ('spread', np.array(0.0), 'spread is 0; it must lie in'),
         ('residual', np.array(1e-301), r'residual is 1e-301; it must lie in \[1e-300, 1e\+300\]'),
         ('spread', np.array(1e301), r'spread is 1e\+301; it must lie in'),

@@ -262,14 +262,6 @@ def test_a_variational_run_has_linear_outputs_under_a_gaussian(tmp_path):
     assert error < 0.5  # 1 is that of the mean
 
 
-@pytest.mark.parametrize('command', ['morph', 'explore'])
-def test_commands_on_images_refuse_a_table(folder, command):
-    done = tfae_program.run(command, '--logdir=run', cwd=folder)
-    assert done.refusal(1) == (
-        'run, a run on a table of 9 columns, has no images; this command takes runs on images'
-    )
-
-
 def test_image_files_are_refused_by_a_run_on_a_table(folder):
     assert (
         tfae_program.run('train', *WORDS, '--model=classifier', '--logdir=c', cwd=folder).code == 0

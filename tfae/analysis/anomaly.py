@@ -10,6 +10,9 @@ less than their width. n is the number of independent pixels of a blurred image,
 the negative log-likelihood of Gaussian pixels. p also penalizes residuals that are too small: a
 blank image is reconstructed well, yet no training image is like it.
 
+Rows of a table, `[N, D]`, have no blur, which is 0: e = |x' - x|, f = (z / spread, log r_0), and
+n = D.
+
 N images, H x W image, C channels, Z latent dimensions, K components, F = Z + 3.
 """
 
@@ -37,7 +40,7 @@ _RANKS = np.linspace(0, 1, 1001)
 # Bounds on numbers in a file: the blur decides how much is computed.
 _DIVISOR = (1e-300, 1e300)
 _BOUNDS = {
-    'blur': (0.1, 100),
+    'blur': (0, 100),
     'spread': _DIVISOR,
     'residual': _DIVISOR,
     'error': _DIVISOR,
@@ -49,7 +52,7 @@ _BOUNDS = {
 class Detector:
     """A fitted anomaly detector: arrays only, so that a file can store it."""
 
-    blur: np.ndarray  # [], s in pixels
+    blur: np.ndarray  # [], s in pixels; 0 of a table
     spread: np.ndarray  # [], standard deviation of the codes
     residual: np.ndarray  # [], mean r_s of normal images
     error: np.ndarray  # [], quantile of |e| over the pixels of normal images
@@ -81,7 +84,9 @@ class Detector:
             white = linalg.solve_triangular(factor, (features - mean).T, lower=True)
             volume = np.log(np.diag(factor)).sum() + len(mean) / 2 * math.log(2 * math.pi)
             logs.append(log_weight - volume - np.square(white).sum(0) / 2)
-        cells = math.prod(images.shape[1:3]) / (4 * math.pi * float(self.blur) ** 2)
+        cells = float(math.prod(images.shape[1:3]))
+        if self.blur:
+            cells /= 4 * math.pi * float(self.blur) ** 2
         return cells / 2 * residual / self.residual - special.logsumexp(logs, axis=0)
 
     def ranks(self, scores: np.ndarray) -> np.ndarray:
@@ -89,7 +94,10 @@ class Detector:
         return np.interp(scores, self.quantiles, _RANKS)
 
     def maps(self, images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
-        """Returns error maps `[N, H, W]`, above 1 for one in 1,000 pixels of normal images."""
+        """Returns error maps `[N, H, W]`, above 1 for one in 1,000 pixels of normal images.
+
+        Those of a table are the errors of its columns, `[N, D]`.
+        """
         return _errors(images, reconstructions, float(self.blur)) / self.error
 
     def save(self, path: pathlib.Path) -> None:
@@ -112,7 +120,7 @@ def load(path: pathlib.Path, code_size: int | None = None) -> Detector:
     detector = Detector(**{f.name: arrays[f.name] for f in dataclasses.fields(Detector)})
     if unsound := _unsound(detector):
         raise checks.InputError(f'{path} is not an anomaly detector of tfae: {unsound}')
-    size = detector.means.shape[1] - len(_BLURS)
+    size = detector.means.shape[1] - _residuals(float(detector.blur))
     if code_size not in (None, size):
         raise checks.InputError(f'{path} is for {size} latent dimensions; the run has {code_size}')
     return detector
@@ -158,7 +166,7 @@ def fit(
     Args:
       train: images `[N, H, W, C]`, codes `[N, Z]` and reconstructions `[N, H, W, C]` for the fit.
       normal: the same for images that set the scale and the threshold, best held out of the fit.
-      blur: s in pixels.
+      blur: s in pixels; 0 for a table.
       components: largest number of Gaussians; fewer where a component would have too few images.
       false_positive_rate: fraction of the normal images above the threshold, in (0, 1).
       seed: of the initialization of the mixture.
@@ -248,20 +256,30 @@ def _features(
     images: np.ndarray, codes: np.ndarray, reconstructions: np.ndarray, blur: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns f `[N, F]` of codes that are already scaled, and r_s `[N]`."""
-    residuals = [_residual(images, reconstructions, s * blur) for s in _BLURS]
+    blurs = [s * blur for s in _BLURS[: _residuals(blur)]]
+    residuals = [_residual(images, reconstructions, s) for s in blurs]
     # The floor keeps the logarithm finite where a reconstruction is exact.
     logs = [np.log(r + 1e-12) for r in residuals]
-    return np.column_stack([codes.reshape(len(codes), -1), *logs]).astype(np.float64), residuals[1]
+    features = np.column_stack([codes.reshape(len(codes), -1), *logs]).astype(np.float64)
+    return features, residuals[len(blurs) // 2]
+
+
+def _residuals(blur: float) -> int:
+    """Returns the number of residuals in f: those of a table are not blurred."""
+    return len(_BLURS) if blur else 1
 
 
 def _residual(images: np.ndarray, reconstructions: np.ndarray, blur: float) -> np.ndarray:
     """r_s `[N]`."""
-    return np.square(_errors(images, reconstructions, blur), dtype=np.float64).mean((1, 2))
+    errors = _errors(images, reconstructions, blur)
+    return np.square(errors, dtype=np.float64).mean(tuple(range(1, errors.ndim)))
 
 
 def _errors(images: np.ndarray, reconstructions: np.ndarray, blur: float) -> np.ndarray:
-    """Returns |e| `[N, H, W]`, the root mean square over channels."""
+    """Returns |e| `[N, H, W]`, the root mean square over channels, or `[N, D]` of a table."""
     difference = reconstructions.astype(np.float32) - data.pixels(images)
+    if difference.ndim == 2:
+        return np.abs(difference)
     # Beyond the edge of an image the error counts as 0.
     blurred = ndimage.gaussian_filter(difference, (0, blur, blur, 0), mode='constant')
     return np.sqrt(np.square(blurred).mean(-1))

@@ -4,26 +4,28 @@ A run trained with --only_classes or --without_classes is evaluated on the class
 training, together with three baselines: PCA, nearest neighbor and distance to the mean. The
 detector is written to anomaly.npz, the measures to anomaly.json. With --images, the stored detector
 scores image files: anomaly score, verdict and a map of the error of each pixel.
+For a table, the columns that contribute most to the highest scores are printed.
 """
 
 import dataclasses
 import pathlib
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from tfae import data
 from tfae.analysis import anomaly
 from tfae.commands.shared import command_flags, figures, image_scores
-from tfae.core import names, terminal
+from tfae.core import errors, names, terminal
 from tfae.core.atomic_files import write_json
 from tfae.core.config import option
-from tfae.plots import charts, heatmaps
+from tfae.plots import charts, heatmaps, profiles
 from tfae.runs.directory import FIGURES
 from tfae.runs.saved_run import Run
 
 _MEASURED = 'anomaly.json'
 _SHOWN = 8  # images of each kind
+_MAX_CONTRIBUTIONS = 3  # columns of a row
 _OWN = 'this run'
 _LABELS = {'neighbor': 'nearest neighbor', 'mean': 'distance to the mean'}
 
@@ -31,8 +33,6 @@ _LABELS = {'neighbor': 'nearest neighbor', 'mean': 'distance to the mean'}
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.LookAtData):
     """The detector to fit, or the image files to score."""
-
-    TABLES: ClassVar[bool] = False
 
     images: tuple[str, ...] = option(
         (),
@@ -98,6 +98,11 @@ def main(argv: list[str]) -> int:
 def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
     """Fits and evaluates the detector, and writes all files; returns their paths."""
     loaded, part = flags.load(run)
+    table = data.tabular(loaded.image_shape)
+    if table and flags.blur != Config.blur:
+        raise errors.UsageError(
+            f'--blur is {flags.blur}, which blurs images; the run is on a table'
+        )
     # Training images score too low, so held-out images set the scale where there are any.
     held_out = loaded.validation if len(loaded.validation.images) else loaded.train
     with terminal.bar(3, ' steps') as bar:
@@ -107,7 +112,7 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
                 run, data.sample(loaded.train.images, anomaly.MAX_FITTED, flags.seed)
             ),
             image_scores.seen(run, held_out.images),
-            blur=flags.blur,
+            blur=0 if table else flags.blur,
             components=flags.components,
             false_positive_rate=flags.false_positive_rate,
             seed=flags.seed,
@@ -124,7 +129,7 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
         # PCA has no more components than values and examples.
         components = min(flags.pca_components, scored[0][0].size, len(loaded.train.images))
         if anomalous.any() and not anomalous.all() and flags.baselines:
-            kinds |= anomaly.baselines(loaded.train.images, scored[0], components)
+            kinds |= anomaly.baselines(run.normalized(loaded.train.images), scored[0], components)
         bar.update()
     found: dict[str, Any] = {
         'split': flags.split,
@@ -134,7 +139,7 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
         'components': len(detector.means),
         **({'pca_components': components} if 'pca' in kinds else {}),
         **_measured(loaded, part, detector, kinds, normal),
-        **_blank(run, detector),
+        **({} if table else _blank(run, detector)),
         'step': run.step,
     }
     _print(found)
@@ -145,7 +150,12 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
     labels = {**_LABELS, 'pca': f'PCA-{components} residual'}
     named = {labels.get(kind, kind): values for kind, values in kinds.items()}
     _plot_scores(paths[0], detector, named, anomalous, title)
-    _plot_maps(paths[1], detector, scored, kinds[_OWN], anomalous, title)
+    if table:
+        paths[1] = folder / 'anomaly_rows.png'
+        highest = np.argsort(-kinds[_OWN], kind='stable')[:_SHOWN]
+        _plot_rows(paths[1], run, loaded, scored, kinds[_OWN], highest, title)
+    else:
+        _plot_maps(paths[1], detector, scored, kinds[_OWN], anomalous, title)
     return [run.folder.path / image_scores.DETECTOR, run.folder.path / _MEASURED, *paths]
 
 
@@ -224,6 +234,34 @@ def _print(found: dict[str, Any]) -> None:
             print(f'{name:18} {", ".join(value)}')
         else:
             print(f'{name:18} {value:.4f}' if isinstance(value, float) else f'{name:18} {value}')
+
+
+def _plot_rows(
+    path: pathlib.Path,
+    run: Run,
+    loaded: data.DataSet,
+    scored: tuple[np.ndarray, np.ndarray, np.ndarray],
+    scores: np.ndarray,
+    highest: np.ndarray,
+    title: str,
+) -> None:
+    """Prints and plots the rows of the highest scores, with the columns that contribute most.
+
+    The contribution of a column is its share of the squared error of the row.
+    """
+    rows, _, made = scored
+    columns, panels = loaded.column_names(), []
+    for i in highest.tolist():
+        squares = np.square(rows[i].astype(np.float64) - made[i])
+        shares = squares / max(squares.sum(), np.finfo(np.float64).tiny)
+        order = np.argsort(-shares, kind='stable')[:_MAX_CONTRIBUTIONS]
+        words = ', '.join(f'{columns[k]} {100 * shares[k]:.0f} %' for k in order)
+        print(f'row {i:<14} score {scores[i]:10.1f}  {words}')
+        lines = [f'{profiles.shortened(columns[k])} {100 * shares[k]:.0f} %' for k in order]
+        caption = '\n'.join([f'row {i}, score {scores[i]:,.0f}', *lines])
+        panels.append(profiles.Panel(caption, {'row': rows[i], 'reconstruction': made[i]}))
+    what = f'{title}; rows of the highest scores'
+    profiles.save_panels(path, panels, columns, what, run.unit)
 
 
 def _plot_maps(

@@ -10,7 +10,7 @@ which TensorBoard shows too.
 import dataclasses
 import pathlib
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from tfae.commands.shared import command_flags, figures
 from tfae.core import errors, names, terminal
 from tfae.core.atomic_files import write_json, write_npz
 from tfae.core.config import option
-from tfae.plots import charts, grids
+from tfae.plots import charts, grids, profiles
 from tfae.runs.directory import FIGURES
 from tfae.runs.saved_run import Run
 
@@ -39,8 +39,6 @@ _MAX_CLUSTERS = 1000
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.LookAtData):
     """The number of clusters, and the examples they are fitted to."""
-
-    TABLES: ClassVar[bool] = False
 
     clusters: int = option(
         0,
@@ -127,16 +125,22 @@ def _clustered(
             labels[f'{name}: {score}'] = [str(k) for k in order]
             words = _captions(matrix, loaded)
         if space == 'code':
-            rows = _rows(part, chosen, fitted.closeness(asked), words, order)
+            shown = part._replace(images=run.normalized(part.images))
+            rows = _rows(shown, chosen, fitted.closeness(asked), words, order)
             sheets[method] = rows, score
     paths = [folder / 'cluster.json', folder / 'cluster.npz']
     write_json(paths[0], found | {'step': run.step})
     write_npz(paths[1], {name.replace(', ', '_'): array for name, array in clusters.items()})
-    what = f'{loaded.name}, {flags.split}: {count} clusters of {len(part.images):,} images'
+    noun = 'rows' if data.tabular(loaded.image_shape) else 'images'
+    what = f'{loaded.name}, {flags.split}: {count} clusters of {len(part.images):,} {noun}'
     for method, (rows, score) in sheets.items():
         paths.append(folder / f'cluster_{_plain(method)}.png')
         title = f'{what}, {method} of codes{": " if score else ""}{score}'
-        grids.save_rows(paths[-1], rows, title)
+        if data.tabular(loaded.image_shape):
+            panels = [profiles.Panel(words, {'': found}) for words, found in rows.items()]
+            profiles.save_panels(paths[-1], panels, loaded.column_names(), title, run.unit)
+        else:
+            grids.save_rows(paths[-1], rows, title)
     if matrices:
         paths.append(folder / 'cluster.png')
         names = loaded.class_names or tuple(map(str, range(loaded.classes)))
@@ -154,10 +158,17 @@ def _pairs(flags: Config, run: Run, train: np.ndarray) -> list[tuple[str, str, E
     """Returns space, method and the function images `[N, H, W, C]` -> points `[N, D]` of each."""
     pairs: list[tuple[str, str, Encoder]] = [('code', name, run.encode) for name in _METHODS]
     if flags.baselines:
-        baseline = pca.Baseline(train, run.built.model.code_size)
+        baseline = pca.Baseline(run.normalized(train), run.built.model.code_size)
+
+        def flat(images: np.ndarray) -> np.ndarray:
+            return data.flat(run.normalized(images))
+
+        def scores(images: np.ndarray) -> np.ndarray:
+            return baseline.encode(run.normalized(images))
+
         for name in ('k-means', 'spherical k-means'):
-            pairs.append(('pixels', name, data.flat))
-        pairs += [(f'PCA-{baseline.components}', name, baseline.encode) for name in _METHODS]
+            pairs.append(('pixels', name, flat))
+        pairs += [(f'PCA-{baseline.components}', name, scores) for name in _METHODS]
     return pairs
 
 

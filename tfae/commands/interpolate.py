@@ -2,12 +2,12 @@
 
 Writes a strip and a looped GIF through two or more images, and for four a square with these at its
 corners.
-Without --classes and --indices, these are the first images of four classes.
+Without --classes and --indices, these are the first images of four classes. Rows of a
+table are plotted as lines.
 """
 
 import dataclasses
 import pathlib
-from typing import ClassVar
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from tfae.analysis import interpolation, pca
 from tfae.commands.shared import chosen_images, command_flags
 from tfae.core import errors, names
 from tfae.core.config import option
-from tfae.plots import grids
+from tfae.plots import grids, profiles
 from tfae.runs.directory import FIGURES
 from tfae.runs.saved_run import Run
 
@@ -27,8 +27,6 @@ _PATHS = {'linear': interpolation.linear, 'spherical': interpolation.spherical}
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.ChooseImages):
     """The images, and the number of steps between them."""
-
-    TABLES: ClassVar[bool] = False
 
     steps: int = option(
         9,
@@ -58,8 +56,12 @@ def main(argv: list[str]) -> int:
                 f'--split {flags.split} has 1 example; interpolation needs two or more'
             )
         images = data.pixels(part.images[chosen])
-        baseline = pca.Baseline(loaded.train.images, run.built.model.code_size)
+        train = run.normalized(loaded.train.images)
+        baseline = pca.Baseline(train, run.built.model.code_size)
         folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
+        if data.tabular(loaded.image_shape):
+            print(_lines(run, loaded, baseline, images, flags, folder))
+            return 0
         for path in _written(run, baseline, images, flags, folder):
             print(path)
     return 0
@@ -96,6 +98,36 @@ def _written(
         made.append(folder / 'interpolation_square.png')
         grids.save_sheets(made[2], squares, flags.steps, title)
     return made
+
+
+def _lines(
+    run: Run,
+    loaded: data.DataSet,
+    baseline: pca.Baseline,
+    rows: np.ndarray,
+    flags: Config,
+    folder: pathlib.Path,
+) -> pathlib.Path:
+    """Writes the rows of a table between each two of `rows` `[K, D]` as lines; returns the path."""
+    keys, scores = run.encode(rows), baseline.encode(run.normalized(rows))
+    strips = {
+        f'{run.experiment.model}, {name}': run.normalized(
+            run.decode(interpolation.strip(keys, flags.steps, way))
+        )
+        for name, way in _PATHS.items()
+    }
+    ways = interpolation.strip(scores, flags.steps, interpolation.linear)
+    strips['PCA, linear'] = baseline.decode(ways)
+    panels = [
+        profiles.Panel(f'{name}: {k + 1} to {k + 2}', {'': block[name]}, graded=True)
+        for k, block in enumerate(_blocks(rows, strips, flags.steps))
+        for name in strips
+    ]
+    title = f'{loaded.name}, {flags.split}: interpolation of {len(rows)} rows in '
+    title += f'{run.built.model.code_size} latent dimensions, from dark to bright'
+    path = folder / 'interpolation.png'
+    profiles.save_panels(path, panels, loaded.column_names(), title, run.unit)
+    return path
 
 
 def _blocks(

@@ -7,7 +7,6 @@ alternative for the points; the grid has no t-SNE.
 import dataclasses
 import pathlib
 from collections.abc import Iterator
-from typing import ClassVar
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from tfae.analysis import plane
 from tfae.commands.shared import command_flags
 from tfae.core import errors, names, terminal
 from tfae.core.config import option
-from tfae.plots import grids
+from tfae.plots import grids, profiles
 from tfae.runs.directory import FIGURES
 from tfae.runs.saved_run import Run
 
@@ -24,8 +23,6 @@ from tfae.runs.saved_run import Run
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.LookAtData):
     """The projection, the number of points and of grid images."""
-
-    TABLES: ClassVar[bool] = False
 
     method: plane.Method = option(
         'auto', 'Projection of the points; auto: none for two latent dimensions, else pca.'
@@ -97,7 +94,12 @@ def _figures(
         made = run.decode(seen.lift(grid).astype(np.float32))
         path = folder / 'latent_grid.png'
         low, high = grid.min(0).tolist(), grid.max(0).tolist()
-        title = f'{loaded.name}: images decoded over the latent plane'
         placed = grids.Axes(axes, (low[0], low[1]), (high[0], high[1]))
-        grids.save_sheets(path, {'': made}, flags.side, title, placed)
+        if data.tabular(loaded.image_shape):
+            title = f'{loaded.name}: columns decoded over the latent plane'
+            maps = made.reshape(flags.side, flags.side, -1)
+            profiles.save_maps(path, maps, loaded.column_names(), placed, title)
+        else:
+            title = f'{loaded.name}: images decoded over the latent plane'
+            grids.save_sheets(path, {'': made}, flags.side, title, placed)
         yield path

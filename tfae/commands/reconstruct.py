@@ -6,22 +6,19 @@ too.
 
 import dataclasses
 import pathlib
-from typing import ClassVar
 
 from tfae import data
 from tfae.analysis import pca, reconstruction
 from tfae.commands.shared import command_flags
 from tfae.core import errors, names
 from tfae.core.config import option
-from tfae.plots import grids
+from tfae.plots import grids, profiles
 from tfae.runs.directory import FIGURES
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.LookAtData):
     """The images, and the output file."""
-
-    TABLES: ClassVar[bool] = False
 
     count: int = option(
         12, 'Number of images in the plot, starting with the first.', within='[1, 100] images'
@@ -41,10 +38,11 @@ def main(argv: list[str]) -> int:
         raise errors.UsageError(f'--output is {flags.output!r}; it must end in .png')
     with flags.open(names.RECONSTRUCTION) as run:
         loaded, part = flags.load(run)
-        images = data.pixels(part.images)
-        made = run.reconstruct(images)
+        images = data.pixels(run.normalized(part.images))
+        made = run.normalized(run.reconstruct(part.images))
         size = run.built.model.code_size
-        projected = pca.Baseline(loaded.train.images, size).reconstruct(images)
+        baseline = pca.Baseline(run.normalized(loaded.train.images), size)
+        projected = baseline.reconstruct(images)
     mse, pca_mse = (reconstruction.mse(images, each) for each in (made, projected))
     for measure, value in {'examples': len(images), 'mse': mse, 'pca_mse': pca_mse}.items():
         print(f'{measure:16} {value:.5f}' if isinstance(value, float) else f'{measure:16} {value}')
@@ -56,6 +54,16 @@ def main(argv: list[str]) -> int:
         f'PCA\nMSE {pca_mse:#.3g}\nover {len(images):,}': projected,
     }
     shown = {label: each[: flags.count] for label, each in rows.items()}
-    grids.save_rows(path, shown, f'{loaded.name}, {flags.split}: {size} latent dimensions')
+    title = f'{loaded.name}, {flags.split}: {size} latent dimensions'
+    if data.tabular(loaded.image_shape):
+        count = len(shown['original'])
+        lines = {label.replace('\n', ', '): each for label, each in shown.items()}
+        panels = [
+            profiles.Panel(f'row {i}', {label: each[i] for label, each in lines.items()})
+            for i in range(count)
+        ]
+        profiles.save_panels(path, panels, loaded.column_names(), title, run.unit)
+    else:
+        grids.save_rows(path, shown, title)
     print(path)
     return 0

@@ -35,6 +35,10 @@ class DataSet(NamedTuple):
         """Returns the name of a column of a table, or its number from 0."""
         return self.columns[k] if self.columns else str(k)
 
+    def column_names(self) -> list[str]:
+        """Returns the names of the columns of a table, or their numbers from 0."""
+        return [self.column(k) for k in range(self.image_shape[0])]
+
     @property
     def image_shape(self) -> tuple[int, ...]:
         """`(H, W, C)`, or `(D,)` of a table; the same in every split."""

@@ -20,16 +20,16 @@ def score(
 
     Args:
       detector: fitted.
-      images: `[B, H, W, C]` in [0, 1].
+      images: `[B, H, W, C]` in [0, 1], or normalized rows of a table, `[B, D]`.
       code: `[B, Z]`.
-      reconstruction: `[B, H, W, C]`.
+      reconstruction: of the same shape.
 
     Returns: scores in nats, float32 `[B]`.
     """
     # Features: the scaled code, and log residuals at three blurs.
     blur = float(detector.blur)
     difference = reconstruction - images
-    residuals = [_residual(difference, s) for s in (0.0, blur, 2 * blur)]
+    residuals = [_residual(difference, s) for s in ((0.0, blur, 2 * blur) if blur else (0.0,))]
     # 1e-12 as in analysis/anomaly.py.
     logs = tf.math.log(tf.stack(residuals, 1) + 1e-12)
     features = tf.concat([tf.cast(code, tf.float64) / float(detector.spread), logs], 1)
@@ -41,10 +41,12 @@ def score(
     volumes = np.log(np.diagonal(detector.factors, axis1=1, axis2=2)).sum(1)
     heights = detector.log_weights - volumes - size / 2 * math.log(2 * math.pi)  # [K]
     densities = heights[:, np.newaxis] - tf.reduce_sum(tf.square(white), 2) / 2
-    # Negative log-likelihood of the residual, a Gaussian per independent cell of the blur.
-    height, width = images.shape.as_list()[1:3]
-    cells = height * width / (4 * math.pi * blur**2)
-    cost = cells / 2 / float(detector.residual) * residuals[1]
+    # Negative log-likelihood of the residual, a Gaussian per independent cell of the blur, or
+    # column of a table.
+    cells = float(math.prod(images.shape.as_list()[1:3]))
+    if blur:
+        cells /= 4 * math.pi * blur**2
+    cost = cells / 2 / float(detector.residual) * residuals[len(residuals) // 2]
     return tf.cast(cost - tf.reduce_logsumexp(densities, 0), tf.float32)
 
 
@@ -58,4 +60,5 @@ def _residual(difference: tf.Tensor, blur: float) -> tf.Tensor:
         for kernel in (line, line.transpose(1, 0, 2, 3)):
             kernel = kernel.astype(np.float32)
             difference = tf.nn.depthwise_conv2d(difference, kernel, [1, 1, 1, 1], 'SAME')
-    return tf.reduce_mean(tf.square(tf.cast(difference, tf.float64)), [1, 2, 3])
+    axes = list(range(1, difference.shape.rank))
+    return tf.reduce_mean(tf.square(tf.cast(difference, tf.float64)), axes)

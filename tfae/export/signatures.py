@@ -291,7 +291,10 @@ def _sample(run: Run) -> Signature:
 def _anomaly_score(run: Run, detector: anomaly.Detector) -> Signature:
     inference = run.built.inference
     outputs = inference.outputs
-    found = anomaly_score.score(detector, inference.images, outputs.code, outputs.reconstruction)
+    made = outputs.reconstruction
+    if run.built.normalization:
+        made = run.built.normalization.normalize(made)
+    found = anomaly_score.score(detector, inference.inputs, outputs.code, made)
     return Signature(
         'anomaly score in nats; an image above the threshold is anomalous',
         {names.IMAGES: inference.images},

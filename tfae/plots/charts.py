@@ -15,7 +15,7 @@ from matplotlib import patheffects
 from tfae.core.atomic_files import replacing
 from tfae.plots.grids import plt
 
-_COLORS = ['#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '#D55E00', '#000000']
+COLORS = ['#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '#D55E00', '#000000']
 _ANOMALOUS = '#D55E00'
 _BINS = 60
 _WARM = 'inferno'
@@ -56,7 +56,7 @@ def save_detection(
     _histogram(axes[0, 0], groups, threshold)
     if curves:
         axis = axes[0, 1]
-        for curve, color in zip(curves, _COLORS, strict=False):
+        for curve, color in zip(curves, COLORS, strict=False):
             width = 2.5 if curve is curves[0] else 1.3
             axis.plot(100 * curve.x, 100 * curve.y, color=color, linewidth=width)
             axis.plot([], [], color=color, linewidth=width, label=curve.label)
@@ -88,7 +88,7 @@ def save_errors(
     height = 0.8 / len(bars)
     for i, (label, errors) in enumerate(bars.items()):
         places = np.arange(len(classifiers)) + (i - (len(bars) - 1) / 2) * height
-        color = _COLORS[i % len(_COLORS)]
+        color = COLORS[i % len(COLORS)]
         rows = axis.barh(places, list(errors.values()), 0.92 * height, color=color, label=label)
         axis.bar_label(rows, fmt=' %.2f', fontsize=8)
     axis.set_yticks(np.arange(len(classifiers)), classifiers)
@@ -112,7 +112,7 @@ def save_sizes(path: pathlib.Path, curves: Sequence[Curve], title: str) -> None:
     figure, axis = plt.subplots(figsize=(6.4, 4.6), dpi=150)
     for i, curve in enumerate(curves):
         last = i == len(curves) - 1
-        color, line, marker = _COLORS[i % len(_COLORS)], '-', 'o'
+        color, line, marker = COLORS[i % len(COLORS)], '-', 'o'
         if last:
             color, line, marker = '0.35', '--', 's'
         axis.plot(curve.x, curve.y, line, color=color, marker=marker, label=curve.label)
@@ -205,7 +205,7 @@ def _histogram(axis: plt.Axes, groups: Mapping[str, np.ndarray], threshold: floa
 
     axis.set_xscale('function', functions=(bent, straight))
     edges = straight(np.linspace(bent(np.array(low)), bent(np.array(high + 1e-6)), _BINS + 1))
-    for (label, scores), color in zip(groups.items(), [_COLORS[0], _ANOMALOUS], strict=False):
+    for (label, scores), color in zip(groups.items(), [COLORS[0], _ANOMALOUS], strict=False):
         weights = np.full(len(scores), 100 / len(scores))
         axis.hist(scores, edges.tolist(), weights=weights, color=color, alpha=0.6, label=label)
     axis.axvline(threshold, color='black', linestyle='--', label=f'threshold {threshold:.4g}')
@@ -230,7 +230,7 @@ def _ticks(edges: np.ndarray) -> list[float]:
 
 def _lines(axis: plt.Axes, curves: Sequence[Curve]) -> None:
     """Plots errors over numbers of labels."""
-    for curve, color in zip(curves, _COLORS, strict=False):
+    for curve, color in zip(curves, COLORS, strict=False):
         axis.plot(curve.x, curve.y, color=color, marker='o', label=curve.label)
         if curve.spread is not None:
             low, high = curve.y - curve.spread, curve.y + curve.spread

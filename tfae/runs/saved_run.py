@@ -188,6 +188,12 @@ class Run:
             return images
         return self.fetch(self.built.inference.inputs, images)
 
+    @property
+    def unit(self) -> str:
+        """The unit of losses and errors on a table, for plots."""
+        kind = self.experiment.data.normalize
+        return 'value' if kind == 'none' else f'value, normalized ({kind})'
+
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Returns the codes `[N, Z]` of images.
 

@@ -19,8 +19,12 @@ MEANING = 'image, reconstruction, error map (full scale: 99.9th percentile of no
 
 
 def seen(run: Run, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns images `[N, H, W, C]` in [0, 1], codes `[N, Z]`, reconstructions `[N, H, W, C]`."""
-    return data.pixels(images), run.encode(images), run.reconstruct(images)
+    """Returns images `[N, H, W, C]` in [0, 1], codes `[N, Z]`, reconstructions `[N, H, W, C]`.
+
+    Rows of a table, `[N, D]`, and their reconstructions are normalized.
+    """
+    shown = data.pixels(run.normalized(images))
+    return shown, run.encode(images), run.normalized(run.reconstruct(images))
 
 
 def cells(
