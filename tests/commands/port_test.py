@@ -1,5 +1,6 @@
 """`tfae port`: what a program needs is listed by line, and added."""
 
+import ast
 import json
 import stat
 import subprocess
@@ -217,6 +218,28 @@ def test_encodings_and_ends_of_lines_stay(tmp_path, encoding, head, newline):
     lines[3] = lines[3].replace('mul', 'multiply')
     lines.insert(1, LINE.replace(', removed=True', ''))
     assert (tmp_path / 'p.py').read_bytes() == newline.join(lines).encode(encoding)
+
+
+@pytest.mark.parametrize(
+    ('before', 'after'),
+    [
+        ('"""D"""; from __future__ import division; import tensorflow as tf  # é', 1),
+        ('"""é"""; import tensorflow as tf', 1),
+        ('from __future__ import division  # exact\nimport tensorflow', 1),
+        ('\n# coding: latin-1\nimport tensorflow; "é"', 2),
+        ('# one\n # coding=latin-1\nimport tensorflow; "é"', 2),
+        ('import tensorflow\n# coding: none', 0),
+    ],
+)
+def test_the_line_is_before_all_imports_and_after_what_must_come_first(tmp_path, before, after):
+    path = tmp_path / 'p.py'
+    path.write_bytes(before.encode('latin-1' if 'latin' in before else 'utf-8'))
+    text = porting.port(path).content.decode('latin-1' if 'latin' in before else 'utf-8')
+    line = LINE.replace(', removed=True', '')
+    assert text.split('\n')[after] == line
+    assert ast.unparse(ast.parse(text)) == ast.unparse(
+        ast.parse(before.replace('import tensorflow', f'{line}; import tensorflow', 1))
+    )
 
 
 def test_only_what_the_source_spells_out_is_changed(tmp_path):

@@ -475,6 +475,58 @@ def test_what_does_not_fit_is_refused(tmp_path):
     assert estimator.RunConfig().replace(save_checkpoints_steps=2).save_checkpoints_secs is None
 
 
+def test_checkpoints_are_saved_as_the_configuration_says(tmp_path):
+    never = estimator.RunConfig(save_checkpoints_steps=None, save_checkpoints_secs=None)
+    assert estimator.RunConfig().replace(save_checkpoints_secs=None) == never
+    assert estimator.RunConfig(save_checkpoints_steps=None).save_checkpoints_secs is None
+    assert estimator.RunConfig().replace(save_summary_steps=1).save_checkpoints_secs == 600
+    made = estimator.Estimator(model_fn, str(tmp_path / 'a'), never, {'rate': 0.01})
+    made.train(training(), steps=1)
+    assert made.latest_checkpoint() is None
+    seen = []
+    listener = tf.train.CheckpointSaverListener()
+    listener.after_save = lambda session, step: seen.append(int(step))
+    with pytest.raises(ValueError, match='listeners of checkpoints need checkpoints'):
+        made.train(training(), steps=1, saving_listeners=[listener])
+    for config in (never, estimator.RunConfig()):
+        folder = str(tmp_path / str(len(seen)))
+        hook = tf.train.CheckpointSaverHook(folder, save_steps=2)
+        made = estimator.Estimator(model_fn, folder, config, {'rate': 0.01})
+        made.train(training(), [hook], 3, saving_listeners=[listener])
+        assert seen[-3:] == [0, 2, 3]
+    assert len(seen) == 6
+
+
+def test_results_of_an_evaluation_are_summaries(tmp_path):
+    def with_image(features, labels, mode, params):
+        spec = model_fn(features, labels, mode, params)
+        image = tf.summary.image('x', tf.zeros([2, 3, 3, 1]))
+        metrics = {
+            'images': (image, tf.no_op()),
+            'text': (tf.constant(b'\xff'), tf.no_op()),
+            'row': (tf.constant([1, 2]), tf.no_op()),
+        }
+        return spec._replace(eval_metric_ops=metrics)
+
+    made = estimator.Estimator(with_image, str(tmp_path), params={'rate': 0.01})
+    made.train(training(), steps=1)
+    made.evaluate(evaluating())
+    (path,) = (tmp_path / 'eval').iterdir()
+    values = [v for event in tf.train.summary_iterator(str(path)) for v in event.summary.value]
+    found = {value.tag: value for value in values}
+    assert found.keys() == {'images/0', 'images/1', 'row', 'loss'}
+    assert found['images/1'].image.width == 3
+    assert tf.make_ndarray(found['row'].tensor).tolist() == [1, 2]
+
+
+def test_a_receiver_names_a_single_tensor():
+    x = tf.ones([2])
+    export = estimator.export
+    assert export.ServingInputReceiver(x, x).features == {'feature': x}
+    assert export.ServingInputReceiver(receiver_tensors=x, features={'a': x}).features == {'a': x}
+    assert export.TensorServingInputReceiver(x, x).features is x
+
+
 def test_hooks_are_those_of_train():
     hooks = [name for name in estimator.__all__ if hasattr(tf.train, name)]
     assert len(hooks) == 18 and {'SessionRunHook', 'StopAtStepHook', 'VocabInfo'} <= set(hooks)

@@ -100,6 +100,15 @@ def test_files_are_found_where_tfae_keeps_them(tmp_path, monkeypatch):
         input_data.read_data_sets('nowhere')
 
 
+def test_labels_may_be_of_more_classes(tmp_path):
+    _, labels = idx_files.write(tmp_path, classes=27)['train']
+    assert labels.max() > 9
+    found = input_data.read_data_sets(str(tmp_path), validation_size=0)
+    np.testing.assert_array_equal(found.train.labels, labels)
+    with pytest.raises(errors.InputError, match='labels must lie in 0 to 9'):
+        input_data.read_data_sets(str(tmp_path), one_hot=True)
+
+
 def test_what_does_not_fit_is_refused(tmp_path):
     images = idx_files.write(tmp_path)['train'][0][..., None]
     with pytest.raises(ValueError, match=r'size is 21; it must lie in \[0, 20\]'):

@@ -158,7 +158,8 @@ def read_data_sets(
     fashion = 'fashion' in f'{train_dir} {source_url}'.lower()
     name = 'fashion_mnist' if fashion else 'mnist'
     given = train_dir if _has_files(pathlib.Path(train_dir)) else ''
-    names = tuple(map(str, range(_CLASSES)))
+    # TF1 reads labels of any class, except as one-hot vectors.
+    names = tuple(map(str, range(_CLASSES if one_hot else 256)))
     train, test, _ = idx.load(dataset.Config(data_dir=given), name, names)
     if not 0 <= validation_size <= len(train.images):
         raise ValueError(

@@ -36,6 +36,9 @@ _METHODS = {
     'tostring': 'tobytes',
     'tostring_rgb': None,
 }
+# A line before which the encoding may be declared, and its declaration (PEP 263).
+_EMPTY = re.compile(r'[ \t\f]*(#.*)?')
+_ENCODING = re.compile(r'[ \t\f]*#.*?coding[:=]')
 _BY_KEYWORD = re.compile(r'nn\.(sigmoid|softmax|sparse_softmax)_cross_entropy_with_logits')
 
 
@@ -441,6 +444,12 @@ def _with_line(text: str, line: str) -> str:
     lines = text.split('\n')
     if heads:
         at = heads[-1].end_lineno
+        last = lines[at - 1].encode()
+        rest = last[heads[-1].end_col_offset :].lstrip(b'; \t')
+        if rest and not rest.startswith(b'#'):  # other statements, which come after the line
+            lines[at - 1 : at] = [last[: heads[-1].end_col_offset].decode(), rest.decode()]
     else:
         at = next((i for i, one in enumerate(lines) if not one.startswith('#')), 0)
+        if _EMPTY.fullmatch(lines[0]) and _ENCODING.match(''.join(lines[1:2])):
+            at = max(at, 2)
     return '\n'.join([*lines[:at], line, *lines[at:]])

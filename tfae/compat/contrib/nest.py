@@ -23,8 +23,8 @@ def assert_shallow_structure(
 def flatten_dict_items(dictionary: dict[Any, Any]) -> dict[Any, Any]:
     """Returns a dictionary whose nested keys and values are split up.
 
-    Raises: TypeError for anything but a dictionary; ValueError if the key and the value of an item are
-      nested in different ways, or a key occurs twice.
+    Raises: TypeError for anything but a dictionary; ValueError if the key and the value of an item
+      are nested in different ways, or a key occurs twice.
     """
     if not isinstance(dictionary, dict):
         raise TypeError(f'flatten_dict_items takes a dictionary, not {dictionary!r}')

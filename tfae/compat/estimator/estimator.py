@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow.compat.v1 as tf
+from google.protobuf import message
 
 from tfae.compat.estimator import export
 from tfae.compat.estimator.specs import (
@@ -158,19 +159,28 @@ class Estimator:
                 shown = {_LOSS: spec.loss, 'step': step}
                 every_n = self.config.log_step_count_steps
                 every.append(tf.train.LoggingTensorHook(shown, every_n_iter=every_n))
-            saver = tf.train.CheckpointSaverHook(
-                self.model_dir,
-                self.config.save_checkpoints_secs,
-                self.config.save_checkpoints_steps,
-                scaffold=scaffold,
-                listeners=saving_listeners,
-            )
+            of_chief = list(spec.training_chief_hooks or [])
+            every += spec.training_hooks or []
+            savers = [h for h in every + of_chief if isinstance(h, tf.train.CheckpointSaverHook)]
+            intervals = self.config.save_checkpoints_secs, self.config.save_checkpoints_steps
+            if not savers and any(intervals):
+                savers = [
+                    tf.train.CheckpointSaverHook(self.model_dir, *intervals, scaffold=scaffold)
+                ]
+                of_chief = savers + of_chief
+            if saving_listeners and not savers:
+                raise ValueError(
+                    'listeners of checkpoints need checkpoints: give RunConfig '
+                    'save_checkpoints_steps or save_checkpoints_secs'
+                )
+            if saving_listeners:
+                savers[0]._listeners.extend(saving_listeners)
             loss = None
             with tf.train.MonitoredTrainingSession(
                 checkpoint_dir=self.model_dir,
                 scaffold=scaffold,
-                hooks=[*every, *(spec.training_hooks or [])],
-                chief_only_hooks=[saver, *(spec.training_chief_hooks or [])],
+                hooks=every,
+                chief_only_hooks=of_chief,
                 save_checkpoint_secs=0,
                 save_checkpoint_steps=0,
                 save_summaries_steps=self.config.save_summary_steps,
@@ -381,14 +391,30 @@ class Estimator:
         return tf.train.MonitoredSession(creator, hooks)
 
     def _write(self, results: Mapping[str, Any], folder: str) -> None:
-        """Writes the numbers of an evaluation as a summary."""
+        """Writes the results of an evaluation as a summary: numbers, arrays and summaries."""
         summary = tf.Summary()
         for key, value in results.items():
-            if key != tf.GraphKeys.GLOBAL_STEP and np.ndim(value) == 0:
+            if isinstance(value, bytes):
+                summary.value.extend(_parts(key, value))
+            elif np.ndim(value):
+                tensor = tf.make_tensor_proto(value)
+                summary.value.add(tag=key, node_name=key, tensor=tensor)
+            elif key != tf.GraphKeys.GLOBAL_STEP:
                 summary.value.add(tag=key, simple_value=float(value))
         writer = tf.summary.FileWriterCache.get(folder)
         writer.add_summary(summary, results[tf.GraphKeys.GLOBAL_STEP])
         writer.flush()
+
+
+def _parts(key: str, serialized: bytes) -> list[Any]:
+    """Returns the values of a serialized summary, with tags of their own; [] for other data."""
+    try:
+        parts = list(tf.Summary.FromString(serialized).value)
+    except message.DecodeError:
+        return []
+    for i, part in enumerate(parts):
+        part.tag = f'{key}/{i}'
+    return parts
 
 
 def train_and_evaluate(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import tensorflow.compat.v1 as tf
 
 
-class ServingInputReceiver(NamedTuple):
+class TensorServingInputReceiver(NamedTuple):
     """The features of a serving graph, and the tensors that requests feed.
 
     Each alternative, tensors by name, has signatures of its own, whose names it begins.
@@ -20,7 +20,14 @@ class ServingInputReceiver(NamedTuple):
     receiver_tensors_alternatives: Any = None
 
 
-TensorServingInputReceiver = ServingInputReceiver
+class ServingInputReceiver(TensorServingInputReceiver):
+    """A receiver that names a single tensor of features: `{'feature': tensor}`."""
+
+    def __new__(cls, features, *others, **named):
+        """Returns the receiver; arguments: its fields."""
+        if not isinstance(features, Mapping):
+            features = {'feature': features}
+        return super().__new__(cls, features, *others, **named)
 
 
 def build_raw_serving_input_receiver_fn(

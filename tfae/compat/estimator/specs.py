@@ -66,6 +66,9 @@ class EstimatorSpec:
         return dataclasses.replace(self, **changes)
 
 
+_NOT_GIVEN: Any = object()
+
+
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
     """The session and the checkpoints of an `Estimator`.
@@ -75,7 +78,8 @@ class RunConfig:
       tf_random_seed: seed of the graph.
       save_summary_steps: steps between summaries.
       save_checkpoints_steps: steps between checkpoints.
-      save_checkpoints_secs: seconds between checkpoints; 600 if neither is given.
+      save_checkpoints_secs: seconds between checkpoints; 600 if neither is given. With None for
+        what is given, no checkpoints are saved.
       session_config: a `tf.ConfigProto`.
       keep_checkpoint_max: number of checkpoints that are kept; 0: all.
       keep_checkpoint_every_n_hours: hours between checkpoints that are kept in any case.
@@ -89,8 +93,8 @@ class RunConfig:
     model_dir: str | None = None
     tf_random_seed: int | None = None
     save_summary_steps: int | None = 100
-    save_checkpoints_steps: int | None = None
-    save_checkpoints_secs: float | None = None
+    save_checkpoints_steps: Any = _NOT_GIVEN
+    save_checkpoints_secs: Any = _NOT_GIVEN
     session_config: Any = None
     keep_checkpoint_max: int = 5
     keep_checkpoint_every_n_hours: float = 10000
@@ -111,9 +115,12 @@ class RunConfig:
     service = None
 
     def __post_init__(self):
-        if self.save_checkpoints_steps is None and self.save_checkpoints_secs is None:
+        if self.save_checkpoints_steps is self.save_checkpoints_secs is _NOT_GIVEN:
             object.__setattr__(self, 'save_checkpoints_secs', 600)
-        elif self.save_checkpoints_steps and self.save_checkpoints_secs:
+        for name in ('save_checkpoints_steps', 'save_checkpoints_secs'):
+            if getattr(self, name) is _NOT_GIVEN:
+                object.__setattr__(self, name, None)
+        if self.save_checkpoints_steps and self.save_checkpoints_secs:
             raise ValueError(
                 'RunConfig has both save_checkpoints_steps and save_checkpoints_secs; give one'
             )
