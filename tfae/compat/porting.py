@@ -443,7 +443,7 @@ def _with_line(text: str, line: str) -> str:
     heads = [*documented, *future]
     lines = text.split('\n')
     if heads:
-        at = heads[-1].end_lineno
+        at = heads[-1].end_lineno or 0
         last = lines[at - 1].encode()
         rest = last[heads[-1].end_col_offset :].lstrip(b'; \t')
         if rest and not rest.startswith(b'#'):  # other statements, which come after the line
