@@ -40,6 +40,7 @@ COMMANDS = {
     'reconstruct': ('--logdir=run',),
     'report': ('--logdir=run',),
     'sample': ('--logdir=run', '--count=50'),
+    'study': ('--vary=seed=0,1', *TRAINED, '--logdir=study'),
     'variables': ('--logdir=run', '--export=variables.npz'),
 }
 OTHERS = {'train', 'explore'}  # have a test of their own

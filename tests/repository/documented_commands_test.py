@@ -26,6 +26,7 @@ ELSEWHERE = {
     r'make (install|demo|test|docs)$': '.ci/run, or by hand before a release',
     r'make (bench|recipes|faults|fuzz|matrix|mutants)$': 'by hand: takes hours',
     r'(TFAE_DATA_DIR=\S+ )?python (tools|tests/campaigns)/': 'by hand: takes hours',
+    r'tfae study --dataset=mnist ': 'by hand: takes minutes; docs/guide/train.md has a short one',
     r'\.\.\. ': 'the rest of such a line, with other values',
     r'bazel ': 'make bazel-test',
     r'tfae tensorboard ': 'tests/commands/tensorboard_test.py: serves until it is stopped',

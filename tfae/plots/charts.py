@@ -3,10 +3,11 @@
 Colors are those of Okabe and Ito, distinguishable to color-blind readers.
 """
 
+import itertools
 import math
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -19,6 +20,7 @@ COLORS = ['#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '#D55E00', '#00
 _ANOMALOUS = '#D55E00'
 _BINS = 60
 _WARM = 'inferno'
+_MARKERS = 'osD^vPX*'
 
 
 class Curve(NamedTuple):
@@ -28,6 +30,27 @@ class Curve(NamedTuple):
     x: np.ndarray  # [N]
     y: np.ndarray  # [N]
     spread: np.ndarray | None = None  # [N], half width of a band around y
+
+
+class Losses(NamedTuple):
+    """The losses of a run by epoch."""
+
+    label: str
+    examples: np.ndarray  # [N], seen
+    seconds: np.ndarray  # [N], of training and validation
+    training: np.ndarray  # [N], mean over the epoch
+    validation: np.ndarray  # [N]; [0] without validation examples
+    diverged: bool
+
+    @property
+    def of_splits(self) -> tuple[np.ndarray, np.ndarray]:
+        """The losses of the training and of the validation split."""
+        return self.training, self.validation
+
+    def plain(self) -> dict[str, Any]:
+        """Returns the fields for JSON."""
+        fields = self._asdict().items()
+        return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in fields}
 
 
 def colored(maps: np.ndarray) -> list[np.ndarray]:
@@ -101,6 +124,40 @@ def save_errors(
     _finish(path, figure, title)
 
 
+def save_losses(path: pathlib.Path, curves: Sequence[Losses], measure: str, title: str) -> None:
+    """Plots losses by examples seen and by seconds.
+
+    Args:
+      path: of the PNG.
+      curves: one of each run; training is dotted, validation has a marker for each epoch.
+      measure: name of the losses.
+      title: of the figure.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), sharey=True, dpi=150)
+    shades = matplotlib.colormaps['viridis'](np.linspace(0, 0.9, len(curves)))
+    for curve, color, marker in zip(curves, shades, itertools.cycle(_MARKERS), strict=False):
+        label = f'{curve.label} (diverged)' if curve.diverged else curve.label
+        for axis, x in zip(axes, (curve.examples, curve.seconds), strict=True):
+            style = {'color': color, 'marker': marker, 'markersize': 4}
+            axis.plot(x, curve.training, ':', **style | {'markersize': 2})
+            axis.plot(x[: len(curve.validation)], curve.validation, **style, label=label)
+    axes[0].plot([], [], ':', color='0.4', label='training, mean of the epoch')
+    axes[0].xaxis.set_major_formatter('{x:,.0f}')
+    axes[0].set(xlabel='examples seen', ylabel=measure)
+    axes[1].set(xlabel='seconds of training and validation')
+    if _span(curve.seconds for curve in curves):
+        axes[1].set_xscale('log')
+        _label_log(axes[1].xaxis)
+    if _span(each for curve in curves for each in curve.of_splits):
+        axes[0].set_yscale('log')
+        _label_log(axes[0].yaxis)
+    for axis in axes:
+        axis.grid(which='both', alpha=0.3)
+    lines = axes[0].get_legend_handles_labels()
+    axes[1].legend(*lines, fontsize=8, loc='upper left', bbox_to_anchor=(1.01, 1))
+    _finish(path, figure, title)
+
+
 def save_sizes(path: pathlib.Path, curves: Sequence[Curve], title: str) -> None:
     """Plots MSE over the number of latent dimensions, both axes logarithmic.
 
@@ -132,9 +189,7 @@ def save_sizes(path: pathlib.Path, curves: Sequence[Curve], title: str) -> None:
     sizes = sorted({float(x) for curve in curves for x in curve.x})
     axis.set_xticks(sizes, [f'{x:,.0f}' for x in sizes])
     axis.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
-    axis.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
-    axis.yaxis.set_major_formatter('{x:g}')
-    axis.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+    _label_log(axis.yaxis)
     axis.margins(0.09, 0.12)
     axis.set_xlabel('latent dimensions')
     axis.set_ylabel('MSE per pixel')
@@ -243,6 +298,19 @@ def _lines(axis: plt.Axes, curves: Sequence[Curve]) -> None:
     axis.set_ylabel('linear probe error, %')
     axis.legend(fontsize=8, loc='best')
     axis.grid(alpha=0.3)
+
+
+def _span(values: Iterable[np.ndarray]) -> bool:
+    """Returns whether values are positive and span more than a factor of 4."""
+    every = np.concatenate(list(values))
+    return bool(every.size and 0 < 4 * every.min() < every.max())
+
+
+def _label_log(axis: matplotlib.axis.Axis) -> None:
+    """Labels 1, 2 and 5 times the powers of 10, without mathematical notation."""
+    axis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter('{x:,.10g}')
+    axis.set_minor_formatter(matplotlib.ticker.NullFormatter())
 
 
 def _finish(path: pathlib.Path, figure: plt.Figure, title: str) -> None:

@@ -28,6 +28,10 @@ _CHUNK = 64  # steps after which clock, signals and losses are checked
 _VALIDATION_LOSS = f'{names.VALIDATION}_{names.LOSS}'
 
 
+class Diverged(errors.InputError):
+    """A loss or a variable is not finite."""
+
+
 class Trainer:
     """Trains a run from its newest checkpoint.
 
@@ -357,7 +361,7 @@ class Trainer:
           program: of the phase.
           seen: sums of the losses.
           keeps: whether an event that stores the variables is due.
-        Raises: InputError that names the losses and variables.
+        Raises: Diverged, which names the losses and variables.
         """
         finite = np.all(np.isfinite(seen))
         if finite and not (keeps and not self._session.run(self._all_finite)):
@@ -368,7 +372,7 @@ class Trainer:
             trained = tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
         values = self._session.run({v.op.name: v for v in trained})
         broken = [name for name, value in values.items() if not np.all(np.isfinite(value))]
-        raise errors.InputError(
+        raise Diverged(
             f'training stopped at step {self._step} of phase {program.phase.name}: '
             f'{", ".join(losses) or "the losses are finite"}; '
             f'variables that are not finite: {", ".join(broken) or "none"}; '

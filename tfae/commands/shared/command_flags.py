@@ -118,6 +118,7 @@ def parse(
     argv: Iterable[str],
     takes: str = '',
     elsewhere: Callable[[str], str] = lambda name: '',
+    known_only: bool = False,
 ) -> list[str]:
     """Parses the arguments of a command into `values`; `--help` prints all flags and exits.
 
@@ -128,8 +129,9 @@ def parse(
       argv: the arguments.
       takes: positional arguments as the usage line shows them; empty: it takes none.
       elsewhere: returns a hint for the error on an unknown flag, or nothing.
+      known_only: whether unknown flags are no error.
 
-    Returns: the positional arguments.
+    Returns: the positional arguments, and with `known_only` the unknown flags.
     Raises: UsageError for an unknown flag (with similar names), a wrong value, or unexpected or
       missing positional arguments.
     """
@@ -137,11 +139,11 @@ def parse(
     if {'--help', '-h', '-help'} & set(argv):
         print(_help(command, doc or '', values, takes))
         sys.exit(0)
-    values.set_gnu_getopt(bool(takes))  # flags may follow positional arguments
+    values.set_gnu_getopt(bool(takes) or known_only)  # flags may follow positional arguments
     try:
         line, argv = argv, flag_files.expanded(argv)
         _refuse_long_names(command, argv)
-        rest = values([command, *argv])[1:]
+        rest = values([command, *argv], known_only=known_only)[1:]
         _refuse_two_names(values, line)
     except flags.UnrecognizedFlagError as error:
         former = {flag.name for flag, _ in _former(values)}
@@ -161,7 +163,7 @@ def parse(
         raise errors.UsageError(
             f'tfae {command}: {rest[0]!r} is not a flag; flags have the form --name=value'
         )
-    if takes and not rest:
+    if takes and not rest and not known_only:
         raise errors.UsageError(f'tfae {command} needs {takes} after its flags')
     if renamed := _renamed(values):
         print(f'tfae: {"; ".join(renamed)}', file=sys.stderr)
@@ -224,15 +226,20 @@ def read(command: str, doc: str | None, kind: type[T], argv: Iterable[str]) -> T
 
 
 def read_words(
-    command: str, doc: str | None, kind: type[T], argv: Iterable[str], takes: str = ''
+    command: str,
+    doc: str | None,
+    kind: type[T],
+    argv: Iterable[str],
+    takes: str = '',
+    known_only: bool = False,
 ) -> tuple[T, list[str]]:
-    """As `read`, for a command with positional arguments, which are returned too.
+    """As `read`, for a command with other arguments, which are returned too; see `parse`.
 
     Raises: UsageError as `parse` does.
     """
     values = flags.FlagValues()
     define(values, kind)
-    words = parse(command, doc, values, argv, takes)
+    words = parse(command, doc, values, argv, takes, known_only=known_only)
     return given(values, kind()), words
 
 
