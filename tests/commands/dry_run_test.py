@@ -1,7 +1,9 @@
-"""`tfae train --dry_run`: says what a run will be, and trains and writes nothing."""
+"""`tfae train --dry_run`, `--print_config`: say what a run will be, and train and write nothing."""
 
+import json
 import re
 
+import numpy as np
 import pytest
 import tfae_program
 
@@ -74,3 +76,41 @@ def test_without_a_folder_no_run_in_the_working_directory_counts(tmp_path):
     assert dry.code == 0 and shapes(dry.out)['encoder/layer_1/kernel'] == (256, 9)
     dry = tfae_program.run(*words, '--units=9', '--dry_run', '--logdir=run', cwd=tmp_path)
     assert '--units was 12,4, is 9' in dry.refusal(2)
+
+
+def sections(path):
+    content = json.loads((path / 'config.json').read_text())
+    return {k: v for k, v in content.items() if k not in ('versions', 'history')}
+
+
+@pytest.mark.parametrize(
+    'words, resolved',
+    [
+        (('--model=regressor', '--values=1.5,4', f'--seed={2**64 - 1}'), '--units=200'),
+        (('--units="12",4', '--corruption=masking:0.3', '--learning_rate=3e-4'), '--epochs=3'),
+    ],
+)
+def test_the_printed_configuration_is_a_flag_file_of_the_same_run(tmp_path, words, resolved):
+    words = (*SETS, *words)
+    made = tfae_program.run('train', *words, '--print_config', cwd=tmp_path)
+    assert (made.code, made.err) == (0, '')
+    lines = made.out.splitlines()
+    assert resolved in lines and all(line.startswith('--') for line in lines)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / 'flags').write_text(made.out)
+    given = ('train', '--flagfile=flags')
+    assert tfae_program.run(*given, '--print_config', cwd=tmp_path).out == made.out
+    assert tfae_program.run(*given, '--logdir=read', cwd=tmp_path).code == 0
+    assert tfae_program.run('train', *words, '--logdir=run', cwd=tmp_path).code == 0
+    assert sections(tmp_path / 'read') == sections(tmp_path / 'run')
+    one, other = (tfae_program.checkpoint(tmp_path / name) for name in ('read', 'run'))
+    assert all(np.array_equal(one[name], other[name]) for name in one.keys() | other.keys())
+
+    # Of a run, with other epochs.
+    before = (tmp_path / 'run' / 'config.json').read_bytes()
+    line = ('train', '--logdir=run', '--epochs=5', '--print_config')
+    of_run = tfae_program.run(*line, cwd=tmp_path).out
+    assert of_run == made.out.replace('--epochs=3\n', '--epochs=5\n')
+    assert (tmp_path / 'run' / 'config.json').read_bytes() == before
+    both = tfae_program.run(*line, '--dry_run', cwd=tmp_path)
+    assert both.refusal(2) == '--print_config and --dry_run exclude each other'

@@ -73,6 +73,8 @@ def fit(
       Lost: the connection to another member is lost.
     """
     job, folder, known = _prepared(experiment, logdir, options or Config(), members, source)
+    if folder:
+        print(*data.described(job.loaded, job.experiment.data.normalize), sep='\n')
     return _lead(job, folder, known) if folder else _follow(job)
 
 
@@ -86,7 +88,18 @@ def overview(
     Raises: UsageError or InputError as `fit` does before its first step.
     """
     job, _, _ = _prepared(experiment, logdir, options or Config(), None, None)
+    yield from data.described(job.loaded, job.experiment.data.normalize)
     yield from training_overview.lines(job.experiment, job.built, job.loaded)
+
+
+def resolved(
+    experiment: Experiment, logdir: str | os.PathLike[str] | None, options: Config | None = None
+) -> Experiment:
+    """Returns the configuration with which `fit` would train, without defaults left open.
+
+    Raises: UsageError or InputError as `fit` does before its first step.
+    """
+    return _prepared(experiment, logdir, options or Config(), None, None)[0].experiment
 
 
 def _prepared(
@@ -118,9 +131,6 @@ def _prepared(
     loaded = data.load(experiment.data, source)
     if folder and known:
         loaded = same_examples(folder.path, known, loaded)
-    if folder:
-        for line in data.described(loaded, experiment.data.normalize):
-            print(line)
     experiment = _resolved(experiment, Signature.of(loaded))
     if not known:
         data.refuse_gaps(loaded, experiment.data)

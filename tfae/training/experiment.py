@@ -237,6 +237,10 @@ class Experiment:
             },
         }
 
+    def flags(self) -> list[str]:
+        """Returns the lines of a flag file with every flag that affects the result."""
+        return [f'--{name}={config.text(value)}' for name, value in self.hparams().items()]
+
     @classmethod
     def from_dict(cls, content: Any, where: str) -> 'Experiment':
         """Parses the content of config.json, as `to_dict` returns it.

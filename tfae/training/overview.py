@@ -10,7 +10,6 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae import data
-from tfae.core import config
 from tfae.ops import dependencies
 from tfae.training import graph
 from tfae.training.experiment import Experiment
@@ -31,8 +30,7 @@ def lines(experiment: Experiment, built: graph.Graph, loaded: data.DataSet) -> I
     # Configuration and phases.
     batch = experiment.training.batch(len(loaded.train.images))
     yield 'configuration:'
-    for name, value in experiment.hparams().items():
-        yield f'  --{name}={config.text(value)}'
+    yield from (f'  {flag}' for flag in experiment.flags())
     yield 'phases:'
     for program in built.programs:
         phase = program.phase

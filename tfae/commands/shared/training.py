@@ -34,6 +34,12 @@ class Config(Part):
         'Print the configuration, the phases, every variable with its shape, the number of '
         'parameters and an estimate of the memory; nothing is trained or written.',
     )
+    print_config: bool = option(
+        False,
+        'Print every flag that affects the result, for use as --flagfile, without training or '
+        'writing.',
+        excludes=('--dry_run',),
+    )
 
 
 def run(argv: list[str], doc: str | None) -> int:
@@ -54,7 +60,8 @@ def run(argv: list[str], doc: str | None) -> int:
     command_flags.define(values, Config, *kinds, options.Config, cluster.Config)
     values['dataset'].help = f'Data set: {", ".join(data.names())}, or {_OWN}.'
     command_flags.parse('train', doc, values, words, elsewhere=_of_another_family)
-    if not first['logdir'] and not values['dry_run'].value:
+    command = command_flags.given(values, Config())
+    if not (command.logdir or command.dry_run or command.print_config):
         raise errors.UsageError('--logdir is empty; it must name the folder of the run')
     base = known or Experiment(
         name, family.Config(), data.Config(), TrainingConfig(), phases.Config()
@@ -65,8 +72,11 @@ def run(argv: list[str], doc: str | None) -> int:
     watch = command_flags.given(values, options.Config())
     members = command_flags.given(values, cluster.Config()).members()
     experiment = dataclasses.replace(base, **parts)
-    if values['dry_run'].value:
-        print('\n'.join(fit.overview(experiment, first['logdir'] or None, watch)))
+    if command.dry_run:
+        print(*fit.overview(experiment, command.logdir or None, watch), sep='\n')
+        return 0
+    if command.print_config:
+        print(*fit.resolved(experiment, command.logdir or None, watch).flags(), sep='\n')
         return 0
     try:
         return fit.fit(experiment, first['logdir'], watch, members)
