@@ -200,6 +200,7 @@ FAMILIES = {
             'code_size': '4',
             'loss': 'least_squares',
             'gradient_penalty': '2',
+            'critic_steps': '5',
             'spectral_normalization': 'true',
         },
     ),
@@ -230,6 +231,7 @@ def built(words):
 
 def model_graph(family, words):
     """The graph of all that a family does with these flags."""
+    every = []
     with tf.Graph().as_default() as made:
         tf.train.get_or_create_global_step()
         loaded = models.load(family)
@@ -237,14 +239,15 @@ def model_graph(family, words):
         seed = tf.constant([1, 2], tf.int64)
         batch = Batch(tf.zeros([4, 16, 16, 1]), tf.zeros([4], tf.int64), seed)
         for objective in model.objectives:
-            objective(batch)
+            every.append(str(objective(batch).every))
             objective(batch._replace(seed=None))
         if hasattr(model, 'measures'):
             model.measures(batch)
         definition = made.as_graph_def()
     # The functions of a loop are numbered through the process, and lie in the order of a hash.
     parts = [*definition.node, *definition.library.function]
-    return sorted(re.sub(r'(while_(?:body|cond))_\d+', r'\1', str(part)) for part in parts)
+    found = sorted(re.sub(r'(while_(?:body|cond))_\d+', r'\1', str(part)) for part in parts)
+    return [*every, *found]
 
 
 @functools.cache

@@ -155,7 +155,7 @@ def test_an_update_that_has_no_mean_is_refused_where_a_batch_is_shared():
 
     batch = Batch(tf.constant(ROWS), None, None)
     gradients.of_batch(printing, batch)
-    wanted = 'update done.* is a NoOp; with a divided batch it must assign to'
+    wanted = 'update done.* is a NoOp; with a divided batch, or an objective'
     with pytest.raises(ValueError, match=wanted):
         gradients.of_batch(printing, batch, 2)
 

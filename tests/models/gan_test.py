@@ -428,3 +428,17 @@ def test_each_read_of_a_singular_vector_is_before_or_after_its_update(loss, part
         assert len(reads) >= 3
         earlier = before(update, of)
         assert all(read in earlier or update in before(read, of) for read in reads)
+
+
+def test_critic_steps_resume_within_a_round_bit_for_bit(tmp_path):
+    words = ('--model=gan', '--units=8', '--code_size=3', '--critic_steps=4', '--dataset=synthetic')
+    words = ('train', *words, '--synthetic_examples=100', '--batch_size=7')  # 72 of them train
+    for name, epochs in (('whole', 3), ('parts', 1), ('parts', 2), ('parts', 3)):
+        done = tfae_program.run(*words, f'--epochs={epochs}', f'--logdir={name}', cwd=tmp_path)
+        assert done.code == 0, done
+    whole, parts = (tfae_program.checkpoint(tmp_path / name) for name in ('whole', 'parts'))
+    assert whole['global_step'] == 31
+    np.testing.assert_allclose(whole['beta1_power'], 0.9**32, rtol=1e-4)
+    np.testing.assert_allclose(whole['beta1_power_1'], 0.9**8, rtol=1e-4)  # 7 updates
+    for name in whole.keys() | parts.keys():
+        np.testing.assert_array_equal(whole[name], parts[name])

@@ -385,6 +385,9 @@ NOISY = {
         *('--model=variational', '--units=8', '--code_size=3', '--kl_warmup_steps=2'),
         '--kl_cycles=2',
     ),
+    'gan, critic steps': (
+        *('--model=gan', '--units=10', '--code_size=3', '--loss=hinge', '--critic_steps=3'),
+    ),
     'variational, capacity': (
         *('--model=variational', '--units=8', '--code_size=3', '--beta=3', '--kl_warmup_steps=2'),
         '--kl_capacity=5',
@@ -623,3 +626,33 @@ def _penalty(v, x, fake, random):
     slope = np.where(h > 0, 1, 0.2) * v['discriminator/score/kernel'][:, 0]
     norms = np.linalg.norm(slope @ v['discriminator/layer_1/kernel'].T, axis=1)
     return np.square(norms - 1).mean()
+
+
+def test_the_generator_is_trained_at_each_last_of_the_critic_steps(digits):
+    words = (*NOISY['gan, critic steps'], *ONE_STEP, '--keep_checkpoints=9', '--batch_size=100')
+    logdir = digits.train('critic', *words[:-1], '--epochs=2', words[-1])  # 8 steps
+    v = [variables(logdir, step) for step in range(9)]
+    moved = {
+        scope: [
+            step
+            for step in range(8)
+            if any(np.any(v[step][k] != v[step + 1][k]) for k in _of(v[0], scope))
+        ]
+        for scope in ('discriminator', 'generator')
+    }
+    assert moved == {'discriminator': list(range(8)), 'generator': [2, 5]}
+    # The score of hinge is linear in w and b: the slope of b is that of the images within margin.
+    x, _ = digits.split('train')
+    model = GAN['gan, hinge'][2]
+    for step in range(8):
+        real = x[100 * step % 400 : 100 * step % 400 + 100]
+        b = (v[step + 1]['discriminator/score/bias'] - v[step]['discriminator/score/bias'])[0]
+
+        def slope(random, step=step, real=real):
+            fake = model.generate(v[step], random.normal(size=[100, 3]), x.shape[1:], True)
+            return np.mean(model.score(v[step], real, True) < 1) - np.mean(
+                model.score(v[step], fake, True) > -1
+            )
+
+        found = [slope(np.random.RandomState(i)) for i in range(20)]
+        assert abs(b / RATE - np.mean(found)) <= 6 * np.std(found) + 1e-3

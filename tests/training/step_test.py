@@ -10,6 +10,7 @@ import tensorflow.compat.v1 as tf
 from tfae.core import errors, names
 from tfae.models import Batch, Objective
 from tfae.models.base.objective import recorded_updates
+from tfae.training import freezing
 from tfae.training.config import TrainingConfig
 from tfae.training.step import learning_rate, training_step
 
@@ -302,6 +303,34 @@ def test_the_second_objective_reads_what_the_first_has_moved():
             b -= 0.2 * (b - a)
             found = session.run([scalar('leader')[0], scalar('follower')[0]])
             np.testing.assert_allclose(found, [a, b], rtol=1e-6)
+
+
+@pytest.mark.parametrize('wait', [0, 5])
+def test_an_objective_of_several_steps_moves_at_the_last_of_them(wait):
+    """Its slots and moving averages too; with a frozen variable at the first such step after."""
+    number = tf.placeholder(tf.int64, [])
+    average = scalar('average')
+
+    def seldom(batch):
+        tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, average.assign_add([1.0]).op)
+        return follower(batch)._replace(every=3)
+
+    freeze = (freezing.Frozen('follower', wait),) if wait else ()
+    made = config(optimizer='momentum', momentum=0.5, freeze=freeze)
+    step = training_step([leader, seldom], batch(), tf.constant(0.1), made, number=number)
+    a = b = slope_a = slope_b = 0.0
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        for i in range(10):
+            scalars, _ = session.run([step.scalars, step.op], {number: i})
+            slope_a = 0.5 * slope_a + 2 * (a - 1)
+            a -= 0.1 * slope_a
+            np.testing.assert_allclose(scalars['follower/loss'], (b - a) ** 2, rtol=1e-5)
+            if i % 3 == 2 and i >= wait:
+                slope_b = 0.5 * slope_b + 2 * (b - a)
+                b -= 0.1 * slope_b
+            found = session.run([scalar('leader')[0], scalar('follower')[0], average[0]])
+            np.testing.assert_allclose(found, [a, b, (i + 1) // 3], rtol=1e-5)
 
 
 def test_scalars_of_several_objectives_bear_their_names():

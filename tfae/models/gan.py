@@ -9,6 +9,10 @@ Each step trains two objectives in turn, each on its own noise z and its own var
                      Wasserstein loss + weight * (|ds/dx''| - 1)^2 at x'' between x and x'
     generator        mean loss of x' being classified as real
 
+With several critic steps the generator is trained at each last of them, by its own noise, so that
+the discriminator has as many updates before it, each on images and noise of its own (Arjovsky,
+Chintala and Bottou, ICML 2017, algorithm 1).
+
 The loss is the non-saturating one of the first paper, least squares (Mao et al., ICCV 2017), hinge
 (Miyato et al., ICLR 2018), or the Wasserstein loss with a gradient penalty (Gulrajani et al., NIPS
 2017).
@@ -86,6 +90,13 @@ class Config(network_flags.Config):
         'Weight of the gradient penalty in the loss of the critic.',
         within='[0, inf)',
         needs=('--loss=wasserstein',),
+    )
+
+    critic_steps: int = option(
+        1,
+        'Steps of training, each an update of the discriminator on a batch of its own, for one '
+        'update of the generator.',
+        within='[1, 1000000] steps',
     )
 
     def __post_init__(self):
@@ -217,7 +228,8 @@ class Model:
         score = self._score(fake, training)
         loss = tf.reduce_mean(adversarial.generator(self.config.loss, score))
         terms = {'diversity': tf.reduce_mean(adversarial.diversity(fake, batch.images))}
-        return Objective(names.GENERATOR, loss, trainable(names.GENERATOR), terms, updates)
+        variables, every = trainable(names.GENERATOR), self.config.critic_steps
+        return Objective(names.GENERATOR, loss, variables, terms, updates, every)
 
     def _penalty(self, batch: Batch, fake: tf.Tensor) -> tf.Tensor:
         """Returns the gradient penalty `[B]`, each at a random point between x and x'."""

@@ -105,18 +105,9 @@ def _target(update: tf.Operation) -> str:
     return update.inputs[0].op.name
 
 
-def after(build: Callable[[], tf.Operation], steps: float, number: tf.Tensor | int) -> tf.Operation:
-    """Builds an operation that does nothing for the first `steps` steps of the run."""
-    return tf.cond(number >= int(steps), build, tf.no_op) if steps else build()
+def wait_of(update: tf.Operation, frozen: Sequence[Frozen]) -> float:
+    """Returns for how many steps the variable of an update is frozen, as `wait`.
 
-
-def delayed(
-    update: tf.Operation, frozen: Sequence[Frozen], number: tf.Tensor | int
-) -> tf.Operation:
-    """Returns an assignment that does nothing while its variable is frozen."""
-    steps = wait(_target(update), frozen) if frozen else 0
-    if not steps:
-        return update
-    assign = gradients.ASSIGNMENTS[update.type]
-    resource, value = update.inputs
-    return after(lambda: assign(resource=resource, value=value), steps, number)
+    Raises: UsageError if there are frozen scopes and the update is no assignment.
+    """
+    return wait(_target(update), frozen) if frozen else 0

@@ -90,6 +90,14 @@ def of_batch(build: Build, batch: Batch, parts: int = 1, replica: Replica = SING
     return found.holding(tf.nest.pack_sequence_as(numbers, means))
 
 
+def conditional(update: tf.Operation, due: tf.Tensor) -> tf.Operation:
+    """Returns an assignment that does nothing unless `due`, a bool scalar, is true."""
+    resource = update.inputs[0]
+    value = _move(update)
+    assign = ASSIGNMENTS[update.type]
+    return tf.cond(due, lambda: assign(resource=resource, value=value), tf.no_op)
+
+
 def _over_parts(build: Build, batch: Batch, parts: int) -> Found:
     """Returns means over micro-batches, which run in sequence."""
     if parts == 1:
@@ -130,8 +138,9 @@ def _move(update: tf.Operation) -> tf.Tensor:
     """Returns the value that an update assigns, adds or subtracts; the update itself is not run."""
     if update.type not in ASSIGNMENTS:
         raise ValueError(
-            f'update {update.name} is a {update.type}; with a divided batch it must assign to, '
-            f'add to or subtract from a resource variable'
+            f'update {update.name} is a {update.type}; with a divided batch, or an objective that '
+            f'is not updated at every step, it must assign to, add to or subtract from a resource '
+            f'variable'
         )
     return update.inputs[1]
 

@@ -1,6 +1,7 @@
 """The operation of one training step: gradients, clipping and updates.
 
-A step runs the objectives of its phase in turn, each on the variables updated by the one before.
+A step runs the objectives of its phase in turn, each on the variables updated by the one before. An
+objective of several steps is measured at each, and updated at the last.
 """
 
 import functools
@@ -92,7 +93,8 @@ def training_step(
       config: optimizer and clipping.
       scope: variable scope of the optimizers' slots.
       replica: this worker.
-      number: the steps that the run has made, a scalar tensor; it ends the freezing of variables.
+      number: the steps that the run has made, a scalar tensor; it ends the freezing of variables,
+        and decides which objectives the step trains.
     Raises: ValueError if a variable of an objective has no gradient.
     """
     scalars: dict[str, tf.Tensor] = {}
@@ -131,9 +133,25 @@ def training_step(
                 pairs = zip(slopes, objective.variables, waits, strict=True)
                 found = [(slope, variable) for slope, variable, own in pairs if own == wait]
                 apply = functools.partial(optimizer.apply_gradients, found)
-                done.append(freezing.after(apply, wait, number))
-        done += [freezing.delayed(update, config.freeze, number) for update in updates]
+                due = _due(wait, objective.every, number)
+                done.append(apply() if due is None else tf.cond(due, apply, tf.no_op))
+        for update in updates:
+            due = _due(freezing.wait_of(update, config.freeze), objective.every, number)
+            done.append(update if due is None else gradients.conditional(update, due))
     return Step(tf.group(*done), scalars, norms)
+
+
+def _due(wait: float, every: int, number: tf.Tensor | int) -> tf.Tensor | None:
+    """Returns whether a step updates a variable; None: every step does.
+
+    Args:
+      wait: steps of the run for which the variable is frozen.
+      every: steps from one update of its objective to the next, from the start of the run.
+      number: the steps that the run has made.
+    """
+    conditions = [number >= int(wait)] if wait else []
+    conditions += [tf.equal((number + 1) % every, 0)] if every > 1 else []
+    return tf.reduce_all(conditions) if conditions else None
 
 
 def watched(objective: Objective, count: int) -> dict[str, tf.Tensor]:

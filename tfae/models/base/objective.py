@@ -30,6 +30,7 @@ class Objective(NamedTuple):
     terms: dict[str, tf.Tensor]  # further scalars to log
     # Updates of moving averages, run with the step; None is all those built with the objective.
     updates: list[tf.Operation] | None = None
+    every: int = 1  # steps from one update of the variables to the next
 
 
 class Layer(NamedTuple):
