@@ -61,3 +61,45 @@ def test_a_square_has_its_keys_at_its_corners(way):
     assert made.shape == (3, 3, 5)
     corners = made[[0, 0, -1, -1], [0, -1, 0, -1]]
     np.testing.assert_allclose(corners, [A, B, C, D])
+
+
+def blurred(codes):
+    """Images of the first number of a code, whose change is fast in the middle, and curved."""
+    x = np.tanh(4 * codes[:, :1])
+    return ((1 + np.concatenate([x, x**2], 1)) / 2).reshape(-1, 1, 2, 1)
+
+
+def test_the_path_length_and_the_variation_of_steps_are_their_formulas():
+    images = np.array([0.1, 0.2, 0.5, 0.6, 0.4, 0.4]).reshape(6, 1, 1, 1)[[0, 1, 2, 3, 4]]
+    found = interpolation.smoothness(images, 3)  # steps 0.1, 0.3 and 0.1, 0.2
+    np.testing.assert_allclose(found.path_length, np.mean([0.01, 0.09, 0.01, 0.04]) * 4, rtol=1e-5)
+    np.testing.assert_allclose(found.variation, (0.1 / 0.2 + 0.05 / 0.15) / 2, rtol=1e-5)
+    still = interpolation.smoothness(np.full([5, 2, 2, 1], 0.3), 3)
+    assert still == (0, 0)
+
+
+def test_the_path_length_of_a_line_at_constant_speed_is_the_squared_error_of_its_ends():
+    ends = np.random.RandomState(1).uniform(size=[2, 3, 3, 1])
+    images = ends[0] + np.linspace(0, 1, 8)[:, None, None, None] * (ends[1] - ends[0])
+    found = interpolation.smoothness(images, 8)
+    np.testing.assert_allclose(found.path_length, np.mean((ends[1] - ends[0]) ** 2), rtol=1e-5)
+    assert found.variation < 1e-5
+
+
+@pytest.mark.parametrize('way', WAYS)
+def test_at_constant_speed_images_are_equally_far_apart_on_the_same_path(way):
+    keys = np.array([[-1.0, 0.5], [1.0, 0.2], [0.1, -0.3]])
+    constant = interpolation.at_constant_speed(way, blurred)
+    before, after = (interpolation.strip(keys, 33, path) for path in (way, constant))
+    np.testing.assert_allclose(after[[0, 32, 64]], keys, atol=1e-12)
+    measured = [interpolation.smoothness(blurred(codes), 33) for codes in (before, after)]
+    assert measured[0].variation > 0.5 and measured[1].variation < 0.02
+    assert measured[1].path_length < 0.8 * measured[0].path_length
+    dense = way(keys[0], keys[1], np.linspace(0, 1, 20001))
+    gaps = np.linalg.norm(dense[:, None] - after[None, :33], axis=-1).min(0)
+    assert gaps.max() < 1e-3
+
+
+def test_where_nothing_changes_a_path_keeps_its_codes():
+    constant = interpolation.at_constant_speed(interpolation.linear, lambda z: 0 * blurred(z))
+    np.testing.assert_array_equal(constant(A, B, PARTS), interpolation.linear(A, B, PARTS))

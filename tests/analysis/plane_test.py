@@ -107,3 +107,15 @@ def test_tsne_asks_for_no_more_neighbors_than_there_are(monkeypatch, count):
 def test_tsne_of_one_code_is_refused():
     with pytest.raises(errors.InputError, match='t-SNE needs at least 2 examples; there is 1'):
         plane.tsne(np.zeros([1, 2]), 0)
+
+
+def test_a_traversal_moves_the_dimensions_of_largest_variance_over_the_range_of_most_codes():
+    codes = np.random.RandomState(3).normal(size=[1000, 4]) * [1, 5, 0, 3]
+    found = plane.traversal(codes, codes[7], 3, 5)
+    assert list(found) == [1, 3, 0]
+    for k, path in found.items():
+        ends = np.percentile(codes[:, k], [1, 99])
+        np.testing.assert_allclose(path[:, k], np.linspace(*ends, 5))
+        others = np.delete(path, k, 1)
+        np.testing.assert_array_equal(others, np.tile(np.delete(codes[7], k), [5, 1]))
+    assert list(plane.traversal(codes, codes[7], 9, 2)) == [1, 3, 0, 2]

@@ -1,5 +1,7 @@
 """`tfae interpolate`: strips, squares and films between images."""
 
+import re
+
 import numpy as np
 import pytest
 import tfae_program
@@ -19,7 +21,8 @@ def run(tmp_path_factory):
 def made(run, *words):
     done = tfae_program.run('interpolate', '--logdir=run', *words, cwd=run.parent)
     assert (done.code, done.err) == (0, ''), done
-    return [run.parent / line for line in done.out.splitlines()[1:]]
+    lines = done.out.splitlines()[1:]
+    return [run.parent / line for line in lines if ' ' not in line]
 
 
 def test_without_names_the_first_images_of_four_classes_are_taken(run):
@@ -43,6 +46,22 @@ def test_four_classes_give_a_square_too(run):
     paths = made(run, '--classes=7,2,3,0', '--steps=3', '--output=elsewhere')
     names = ['interpolation.png', 'interpolation.gif', 'interpolation_square.png']
     assert paths == [run.parent / 'elsewhere' / name for name in names]
+
+
+def test_constant_speed_evens_the_steps_of_every_path(run):
+    line = ('interpolate', '--logdir=run', '--classes=7,2,3,0', '--steps=9', '--output=even')
+    plain = tfae_program.run(*line, cwd=run.parent).out
+    done = tfae_program.run(*line, '--constant_speed', cwd=run.parent)
+    assert (done.code, done.err) == (0, ''), done
+    rows = re.findall(r'^(\S.*?) +path length (\S+)  variation (\S+)$', done.out, re.M)
+    found = {name: (float(length), float(variation)) for name, length, variation in rows}
+    assert len(found) == 6
+    for name in ('dense linear', 'dense spherical', 'PCA linear'):
+        before, after = found[name], found[f'{name}, constant speed']
+        assert f'{name:36} path length {before[0]:.4g}' in plain
+        assert after[1] < before[1] / 2 + 0.02, name
+        assert after[0] < before[0] * 1.001
+    assert 'constant speed' not in plain
 
 
 @pytest.mark.parametrize(

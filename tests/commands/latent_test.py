@@ -34,6 +34,31 @@ def test_points_and_images_are_drawn(folder, words):
     assert np.asarray(Image.open(paths[1]).convert('L')).std() > 20
 
 
+def test_traversals_are_drawn_there_and_back(folder):
+    words = ('--logdir=4', '--count=200', '--side=6', '--traverse=3', '--output=traversed')
+    done = tfae_program.run('latent', *words, cwd=folder)
+    assert (done.code, done.err) == (0, ''), done
+    paths = [folder / line for line in done.out.splitlines()[1:]]
+    assert [path.name for path in paths[2:]] == ['latent_traversal.gif', 'latent_traversal.png']
+    film = Image.open(paths[2])
+    assert film.n_frames == 10  # the ends once each
+    width = 3 * (17 * 8 + 4)  # three dimensions
+    assert film.size[0] == width
+    frames = []
+    for i in range(10):
+        film.seek(i)
+        frames.append(np.asarray(film.convert('L'), int))
+    assert np.abs(frames[0] - frames[5]).max() > 20
+    np.testing.assert_allclose(frames[1], frames[9], atol=3)
+
+
+def test_traversals_need_a_decoder(folder):
+    words = ('train', '--model=classifier', '--units=3', '--epochs=1', '--logdir=c')
+    assert tfae_program.run(*words, cwd=folder).code == 0
+    done = tfae_program.run('latent', '--logdir=c', '--traverse=1', cwd=folder)
+    assert done.refusal(1).startswith('c, a run of the family classifier, has no decoder')
+
+
 def test_a_code_of_one_number_has_no_plane(folder):
     done = tfae_program.run('latent', '--logdir=1', cwd=folder)
     assert done.refusal(1) == '1 has one latent dimension; a latent plane needs two'

@@ -13,7 +13,7 @@ from tfae.core import errors
 
 Method = Literal['auto', 'pca', 'tsne']
 
-_SPANNED = 0.98  # fraction of the points that a grid spans in each direction
+_SPANNED = 0.98  # fraction of the points that a grid or a traversal spans in each direction
 
 
 def through(codes: np.ndarray, directions: int = 2) -> _subspace.Subspace:
@@ -50,7 +50,34 @@ def lattice(points: np.ndarray, side: int) -> np.ndarray:
 
     Row by row from the top, as in a plot.
     """
-    low, high = np.quantile(points, [(1 - _SPANNED) / 2, (1 + _SPANNED) / 2], axis=0)
+    low, high = _range(points)
     across = np.linspace(low[0], high[0], side)
     down = np.linspace(high[1], low[1], side)
     return np.stack(np.meshgrid(across, down), -1).reshape(-1, 2)
+
+
+def traversal(
+    codes: np.ndarray, start: np.ndarray, count: int, steps: int
+) -> dict[int, np.ndarray]:
+    """Moves one latent dimension at a time over the range of most codes.
+
+    Source: Higgins et al., ICLR 2017.
+
+    Args:
+      codes: `[N, Z]`.
+      start: code `[Z]`, which the other dimensions keep.
+      count: number of dimensions, those of the largest variance first.
+      steps: of each.
+    Returns: dimension, from 0 -> codes `[steps, Z]`.
+    """
+    low, high = _range(codes)
+    found = {}
+    for k in np.argsort(-codes.var(0), kind='stable')[:count].tolist():
+        found[k] = np.repeat(start[None], steps, 0)
+        found[k][:, k] = np.linspace(low[k], high[k], steps)
+    return found
+
+
+def _range(points: np.ndarray) -> np.ndarray:
+    """Returns the lower and upper end `[2, D]` of the range of most of `points` `[N, D]`."""
+    return np.quantile(points, [(1 - _SPANNED) / 2, (1 + _SPANNED) / 2], axis=0)

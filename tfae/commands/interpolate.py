@@ -1,13 +1,14 @@
 """Interpolate between images in latent space, with PCA of the same code size as baseline.
 
 Writes a strip and a looped GIF through two or more images, and for four a square with these at its
-corners.
-Without --classes and --indices, these are the first images of four classes. Rows of a
-table are plotted as lines.
+corners. Without --classes and --indices, these are the first images of four classes. Rows of a table
+are plotted as lines. Prints how smooth each path is: its length (Karras et al. 2019, by squared error
+of the pixels), and the variation of the distances between consecutive images, 0 at constant speed.
 """
 
 import dataclasses
 import pathlib
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,12 +34,27 @@ class Config(command_flags.ChooseImages):
         'Number of images from one end to the other, including both ends.',
         within='[2, 100] images',
     )
+    constant_speed: bool = option(
+        False, 'Space the codes so that consecutive images are equally distant from each other.'
+    )
     output: str = option('', 'Output folder (default: figures/ in the run).')
 
     def __post_init__(self):
         super().__post_init__()
         if len(self.classes or self.indices) == 1:
             raise errors.UsageError('--classes or --indices must select at least two images')
+
+
+class _Way(NamedTuple):
+    """A path through codes, and its decoder."""
+
+    keys: np.ndarray  # [K, Z]
+    path: interpolation.Path
+    decode: interpolation.Decode
+
+    def strip(self, steps: int) -> np.ndarray:
+        """Returns the decoded examples, `steps` from each key to the next."""
+        return self.decode(interpolation.strip(self.keys, steps, self.path))
 
 
 def main(argv: list[str]) -> int:
@@ -77,24 +93,20 @@ def _written(
     """Writes the strip, the GIF and, for four images, the square; returns their paths."""
     family = run.experiment.model
     keys, scores = run.encode(images), baseline.encode(images)
-    strips, films = {}, {}
-    for name, way in _PATHS.items():
-        strips[f'{family}\n{name}'] = run.decode(interpolation.strip(keys, flags.steps, way))
-        films[name] = run.decode(interpolation.loop(keys, flags.steps, way))
-    straight = interpolation.linear
-    strips['PCA\nlinear'] = baseline.decode(interpolation.strip(scores, flags.steps, straight))
-    films['PCA'] = baseline.decode(interpolation.loop(scores, flags.steps, straight))
+    strips, films, squares = {}, {}, {}
+    for (model, name), way in _paths(family, keys, run.decode, scores, baseline, flags).items():
+        strips[f'{model}\n{name}'] = way.strip(flags.steps)
+        films[f'{model} {name}'] = way.decode(interpolation.loop(way.keys, flags.steps, way.path))
+        if len(images) == 4 and name == 'linear':
+            plane = interpolation.square(way.keys, flags.steps, way.path)
+            squares[model] = way.decode(plane.reshape(-1, plane.shape[-1]))
     size = run.built.model.code_size
     title = f'{run.experiment.data.dataset}, {flags.split}: interpolation of {len(images)} images'
     title += f' in {size} latent dimensions'
     made = [folder / 'interpolation.png', folder / 'interpolation.gif']
     grids.save_rows(made[0], _blocks(images, strips, flags.steps), title)
     grids.save_film(made[1], films)
-    if len(images) == 4:
-        squares = {}
-        for name, codes, decode in ((family, keys, run.decode), ('PCA', scores, baseline.decode)):
-            plane = interpolation.square(codes, flags.steps, straight)
-            squares[name] = decode(plane.reshape(-1, plane.shape[-1]))
+    if squares:
         made.append(folder / 'interpolation_square.png')
         grids.save_sheets(made[2], squares, flags.steps, title)
     return made
@@ -110,14 +122,15 @@ def _lines(
 ) -> pathlib.Path:
     """Writes the rows of a table between each two of `rows` `[K, D]` as lines; returns the path."""
     keys, scores = run.encode(rows), baseline.encode(run.normalized(rows))
-    strips = {
-        f'{run.experiment.model}, {name}': run.normalized(
-            run.decode(interpolation.strip(keys, flags.steps, way))
-        )
-        for name, way in _PATHS.items()
-    }
-    ways = interpolation.strip(scores, flags.steps, interpolation.linear)
-    strips['PCA, linear'] = baseline.decode(ways)
+    ways = _paths(
+        run.experiment.model,
+        keys,
+        lambda codes: run.normalized(run.decode(codes)),
+        scores,
+        baseline,
+        flags,
+    )
+    strips = {f'{model}, {name}': w.strip(flags.steps) for (model, name), w in ways.items()}
     panels = [
         profiles.Panel(f'{name}: {k + 1} to {k + 2}', {'': block[name]}, graded=True)
         for k, block in enumerate(_blocks(rows, strips, flags.steps))
@@ -128,6 +141,35 @@ def _lines(
     path = folder / 'interpolation.png'
     profiles.save_panels(path, panels, loaded.column_names(), title, run.unit)
     return path
+
+
+def _paths(
+    family: str,
+    keys: np.ndarray,
+    decode: interpolation.Decode,
+    scores: np.ndarray,
+    baseline: pca.Baseline,
+    flags: Config,
+) -> dict[tuple[str, str], _Way]:
+    """Returns (model, name) -> a path and its ends, at constant speed if it is requested.
+
+    Prints how smooth they are.
+    """
+    ways = {(family, name): _Way(keys, path, decode) for name, path in _PATHS.items()}
+    ways['PCA', 'linear'] = _Way(scores, interpolation.linear, baseline.decode)
+    for (model, name), way in ways.items():
+        _print(f'{model} {name}', way.strip(flags.steps), flags.steps)
+        if flags.constant_speed:
+            path = interpolation.at_constant_speed(way.path, way.decode)
+            way = ways[model, name] = way._replace(path=path)
+            _print(f'{model} {name}, constant speed', way.strip(flags.steps), flags.steps)
+    return ways
+
+
+def _print(path: str, strip: np.ndarray, steps: int) -> None:
+    """Prints how smooth a path is."""
+    length, variation = interpolation.smoothness(strip, steps)
+    print(f'{path:36} path length {length:.4g}  variation {variation:.4f}')
 
 
 def _blocks(

@@ -1,7 +1,9 @@
 """Plot the latent plane: codes as points colored by class, and decoded images on a grid.
 
 Codes of more than two dimensions are projected to their first two principal components. t-SNE is an
-alternative for the points; the grid has no t-SNE.
+alternative for the points; the grid has no t-SNE. --traverse also moves single latent dimensions of
+the first image, as rows of images and as a GIF, or of the first row of a table: each over the range of 98 % of the codes, the
+dimension of the largest variance first.
 """
 
 import dataclasses
@@ -33,7 +35,12 @@ class Config(command_flags.LookAtData):
         within='[4, 100000] images',
     )
     side: int = option(
-        20, 'Number of images along each side of the grid.', within='[2, 100] images'
+        20,
+        'Number of images along each side of the grid, and of each traversal.',
+        within='[2, 100] images',
+    )
+    traverse: int = option(
+        0, 'Number of latent dimensions to traverse.', within='[0, 100] dimensions'
     )
     output: str = option('', 'Output folder (default: figures/ in the run).')
 
@@ -44,9 +51,10 @@ def main(argv: list[str]) -> int:
     Raises: UsageError or InputError as `command_flags.LookAtData` does.
     """
     flags = command_flags.read('latent', __doc__, Config, argv)
-    with flags.open(names.CODE) as run:
+    with flags.open(names.CODE, *([names.DECODER] if flags.traverse else [])) as run:
         loaded, part = flags.load(run)
-        with terminal.bar(2 + (run.built.inference.decoded is not None), ' stages') as bar:
+        decodes = run.built.inference.decoded is not None
+        with terminal.bar(2 + decodes + bool(flags.traverse), ' stages') as bar:
             for path in _figures(flags, run, loaded, part):
                 if path:
                     terminal.write(str(path))
@@ -57,9 +65,9 @@ def main(argv: list[str]) -> int:
 def _figures(
     flags: Config, run: Run, loaded: data.DataSet, part: data.Split
 ) -> Iterator[pathlib.Path | None]:
-    """Encodes images, then plots points and, with a decoder, the grid; yields after each of these.
+    """Encodes images, then plots points and, with a decoder, the grid and traversals.
 
-    Yields: the path of a figure, None after the images are encoded.
+    Yields: after each of these, the path of a figure, or None.
     Raises: InputError if there is one latent dimension.
     """
     folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
@@ -102,4 +110,24 @@ def _figures(
         else:
             title = f'{loaded.name}: images decoded over the latent plane'
             grids.save_sheets(path, {'': made}, flags.side, title, placed)
+        yield path
+
+    # Traversals, there and back in the film.
+    if flags.traverse:
+        paths = plane.traversal(codes, codes[0], flags.traverse, flags.side)
+        rows = {f'z{k + 1}': run.decode(path.astype(np.float32)) for k, path in paths.items()}
+        path = folder / 'latent_traversal.png'
+        title = f'{loaded.name}, {flags.split}: latent dimensions of the first '
+        if data.tabular(loaded.image_shape):
+            panels = [
+                profiles.Panel(k, {'': run.normalized(made)}, graded=True)
+                for k, made in rows.items()
+            ]
+            title += 'row, from dark to bright'
+            profiles.save_panels(path, panels, loaded.column_names(), title, run.unit)
+        else:
+            grids.save_rows(path, rows, f'{title}image')
+            film = {k: np.concatenate([made, made[-2:0:-1]]) for k, made in rows.items()}
+            grids.save_film(folder / 'latent_traversal.gif', film)
+            terminal.write(str(folder / 'latent_traversal.gif'))
         yield path
