@@ -92,7 +92,7 @@ LACKS = [
             {'Config': config(**{name: (str, option('', 'A text.'))})},
             f'Config.{name} has the name of a flag of tfae train; rename it',
         )
-        for name in ('dry_run', 'flagfile', 'help', 'h', 'undefok')
+        for name in ('dry_run', 'print_config', 'flagfile', 'help', 'h', 'undefok')
     ),
     ({'Config': Config()}, 'Config is not a dataclass'),
     ({'Config': dataclasses.make_dataclass('Config', [])}, 'Config is not frozen'),
