@@ -7,7 +7,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.metrics import log_loss
 
 from tfae import data
-from tfae.models import classifier, siamese, variational
+from tfae.models import classifier, regressor, siamese, variational
 from tfae.models.base import baseline
 
 SHORT = ('--dataset=digits', '--units=16', '--batch_size=128')
@@ -20,6 +20,7 @@ FAMILIES = {
         ('--epochs=40', '--learning_rate=0.01', '--code_size=4'), 'KL divergence|ELBO', '',
     ),
     'classifier': (('--epochs=5', '--learning_rate=0.01'), 'cross-entropy', 'class frequencies'),
+    'regressor': (('--epochs=5', '--learning_rate=0.01'), 'the absolute error', 'training median'),
     'siamese': (('--epochs=5', '--learning_rate=0.01'), 'the loss', 'one distance'),
     'gan': (('--epochs=2',), 'diversity', 'constant image'),
 }  # fmt: skip
@@ -128,3 +129,23 @@ def test_constants_of_a_set_sorted_by_class_are_those_of_all_classes(monkeypatch
     found = baseline.constants(split, split, 3)
     assert found.squared_error == pytest.approx(images.var(0).mean())
     assert found.error == pytest.approx(0.5)
+
+
+def test_a_regressor_is_compared_with_the_median_of_the_training_quantities():
+    values = (7.0, 1.0, 30.0, 2.0)
+    made = regressor.Model(regressor.Config(values=values, units=(3,)), (4, 4, 1), 4)
+    random = np.random.RandomState(0)
+    train, judged = (
+        data.Split(
+            np.zeros([count, 4, 4, 1], np.uint8), random.choice(4, count, p=[0.3, 0.3, 0.3, 0.1])
+        )
+        for count in (101, 40)
+    )
+    of = np.array(values)
+    constant = np.abs(of[judged.labels] - np.median(of[train.labels])).mean()
+    known = baseline.constants(train, judged, 4)
+    assert not made.learned_nothing({'absolute_error': constant - 1e-3}, known)
+    text = made.learned_nothing({'absolute_error': constant}, known)
+    assert (
+        text == f'the absolute error is {constant:.4g}, that of the training median {constant:.4g}'
+    )

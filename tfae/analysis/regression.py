@@ -12,6 +12,8 @@ import math
 import numpy as np
 from sklearn.linear_model import RidgeCV
 
+from tfae import data
+
 _PENALTIES = np.logspace(-2, 6, 17)
 # Bounds of the training set of a ridge regression, whose time is cubic in the smaller of examples
 # and values of an image.
@@ -35,9 +37,5 @@ def ridge(train: np.ndarray, targets: np.ndarray, images: np.ndarray) -> np.ndar
     values = math.prod(train.shape[1:])
     most = _MAX_EXAMPLES if values > _MAX_EXAMPLES else max(1, _MAX_VALUES // values)
     every = -(-len(train) // most)
-    train, targets = _flat(train[::every]), targets[::every]
-    return RidgeCV(_PENALTIES).fit(train, targets).predict(_flat(images))
-
-
-def _flat(images: np.ndarray) -> np.ndarray:
-    return np.asarray(images, np.float64).reshape(len(images), -1)
+    train, targets = data.flat(train[::every]), targets[::every]
+    return RidgeCV(_PENALTIES).fit(train, targets).predict(data.flat(images))

@@ -4,10 +4,7 @@
     p(class | x) = softmax(z W + b)                                                    classifier
     loss = mean over the batch of -log p(class | x)
 
-The encoder's layers have the same names as in autoencoders, so that --restore_from loads a
-pretrained encoder of the same sizes. --head_epochs then trains W and b alone, on frozen codes,
-before all layers are fine-tuned (Hinton and Salakhutdinov, Science 313, 2006; Bengio et al., NIPS
-2006).
+The head is W and b; see `models.base.headed`.
 
 B batch, H W C image, Z code, K classes.
 """
@@ -22,22 +19,15 @@ from tfae import layers
 from tfae.core import errors, names
 from tfae.core.config import option
 from tfae.losses import supervised
-from tfae.models.base import baseline, network_flags
-from tfae.models.base.encoder_decoder import Encoder, Kernels
+from tfae.models.base import baseline, headed
 from tfae.models.base.objective import Batch, Objective, trainable
 from tfae.ops import corruption
-from tfae.ops.activations import Activation
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(network_flags.ConfigWithDefault):
+class Config(headed.Config):
     """The network; its last layer outputs the code."""
 
-    code_activation: Activation = option(
-        Activation.from_text('relu'),
-        'Activation of the code, the last encoder layer. With --restore_from, choose that of the '
-        'pretrained run.',
-    )
     dropout: float = option(
         0.0, 'Dropout rate applied to the code in training; 0: no dropout.', within='[0, 1)'
     )
@@ -51,18 +41,16 @@ class Outputs(NamedTuple):
     class_logits: tf.Tensor  # [B, K], probabilities = softmax(class_logits)
 
 
-class Model:
+class Model(headed.Model):
     """See `tfae.models` for the contract."""
+
+    SCOPE = names.CLASSIFIER
 
     def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
         errors.classes('classifier', classes)
         self.config = config = config.resolved(image_shape)
+        super().__init__(config, image_shape)
         self.classes = classes
-        *hidden, last = network_flags.layers(config)
-        code = last._replace(activation=config.code_activation, normalized=False)
-        self.encoder = Encoder(image_shape, [*hidden, code], Kernels(config.kernel_initializer))
-        self.code_size = self.encoder.sizes[-1]
-        self.objectives = (self._whole,)
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> Outputs:
         """Encodes and classifies images.
@@ -74,14 +62,6 @@ class Model:
         code = self._encode(images, seed is not None)
         logits = self._head(code, seed)
         return Outputs(code, tf.nn.softmax(logits), logits)
-
-    def encode(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns the codes `[B, Z]` of images `[B, H, W, C]`."""
-        return self._encode(images, False)
-
-    def head(self, batch: Batch) -> Objective:
-        """Returns the objective of W and b alone; `batch.images` are codes `[B, Z]`."""
-        return self._objective(self._head(batch.images, batch.seed), batch, names.CLASSIFIER)
 
     def measures(self, batch: Batch) -> dict[str, tf.Tensor]:
         """Returns the classification error, 0 or 1, and the cross-entropy in nats, both `[B]`."""
@@ -98,18 +78,10 @@ class Model:
         value, constant = means[names.LOSS], constants.cross_entropy
         return baseline.no_better('the cross-entropy', value, constant, 'the class frequencies')
 
-    def _whole(self, batch: Batch) -> Objective:
-        logits = self(batch.images, batch.seed).class_logits
-        return self._objective(logits, batch, names.ENCODER, names.CLASSIFIER)
-
-    def _objective(self, logits: tf.Tensor, batch: Batch, *scopes: str) -> Objective:
-        loss = tf.reduce_mean(supervised.cross_entropy(batch.labels, logits))
-        error = tf.reduce_mean(_wrong(batch.labels, logits))
+    def _objective(self, output: tf.Tensor, batch: Batch, *scopes: str) -> Objective:
+        loss = tf.reduce_mean(supervised.cross_entropy(batch.labels, output))
+        error = tf.reduce_mean(_wrong(batch.labels, output))
         return Objective(names.CLASSIFICATION, loss, trainable(*scopes), {'error': error})
-
-    def _encode(self, images: tf.Tensor, training: bool) -> tf.Tensor:
-        errors.rank('images', images, 1 + len(self.encoder.shapes[0]))
-        return tf.reshape(self.encoder(images, training), [-1, self.code_size])
 
     def _head(self, code: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
         """Maps codes `[B, Z]` to logits `[B, K]`."""

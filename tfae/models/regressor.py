@@ -8,14 +8,13 @@ v[k] is the quantity of class k, such as the age of the class "20-29"; m and r a
 half of the range of v, so that neither the loss nor the learning rate depends on the unit. The
 minimum of the expected absolute error is the median (Koenker and Bassett, Econometrica 46, 1978).
 
-The encoder has the names of the other families, for --restore_from; --head_epochs trains W and b
-alone, on frozen codes, before all layers are fine-tuned.
+The head is W and b; see `models.base.headed`.
 
 B batch, H W C image, Z code, K classes.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,21 +24,14 @@ from tfae import layers
 from tfae.core import errors, names
 from tfae.core.config import option
 from tfae.data import attributes
-from tfae.models.base import network_flags
-from tfae.models.base.encoder_decoder import Encoder, Kernels
+from tfae.models.base import baseline, headed
 from tfae.models.base.objective import Batch, Objective, trainable
-from tfae.ops.activations import Activation
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(network_flags.ConfigWithDefault):
+class Config(headed.Config):
     """The network, and the quantities of the classes."""
 
-    code_activation: Activation = option(
-        Activation.from_text('relu'),
-        'Activation of the code, the last encoder layer. With --restore_from, choose that of the '
-        'pretrained run.',
-    )
     values: tuple[float, ...] = option(
         (),
         'Quantity that each class stands for, in class order (default: the number in the name of '
@@ -74,8 +66,10 @@ class Outputs(NamedTuple):
     prediction: tf.Tensor  # [B], in the unit of the quantity
 
 
-class Model:
+class Model(headed.Model):
     """See `tfae.models` for the contract."""
+
+    SCOPE = names.REGRESSOR
 
     def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
         errors.classes('regressor', classes)
@@ -92,47 +86,37 @@ class Model:
             )
         self._middle = (self.values.max() + self.values.min()) / 2
         self._radius = np.ptp(self.values) / 2
-        *hidden, last = network_flags.layers(config)
-        code = last._replace(activation=config.code_activation, normalized=False)
-        self.encoder = Encoder(image_shape, [*hidden, code], Kernels(config.kernel_initializer))
-        self.code_size = self.encoder.sizes[-1]
-        self.objectives = (self._whole,)
+        super().__init__(config, image_shape)
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> Outputs:
         """Encodes images `[B, H, W, C]` in [0, 1] and predicts; training if there is a `seed`."""
         code = self._encode(images, seed is not None)
-        return Outputs(code, self._head(code))
-
-    def encode(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns the codes `[B, Z]` of images `[B, H, W, C]`."""
-        return self._encode(images, False)
-
-    def head(self, batch: Batch) -> Objective:
-        """Returns the objective of W and b alone; `batch.images` are codes `[B, Z]`."""
-        return self._objective(self._head(batch.images), batch, names.REGRESSOR)
+        return Outputs(code, self._head(code, seed))
 
     def measures(self, batch: Batch) -> dict[str, tf.Tensor]:
         """Returns the absolute and the squared error in the unit of the quantity, both `[B]`."""
         error = self._error(self(batch.images).prediction, batch)
         return {'absolute_error': tf.abs(error), 'squared_error': tf.square(error)}
 
-    def _whole(self, batch: Batch) -> Objective:
-        prediction = self(batch.images, batch.seed).prediction
-        return self._objective(prediction, batch, names.ENCODER, names.REGRESSOR)
+    def learned_nothing(self, means: Mapping[str, float], constants: baseline.Constants) -> str:
+        """Returns why the quantity is predicted no better than by its median, or ''."""
+        known, judged = constants.frequencies
+        order = np.argsort(self.values)
+        median = self.values[order[np.searchsorted(np.cumsum(known[order]), 0.5)]]
+        constant = float(judged @ np.abs(self.values - median))
+        value = means['absolute_error']
+        return baseline.no_better('the absolute error', value, constant, 'the training median')
 
-    def _objective(self, prediction: tf.Tensor, batch: Batch, *scopes: str) -> Objective:
-        error = tf.reduce_mean(tf.abs(self._error(prediction, batch)))
+    def _objective(self, output: tf.Tensor, batch: Batch, *scopes: str) -> Objective:
+        error = tf.reduce_mean(tf.abs(self._error(output, batch)))
         terms = {'absolute_error': error}
         return Objective(names.REGRESSION, error / self._radius, trainable(*scopes), terms)
 
     def _error(self, prediction: tf.Tensor, batch: Batch) -> tf.Tensor:
         return prediction - tf.gather(self.values, batch.labels)
 
-    def _encode(self, images: tf.Tensor, training: bool) -> tf.Tensor:
-        errors.rank('images', images, 1 + len(self.encoder.shapes[0]))
-        return tf.reshape(self.encoder(images, training), [-1, self.code_size])
-
-    def _head(self, code: tf.Tensor) -> tf.Tensor:
+    def _head(self, code: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
         """Maps codes `[B, Z]` to quantities `[B]`."""
+        del seed
         output = layers.dense(code, 1, name=names.REGRESSOR, reuse=tf.AUTO_REUSE)
         return self._middle + self._radius * tf.squeeze(output, 1)

@@ -28,6 +28,8 @@ class Constants(NamedTuple):
     bernoulli: float  # cross-entropy of the mean training image, in nats per pixel
     cross_entropy: float  # of the class frequencies in training, in nats; 0 without labels
     error: float  # of the most frequent class of the judged split, in [0, 1]; 0 without labels
+    # [2, K], of the classes in training and in the judged split; [2, 0] without labels
+    frequencies: np.ndarray = np.zeros([2, 0])
 
 
 def constants(train: data.Split, judged: data.Split, classes: int) -> Constants:
@@ -48,12 +50,15 @@ def constants(train: data.Split, judged: data.Split, classes: int) -> Constants:
     least = 0.5 / (count + 1)
     p = np.clip(mean, least, 1 - least)
     nats = -seen * np.log(p) - (1 - seen) * np.log1p(-p)
-    found = {'cross_entropy': 0.0, 'error': 0.0}
-    if classes:
-        known, asked = (_frequencies(split, classes) for split in (train, judged))
-        found['cross_entropy'] = float(-np.sum(asked * np.log(np.maximum(known, least))))
-        found['error'] = float(1 - np.max(asked))
-    return Constants(float(np.mean(squared)), float(np.mean(nats)), **found)
+    found = Constants(float(np.mean(squared)), float(np.mean(nats)), 0.0, 0.0)
+    if not classes:
+        return found
+    known, asked = (_frequencies(split, classes) for split in (train, judged))
+    return found._replace(
+        cross_entropy=float(-np.sum(asked * np.log(np.maximum(known, least)))),
+        error=float(1 - np.max(asked)),
+        frequencies=np.stack([known, asked]),
+    )
 
 
 def _moments(split: data.Split) -> tuple[np.ndarray, np.ndarray, int]:

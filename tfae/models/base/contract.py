@@ -17,7 +17,17 @@ from tfae.models.base.objective import Batch, Objective
 
 _NEEDS = {'code': 'encode', 'reconstruction': 'decode'}  # field of Outputs -> method of Model
 # Flags of tfae train alone, and of every command.
-_TAKEN = ('logdir', 'model', 'recipe', 'dry_run', 'print_config', 'flagfile', 'h', 'help', 'undefok')
+_TAKEN = (
+    'logdir',
+    'model',
+    'recipe',
+    'dry_run',
+    'print_config',
+    'flagfile',
+    'h',
+    'help',
+    'undefok',
+)
 
 
 def problem(family: Family | ModuleType, taken: Collection[str] = ()) -> str:
