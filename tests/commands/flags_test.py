@@ -201,6 +201,7 @@ FAMILIES = {
             'loss': 'least_squares',
             'gradient_penalty': '2',
             'critic_steps': '5',
+            'conditional': 'true',
             'spectral_normalization': 'true',
         },
     ),

@@ -442,3 +442,106 @@ def test_critic_steps_resume_within_a_round_bit_for_bit(tmp_path):
     np.testing.assert_allclose(whole['beta1_power_1'], 0.9**8, rtol=1e-4)  # 7 updates
     for name in whole.keys() | parts.keys():
         np.testing.assert_array_equal(whole[name], parts[name])
+
+
+@pytest.mark.parametrize('loss', ['non_saturating', 'wasserstein'])
+@every_moment
+def test_a_conditional_network_scores_images_of_their_classes_and_generates_such(loss, seed):
+    labels = np.array([2, 0, 1, 2, 1])
+    made = gan.Model(gan.Config(**SIZES, activation='tanh', loss=loss, conditional=True), SHAPE, 3)
+    given = batch(seed)._replace(labels=tf.constant(labels))
+    assert made.code_size == 5
+    found = [build(given) for build in made.objectives]
+    wanted = drawn(seed)
+    assert made(given.images).score.shape.as_list() == [None] or made(given.images).score.shape == 5
+    plain = made(given.images).score
+    session, of = opened()
+    of_d, of_g, part = session.run(wanted)
+    scope = 'discriminator/class_embedding/kernel'
+    assert of[scope].shape == (3, 3) and scope in [v.op.name for v in found[0].variables]
+    x, hot = IMAGES.reshape(5, -1).astype(np.float64), np.eye(3)[labels]
+
+    def score(x):
+        return scored(of, x) + (hidden(of, x)[1] * of[scope][labels]).sum(1)
+
+    fakes = [generated(of, np.concatenate([z, hot], 1)) for z in (of_d, of_g)]
+    real, fake, passed = score(x), score(fakes[0]), score(fakes[1])
+    if loss == 'wasserstein':
+        first, second = hidden(of, x + part * (fakes[0] - x))
+        back = (of['discriminator/score/kernel'][:, 0] + of[scope][labels]) * (1 - second**2)
+        back = (back @ of['discriminator/layer_2/kernel'].T) * (1 - first**2)
+        steep = np.linalg.norm(back @ of['discriminator/layer_1/kernel'].T, axis=1)
+        losses = (fake - real).mean() + 10 * ((steep - 1) ** 2).mean(), -passed.mean()
+    else:
+        losses = (softplus(-real) + softplus(fake)).mean(), softplus(-passed).mean()
+    np.testing.assert_allclose(session.run([side.loss for side in found]), losses, rtol=1e-4)
+    np.testing.assert_allclose(session.run(plain), scored(of, x), rtol=1e-4)
+
+
+def test_codes_of_a_conditional_network_end_with_classes_that_are_equally_frequent():
+    made = gan.Model(gan.Config(**SIZES, conditional=True), SHAPE, 3)
+    codes = tf.Session().run(made.prior(3000, tf.constant([4, 5], tf.int64)))
+    assert codes.shape == (3000, 5)
+    assert set(np.unique(codes[:, 2:])) == {0, 1} and np.all(codes[:, 2:].sum(1) == 1)
+    np.testing.assert_allclose(codes[:, 2:].mean(0), 1 / 3, atol=0.04)
+    np.testing.assert_allclose(codes[:, :2].std(0), 1, atol=0.05)
+    chosen = made.of_classes(codes[:2], np.array([1, 0]))
+    np.testing.assert_array_equal(chosen[:, 2:], [[0, 1, 0], [1, 0, 0]])
+    np.testing.assert_array_equal(chosen[:, :2], codes[:2, :2])
+
+
+def test_a_conditional_network_needs_classes():
+    with pytest.raises(errors.UsageError, match='--conditional needs 2 classes or more; .* has 0'):
+        model(conditional=True)
+
+
+def test_a_conditional_run_learns_to_generate_images_of_a_class(tmp_path):
+    """Two classes that are unlike each other: dark and bright squares."""
+    random = np.random.RandomState(0)
+    labels = np.arange(600) % 2
+    images = np.clip(
+        random.normal(0.15 + 0.7 * labels[:, None, None, None], 0.05, [600, 4, 4, 1]), 0, 1
+    )
+    np.savez(tmp_path / 'set.npz', x_train=images[:500].astype(np.float32), y_train=labels[:500],
+             x_test=images[500:].astype(np.float32), y_test=labels[500:])  # fmt: skip
+    words = ('--dataset=npz', '--data_dir=set.npz', '--epochs=30', '--batch_size=25')
+    more = ('--model=gan', '--units=16', '--code_size=2', '--conditional', '--logdir=gan')
+    for line in (
+        (*words, *more),
+        (*words[:2], '--epochs=30', '--model=classifier', '--logdir=judge'),
+    ):
+        done = tfae_program.run('train', *line, cwd=tmp_path)
+        assert done.code == 0, done
+
+    def sampled(*words):
+        line = ('sample', '--logdir=gan', '--count=200', *words)
+        done = tfae_program.run(*line, cwd=tmp_path)
+        assert (done.code, done.err) == (0, ''), done
+        return np.load(tmp_path / 'gan/figures/samples.npz')['images'].mean((1, 2, 3)) / 255
+
+    both = sampled('--classes=0,1', '--classifier=judge')
+    assert np.abs(both[0::2] - 0.15).mean() < 0.2 and np.abs(both[1::2] - 0.85).mean() < 0.2
+    found = json.loads((tmp_path / 'gan/figures/samples.json').read_text())
+    assert found['class_accuracy'] > 0.95 and found['classes_seen'] == 2
+    any_class = sampled() > 0.5
+    assert 0.3 < any_class.mean() < 0.7
+    line = ('sample', '--logdir=gan', '--count=9')
+    done = tfae_program.run(*line, '--classes=2', cwd=tmp_path)
+    assert done.refusal(2).startswith("--classes is '2'; it must be one of 0, 1")
+    assert tfae_program.run('evaluate', '--logdir=gan', cwd=tmp_path).code == 0
+
+
+def test_classes_of_a_run_that_has_none_are_refused(tmp_path):
+    words = ('--units=4', '--epochs=1', '--dataset=synthetic', '--synthetic_examples=50')
+    for model, text in (
+        ('gan', 'does not generate images of a given class; it must be a run of gan with --cond'),
+        ('dense', 'has no prior; it must be a run of gan or variational'),
+    ):
+        assert (
+            tfae_program.run(
+                'train', f'--model={model}', *words, f'--logdir={model}', cwd=tmp_path
+            ).code
+            == 0
+        )
+        line = ('sample', f'--logdir={model}', '--count=9', '--classes=0')
+        assert text in tfae_program.run(*line, cwd=tmp_path).refusal(1)

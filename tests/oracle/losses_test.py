@@ -388,6 +388,9 @@ NOISY = {
     'gan, critic steps': (
         *('--model=gan', '--units=10', '--code_size=3', '--loss=hinge', '--critic_steps=3'),
     ),
+    'gan, conditional': (
+        *('--model=gan', '--units=10', '--code_size=3', '--loss=hinge', '--conditional'),
+    ),
     'variational, capacity': (
         *('--model=variational', '--units=8', '--code_size=3', '--beta=3', '--kl_warmup_steps=2'),
         '--kl_capacity=5',
@@ -656,3 +659,28 @@ def test_the_generator_is_trained_at_each_last_of_the_critic_steps(digits):
 
         found = [slope(np.random.RandomState(i)) for i in range(20)]
         assert abs(b / RATE - np.mean(found)) <= 6 * np.std(found) + 1e-3
+
+
+def test_scores_and_codes_of_a_conditional_game_have_the_class(digits):
+    before, after, record = stepped(digits, 'gan, conditional', NOISY['gan, conditional'])
+    model = GAN['gan, hinge'][2]
+    x, y = digits.split('train')
+    hot = np.eye(10)[y]
+
+    def score(v, x):
+        h = model.discriminator.encode(v, x, True)
+        return model.score(v, x, True) + (h * v['discriminator/class_embedding/kernel'][y]).sum(1)
+
+    def fake(random):
+        code = np.concatenate([random.normal(size=[len(x), 3]), hot], 1)
+        return model.generate(before, code, x.shape[1:], True)
+
+    between = {k: (after if k.startswith('discriminator') else before)[k] for k in before}
+    within(
+        record['discriminator/loss'],
+        lambda random: TELLING['hinge'](score(before, x), score(before, fake(random))).mean(),
+    )
+    within(
+        record['generator/loss'],
+        lambda random: PASSING['hinge'](score(between, fake(random))).mean(),
+    )

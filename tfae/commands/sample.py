@@ -4,7 +4,8 @@ Writes samples.png, samples.npz with all samples, and samples.json. --classifier
 that it predicts for the samples, and measures the Frechet distance in its latent space between
 samples and --split. The same distance of as many real images of another split is the baseline; if
 there are fewer real images, fewer samples are compared. --over_epochs plots samples of the same
-random codes after several epochs side by side instead.
+random codes after several epochs side by side instead. --classes=0,1,2 takes classes in turn;
+class_accuracy is the fraction of samples that the classifier finds of their class.
 """
 
 import dataclasses
@@ -49,6 +50,12 @@ class Config(command_flags.LookAtData):
     )
     seed: int = option(0, 'Random seed of the codes.', within='[0, 4294967295]')
     classifier: str = option('', 'Run of a classifier that evaluates the samples (default: none).')
+    classes: tuple[str, ...] = option(
+        (),
+        'Classes of the samples in turn, by name or number, of a gan with --conditional (default: '
+        'random classes).',
+        needs=('--kind=auto,prior',),
+    )
     over_epochs: tuple[int, ...] = option(
         (),
         'Plots samples of the models that `tfae train --keep_epochs` kept after these epochs.',
@@ -74,10 +81,10 @@ def main(argv: list[str]) -> int:
     with flags.open(names.DECODER) as run:
         if flags.kind == 'auto':
             # A density that is fitted to the codes of each epoch gives other codes for each.
-            prior = families.has(run, families.PRIOR) or flags.over_epochs
+            prior = families.has(run, families.PRIOR) or flags.over_epochs or flags.classes
             flags = dataclasses.replace(flags, kind='prior' if prior else 'mixture')
         if flags.kind == 'prior':
-            otherwise = '' if flags.over_epochs else '--kind=mixture'
+            otherwise = '' if flags.over_epochs or flags.classes else '--kind=mixture'
             families.require(run, names.DECODER, families.PRIOR, otherwise=otherwise)
         else:
             families.require(run, names.DECODER, names.CODE)
@@ -102,7 +109,7 @@ def main(argv: list[str]) -> int:
 def _over_epochs(flags: Config, run: Run) -> list[pathlib.Path]:
     """Writes samples after each epoch of `--over_epochs`; returns the paths."""
     epochs, made, steps = list(dict.fromkeys(flags.over_epochs)), [], []
-    codes = run.sample(flags.shown, flags.seed)
+    codes = run.sample(flags.shown, flags.seed, _labels(flags, run))
     for epoch in epochs:
         run.load_epoch(epoch)
         made.append(run.decode(codes))
@@ -122,10 +129,20 @@ def _over_epochs(flags: Config, run: Run) -> list[pathlib.Path]:
 def _codes(flags: Config, run: Run, count: int) -> np.ndarray:
     """Returns new codes `[count, Z]`."""
     if flags.kind == 'prior':
-        return run.sample(count, flags.seed)
+        return run.sample(count, flags.seed, _labels(flags, run))
     codes = run.encode(flags.load(run)[0].train.images)
     components = flags.components if flags.kind == 'mixture' else 1
     return density.Density(codes, components, flags.seed).sample(count, flags.seed)
+
+
+def _labels(flags: Config, run: Run) -> list[int] | None:
+    """Returns the numbers of `--classes`; None without them."""
+    known = run.experiment.signature
+    numbers = [
+        data.class_number('--classes', word, known.class_names, known.classes)
+        for word in flags.classes
+    ]
+    return numbers or None
 
 
 def _opened_classifier(flags: Config, run: Run) -> Run | None:
@@ -168,6 +185,11 @@ def _evaluated(flags: Config, run: Run, classifier: Run, images: np.ndarray) -> 
     classes = classifier.experiment.signature.classes
     counts = np.bincount(predicted.argmax(1), minlength=classes)
     labels = [*loaded.class_names, *map(str, range(len(loaded.class_names), classes))]
+    wanted = _labels(flags, run)
+    right = {}
+    if wanted:
+        hits = predicted.argmax(1) == np.resize(wanted, len(predicted))
+        right['class_accuracy'] = float(np.mean(hits))
     return {
         'split': flags.split,
         'classifier': flags.classifier,
@@ -176,6 +198,7 @@ def _evaluated(flags: Config, run: Run, classifier: Run, images: np.ndarray) -> 
         'real_frechet': frechet.distance(
             frechet.moments(classifier.encode(other.images[chosen])), real
         ),
+        **right,
         'classes_seen': int(np.count_nonzero(counts)),
         'classes': dict(zip(labels, counts.tolist(), strict=True)),
     }

@@ -25,6 +25,7 @@ REGRESSOR = 'regressor'
 DISCRIMINATOR = 'discriminator'
 GENERATOR = 'generator'
 SCORE = 'score'
+CLASS_EMBEDDING = 'class_embedding'
 MEAN = 'mean'  # of a code's distribution
 LOG_VARIANCE = 'log_variance'  # of a code's distribution; of the pixels, in the decoder
 KL_BY_DIMENSION = 'kl_by_dimension'

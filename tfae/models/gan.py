@@ -9,6 +9,11 @@ Each step trains two objectives in turn, each on its own noise z and its own var
                      Wasserstein loss + weight * (|ds/dx''| - 1)^2 at x'' between x and x'
     generator        mean loss of x' being classified as real
 
+A conditional network generates images of a class (Mirza and Osindero, arXiv 1411.1784). The code is
+z and the class in one-hot encoding; the score of an image of class y is s(x) + v_y h, with an
+embedding v_y of each class (the projection of Miyato and Koyama, ICLR 2018, equation 3), and s(x)
+where no class is given. Generated images have the classes of the real ones of the batch.
+
 With several critic steps the generator is trained at each last of them, by its own noise, so that
 the discriminator has as many updates before it, each on images and noise of its own (Arjovsky,
 Chintala and Bottou, ICML 2017, algorithm 1).
@@ -25,13 +30,14 @@ follows DCGAN: none in the discriminator's first layer and none on the generator
 generated images are normalized separately; a critic with a gradient penalty has none at all. The
 discriminator's moving averages are those of real images.
 
-B batch, H W C image, Z code.
+B batch, H W C image, Z code, K classes.
 """
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae import layers
@@ -47,7 +53,7 @@ from tfae.ops import activations, stateless_random
 from tfae.ops.activations import Activation
 
 # Folded into the seed, so that each use has independent noise.
-_OF_DISCRIMINATOR, _OF_GENERATOR, _BETWEEN = 1, 2, 3
+_OF_DISCRIMINATOR, _OF_GENERATOR, _BETWEEN, _OF_CLASS = 1, 2, 3, 4
 
 # The images of one class alone have a diversity of 0.6 to 1 on MNIST and Fashion-MNIST.
 _COLLAPSED = 0.5
@@ -92,6 +98,11 @@ class Config(network_flags.Config):
         needs=('--loss=wasserstein',),
     )
 
+    conditional: bool = option(
+        False,
+        'Generates images of a given class, from codes that end with the class in one-hot '
+        'encoding; needs labels.',
+    )
     critic_steps: int = option(
         1,
         'Steps of training, each an update of the discriminator on a batch of its own, for one '
@@ -118,7 +129,12 @@ class Model:
 
     def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
         self.config = config
-        self.code_size = config.code_size
+        self.classes = classes if config.conditional else 0
+        if config.conditional and classes < 2:
+            raise errors.UsageError(
+                f'--conditional needs 2 classes or more; the data set has {classes}'
+            )
+        self.code_size = config.code_size + self.classes
         kernels = Kernels(config.kernel_initializer)
 
         # Discriminator: normalized except in its first layer; a critic is not normalized.
@@ -133,7 +149,7 @@ class Model:
         generated = dataclasses.replace(config, activation=config.generator_activation)
         self.generator = Decoder(
             image_shape,
-            [*network_flags.layers(generated), Dense(config.code_size, activations.LINEAR)],
+            [*network_flags.layers(generated), Dense(self.code_size, activations.LINEAR)],
             kernels,
             names.GENERATOR,
             method=config.upsampling,
@@ -142,7 +158,7 @@ class Model:
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor | None = None) -> Outputs:
         """Returns the scores of images `[B, H, W, C]`; training if there is a `seed` `[2]`."""
-        score = self._score(images, seed is not None)
+        score = self._score(images, None, seed is not None)
         self.decode(tf.zeros([1, self.code_size]))  # creates the generator's variables too
         return Outputs(score)
 
@@ -151,8 +167,16 @@ class Model:
         return self._generated(code, False)
 
     def prior(self, count: tf.Tensor | int, seed: tf.Tensor) -> tf.Tensor:
-        """Returns codes `[count, Z]` sampled from N(0, 1)."""
-        return stateless_random.normal([count, self.code_size], seed)
+        """Returns codes `[count, Z]` sampled from N(0, 1), and from all classes equally."""
+        if not self.classes:
+            return self._code(count, None, seed)
+        own = tf.random.experimental.stateless_fold_in(seed, _OF_CLASS)
+        labels = self.classes * stateless_random.uniform([count], own)
+        return self._code(count, tf.cast(labels, tf.int64), seed)
+
+    def of_classes(self, codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Returns codes `[N, Z]` with these classes `[N]`, for a conditional network."""
+        return np.concatenate([codes[:, : -self.classes], np.eye(self.classes)[labels]], 1)
 
     def measures(self, batch: Batch) -> dict[str, tf.Tensor]:
         """Returns the generator's diversity and the discriminator's accuracy, both `[B]`.
@@ -161,7 +185,7 @@ class Model:
         """
         fake = self.decode(self._codes(batch, _OF_GENERATOR))
         found = {'diversity': adversarial.diversity(fake, batch.images)}
-        scores = self._score(batch.images, False), self._score(fake, False)
+        scores = [self._score(x, batch.labels, False) for x in (batch.images, fake)]
         accuracy = adversarial.accuracy(self.config.loss, *scores)
         return found if accuracy is None else {**found, 'accuracy': accuracy}
 
@@ -203,13 +227,13 @@ class Model:
         fake = tf.stop_gradient(made)
 
         # Score both; moving averages are those of real images, updated once per step.
-        fake_score = self._score(fake, training)
+        fake_score = self._score(fake, batch.labels, training)
         others = [fake_score]
         if loss == 'wasserstein':
             penalty = tf.reduce_mean(self._penalty(batch, fake))
             others.append(penalty)
         with recorded_updates() as updates:
-            score = self._score(batch.images, training, real=True, others=others)
+            score = self._score(batch.images, batch.labels, training, real=True, others=others)
 
         # Loss.
         total = tf.reduce_mean(adversarial.discriminator(loss, score, fake_score))
@@ -225,7 +249,7 @@ class Model:
         training = batch.seed is not None
         with recorded_updates() as updates:
             fake = self._generated(self._codes(batch, _OF_GENERATOR), training)
-        score = self._score(fake, training)
+        score = self._score(fake, batch.labels, training)
         loss = tf.reduce_mean(adversarial.generator(self.config.loss, score))
         terms = {'diversity': tf.reduce_mean(adversarial.diversity(fake, batch.images))}
         variables, every = trainable(names.GENERATOR), self.config.critic_steps
@@ -236,20 +260,26 @@ class Model:
         shape = [tf.shape(fake)[0], 1, 1, 1]
         fraction = stateless_random.uniform(shape, _seed(batch, _BETWEEN))
         between = batch.images + fraction * (fake - batch.images)
-        (gradient,) = tf.gradients(self._score(between, False), [between])
+        (gradient,) = tf.gradients(self._score(between, batch.labels, False), [between])
         return adversarial.gradient_penalty(gradient)
 
     def _codes(self, batch: Batch, salt: int) -> tf.Tensor:
-        return self.prior(tf.shape(batch.images)[0], _seed(batch, salt))
+        return self._code(tf.shape(batch.images)[0], batch.labels, _seed(batch, salt))
+
+    def _code(self, count: tf.Tensor | int, labels: tf.Tensor | None, seed: tf.Tensor) -> tf.Tensor:
+        """Returns codes `[count, Z]`, z from N(0, 1), of these classes `[count]` if conditional."""
+        z = stateless_random.normal([count, self.config.code_size], seed)
+        return tf.concat([z, tf.one_hot(labels, self.classes)], 1) if self.classes else z
 
     def _score(
         self,
         images: tf.Tensor,
+        labels: tf.Tensor | None,
         training: bool,
         real: bool = False,
         others: Sequence[tf.Tensor] = (),
     ) -> tf.Tensor:
-        """Returns the scores `[B]` of images `[B, H, W, C]`.
+        """Returns the scores `[B]` of images `[B, H, W, C]`, of their classes if conditional.
 
         Singular vectors are updated with the real images, after `others`, which read them too.
         """
@@ -263,7 +293,17 @@ class Model:
             hidden = self.discriminator(images, training)
             hidden = tf.reshape(hidden, [-1, self.discriminator.sizes[-1]])
             with tf.variable_scope(names.DISCRIMINATOR, reuse=tf.AUTO_REUSE):
-                return tf.squeeze(layers.dense(hidden, 1, name=names.SCORE), 1)
+                score = tf.squeeze(layers.dense(hidden, 1, name=names.SCORE), 1)
+                if not self.classes:
+                    return score
+                given = [-1] if labels is None else labels  # -1 is no class, but makes the variable
+                embedding = layers.dense(
+                    tf.one_hot(given, self.classes),
+                    self.discriminator.sizes[-1],
+                    use_bias=False,
+                    name=names.CLASS_EMBEDDING,
+                )
+                return score + tf.reduce_sum(embedding * hidden, 1)
 
     def _generated(self, code: tf.Tensor, training: bool) -> tf.Tensor:
         return tf.nn.sigmoid(self.generator(code, training))

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import tensorflow.compat.v1 as tf
 from tfae import data
 from tfae.core import config, errors, names
 from tfae.data.sets.arrays import NAME as ARRAYS
+from tfae.models import gan
 from tfae.runs import checkpoints
 from tfae.runs.directory import BEST, EPOCHS, Folder
 from tfae.training import graph
@@ -257,11 +259,16 @@ class Run:
         run, feeds = self.session.run, {inference.images: self._pixels(images)}
         return graph.in_batches(run, inference.corrupted, feeds, inference.seed, seed)
 
-    def sample(self, count: int, seed: int = 0) -> np.ndarray:
+    def sample(self, count: int, seed: int = 0, labels: Sequence[int] | None = None) -> np.ndarray:
         """Samples codes `[count, Z]` from the prior of the family, a function of `seed`.
 
-        Raises: InputError if the family has no prior; UsageError if an argument is not an integer
-          or too large.
+        Args:
+          count: number of codes.
+          seed: of the codes.
+          labels: classes of the codes, in turn; None takes classes at random. Only for a run of
+            `gan` with --conditional.
+        Raises: InputError if the family has no prior, or no classes to sample of; UsageError if an
+          argument is not an integer or too large.
         """
         self._refuse_closed()
         _whole('count', count, 2**31 - 1)
@@ -270,7 +277,18 @@ class Run:
         if inference.samples is None:
             raise errors.InputError(f'{self._what()} has no prior to sample codes from')
         given = {inference.count: count, inference.seed: [seed, 0]}
-        return self.session.run(inference.samples, given)
+        codes = self.session.run(inference.samples, given)
+        if labels is None:
+            return codes
+        model = self.built.model
+        if not isinstance(model, gan.Model) or not model.classes:
+            raise errors.InputError(
+                f'{self._what()} does not generate images of a given class; it must be a run of '
+                f'gan with --conditional'
+            )
+        for label in labels:
+            errors.in_range('labels', label, 0, model.classes - 1)
+        return model.of_classes(codes, np.resize(labels, count))
 
     def measure(self, images: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:
         """Returns the measures of the family for each image, such as the ELBO of a variational run.
