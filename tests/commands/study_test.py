@@ -98,7 +98,7 @@ def test_a_dry_run_and_another_measure(tmp_path):
         (('--logdir=a', '--vary=logdir=b'), '--vary has logdir; each run has a folder of its own'),
         (('--logdir=a', '--vary=bach_size=1'), 'tfae train has no flag --bach_size'),
         (('--logdir=a', '--vary=seed=1', '--cluster=worker=a:1'), 'tfae study has no --cluster'),
-        (('--logdir=a', '--vary=seed=1', 'b'), "tfae train: 'b' is no flag"),
+        (('--logdir=a', '--vary=seed=1', 'b'), "tfae train: 'b' is not a flag"),
     ],
 )
 def test_a_wrong_line_is_refused(tmp_path, words, text):

@@ -146,6 +146,6 @@ def test_a_regressor_is_compared_with_the_median_of_the_training_quantities():
     known = baseline.constants(train, judged, 4)
     assert not made.learned_nothing({'absolute_error': constant - 1e-3}, known)
     text = made.learned_nothing({'absolute_error': constant}, known)
-    assert (
-        text == f'the absolute error is {constant:.4g}, that of the training median {constant:.4g}'
+    assert text == (
+        f'the absolute error is {constant:.4g}; for the training median it is {constant:.4g}'
     )

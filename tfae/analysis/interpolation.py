@@ -73,7 +73,7 @@ def smoothness(images: np.ndarray, steps: int) -> Smoothness:
 
     The path length is that of Karras, Laine and Aila (CVPR 2019, equation 2), the mean of
     d(x_i, x_i+1) / e^2 with e the step as a fraction of the path; d is the mean squared error of
-    the pixels in place of their perceptual distance. At its minimum, d between the ends, images
+    the pixels instead of their perceptual distance. At its minimum, d between the ends, images
     change along a straight line at constant speed. The variation is the standard deviation of the
     distances between consecutive images over their mean, 0 at constant speed.
 

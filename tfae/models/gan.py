@@ -296,7 +296,7 @@ class Model:
                 score = tf.squeeze(layers.dense(hidden, 1, name=names.SCORE), 1)
                 if not self.classes:
                     return score
-                given = [-1] if labels is None else labels  # -1 is no class, but makes the variable
+                given = [-1] if labels is None else labels  # -1: no class; the variable is made
                 embedding = layers.dense(
                     tf.one_hot(given, self.classes),
                     self.discriminator.sizes[-1],

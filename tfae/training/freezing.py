@@ -108,6 +108,6 @@ def _target(update: tf.Operation) -> str:
 def wait_of(update: tf.Operation, frozen: Sequence[Frozen]) -> float:
     """Returns for how many steps the variable of an update is frozen, as `wait`.
 
-    Raises: UsageError if there are frozen scopes and the update is no assignment.
+    Raises: UsageError if there are frozen scopes and the update is not an assignment.
     """
     return wait(_target(update), frozen) if frozen else 0

@@ -129,7 +129,7 @@ def parse(
       argv: the arguments.
       takes: positional arguments as the usage line shows them; empty: it takes none.
       elsewhere: returns a hint for the error on an unknown flag, or nothing.
-      known_only: whether unknown flags are no error.
+      known_only: whether unknown flags are accepted.
 
     Returns: the positional arguments, and with `known_only` the unknown flags.
     Raises: UsageError for an unknown flag (with similar names), a wrong value, or unexpected or
