@@ -1,9 +1,10 @@
 """Interpolate between images in latent space, with PCA of the same code size as baseline.
 
 Writes a strip and a looped GIF through two or more images, and for four a square with these at its
-corners. Without --classes and --indices, these are the first images of four classes. Rows of a table
-are plotted as lines. Prints how smooth each path is: its length (Karras et al. 2019, by squared error
-of the pixels), and the variation of the distances between consecutive images, 0 at constant speed.
+corners. Without --classes and --indices, these are the first images of four classes. Rows of a
+table are plotted as lines. Prints how smooth each path is: its length (Karras et al. 2019, by
+squared error of the pixels), and the variation of the distances between consecutive images, 0 at
+constant speed.
 """
 
 import dataclasses

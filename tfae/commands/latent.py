@@ -2,8 +2,8 @@
 
 Codes of more than two dimensions are projected to their first two principal components. t-SNE is an
 alternative for the points; the grid has no t-SNE. --traverse also moves single latent dimensions of
-the first image, as rows of images and as a GIF, or of the first row of a table: each over the range of 98 % of the codes, the
-dimension of the largest variance first.
+the first image, as rows of images and as a GIF, or as lines for a row of a table: each over the
+range of 98 % of the codes, the dimension of the largest variance first.
 """
 
 import dataclasses
