@@ -89,3 +89,21 @@ def test_a_strip_has_a_block_for_each_pair_with_the_originals_at_its_ends():
     np.testing.assert_array_equal(second['original'].ravel(), [1, np.nan, np.nan, 2])
     np.testing.assert_array_equal(first['dense'].ravel(), [0, 1, 2, 3])
     np.testing.assert_array_equal(second['dense'].ravel(), [3, 4, 5, 6])
+
+
+def test_rows_of_a_table_have_paths_and_traversals_too(tmp_path):
+    rows = np.random.RandomState(0).normal(size=[80, 5]).astype(np.float32) * 10
+    np.savez(tmp_path / 'rows.npz', x_train=rows[:60], x_test=rows[60:])
+    words = ('--dataset=npz', '--data_dir=rows.npz', '--normalize=standard', '--units=8,3')
+    line = ('train', *words, '--epochs=2', '--logdir=run')
+    assert tfae_program.run(*line, cwd=tmp_path).code == 0
+    words = ('--logdir=run', '--indices=0,1,2', '--constant_speed')
+    done = tfae_program.run('interpolate', *words, cwd=tmp_path)
+    assert (done.code, done.err) == (0, ''), done
+    variations = re.findall(
+        r'^(?:dense|PCA) .*, constant speed .* variation (\S+)$', done.out, re.M
+    )
+    assert len(variations) == 3 and max(map(float, variations)) < 0.05
+    done = tfae_program.run('latent', '--logdir=run', '--traverse=2', cwd=tmp_path)
+    assert (done.code, done.err) == (0, ''), done
+    assert done.out.splitlines()[-1] == 'run/figures/latent_traversal.png'

@@ -350,6 +350,7 @@ def test_every_command_that_the_page_names_is_one_of_the_program():
 @pytest.mark.parametrize(
     'name, beside, section, text, command',
     [
+        ('latent_traversal', None, 'latent', 'decoded images along', 'tfae latent --logdir=r'),
         ('latent_grid', None, 'latent', 'decoded images at evenly', 'tfae latent --logdir=r'),
         (
             'samples',

@@ -57,6 +57,7 @@ _CAPTIONS = [
     ),
     (r'latent_points', 'codes of the images in the latent plane, colored by class'),
     (r'latent_grid', 'decoded images at evenly spaced points of the latent plane'),
+    (r'latent_traversal', 'decoded images along single latent dimensions of the first image'),
     (
         r'interpolation_square',
         'interpolation between the four images at the corners, next to that in PCA space',
