@@ -171,6 +171,8 @@ def test_absent_fields_and_former_names_are_those_of_today():
     del fixed['family']['k_sparse'], fixed['data']['color']
     fixed['data']['colour'] = 'grey'
     assert experiment.departures(fixed, '') == []
+    fixed['data']['attributes'] = 'elsewhere.csv'  # recorded by earlier versions
+    assert experiment.departures(fixed, '') == []
     fixed['family']['later'] = 3
     assert experiment.departures(fixed, '') == [('family.later', 3, None)]
     assert experiment.departures({**fixed, 'model': 'gan'}, '') == [('model', 'gan', 'dense')]

@@ -330,7 +330,8 @@ class Experiment:
             found += [
                 (f'{section}.{name}', value, here.get(name))
                 for name, value in there.items()
-                if name not in here or value != here[name]
+                # Earlier versions recorded fields that may change today.
+                if name not in _MAY_CHANGE and (name not in here or value != here[name])
             ]
         return found
 
