@@ -23,7 +23,7 @@ The loss is the non-saturating one of the first paper, least squares (Mao et al.
 2017).
 
 With spectral normalization all kernels of the discriminator, w included, are divided by their
-largest singular value (Miyato et al.); the power iteration moves with the scores of real images.
+largest singular value (Miyato et al.); the power iteration advances with the scores of real images.
 
 The generator mirrors the layers of the discriminator, starting from the code. Batch normalization
 follows DCGAN: none in the discriminator's first layer and none on the generator's output; real and

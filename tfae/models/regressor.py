@@ -43,7 +43,7 @@ class Config(headed.Config):
     def of_classes(self, class_names: Sequence[str]) -> 'Config':
         """Returns the configuration with the quantities of classes of these names.
 
-        Raises: UsageError if a name holds no number.
+        Raises: UsageError if a name contains no number.
         """
         if self.values or not class_names:
             return self

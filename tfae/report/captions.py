@@ -138,7 +138,7 @@ def command(section: str, logdir: str, found: Mapping[str, Any] | None = None) -
 def read(path: pathlib.Path) -> dict[str, Any]:
     """Returns the object in a JSON file of a run; empty where there is none.
 
-    An unreadable file is skipped with a line on stderr: the page is written all the same.
+    An unreadable file is skipped with a line on stderr: the page is still written.
     """
     try:
         found = bounded_files.read_json(path)

@@ -47,7 +47,7 @@ class Side(NamedTuple):
 def sides(logdirs: Sequence[str]) -> list[Side]:
     """Returns the runs in these folders, named by the folder, or by its path if names repeat.
 
-    Raises: InputError if a folder holds no run.
+    Raises: InputError if a folder is not a run.
     """
     names = [pathlib.Path(logdir).resolve().name for logdir in logdirs]
     found = []

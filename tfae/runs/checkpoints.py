@@ -3,8 +3,8 @@
 `resume` loads the newest checkpoint before which every epoch is recorded.
 
 Checkpoints have the format and the variable names of `tf.train.Saver`, which can load them. The
-class itself is not used: it gives a variable any shape that a file has, takes the path of a folder
-for a pattern, and flushes nothing to the disk.
+class itself is not used: it gives a variable any shape that a file has, treats the path of a folder
+as a pattern, and flushes nothing to the disk.
 """
 
 import contextlib

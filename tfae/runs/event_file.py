@@ -1,13 +1,13 @@
 """Event files, which TensorBoard reads.
 
-They are laid out as by Keras. Training writes to `train/` and `validation/` of a run, with the same
+Their layout is that of Keras. Training writes to `train/` and `validation/` of a run, with the same
 tags in both; the configuration and the figures of commands are events of the run's own folder.
 
 Not `tf.summary.FileWriter`: it writes from a thread, whose errors (a full disk) reach no caller,
 and two programs that start in the same second would share its file.
 
 Training marks each checkpoint in its files, as TensorFlow's Supervisor did. A run that resumes from
-a checkpoint first drops the events behind its mark, because it writes them again.
+a checkpoint first drops the events after its mark, because it writes them again.
 """
 
 import contextlib
@@ -116,7 +116,7 @@ def describe(folder: pathlib.Path, summaries: Iterable[bytes]) -> None:
 
 
 def rewind(folder: pathlib.Path, step: int) -> None:
-    """Drops events of training behind the mark of the checkpoint of `step`.
+    """Drops events of training after the mark of the checkpoint of `step`.
 
     Files of tfae 0.1.0 have no marks and are not changed.
 

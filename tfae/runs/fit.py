@@ -53,7 +53,7 @@ def fit(
 ) -> int:
     """Trains a run in `logdir`, from its newest checkpoint or from the start, to its end.
 
-    A run that exists may get another number of epochs, not fewer than it has made. Unless the
+    An existing run may be given another number of epochs, not fewer than it has completed. Unless the
     learning rate depends on that number, the result is bit for bit that of a run that had it from
     the start. The chief alone reads and writes `logdir`; the other `members` follow it.
 

@@ -123,7 +123,8 @@ def load_data(dataset: str, **arguments: Any) -> data.DataSet:
     Args:
       dataset: name of the set.
       **arguments: flags of `tfae train` about data, such as `data_dir` or `only_classes`.
-    Raises: UsageError if a name is unknown or a value wrong; InputError if a file is.
+    Raises: UsageError if a name is unknown or a value wrong; InputError if a file is
+      missing or invalid.
     """
     with _called_from_python():
         _refuse_no_name('dataset', dataset, 'a data set')

@@ -30,7 +30,7 @@ def open_run(
       family: the `Config` of the run's family, if its functions cannot be imported.
     Raises:
       InputError: there is no run, or no checkpoint of it that can be read.
-      UsageError: `family` differs from that of the run, or `checkpoint` is another word.
+      UsageError: `family` differs from that of the run, or `checkpoint` is none of these.
     """
     if not isinstance(checkpoint, str):
         checkpoint = config.shown(checkpoint)
@@ -108,8 +108,8 @@ class Run:
     """An open run: a static graph, and a session that holds the variables of a checkpoint.
 
     `tfae.open` and `tfae.fit` return one. It is a context manager; `close` ends the session. Images
-    are `[N, H, W, C]`, uint8 or float in [0, 1]; if C is 1 also `[N, H, W]`. A run on a table takes
-    rows `[N, D]` in their place, in the units of the data set, and returns such. They are fed in
+    are `[N, H, W, C]`, uint8 or float in [0, 1]; if C is 1 also `[N, H, W]`. A run on a table
+    takes and returns rows `[N, D]` instead, in the units of the data set. Examples are fed in
     batches, so N may be any number.
 
     Attributes:

@@ -1,6 +1,6 @@
-"""Losses of the best constant prediction, which a model that has learned something is below.
+"""Losses of the best constant prediction; a model that has learned something has a lower one.
 
-The constants are those of the training split, so that they fit a split of few images no better:
+The constants come from the training split, so that they do not fit a split of few images better:
 
     squared error   mean over pixels of the squared distance to the mean training image
     Bernoulli       mean over pixels of the cross-entropy of the mean training image

@@ -1,6 +1,6 @@
 """Flags of a network with convolutional and dense layers, shared by several families.
 
-`--filters` lists the convolutional layers, `--units` the dense layers behind them; either may be
+`--filters` lists the convolutional layers, `--units` the dense layers after them; either may be
 empty.
 """
 
