@@ -3,8 +3,8 @@
 Prints a table and writes it to evaluation.json in the run. All measures are means over the examples
 of the split. The baselines are PCA with as many components as the code has dimensions (pca_), for
 denoising runs the best linear denoiser of that rank (linear_), and for regressors the median
-(constant_) and ridge regression on the pixels (ridge_). Reconstructions of the run and of the
-baselines are clipped to [0, 1].
+(constant_) and ridge regression on the pixels (ridge_). Reconstructed images of the run and of
+the baselines are clipped to [0, 1].
 
 docs/reference/measures.md defines every measure that tfae prints, with its unit.
 """

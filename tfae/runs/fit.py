@@ -53,9 +53,9 @@ def fit(
 ) -> int:
     """Trains a run in `logdir`, from its newest checkpoint or from the start, to its end.
 
-    An existing run may be given another number of epochs, not fewer than it has completed. Unless the
-    learning rate depends on that number, the result is bit for bit that of a run that had it from
-    the start. The chief alone reads and writes `logdir`; the other `members` follow it.
+    An existing run may be given another number of epochs, not fewer than it has completed. Unless
+    the learning rate depends on that number, the result is bit for bit that of a run that had it
+    from the start. The chief alone reads and writes `logdir`; the other `members` follow it.
 
     Args:
       experiment: the configuration; its signature is taken from the data set.

@@ -75,7 +75,7 @@ def test_quantities_are_classes_in_their_order_and_rows_without_one_are_left_out
             "line 1 is 'age,city,height,age'; it must name the co",
         ),
         (lambda t: t.replace('mass', '3.5'), 'with distinct names that are not numbers'),
-        (lambda t: t.split('\n', 1)[0], 'has a header and no row'),
+        (lambda t: t.split('\n', 1)[0], 'has a header but no row'),
         (lambda t: '', "line 1 is ''; it must name the columns"),
         (
             lambda t: t.replace(f'{ROWS[4, 0]}', 'old'),

@@ -42,7 +42,7 @@ def read(path: pathlib.Path, target: str = '') -> Table:
     try:
         if (size := path.stat().st_size) > _MAX_BYTES:
             raise errors.InputError(
-                f'{path} has {size:,} bytes; it must have {_MAX_BYTES:,} at most'
+                f'{path} has {size:,} bytes; it must have at most {_MAX_BYTES:,}'
             )
         with (
             bounded_files.open_regular(path) as content,
@@ -72,7 +72,9 @@ def _read(path: pathlib.Path, lines: Iterator[str], target: str) -> Table:
     place = names.index(errors.one_of('--target', target, names)) if target else -1
     columns = [name for i, name in enumerate(names) if i != place]
     if not columns:
-        raise errors.InputError(f'{path} has no column but --target {target}; it must have more')
+        raise errors.InputError(
+            f'{path} has only the column --target {target}; it must have others'
+        )
     labels: list[str] = []
     values = array.array('d')
     missing: dict[str, list[int]] = {}  # column -> lines
@@ -99,7 +101,7 @@ def _read(path: pathlib.Path, lines: Iterator[str], target: str) -> Table:
                 if not math.isfinite(value):
                     missing.setdefault(name, []).append(line)
     if not values:
-        raise errors.InputError(f'{path} has a header and no row')
+        raise errors.InputError(f'{path} has a header but no rows')
     _refuse_not_finite(path, missing)
     with np.errstate(over='ignore'):
         rows = np.frombuffer(values, np.float64).reshape(-1, len(columns)).astype(np.float32)
