@@ -4,8 +4,8 @@ Writes samples.png, samples.npz with all samples, and samples.json. --classifier
 that it predicts for the samples, and measures the Frechet distance in its latent space between
 samples and --split. The same distance of as many real images of another split is the baseline; if
 there are fewer real images, fewer samples are compared. --over_epochs plots samples of the same
-random codes after several epochs side by side instead. --classes=0,1,2 takes classes in turn;
-class_accuracy is the fraction of samples that the classifier finds of their class.
+random codes after several epochs side by side instead. --classes=0,1,2 generates these classes
+in turn; class_accuracy is the fraction of samples that the classifier assigns to their class.
 """
 
 import dataclasses

@@ -67,7 +67,7 @@ _KNOWN = {
     'noise_mse': Measure('MSE on uniform noise', 'per pixel'),
     'corrupted_psnr': Measure('PSNR, corrupted images', 'dB'),
     'denoised_psnr': Measure('PSNR, denoised images', 'dB', better=1),
-    'class_accuracy': Measure('samples of their class', '%', 100, 1),
+    'class_accuracy': Measure('samples classified as their class', '%', 100, 1),
     'error': Measure('classification error', '%', 100, -1),
     'absolute_error': Measure('mean absolute error', 'in the unit of the quantity', better=-1),
     'squared_error': Measure('mean squared error', 'in the squared unit', better=-1),
