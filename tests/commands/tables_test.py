@@ -120,6 +120,17 @@ def test_figures_of_rows_are_written(folder, command, files):
         assert (folder / 'run' / 'figures' / name).stat().st_size > 10_000
 
 
+def test_baselines_of_a_table_are_of_its_columns(folder):
+    out = run(folder, 'cluster') + run(folder, 'probe')
+    assert 'columns' in out
+    assert 'pixels' not in out
+    found = json.loads((folder / 'run' / 'figures' / 'cluster.json').read_text())
+    assert 0 < found['columns_kmeans_accuracy'] <= 1
+    run(folder, 'report')
+    page = (folder / 'run' / 'report.html').read_text()
+    assert 'columns_' not in page
+
+
 def test_a_report_describes_the_figures_of_rows(folder):
     run(folder, 'anomaly', '--components=2')
     run(folder, 'report')

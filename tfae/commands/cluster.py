@@ -166,8 +166,9 @@ def _pairs(flags: Config, run: Run, train: np.ndarray) -> list[tuple[str, str, E
         def scores(images: np.ndarray) -> np.ndarray:
             return baseline.encode(run.normalized(images))
 
+        values = 'columns' if data.tabular(train.shape[1:]) else 'pixels'
         for name in ('k-means', 'spherical k-means'):
-            pairs.append(('pixels', name, flat))
+            pairs.append((values, name, flat))
         pairs += [(f'PCA-{baseline.components}', name, scores) for name in _METHODS]
     return pairs
 

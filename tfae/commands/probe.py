@@ -143,13 +143,14 @@ def _probed(
 
 
 def _spaces(flags: Config, run: Run, train: data.Split, asked: data.Split) -> dict[str, Space]:
-    """Returns the spaces that are probed: codes, PCA scores and pixels."""
+    """Returns the spaces that are probed: codes, PCA scores and pixels, or columns of a table."""
     seen = {'code': (run.encode(train.images), run.encode(asked.images))}
     if flags.baselines:
         known, new = run.normalized(train.images), run.normalized(asked.images)
         baseline = pca.Baseline(known, run.built.model.code_size)
         seen[f'PCA-{baseline.components}'] = baseline.encode(known), baseline.encode(new)
-        seen['pixels'] = data.flat(known), data.flat(new)
+        values = 'columns' if data.tabular(known.shape[1:]) else 'pixels'
+        seen[values] = data.flat(known), data.flat(new)
     assert train.labels is not None and asked.labels is not None  # else refused
     labels, wanted = train.labels, asked.labels
     return {name: Space(known, labels, new, wanted) for name, (known, new) in seen.items()}
