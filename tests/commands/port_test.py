@@ -180,6 +180,20 @@ def test_all_that_only_a_run_supplies_is_listed(tmp_path):
     assert [(one.line, one.name) for one in found][:2] == [(2, '.next()'), (2, '.ptp()')]
 
 
+def test_arguments_of_other_names_are_found(tmp_path):
+    text = (
+        'import numpy as np\nfrom sklearn.manifold import TSNE\nimport sklearn.preprocessing as p\n'
+        'TSNE(2, n_iter=5); TSNE(max_iter=5); p.OneHotEncoder(sparse=False); np.hist(normed=1)\n'
+        'np.fromstring(b, np.uint8); np.fromstring(b, sep=" "); np.histogram(b, normed=True)\n'
+    )
+    found = ported(tmp_path, text)
+    assert [(one.line, one.name) for one in found.findings] == [
+        (4, 'TSNE(n_iter=)'), (4, 'p.OneHotEncoder(sparse=)'),
+        (5, 'np.fromstring'), (5, 'np.histogram(normed=)'),
+    ]  # fmt: skip
+    assert found.line.endswith('install(removed=True)') and text_of(found).endswith(text)
+
+
 def test_python_2_becomes_python_3(tmp_path):
     found = ported(tmp_path, 'import tensorflow as tf\nprint tf.VERSION, 3\n')
     assert found.findings[0].remark == 'Python 2; it becomes Python 3'
@@ -284,7 +298,10 @@ def test_methods_of_the_program_are_its_own(tmp_path):
 
 def test_a_written_program_runs_and_needs_nothing_more(tmp_path):
     path = tmp_path / 'p.py'
-    path.write_text('import tensorflow as tf, numpy as np\nprint(tf.layers.__name__, np.int(2))\n')
+    path.write_text(
+        'import tensorflow as tf, numpy as np\nprint(tf.layers.__name__, np.int(2))\n'
+        'if 1 is 2: pass\n'
+    )
     path.chmod(0o755)
     listed = tfae_program.run('port', 'p.py', cwd=tmp_path)
     assert (listed.code, listed.err) == (1, '')

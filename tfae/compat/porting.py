@@ -14,6 +14,7 @@ import pathlib
 import re
 import tokenize
 import types
+import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -235,7 +236,9 @@ def _findings(tree: ast.Module, aliases: dict[str, str], own: set[str]) -> Itera
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             for name in node.names:
                 yield from _import(node, f'{node.module}.{name.name}'.removesuffix('.*'))
-    builtins = program.undefined(compile(tree, '<program>', 'exec', dont_inherit=True))
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # of the program, when it runs
+        builtins = program.undefined(compile(tree, '<program>', 'exec', dont_inherit=True))
     calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
     inner = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
     for node in ast.walk(tree):
@@ -353,23 +356,29 @@ def _looked_up(old: str) -> tuple[str, bool]:
 def _call(node: ast.Call, aliases: dict[str, str], own: set[str]) -> Iterator[Finding]:
     """Yields the findings of a call that depend on its arguments, or on methods of the program."""
     function = node.func
-    if not isinstance(function, ast.Attribute):
+    if not isinstance(function, ast.Attribute | ast.Name):
         return
     spelled = ast.unparse(function)
     first, _, rest = spelled.partition('.')
-    dotted = f'{aliases[first]}.{rest}' if first in aliases else ''
+    dotted = f'{aliases[first]}.{rest}'.rstrip('.') if first in aliases else ''
+    given = {keyword.arg for keyword in node.keywords}
+    for name in sorted(removed.former_arguments(dotted) & given):
+        yield _finding(
+            node, f'{spelled}({name}=)', Kind.REMOVED, 'an argument of another name today'
+        )
+    if dotted == 'numpy.fromstring' and len(node.args) < 4 and 'sep' not in given:
+        yield _finding(node, spelled, Kind.REMOVED, 'of bytes: np.frombuffer stands in for it')
     if dotted.startswith('tensorflow.'):
         old = dotted.removeprefix('tensorflow.').removeprefix('compat.v1.')
         first_argument = node.args[0] if node.args else None
         number = isinstance(first_argument, ast.Constant) and isinstance(first_argument.value, int)
-        former = removed.AXES.keys() & {keyword.arg for keyword in node.keywords}
-        if old in ('concat', 'split') and (number or former):
+        if old in ('concat', 'split') and (number or removed.AXES.keys() & given):
             remark = f'the arguments before 1.0: the axis of tf.{old} comes first'
             yield _finding(node, spelled, Kind.REMOVED, remark)
         elif _BY_KEYWORD.fullmatch(old) and node.args:
             remark = 'before 1.0: logits and labels by position'
             yield _finding(node, spelled, Kind.REMOVED, remark)
-    elif function.attr in _METHODS and not dotted:
+    elif isinstance(function, ast.Attribute) and function.attr in _METHODS and not dotted:
         name, new = f'.{function.attr}()', _METHODS[function.attr]
         if function.attr in own and not new:
             return

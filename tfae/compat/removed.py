@@ -417,6 +417,14 @@ def lacks(module: str, name: str) -> bool:
         return False
 
 
+def former_arguments(dotted: str) -> set[str]:
+    """Returns the removed names of arguments of a function or a class that are supplied."""
+    module, _, name = dotted.rpartition('.')
+    changes = _ARGUMENTS.get(module, {})
+    found = [changes.get(key) for key in (name, f'{name}.__init__')]
+    return {argument for change in found for argument in getattr(change, 'renamed', ())}
+
+
 def is_lost(module: str) -> bool:
     """Returns whether a module of `MODULES` is gone, or empty."""
     if module.startswith(_EMPTY):
@@ -588,6 +596,7 @@ def _keywords(**renamed):
 
         return function
 
+    change.renamed = renamed
     return change
 
 
