@@ -367,7 +367,7 @@ def _call(node: ast.Call, aliases: dict[str, str], own: set[str]) -> Iterator[Fi
             node, f'{spelled}({name}=)', Kind.REMOVED, 'an argument of another name today'
         )
     if dotted == 'numpy.fromstring' and len(node.args) < 4 and 'sep' not in given:
-        yield _finding(node, spelled, Kind.REMOVED, 'of bytes: np.frombuffer stands in for it')
+        yield _finding(node, spelled, Kind.REMOVED, 'of bytes; np.frombuffer replaces it')
     if dotted.startswith('tensorflow.'):
         old = dotted.removeprefix('tensorflow.').removeprefix('compat.v1.')
         first_argument = node.args[0] if node.args else None
