@@ -98,18 +98,18 @@ def _measures(run: Run, part: data.Split) -> dict[str, Any]:
 
 def _regression(
     run: Run, values: np.ndarray, loaded: data.DataSet, part: data.Split
-) -> dict[str, float]:
+) -> dict[str, float | int]:
     """Returns the mean absolute errors of two baselines.
 
     They are the median of the training split, and ridge regression on its pixels.
     """
     known, wanted = values[loaded.train.labels], values[part.labels]
-    train, images = (data.pixels(run.normalized(split.images)) for split in (loaded.train, part))
+    train, images = (run.normalized(split.images) for split in (loaded.train, part))
+    predicted, used = regression.ridge(train, known, images)
     return {
         'constant_absolute_error': regression.absolute_error(wanted, np.median(known)),
-        'ridge_absolute_error': regression.absolute_error(
-            wanted, regression.ridge(train, known, images)
-        ),
+        'ridge_absolute_error': regression.absolute_error(wanted, predicted),
+        **({'ridge_examples': used} if used < len(known) else {}),
     }
 
 
