@@ -52,7 +52,7 @@ class Config(command_flags.LookAtData):
     classifier: str = option('', 'Run of a classifier that evaluates the samples (default: none).')
     classes: tuple[str, ...] = option(
         (),
-        'Classes of the samples in turn, by name or number, of a gan with --conditional (default: '
+        'Classes to sample in turn, by name or number, for a gan with --conditional (default: '
         'random classes).',
         needs=('--kind=auto,prior',),
     )

@@ -37,10 +37,11 @@ class Config(Part):
     vary: str = option(
         '',
         'Flag of `tfae train` and its values, one for each run: name=value,value. Further flags '
-        'behind a semicolon have as many values and vary with it. Required.',
+        'after a semicolon must have as many values, and vary along with it. Required.',
     )
     measure: str = option(
-        names.LOSS, 'Measure to plot, as in metrics.jsonl; of a GAN generator/diversity.'
+        names.LOSS,
+        'Measure to plot, by its name in metrics.jsonl, such as generator/diversity of a GAN.',
     )
 
 
