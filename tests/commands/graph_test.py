@@ -111,7 +111,7 @@ def test_a_graph_of_another_program_from_each_format(folder):
         (('--logdir=vae', '--model=vgg16'), 2, '--logdir and --model exclude each other'),
         (('--model=vgg17',), 2, "--model is 'vgg17'; it must be one of "),
         (('--logdir=vae', '--output=a.png'), 2, '--output is a.png; it must end in .svg'),
-        (('--logdir=none',), 1, 'none holds no run'),
+        (('--logdir=none',), 1, 'none is not a run'),
         (('--meta_graph=none.pb',), 1, '--meta_graph none.pb does not exist'),
         (('--meta_graph=broken.pb',), 1, '--meta_graph broken.pb cannot be imported: '),
         (('--meta_graph=broken.meta',), 1, '--meta_graph broken.meta cannot be imported: '),

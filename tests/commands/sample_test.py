@@ -210,7 +210,7 @@ def test_a_classifier_counts_classes_and_measures_the_distance_in_its_code(train
             '--classifier bars was trained on 16 x 16 x 1 images of synthetic; the samples are '
             '8 x 8 x 1 images of digits',
         ),
-        ('gan', ('--classifier=none',), 1, 'none holds no run'),
+        ('gan', ('--classifier=none',), 1, 'none is not a run'),
     ],
 )
 def test_what_cannot_be_sampled_is_refused(trained, run, words, code, want):
