@@ -122,7 +122,7 @@ def _prepared(
 
     if folder and known:
         experiment = _resolved(experiment, known.signature)
-        _refuse_differences(folder.path, known, experiment)
+        _refuse_differences(folder.path, known.resolved(), experiment)
         if experiment.training.epochs < 0:
             experiment = _with_epochs(experiment, known.training.epochs)
         checkpoints.refuse_other_configuration(known, folder.path)

@@ -39,7 +39,7 @@ def open_run(
     experiment = recorded = folder.read_config()
     if family is not None:
         given = experiment.of_family(family).resolved()
-        if differences := experiment.differences(given):
+        if differences := experiment.resolved().differences(given):
             raise errors.UsageError(
                 f'--model differs from that of --logdir {folder.path}: {"; ".join(differences)}'
             )

@@ -262,7 +262,7 @@ class Experiment:
                 name: config.from_dict(kind, content[name], f'{where}: {name}')
                 for name, kind in kinds.items()
             }
-            return cls(content['model'], **parts).resolved()
+            return cls(content['model'], **parts)
         except errors.UsageError as error:
             raise errors.InputError(f'{where}: {error}') from None
 
