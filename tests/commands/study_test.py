@@ -95,6 +95,10 @@ def test_a_dry_run_and_another_measure(tmp_path):
             ('--logdir=a', '--vary=batch_size=1,2; seed=1'),
             '--vary has 2 values of batch_size and 1 values of seed; each flag must have as many',
         ),
+        (
+            ('--logdir=a', '--vary=seed=1,2; seed=3,4'),
+            '--vary has seed twice; it must name each flag once',
+        ),
         (('--logdir=a', '--vary=logdir=b'), '--vary has logdir; each run has a folder of its own'),
         (('--logdir=a', '--vary=bach_size=1'), 'tfae train has no flag --bach_size'),
         (('--logdir=a', '--vary=seed=1', '--cluster=worker=a:1'), 'tfae study has no --cluster'),

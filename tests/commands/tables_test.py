@@ -149,3 +149,69 @@ def test_other_commands_on_images_refuse_a_table(folder, command):
     assert done.refusal(1) == (
         'run, a run on a table of 13 columns, has no images; this command takes runs on images'
     )
+
+
+def test_pca_leaves_a_residual_of_a_narrow_table(folder):
+    run(folder, 'anomaly')
+    found = json.loads((folder / 'run' / 'anomaly.json').read_text())
+    assert (
+        found['pca_components'] == 3
+    )  # the code size, where the 32 of the flag are no fewer than 13
+
+
+def test_a_table_without_validation_rows_is_trained_and_measured(tmp_path):
+    words = ('--dataset=sklearn:iris', '--validation_fraction=0', '--epochs=2', '--logdir=run')
+    done = tfae_program.run('train', *words, cwd=tmp_path)
+    assert (done.code, done.err) == (0, ''), done
+    assert tfae_program.run('evaluate', '--logdir=run', cwd=tmp_path).code == 0
+
+
+@pytest.mark.parametrize('kind', ['minmax', 'standard'])
+def test_bytes_are_normalized_as_they_are_fed(tmp_path, kind):
+    rows = np.random.RandomState(0).randint(0, 256, [80, 5]).astype(np.uint8)
+    np.savez(tmp_path / 'rows.npz', x=rows)
+    words = ('--dataset=npz', f'--data_dir={tmp_path}/rows.npz', f'--normalize={kind}')
+    done = tfae_program.run('train', *words, '--epochs=1', '--logdir=run', cwd=tmp_path)
+    assert (done.code, done.err) == (0, ''), done
+    with tfae.open(tmp_path / 'run') as opened:
+        seen = opened.normalized(rows)
+    if kind == 'minmax':
+        assert np.all(np.abs(np.ptp(seen, 0) - 1) < 0.1) and np.all(np.abs(seen) < 1.2)
+    else:
+        assert np.all(np.abs(seen.mean(0)) < 0.3) and np.all(np.abs(seen.std(0) - 1) < 0.2)
+
+
+def test_noise_of_bytes_is_compared_with_what_is_fed(tmp_path):
+    rows = np.random.RandomState(0).randint(0, 256, [80, 5]).astype(np.uint8)
+    np.savez(tmp_path / 'rows.npz', x=rows)
+    words = ('--dataset=npz', f'--data_dir={tmp_path}/rows.npz', '--epochs=1', '--logdir=run')
+    assert tfae_program.run('train', *words, cwd=tmp_path).code == 0
+    assert tfae_program.run('evaluate', '--logdir=run', cwd=tmp_path).code == 0
+    found = json.loads((tmp_path / 'run' / 'evaluation.json').read_text())
+    assert found['noise_mse'] < 1
+
+
+def test_an_encoder_of_another_normalization_is_refused(folder):
+    words = ('train', '--dataset=sklearn:wine', '--units=8,3', '--restore_from=run', '--logdir=new')
+    for kind in ('none', 'minmax'):
+        done = tfae_program.run(*words, f'--normalize={kind}', cwd=folder)
+        assert done.refusal(2) == (
+            f'--restore_from run is a run with --normalize=standard; --normalize is {kind}, and '
+            f'must be the same'
+        )
+    assert not (folder / 'new').exists()
+
+
+@pytest.mark.parametrize(
+    'words, text',
+    [
+        (('--critic_steps=500',), '--critic_steps is 500, and the run has'),
+        (
+            ('--conditional', '--without_classes=3'),
+            '--conditional needs training images of every class; class 3 has none',
+        ),
+    ],
+)
+def test_a_generator_that_would_not_be_trained_is_refused(tmp_path, words, text):
+    words = ('train', '--model=gan', *words, '--epochs=1', '--logdir=run')
+    assert tfae_program.run(*words, cwd=tmp_path).refusal(2).startswith(text)

@@ -126,8 +126,10 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
         bar.update()
         bar.set_description_str('baselines')
         normal, anomalous = _kinds(loaded, part)
-        # PCA has no more components than values and examples.
-        components = min(flags.pca_components, scored[0][0].size, len(loaded.train.images))
+        # With as many components as values or examples PCA would leave no residual.
+        components, most = flags.pca_components, min(scored[0][0].size, len(loaded.train.images))
+        if components >= most:
+            components = max(1, min(run.built.model.code_size, most - 1))
         if anomalous.any() and not anomalous.all() and flags.baselines:
             kinds |= anomaly.baselines(run.normalized(loaded.train.images), scored[0], components)
         bar.update()

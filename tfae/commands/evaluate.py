@@ -122,11 +122,12 @@ def _reconstruction(run: Run, loaded: data.DataSet, part: data.Split) -> dict[st
         measured['sharpness'] = reconstruction.sharpness(images, reconstructed)
     if hasattr(outputs, names.LOGITS):
         measured['bce'] = reconstruction.bce(images, run.fetch(outputs.logits, part.images))
-        measured['bce_floor'] = reconstruction.entropy(images)
+        if np.min(images) >= 0 and np.max(images) <= 1:  # columns may leave it outside training
+            measured['bce_floor'] = reconstruction.entropy(images)
     baseline = pca.Baseline(run.normalized(loaded.train.images), run.built.model.code_size)
     measured['pca_mse'] = reconstruction.mse(images, baseline.reconstruct(images))
     # An encoder that did not specialize on the data reconstructs noise too.
-    noise = _noise(part.images)
+    noise = data.pixels(_noise(part.images))
     measured['noise_mse'] = reconstruction.mse(
         run.normalized(noise), run.normalized(run.reconstruct(noise))
     )

@@ -164,6 +164,13 @@ def _opened_classifier(flags: Config, run: Run) -> Run | None:
             f'--classifier {flags.classifier} was trained on {_described(*its)}; the samples are '
             f'{_described(*mine)}'
         )
+    if flags.classes:
+        own, others = (of.experiment.signature.class_names for of in (run, classifier))
+        if own != others:
+            raise errors.InputError(
+                f'--classifier {flags.classifier} has other classes than the run: '
+                f'{", ".join(others)[:200]}; --classes needs the same'
+            )
     return classifier
 
 
@@ -175,17 +182,21 @@ def _described(dataset: str, form: data.Form) -> str:
 def _evaluated(flags: Config, run: Run, classifier: Run, images: np.ndarray) -> dict[str, Any]:
     """Returns Frechet distances in the classifier's latent space, and counts of its predictions."""
     loaded, part = flags.load(run)
-    real = frechet.moments(classifier.encode(part.images))
+    wanted = _labels(flags, run)
     # As many real images, from a split that the samples are not compared with: the distance depends
     # on the number of images.
     other = loaded.test if flags.split == 'train' else loaded.train
+    if wanted:
+        part, other = (
+            data.select(split, np.isin(np.asarray(split.labels), wanted)) for split in (part, other)
+        )
+    real = frechet.moments(classifier.encode(part.images))
     count = min(len(images), len(other.images))
     chosen = np.random.RandomState(flags.seed).permutation(len(other.images))[:count]
     predicted = classifier.fetch(classifier.built.inference.outputs.probabilities, images)
     classes = classifier.experiment.signature.classes
     counts = np.bincount(predicted.argmax(1), minlength=classes)
     labels = [*loaded.class_names, *map(str, range(len(loaded.class_names), classes))]
-    wanted = _labels(flags, run)
     right = {}
     if wanted:
         hits = predicted.argmax(1) == np.resize(wanted, len(predicted))

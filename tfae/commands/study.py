@@ -92,6 +92,8 @@ def _combinations(vary: str) -> list[tuple[str, ...]]:
     values: dict[str, list[str]] = {}
     for text in vary.split(';'):
         name, _, found = text.strip().removeprefix('--').partition('=')
+        if name in values:
+            raise errors.UsageError(f'--vary has {name} twice; it must name each flag once')
         values[name] = config.split(found)
     counts = {len(found) for found in values.values()}
     if not all(values) or 0 in counts:
@@ -138,5 +140,7 @@ def _print(curves: Sequence[charts.Losses], measure: str) -> None:
         cells = ['diverged']
         if not curve.diverged:
             ends = [f'{values[-1]:.5f}' if len(values) else '-' for values in curve.of_splits]
-            cells = [f'{curve.examples[-1]:,}', *ends, f'{curve.seconds[-1]:.1f}']
+            cells = ['-', *ends, '-']  # without an epoch
+            if len(curve.examples):
+                cells = [f'{curve.examples[-1]:,}', *ends, f'{curve.seconds[-1]:.1f}']
         print('  '.join([f'{curve.label:{width}}', *(f'{cell:>15}' for cell in cells)]))

@@ -11,6 +11,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import math
 import operator
 import os
 import pathlib
@@ -341,12 +342,16 @@ def quotient(a: Any, b: Any, in_place: bool = False) -> Any:
     return a // b if whole else a / b
 
 
+_OF_ITERABLES = (math.dist, math.fsum, math.prod)
+
+
 def call(function: Callable[..., Any], *given: Any) -> Any:
     """Returns what a function returns; one of numbers takes arrays of one value, as numpy did.
 
     Numbers are what `int`, `float`, `complex` and the functions of `math` take.
     """
-    if function in (int, float, complex) or getattr(function, '__module__', '') == 'math':
+    of_numbers = getattr(function, '__module__', '') == 'math' and function not in _OF_ITERABLES
+    if function in (int, float, complex) or of_numbers:
         given = tuple(map(_number, given))
     return function(*given)
 

@@ -136,6 +136,7 @@ def _prepared(
         data.refuse_gaps(loaded, experiment.data)
         _refuse_unbounded(experiment, loaded)
         _refuse_one_class(experiment, loaded.train)
+        _refuse_unseen_classes(experiment, loaded)
     with blaming():
         size = experiment.training.batch(len(loaded.train.images))
     # The flags that share a batch are not part of config.json.
@@ -143,9 +144,16 @@ def _prepared(
     # Before any op is built: order and noise are functions of (seed, step), so must results be.
     tf2.config.experimental.enable_op_determinism()
     with blaming():
-        fitted = normalization.fit(experiment.data.normalize, loaded.train.images)
+        rows, kind = loaded.train.images, experiment.data.normalize
+        fitted = normalization.fit(kind, rows if kind == 'none' else data.pixels(rows))
         built = graph.build(experiment, loaded.train, loaded.validation, replica, fitted)
     last = built.programs[-1].phase
+    every = getattr(experiment.family, 'critic_steps', 1)
+    if 0 < last.stop - last.start < every:
+        raise errors.UsageError(
+            f'--critic_steps is {every}, and the run has {last.stop - last.start} steps: the '
+            f'generator would never be trained'
+        )
     experiment = _with_epochs(experiment, last.epochs)
     if folder and known:
         _refuse_fewer_epochs(folder.path, last, size)
@@ -158,6 +166,7 @@ def _lead(job: _Job, folder: Folder, known: Experiment | None) -> int:
     settings = job.experiment.training
     if known is None and settings.restore_from:
         # A checkpoint that cannot be transferred is refused before the run is created.
+        _refuse_other_normalization(job.experiment)
         what = (settings.restore_from, settings.restore_map)
         transfer.transfer(None, job.built.model_variables, *what)
     folder.create()
@@ -248,6 +257,17 @@ def _resolved(experiment: Experiment, signature: Signature) -> Experiment:
     return dataclasses.replace(experiment, signature=signature).resolved()
 
 
+def _refuse_other_normalization(experiment: Experiment) -> None:
+    """Refuses an encoder of a run whose columns were normalized in another way."""
+    path, mine = experiment.training.restore_from, experiment.data.normalize
+    source = Folder(path)
+    if source.exists() and (its := source.read_config().data.normalize) != mine:
+        raise errors.UsageError(
+            f'--restore_from {path} is a run with --normalize={its}; --normalize is {mine}, and '
+            f'must be the same'
+        )
+
+
 def _with_epochs(experiment: Experiment, epochs: int) -> Experiment:
     training = dataclasses.replace(experiment.training, epochs=epochs)
     return dataclasses.replace(experiment, training=training)
@@ -261,6 +281,18 @@ def _refuse_one_class(experiment: Experiment, train: data.Split) -> None:
         models.build(experiment.model, experiment.family, shape, there)
 
 
+def _refuse_unseen_classes(experiment: Experiment, loaded: data.DataSet) -> None:
+    """Refuses classes without training images where images of each class are generated."""
+    if not getattr(experiment.family, 'conditional', False) or loaded.train.labels is None:
+        return
+    missing = sorted(set(range(loaded.classes)) - set(np.unique(loaded.train.labels).tolist()))
+    if missing:
+        name = loaded.class_names[missing[0]] if loaded.class_names else missing[0]
+        raise errors.UsageError(
+            f'--conditional needs training images of every class; class {name} has none'
+        )
+
+
 def _refuse_unbounded(experiment: Experiment, loaded: data.DataSet) -> None:
     """Refuses values of a table beyond [0, 1] where the output of the family cannot reach them."""
     normalize, family = experiment.data.normalize, experiment.family
@@ -268,7 +300,8 @@ def _refuse_unbounded(experiment: Experiment, loaded: data.DataSet) -> None:
         return
     where = f'leaves [0, 1] under --normalize={normalize}'
     if normalize == 'none':
-        ends = [f(data.pixels(split.images)) for split in loaded[1:4] for f in (np.min, np.max)]
+        splits = [data.pixels(split.images) for split in loaded[1:4] if len(split.images)]
+        ends = [f(split) for split in splits for f in (np.min, np.max)]
         low, high = min(ends), max(ends)
         if low >= 0 and high <= 1:
             return

@@ -286,8 +286,10 @@ class Run:
                 f'{self._what()} does not generate images of a given class; it must be a run of '
                 f'gan with --conditional'
             )
+        if not len(labels):
+            raise errors.UsageError('labels are empty; there must be at least one class')
         for label in labels:
-            errors.in_range('labels', label, 0, model.classes - 1)
+            _whole('labels', label, model.classes - 1)
         return model.of_classes(codes, np.resize(labels, count))
 
     def measure(self, images: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:

@@ -95,7 +95,8 @@ def conditional(update: tf.Operation, due: tf.Tensor) -> tf.Operation:
     resource = update.inputs[0]
     value = _move(update)
     assign = ASSIGNMENTS[update.type]
-    return tf.cond(due, lambda: assign(resource=resource, value=value), tf.no_op)
+    with tf.control_dependencies(update.control_inputs):
+        return tf.cond(due, lambda: assign(resource=resource, value=value), tf.no_op)
 
 
 def _over_parts(build: Build, batch: Batch, parts: int) -> Found:

@@ -144,3 +144,16 @@ def test_the_quantities_of_diabetes_are_classes_named_by_them():
 def test_an_unknown_table_of_scikit_learn_is_refused_with_the_nearest():
     with pytest.raises(errors.UsageError, match="'sklearn:wines'; .* did you mean sklearn:wine"):
         data.load(data.Config('sklearn:wines'))
+
+
+def test_a_missing_label_is_no_class(tmp_path):
+    cities = [('Bern', 'Ulm', 'NA', 'nan', '')[k % 5] for k in range(30)]
+    loaded = load(tmp_path, text(cities=cities))
+    assert loaded.class_names == ('Bern', 'Ulm')
+    assert 'skipped: 18 rows without city' in loaded.notes
+
+
+def test_an_identifier_is_no_number(tmp_path):
+    content = text().replace(repr(float(ROWS[0, 0])), '12_34', 1)
+    with pytest.raises(errors.InputError, match="column age holds text, '12_34' in line 2"):
+        load(tmp_path, content)

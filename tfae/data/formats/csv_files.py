@@ -88,9 +88,10 @@ def _read(path: pathlib.Path, lines: Iterator[str], target: str) -> Table:
                 f'{path} line {line} has {len(cells)} cells; the header has {len(names)}'
             )
         if target:
-            labels.append(cells.pop(place).strip())
+            label = cells.pop(place).strip()
+            labels.append('' if label.lower() in _MISSING else label)
         try:
-            row = list(map(float, cells))
+            row = list(map(_float, cells))
         except ValueError:
             row = [
                 _number(path, *at) for at in zip(columns, cells, [line] * len(cells), strict=True)
@@ -123,10 +124,16 @@ def _refuse_header(path: pathlib.Path, names: Sequence[str]) -> None:
 
 def _is_number(cell: str) -> bool:
     try:
-        float(cell)
+        _float(cell)
     except ValueError:
         return False
     return True
+
+
+def _float(cell: str) -> float:
+    if '_' in cell:  # Python reads 12_34 as 1234
+        raise ValueError(cell)
+    return float(cell)
 
 
 def _number(path: pathlib.Path, name: str, cell: str, line: int) -> float:
