@@ -231,7 +231,7 @@ def test_a_run_is_shown_converted_renamed_and_compared(tmp_path):
     kernel = variables['encoder/layer_1/kernel']
     assert rows['encoder/layer_1/kernel'][:2] == ['16x3', 'float32']
     assert float(rows['encoder/layer_1/kernel'][2]) == pytest.approx(kernel.mean(), rel=1e-3)
-    assert done.out.splitlines()[-1] == '2 variables, 51 numbers'
+    assert done.out.splitlines()[-1] == '2 variables, 51 values'
 
     done = ran(tmp_path, 'convert', 'run', '--scope=encoder', '--output=encoder.safetensors')
     assert (done.code, done.err) == (0, ''), done

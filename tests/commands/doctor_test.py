@@ -58,7 +58,7 @@ def test_a_choice_that_there_is_not_is_refused(tmp_path):
     [
         (
             'no-such-compiler',
-            'cannot be built: there is no C++ compiler (no-such-compiler); the slo',
+            'cannot be built: there is no C++ compiler (no-such-compiler); TensorFlow',
         ),
         ('false', 'does not compile: false -O3'),
     ],

@@ -198,7 +198,11 @@ def _share_out(self, config, image_shape, classes, rename):
         ({'__init__': touching}, 'The constructor adds nothing', 'it adds Const'),
         ({'encode': with_a_new_variable}, 'Calls after the first add no variables', 'adds Variab'),
         ({'whole': forgetful}, 'Each trainable variable is listed by one', 'the objectives list'),
-        ({'corrupt': squeezed}, 'Outputs have the required shapes', 'corrupt is [None, 6, 6], wan'),
+        (
+            {'corrupt': squeezed},
+            'Outputs have the required shapes',
+            'corrupt is [None, 6, 6], expected',
+        ),
         ({'trouble': failing}, 'trouble and learned_nothing', "KeyError: 'nothing'"),
         ({'learned_nothing': lambda *_: None}, 'trouble and learned', 'learned_nothing returns No'),
         ({'decode': bright}, 'Outputs have the required shapes', 'reconstruction lies in [2.'),

@@ -238,7 +238,9 @@ def test_a_module_is_loaded_by_its_spelling(tmp_path, monkeypatch):
     assert str(caught.value).startswith(
         "--dataset is 'empty_of_a_test', a module that is not a data set: it has no FIELDS"
     )
-    with pytest.raises(errors.UsageError, match='--data_dir is .* zeros_of_a_test does not read'):
+    with pytest.raises(
+        errors.UsageError, match="--data_dir is 'x', but data set zeros_of_a_test does not use it"
+    ):
         data.load(data.Config('zeros_of_a_test', data_dir='x'))
 
 

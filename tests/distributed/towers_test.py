@@ -100,7 +100,9 @@ def test_loss_gradients_and_terms_are_those_of_the_whole_batch(count, parts):
     found = gradients.of_batch(noting, batch, parts, replica)
     with tf.Session(config=tf.ConfigProto(device_count={'CPU': count})) as session:
         session.run(tf.global_variables_initializer())
-        made, (slope,), shares = session.run([found.objective[1::2], found.gradients, seen])
+        made, (slope,), shares = session.run(
+            [(found.objective.loss, found.objective.terms), found.gradients, seen]
+        )
     products = ROWS @ START
     np.testing.assert_allclose(made[0], (products**3).mean(), rtol=1e-12)
     np.testing.assert_allclose(made[1]['size'], ROWS[:, 0].mean(), rtol=1e-12)

@@ -97,7 +97,7 @@ def test_an_overconfident_classifier_has_learned():
 def test_the_warning_of_a_siamese_network_states_its_loss():
     model = siamese.Model(siamese.Config(units=(3,)), (2, 2, 1), 4)
     known = baseline.Constants(0.25, 0.7, np.log(4), 0.75)
-    assert 'the loss is 0.2499, ' in model.learned_nothing({'loss': 0.2499}, known)
+    assert 'the loss is 0.2499; ' in model.learned_nothing({'loss': 0.2499}, known)
     assert model.learned_nothing({'loss': 0.249}, known) == ''
 
 

@@ -64,7 +64,7 @@ def test_a_checkpoint_of_another_model_than_config_says_is_refused_everywhere(ru
 @pytest.mark.parametrize(
     'units, text',
     [
-        ([12], 'variable decoder/layer_2/bias is float32 [12] in the checkpoint and unknown by'),
+        ([12], 'variable decoder/layer_2/bias is float32 [12] in the checkpoint and unknown in'),
         ([12, 5], 'variable decoder/layer_2/kernel is float32 [4, 12] in the checkpoint and float'),
     ],
 )

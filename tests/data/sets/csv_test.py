@@ -103,7 +103,7 @@ def test_what_is_no_table_of_numbers_is_refused_with_its_place(tmp_path, change,
 def test_a_text_column_and_an_unknown_target_are_refused_by_name(tmp_path):
     with pytest.raises(errors.InputError, match="column city holds text, 'Bern' in line 2"):
         load(tmp_path, text(), target='')
-    text_of = "--target is 'town'; it must be one of age, city, height, mass"
+    text_of = r"set.csv: --target is 'town'; it must be one of age, city, height, mass"
     with pytest.raises(errors.UsageError, match=text_of):
         load(tmp_path, text(), target='town')
     with pytest.raises(errors.UsageError, match='--data_dir is empty; data set csv needs'):

@@ -69,7 +69,7 @@ def _read(path: pathlib.Path, lines: Iterator[str], target: str) -> Table:
     separator = max(_SEPARATORS, key=first.count)
     names = [cell.strip() for cell in next(csv.reader([first], delimiter=separator), [])]
     _refuse_header(path, names)
-    place = names.index(errors.one_of('--target', target, names)) if target else -1
+    place = names.index(errors.one_of(f'{path}: --target', target, names)) if target else -1
     columns = [name for i, name in enumerate(names) if i != place]
     if not columns:
         raise errors.InputError(
