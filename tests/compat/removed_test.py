@@ -1,9 +1,14 @@
 """Names that other packages removed: their values, and that the program is told."""
 
+import math
 import os
 import pathlib
 import subprocess
 import sys
+
+import numpy as np
+
+from tfae.compat import removed
 
 # Each line is checked in a process of its own kind, after the line that `tfae port` adds.
 PROGRAM = """
@@ -276,3 +281,9 @@ def test_removed_names_are_supplied_and_listed(tmp_path):
     ):  # fmt: skip
         assert f' {name},' in last + ',', name
     assert 'np.nan' not in last and 'no_such_name' not in last
+
+
+def test_functions_of_iterables_take_arrays_of_one_value():
+    one = np.array([2.0])
+    assert removed.call(math.fsum, one) == removed.call(math.prod, one) == 2
+    assert removed.call(math.sqrt, np.array([4.0])) == 2

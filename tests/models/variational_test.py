@@ -390,3 +390,8 @@ def test_a_run_is_measured_in_nats(tmp_path):
     assert 0 < measured['sharpness'] < 1
     lines = (tmp_path / 'run' / 'metrics.jsonl').read_text().splitlines()
     assert all({'loss', 'kl', 'active_units', 'validation_elbo'} <= {*json.loads(x)} for x in lines)
+
+
+def test_a_capacity_without_a_weight_is_refused():
+    with pytest.raises(errors.UsageError, match='--kl_capacity needs a --beta above 0'):
+        variational.Config(beta=0.0, kl_capacity=25.0)
