@@ -101,3 +101,11 @@ def test_a_new_folder_is_flushed_with_all_above_it_that_are_new(tmp_path, monkey
     assert sorted(flushed) == [tmp_path, tmp_path / 'a']
     atomic_files.make_folder(tmp_path / 'a' / 'b')
     assert len(flushed) == 2
+
+
+def test_a_device_is_not_replaced_by_a_file(tmp_path):
+    link = tmp_path / 'null'
+    link.symlink_to('/dev/null')  # not the device itself: the test may fail
+    with pytest.raises(OSError, match='is a device; name a file'):
+        atomic_files.write_text(link, 'a')
+    assert link.is_char_device()

@@ -56,7 +56,11 @@ def replacing(path: pathlib.Path, flushed: bool = True) -> Iterator[pathlib.Path
 
     Without `flushed`, a loss of power may leave an empty file: `flush_all` it with others before
     anything relies on it.
+
+    Raises: OSError for a device such as /dev/null, which root could replace by a file.
     """
+    if path.is_char_device() or path.is_block_device():
+        raise OSError(errno.EINVAL, 'is a device; name a file', str(path))
     temporary = path.with_name(f'.{path.stem}.{os.getpid()}.tmp{path.suffix}')
 
     def create() -> int:
