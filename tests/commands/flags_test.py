@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import pathlib
 import re
 
 import pytest
@@ -14,6 +15,7 @@ from tfae.runs import options
 from tfae.training import experiment, graph, phases
 from tfae.training.config import TrainingConfig
 
+TESTS = pathlib.Path(__file__).parents[1]
 KINDS = {
     'family': models.load('dense').Config,
     'data': data.Config,
@@ -66,22 +68,22 @@ ELSEWHERE = {
     'logdir': 'every test',
     'model': 'every test of a family; refusals_test: an unknown one is refused',
     'recipe': 'train_test: test_flags_on_the_line_win_over_those_of_a_recipe',
-    'head_epochs': 'schedule_test',
+    'head_epochs': 'phases_test',
     'data_dir': 'refusals_test: the IDX files',
     'test_fraction': 'images_test',
     'crop': 'images_test',
     'size': 'images_test',
-    'attributes': 'targets_test',
-    'target': 'targets_test',
-    'normalize': 'tables_test: test_errors_are_in_normalized_units',
+    'attributes': 'regressor_test',
+    'target': 'regressor_test',
+    'normalize': 'tables_test: test_bytes_are_normalized_as_they_are_fed',
     'color': 'images_test',
-    'labeled_seed': 'data_test: test_the_seed_decides_which_examples_have_labels',
+    'labeled_seed': 'dataset_test: test_the_seed_decides_which_examples_have_labels',
     'early_stopping_epochs': 'resume_test',
-    'adam_beta1': 'training_test: test_each_number_of_a_rule_is_that_of_the_configuration',
-    'adam_beta2': 'training_test: test_each_number_of_a_rule_is_that_of_the_configuration',
-    'adam_epsilon': 'training_test: test_each_number_of_a_rule_is_that_of_the_configuration',
-    'rmsprop_decay': 'training_test: test_each_number_of_a_rule_is_that_of_the_configuration',
-    'rmsprop_epsilon': 'training_test: test_each_number_of_a_rule_is_that_of_the_configuration',
+    'adam_beta1': 'step_test: test_each_number_of_a_rule_is_that_of_the_configuration',
+    'adam_beta2': 'step_test: test_each_number_of_a_rule_is_that_of_the_configuration',
+    'adam_epsilon': 'step_test: test_each_number_of_a_rule_is_that_of_the_configuration',
+    'rmsprop_decay': 'step_test: test_each_number_of_a_rule_is_that_of_the_configuration',
+    'rmsprop_epsilon': 'step_test: test_each_number_of_a_rule_is_that_of_the_configuration',
     'restore_from': 'train_test: test_a_run_restores_what_matches_by_name',
     'restore_map': 'train_test: test_scopes_are_renamed_on_the_way',
     'checkpoint_steps': 'train_test: test_checkpoints_come_and_stay_as_asked',
@@ -264,6 +266,15 @@ def test_every_flag_is_known_to_decide_something():
     fields |= {'logdir', 'model', 'recipe'}
     assert fields == CHANGES.keys() | ELSEWHERE.keys()
     assert not CHANGES.keys() & ELSEWHERE.keys()
+
+
+def test_tests_that_see_the_other_flags_exist():
+    files = {path.stem: path.read_text() for path in TESTS.rglob('*_test.py')}
+    for flag, words in ELSEWHERE.items():
+        for file in re.findall(r'\w+_test\b', words):
+            assert file in files, (flag, file)
+        if test := re.search(r'(\w+_test): (test_\w+)', words):
+            assert f'def {test[2]}(' in files[test[1]], (flag, test[0])
 
 
 @pytest.fixture(scope='module')

@@ -205,7 +205,7 @@ def test_an_encoder_of_another_normalization_is_refused(folder):
 @pytest.mark.parametrize(
     'words, text',
     [
-        (('--critic_steps=500',), '--critic_steps is 500, and the run has'),
+        (('--critic_steps=500',), 'the generator is updated once every 500 steps, and the run has'),
         (
             ('--conditional', '--without_classes=3'),
             '--conditional needs training images of every class; class 3 has none',

@@ -18,6 +18,7 @@ from tfae.data import normalization, streaming
 from tfae.distributed import cluster, coordinator
 from tfae.distributed.coordinator import Coordinator
 from tfae.distributed.replica import Replica
+from tfae.models.base.family import ClassConditional, Model
 from tfae.runs import checkpoints, sessions, transfer
 from tfae.runs.directory import Folder
 from tfae.runs.follower import Follower
@@ -27,7 +28,7 @@ from tfae.runs.trainer import Trainer
 from tfae.training import graph
 from tfae.training import overview as training_overview
 from tfae.training.experiment import Experiment, Signature
-from tfae.training.phases import Phase
+from tfae.training.phases import Phase, Program
 
 
 class _Job(NamedTuple):
@@ -136,7 +137,6 @@ def _prepared(
         data.refuse_gaps(loaded, experiment.data)
         _refuse_unbounded(experiment, loaded)
         _refuse_one_class(experiment, loaded.train)
-        _refuse_unseen_classes(experiment, loaded)
     with blaming():
         size = experiment.training.batch(len(loaded.train.images))
     # The flags that share a batch are not part of config.json.
@@ -148,12 +148,8 @@ def _prepared(
         fitted = normalization.fit(kind, rows if kind == 'none' else data.pixels(rows))
         built = graph.build(experiment, loaded.train, loaded.validation, replica, fitted)
     last = built.programs[-1].phase
-    every = getattr(experiment.family, 'critic_steps', 1)
-    if 0 < last.stop - last.start < every:
-        raise errors.UsageError(
-            f'--critic_steps is {every}, and the run has {last.stop - last.start} steps: the '
-            f'generator would never be trained'
-        )
+    _refuse_untrained(built.programs[-1])
+    _refuse_unseen_classes(built.model, loaded)
     experiment = _with_epochs(experiment, last.epochs)
     if folder and known:
         _refuse_fewer_epochs(folder.path, last, size)
@@ -281,9 +277,20 @@ def _refuse_one_class(experiment: Experiment, train: data.Split) -> None:
         models.build(experiment.model, experiment.family, shape, there)
 
 
-def _refuse_unseen_classes(experiment: Experiment, loaded: data.DataSet) -> None:
+def _refuse_untrained(program: Program) -> None:
+    """Refuses a run that ends before the first update of one of its objectives."""
+    steps = program.phase.stop - program.phase.start
+    for name, every in program.every.items():
+        if 0 < steps < every:
+            raise errors.UsageError(
+                f'the {name} is updated once every {every} steps, and the run has {steps}: it '
+                f'would never be trained; give more --epochs'
+            )
+
+
+def _refuse_unseen_classes(model: Model, loaded: data.DataSet) -> None:
     """Refuses classes without training images where images of each class are generated."""
-    if not getattr(experiment.family, 'conditional', False) or loaded.train.labels is None:
+    if not isinstance(model, ClassConditional) or not model.classes or loaded.train.labels is None:
         return
     missing = sorted(set(range(loaded.classes)) - set(np.unique(loaded.train.labels).tolist()))
     if missing:

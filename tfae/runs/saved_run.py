@@ -12,7 +12,7 @@ import tensorflow.compat.v1 as tf
 from tfae import data
 from tfae.core import config, errors, names
 from tfae.data.sets.arrays import NAME as ARRAYS
-from tfae.models import gan
+from tfae.models.base.family import ClassConditional
 from tfae.runs import checkpoints
 from tfae.runs.directory import BEST, EPOCHS, Folder
 from tfae.training import graph
@@ -281,7 +281,7 @@ class Run:
         if labels is None:
             return codes
         model = self.built.model
-        if not isinstance(model, gan.Model) or not model.classes:
+        if not isinstance(model, ClassConditional) or not model.classes:
             raise errors.InputError(
                 f'{self._what()} does not generate images of a given class; it must be a run of '
                 f'gan with --conditional'

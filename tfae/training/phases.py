@@ -90,6 +90,7 @@ class Program(NamedTuple):
     phase: Phase
     train: tf.Operation  # one step
     scalars: dict[str, tf.Tensor]  # losses, gradient norms and learning rate of the same step
+    every: dict[str, int]  # objective -> steps from one update of its variables to the next
     seen: tf.Tensor  # float64 [1 + N]: steps since the last reset, sum of each loss and term
     reset: tf.Operation  # sets the sums to zero
     means: dict[str, tf.Tensor]  # loss or term -> mean since the last reset
@@ -199,6 +200,7 @@ def program(
         phase,
         train,
         {**made.scalars, **made.norms, names.LEARNING_RATE: rate},
+        made.every,
         seen,
         reset,
         dict(zip(made.scalars, means, strict=True)),

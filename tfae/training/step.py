@@ -24,6 +24,7 @@ class Step(NamedTuple):
     op: tf.Operation
     scalars: dict[str, tf.Tensor]  # losses and terms of this step's batch, before the update
     norms: dict[str, tf.Tensor]  # global gradient norm of each objective, before clipping
+    every: dict[str, int]  # objective -> steps from one update of its variables to the next
 
 
 def make_optimizer(config: TrainingConfig, learning_rate: tf.Tensor) -> tf.train.Optimizer:
@@ -99,6 +100,7 @@ def training_step(
     """
     scalars: dict[str, tf.Tensor] = {}
     norms: dict[str, tf.Tensor] = {}
+    every: dict[str, int] = {}
     done: list[tf.Operation] = []
     for build in objectives:
         # Gradients, of the variables as the previous objective has updated them.
@@ -106,6 +108,7 @@ def training_step(
             made = gradients.of_batch(build, batch, config.accumulation_steps, replica)
         objective, slopes, updates = made
         scalars |= watched(objective, len(objectives))
+        every[objective.name] = objective.every
 
         # Variables that are frozen for now have no gradient.
         waits = [freezing.wait(v.op.name, config.freeze) for v in objective.variables]
@@ -138,7 +141,7 @@ def training_step(
         for update in updates:
             due = _due(freezing.wait_of(update, config.freeze), objective.every, number)
             done.append(update if due is None else gradients.conditional(update, due))
-    return Step(tf.group(*done), scalars, norms)
+    return Step(tf.group(*done), scalars, norms, every)
 
 
 def _due(wait: float, every: int, number: tf.Tensor | int) -> tf.Tensor | None:

@@ -9,6 +9,7 @@ B batch, H W C image, Z code.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae.models.base.baseline import Constants
@@ -83,6 +84,16 @@ class Generator(Decoder, Protocol):
 
     def prior(self, count: tf.Tensor | int, seed: tf.Tensor) -> tf.Tensor:
         """Returns codes `[count, Z]` sampled from the prior."""
+
+
+@runtime_checkable
+class ClassConditional(Generator, Protocol):
+    """A model that generates images of a given class."""
+
+    classes: int  # 0 if this model was configured to generate any images
+
+    def of_classes(self, codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Returns codes `[N, Z]` with the classes `[N]`."""
 
 
 @runtime_checkable
