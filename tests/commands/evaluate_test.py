@@ -116,7 +116,7 @@ def test_the_error_of_neighbors_is_that_of_numpy(run):
     'words, code, text',
     [
         (('--neighbors=1', '--split=train'), 2, 'each example would be its own neighbor'),
-        (('--neighbors=-1',), 2, '--neighbors is -1; it must lie in [0, inf)'),
+        (('--neighbors=-2',), 2, '--neighbors is -2; it must lie in [-1, inf)'),
         (('--neighbors=1294',), 2, '--neighbors is 1294; there are only 1293 training examples'),
     ],
 )

@@ -1,9 +1,13 @@
 """`tfae reconstruct`: images as PNG."""
 
+import json
+
 import numpy as np
 import pytest
 import tfae_program
 from PIL import Image
+
+import tfae
 
 
 @pytest.fixture(scope='module')
@@ -53,3 +57,24 @@ def test_a_image_that_cannot_be_written_is_refused(run):
     line = tfae_program.run(*argv, cwd=run.parent).refusal(2)
     assert line == "--output is 'a.nonsense'; it must end in .png"
     assert tfae_program.contents(run) == before
+
+
+def test_corrupted_and_denoised_images_are_measured_and_drawn(tmp_path):
+    words = ('--units=8,4', '--corruption=masking:0.5', '--epochs=1', '--logdir=run')
+    assert tfae_program.run('train', *words, cwd=tmp_path).code == 0
+    noisy = tfae_program.run('reconstruct', '--logdir=run', cwd=tmp_path)
+    rows = map(str.split, noisy.out.splitlines())
+    found = dict(row for row in rows if len(row) == 2)
+    evaluated = json.loads((evaluate(tmp_path)).read_text())
+    for name in ('mse', 'pca_mse', 'corrupted_psnr', 'denoised_psnr'):
+        assert float(found[name]) == pytest.approx(evaluated[name], abs=6e-6), name
+    with tfae.open(tmp_path / 'run') as opened:
+        images = tfae.load_data('digits').test.images
+        gaps = [np.square(each - images).mean() for each in opened.denoise(images)]
+    for name, gap in zip(('corrupted_psnr', 'denoised_psnr'), gaps, strict=True):
+        assert float(found[name]) == pytest.approx(-10 * np.log10(gap), abs=1e-4)
+
+
+def evaluate(folder):
+    assert tfae_program.run('evaluate', '--logdir=run', cwd=folder).code == 0
+    return folder / 'run' / 'evaluation.json'

@@ -269,7 +269,7 @@ def test_evaluate_of_a_regressor(digits):
 def test_evaluate_of_a_siamese_network(digits):
     words = ('--model=siamese', '--units=12', '--code_size=4', '--epochs=3', '--normalize_codes')
     v = best(digits.train('siamese', *words))
-    measured, _ = digits.measured('evaluate', 'siamese', '--neighbors=1')
+    measured, _ = digits.measured('evaluate', 'siamese')
     network = Network((Layer('relu'), Layer('linear')))
     codes = [normalize(network.encode(v, digits.split(s)[0])) for s in ('train', 'test')]
     (_, known), (_, y) = digits.split('train'), digits.split('test')

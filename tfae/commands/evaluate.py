@@ -22,7 +22,7 @@ from tfae.core import errors, names, terminal
 from tfae.core.atomic_files import write_json
 from tfae.core.config import option
 from tfae.losses import variational
-from tfae.models import regressor
+from tfae.models import regressor, siamese
 from tfae.runs.saved_run import Run
 from tfae.training import graph
 
@@ -32,16 +32,16 @@ class Config(command_flags.LookAtData):
     """Optional measures."""
 
     neighbors: int = option(
-        0,
+        -1,
         'Number of neighbors (k) in k-nearest-neighbor classification from codes, PCA scores and '
-        'pixels; 0: not measured.',
-        within='[0, inf) neighbors',
+        'pixels; 0: not measured (default: 1 for siamese, 0 for other families).',
+        within='[-1, inf) neighbors',
         formerly='neighbours',
     )
 
     def __post_init__(self):
         super().__post_init__()
-        if self.neighbors and self.split == 'train':
+        if self.neighbors > 0 and self.split == 'train':
             raise errors.UsageError(
                 '--neighbors with --split=train: each example would be its own neighbor'
             )
@@ -53,7 +53,7 @@ def main(argv: list[str]) -> int:
     Raises: UsageError or InputError as `Config` does.
     """
     flags = command_flags.read('evaluate', __doc__, Config, argv)
-    with flags.open(*[names.CODE] * bool(flags.neighbors)) as run:
+    with flags.open(*[names.CODE] * (flags.neighbors > 0)) as run:
         loaded, part = flags.load(run)
         outputs = run.built.inference.outputs
         measured: dict[str, Any] = {'split': flags.split, 'examples': len(part.images)}
@@ -65,8 +65,11 @@ def main(argv: list[str]) -> int:
         model = run.built.model
         if isinstance(model, regressor.Model):
             stages.append(lambda: _regression(run, model.values, loaded, part))
-        if flags.neighbors:
-            stages.append(lambda: _neighbors(run, loaded, part, flags.neighbors))
+        neighbors = flags.neighbors
+        if neighbors < 0:
+            neighbors = int(isinstance(model, siamese.Model) and flags.split != 'train')
+        if neighbors:
+            stages.append(lambda: _neighbors(run, loaded, part, neighbors))
         for stage in terminal.progress(stages, ' stages'):
             measured |= stage()
         if hasattr(outputs, names.PROBABILITIES) and part.labels is not None:

@@ -1,7 +1,8 @@
 """Plot images and their reconstructions by the run and by PCA of the same code size.
 
-Prints mse and pca_mse over all images of the split, as `tfae evaluate` does; the PNG shows them
-too.
+For a run with --corruption it also plots corrupted images and how the run denoises them. Prints
+mse and pca_mse over all images of the split, and corrupted_psnr and denoised_psnr of a denoising
+run, as `tfae evaluate` does; the PNG shows them too.
 """
 
 import dataclasses
@@ -43,16 +44,23 @@ def main(argv: list[str]) -> int:
         size = run.built.model.code_size
         baseline = pca.Baseline(run.normalized(loaded.train.images), size)
         projected = baseline.reconstruct(images)
+        denoising = run.built.inference.corrupted is not None
+        noisy = map(run.normalized, run.denoise(part.images)) if denoising else ()
     mse, pca_mse = (reconstruction.mse(images, each) for each in (made, projected))
-    for measure, value in {'examples': len(images), 'mse': mse, 'pca_mse': pca_mse}.items():
+    measures: dict[str, float | int] = {'examples': len(images), 'mse': mse, 'pca_mse': pca_mse}
+    over = f'over {len(images):,}'
+    rows = {
+        'original': images,
+        f'{run.experiment.model}\nMSE {mse:#.3g}\n{over}': made,
+        f'PCA\nMSE {pca_mse:#.3g}\n{over}': projected,
+    }
+    for name, each in zip(('corrupted', 'denoised'), noisy, strict=denoising):
+        psnr = measures[f'{name}_psnr'] = reconstruction.psnr(images, each)
+        rows[f'{name}\nPSNR {psnr:.3g} dB\n{over}'] = each
+    for measure, value in measures.items():
         print(f'{measure:16} {value:.5f}' if isinstance(value, float) else f'{measure:16} {value}')
     name = f'reconstructions_{flags.split}.png'
     path = pathlib.Path(flags.output or run.folder.place(FIGURES, name))
-    rows = {
-        'original': images,
-        f'{run.experiment.model}\nMSE {mse:#.3g}\nover {len(images):,}': made,
-        f'PCA\nMSE {pca_mse:#.3g}\nover {len(images):,}': projected,
-    }
     shown = {label: each[: flags.count] for label, each in rows.items()}
     title = f'{loaded.name}, {flags.split}: {size} latent dimensions'
     if data.tabular(loaded.image_shape):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tfae.core import config
+from tfae.data.sets.arrays import NAME as ARRAYS
 from tfae.training.experiment import Experiment
 
 
@@ -41,8 +42,10 @@ def changed(experiment: Experiment) -> list[Setting]:
 
 
 def command(experiment: Experiment, logdir: str) -> str:
-    """Returns the command that trains such a run."""
+    """Returns the command that trains such a run, on a file where its data were arrays."""
     flags = [f'{flag}={shlex.quote(value)}' for flag, value, *_ in changed(experiment)]
+    if experiment.data.dataset == ARRAYS and not experiment.data.data_dir:
+        flags.append('--data_dir=FILE.npz')
     return ' '.join(['tfae train', *flags, f'--logdir={shlex.quote(logdir)}'])
 
 
