@@ -117,7 +117,9 @@ def test_a_family_without_layers_or_head_refuses_their_phases(tmp_path):
     for words, text in (
         (('--model=dense', '--head_epochs=1'), '--head_epochs is 1; this family has no layers o'),
         (('--model=convolutional', '--head_epochs=1'), '--head_epochs is 1; this family has '),
+        (('--model=gan', '--pretraining=greedy'), '--pretraining is greedy; this family has no '),
     ):
-        refusal = tfae_program.run('train', *words, '--logdir=run', cwd=tmp_path).refusal(2)
-        assert text in refusal
+        # Before data are loaded.
+        words = (*words, '--dataset=npz', '--data_dir=absent.npz', '--logdir=run')
+        assert text in tfae_program.run('train', *words, cwd=tmp_path).refusal(2)
         assert not (tmp_path / 'run').exists()

@@ -138,8 +138,11 @@ def test_a_record_keeps_what_is_not_finite_and_is_json(tmp_path, value):
 
 def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path):
     (tmp_path / 'run').touch()
-    with pytest.raises(errors.InputError, match='run is a file; it must be a folder'):
-        Folder(tmp_path / 'run').create()
+    for refused in (Folder(tmp_path / 'run').create, Folder(tmp_path / 'run').refuse_file):
+        with pytest.raises(errors.InputError, match='run is a file; it must be a folder'):
+            refused()
+    Folder(tmp_path).refuse_file()
+    Folder(tmp_path / 'new').refuse_file()
 
 
 def test_a_folder_that_cannot_be_written_is_refused():

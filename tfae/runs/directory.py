@@ -72,20 +72,25 @@ class Folder:
                 )
         return path
 
+    def refuse_file(self) -> None:
+        """Refuses a file where the folder is to be created.
+
+        Raises: InputError.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise errors.InputError(f'--logdir {self.path} is a file; it must be a folder')
+
     def create(self) -> None:
         """Creates the folder if it does not exist.
 
         Raises: InputError if it is a file or cannot be written.
         """
+        self.refuse_file()
         try:
             atomic_files.make_folder(self.path)
             # Root may write whatever the mode says, so try it.
             with self.place(LOCK).open('a'):
                 pass
-        except FileExistsError:
-            raise errors.InputError(
-                f'--logdir {self.path} is a file; it must be a folder'
-            ) from None
         except OSError as error:
             raise errors.InputError(
                 f'--logdir {self.path} cannot be written: {error.strerror}'

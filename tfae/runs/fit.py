@@ -25,7 +25,7 @@ from tfae.runs.follower import Follower
 from tfae.runs.options import Config
 from tfae.runs.saved_run import same_examples
 from tfae.runs.trainer import Trainer
-from tfae.training import graph
+from tfae.training import graph, phases
 from tfae.training import overview as training_overview
 from tfae.training.experiment import Experiment, Signature
 from tfae.training.phases import Phase, Program
@@ -127,8 +127,13 @@ def _prepared(
         if experiment.training.epochs < 0:
             experiment = _with_epochs(experiment, known.training.epochs)
         checkpoints.refuse_other_configuration(known, folder.path)
+    # What needs no data is refused before it is loaded, which may take minutes.
+    if folder:
+        folder.refuse_file()
     with blaming():
         data.module(experiment.data.dataset)
+        if experiment.model in models.FAMILIES:  # others may have layers that only models show
+            phases.refuse_unsupported(models.load(experiment.model).Model, experiment.schedule)
     loaded = data.load(experiment.data, source)
     if folder and known:
         loaded = same_examples(folder.path, known, loaded)

@@ -11,7 +11,7 @@ A phase runs its objectives in turn at each of its steps. The phase of a step is
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
@@ -243,6 +243,19 @@ def locate(found: Sequence[Phase], step: int) -> int:
     return next((i for i, phase in enumerate(found) if step < phase.stop), len(found))
 
 
+def refuse_unsupported(model: Any, config: Config) -> None:
+    """Refuses phases for which a model, or the class of one, has no layers.
+
+    Raises: UsageError.
+    """
+    if config.head_epochs and not hasattr(model, 'head'):
+        raise errors.UsageError(
+            f'--head_epochs is {config.head_epochs}; this family has no layers on top of its code'
+        )
+    if config.pretraining == 'greedy' and not hasattr(model, 'layerwise'):
+        raise errors.UsageError('--pretraining is greedy; this family has no layers to pretrain')
+
+
 def _refuse(
     model: Model,
     config: Config,
@@ -251,10 +264,7 @@ def _refuse(
     validation: pipeline.Source,
 ) -> None:
     """Raises UsageError for settings that do not fit the model or the examples."""
-    if config.head_epochs and not isinstance(model, Headed):
-        raise errors.UsageError(
-            f'--head_epochs is {config.head_epochs}; this family has no layers on top of its code'
-        )
+    refuse_unsupported(model, config)
     training_config.batch(source.count)
     patience = training_config.early_stopping_epochs
     if patience and not validation.count:
@@ -271,10 +281,8 @@ def _refuse(
 
 def _layers(model: Model, config: Config, training_config: TrainingConfig) -> list[tuple]:
     """Returns `(layer, epochs, learning rate)` of each greedy phase."""
-    if config.pretraining == 'none':
+    if config.pretraining == 'none' or not isinstance(model, Layered):
         return []
-    if not isinstance(model, Layered):
-        raise errors.UsageError('--pretraining is greedy; this family has no layers to pretrain')
     layers = model.layerwise()
     rates = config.pretraining_learning_rate or (training_config.learning_rate,)
     return list(
