@@ -32,6 +32,15 @@ EITHER = """
     from tensorflow.contrib.tensorboard.plugins.projector import *; ProjectorConfig is p.ProjectorConfig
     import tensorflow.compat.v1.contrib.tensorboard.plugins.projector as q; q is p
     'layers' in dir(tf.contrib) and 'ProjectorConfig' in dir(p)
+    from tensorflow.python.ops import rnn_cell_impl as r; isinstance(tf.nn.rnn_cell.LSTMCell(1), r.RNNCell)
+    r.LSTMStateTuple is tf.nn.rnn_cell.LSTMStateTuple and r.assert_like_rnncell and r.LayerRNNCell
+    from tensorflow.python.ops.rnn_cell import *; RNNCell is r.RNNCell is tf.nn.rnn_cell.RNNCell
+    from tensorflow.python.layers import base; isinstance(tf.layers.Flatten(), base.Layer)
+    from tensorflow.python.layers.core import Dense, fully_connected; Dense is tf.layers.Dense and fully_connected
+    from tensorflow.python.layers import convolutional as c, pooling as p; c.Conv2D is tf.layers.Conv2D
+    p.MaxPooling2D is tf.layers.MaxPooling2D and not hasattr(p, 'nonsense')
+    from tensorflow.contrib.rnn.python.ops import rnn_cell as o; o._linear is tf.contrib.rnn._linear
+    from tensorflow.contrib.seq2seq.python.ops import helper as h; h.TrainingHelper is tf.contrib.seq2seq.TrainingHelper
 """  # noqa: E501
 AS_TENSORFLOW = """
     import tensorflow as tf; tf.placeholder and tf.python.framework.ops and tf.contrib
@@ -46,6 +55,10 @@ AS_TENSORFLOW = """
 MISSING = {
     'import tensorflow as tf; tf.contrib.lite': 'AttributeError',
     'import tensorflow as tf; tf.contrib.nonsense': 'AttributeError',
+    'import tensorflow as tf; tf.contrib.seq2seq.BeamSearchDecoder': 'AttributeError',
+    'import tensorflow as tf; tf.contrib.learn.datasets.load_boston': 'AttributeError',
+    'import tensorflow.contrib.gan as tfgan': 'ModuleNotFoundError',
+    'import tensorflow.contrib.eager as tfe': 'ModuleNotFoundError',
     'import tensorflow.contrib.nonsense': 'ModuleNotFoundError',
     'from tensorflow.contrib import nonsense': 'ModuleNotFoundError',
     'from tensorflow.contrib.nonsense.python.ops import names': 'ModuleNotFoundError',

@@ -64,6 +64,14 @@ from sklearn.datasets.samples_generator import make_blobs
 assert make_blobs(6, 2, random_state=0)[0].shape == (6, 2)
 from sklearn.manifold import TSNE
 assert TSNE(n_iter=300, perplexity=2).get_params()['max_iter'] == 300
+from sklearn.datasets import load_boston, load_iris
+assert len(load_iris().data) == 150
+try:
+    load_boston(return_X_y=True)
+except AttributeError as error:
+    assert 'use fetch_california_housing' in str(error)
+else:
+    raise AssertionError
 from sklearn.preprocessing import OneHotEncoder
 assert OneHotEncoder(sparse=False).fit_transform([[1], [2]]).tolist() == [[1, 0], [0, 1]]
 from skimage.measure import compare_ssim

@@ -30,7 +30,10 @@ GONE = {
     'contrib.eager': ('eager execution before 2.0', 'TensorFlow 2'),
     'contrib.estimator': ('an extension of tf.estimator', 'tf.estimator'),
     'contrib.ffmpeg': ('audio by ffmpeg', 'tf.audio'),
-    'contrib.gan': ('TFGAN', 'losses of your own: tensorflow-gan 2.1 fails to import today'),
+    'contrib.gan': (
+        'TFGAN',
+        'losses of your own: the package tensorflow-gan (2.1) that it became fails to import today',
+    ),
     'contrib.graph_editor': ('an editor of built graphs', 'tf.import_graph_def with input_map'),
     'contrib.grid_rnn': _RARE_CELL,
     'contrib.integrate': ('solvers of differential equations', 'tensorflow-probability'),
@@ -40,10 +43,12 @@ GONE = {
     'contrib.layers.embedding_column': _FEATURE_COLUMN,
     'contrib.layers.feature_column': _FEATURE_COLUMN,
     'contrib.layers.one_hot_column': _FEATURE_COLUMN,
-    'contrib.layers.real_valued_column': _FEATURE_COLUMN,
     'contrib.layers.sparse_column_with_hash_bucket': _FEATURE_COLUMN,
     'contrib.layers.sparse_column_with_keys': _FEATURE_COLUMN,
-    'contrib.learn.datasets.load_boston': ('a data set', 'sklearn.datasets'),
+    'contrib.learn.datasets.load_boston': (
+        'a data set that scikit-learn has removed for good',
+        'sklearn.datasets.fetch_california_housing',
+    ),
     'contrib.learn': _ESTIMATOR,
     'contrib.linear_optimizer': ('linear models', 'sklearn.linear_model'),
     'contrib.lite': ('the converter to TensorFlow Lite', 'tf.lite'),
@@ -54,6 +59,10 @@ GONE = {
     'contrib.quantize': _COMPRESSION,
     'contrib.rnn': _RARE_CELL,
     'contrib.seq2seq': ('a rare decoder or a function for them', 'a Decoder or Helper of your own'),
+    'contrib.seq2seq.BeamSearchDecoder': (
+        'beam search',
+        'BasicDecoder with GreedyEmbeddingHelper, or a Decoder of your own',
+    ),
     'contrib.legacy_seq2seq': (
         'a rare model or a function for them',
         'embedding_rnn_seq2seq or embedding_attention_seq2seq',

@@ -5,6 +5,7 @@ of `tensorflow.compat.v1`, and can be imported below both; what serves it is imp
 its names is first used.
 """
 
+import contextlib
 import functools
 import importlib
 import importlib.abc
@@ -14,6 +15,8 @@ import operator
 import sys
 import types
 from collections.abc import Iterator, Sequence
+
+import tensorflow
 
 from tfae.compat import gone, slim_source
 
@@ -73,6 +76,22 @@ _LOST = ('contrib', 'estimator', 'examples', 'layers', 'nn.rnn_cell')
 _LEGACY = 'tf_keras.legacy_tf_layers'
 # The private module whose class read checkpoints in many programs.
 _READER = 'python.pywrap_tensorflow'
+# Private modules that keep a copy of TF1's classes -> the old module whose classes programs use.
+_COPIES = {
+    'python.layers.base': 'layers',
+    'python.layers.convolutional': 'layers',
+    'python.layers.core': 'layers',
+    'python.layers.pooling': 'layers',
+    'python.ops.rnn_cell': 'nn.rnn_cell',  # before the next, which it imports whole
+    'python.ops.rnn_cell_impl': 'nn.rnn_cell',
+}
+# Where these classes are written.
+_KERAS_COPY = f'{tensorflow.__name__}.python.keras.'
+# Files below `contrib.X.python.ops`, which programs imported for a name in them.
+_FILES = {
+    'attention_wrapper', 'basic_decoder', 'beam_search_decoder', 'core_rnn_cell_impl', 'decoder',
+    'helper', 'loss', 'rnn_cell',
+}  # fmt: skip
 # How the names of TF1's interface end among the modules.
 _V1 = 'compat.v1'
 
@@ -104,6 +123,8 @@ class OldModule(types.ModuleType):
         else:
             found = (getattr(module, name) for module in _serving(old) if name in _public(module))
             value = next(found, None)
+            if value is None and name in _FILES:
+                value = self  # `from contrib.X.python.ops import FILE`
             if value is None:
                 raise AttributeError(gone.line(f'{old}.{name}'))
         setattr(self, name, value)
@@ -206,6 +227,28 @@ def install() -> None:
         setattr(face, _READER.rpartition('.')[2], private)
     for root in _LOST:
         _serve(root, faces)
+    for copy, old in _COPIES.items():
+        with contextlib.suppress(ImportError):
+            _replace_classes(importlib.import_module(f'{tensorflow.__name__}.{copy}'), old)
+
+
+def _replace_classes(private: types.ModuleType, old: str) -> None:
+    """Makes the classes of a private module those of an old one, as `isinstance` needs them."""
+    own = {
+        name: value
+        for name, value in vars(private).items()
+        if getattr(value, '__module__', '').startswith(_KERAS_COPY)
+    }
+    vars(private).setdefault('__all__', [name for name in vars(private) if name[0] != '_'])
+    for name in own:
+        delattr(private, name)
+
+    def attribute(name: str) -> object:
+        if name not in own:
+            raise AttributeError(f'module {private.__name__!r} has no attribute {name!r}')
+        return getattr(find(old), name, own[name])
+
+    private.__getattr__ = attribute  # type: ignore[method-assign]
 
 
 def install_keras() -> None:

@@ -121,6 +121,7 @@ NAMES: dict[str, dict[str, str]] = {
         'compare_psnr': 'skimage.metrics:peak_signal_noise_ratio',
         'compare_ssim': f'{__name__}:compare_ssim',
     },
+    'sklearn.datasets': {'load_boston': f'{__name__}:load_boston'},
     'sklearn.preprocessing': {'Imputer': 'sklearn.impute:SimpleImputer'},
     _PRIVATE: {
         name: f'{_PRIVATE}.ops.{name}:'
@@ -969,6 +970,14 @@ def getargspec(function: Callable[..., Any]) -> 'ArgSpec':
     import inspect
 
     return ArgSpec(*inspect.getfullargspec(function)[:4])
+
+
+def load_boston(*_: Any, **__: Any) -> None:
+    """Raises AttributeError, in one line: scikit-learn removed the data for good."""
+    raise AttributeError(
+        'sklearn.datasets.load_boston is gone for good; use fetch_california_housing of the same '
+        'module, or pandas.read_csv of a copy of the data'
+    )
 
 
 def no_op(*_: Any, **__: Any) -> None:

@@ -60,7 +60,8 @@ if os.path.exists(mnist + '/mnist.npz'):  # instead of downloads of these files
             return (f['x_train'], f['y_train']), (f['x_test'], f['y_test'])
 
     if os.environ['TF1_PROGRAMS_KERAS']:
-        for face in ('keras', 'keras._tf_keras.keras', 'keras.src'):
+        keras_2 = ('tf_keras.src', 'tf_keras.api._v1.keras', 'tf_keras.api._v2.keras')
+        for face in ('keras', 'keras._tf_keras.keras', 'keras.src', *keras_2):
             importlib.import_module(face + '.datasets.mnist').load_data = load_data
 
     def local(original):

@@ -20,6 +20,7 @@ __all__ = [
     'initializers',
     'normalization',
     'optimizers',
+    'real_valued_column',
     'regularizers',
     'safe_embedding_lookup_sparse',
     'summaries',
@@ -27,6 +28,20 @@ __all__ = [
 ]
 
 safe_embedding_lookup_sparse = tf.nn.safe_embedding_lookup_sparse
+ARRAY = 'x'  # column of features that are one array, which TF1 called ''
+
+
+def real_valued_column(
+    column_name: str,
+    dimension: int = 1,
+    default_value: Any = None,
+    dtype: Any = tf.float32,
+    normalizer: Any = None,
+) -> Any:
+    """Returns a numeric column; without a name, that of features which are one array."""
+    return tf.feature_column.numeric_column(
+        column_name or ARRAY, dimension, default_value, dtype, normalizer
+    )
 
 
 def embed_sequence(
