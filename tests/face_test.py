@@ -10,7 +10,7 @@ import tfae
 
 MEMBERS = {'Experiment', 'InputError', 'Run', 'UsageError', 'fit', 'load_data', 'open', 'recipe'}
 MODULES = {'analysis', 'compat', 'data', 'layers', 'losses', 'models', 'ops', 'pretrained'}
-MODULES |= {'testing'}
+MODULES |= {'sklearn', 'testing'}
 PACKAGE = pathlib.Path(tfae.__file__).parent
 
 

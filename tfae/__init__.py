@@ -20,6 +20,7 @@
     pretrained   published classifiers and their weights
     analysis     measures of latent codes, images and graphs
     compat       TF1 programs on today's TensorFlow
+    sklearn      scikit-learn estimators for tables
     testing      contract tests for plug-in families and data sets
 
 Members are imported on first use: `import tfae` alone does not import TensorFlow.
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from tfae import models as models
     from tfae import ops as ops
     from tfae import pretrained as pretrained
+    from tfae import sklearn as sklearn
     from tfae import testing as testing
     from tfae.core.errors import InputError as InputError
     from tfae.core.errors import UsageError as UsageError
@@ -78,6 +80,7 @@ __all__ = [
     'ops',
     'pretrained',
     'recipe',
+    'sklearn',
     'testing',
 ]
 

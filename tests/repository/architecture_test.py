@@ -17,7 +17,7 @@ TREES = {path: ast.parse(path.read_text()) for path in sorted((ROOT / 'tfae').rg
 # A file imports only from its own folder and from lower layers.
 FLOORS = """
     commands __init__
-    export report explorer testing
+    export report explorer sklearn testing
     runs
     training pretrained
     models compat

@@ -18,6 +18,7 @@
     reconstruction            errors and sharpness of reconstructions
     regression                baselines of a regressor: the median, a linear function
     saliency                  gradients of a score with respect to pixels
+    table_anomaly             anomaly scores of rows, as sums over the columns
     units                     intermediate activations of a graph, and single units
 
 The modules that explain a score add gradients to a graph. Modules are imported on first use.
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         reconstruction,
         regression,
         saliency,
+        table_anomaly,
         units,
     )
 
@@ -69,6 +71,7 @@ __all__ = [
     'reconstruction',
     'regression',
     'saliency',
+    'table_anomaly',
     'units',
 ]
 

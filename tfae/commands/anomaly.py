@@ -20,7 +20,7 @@ from tfae.core import errors, names, terminal
 from tfae.core.atomic_files import write_json
 from tfae.core.config import option
 from tfae.plots import charts, heatmaps, profiles
-from tfae.runs.directory import FIGURES
+from tfae.runs.directory import DETECTOR, FIGURES
 from tfae.runs.saved_run import Run
 
 _MEASURED = 'anomaly.json'
@@ -118,7 +118,7 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
             seed=flags.seed,
             step=run.step,
         )
-        detector.save(run.folder.place(image_scores.DETECTOR))
+        detector.save(run.folder.place(DETECTOR))
         bar.update()
         bar.set_description_str('scores')
         scored = image_scores.seen(run, part.images)
@@ -158,7 +158,7 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
         _plot_rows(paths[1], run, loaded, scored, kinds[_OWN], highest, title)
     else:
         _plot_maps(paths[1], detector, scored, kinds[_OWN], anomalous, title)
-    return [run.folder.path / image_scores.DETECTOR, run.folder.path / _MEASURED, *paths]
+    return [run.folder.path / DETECTOR, run.folder.path / _MEASURED, *paths]
 
 
 def _measured(

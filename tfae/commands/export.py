@@ -15,11 +15,12 @@ import pathlib
 from typing import Any, Literal
 
 from tfae.analysis import anomaly
-from tfae.commands.shared import command_flags, image_scores
+from tfae.commands.shared import command_flags
 from tfae.core import atomic_files, errors, package
 from tfae.core.config import option
 from tfae.export import signatures
 from tfae.runs import checkpoints, sessions
+from tfae.runs.directory import DETECTOR
 
 _DESCRIPTION = 'signatures.json'
 
@@ -64,7 +65,7 @@ def main(argv: list[str]) -> int:
 def _served(flags: Config, opened: Any) -> signatures.Served:
     if not flags.logdir:
         return signatures.of_network(opened, flags.known_classes())
-    path = opened.folder.path / image_scores.DETECTOR
+    path = opened.folder.path / DETECTOR
     detector = anomaly.load(path, opened.built.model.code_size) if path.is_file() else None
     if detector is not None and int(detector.step) != opened.step:
         print(

@@ -5,6 +5,7 @@ change colors or reverse the text direction are shown as escapes, and so are byt
 UTF-8.
 """
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar('T')
 
+_without_bars = False
 READER_GONE = 141  # exit code of a process that SIGPIPE would have ended
 
 
@@ -56,8 +58,19 @@ def bar(total: int, unit: str, **more: Any) -> 'tqdm.tqdm':
 
     # The unwrapped stream: the bar itself moves the cursor.
     stream = getattr(sys.stderr, '_wrapped', sys.stderr)
-    quiet = not sys.stderr.isatty()
+    quiet = _without_bars or not sys.stderr.isatty()
     return tqdm.tqdm(total=total, unit=unit, file=stream, disable=quiet, leave=False, **more)
+
+
+@contextlib.contextmanager
+def without_bars() -> Iterator[None]:
+    """Hides progress bars on a terminal too."""
+    global _without_bars
+    before, _without_bars = _without_bars, True
+    try:
+        yield
+    finally:
+        _without_bars = before
 
 
 def progress(items: Sequence[T], unit: str) -> Iterator[T]:

@@ -10,6 +10,7 @@
     train/            TensorBoard events of training
     validation/       TensorBoard events of validation
     events.*          TensorBoard events of the configuration, and of figures
+    anomaly.npz       the anomaly detector that `tfae anomaly` fits
     figures/          PNG
     lock              held by the program that trains the run
 
@@ -33,6 +34,7 @@ from tfae.training.experiment import Experiment
 
 CONFIG = 'config.json'
 METRICS = 'metrics.jsonl'
+DETECTOR = 'anomaly.npz'
 LOCK = 'lock'
 BEST = 'best'
 EPOCHS = 'epochs'

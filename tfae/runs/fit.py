@@ -19,11 +19,10 @@ from tfae.distributed import cluster, coordinator
 from tfae.distributed.coordinator import Coordinator
 from tfae.distributed.replica import Replica
 from tfae.models.base.family import ClassConditional, Model
-from tfae.runs import checkpoints, sessions, transfer
+from tfae.runs import checkpoints, saved_run, sessions, transfer
 from tfae.runs.directory import Folder
 from tfae.runs.follower import Follower
 from tfae.runs.options import Config
-from tfae.runs.saved_run import same_examples
 from tfae.runs.trainer import Trainer
 from tfae.training import graph, phases
 from tfae.training import overview as training_overview
@@ -74,9 +73,27 @@ def fit(
       Lost: the connection to another member is lost.
     """
     job, folder, known = _prepared(experiment, logdir, options or Config(), members, source)
-    if folder:
-        print(*data.described(job.loaded, job.experiment.data.normalize), sep='\n')
-    return _lead(job, folder, known) if folder else _follow(job)
+    return _trained(job, folder, known) if folder else _follow(job)
+
+
+def fit_and_open(
+    experiment: Experiment,
+    logdir: str | os.PathLike[str],
+    options: Config,
+    source: data.Source,
+) -> saved_run.Run | int:
+    """Trains a run as `fit` does, and opens it on the graph that trained it.
+
+    That saves the time to build a second graph, but keeps the arrays in memory while it is open.
+
+    Returns: the run, as `tfae.open` returns it; or 128 + the number of the signal that stopped
+      training.
+    Raises: as `fit`.
+    """
+    job, folder, known = _prepared(experiment, logdir, options, None, source)
+    assert folder
+    code = _trained(job, folder, known)
+    return code or saved_run.open_run(logdir, family=experiment.family, built=job.built)
 
 
 def overview(
@@ -136,7 +153,7 @@ def _prepared(
             phases.refuse_unsupported(models.load(experiment.model).Model, experiment.schedule)
     loaded = data.load(experiment.data, source)
     if folder and known:
-        loaded = same_examples(folder.path, known, loaded)
+        loaded = saved_run.same_examples(folder.path, known, loaded)
     experiment = _resolved(experiment, Signature.of(loaded))
     if not known:
         data.refuse_gaps(loaded, experiment.data)
@@ -160,6 +177,12 @@ def _prepared(
         _refuse_fewer_epochs(folder.path, last, size)
 
     return _Job(experiment, loaded, built, options, members), folder, known
+
+
+def _trained(job: _Job, folder: Folder, known: Experiment | None) -> int:
+    """Describes the data set and trains; returns the exit code."""
+    print(*data.described(job.loaded, job.experiment.data.normalize), sep='\n')
+    return _lead(job, folder, known)
 
 
 def _lead(job: _Job, folder: Folder, known: Experiment | None) -> int:

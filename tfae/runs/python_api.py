@@ -6,9 +6,10 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn
 
+import numpy as np
 import numpy.typing as npt
 
 from tfae import data, models
@@ -19,9 +20,12 @@ from tfae.distributed import cluster
 from tfae.runs import saved_run
 from tfae.runs.directory import Folder
 from tfae.runs.fit import fit as train
+from tfae.runs.fit import fit_and_open
 from tfae.runs.options import Config as Options
 from tfae.training import recipes
 from tfae.training.experiment import Experiment
+
+_RARELY = 2**31 - 1  # steps
 
 
 def fit(
@@ -80,6 +84,37 @@ def fit(
         if code:
             _stopped(code - 128)
         return saved_run.open_run(logdir, family=experiment.family)
+
+
+def fit_table(
+    model: str,
+    rows: np.ndarray,
+    columns: Sequence[str],
+    *,
+    logdir: str | os.PathLike[str],
+    **arguments: Any,
+) -> saved_run.Run:
+    """Trains a run on all rows of a table as `fit` does, and opens it on its graph.
+
+    Args:
+      model: name of a family.
+      rows: `[N, D]` float32. None is held out for testing; as `fit` needs a test split, the first
+        row is repeated there.
+      columns: D names, or none.
+      logdir: folder of the run.
+      **arguments: flags of `tfae train`.
+    Returns: the open run.
+    Raises: as `fit`.
+    """
+    with _called_from_python():
+        _refuse_no_path(logdir)
+        experiment = Experiment(model, dataset=ARRAYS, **arguments)
+        source = Arrays(rows, test_data=rows[:1], columns=columns)
+        options = Options(summary_steps=_RARELY, keep_checkpoints=1)
+        found = fit_and_open(experiment, logdir, options, source)
+        if isinstance(found, int):
+            _stopped(found - 128)
+        return found
 
 
 def open_run(
@@ -224,7 +259,7 @@ def _refuse_without_images(
         )
 
 
-def _stopped(number: int) -> None:
+def _stopped(number: int) -> NoReturn:
     """Raises the exception of the signal that stopped training."""
     if number == signal.SIGINT:
         raise KeyboardInterrupt

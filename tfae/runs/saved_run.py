@@ -20,7 +20,10 @@ from tfae.training.experiment import Experiment
 
 
 def open_run(
-    logdir: str | os.PathLike[str], checkpoint: str = 'any', family: object = None
+    logdir: str | os.PathLike[str],
+    checkpoint: str = 'any',
+    family: object = None,
+    built: graph.Graph | None = None,
 ) -> 'Run':
     """Opens a run without reading its data set.
 
@@ -28,6 +31,7 @@ def open_run(
       logdir: the run's folder.
       checkpoint: `best` (least validation loss), `last`, or `any` for the best where there is one.
       family: the `Config` of the run's family, if its functions cannot be imported.
+      built: graph of the run, if it has just been trained; None builds it.
     Raises:
       InputError: there is no run, or no checkpoint of it that can be read.
       UsageError: `family` differs from that of the run, or `checkpoint` is none of these.
@@ -47,8 +51,9 @@ def open_run(
     best, last = folder.path / BEST, folder.path
     places = {'best': [best], 'last': [last], 'any': [best, last]}
     any(checkpoints.refuse_other_configuration(recorded, path) for path in places[checkpoint])
-    with folder.blaming_config():
-        built = graph.build(experiment, *experiment.signature.stand_ins())
+    if built is None:
+        with folder.blaming_config():
+            built = graph.build(experiment, *experiment.signature.stand_ins())
     session = tf.Session(graph=built.graph)
     with built.graph.as_default():
         saver = checkpoints.Saver(built.model_variables, recorded)

@@ -12,9 +12,9 @@ from tfae.commands.shared import chosen_images
 from tfae.core import errors
 from tfae.core.atomic_files import write_json, write_npz
 from tfae.plots import charts, heatmaps
+from tfae.runs.directory import DETECTOR
 from tfae.runs.saved_run import Run
 
-DETECTOR = 'anomaly.npz'
 MEANING = 'image, reconstruction, error map (full scale: 99.9th percentile of normal images)'
 
 

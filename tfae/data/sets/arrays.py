@@ -5,6 +5,7 @@ A run stores only their fingerprint. Commands that read the images of such a run
 for the names in the file.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,7 @@ class Arrays:
         labels: Any = None,
         validation_data: Any = None,
         test_data: Any = None,
+        columns: Sequence[str] = (),
     ):
         """Checks that the arguments are arrays; `load` checks the rest.
 
@@ -52,18 +54,21 @@ class Arrays:
           validation_data: `(images, labels)` or images; None holds out `--validation_fraction` of
             the training images.
           test_data: `(images, labels)` or images; None takes a fixed fifth of the training images.
+          columns: names of those of a table, if they have names.
         Raises: InputError that names the argument.
         """
         self._train = _pair(images, labels, 'images', 'labels')
         self._validation = _given('validation_data', validation_data, labels is not None)
         self._test = _given('test_data', test_data, labels is not None)
+        self._columns = tuple(columns)
 
     def load(self, _: dataset.Config) -> dataset.Loaded:
         """Converts the arrays to splits.
 
         Raises: InputError that names the argument that is not images or not labels.
         """
-        return arrays.loaded('images', self._train, self._validation, self._test)
+        found = arrays.loaded('images', self._train, self._validation, self._test)
+        return found._replace(columns=self._columns)
 
 
 def _given(who: str, value: Any, labeled: bool) -> arrays.Pair | None:
