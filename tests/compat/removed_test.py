@@ -82,6 +82,8 @@ from PIL import Image
 assert Image.ANTIALIAS == Image.LANCZOS
 import installed
 assert installed.PYTHON == 3
+import targeted
+assert targeted.PYTHON == 3
 import cPickle, Queue, StringIO, cStringIO, urllib2
 assert cPickle.loads(b"S'\\\\xe9'\\n.") == '\\xe9'
 import io
@@ -94,6 +96,7 @@ assert np.loadtxt(buffer).tolist() == [[1, 2], [3, 4]]
 assert collections.Iterable and fractions.gcd(4, 6) == 2 and string.letters[0] == 'a'
 assert list(itertools.izip([1], [2])) == [(1, 2)] and time.clock() > 0
 assert inspect.getargspec(lambda a, b=1, *c: 0) == (['a', 'b'], 'c', None, (1,))
+get_ipython().run_line_magic('matplotlib', 'inline')
 assert [unicode(i) for i in xrange(2)] == ['0', '1'] and long is int and unichr(97) == 'a'
 import matplotlib
 matplotlib.use('TkAgg')
@@ -221,6 +224,9 @@ class Two:
 def pixels(canvas):
     canvas.draw()
     canvas.set_window_title('of no window')
+    legend = canvas.figure.legend(['a'])
+    legend.draggable(True)
+    assert legend.get_draggable()
     return canvas.tostring_rgb()
 """
 # A package of Python 2: its modules import each other without a dot.
@@ -254,6 +260,9 @@ def test_removed_names_are_supplied_and_listed(tmp_path):
     packages = tmp_path / 'lib' / 'site-packages'
     packages.mkdir(parents=True)
     (packages / 'installed.py').write_text(INSTALLED)
+    target = tmp_path / 'target'
+    (target / 'a-1.0.dist-info').mkdir(parents=True)
+    (target / 'targeted.py').write_text(INSTALLED)
     files = {f'package/{name}': text for name, text in PACKAGE.items()}
     installed = {'measure/__init__.py': '', '__init__.py': '', 'metrics.py': METRICS}
     for folder, texts in ((tmp_path, files), (packages / 'skimage', installed)):
@@ -265,7 +274,7 @@ def test_removed_names_are_supplied_and_listed(tmp_path):
     done = subprocess.run(
         [sys.executable, 'program.py'],
         cwd=tmp_path,
-        env=environment | {'PYTHONPATH': f'{root}:{packages}', 'CUDA_VISIBLE_DEVICES': ''},
+        env=environment | {'PYTHONPATH': f'{root}:{packages}:{target}', 'CUDA_VISIBLE_DEVICES': ''},
         capture_output=True,
         text=True,
         timeout=120,
@@ -285,6 +294,7 @@ def test_removed_names_are_supplied_and_listed(tmp_path):
         'np.fromstring of bytes', 'TSNE(n_iter=)', 'OneHotEncoder(sparse=)', 'gca(projection=)',
         'numbers from arrays of one value', 'the name of a flag of absl: log_dir',
         'iterators of Python 2', 'np.find_common_type', '.tostring_rgb()', '.set_window_title()',
+        '.draggable()', 'get_ipython',
         'scipy.sparse.linalg.eigen.arpack', 'tensorflow.python.control_flow_ops', 'np.math',
     ):  # fmt: skip
         assert f' {name},' in last + ',', name

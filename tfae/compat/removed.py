@@ -240,10 +240,11 @@ PARAMETERS: dict[str, dict[str, str | None]] = {
     },
     'select': {'condition': 'condition', 't': 'x', 'e': 'y', 'name': 'name'},
 }
-# Built-in name of Python 2 -> its replacement.
+# Built-in name of Python 2, or of a notebook saved as a script -> its replacement.
 BUILTINS: dict[str, Any] = {
     'basestring': str,
     'cmp': lambda a, b: (a > b) - (a < b),
+    'get_ipython': lambda: _Shell(),
     'long': int,
     'raw_input': input,
     'reduce': functools.reduce,
@@ -259,6 +260,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     'as_matrix': lambda frame, columns=None: (
         frame if columns is None else frame[columns]
     ).to_numpy(),
+    'draggable': lambda legend, state=True, **options: legend.set_draggable(state, **options),
     'has_key': lambda mapping, key: key in mapping,
     'iteritems': lambda mapping: iter(mapping.items()),
     'iterkeys': lambda mapping: iter(mapping.keys()),
@@ -279,7 +281,12 @@ ArgSpec = collections.namedtuple('ArgSpec', ['args', 'varargs', 'keywords', 'def
 INSTALLED = (
     *(f'{sysconfig.get_path(kind)}/' for kind in ('stdlib', 'platstdlib', 'purelib', 'platlib')),
     f'{pathlib.Path(__file__).parents[1]}/',
-    *(f'{place}/' for place in sys.path if place.endswith(('site-packages', 'dist-packages'))),
+    *(
+        f'{place}/'
+        for place in sys.path
+        if place.endswith(('site-packages', 'dist-packages'))
+        or (place and any(pathlib.Path(place).glob('*.dist-info')))  # by `pip install --target`
+    ),
 )
 
 _used: dict[str, None] = {}  # in order
@@ -978,6 +985,13 @@ def load_boston(*_: Any, **__: Any) -> None:
         'sklearn.datasets.load_boston is gone for good; use fetch_california_housing of the same '
         'module, or pandas.read_csv of a copy of the data'
     )
+
+
+class _Shell:
+    """The shell of a notebook, whose magics and commands do nothing in a script."""
+
+    def __getattr__(self, name):
+        return no_op
 
 
 def no_op(*_: Any, **__: Any) -> None:

@@ -111,6 +111,14 @@ def test_lstm_block_cell_is_an_lstm():
     (c, h), output, after, v = step(lambda: rnn.LSTMBlockCell(4))
     assert list(v) == ['lstm_cell/kernel', 'lstm_cell/bias']
     np.testing.assert_allclose([after.c, output], lstm(X, c, h, *v.values()), rtol=1e-4, atol=1e-5)
+    options = {'forget_bias': 0.5, 'cell_clip': 0.3, 'use_peephole': True}
+    (c, h), output, after, v = step(lambda: rnn.LSTMBlockCell(4, **options))
+    kernel, bias, of_f, of_i, of_o = v.values()
+    i, j, f, o = np.split(np.concatenate([X, h], 1) @ kernel + bias, 4, 1)
+    new = np.clip(sigmoid(f + 0.5 + of_f * c) * c + sigmoid(i + of_i * c) * np.tanh(j), -0.3, 0.3)
+    np.testing.assert_allclose(after.c, new, rtol=1e-4, atol=1e-5)
+    expected = sigmoid(o + of_o * new) * np.tanh(new)
+    np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-5)
 
 
 def normalized(x, scale):
@@ -410,3 +418,44 @@ def test_linear_of_one_tensor_or_several():
     found, values = run(lambda x: rnn.core_rnn_cell._linear(x, 4, False))
     np.testing.assert_allclose(found, X @ values['kernel'], rtol=1e-5)
     assert list(values) == ['kernel']
+
+
+def test_wrappers_begin_with_tf1s_values():
+    """Gates of a highway carry at first, and embeddings are uniform with variance one."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.set_random_seed(1)
+        zeros = tf.zeros([2, 3])
+        rnn.HighwayWrapper(rnn_cell.BasicRNNCell(3), False)(tf.constant(X), zeros)
+        rnn.EmbeddingWrapper(rnn_cell.BasicRNNCell(3), 2000, 3)(tf.zeros([2], tf.int32), zeros)
+        session.run(tf.global_variables_initializer())
+        v = {v.op.name: session.run(v) for v in tf.global_variables()}
+    assert set(v['carry_b']) == {1.0} and set(v['transform_b']) == {-1.0}
+    assert np.max(np.abs(v['embedding_wrapper/embedding'])) < np.sqrt(3)
+    np.testing.assert_allclose(v['embedding_wrapper/embedding'].var(), 1, rtol=0.03)
+
+
+@pytest.mark.parametrize('kind', ['static', 'dynamic', 'by time'])
+def test_stacked_bidirectional_layers_start_from_their_own_states(kind):
+    sequence = RANDOM.normal(size=(2, 1, 3)).astype(np.float32)
+    forward, backward = RANDOM.normal(size=(2, 2, 3)).astype(np.float32)
+
+    def build(x):
+        cells = [rnn.BasicRNNCell(3)], [rnn.BasicRNNCell(3)]
+        states = [tf.constant(forward)], [tf.constant(backward)]
+        if kind == 'static':
+            outputs, fw, bw = rnn.stack_bidirectional_rnn(*cells, [x[:, 0]], *states)
+            return outputs[0], fw[0], bw[0]
+        by_time = kind == 'by time'
+        outputs, fw, bw = rnn.stack_bidirectional_dynamic_rnn(
+            *cells, tf.transpose(x, [1, 0, 2]) if by_time else x, *states, time_major=by_time
+        )
+        return outputs[0] if by_time else outputs[:, 0], fw[0], bw[0]
+
+    (output, *last), v = run(build, sequence)
+    of_fw, of_bw = list(v.values())[:2], list(v.values())[2:]
+    sides = [
+        np.tanh(np.concatenate([sequence[:, 0], state], 1) @ kernel + bias)
+        for state, (kernel, bias) in ((forward, of_fw), (backward, of_bw))
+    ]
+    np.testing.assert_allclose(output, np.concatenate(sides, 1), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(last, sides, rtol=1e-3, atol=1e-5)
