@@ -113,6 +113,7 @@ assert axes.name == '3d' and figure.axes == [axes] == [plt.gca(projection='3d')]
 assert figure.gca(projection='polar').name == 'polar' and figure.gca() == figure.axes[1]
 assert plt.get_cmap('gray') and plt.ginput() is None
 import tensorflow.compat.v1, tensorflow as tf
+assert not tf.test.is_built_with_cuda()
 assert tensorflow.compat.v1 is tf and tf.get_variable('v', [6 / 2, 2]).shape == (3, 2)
 x = tf.constant([[1.0, 2.0]])
 joined = [

@@ -315,6 +315,7 @@ def install() -> None:
         define = f'DEFINE_{kind}'
         setattr(tf.flags, define, _any_default(getattr(tf.flags, define)))
     vars(vars(tf.flags.FLAGS)['__wrapped'])['_parse_flags'] = _parse_flags
+    tf.test.is_built_with_cuda = _has_gpu
     atexit.register(report)
 
 
@@ -977,6 +978,14 @@ def getargspec(function: Callable[..., Any]) -> 'ArgSpec':
     import inspect
 
     return ArgSpec(*inspect.getfullargspec(function)[:4])
+
+
+def _has_gpu() -> bool:
+    """Returns whether there is a GPU: TF1's package for machines without one had no CUDA.
+
+    Programs choose `channels_first` by it, whose pooling has no kernel for CPUs.
+    """
+    return bool(tf.config.list_physical_devices('GPU'))
 
 
 def load_boston(*_: Any, **__: Any) -> None:

@@ -219,7 +219,8 @@ def test_wrappers_project_embed_and_mix():
     np.testing.assert_allclose(output, basic(table[ids], *rest), rtol=1e-4, atol=1e-5)
 
     for coupled in (True, False):
-        (output, _), v = run(lambda x, c=coupled: rnn.HighwayWrapper(inner(), c)(x, state))
+        options = {} if coupled else {'couple_carry_transform_gates': False}
+        (output, _), v = run(lambda x, o=options: rnn.HighwayWrapper(inner(), **o)(x, state))
         h = basic(X, v['basic_rnn_cell/kernel'], v['basic_rnn_cell/bias'])
         carry = sigmoid(X @ v['carry_w'] + v['carry_b'])
         mix = 1 - carry if coupled else sigmoid(X @ v['transform_w'] + v['transform_b'])
@@ -234,13 +235,16 @@ def test_wrappers_project_embed_and_mix():
     np.testing.assert_allclose(output[kept], 2 * basic(X, *v.values())[kept], rtol=1e-4, atol=1e-5)
 
 
-def test_attention_cell_wrapper_attends_to_its_last_outputs():
+@pytest.mark.parametrize('vector_size', [None, 5])
+def test_attention_cell_wrapper_attends_to_its_last_outputs(vector_size):
     h = RANDOM.normal(size=(2, 3)).astype(np.float32)
     attended = RANDOM.normal(size=(2, 3)).astype(np.float32)
     window = RANDOM.normal(size=(2, 6)).astype(np.float32)
 
     def build(x, as_tuple):
-        cell = rnn.AttentionCellWrapper(rnn_cell.BasicRNNCell(3), 2, state_is_tuple=as_tuple)
+        cell = rnn.AttentionCellWrapper(
+            rnn_cell.BasicRNNCell(3), 2, attn_vec_size=vector_size, state_is_tuple=as_tuple
+        )
         states = (h, attended, window)
         return cell(x, states if as_tuple else tf.concat(states, 1))
 
@@ -254,6 +258,8 @@ def test_attention_cell_wrapper_attends_to_its_last_outputs():
             'attn_output_projection/kernel', 'attn_output_projection/bias',
         )
     }  # fmt: skip
+
+    assert v[f'{scope}/attention/attn_v'].shape == (vector_size or 3,)
 
     def linear(name, *inputs):
         joined = np.concatenate(inputs, 1)

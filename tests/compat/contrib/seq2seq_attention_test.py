@@ -100,6 +100,14 @@ def test_a_decoder_with_attention(session, kind, option, size):
     assert time == 3
 
 
+def test_normalized_weights_begin_as_in_tf1(session):
+    seq2seq.BahdanauAttention(4, MEMORY, normalize=True)(tf.constant(INPUTS[:, 0]), None)
+    session.run(tf.global_variables_initializer())
+    v = {v.op.name.rpartition('/')[2]: session.run(v) for v in tf.global_variables()}
+    assert v['attention_g'] == pytest.approx(np.sqrt(1 / 4))
+    assert v['attention_b'].tolist() == [0] * 4
+
+
 def test_several_mechanisms_and_the_cells_own_output(session):
     pair = [seq2seq.LuongAttention(3, MEMORY), seq2seq.BahdanauAttention(2, MEMORY)]
     inner = tf.nn.rnn_cell.BasicLSTMCell(3)

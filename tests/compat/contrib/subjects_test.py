@@ -200,6 +200,38 @@ def test_decoders_embed_their_symbols(session):
     np.testing.assert_allclose(*session.run([attended, wanted]), rtol=1e-5)
 
 
+def test_a_loop_function_maps_the_previous_output(session):
+    legacy = contrib.legacy_seq2seq
+    x = normal(2, 3)
+    cell = tf.nn.rnn_cell.BasicRNNCell(3)
+    outputs, _ = legacy.rnn_decoder(
+        [tf.constant(x)] * 3, tf.zeros([2, 3]), cell, lambda output, i: output * i
+    )
+    session.run(tf.global_variables_initializer())
+    found, (kernel, bias) = session.run([outputs, tf.global_variables()])
+    h, given = np.zeros((2, 3), np.float32), x
+    for i, output in enumerate(found):
+        h = np.tanh(np.concatenate([given, h], 1) @ kernel + bias)
+        np.testing.assert_allclose(output, h, rtol=1e-4, atol=1e-6)
+        given = h * (i + 1)
+
+
+@pytest.mark.parametrize('update', [True, False])
+def test_gradients_reach_the_embeddings_of_fed_symbols_if_asked(session, update):
+    cell = tf.nn.rnn_cell.BasicRNNCell(3)
+    ids, zeros = [tf.constant([0])] * 3, tf.zeros([1, 3])
+    # The scores favor symbol 2, which is never given.
+    projection = tf.zeros([3, 3]), tf.constant([0.0, 0.0, 1.0])
+    outputs, _ = contrib.legacy_seq2seq.embedding_rnn_decoder(
+        ids, zeros, cell, 3, 4, projection, True, update_embedding_for_previous=update
+    )
+    table = tf.global_variables('embedding_rnn_decoder/embedding')[0]
+    gradient = tf.convert_to_tensor(tf.gradients(tf.reduce_sum(outputs[-1]), table)[0])
+    session.run(tf.global_variables_initializer())
+    reached = np.abs(session.run(gradient)).sum(1) > 0
+    assert reached.tolist() == [True, False, update]
+
+
 @pytest.mark.parametrize('initial', [False, True])
 def test_attention_decoder(session, initial):
     legacy = contrib.legacy_seq2seq
@@ -614,6 +646,30 @@ def test_weight_decay_has_tf1s_arguments_and_slots(session):
     opt.MomentumWOptimizer(0.1, 0.01, 0.9, False, 'MomentumW', True).minimize(w**2)
     names = [v.op.name for v in tf.global_variables()]
     assert names == ['w', 'beta1_power', 'beta2_power', 'w/AdamW', 'w/AdamW_1', 'w/MomentumW']
+
+
+def test_adamw_without_decay_is_adam(session):
+    """Also its defaults: three steps, of gradients that change."""
+    start = np.array([1.0, -2.0, 3.0], np.float32)
+    a, b = (tf.get_variable(name, initializer=start) for name in 'ab')
+    steps = [
+        contrib.opt.AdamWOptimizer(0.0).minimize(tf.reduce_sum(a**4), var_list=[a]),
+        tf.train.AdamOptimizer().minimize(tf.reduce_sum(b**4), var_list=[b]),
+    ]
+    session.run(tf.global_variables_initializer())
+    for scale in (1.0, 0.1, 3.0):
+        session.run(steps)
+        session.run([v.assign(v * scale) for v in (a, b)])
+    np.testing.assert_allclose(*session.run([a, b]), rtol=1e-6)
+
+
+def test_scipy_leaves_variables_without_bounds_free(session):
+    x, y = (tf.get_variable(name, initializer=1.0) for name in 'xy')
+    loss = (x + 2) ** 2 + (y + 3) ** 2
+    session.run(tf.global_variables_initializer())
+    kind = contrib.opt.ScipyOptimizerInterface
+    kind(loss, var_to_bounds={x: (-1, 1)}).minimize(session)
+    np.testing.assert_allclose(session.run([x, y]), [-1, -3], atol=1e-4)
 
 
 def test_scipy_optimizers(session):
