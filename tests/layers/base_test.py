@@ -128,11 +128,14 @@ KINDS = {
     'Conv1D, causal': lambda **o: layers.Conv1D(3, 2, padding='causal', **o),
     'Conv2D': lambda **o: layers.Conv2D(3, 2, (1, 2), activation=tf.nn.relu, **o),
     'Conv3D': lambda **o: layers.Conv3D(3, 2, 2, 'same', **o),
+    'Conv1DTranspose': lambda **o: layers.Conv1DTranspose(3, 2, 3, **o),
     'Conv2DTranspose': lambda **o: layers.Conv2DTranspose(3, 2, 3, **o),
     'Conv3DTranspose': lambda **o: layers.Conv3DTranspose(3, 2, (1, 2, 3), 'same', **o),
     'SeparableConv1D': lambda **o: layers.SeparableConv1D(3, 2, depth_multiplier=2, **o),
     'SeparableConv2D': lambda **o: layers.SeparableConv2D(3, 2, depthwise_initializer='ones', **o),
+    'SubpixelConv1D': lambda **o: layers.SubpixelConv1D(3, 2, 3, **o),
     'SubpixelConv2D': lambda **o: layers.SubpixelConv2D(3, 2, (2, 3), **o),
+    'SubpixelConv3D': lambda **o: layers.SubpixelConv3D(3, 2, (1, 2, 3), **o),
     'Dense': lambda **o: layers.Dense(
         3, kernel_initializer=tf.glorot_uniform_initializer(seed=3), **o
     ),

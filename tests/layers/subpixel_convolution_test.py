@@ -100,8 +100,11 @@ def test_gradients_match_finite_differences(definition, activation, use_bias):
     layer = layers.SubpixelConv2D(
         2, 2, (2, 1), activation=activation, use_bias=use_bias, mode='CRD'
     )
-    loss = tf.reduce_sum(tf.sin(layer(x)))
-    variables = [x, *layer.weights]
+    check_gradients(tf.reduce_sum(tf.sin(layer(x))), [x, *layer.weights])
+
+
+def check_gradients(loss, variables):
+    """Compares gradients with finite differences along random directions."""
     gradients = tf.gradients(loss, variables)
     step = tf.placeholder(tf.float64, [])
     with tf.Session() as session:
@@ -116,6 +119,118 @@ def test_gradients_match_finite_differences(definition, activation, use_bias):
             below = session.run(loss)
             assert abs((above - below) / 2e-5 - slope) < 1e-7
             assert slope != 0
+
+
+# Sequences and volumes.
+
+
+def shuffled_nd(y, block, mode):
+    """Channels into space along any number of axes, in numpy."""
+    rank, (batch, *sizes, channels) = len(block), y.shape
+    filters = channels // np.prod(block)
+    if mode == 'CRD':
+        split = y.reshape(batch, *sizes, filters, *block)
+        offsets, last = range(rank + 2, 2 * rank + 2), rank + 1
+    else:
+        split = y.reshape(batch, *sizes, *block, filters)
+        offsets, last = range(rank + 1, 2 * rank + 1), 2 * rank + 1
+    pairs = zip(range(1, rank + 1), offsets, strict=True)
+    moved = split.transpose(0, *(axis for pair in pairs for axis in pair), last)
+    return moved.reshape(batch, *(s * r for s, r in zip(sizes, block, strict=True)), filters)
+
+
+def convolved(x, kernel, padding):
+    """Correlation along any number of axes, in numpy."""
+    spatial = kernel.shape[:-2]
+    if padding == 'same':
+        margins = [((k - 1) // 2, k // 2) for k in spatial]
+        x = np.pad(x, [(0, 0), *margins, (0, 0)])
+    axes = tuple(range(1, 1 + len(spatial)))
+    windows = np.lib.stride_tricks.sliding_window_view(x, spatial, axes)  # [B, ..., C, *K]
+    return np.einsum(
+        'b...cK,Kcf->b...f',
+        windows.reshape(*windows.shape[: 2 + len(axes)], -1),
+        kernel.reshape(-1, *kernel.shape[-2:]),
+    )
+
+
+@pytest.mark.parametrize('data_format', ['channels_last', 'channels_first'])
+@pytest.mark.parametrize('mode', subpixel.MODES)
+@pytest.mark.parametrize('activation', [None, tf.nn.elu, tf.nn.softplus])
+@pytest.mark.parametrize(
+    ('kind', 'shape', 'block', 'kernel_size', 'padding', 'use_bias'),
+    [
+        (layers.SubpixelConv1D, (2, 7, 3), (3,), (4,), 'same', True),
+        (layers.SubpixelConv1D, (2, 7, 3), (2,), (3,), 'valid', False),
+        (layers.SubpixelConv3D, (2, 4, 3, 5, 2), (2, 3, 1), (3, 2, 1), 'same', True),
+        (layers.SubpixelConv3D, (1, 4, 3, 5, 2), (2, 2, 2), (1, 2, 3), 'valid', False),
+    ],
+)
+def test_sequences_and_volumes_equal_numpy(
+    definition, kind, shape, block, kernel_size, padding, use_bias, activation, mode, data_format
+):
+    x = numbers(*shape)
+    layer = kind(
+        4,
+        kernel_size,
+        block,
+        padding,
+        data_format,
+        activation,
+        use_bias,
+        kernel_initializer='glorot_uniform',
+        bias_initializer='random_normal',
+        mode=mode,
+    )
+    y = layer(flipped(x) if data_format == 'channels_first' else x)
+    y, kernel, *bias = run([y, *layer.weights])
+    want = convolved(x, kernel, padding) + (bias[0] if use_bias else 0)
+    if activation is tf.nn.elu:
+        want = np.where(want > 0, want, np.expm1(want))
+    elif activation:
+        want = np.log1p(np.exp(want))
+    want = shuffled_nd(want, block, mode)
+    np.testing.assert_allclose(
+        y, flipped(want) if data_format == 'channels_first' else want, atol=1e-12
+    )
+    assert y.dtype == np.float64
+    assert layer(flipped(x) if data_format == 'channels_first' else x).shape == y.shape
+
+
+@pytest.mark.parametrize('mode', subpixel.MODES)
+@pytest.mark.parametrize(
+    ('kind', 'shape', 'block'),
+    [(layers.SubpixelConv1D, (2, 5, 3), (3,)), (layers.SubpixelConv3D, (1, 3, 2, 4, 2), (2, 1, 3))],
+)
+def test_sequences_and_volumes_start_as_nearest_neighbor_upsampling(kind, shape, block, mode):
+    y = run(kind(4, 2, block, mode=mode)(numbers(*shape)))
+    small = y[(slice(None), *(slice(None, None, r) for r in block))]
+    for axis, factor in enumerate(block):
+        small = np.repeat(small, factor, axis + 1)
+    np.testing.assert_allclose(y, small, atol=1e-12)
+    assert np.ptp(y) > 0.1
+
+
+@pytest.mark.parametrize('activation', [None, tf.nn.elu, tf.nn.softplus])
+@pytest.mark.parametrize(
+    ('kind', 'shape', 'block'),
+    [(layers.SubpixelConv1D, (2, 4, 2), 3), (layers.SubpixelConv3D, (1, 2, 3, 2, 2), (2, 1, 2))],
+)
+def test_gradients_of_sequences_and_volumes_match_finite_differences(
+    definition, kind, shape, block, activation
+):
+    x = tf.get_variable('x', initializer=numbers(*shape))
+    layer = kind(2, 2, block, activation=activation, mode='CRD')
+    check_gradients(tf.reduce_sum(tf.sin(layer(x))), [x, *layer.weights])
+
+
+def test_wrong_ranks_and_blocks_of_sequences_and_volumes_are_refused():
+    with pytest.raises(ValueError, match=r'input is .*; expected ndim=3'):
+        layers.subpixel_conv1d(np.ones([1, 2, 2, 3]), 2, 3)
+    with pytest.raises(ValueError, match=r'input is .*; expected ndim=5'):
+        layers.subpixel_conv3d(np.ones([1, 2, 2, 3]), 2, 3)
+    with pytest.raises(ValueError, match=r'block_size is \(2, 2\); it must be .* or three of them'):
+        layers.subpixel_conv3d(np.ones([1, 2, 2, 2, 3]), 2, 3, (2, 2))
 
 
 def kinds():

@@ -127,6 +127,45 @@ def test_unknown_sizes_are_settled_when_run(method):
         np.testing.assert_allclose(back.sum(), 6 * batch * height * 8, rtol=1e-5)
 
 
+@pytest.mark.parametrize('dtype', ['float32', 'float64'])
+@pytest.mark.parametrize('method', METHODS)
+def test_a_sequence_is_an_image_of_one_row(method, dtype):
+    x = images(2, 5, 3, dtype=dtype)
+    y = layers.upsample(x, 3, method)
+    assert y.shape == (2, 15, 3)
+    np.testing.assert_array_equal(*run([y[:, None], layers.upsample(x[:, None], (1, 3), method)]))
+
+
+@pytest.mark.parametrize('dtype', ['float32', 'float64'])
+@pytest.mark.parametrize('method', METHODS)
+def test_each_axis_of_a_volume_is_interpolated_as_a_sequence(method, dtype):
+    x = images(2, 3, 4, 5, 2, dtype=dtype)
+    y = layers.upsample(x, (4, 3, 2), method)
+    assert y.shape == (2, 12, 12, 10, 2)
+    want = x
+    for axis, factor in ((1, 4), (2, 3), (3, 2)):
+        moved = np.moveaxis(want, axis, -2)
+        rows = moved.reshape(-1, *moved.shape[-2:])
+        made = run(layers.upsample(rows, factor, method))
+        want = np.moveaxis(made.reshape(*moved.shape[:-2], -1, moved.shape[-1]), -2, axis)
+    np.testing.assert_allclose(run(y), want, atol=1e-5 if dtype == 'float32' else 1e-12)
+    first = layers.upsample(np.moveaxis(x, -1, 1), (4, 3, 2), method, 'channels_first')
+    np.testing.assert_array_equal(np.moveaxis(run(first), 1, -1), run(y))
+
+
+@pytest.mark.parametrize('method', METHODS)
+@pytest.mark.parametrize('shape', [(2, 4, 2), (1, 2, 3, 2, 1)])
+def test_gradients_of_sequences_and_volumes_match_finite_differences(shape, method):
+    value = images(*shape)
+    x = tf.constant(value)
+    y = layers.upsample(x, 2, method) ** 2
+    with tf.Session():
+        gap = tf.test.compute_gradient_error(
+            x, value.shape, y, y.shape.as_list(), value, delta=1e-5
+        )
+    assert gap < 1e-6
+
+
 def test_a_name_is_that_of_the_scope():
     x = tf.ones([1, 2, 2, 1])
     found = [layers.upsample(x, 2, name=name).op.name for name in (None, 'larger', None)]
@@ -141,7 +180,11 @@ def test_a_name_is_that_of_the_scope():
         ({'size': 1.5}, 'upsample: size is 1.5; it must be a positive integer or two of them'),
         ({'method': 'cubic'}, "upsample: method is 'cubic'; .* nearest, bilinear, bicubic; did"),
         ({'data_format': 'NCHW'}, "upsample: data_format is 'nchw'; it must be one of channels"),
-        ({'inputs': np.ones([2, 2])}, r'upsample: shape is \(2, 2\), rank 2; it must have rank 4'),
+        ({'inputs': np.ones([2, 2])}, r'input has shape \(2, 2\); it must have rank 3, 4 or 5'),
+        (
+            {'inputs': np.ones([1, 2, 1]), 'size': (2, 2)},
+            r'size is \(2, 2\); it must be a positive',
+        ),
         (
             {'inputs': np.ones([1, 2, 2, 1], np.uint8), 'method': 'bilinear'},
             'upsample: type is uint8; it must be a float type, or the method nearest',
@@ -155,5 +198,5 @@ def test_wrong_calls_are_refused_by_name(options, text):
 
 
 def test_an_unknown_rank_is_refused():
-    with pytest.raises(ValueError, match='upsample: input has unknown rank; it must have rank 4'):
+    with pytest.raises(ValueError, match='input has unknown rank; it must have rank 3, 4 or 5'):
         layers.upsample(tf.placeholder(tf.float32), 2)

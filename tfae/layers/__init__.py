@@ -7,8 +7,9 @@ are TF1's: TF1 programs run and TF1 checkpoints load unchanged. Build inside a g
     conv1 = tfae.layers.conv2d(data, 64, 5, padding='same', activation=tf.nn.relu, name='truc')
     kernel = tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES, 'truc/kernel')[0]
 
-`subpixel_conv2d`, its initializer `ICNR`, and `upsample` are tfae's own, in the same form;
-`recorded_statistics` lists the means and variances of batch normalization.
+`subpixel_conv1d`, `subpixel_conv2d` and `subpixel_conv3d`, their initializer `ICNR`,
+`conv1d_transpose` and `upsample` are tfae's own, in the same form; `recorded_statistics` lists the
+means and variances of batch normalization.
 
 `tfae.compat.install()` installs this module as `tf.layers`.
 
@@ -21,6 +22,7 @@ from tfae.layers import experimental
 from tfae.layers.base import Layer
 from tfae.layers.convolution import (
     Conv1D,
+    Conv1DTranspose,
     Conv2D,
     Conv2DTranspose,
     Conv3D,
@@ -28,6 +30,7 @@ from tfae.layers.convolution import (
     SeparableConv1D,
     SeparableConv2D,
     conv1d,
+    conv1d_transpose,
     conv2d,
     conv2d_transpose,
     conv3d,
@@ -58,7 +61,14 @@ from tfae.layers.pooling import (
     max_pooling2d,
     max_pooling3d,
 )
-from tfae.layers.subpixel_convolution import SubpixelConv2D, subpixel_conv2d
+from tfae.layers.subpixel_convolution import (
+    SubpixelConv1D,
+    SubpixelConv2D,
+    SubpixelConv3D,
+    subpixel_conv1d,
+    subpixel_conv2d,
+    subpixel_conv3d,
+)
 from tfae.layers.upsampling import upsample
 
 __all__ = [
@@ -67,6 +77,7 @@ __all__ = [
     'AveragePooling3D',
     'BatchNormalization',
     'Conv1D',
+    'Conv1DTranspose',
     'Conv2D',
     'Conv2DTranspose',
     'Conv3D',
@@ -83,12 +94,15 @@ __all__ = [
     'SeparableConv1D',
     'SeparableConv2D',
     'Statistics',
+    'SubpixelConv1D',
     'SubpixelConv2D',
+    'SubpixelConv3D',
     'average_pooling1d',
     'average_pooling2d',
     'average_pooling3d',
     'batch_normalization',
     'conv1d',
+    'conv1d_transpose',
     'conv2d',
     'conv2d_transpose',
     'conv3d',
@@ -103,7 +117,9 @@ __all__ = [
     'recorded_statistics',
     'separable_conv1d',
     'separable_conv2d',
+    'subpixel_conv1d',
     'subpixel_conv2d',
+    'subpixel_conv3d',
     'upsample',
 ]
 

@@ -216,6 +216,13 @@ class _Transpose(_Layer):
         return size * stride + beyond
 
 
+class Conv1DTranspose(_Transpose):
+    """Transposed convolution of sequences. Args: as `Conv1D`, without dilation and `causal`."""
+
+    rank = 1
+    _operation = staticmethod(tf.nn.conv1d_transpose)
+
+
 class Conv2DTranspose(_Transpose):
     """Transposed convolution of images: `activation(y + bias)`.
 
@@ -328,6 +335,7 @@ class SeparableConv2D(_Separable):
 conv1d = function(Conv1D)
 conv2d = function(Conv2D)
 conv3d = function(Conv3D)
+conv1d_transpose = function(Conv1DTranspose)
 conv2d_transpose = function(Conv2DTranspose)
 conv3d_transpose = function(Conv3DTranspose)
 separable_conv1d = function(SeparableConv1D)

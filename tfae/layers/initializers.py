@@ -1,13 +1,15 @@
 """ICNR: initializes a sub-pixel convolution to nearest-neighbor upsampling.
 
-The r*r output pixels of a block come from r*r kernels. Independent random kernels give
-independent pixels: a checkerboard artifact that training must first remove. Equal kernels make
-the initial layer a convolution followed by nearest-neighbor upsampling.
+The output pixels of a block, r*r of an image, come from as many kernels. Independent random
+kernels give independent pixels: a checkerboard artifact that training must first remove. Equal
+kernels make the initial layer a convolution followed by nearest-neighbor upsampling.
 
 Source: Aitken, Ledig, Theis, Caballero, Wang and Shi, Checkerboard artifact free sub-pixel
 convolution, https://arxiv.org/abs/1707.02937, section 3.2.
 """
 
+import math
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,7 +24,8 @@ class ICNR:
     """Initializer of a sub-pixel convolution's kernel: one sub-kernel for all pixels of a block.
 
     Args:
-      block_size: `[rh, rw]` in pixels, or one number for both.
+      block_size: in pixels, one number for each spatial axis: `[r]`, `[rh, rw]` or
+        `[rd, rh, rw]`; a single number stands for both axes of an image.
       initializer: of the sub-kernel [..., F], whose fans are those of the convolution before
         upsampling: an initializer, or its name in `tf.initializers`; None is Glorot's uniform.
       mode: channel order, 'DCR' or 'CRD', as in `tfae.ops.subpixel`.
@@ -32,7 +35,9 @@ class ICNR:
 
     def __init__(self, block_size: Any, initializer: Any = None, mode: str = 'DCR') -> None:
         who = type(self).__name__
-        self.block_size = arguments.sizes(f'{who}: block_size', block_size, 2)
+        axes = len(block_size) if isinstance(block_size, Sequence) else 2
+        rank = axes if axes in (1, 3) else 2
+        self.block_size = arguments.sizes(f'{who}: block_size', block_size, rank)
         self.mode = errors.one_of(f'{who}: mode', mode, subpixel.MODES)
         initializer = arguments.initializer(who, initializer)
         if initializer is None:
@@ -43,11 +48,11 @@ class ICNR:
         """Returns the initial value of a kernel.
 
         Args:
-          shape: `[..., F*rh*rw]`.
+          shape: `[..., F*r]`, r pixels to a block.
           dtype: its type.
           partition_info: passed by `get_variable` for a slice of a partitioned variable.
         Returns: tensor of that shape, the sub-kernels of a block equal.
-        Raises: ValueError if rh*rw does not divide the channels, or if a partition splits them.
+        Raises: ValueError if r does not divide the channels, or if a partition splits them.
         """
         shape = tf.TensorShape(shape).as_list()
         options = {}
@@ -62,15 +67,14 @@ class ICNR:
                 full_shape=self._before(full), var_offset=partition_info.var_offset
             )
         kernel = self.initializer(self._before(shape), dtype=dtype, **options)
-        pixels = self.block_size[0] * self.block_size[1]
-        copies = [kernel] * pixels
+        copies = [kernel] * math.prod(self.block_size)
         if self.mode == 'DCR':
             return tf.concat(copies, -1)
         return tf.reshape(tf.stack(copies, -1), shape)
 
     def _before(self, shape: list[int]) -> list[int]:
         """Returns the shape of the sub-kernel `[..., F]`."""
-        pixels = self.block_size[0] * self.block_size[1]
+        pixels = math.prod(self.block_size)
         if shape[-1] % pixels:
             raise ValueError(
                 f'ICNR: shape is {shape}; its last axis must be a multiple of {pixels}, the pixels '

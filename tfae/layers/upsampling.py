@@ -1,4 +1,4 @@
-"""Upsampling of images by interpolation.
+"""Upsampling of sequences, images and volumes by interpolation.
 
 Pixels are squares (`half_pixel_centers`): output pixel o has its center at
 (o + 1/2) / factor - 1/2 in input coordinates, as in `tf.image.resize` of TensorFlow 2. At an edge,
@@ -7,7 +7,8 @@ the kernel's remaining weights are renormalized to sum to 1.
 TensorFlow's own ops have no second derivatives, compute in float32 for every type, and have a slow
 bicubic gradient. Here nearest is a broadcast, and the others are two products with weight
 matrices, which have all derivatives, keep the type and are deterministic. Only bilinear float32
-uses TensorFlow's op, which is faster, most of all for large images.
+uses TensorFlow's op, which is faster, most of all for large images. All methods are separable: a
+sequence is upsampled as an image of one row, a volume plane by plane and then along its first axis.
 
 Source: Keys, Cubic convolution interpolation for digital image processing, IEEE Transactions on
 Acoustics, Speech, and Signal Processing 29 (1981), for bicubic.
@@ -31,34 +32,40 @@ def upsample(
     data_format: str = 'channels_last',
     name: str | None = None,
 ) -> tf.Tensor:
-    """Upsamples images by integer factors.
+    """Upsamples images, sequences or volumes by integer factors.
 
     Args:
       inputs: tensor [B, H, W, C], or [B, C, H, W] for `channels_first`; of a float type, or of any
-        type for `nearest`.
-      size: factors rh and rw, or one number for both.
-      method: `nearest`, which repeats each pixel, `bilinear` or `bicubic`.
+        type for `nearest`. Sequences are [B, W, C], volumes [B, D, H, W, C].
+      size: factors rh and rw, one for each spatial axis, or one number for all.
+      method: `nearest`, which repeats each pixel, `bilinear` or `bicubic`: linear or cubic along
+        each axis.
       data_format: `channels_last` or `channels_first`.
       name: name scope of the operations.
 
     Returns: tensor [B, H*rh, W*rw, C], or [B, C, H*rh, W*rw], of the inputs' type.
 
-    Raises: ValueError if the rank is not 4, or a type or an argument is not one of the above.
+    Raises: ValueError if the rank is not 3, 4 or 5, or a type or an argument is not one of the
+      above.
     """
     who = name or names.UPSAMPLE
-    factors = arguments.sizes(f'{who}: size', size, 2)
+    inputs = tf.convert_to_tensor(inputs)
+    if inputs.shape.rank not in (3, 4, 5):
+        of = 'unknown rank' if inputs.shape.rank is None else f'shape {inputs.shape}'
+        raise ValueError(f'{who}: input has {of}; it must have rank 3, 4 or 5.')
+    factors = arguments.sizes(f'{who}: size', size, inputs.shape.rank - 2)
     data_format = arguments.data_format(who, data_format)
     errors.one_of(f'{who}: method', method, ['nearest', *_KERNELS])
-    inputs = tf.convert_to_tensor(inputs)
-    if inputs.shape.rank is None:
-        raise ValueError(f'{who}: input has unknown rank; it must have rank 4.')
-    errors.rank(who, inputs, 4)
     if method != 'nearest' and not inputs.dtype.is_floating:
         raise ValueError(
             f'{who}: type is {inputs.dtype.name}; it must be a float type, or the method nearest.'
         )
 
-    def resize(x: tf.Tensor) -> tf.Tensor:
+    def resize(x: tf.Tensor, factors: tuple[int, ...]) -> tf.Tensor:
+        if len(factors) == 1:
+            return tf.squeeze(resize(tf.expand_dims(x, 1), (1, *factors)), [1])
+        if len(factors) == 3:
+            return _volume(x, factors, resize)
         if method == 'nearest':
             return _nearest(x, factors)
         if method == 'bilinear' and x.dtype == tf.float32:
@@ -66,7 +73,7 @@ def upsample(
         return _interpolated(x, factors, _KERNELS[method])
 
     with tf.name_scope(name, names.UPSAMPLE, [inputs]):
-        return formats.on_channels_last(data_format, resize, inputs)
+        return formats.on_channels_last(data_format, lambda x: resize(x, factors), inputs)
 
 
 def _triangle(distance: tf.Tensor) -> tf.Tensor:
@@ -90,6 +97,17 @@ def _sizes(x: tf.Tensor) -> list[Any]:
     """Returns the size of each axis: a number if it is static, else a scalar tensor."""
     dynamic = tf.shape(x)
     return [dynamic[i] if n is None else n for i, n in enumerate(x.shape.as_list())]
+
+
+def _volume(x: tf.Tensor, factors: tuple[int, ...], resize: Callable) -> tf.Tensor:
+    """Resizes the planes of a volume, then its first axis, with each plane as one row."""
+    (rd, *in_plane), (batch, depth, *plane, channels) = factors, _sizes(x)
+    x = tf.reshape(x, tf.stack([batch * depth, *plane, channels]))
+    x = resize(x, tuple(in_plane))
+    height, width = (size * factor for size, factor in zip(plane, in_plane, strict=True))
+    x = tf.reshape(x, tf.stack([batch, depth, height * width, channels]))
+    x = resize(x, (rd, 1))
+    return tf.reshape(x, tf.stack([batch, depth * rd, height, width, channels]))
 
 
 def _nearest(x: tf.Tensor, factors: tuple[int, ...]) -> tf.Tensor:
@@ -133,8 +151,9 @@ def _interpolated(x: tf.Tensor, factors: tuple[int, ...], kernel: Callable) -> t
     (rh, rw), (batch, height, width, channels) = factors, _sizes(x)
 
     # Along rows.
-    x = tf.reshape(x, tf.stack([batch * height, width, channels]))
-    x = tf.matmul(_weights(width, rw, kernel, x.dtype), x)
+    if rw > 1:
+        x = tf.reshape(x, tf.stack([batch * height, width, channels]))
+        x = tf.matmul(_weights(width, rw, kernel, x.dtype), x)
 
     # Along columns.
     x = tf.reshape(x, tf.stack([batch, height, width * rw * channels]))
