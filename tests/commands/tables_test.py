@@ -135,7 +135,7 @@ def test_a_report_describes_the_figures_of_rows(folder):
     run(folder, 'anomaly', '--components=2')
     run(folder, 'report')
     page = (folder / 'run' / 'report.html').read_text()
-    assert 'the rows of the highest anomaly scores, and their reconstructions' in page
+    assert 'the examples of the highest anomaly scores, and their reconstructions' in page
 
 
 def test_errors_of_a_table_are_not_blurred(folder):
@@ -143,7 +143,7 @@ def test_errors_of_a_table_are_not_blurred(folder):
     assert done.refusal(2) == '--blur is 2.0, which blurs images; the run is on a table'
 
 
-@pytest.mark.parametrize('command', ['explain', 'explore', 'morph', 'sample'])
+@pytest.mark.parametrize('command', ['explain', 'explore', 'morph'])
 def test_other_commands_on_images_refuse_a_table(folder, command):
     done = tfae_program.run(command, '--logdir=run', cwd=folder)
     assert done.refusal(1) == (

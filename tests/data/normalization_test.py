@@ -34,7 +34,7 @@ def test_without_normalization_there_is_none():
 
 
 def test_images_are_not_normalized():
-    text = '--normalize is robust; it is for tables, and data set digits consists of images'
+    text = '--normalize is robust; it is for tables, sequences and volumes, and data set digits'
     with pytest.raises(errors.UsageError, match=text):
         data.load(data.Config(normalize='robust'))
 
@@ -62,3 +62,16 @@ def test_numbers_of_a_table_stay_as_they_are_and_bytes_are_those_of_images(dtype
     np.testing.assert_array_equal(loaded.train.images, rows)
     bytes_of = data.load(data.Config('arrays'), Arrays(rows.astype(np.uint8)))
     assert bytes_of.train.images.dtype == np.uint8
+
+
+@pytest.mark.parametrize('kind', ['minmax', 'standard', 'robust'])
+@pytest.mark.parametrize('shape', [(20, 7, 3), (5, 2, 3, 4, 3)])
+def test_each_channel_of_sequences_and_volumes_is_normalized_as_a_column(kind, shape):
+    values = np.random.RandomState(0).gamma(2, [1, 10, 100], shape).astype(np.float32)
+    fitted = normalization.fit(kind, values)
+    flat = normalization.fit(kind, values.reshape(-1, 3))
+    assert fitted.offset.shape == fitted.scale.shape == (3,)
+    np.testing.assert_array_equal(fitted.offset, flat.offset)
+    np.testing.assert_array_equal(fitted.scale, flat.scale)
+    back = fitted.denormalize(fitted.normalize(values))
+    np.testing.assert_allclose(back, values, rtol=1e-4, atol=1e-4)

@@ -65,14 +65,31 @@ def test_rows_train_as_images_of_one_row_do(tmp_path, model, more):
         ('convolutional', {}, 'filters convolves'),
         ('variational', {'filters': 8}, 'filters convolves'),
         ('siamese', {'filters': 8}, 'filters convolves'),
-        ('gan', {}, 'model=gan generates'),
-        ('dense', {'augment': 'flip'}, 'augment is flip, which changes'),
+        ('gan', {'filters': 8}, 'filters convolves'),
     ],
 )
 def test_what_needs_images_is_refused_with_the_shape(tmp_path, model, more, who):
-    with pytest.raises(tfae.UsageError, match=who + r' images.* have shape \(9,\), the columns of'):
+    with pytest.raises(
+        tfae.UsageError,
+        match=who + r' images, sequences and volumes; .* have shape \(9,\), the columns of',
+    ):
         tfae.fit(model, ROWS, LABELS, logdir=tmp_path / 'run', batch_size=8, **more)
     assert not (tmp_path / 'run').exists()
+
+
+def test_augmentation_of_rows_is_refused(tmp_path):
+    text = r'augment is flip, which changes images; the examples are rows of shape \(9,\)'
+    with pytest.raises(tfae.UsageError, match=text):
+        tfae.fit('dense', ROWS, logdir=tmp_path / 'run', augment='flip')
+
+
+def test_a_gan_generates_rows_beyond_0_and_1(tmp_path):
+    rows = 5 + 10 * ROWS
+    words = {'normalize': 'standard', 'units': 16, 'epochs': 20, 'batch_size': 20}
+    with tfae.fit('gan', rows, logdir=tmp_path, **words) as run:
+        made = run.decode(run.sample(200))
+    assert made.shape == (200, 9)
+    assert np.abs(made.mean() - rows.mean()) < 2 * rows.std()
 
 
 @pytest.mark.parametrize('model', ['classifier', 'regressor', 'siamese'])

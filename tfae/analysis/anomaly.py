@@ -10,8 +10,8 @@ less than their width. n is the number of independent pixels of a blurred image,
 the negative log-likelihood of Gaussian pixels. p also penalizes residuals that are too small: a
 blank image is reconstructed well, yet no training image is like it.
 
-Rows of a table, `[N, D]`, have no blur, which is 0: e = |x' - x|, f = (z / spread, log r_0), and
-n = D.
+Rows of a table, `[N, D]`, sequences and volumes have no blur, which is 0: e = |x' - x|,
+f = (z / spread, log r_0), and n is the number of their values.
 
 N images, H x W image, C channels, Z latent dimensions, K components, F = Z + 3.
 """
@@ -52,7 +52,7 @@ _BOUNDS = {
 class Detector:
     """A fitted anomaly detector: arrays only, so that a file can store it."""
 
-    blur: np.ndarray  # [], s in pixels; 0 of a table
+    blur: np.ndarray  # [], s in pixels; 0 of other shapes
     spread: np.ndarray  # [], standard deviation of the codes
     residual: np.ndarray  # [], mean r_s of normal images
     error: np.ndarray  # [], quantile of |e| over the pixels of normal images
@@ -84,9 +84,9 @@ class Detector:
             white = linalg.solve_triangular(factor, (features - mean).T, lower=True)
             volume = np.log(np.diag(factor)).sum() + len(mean) / 2 * math.log(2 * math.pi)
             logs.append(log_weight - volume - np.square(white).sum(0) / 2)
-        cells = float(math.prod(images.shape[1:3]))
+        cells = float(math.prod(images.shape[1:]))
         if self.blur:
-            cells /= 4 * math.pi * float(self.blur) ** 2
+            cells = math.prod(images.shape[1:3]) / (4 * math.pi * float(self.blur) ** 2)
         return cells / 2 * residual / self.residual - special.logsumexp(logs, axis=0)
 
     def ranks(self, scores: np.ndarray) -> np.ndarray:
@@ -96,7 +96,7 @@ class Detector:
     def maps(self, images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
         """Returns error maps `[N, H, W]`, above 1 for one in 1,000 pixels of normal images.
 
-        Those of a table are the errors of its columns, `[N, D]`.
+        Those of rows, sequences and volumes are the errors of their values, `[N, ...]`.
         """
         return _errors(images, reconstructions, float(self.blur)) / self.error
 
@@ -166,7 +166,7 @@ def fit(
     Args:
       train: images `[N, H, W, C]`, codes `[N, Z]` and reconstructions `[N, H, W, C]` for the fit.
       normal: the same for images that set the scale and the threshold, best held out of the fit.
-      blur: s in pixels; 0 for a table.
+      blur: s in pixels; 0 for other shapes.
       components: largest number of Gaussians; fewer where a component would have too few images.
       false_positive_rate: fraction of the normal images above the threshold, in (0, 1).
       seed: of the initialization of the mixture.
@@ -276,9 +276,9 @@ def _residual(images: np.ndarray, reconstructions: np.ndarray, blur: float) -> n
 
 
 def _errors(images: np.ndarray, reconstructions: np.ndarray, blur: float) -> np.ndarray:
-    """Returns |e| `[N, H, W]`, the root mean square over channels, or `[N, D]` of a table."""
+    """Returns |e| `[N, H, W]`, the root mean square over channels; `[N, ...]` of other shapes."""
     difference = reconstructions.astype(np.float32) - data.pixels(images)
-    if difference.ndim == 2:
+    if not data.pictured(difference.shape[1:]):
         return np.abs(difference)
     # Beyond the edge of an image the error counts as 0.
     blurred = ndimage.gaussian_filter(difference, (0, blur, blur, 0), mode='constant')

@@ -46,7 +46,8 @@ class LinearDenoiser:
         self._decoder = right[:rank]
 
     def denoise(self, images: np.ndarray) -> np.ndarray:
-        """Returns denoised images `[N, H, W, C]` in [0, 1], or rows `[N, D]`, of corrupted ones."""
+        """Returns denoised examples `[N, ...]` of corrupted ones, images in [0, 1]."""
         codes = (data.flat(images) - self._input_mean) @ self._encoder
         made = self._mean + codes @ self._decoder
-        return made if data.tabular(images.shape[1:]) else np.clip(made, 0, 1).reshape(images.shape)
+        made = np.clip(made, 0, 1) if data.pictured(images.shape[1:]) else made
+        return made.reshape(images.shape)

@@ -1,7 +1,7 @@
 """Principal component analysis: the best linear autoencoder of a code size, as a baseline.
 
 Its images are clipped to [0, 1], as those of the models are: this is nearer to every image. Rows of
-a table, `[N, D]`, are not.
+a table, sequences and volumes are not.
 
 N examples, H x W image, C channels, Z components.
 """
@@ -31,12 +31,11 @@ class Baseline:
         return self._subspace.flatten(data.flat(images))
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
-        """Returns the projections `[N, H, W, C]` of images, clipped to [0, 1], or rows `[N, D]`."""
+        """Returns the projections `[N, ...]` of examples, those of images clipped to [0, 1]."""
         return self.decode(self.encode(images))
 
     def decode(self, scores: np.ndarray) -> np.ndarray:
-        """Returns images `[N, H, W, C]` of scores `[N, Z]`, clipped to [0, 1], or rows `[N, D]`."""
+        """Returns the examples `[N, ...]` of scores `[N, Z]`, images clipped to [0, 1]."""
         made = self._subspace.lift(scores)
-        if data.tabular(self._shape):
-            return made
-        return np.clip(made, 0, 1).reshape(-1, *self._shape)
+        made = np.clip(made, 0, 1) if data.pictured(self._shape) else made
+        return made.reshape(-1, *self._shape)

@@ -4,7 +4,8 @@ A run trained with --only_classes or --without_classes is evaluated on the class
 training, together with three baselines: PCA, nearest neighbor and distance to the mean. The
 detector is written to anomaly.npz, the measures to anomaly.json. With --images, the stored detector
 scores image files: anomaly score, verdict and a map of the error of each pixel.
-For a table, the columns that contribute most to the highest scores are printed.
+For a table, the columns that contribute most to the highest scores are printed, for sequences and
+volumes the channels.
 """
 
 import dataclasses
@@ -15,11 +16,11 @@ import numpy as np
 
 from tfae import data
 from tfae.analysis import anomaly
-from tfae.commands.shared import command_flags, figures, image_scores
+from tfae.commands.shared import command_flags, example_plots, figures, image_scores
 from tfae.core import errors, names, terminal
 from tfae.core.atomic_files import write_json
 from tfae.core.config import option
-from tfae.plots import charts, heatmaps, profiles
+from tfae.plots import charts, heatmaps, profiles, volumes
 from tfae.runs.directory import DETECTOR, FIGURES
 from tfae.runs.saved_run import Run
 
@@ -98,11 +99,10 @@ def main(argv: list[str]) -> int:
 def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
     """Fits and evaluates the detector, and writes all files; returns their paths."""
     loaded, part = flags.load(run)
-    table = data.tabular(loaded.image_shape)
-    if table and flags.blur != Config.blur:
-        raise errors.UsageError(
-            f'--blur is {flags.blur}, which blurs images; the run is on a table'
-        )
+    images = data.pictured(loaded.image_shape)
+    if not images and flags.blur != Config.blur:
+        what = 'a table' if data.tabular(loaded.image_shape) else f'{loaded.noun}s'
+        raise errors.UsageError(f'--blur is {flags.blur}, which blurs images; the run is on {what}')
     # Training images score too low, so held-out images set the scale where there are any.
     held_out = loaded.validation if len(loaded.validation.images) else loaded.train
     with terminal.bar(3, ' steps') as bar:
@@ -112,7 +112,7 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
                 run, data.sample(loaded.train.images, anomaly.MAX_FITTED, flags.seed)
             ),
             image_scores.seen(run, held_out.images),
-            blur=0 if table else flags.blur,
+            blur=flags.blur if images else 0,
             components=flags.components,
             false_positive_rate=flags.false_positive_rate,
             seed=flags.seed,
@@ -141,7 +141,7 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
         'components': len(detector.means),
         **({'pca_components': components} if 'pca' in kinds else {}),
         **_measured(loaded, part, detector, kinds, normal),
-        **({} if table else _blank(run, detector)),
+        **(_blank(run, detector) if images else {}),
         'step': run.step,
     }
     _print(found)
@@ -152,12 +152,12 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
     labels = {**_LABELS, 'pca': f'PCA-{components} residual'}
     named = {labels.get(kind, kind): values for kind, values in kinds.items()}
     _plot_scores(paths[0], detector, named, anomalous, title)
-    if table:
-        paths[1] = folder / 'anomaly_rows.png'
-        highest = np.argsort(-kinds[_OWN], kind='stable')[:_SHOWN]
-        _plot_rows(paths[1], run, loaded, scored, kinds[_OWN], highest, title)
-    else:
+    if images:
         _plot_maps(paths[1], detector, scored, kinds[_OWN], anomalous, title)
+    else:
+        paths[1] = folder / f'anomaly_{loaded.noun}s.png'
+        highest = np.argsort(-kinds[_OWN], kind='stable')[:_SHOWN]
+        _plot_highest(paths[1], run, loaded, scored, kinds[_OWN], highest, title)
     return [run.folder.path / DETECTOR, run.folder.path / _MEASURED, *paths]
 
 
@@ -238,7 +238,7 @@ def _print(found: dict[str, Any]) -> None:
             print(f'{name:18} {value:.4f}' if isinstance(value, float) else f'{name:18} {value}')
 
 
-def _plot_rows(
+def _plot_highest(
     path: pathlib.Path,
     run: Run,
     loaded: data.DataSet,
@@ -247,23 +247,27 @@ def _plot_rows(
     highest: np.ndarray,
     title: str,
 ) -> None:
-    """Prints and plots the rows of the highest scores, with the columns that contribute most.
+    """Prints and plots the examples of the highest scores, with the columns that contribute most.
 
-    The contribution of a column is its share of the squared error of the row.
+    The contribution of a column or channel is its share of the squared error of the example.
     """
     rows, _, made = scored
-    columns, panels = loaded.column_names(), []
+    noun, columns, panels = loaded.noun, loaded.column_names(), []
     for i in highest.tolist():
         squares = np.square(rows[i].astype(np.float64) - made[i])
+        squares = squares.reshape(-1, squares.shape[-1]).sum(0)
         shares = squares / max(squares.sum(), np.finfo(np.float64).tiny)
         order = np.argsort(-shares, kind='stable')[:_MAX_CONTRIBUTIONS]
         words = ', '.join(f'{columns[k]} {100 * shares[k]:.0f} %' for k in order)
-        print(f'row {i:<14} score {scores[i]:10.1f}  {words}')
+        print(f'{noun} {i:<{17 - len(noun)}} score {scores[i]:10.1f}  {words}')
         lines = [f'{profiles.shortened(columns[k])} {100 * shares[k]:.0f} %' for k in order]
-        caption = '\n'.join([f'row {i}, score {scores[i]:,.0f}', *lines])
-        panels.append(profiles.Panel(caption, {'row': rows[i], 'reconstruction': made[i]}))
-    what = f'{title}; rows of the highest scores'
-    profiles.save_panels(path, panels, columns, what, run.unit)
+        caption = '\n'.join([f'{noun} {i}, score {scores[i]:,.0f}', *lines])
+        panels.append(profiles.Panel(caption, {noun: rows[i], 'reconstruction': made[i]}))
+    what = f'{title}; {noun}s of the highest scores'
+    if example_plots.lined(loaded.image_shape):
+        example_plots.save_panels(path, panels, loaded, what, run.unit)
+    else:
+        volumes.save_rows(path, {noun: rows[highest], 'reconstruction': made[highest]}, what)
 
 
 def _plot_maps(

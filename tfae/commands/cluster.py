@@ -16,7 +16,7 @@ import numpy as np
 
 from tfae import data
 from tfae.analysis import clustering, pca
-from tfae.commands.shared import command_flags, figures
+from tfae.commands.shared import command_flags, example_plots, figures
 from tfae.core import errors, names, terminal
 from tfae.core.atomic_files import write_json, write_npz
 from tfae.core.config import option
@@ -131,15 +131,15 @@ def _clustered(
     paths = [folder / 'cluster.json', folder / 'cluster.npz']
     write_json(paths[0], found | {'step': run.step})
     write_npz(paths[1], {name.replace(', ', '_'): array for name, array in clusters.items()})
-    noun = 'rows' if data.tabular(loaded.image_shape) else 'images'
-    what = f'{loaded.name}, {flags.split}: {count} clusters of {len(part.images):,} {noun}'
+    what = f'{loaded.name}, {flags.split}: {count} clusters of {len(part.images):,} {loaded.noun}s'
     for method, (rows, score) in sheets.items():
         paths.append(folder / f'cluster_{_plain(method)}.png')
         title = f'{what}, {method} of codes{": " if score else ""}{score}'
-        if data.tabular(loaded.image_shape):
+        if example_plots.lined(loaded.image_shape):
             panels = [profiles.Panel(words, {'': found}) for words, found in rows.items()]
-            profiles.save_panels(paths[-1], panels, loaded.column_names(), title, run.unit)
+            example_plots.save_panels(paths[-1], panels, loaded, title, run.unit)
         else:
+            rows = {words: example_plots.images(found) for words, found in rows.items()}
             grids.save_rows(paths[-1], rows, title)
     if matrices:
         paths.append(folder / 'cluster.png')
@@ -166,7 +166,7 @@ def _pairs(flags: Config, run: Run, train: np.ndarray) -> list[tuple[str, str, E
         def scores(images: np.ndarray) -> np.ndarray:
             return baseline.encode(run.normalized(images))
 
-        values = 'columns' if data.tabular(train.shape[1:]) else 'pixels'
+        values = data.values(train.shape[1:])
         for name in ('k-means', 'spherical k-means'):
             pairs.append((values, name, flat))
         pairs += [(f'PCA-{baseline.components}', name, scores) for name in _METHODS]

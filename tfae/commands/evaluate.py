@@ -140,11 +140,16 @@ def _reconstruction(run: Run, loaded: data.DataSet, part: data.Split) -> dict[st
 
 
 def _noise(images: Any) -> np.ndarray:
-    """Returns as many examples of noise: uniform images, or the columns of a table, shuffled."""
+    """Returns as many examples of noise: uniform images, or others whose columns are shuffled.
+
+    The values at one place of all sequences or volumes are a column too.
+    """
     random = np.random.RandomState(0)
-    if not data.tabular(images.shape[1:]):
+    if data.pictured(images.shape[1:]):
         return random.uniform(size=images.shape).astype(np.float32)
-    return np.stack([random.permutation(column) for column in images.T], 1)
+    columns = images.reshape(len(images), -1).T
+    shuffled = np.stack([random.permutation(column) for column in columns], 1)
+    return shuffled.reshape(images.shape)
 
 
 def _denoising(run: Run, loaded: data.DataSet, examples: Any) -> dict[str, float]:

@@ -47,7 +47,7 @@ Source = Run | Reference  # where images, tensors and variables come from
 class Config(command_flags.Network, command_flags.ChooseImages):
     """The unit, the images, and the method with its settings."""
 
-    TABLES: ClassVar[bool] = False
+    ALL_SHAPES: ClassVar[bool] = False
 
     method: Literal[
         'auto', 'gradcam', 'saliency', 'integrated_gradients', 'activation_maximization'

@@ -28,7 +28,7 @@ _MORPHED = ('morph.npz', 'morph.json')
 class Config(command_flags.LookAtData):
     """The images to show, and the address of the page."""
 
-    TABLES: ClassVar[bool] = False
+    ALL_SHAPES: ClassVar[bool] = False
 
     count: int = option(
         5000,

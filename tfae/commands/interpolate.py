@@ -2,9 +2,9 @@
 
 Writes a strip and a looped GIF through two or more images, and for four a square with these at its
 corners. Without --classes and --indices, these are the first images of four classes. Rows of a
-table are plotted as lines. Prints how smooth each path is: its length (Karras et al. 2019, by
-squared error of the pixels), and the variation of the distances between consecutive images, 0 at
-constant speed.
+table and sequences are plotted as lines, volumes as their middle slices. Prints how smooth each
+path is: its length (Karras et al. 2019, by squared error of the pixels), and the variation of the
+distances between consecutive images, 0 at constant speed.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ import numpy as np
 
 from tfae import data
 from tfae.analysis import interpolation, pca
-from tfae.commands.shared import chosen_images, command_flags
+from tfae.commands.shared import chosen_images, command_flags, example_plots
 from tfae.core import errors, names
 from tfae.core.config import option
 from tfae.plots import grids, profiles
@@ -76,7 +76,7 @@ def main(argv: list[str]) -> int:
         train = run.normalized(loaded.train.images)
         baseline = pca.Baseline(train, run.built.model.code_size)
         folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
-        if data.tabular(loaded.image_shape):
+        if example_plots.lined(loaded.image_shape):
             print(_lines(run, loaded, baseline, images, flags, folder))
             return 0
         for path in _written(run, baseline, images, flags, folder):
@@ -96,21 +96,25 @@ def _written(
     keys, scores = run.encode(images), baseline.encode(images)
     strips, films, squares = {}, {}, {}
     for (model, name), way in _paths(family, keys, run.decode, scores, baseline, flags).items():
-        strips[f'{model}\n{name}'] = way.strip(flags.steps)
-        films[f'{model} {name}'] = way.decode(interpolation.loop(way.keys, flags.steps, way.path))
+        strips[f'{model}\n{name}'] = example_plots.images(way.strip(flags.steps))
+        loop = interpolation.loop(way.keys, flags.steps, way.path)
+        films[f'{model} {name}'] = example_plots.images(way.decode(loop))
         if len(images) == 4 and name == 'linear':
             plane = interpolation.square(way.keys, flags.steps, way.path)
-            squares[model] = way.decode(plane.reshape(-1, plane.shape[-1]))
+            made = way.decode(plane.reshape(-1, plane.shape[-1]))
+            squares[model] = example_plots.images(made)
     size = run.built.model.code_size
-    title = f'{run.experiment.data.dataset}, {flags.split}: interpolation of {len(images)} images'
+    noun = data.noun(images.shape[1:])
+    title = f'{run.experiment.data.dataset}, {flags.split}: interpolation of {len(images)} {noun}s'
     title += f' in {size} latent dimensions'
-    made = [folder / 'interpolation.png', folder / 'interpolation.gif']
-    grids.save_rows(made[0], _blocks(images, strips, flags.steps), title)
-    grids.save_film(made[1], films)
+    paths = [folder / 'interpolation.png', folder / 'interpolation.gif']
+    blocks = _blocks(example_plots.images(images), strips, flags.steps)
+    grids.save_rows(paths[0], blocks, title)
+    grids.save_film(paths[1], films)
     if squares:
-        made.append(folder / 'interpolation_square.png')
-        grids.save_sheets(made[2], squares, flags.steps, title)
-    return made
+        paths.append(folder / 'interpolation_square.png')
+        grids.save_sheets(paths[2], squares, flags.steps, title)
+    return paths
 
 
 def _lines(
@@ -121,7 +125,10 @@ def _lines(
     flags: Config,
     folder: pathlib.Path,
 ) -> pathlib.Path:
-    """Writes the rows of a table between each two of `rows` `[K, D]` as lines; returns the path."""
+    """Writes the rows or sequences between each two of `rows` `[K, ...]` as lines.
+
+    Returns: the path.
+    """
     keys, scores = run.encode(rows), baseline.encode(run.normalized(rows))
     ways = _paths(
         run.experiment.model,
@@ -137,10 +144,10 @@ def _lines(
         for k, block in enumerate(_blocks(rows, strips, flags.steps))
         for name in strips
     ]
-    title = f'{loaded.name}, {flags.split}: interpolation of {len(rows)} rows in '
+    title = f'{loaded.name}, {flags.split}: interpolation of {len(rows)} {loaded.noun}s in '
     title += f'{run.built.model.code_size} latent dimensions, from dark to bright'
     path = folder / 'interpolation.png'
-    profiles.save_panels(path, panels, loaded.column_names(), title, run.unit)
+    example_plots.save_panels(path, panels, loaded, title, run.unit)
     return path
 
 

@@ -2,8 +2,9 @@
 
 Codes of more than two dimensions are projected to their first two principal components. t-SNE is an
 alternative for the points; the grid has no t-SNE. --traverse also moves single latent dimensions of
-the first image, as rows of images and as a GIF, or as lines for a row of a table: each over the
-range of 98 % of the codes, the dimension of the largest variance first.
+the first image, as rows of images and as a GIF, or as lines for a row of a table or a sequence:
+each over the range of 98 % of the codes, the dimension of the largest variance first. Volumes are
+plotted as their middle slices.
 """
 
 import dataclasses
@@ -14,10 +15,10 @@ import numpy as np
 
 from tfae import data
 from tfae.analysis import plane
-from tfae.commands.shared import command_flags
+from tfae.commands.shared import command_flags, example_plots
 from tfae.core import errors, names, terminal
 from tfae.core.config import option
-from tfae.plots import grids, profiles
+from tfae.plots import grids, profiles, sequences
 from tfae.runs.directory import FIGURES
 from tfae.runs.saved_run import Run
 
@@ -107,9 +108,12 @@ def _figures(
             title = f'{loaded.name}: columns decoded over the latent plane'
             maps = made.reshape(flags.side, flags.side, -1)
             profiles.save_maps(path, maps, loaded.column_names(), placed, title)
+        elif example_plots.lined(loaded.image_shape):
+            title = f'{loaded.name}: sequences decoded over the latent plane'
+            sequences.save_sheet(path, run.normalized(made), flags.side, title, placed)
         else:
-            title = f'{loaded.name}: images decoded over the latent plane'
-            grids.save_sheets(path, {'': made}, flags.side, title, placed)
+            title = f'{loaded.name}: {loaded.noun}s decoded over the latent plane'
+            grids.save_sheets(path, {'': example_plots.images(made)}, flags.side, title, placed)
         yield path
 
     # Traversals, there and back in the film.
@@ -118,15 +122,16 @@ def _figures(
         rows = {f'z{k + 1}': run.decode(path.astype(np.float32)) for k, path in paths.items()}
         path = folder / 'latent_traversal.png'
         title = f'{loaded.name}, {flags.split}: latent dimensions of the first '
-        if data.tabular(loaded.image_shape):
+        if example_plots.lined(loaded.image_shape):
             panels = [
                 profiles.Panel(k, {'': run.normalized(made)}, graded=True)
                 for k, made in rows.items()
             ]
-            title += 'row, from dark to bright'
-            profiles.save_panels(path, panels, loaded.column_names(), title, run.unit)
+            title += f'{loaded.noun}, from dark to bright'
+            example_plots.save_panels(path, panels, loaded, title, run.unit)
         else:
-            grids.save_rows(path, rows, f'{title}image')
+            rows = {k: example_plots.images(made) for k, made in rows.items()}
+            grids.save_rows(path, rows, f'{title}{loaded.noun}')
             film = {k: np.concatenate([made, made[-2:0:-1]]) for k, made in rows.items()}
             grids.save_film(folder / 'latent_traversal.gif', film)
             terminal.write(str(folder / 'latent_traversal.gif'))

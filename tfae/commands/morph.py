@@ -48,7 +48,7 @@ _MAX_CLASSES = 10  # that are attributes by default
 class Config(command_flags.ChooseImages):
     """The attributes, the images, and the strengths."""
 
-    TABLES: ClassVar[bool] = False
+    ALL_SHAPES: ClassVar[bool] = False
 
     attribute: tuple[str, ...] = option(
         (),

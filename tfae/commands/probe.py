@@ -149,7 +149,7 @@ def _spaces(flags: Config, run: Run, train: data.Split, asked: data.Split) -> di
         known, new = run.normalized(train.images), run.normalized(asked.images)
         baseline = pca.Baseline(known, run.built.model.code_size)
         seen[f'PCA-{baseline.components}'] = baseline.encode(known), baseline.encode(new)
-        values = 'columns' if data.tabular(known.shape[1:]) else 'pixels'
+        values = data.values(known.shape[1:])
         seen[values] = data.flat(known), data.flat(new)
     assert train.labels is not None and asked.labels is not None  # else refused
     labels, wanted = train.labels, asked.labels

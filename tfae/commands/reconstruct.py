@@ -10,10 +10,9 @@ import pathlib
 
 from tfae import data
 from tfae.analysis import pca, reconstruction
-from tfae.commands.shared import command_flags
+from tfae.commands.shared import command_flags, example_plots
 from tfae.core import errors, names
 from tfae.core.config import option
-from tfae.plots import grids, profiles
 from tfae.runs.directory import FIGURES
 
 
@@ -63,15 +62,6 @@ def main(argv: list[str]) -> int:
     path = pathlib.Path(flags.output or run.folder.place(FIGURES, name))
     shown = {label: each[: flags.count] for label, each in rows.items()}
     title = f'{loaded.name}, {flags.split}: {size} latent dimensions'
-    if data.tabular(loaded.image_shape):
-        count = len(shown['original'])
-        lines = {label.replace('\n', ', '): each for label, each in shown.items()}
-        panels = [
-            profiles.Panel(f'row {i}', {label: each[i] for label, each in lines.items()})
-            for i in range(count)
-        ]
-        profiles.save_panels(path, panels, loaded.column_names(), title, run.unit)
-    else:
-        grids.save_rows(path, shown, title)
+    example_plots.save_rows(path, shown, loaded, title, run.unit)
     print(path)
     return 0

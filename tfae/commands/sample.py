@@ -11,26 +11,26 @@ in turn; class_accuracy is the fraction of samples that the classifier assigns t
 import dataclasses
 import math
 import pathlib
-from typing import Any, ClassVar, Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 
 from tfae import data
 from tfae.analysis import density, frechet
-from tfae.commands.shared import command_flags, families
+from tfae.commands.shared import command_flags, example_plots, families
 from tfae.core import errors, names
 from tfae.core.atomic_files import write_json, write_npz
 from tfae.core.config import option
-from tfae.plots import grids
+from tfae.plots import grids, profiles, sequences
 from tfae.runs.directory import FIGURES
 from tfae.runs.saved_run import Run, open_run
+from tfae.training.experiment import Experiment
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(command_flags.LookAtData):
     """The distribution of codes, the number of samples, and their classifier."""
-
-    TABLES: ClassVar[bool] = False
 
     kind: Literal['auto', 'prior', 'gaussian', 'mixture'] = option(
         'auto',
@@ -94,20 +94,34 @@ def main(argv: list[str]) -> int:
             return 0
         classifier = _opened_classifier(flags, run)
         codes = _codes(flags, run, flags.count)
-        # Measures are of the images as stored, in 8 bits.
-        images = np.rint(255 * run.decode(codes)).astype(np.uint8)
+        images = _stored(run.decode(codes))
         found: dict[str, Any] = {'kind': flags.kind, 'count': len(images), 'seed': flags.seed}
         if classifier:
             with classifier:
                 found |= _evaluated(flags, run, classifier, images)
         title = f'{run.experiment.data.dataset}, {run.experiment.model}: samples, {flags.kind}'
         folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
-    _write(folder, images, flags.shown, title, found)
+        shown = run.normalized(images[: flags.shown])
+        columns = run.experiment.signature.columns
+    _write(folder, images, shown, columns, title, found)
     return 0
 
 
+def _stored(made: np.ndarray) -> np.ndarray:
+    """Returns samples as they are written and measured: images in 8 bits, others as they are."""
+    return np.rint(255 * made).astype(np.uint8) if data.pictured(made.shape[1:]) else made
+
+
 def _over_epochs(flags: Config, run: Run) -> list[pathlib.Path]:
-    """Writes samples after each epoch of `--over_epochs`; returns the paths."""
+    """Writes samples after each epoch of `--over_epochs`; returns the paths.
+
+    Raises: InputError if the samples are plotted as lines.
+    """
+    if example_plots.lined(run.experiment.signature.image_shape):
+        noun = data.noun(run.experiment.signature.image_shape)
+        raise errors.InputError(
+            f'{run.folder.path} is a run on {noun}s; --over_epochs plots images and volumes'
+        )
     epochs, made, steps = list(dict.fromkeys(flags.over_epochs)), [], []
     codes = run.sample(flags.shown, flags.seed, _labels(flags, run))
     for epoch in epochs:
@@ -117,10 +131,10 @@ def _over_epochs(flags: Config, run: Run) -> list[pathlib.Path]:
     folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
     paths = [folder / f'samples_over_epochs.{kind}' for kind in ('png', 'npz', 'json')]
     labels = [f'epoch {epoch}\nstep {k:,}' for epoch, k in zip(epochs, steps, strict=True)]
-    sheets = dict(zip(labels, made, strict=True))
+    sheets = dict(zip(labels, map(example_plots.images, made), strict=True))
     title = f'{run.experiment.data.dataset}, {run.experiment.model}: samples of the same codes'
     grids.save_sheets(paths[0], sheets, math.ceil(math.sqrt(flags.shown)), title)
-    write_npz(paths[1], {'images': np.rint(255 * np.stack(made)).astype(np.uint8)})
+    write_npz(paths[1], {'images': np.stack(list(map(_stored, made)))})
     found = {'kind': flags.kind, 'seed': flags.seed, 'over_epochs': epochs, 'steps': steps}
     write_json(paths[2], found)
     return paths
@@ -158,11 +172,10 @@ def _opened_classifier(flags: Config, run: Run) -> Run | None:
             f'--classifier {flags.classifier} is a run of the family '
             f'{classifier.experiment.model}; it must be a run of the family classifier'
         )
-    mine, its = ((of.experiment.data.dataset, of.experiment.form()) for of in (run, classifier))
+    mine, its = (_examples(of.experiment) for of in (run, classifier))
     if mine != its:
         raise errors.InputError(
-            f'--classifier {flags.classifier} was trained on {_described(*its)}; the samples are '
-            f'{_described(*mine)}'
+            f'--classifier {flags.classifier} was trained on {its}; the samples are {mine}'
         )
     if flags.classes:
         own, others = (of.experiment.signature.class_names for of in (run, classifier))
@@ -174,9 +187,12 @@ def _opened_classifier(flags: Config, run: Run) -> Run | None:
     return classifier
 
 
-def _described(dataset: str, form: data.Form) -> str:
-    crop = f', cropped to {form.crop[0]} x {form.crop[1]}' if form.crop else ''
-    return f'{form.height} x {form.width} x {form.channels} images of {dataset}{crop}'
+def _examples(experiment: Experiment) -> str:
+    """Describes the examples of a run: those of the same text fit together."""
+    shape, crop = experiment.signature.image_shape, experiment.crop()
+    cropped = f', cropped to {crop[0]} x {crop[1]}' if crop else ''
+    sides = ' x '.join(map(str, shape))
+    return f'{sides} {data.noun(shape)}s of {experiment.data.dataset}{cropped}'
 
 
 def _evaluated(flags: Config, run: Run, classifier: Run, images: np.ndarray) -> dict[str, Any]:
@@ -216,19 +232,44 @@ def _evaluated(flags: Config, run: Run, classifier: Run, images: np.ndarray) -> 
 
 
 def _write(
-    folder: pathlib.Path, images: np.ndarray, shown: int, title: str, found: dict[str, Any]
+    folder: pathlib.Path,
+    images: np.ndarray,
+    shown: np.ndarray,
+    columns: Sequence[str],
+    title: str,
+    found: dict[str, Any],
 ) -> None:
-    """Prints and writes the measures, the plot and the samples."""
+    """Prints and writes the measures, the plot and the samples.
+
+    Args:
+      folder: of the files.
+      images: all samples, `[N, ...]` as they are stored.
+      shown: those that are plotted, normalized.
+      columns: names of the columns of a table, or none.
+      title: of the plot.
+      found: the measures.
+    """
     for name, value in found.items():
         if isinstance(value, dict):
             value = '  '.join(f'{label} {count}' for label, count in value.items())
         print(f'{name:16} {value:.4f}' if isinstance(value, float) else f'{name:16} {value}')
     paths = [folder / f'samples.{kind}' for kind in ('png', 'npz', 'json')]
-    sheet = data.pixels(images[:shown])
-    columns = math.ceil(math.sqrt(len(sheet)))
-    label = f'{len(sheet):,} of {len(images):,}'
-    grids.save_sheets(paths[0], {label: sheet}, columns, title)
+    _plot(paths[0], data.pixels(shown), columns, f'{len(shown):,} of {len(images):,}', title)
     write_npz(paths[1], {'images': images})
     write_json(paths[2], found)
     for path in paths:
         print(path)
+
+
+def _plot(
+    path: pathlib.Path, shown: np.ndarray, columns: Sequence[str], label: str, title: str
+) -> None:
+    """Plots samples: images and volumes on a sheet, sequences too, rows as lines of one panel."""
+    across = math.ceil(math.sqrt(len(shown)))
+    if data.tabular(shown.shape[1:]):
+        names = columns or [str(k) for k in range(shown.shape[1])]
+        profiles.save_panels(path, [profiles.Panel(label, {'': shown})], names, title, 'value')
+    elif example_plots.lined(shown.shape[1:]):
+        sequences.save_sheet(path, shown, across, f'{title}\n{label}')
+    else:
+        grids.save_sheets(path, {label: example_plots.images(shown)}, across, title)

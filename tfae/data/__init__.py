@@ -3,7 +3,20 @@
 Only the input pipeline (`pipeline`, `streaming`) and the writer of shards need TensorFlow.
 """
 
-from tfae.data.dataset import Config, DataSet, Loaded, Source, flat, folder, pixels, tabular
+from tfae.data.dataset import (
+    Config,
+    DataSet,
+    Loaded,
+    Source,
+    axes,
+    flat,
+    folder,
+    noun,
+    pictured,
+    pixels,
+    tabular,
+    values,
+)
 from tfae.data.description import counted, described, ranged, refuse_gaps
 from tfae.data.lazy_images import Form, LazyImages, sides
 from tfae.data.outside import problem
@@ -30,6 +43,7 @@ __all__ = [
     'LazyImages',
     'Source',
     'Split',
+    'axes',
     'class_number',
     'class_words',
     'counted',
@@ -41,7 +55,9 @@ __all__ = [
     'load',
     'module',
     'names',
+    'noun',
     'of_classes',
+    'pictured',
     'pixels',
     'problem',
     'ranged',
@@ -51,5 +67,6 @@ __all__ = [
     'sides',
     'tabular',
     'thinned',
+    'values',
     'with_test',
 ]

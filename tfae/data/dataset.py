@@ -1,7 +1,12 @@
 """Data sets and their configuration.
 
-N examples: images of H x W pixels and C channels, or rows of a table of D columns. Instead of an
-array, the images of a set larger than memory are `LazyImages`: files that are decoded on access.
+N examples: rows of a table of D columns, sequences of L steps, images of H x W pixels or volumes of
+D x H x W voxels, the last three of C channels. The rank of their array says which:
+
+    rows `[N, D]`    sequences `[N, L, C]`    images `[N, H, W, C]`    volumes `[N, D, H, W, C]`
+
+Images in the wide sense, as in `Split.images`, are examples of any of these. Instead of an array,
+the images of a set larger than memory are `LazyImages`: files that are decoded on access.
 """
 
 import dataclasses
@@ -19,6 +24,15 @@ from tfae.data import normalization
 from tfae.data.lazy_images import LazyImages, sides
 from tfae.data.splits import Split
 
+# By the rank of an example: `(D,)`, `(L, C)`, `(H, W, C)` and `(D, H, W, C)`.
+_NOUNS = {1: 'row', 2: 'sequence', 3: 'image', 4: 'volume'}
+_AXES = {
+    1: ('columns',),
+    2: ('steps', 'channels'),
+    3: ('height', 'width', 'channels'),
+    4: ('depth', 'height', 'width', 'channels'),
+}
+
 
 class DataSet(NamedTuple):
     """A loaded data set with three disjoint splits."""
@@ -29,19 +43,24 @@ class DataSet(NamedTuple):
     test: Split
     class_names: tuple[str, ...]  # empty when unlabeled
     notes: tuple[str, ...] = ()  # what was skipped, and why
-    columns: tuple[str, ...] = ()  # names of those of a table, or empty
+    columns: tuple[str, ...] = ()  # names of those of a table, or of channels; or empty
 
     def column(self, k: int) -> str:
-        """Returns the name of a column of a table, or its number from 0."""
+        """Returns the name of a column of a table or of a channel, or its number from 0."""
         return self.columns[k] if self.columns else str(k)
 
     def column_names(self) -> list[str]:
-        """Returns the names of the columns of a table, or their numbers from 0."""
-        return [self.column(k) for k in range(self.image_shape[0])]
+        """Returns the names of the columns of a table, or of channels, or numbers from 0."""
+        return [self.column(k) for k in range(self.image_shape[-1])]
+
+    @property
+    def noun(self) -> str:
+        """What an example is: row, sequence, image or volume."""
+        return noun(self.image_shape)
 
     @property
     def image_shape(self) -> tuple[int, ...]:
-        """`(H, W, C)`, or `(D,)` of a table; the same in every split."""
+        """The shape of an example, `(H, W, C)` of an image; the same in every split."""
         return tuple(self.train.images.shape[1:])
 
     def reshaped(self, shape: Sequence[int]) -> 'DataSet':
@@ -91,7 +110,8 @@ class Loaded(NamedTuple):
     class_names: Sequence[str]  # empty when unlabeled
     validation: Split | None = None  # None: it is taken from the training split
     notes: tuple[str, ...] = ()  # what was skipped, and why
-    columns: tuple[str, ...] = ()  # names of those of a table, or empty
+    columns: tuple[str, ...] = ()  # names of those of a table, or of channels; or empty
+    kind: Literal['', 'sequences', 'volumes'] = ''  # of arrays from outside; '': the rank decides
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,19 +174,24 @@ class Config(Part):
     )
     normalize: normalization.Kind = option(
         'none',
-        'Normalization of the columns of a table, fitted to the training split: none, minmax (to '
-        '[0, 1]), standard (mean 0, standard deviation 1) or robust (median 0, quartiles 1 apart). '
-        'Losses and errors are in normalized units.',
+        'Normalization of the columns of a table, or of the channels of sequences and volumes, '
+        'fitted to the training split: none, minmax (to [0, 1]), standard (mean 0, standard '
+        'deviation 1) or robust (median 0, quartiles 1 apart). Losses and errors are in normalized '
+        'units.',
     )
-    synthetic_kind: Literal['bars', 'blobs', 'linear'] = option(
-        'bars', 'Content of the synthetic images.'
+    synthetic_kind: Literal['bars', 'blobs', 'linear', 'waves', 'solids'] = option(
+        'bars',
+        'Content of the synthetic examples: bars, blobs and linear are images, waves are '
+        'sequences, solids are volumes.',
     )
     synthetic_shape: str = option(
-        '16x16x1', 'Shape of the synthetic images, height x width x channels.'
+        '16x16x1',
+        'Shape of the synthetic examples: height x width x channels of images, length x channels '
+        'of sequences, depth x height x width x channels of volumes.',
     )
     synthetic_examples: int = option(
         1000,
-        'Total number of synthetic training and test images.',
+        'Total number of synthetic training and test examples.',
         within='[2, inf) examples',
     )
     test_fraction: float = option(
@@ -229,9 +254,32 @@ def flat(images: Any) -> np.ndarray:
     return pixels(images).reshape(len(images), -1)
 
 
+def axes(shape: Sequence[int]) -> tuple[str, ...]:
+    """Returns the names of the axes of examples of this shape."""
+    return _AXES[len(shape)]
+
+
+def noun(shape: Sequence[int]) -> str:
+    """Returns the noun for examples of this shape: the rank alone decides."""
+    return _NOUNS[len(shape)]
+
+
+def values(shape: Sequence[int]) -> str:
+    """Returns the noun for the values of examples of this shape: columns, pixels or others."""
+    return {'row': 'columns', 'image': 'pixels'}.get(noun(shape), 'values')
+
+
 def tabular(shape: Sequence[int]) -> bool:
-    """Returns whether examples of this shape are rows of a table, `(D,)`, instead of images."""
+    """Returns whether examples of this shape are rows of a table, `(D,)`."""
     return len(shape) == 1
+
+
+def pictured(shape: Sequence[int]) -> bool:
+    """Returns whether examples of this shape are images, `(H, W, C)`.
+
+    Only the values of images are bounded: they lie in [0, 1], as do the outputs of models.
+    """
+    return len(shape) == 3
 
 
 def file(data_dir: str, name: str) -> pathlib.Path:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tfae.core import errors
-from tfae.data.dataset import Config, DataSet, tabular
+from tfae.data.dataset import Config, DataSet, axes, noun, pictured, tabular
 from tfae.data.formats import image_files
 from tfae.data.lazy_images import LazyImages
 
@@ -23,7 +23,7 @@ def described(loaded: DataSet, normalize: str = 'none') -> list[str]:
 
     Args:
       loaded: the data set.
-      normalize: how a table is normalized, `--normalize`.
+      normalize: how columns or channels are normalized, `--normalize`.
     """
     counts = [len(split.images) for split in (loaded.train, loaded.validation, loaded.test)]
     lines = [
@@ -31,9 +31,9 @@ def described(loaded: DataSet, normalize: str = 'none') -> list[str]:
         + _of_shape(loaded.image_shape, counts[-1]),
         *_of_classes(loaded),
         *(
-            _of_columns(loaded, normalize)
-            if tabular(loaded.image_shape)
-            else _of_values(loaded.train.images)
+            _of_values(loaded.train.images)
+            if pictured(loaded.image_shape)
+            else _of_columns(loaded, normalize)
         ),
         *loaded.notes,
     ]
@@ -75,14 +75,10 @@ def counted(names: Sequence[str], counts: Sequence[int]) -> str:
 
 def _of_shape(shape: Sequence[int], count: int) -> str:
     """Returns `'images of 8 x 8 x 1 (height x width x channels)'`, in the singular for 1."""
-    noun = _noun(shape) + 's' * (count != 1)
+    what = noun(shape) + 's' * (count != 1)
     if tabular(shape):
-        return f'{noun} of {errors.counted(shape[0], "column", "columns")}'
-    return f'{noun} of {" x ".join(map(str, shape))} (height x width x channels)'
-
-
-def _noun(shape: Sequence[int]) -> str:
-    return 'row' if tabular(shape) else 'image'
+        return f'{what} of {errors.counted(shape[0], "column", "columns")}'
+    return f'{what} of {" x ".join(map(str, shape))} ({" x ".join(axes(shape))})'
 
 
 def _of_classes(loaded: DataSet) -> list[str]:
@@ -92,15 +88,15 @@ def _of_classes(loaded: DataSet) -> list[str]:
     names = loaded.class_names or tuple(map(str, range(loaded.classes)))
     counts = np.bincount(labels, minlength=len(names))
     kinds = errors.counted(len(names), 'class', 'classes')
-    noun = _noun(loaded.image_shape)
-    lines = [f'training {noun}s of {kinds}: {counted(names, counts.tolist())}']
+    what = noun(loaded.image_shape)
+    lines = [f'training {what}s of {kinds}: {counted(names, counts.tolist())}']
     if lacking := [
         image_files.shown(name) for name, count in zip(names, counts, strict=True) if not count
     ]:
         shown = ', '.join(lacking[:_MAX_CLASSES])
         more = f' and {len(lacking) - _MAX_CLASSES:,} more' if len(lacking) > _MAX_CLASSES else ''
         which = 'class' if len(lacking) == 1 else 'classes'
-        lines.append(f'warning: no training {noun} is of {which} {shown}{more}')
+        lines.append(f'warning: no training {what} is of {which} {shown}{more}')
     return lines
 
 
@@ -117,22 +113,26 @@ def _of_values(images: np.ndarray | LazyImages) -> list[str]:
 
 
 def _of_columns(loaded: DataSet, normalize: str) -> list[str]:
-    """Returns the range of a table, and warnings of constant columns and of unequal scales."""
+    """Returns the range of the values, and warnings of constant columns and of unequal scales.
+
+    Channels count as columns.
+    """
     rows = loaded.train.images
-    lines = [f'values {rows.min():g} to {rows.max():g}, {rows.dtype}']
-    spreads = np.ptp(rows.astype(np.float64), 0)
+    low, high = (f(rows, axis=tuple(range(rows.ndim - 1))) for f in (np.min, np.max))
+    lines = [f'values {low.min():g} to {high.max():g}, {rows.dtype}']
+    spreads = high.astype(np.float64) - low
+    column = 'column' if tabular(loaded.image_shape) else 'channel'
     if constant := np.flatnonzero(spreads == 0).tolist():
         shown = ', '.join(
-            f'{image_files.shown(loaded.column(k))} ({rows[0, k]:g})'
-            for k in constant[:_MAX_CLASSES]
+            f'{image_files.shown(loaded.column(k))} ({low[k]:g})' for k in constant[:_MAX_CLASSES]
         )
         more = f' and {len(constant) - _MAX_CLASSES:,} more' * (len(constant) > _MAX_CLASSES)
-        lines.append(f'warning: constant in training: column {shown}{more}')
+        lines.append(f'warning: constant in training: {column} {shown}{more}')
     varying = spreads[spreads > 0]
     if normalize == 'none' and len(varying) and varying.max() > _UNEQUAL * varying.min():
         lines.append(
-            f'warning: the ranges of its columns are from {varying.min():g} to {varying.max():g} '
-            f'wide, and the widest dominate the loss; --normalize=standard gives all columns one '
+            f'warning: the ranges of its {column}s are from {varying.min():g} to {varying.max():g} '
+            f'wide, and the widest dominate the loss; --normalize=standard gives all {column}s one '
             f'scale'
         )
     return lines

@@ -1,4 +1,4 @@
-"""Normalization of the columns of a table, fitted to the training split.
+"""Normalization of the columns of a table, or of channels, fitted to the training split.
 
     x' = (x - offset) / scale
 
@@ -6,7 +6,10 @@
     standard    offset mean, scale standard deviation
     robust      offset median, scale difference of the quartiles
 
-The scale of a column in which it would be 0 is 1. N rows, D columns.
+The scale of a column in which it would be 0 is 1. The channels of sequences and volumes are
+normalized as columns are, over all steps or voxels.
+
+N rows, D columns or channels.
 """
 
 from collections.abc import Callable
@@ -18,25 +21,25 @@ Kind = Literal['none', 'minmax', 'standard', 'robust']
 
 
 class Normalization(NamedTuple):
-    """An affine map of each column: of arrays, and of tensors where its fields are variables."""
+    """An affine map of each column or channel: of arrays, and of tensors if it holds variables."""
 
     offset: Any  # [D] float32
     scale: Any  # [D] float32
 
     def normalize(self, rows: Any) -> Any:
-        """Returns rows `[..., D]` in units of the scale."""
+        """Returns examples `[..., D]` in units of the scale."""
         return (rows - self.offset) / self.scale
 
     def denormalize(self, rows: Any) -> Any:
-        """Returns normalized rows `[..., D]` in the units of the columns."""
+        """Returns normalized examples `[..., D]` in the units of the columns."""
         return rows * self.scale + self.offset
 
 
 def fit(kind: Kind, rows: np.ndarray) -> Normalization | None:
-    """Fits a normalization to rows `[N, D]`, float32; None for none."""
+    """Fits a normalization to examples `[N, ..., D]`, float32; None for none."""
     if kind == 'none':
         return None
-    offset, scale = _FITS[kind](rows.astype(np.float64))
+    offset, scale = _FITS[kind](rows.reshape(-1, rows.shape[-1]).astype(np.float64))
     scale = np.where(scale > 0, scale, 1)
     return Normalization(offset.astype(np.float32), scale.astype(np.float32))
 

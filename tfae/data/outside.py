@@ -7,7 +7,7 @@ mistake in it is reported in one line and does not reach a graph.
 import dataclasses
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -59,9 +59,12 @@ def load(source: Source, config: Config) -> Loaded:
         raise errors.InputError(
             f'{who}: load raised {text} ({last.filename}, line {last.lineno})'
         ) from error
-    if not isinstance(found, tuple) or len(found) not in (3, 4, 5, 6):
+    if not isinstance(found, tuple) or len(found) not in range(3, 8):
         raise errors.InputError(f'{who}: load returned {_kind(found)}; {_WANTED}')
-    train, test, class_names, validation, notes, columns = Loaded(*found)
+    train, test, class_names, validation, notes, columns, kind = Loaded(*found)
+    if kind not in get_args(arrays.Kind):
+        known = ' or '.join(map(repr, get_args(arrays.Kind)))
+        raise errors.InputError(f'{who}: kind is {kind!r}; it must be {known}')
     if not _are_texts(notes):
         raise errors.InputError(f'{who}: notes are {notes!r}; they must be a tuple of strings')
     splits = {'train': train, 'test': test, 'validation': validation}
@@ -69,14 +72,15 @@ def load(source: Source, config: Config) -> Loaded:
         del splits['validation']
     pairs = {k: _pair(f'{who}: {k}', split) for k, split in splits.items()}
     if all(isinstance(pair.images.values, np.ndarray) for pair in pairs.values()):
-        loaded = arrays.loaded(who, pairs['train'], pairs.get('validation'), pairs['test'])
+        three = (pairs['train'], pairs.get('validation'), pairs['test'])
+        loaded = arrays.loaded(who, *three, kind)
     else:
         made = {name: _split(pair) for name, pair in pairs.items()}
         for name, split in made.items():
             arrays.refuse_disagreement(who, made['train'], split, name)
         loaded = Loaded(made['train'], made['test'], (), made.get('validation'))
     names = _names(who, loaded, class_names)
-    if columns and (not _are_texts(columns) or (len(columns),) != loaded.train.images.shape[1:]):
+    if columns and (not _are_texts(columns) or len(columns) != loaded.train.images.shape[-1]):
         raise errors.InputError(
             f'{who}: columns are {columns!r}; they must be a tuple of strings, one for each of '
             f'{loaded.train.images.shape[1:]}'

@@ -13,7 +13,7 @@ import numpy as np
 from tfae.core import errors, registry
 from tfae.core.config import text
 from tfae.data import outside, scikit_learn, targets
-from tfae.data.dataset import Config, DataSet, Loaded, Source, tabular
+from tfae.data.dataset import Config, DataSet, Loaded, Source, pictured
 from tfae.data.sets import (
     arrays,
     celeba,
@@ -96,14 +96,14 @@ def load(config: Config, source: Source | None = None) -> DataSet:
     if config.target and not config.attributes and 'target' not in source.FIELDS:
         raise errors.UsageError('--target needs --attributes')
     found = _loaded(source, config)
-    if config.normalize != 'none' and not tabular(found.train.images.shape[1:]):
+    if config.normalize != 'none' and pictured(found.train.images.shape[1:]):
         raise errors.UsageError(
-            f'--normalize is {config.normalize}; it is for tables, and data set {config.dataset} '
-            f'consists of images, whose values lie in [0, 1]'
+            f'--normalize is {config.normalize}; it is for tables, sequences and volumes, and '
+            f'data set {config.dataset} consists of images, whose values lie in [0, 1]'
         )
     if config.attributes:
         found = targets.labeled(config, found)
-    train, test, class_names, validation, notes, columns = found
+    train, test, class_names, validation, notes, columns, _ = found
     class_names = tuple(class_names)
     train = of_classes(train, config, class_names)
     if validation is None:

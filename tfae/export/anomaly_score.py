@@ -20,7 +20,7 @@ def score(
 
     Args:
       detector: fitted.
-      images: `[B, H, W, C]` in [0, 1], or normalized rows of a table, `[B, D]`.
+      images: `[B, H, W, C]` in [0, 1], or normalized examples of another shape.
       code: `[B, Z]`.
       reconstruction: of the same shape.
 
@@ -43,9 +43,10 @@ def score(
     densities = heights[:, np.newaxis] - tf.reduce_sum(tf.square(white), 2) / 2
     # Negative log-likelihood of the residual, a Gaussian per independent cell of the blur, or
     # column of a table.
-    cells = float(math.prod(images.shape.as_list()[1:3]))
+    sizes = images.shape.as_list()[1:]
+    cells = float(math.prod(sizes))
     if blur:
-        cells /= 4 * math.pi * blur**2
+        cells = math.prod(sizes[:2]) / (4 * math.pi * blur**2)
     cost = cells / 2 / float(detector.residual) * residuals[len(residuals) // 2]
     return tf.cast(cost - tf.reduce_logsumexp(densities, 0), tf.float32)
 

@@ -305,7 +305,7 @@ def _anomaly_score(run: Run, detector: anomaly.Detector) -> Signature:
 
 def _of_files(run: Run, found: Mapping[str, Signature]) -> dict[str, Signature]:
     """Returns variants of the signatures of images for files; none unless they are gray or RGB."""
-    if data.tabular(run.experiment.signature.image_shape):
+    if not data.pictured(run.experiment.signature.image_shape):
         return {}
     form = run.experiment.form()
     of_images = {k: s for k, s in found.items() if set(s.inputs) == {names.IMAGES}}
@@ -342,12 +342,19 @@ def _pixels(shape: Sequence[int], preprocessing: str) -> dict[str, Any]:
 
 
 def _values_of(experiment: Experiment) -> dict[str, Any]:
-    """Describes the images that the signatures take, or the columns of a table."""
+    """Describes the examples that the signatures take."""
     signature = experiment.signature
     shape = signature.image_shape
     if data.tabular(shape):
         columns = signature.columns or map(str, range(shape[0]))
         return {'columns': list(columns), 'normalize': experiment.data.normalize}
+    if not data.pictured(shape):
+        return {
+            'examples': f'{data.noun(shape)}s',
+            'shape': list(shape),
+            'axes': list(data.axes(shape)),
+            'normalize': experiment.data.normalize,
+        }
     return {'pixels': _pixels(shape, _SCALING) | {'crop': experiment.form().crop}}
 
 

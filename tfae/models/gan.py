@@ -2,6 +2,7 @@
 
     h = network(x),  score s(x) = h w + b             discriminator/layer_i, discriminator/score
     z ~ N(0, 1),  x' = G(z) = sigmoid(network'(z))                            generator/layer_i
+    (of rows, sequences and volumes, whose values have no bounds, x' = network'(z))
 
 Each step trains two objectives in turn, each on its own noise z and its own variables:
 
@@ -40,13 +41,13 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae import layers
+from tfae import data, layers
 from tfae.core import errors, names
 from tfae.core.config import option
 from tfae.layers import spectral_normalization
 from tfae.losses import adversarial
 from tfae.models.base import baseline, network_flags
-from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder, Kernels, refuse_table
+from tfae.models.base.encoder_decoder import Decoder, Dense, Encoder, Kernels
 from tfae.models.base.objective import Batch, Objective, recorded_updates, seed_or_zeros, trainable
 from tfae.models.base.upsampling import Method
 from tfae.ops import activations, stateless_random
@@ -129,6 +130,7 @@ class Model:
 
     def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
         self.config = config
+        self._shape = tuple(image_shape)
         self.classes = classes if config.conditional else 0
         if config.conditional and classes < 2:
             raise errors.UsageError(
@@ -142,7 +144,6 @@ class Model:
         critic = config.loss == 'wasserstein'
         plain = len(hidden) if critic else 1
         hidden[:plain] = [layer._replace(normalized=False) for layer in hidden[:plain]]
-        refuse_table('--model=gan generates', image_shape)
         self.discriminator = Encoder(image_shape, hidden, kernels, names.DISCRIMINATOR)
 
         # Generator: layers of the same sizes in reverse order, starting from the code.
@@ -257,7 +258,7 @@ class Model:
 
     def _penalty(self, batch: Batch, fake: tf.Tensor) -> tf.Tensor:
         """Returns the gradient penalty `[B]`, each at a random point between x and x'."""
-        shape = [tf.shape(fake)[0], 1, 1, 1]
+        shape = [tf.shape(fake)[0], *[1] * len(self._shape)]
         fraction = stateless_random.uniform(shape, _seed(batch, _BETWEEN))
         between = batch.images + fraction * (fake - batch.images)
         (gradient,) = tf.gradients(self._score(between, batch.labels, False), [between])
@@ -283,7 +284,7 @@ class Model:
 
         Singular vectors are updated with the real images, after `others`, which read them too.
         """
-        errors.rank('images', images, 4)
+        errors.rank('images', images, 1 + len(self._shape))
         getter = None
         if self.config.spectral_normalization:
             getter = spectral_normalization.custom_getter(training and real, others)
@@ -306,7 +307,8 @@ class Model:
                 return score + tf.reduce_sum(embedding * hidden, 1)
 
     def _generated(self, code: tf.Tensor, training: bool) -> tf.Tensor:
-        return tf.nn.sigmoid(self.generator(code, training))
+        made = self.generator(code, training)
+        return tf.nn.sigmoid(made) if data.pictured(self._shape) else made
 
 
 def _seed(batch: Batch, salt: int) -> tf.Tensor:

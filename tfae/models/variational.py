@@ -3,7 +3,7 @@
     h = network(x)                                                            encoder/layer_i
     mean = h M + b,  log_variance = h V + c                  encoder/mean, encoder/log_variance
     z ~ q(z | x) = N(mean, variance),   p(z) = N(0, 1)
-    x' = sigmoid(decoder(z)), of a table under N: decoder(z)                  decoder/layer_i
+    x' = sigmoid(decoder(z)), under N only of images, else decoder(z)         decoder/layer_i
     p(x | z) = Bernoulli(x')  or  N(x', s^2), s^2 given or learned            decoder/log_variance
 
     nll = -log p(x | z),  kl = KL(q(z | x) | p(z)),  elbo = -nll - kl, nats per image
@@ -138,10 +138,10 @@ class Config(network_flags.Config, corruption.Config):
 
 
 class LinearOutputs(NamedTuple):
-    """Outputs of an autoencoder of tables whose columns are not probabilities."""
+    """Outputs of an autoencoder of values that are neither pixels nor probabilities."""
 
     code: tf.Tensor  # [B, Z], as below
-    reconstruction: tf.Tensor  # [B, D]
+    reconstruction: tf.Tensor  # [B, ...]
     log_variance: tf.Tensor  # [B, Z] of q(z | x)
 
 
@@ -161,7 +161,7 @@ class Model:
         self.config = config
         self.code_size = config.code_size
         self._values = math.prod(image_shape)
-        self._linear = data.tabular(image_shape) and config.likelihood.name != 'bernoulli'
+        self._linear = not data.pictured(image_shape) and config.likelihood.name != 'bernoulli'
         (self.corruption,) = broadcast('corruption', config.corruption, 1)
         hidden = network_flags.layers(config)
         kernels = Kernels(config.kernel_initializer)

@@ -70,7 +70,10 @@ _CAPTIONS = [
     (r'morph_.+', 'images with an attribute subtracted and added in latent space'),
     (r'anomaly', 'distribution of anomaly scores, and ROC curves'),
     (r'anomaly_maps', 'images from the lowest to the highest anomaly score, with anomaly maps'),
-    (r'anomaly_rows', 'the rows of the highest anomaly scores, and their reconstructions'),
+    (
+        r'anomaly_(rows|sequences|volumes)',
+        r'the \1 of the highest anomaly scores, and their reconstructions',
+    ),
     (r'anomaly_(?:images|pictures)', 'the scored files, with anomaly maps'),
     (r'cluster_kmeans', 'images of each k-means cluster of the codes, closest to its center first'),
     (

@@ -329,10 +329,12 @@ def _refuse_unseen_classes(model: Model, loaded: data.DataSet) -> None:
 
 
 def _refuse_unbounded(experiment: Experiment, loaded: data.DataSet) -> None:
-    """Refuses values of a table beyond [0, 1] where the output of the family cannot reach them."""
+    """Refuses values beyond [0, 1] where the output of the family cannot reach them."""
     normalize, family = experiment.data.normalize, experiment.family
-    if not data.tabular(loaded.image_shape) or normalize == 'minmax':
+    if data.pictured(loaded.image_shape) or normalize == 'minmax':
         return
+    table = data.tabular(loaded.image_shape)
+    what, scaled = ('table', 'columns') if table else ('data set', 'channels')
     where = f'leaves [0, 1] under --normalize={normalize}'
     if normalize == 'none':
         splits = [data.pixels(split.images) for split in loaded[1:4] if len(split.images)]
@@ -347,8 +349,8 @@ def _refuse_unbounded(experiment: Experiment, loaded: data.DataSet) -> None:
             kind = config.field_types(type(family))[flag]
             other = next(k for k in config.choices(kind) if k not in ('auto', bounded))
             raise errors.UsageError(
-                f'--{flag} is {bounded}, for values in [0, 1], and the table {where}; '
-                f'--normalize=minmax scales columns to [0, 1], --{flag}={other} takes any values'
+                f'--{flag} is {bounded}, for values in [0, 1], and the {what} {where}; '
+                f'--normalize=minmax scales {scaled} to [0, 1], --{flag}={other} takes any values'
             )
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from tfae import data, models
 from tfae.core import config, errors
+from tfae.data.formats.arrays import Kind
 from tfae.data.sets.arrays import NAME as ARRAYS
 from tfae.data.sets.arrays import Arrays
 from tfae.distributed import cluster
@@ -36,6 +37,8 @@ def fit(
     logdir: str | os.PathLike[str],
     validation_data: Any = None,
     test_data: Any = None,
+    sequences: npt.ArrayLike | None = None,
+    volumes: npt.ArrayLike | None = None,
     **arguments: Any,
 ) -> saved_run.Run:
     """Trains a run, or resumes the one in `logdir`, and opens it.
@@ -55,13 +58,16 @@ def fit(
     Args:
       model: name of a family, the `Config` of one (`models.custom` of two functions), or an
         experiment (`tfae.recipe`, `tfae.Experiment`).
-      images: `[N, H, W, C]`, `[N, H, W]` (gray), or rows of a table, `[N, D]`; uint8, or float in
-        [0, 1]. None trains on the data set that `dataset` names.
+      images: `[N, H, W, C]`, `[N, H, W]` (gray), or rows of a table, `[N, D]`; uint8, or float, in
+        [0, 1] of images. None trains on the data set that `dataset` names.
       labels: classes `[N]`, integers from 0.
       logdir: folder of the run.
       validation_data: `(images, labels)` or images; None takes `validation_fraction` of `images`,
         0.1 by default.
       test_data: `(images, labels)` or images; None takes a fixed fifth of `images`.
+      sequences: instead of images, `[N, L, C]`, or `[N, L]` of one channel; any finite numbers.
+      volumes: instead of images, `[N, D, H, W, C]`, or `[N, D, H, W]` of one channel; any finite
+        numbers.
       **arguments: flags of `tfae train`, such as `units=(128, 32)` or `epochs=5`; omitted flags
         have their defaults, or the values of the run in `logdir`.
     Returns: the open run, at the checkpoint that `tfae.open` loads.
@@ -75,9 +81,10 @@ def fit(
         options, flags = _options(arguments)
         experiment = _experiment(model, Folder(logdir), flags)
         source = None
-        if images is not None:
+        kind, examples = _given(images, sequences, volumes)
+        if examples is not None:
             experiment = _on_arrays(experiment, flags, validation_data is not None)
-            source = Arrays(images, labels, validation_data, test_data)
+            source = Arrays(examples, labels, validation_data, test_data, kind)
         else:
             _refuse_without_images(experiment, logdir, labels, validation_data, test_data)
         code = train(experiment, logdir, options, source=source)
@@ -225,6 +232,16 @@ def _experiment(model: object, folder: Folder, flags: dict[str, Any]) -> Experim
     if not isinstance(model, str):
         known = known.of_family(model)
     return known.replace(name, **flags)
+
+
+def _given(images: Any, sequences: Any, volumes: Any) -> tuple[Kind, Any]:
+    """Returns the kind of the examples that are given, and their array; None if there are none."""
+    kinds: dict[Kind, Any] = {'': images, 'sequences': sequences, 'volumes': volumes}
+    given = {kind: array for kind, array in kinds.items() if array is not None}
+    if len(given) > 1:
+        names = [kind or 'images' for kind in given]
+        raise errors.UsageError(f'{" and ".join(names)} are given; one of them must be omitted')
+    return next(iter(given.items()), ('', None))
 
 
 def _on_arrays(experiment: Experiment, flags: dict[str, Any], validated: bool) -> Experiment:

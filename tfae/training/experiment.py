@@ -48,10 +48,9 @@ class Signature:
         errors.one_of('dtype', self.dtype, ('uint8', 'float32'))
         for name in ('train', 'validation', 'classes'):
             errors.in_range(name, getattr(self, name), 0, _MAX_EXAMPLES)
-        if len(self.image_shape) not in (0, 1, 3) or min(self.image_shape, default=1) < 1:
+        if len(self.image_shape) > 4 or min(self.image_shape, default=1) < 1:
             raise errors.UsageError(
-                f'image_shape is {self.image_shape}; it must be three lengths of at least 1, or '
-                f'the one of a table'
+                f'image_shape is {self.image_shape}; it must be one to four lengths of at least 1'
             )
         if math.prod(self.image_shape) > _MAX_VALUES:
             raise errors.UsageError(
@@ -196,12 +195,17 @@ class Experiment:
     def form(self) -> Form:
         """Returns how image files are converted to examples, as for the training set.
 
-        Raises: InputError if the examples are rows of a table.
+        Raises: InputError if the examples are not images.
         """
-        if data.tabular(self.signature.image_shape):
+        shape = self.signature.image_shape
+        if data.tabular(shape):
             raise errors.InputError(
-                f'the run was trained on a table of {self.signature.image_shape[0]} columns, '
-                f'which image files do not have'
+                f'the run was trained on a table of {shape[0]} columns, which image files do not '
+                f'have'
+            )
+        if not data.pictured(shape):
+            raise errors.InputError(
+                f'the run was trained on {data.noun(shape)}s, which image files are not'
             )
         height, width, channels = self.signature.image_shape
         return Form(height, width, channels, self.crop())

@@ -39,7 +39,7 @@ _SHOWN = 32  # images in TensorBoard's grid
 class Inference(NamedTuple):
     """Placeholders and results, without noise; those that a family lacks are None or empty."""
 
-    images: tf.Tensor  # placeholder [B, H, W, C], or [B, D] of a table
+    images: tf.Tensor  # placeholder [B, H, W, C], or of another shape of examples
     inputs: tf.Tensor  # of the model: the images, normalized
     outputs: Outputs  # of the family
     code: tf.Tensor | None  # placeholder [B, Z]
@@ -81,7 +81,7 @@ def build(
       train: training examples.
       validation: validation examples, possibly none.
       replica: the worker that trains it.
-      normalization: the initial values of that of a table; None if a checkpoint has them.
+      normalization: initial values; None if a checkpoint has them.
     Raises: UsageError if the configuration does not fit the examples or the memory of this
       machine, or if the code of a plug-in family raises.
     """
@@ -211,13 +211,14 @@ def in_batches(
 
 def _normalization(initial: Normalization | None, image_shape: tuple[int, ...]) -> Normalization:
     """Creates the variables of a normalization, which nothing trains."""
-    initial = initial or Normalization(np.zeros(image_shape), np.ones(image_shape))
+    shape = image_shape[-1:]  # the columns, or the channels
+    initial = initial or Normalization(np.zeros(shape), np.ones(shape))
     with tf.variable_scope(names.NORMALIZATION, auxiliary_name_scope=False):
         return Normalization(
             *(
                 tf.get_variable(
                     name,
-                    image_shape,
+                    shape,
                     tf.float32,
                     tf.constant_initializer(value),
                     trainable=False,
@@ -277,11 +278,11 @@ def _inference(
 
 
 def _refuse_augmentation(settings: TrainingConfig, image_shape: Sequence[int]) -> None:
-    """Refuses augmentation, which is of images, for rows of a table."""
-    if settings.augment and data.tabular(image_shape):
+    """Refuses augmentation, which is of images, for other examples."""
+    if settings.augment and not data.pictured(image_shape):
         raise errors.UsageError(
-            f'--augment is {text(settings.augment)}, which changes images; the examples have shape '
-            f'{tuple(image_shape)}, the columns of a table'
+            f'--augment is {text(settings.augment)}, which changes images; the examples are '
+            f'{data.noun(image_shape)}s of shape {tuple(image_shape)}'
         )
 
 
@@ -293,7 +294,7 @@ def _summary(model: Model, source: pipeline.Source) -> tf.Tensor:
         images.set_shape([count, *images.shape[1:]])
         shown = {}
         outputs = model(images)
-        pictured = not data.tabular(images.shape[1:])
+        pictured = data.pictured(images.shape[1:])
         if pictured and hasattr(outputs, 'reconstruction'):
             shown[names.RECONSTRUCTION] = tf.concat([images, outputs.reconstruction], 2)
         if pictured and isinstance(model, Generator):

@@ -237,3 +237,82 @@ def test_a_fraction_of_a_set_with_a_validation_split_is_refused(tmp_path):
     np.savez(tmp_path / 'set.npz', x_train=BYTES, x_validation=BYTES)
     with pytest.raises(errors.UsageError, match='npz has its own validation split; omit'):
         data.load(data.Config('npz', str(tmp_path / 'set.npz'), validation_fraction=0.3))
+
+
+# Sequences and volumes.
+
+
+@pytest.mark.parametrize('prefix', ['', 'train_'])
+@pytest.mark.parametrize(
+    'kind, shape, wanted',
+    [
+        ('sequences', (10, 30, 2), (30, 2)),
+        ('sequences', (10, 30), (30, 1)),
+        ('volumes', (10, 4, 5, 6, 2), (4, 5, 6, 2)),
+        ('volumes', (10, 4, 5, 6), (4, 5, 6, 1)),
+    ],
+)
+def test_the_name_says_sequences_or_volumes(tmp_path, kind, shape, wanted, prefix):
+    values = 10 * RANDOM.standard_normal(shape)
+    dataset = load(tmp_path, **{f'{prefix}{kind}': values, f'{prefix}labels': LABELS})
+    assert dataset.image_shape == wanted
+    assert dataset.noun == kind.removesuffix('s')
+    assert dataset.train.images.dtype == np.float32
+    whole = np.concatenate([dataset.train.images, dataset.test.images])
+    np.testing.assert_allclose(np.sort(whole.ravel()), np.sort(values.ravel()), rtol=1e-6)
+
+
+def test_five_axes_are_volumes_whatever_the_name(tmp_path):
+    assert load(tmp_path, x=np.full([10, 3, 4, 5, 1], -2.0)).noun == 'volume'
+
+
+def test_named_splits_of_sequences_are_read(tmp_path):
+    splits = {f'{name}_sequences': np.full([4, 6, 1], k) for k, name in enumerate('abc')}
+    names = dict(zip(splits, ('train', 'validation', 'test'), strict=True))
+    arrays = {f'{names[k]}_sequences': v.astype(np.float32) for k, v in splits.items()}
+    dataset = load(tmp_path, **arrays)
+    for split, wanted in ((dataset.train, 0), (dataset.validation, 1), (dataset.test, 2)):
+        assert (split.images == wanted).all()
+
+
+@pytest.mark.parametrize(
+    'arrays, text',
+    [
+        ({'sequences': np.ones([5, 4, 3, 2])}, r'sequences: shape is .*it must be \[N, L, C\] or'),
+        ({'volumes': np.ones([5, 4, 3])}, r'volumes: shape is .*it must be \[N, D, H, W, C\] or'),
+        ({'x': np.ones([9])}, r'sequences \[N, L, C\] are given by the name sequences'),
+        (
+            {'sequences': np.where(np.arange(60).reshape(5, 6, 2) == 15, np.nan, 1)},
+            r'1 of 60 values are not finite .*; the first is nan in sequence 1, at \[1, 1\]',
+        ),
+        (
+            {'x': np.full([5, 60, 2], -3.0)},
+            r'pixels must lie in \[0, 1\]: if they are sequences \[N, L, C\], name the array sequ',
+        ),
+        ({'sequences': np.ones([5, 6, 2]), 'x': BYTES}, 'holds sequences, x; it must hold one of'),
+    ],
+)
+def test_what_are_no_sequences_or_volumes_is_refused(tmp_path, arrays, text):
+    refuse(tmp_path, text, **arrays)
+
+
+def test_shapes_that_may_be_of_another_kind_are_doubted(tmp_path):
+    (note,) = load(tmp_path, x=np.full([8, 128, 2], 0.5)).notes
+    assert note == (
+        'warning: shape (8, 128, 2) is read as 8 images of 128 x 2; if it is sequences '
+        '[N, L, C], name the array sequences'
+    )
+    (note,) = load(tmp_path, sequences=np.ones([8, 2, 128])).notes
+    assert note.endswith('if it is [N, C, L], give numpy.moveaxis(sequences, 1, -1)')
+    assert load(tmp_path, sequences=np.ones([8, 128, 2])).notes == ()
+
+
+def test_channels_of_sequences_and_volumes_are_described(tmp_path):
+    sequences = np.stack([np.full([10, 30], 7), 100 * RANDOM.random_sample((10, 30)) - 50], -1)
+    sequences = np.append(sequences, RANDOM.random_sample((10, 30, 1)), -1)
+    lines = data.described(load(tmp_path, sequences=sequences))
+    assert lines[0].endswith('2 test sequences of 30 x 3 (steps x channels)')
+    assert 'data set npz: warning: constant in training: channel 0 (7)' in lines
+    assert any('the ranges of its channels are from' in line for line in lines)
+    lines = data.described(load(tmp_path, volumes=RANDOM.random_sample((10, 3, 4, 5))))
+    assert lines[0].endswith('volumes of 3 x 4 x 5 x 1 (depth x height x width x channels)')

@@ -95,6 +95,52 @@ def test_malformed_shape_is_refused(text):
         load(synthetic_shape=text)
 
 
+def test_waves_are_sines_squares_and_sawteeth():
+    dataset = load(synthetic_kind='waves', synthetic_shape='512x2', synthetic_examples=300)
+    assert dataset.class_names == ('sine', 'square', 'sawtooth')
+    waves, labels = dataset.train.images, dataset.train.labels
+    assert waves.shape == (240, 512, 2)
+    assert waves.dtype == np.float32
+    for k, wanted in enumerate((np.sqrt(2), 1, np.sqrt(3))):  # amplitude over root mean square
+        chosen = waves[labels == k]
+        crest = np.abs(chosen).max(1) / np.sqrt(np.square(chosen).mean(1))
+        assert np.median(crest) == pytest.approx(wanted, rel=0.05)
+    assert np.abs(waves).max() <= 1
+    peaks = np.abs(waves).max(1)
+    assert np.abs(np.corrcoef(peaks.T)[0, 1]) < 0.3  # channels are independent
+
+
+def test_solids_are_balls_and_cubes_of_one_volume():
+    dataset = load(synthetic_kind='solids', synthetic_shape='20x24x28x1', synthetic_examples=200)
+    assert dataset.class_names == ('ball', 'cube')
+    volumes, labels = dataset.train.images, dataset.train.labels
+    assert volumes.shape == (160, 20, 24, 28, 1)
+    inside = volumes > volumes.max((1, 2, 3, 4), keepdims=True) / 2
+    # The share of the bounding box that a ball fills is pi / 6.
+    for k, wanted in enumerate((np.pi / 6, 1)):
+        filled = []
+        for solid in inside[labels == k]:
+            places = np.argwhere(solid)
+            filled.append(len(places) / np.prod(np.ptp(places, 0)[:3] + 1))
+        assert np.mean(filled) == pytest.approx(wanted, rel=0.1)
+    counts = inside.sum((1, 2, 3, 4))
+    sizes = [counts[labels == k].mean() for k in range(2)]
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.25)
+
+
+@pytest.mark.parametrize(
+    'kind, shape, text',
+    [
+        ('waves', '16x16x1', 'it must be length x channels, such as 64x2'),
+        ('solids', '16x16x1', 'it must be depth x height x width x channels, such as 8x8x8x1'),
+        ('bars', '16x1', 'it must be height x width x channels, such as 16x16x1'),
+    ],
+)
+def test_the_shape_of_another_kind_is_refused(kind, shape, text):
+    with pytest.raises(errors.UsageError, match=f'of --synthetic_kind={kind} {text}'):
+        load(synthetic_kind=kind, synthetic_shape=shape)
+
+
 def test_unknown_kind_is_refused():
     with pytest.raises(errors.UsageError, match='--synthetic_kind .* did you mean bars'):
         load(synthetic_kind='bar')

@@ -273,23 +273,23 @@ class Examples(config.Part):
 class Look(Checkpoint):
     """The run that a command inspects."""
 
-    TABLES: ClassVar[bool] = True  # whether the command takes runs on tables
+    ALL_SHAPES: ClassVar[bool] = True  # whether the command takes runs on other than images
 
     logdir: str = config.option('', 'Folder of the run. Required.')
 
     def open(self, *parts: str) -> Run:
         """Opens the run, which must have `parts` as `families.require` names them.
 
-        Raises: UsageError if `--logdir` is empty, InputError if the run is on a table and the
-          command takes only images, and the errors of `open_run` and `families.require`.
+        Raises: UsageError if `--logdir` is empty, InputError if the run is not on images
+          and the command takes only those, and the errors of `open_run` and `families.require`.
         """
         if not self.logdir:
             raise errors.UsageError('--logdir is empty; it must name the folder of a run')
         run = open_run(self.logdir, self.checkpoint)
         try:
             families.require(run, *parts)
-            if not self.TABLES:
-                _refuse_table(run)
+            if not self.ALL_SHAPES:
+                _refuse_other_than_images(run)
         except errors.InputError:
             run.close()
             raise
@@ -297,12 +297,14 @@ class Look(Checkpoint):
         return run
 
 
-def _refuse_table(run: Run) -> None:
+def _refuse_other_than_images(run: Run) -> None:
     shape = run.experiment.signature.image_shape
-    if data.tabular(shape):
+    if not data.pictured(shape):
+        what = f'{data.noun(shape)}s of {" x ".join(map(str, shape))}'
+        if data.tabular(shape):
+            what = f'a table of {shape[0]} columns'
         raise errors.InputError(
-            f'{run.folder.path}, a run on a table of {shape[0]} columns, has no images; this '
-            f'command takes runs on images'
+            f'{run.folder.path}, a run on {what}, has no images; this command takes runs on images'
         )
 
 

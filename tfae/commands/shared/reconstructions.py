@@ -82,8 +82,10 @@ def _add(
     with run:
         if not hasattr(run.built.inference.outputs, names.RECONSTRUCTION):
             raise NoImage(f'the family {side.experiment.model} has no reconstruction')
-        if data.tabular(run.experiment.signature.image_shape):
-            raise NoImage('it is a run on a table')
+        shape = run.experiment.signature.image_shape
+        if not data.pictured(shape):
+            what = 'a table' if data.tabular(shape) else f'{data.noun(shape)}s'
+            raise NoImage(f'it is a run on {what}')
         loaded, part = look.load(run)
         images = data.pixels(part.images)
         rebuilt = rebuilt or Rebuilt(images[:count], {}, {}, {}, len(images))

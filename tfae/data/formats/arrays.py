@@ -1,20 +1,34 @@
 """Conversion of arrays of examples and labels to splits.
 
-Examples are images `[N, H, W, C]` or `[N, H, W]` (C is 1), or rows of a table, `[N, D]`: any finite
-numbers, of which those of type uint8 are bytes, 255 for 1, as they are in images. Integers of
-images must lie in [0, 255], where 255 is white; types wider than uint8 must also exceed 16, since
-the white of images of few gray levels would be ambiguous. Floats and bools lie in [0, 1]. Labels
-are integers from 0, `[N]` or `[N, 1]`. The largest label decides the number of classes;
-`description.refuse_gaps` refuses to train if a class has no example.
+The rank says what the examples are, unless their array is named as sequences or volumes:
+
+    rows of a table  `[N, D]`
+    images           `[N, H, W, C]`, or `[N, H, W]` (C is 1)
+    volumes          `[N, D, H, W, C]`; of that name also `[N, D, H, W]` (C is 1)
+    sequences        of that name only: `[N, L, C]`, or `[N, L]` (C is 1)
+
+Rows, sequences and volumes hold any finite numbers, of which those of type uint8 are bytes, 255 for
+1, as they are in images. Integers of images must lie in [0, 255], where 255 is white; types wider
+than uint8 must also exceed 16, since the white of images of few gray levels would be ambiguous.
+Floats and bools lie in [0, 1]. Labels are integers from 0, `[N]` or `[N, 1]`. The largest label
+decides the number of classes; `description.refuse_gaps` refuses to train if a class has no example.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from tfae.core import errors
 from tfae.data import dataset, splits
 
+Kind = Literal['', 'sequences', 'volumes']  # '': the rank decides
+
+_SHAPES = {
+    '': ('[N, H, W, C], [N, H, W], [N, D] or, of volumes, [N, D, H, W, C]', (2, 3, 4, 5)),
+    'sequences': ('[N, L, C] or [N, L]', (2, 3)),
+    'volumes': ('[N, D, H, W, C] or [N, D, H, W]', (4, 5)),
+}  # and their ranks
+_RANKS = {'sequences': 3, 'volumes': 5}  # with channels
 # Up to here, integers may be gray levels, or bytes of images that are nearly black.
 _GRAY_LEVELS = 16
 # Wrong orders of the dimensions, and their corrections.
@@ -42,40 +56,55 @@ class Pair(NamedTuple):
     labels: Named | None
 
 
-def loaded(who: str, train: Pair, validation: Pair | None, test: Pair | None) -> dataset.Loaded:
+def loaded(
+    who: str, train: Pair, validation: Pair | None, test: Pair | None, kind: Kind = ''
+) -> dataset.Loaded:
     """Converts arrays to the splits of a data set.
 
     Args:
       who: source of the arrays, for errors.
       train, validation, test: the arrays; without `test`, a fixed fifth of the training images is
         the test split.
+      kind: of the examples.
     Returns: the splits; classes are named by their numbers.
     Raises: InputError that names an array that does not hold images or labels, or two that do not
       match.
     """
-    training = split(train)
-    validating = None if validation is None else split(validation)
-    training, testing = splits.with_test(training, who) if test is None else (training, split(test))
+    training = split(train, kind)
+    validating = None if validation is None else split(validation, kind)
+    if test is None:
+        training, testing = splits.with_test(training, who)
+    else:
+        testing = split(test, kind)
     for name, other in (('validation', validating), ('test', testing)):
         if other is not None:
             refuse_disagreement(who, training, other, name)
     labels = [p.labels for p in (training, testing, validating) if p and p.labels is not None]
     classes = max((int(of.max()) for of in labels), default=-1) + 1
     shapes = [pair.images.values.shape for pair in (train, validation, test) if pair]
-    notes = tuple(note for shape in shapes for note in _doubts(shape))
+    notes = tuple(note for shape in shapes for note in _doubts(shape, kind))
     return dataset.Loaded(training, testing, tuple(map(str, range(classes))), validating, notes)
 
 
-def _doubts(shape: tuple[int, ...]) -> list[str]:
+def _doubts(shape: tuple[int, ...], kind: Kind) -> list[str]:
     """Warnings of other meanings that a shape may have."""
     if len(shape) != 3:
         return []
     n, height, width = shape
+    if kind == 'sequences':
+        if height > _MAX_CHANNELS or width <= 4 * height:
+            return []
+        return [
+            f'warning: shape {shape} is read as {n} sequences of {height} steps of {width} '
+            f'channels; if it is [N, C, L], give numpy.moveaxis(sequences, 1, -1)'
+        ]
     taken = f'warning: shape {shape} is read as {n} images of {height} x {width}; if it is'
     if width in (3, 4) and _alike(n, height):
         return [f'{taken} one image [H, W, C], give images[None]']
     if n == height and width > 4 * height:
         return [f'{taken} [H, W, N], give numpy.moveaxis(images, -1, 0)']
+    if width <= _MAX_CHANNELS and height > 4 * width:
+        return [f'{taken} sequences [N, L, C], name the array sequences']
     return []
 
 
@@ -84,13 +113,13 @@ def _alike(*sides: int) -> bool:
     return min(sides) > _MAX_CHANNELS and max(sides) <= 4 * min(sides)
 
 
-def split(pair: Pair) -> splits.Split:
+def split(pair: Pair, kind: Kind = '') -> splits.Split:
     """Converts the arrays of a split.
 
     Raises: InputError that names an array that does not hold images or labels, or has another
       length.
     """
-    images = _images(pair.images.who, pair.images.values)
+    images = _examples(pair.images.who, pair.images.values, kind)
     if pair.labels is None:
         return splits.Split(images, None)
     classes = _classes(pair.labels.who, pair.labels.values)
@@ -122,26 +151,26 @@ def _labeled(part: splits.Split) -> str:
     return 'unlabeled' if part.labels is None else 'labeled'
 
 
-def _images(who: str, array: np.ndarray) -> np.ndarray:
-    """Returns `[N, H, W, C]`, uint8 or float32 within [0, 1], or `[N, D]`, uint8 or float32."""
+def _examples(who: str, array: np.ndarray, kind: Kind) -> np.ndarray:
+    """Returns `[N, H, W, C]`, uint8 or float32 within [0, 1], or others, uint8 or float32."""
     values = array
-    if values.ndim == 3:
+    wanted, ranks = _SHAPES[kind]
+    if values.ndim not in ranks:
+        more = '' if kind else '; sequences [N, L, C] are given by the name sequences'
+        raise errors.InputError(f'{who}: shape is {array.shape}; it must be {wanted}{more}')
+    if values.ndim == (_RANKS[kind] - 1 if kind else 3):
         values = values[..., None]
-    if values.ndim not in (2, 4):
-        raise errors.InputError(
-            f'{who}: shape is {array.shape}; it must be [N, H, W, C], [N, H, W] or [N, D]'
-        )
     if not values.size:
         raise errors.InputError(f'{who}: shape is {array.shape}; it must hold at least one example')
     if values.dtype.kind not in 'buif':
         raise errors.InputError(
             f'{who}: holds {values.dtype}; images must be uint8, or floats in [0, 1]'
         )
-    if values.ndim == 2:
-        return _rows(who, values)
+    if not dataset.pictured(values.shape[1:]):
+        return _unbounded(who, values)
     _refuse_layout(who, array.shape)
     integers = values.dtype.kind in 'ui'
-    _check_range(who, values, 255 if integers else 1)
+    _check_range(who, values, 255 if integers else 1, array.ndim == 3)
     if integers and values.dtype != np.uint8 and 0 < values.max() <= _GRAY_LEVELS:
         raise errors.InputError(
             f'{who}: holds {values.dtype} up to {values.max()}, which is no more than '
@@ -150,18 +179,21 @@ def _images(who: str, array: np.ndarray) -> np.ndarray:
     return values.astype(np.uint8 if integers else np.float32, copy=False)
 
 
-def _rows(who: str, values: np.ndarray) -> np.ndarray:
-    """Returns `[N, D]`, uint8 or float32; refuses numbers that are not finite."""
+def _unbounded(who: str, values: np.ndarray) -> np.ndarray:
+    """Returns `[N, ...]`, uint8 or float32; refuses numbers that are not finite."""
     if values.dtype == np.uint8:
         return values
     with np.errstate(over='ignore'):
         rows = values.astype(np.float32, copy=False)
     finite = np.isfinite(rows)
     if not finite.all():
-        row, column = np.argwhere(~finite)[0].tolist()
+        first = np.argwhere(~finite)[0].tolist()
+        where = f'{dataset.noun(values.shape[1:])} {first[0]}, at {first[1:]}'
+        if dataset.tabular(values.shape[1:]):
+            where = f'row {first[0]}, column {first[1]}'
         raise errors.InputError(
             f'{who}: {int((~finite).sum())} of {rows.size} values are not finite in float32; the '
-            f'first is {values[row, column]} in row {row}, column {column}, from 0'
+            f'first is {values[tuple(first)]} in {where}, from 0'
         )
     return rows
 
@@ -183,7 +215,7 @@ def _refuse_layout(who: str, shape: tuple[int, ...]) -> None:
             )
 
 
-def _check_range(who: str, values: np.ndarray, high: int) -> None:
+def _check_range(who: str, values: np.ndarray, high: int, gray: bool) -> None:
     low, top = values.min(), values.max()
     if low >= 0 and top <= high:  # false if any is NaN
         return
@@ -194,6 +226,8 @@ def _check_range(who: str, values: np.ndarray, high: int) -> None:
         )
     outside = int(((values < 0) | (values > high)).sum())
     cure = _cure(float(low), float(top), high)
+    if gray and not cure:
+        cure = 'if they are sequences [N, L, C], name the array sequences'
     raise errors.InputError(
         f'{who}: {outside} of {values.size} pixels lie outside [0, {high}], the range is '
         f'[{low}, {top}]; {values.dtype} pixels must lie in [0, {high}]{cure and ": "}{cure}'

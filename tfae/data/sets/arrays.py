@@ -44,20 +44,22 @@ class Arrays:
         validation_data: Any = None,
         test_data: Any = None,
         columns: Sequence[str] = (),
+        kind: arrays.Kind = '',
     ):
         """Checks that the arguments are arrays; `load` checks the rest.
 
         Args:
-          images: for training, `[N, H, W, C]`, `[N, H, W]`, or rows of a table, `[N, D]`; uint8, or
-            float, in [0, 1] in images.
+          images: for training, of a shape of `arrays`; uint8, or float, in [0, 1] in images.
           labels: their classes, `[N]` integers from 0, or None.
           validation_data: `(images, labels)` or images; None holds out `--validation_fraction` of
             the training images.
           test_data: `(images, labels)` or images; None takes a fixed fifth of the training images.
           columns: names of those of a table, if they have names.
+          kind: of the examples.
         Raises: InputError that names the argument.
         """
-        self._train = _pair(images, labels, 'images', 'labels')
+        self._kind: arrays.Kind = kind
+        self._train = _pair(images, labels, kind or 'images', 'labels')
         self._validation = _given('validation_data', validation_data, labels is not None)
         self._test = _given('test_data', test_data, labels is not None)
         self._columns = tuple(columns)
@@ -67,7 +69,8 @@ class Arrays:
 
         Raises: InputError that names the argument that is not images or not labels.
         """
-        found = arrays.loaded('images', self._train, self._validation, self._test)
+        who = self._kind or 'images'
+        found = arrays.loaded(who, self._train, self._validation, self._test, self._kind)
         return found._replace(columns=self._columns)
 
 

@@ -3,7 +3,9 @@
 Arrays are named `x_train`, `y_train`, `x_test`, `y_test`, `x_validation` and `y_validation`, or
 `train_images`, `train_labels` and so on; labels and the validation split are optional. Without a
 test split, or with a single set `images` and `labels` or `x` and `y`, a fixed fifth becomes the
-test split. Other arrays are not read. See `tfae.data.formats.arrays` for shapes and types.
+test split. `sequences` or `volumes` instead of `images`, as in `train_sequences`, says what the
+examples are: an array `[N, H, W]` of another name holds gray images. Other arrays are not read. See
+`tfae.data.formats.arrays` for shapes and types.
 """
 
 import math
@@ -20,17 +22,18 @@ from tfae.data.formats import arrays
 FIELDS = ('data_dir',)
 
 # Images and labels of training, test and validation; each row is a naming convention.
+_KINDS: tuple[arrays.Kind, ...] = ('sequences', 'volumes')
 _NAMINGS = (
     ('x_train', 'y_train', 'x_test', 'y_test', 'x_validation', 'y_validation'),
-    (
-        'train_images',
-        'train_labels',
-        'test_images',
-        'test_labels',
-        'validation_images',
-        'validation_labels',
+    *(
+        tuple(
+            f'{split}_{what}'
+            for split in ('train', 'test', 'validation')
+            for what in (kind, 'labels')
+        )
+        for kind in ('images', *_KINDS)
     ),
-    ('images', 'labels'),
+    *((kind, 'labels') for kind in ('images', *_KINDS)),
     ('x', 'y'),
 )
 
@@ -51,7 +54,7 @@ def load(config: dataset.Config) -> dataset.Loaded:
     path = dataset.file(config.data_dir, 'npz')
     try:
         with bounded_files.open_regular(path) as file, zipfile.ZipFile(file) as archive:
-            train, test, validation = _read_named(path, archive)
+            kind, (train, test, validation) = _read_named(path, archive)
     except errors.InputError:
         raise
     except Exception as error:
@@ -62,10 +65,12 @@ def load(config: dataset.Config) -> dataset.Loaded:
             f'{path}: cannot be read ({reason}); it must be a file written by numpy.savez'
         ) from error
     assert train is not None
-    return arrays.loaded(str(path), train, validation, test)
+    return arrays.loaded(str(path), train, validation, test, kind)
 
 
-def _read_named(path: pathlib.Path, archive: zipfile.ZipFile) -> list[arrays.Pair | None]:
+def _read_named(
+    path: pathlib.Path, archive: zipfile.ZipFile
+) -> tuple[arrays.Kind, list[arrays.Pair | None]]:
     """Reads training, test and validation arrays under the naming convention of the file."""
     members = {
         info.filename.removesuffix('.npy'): info
@@ -97,7 +102,8 @@ def _read_named(path: pathlib.Path, archive: zipfile.ZipFile) -> list[arrays.Pai
             raise errors.InputError(
                 f'{found[labels].who}: has no {images} of the same length; the file must hold both'
             )
-    return pairs
+    kind: arrays.Kind = next((kind for kind in _KINDS if followed[0][0].endswith(kind)), '')
+    return kind, pairs
 
 
 def _read(path: pathlib.Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:

@@ -1,8 +1,11 @@
-"""Synthetic images of any size, with known structure: `--dataset=synthetic`.
+"""Synthetic images, sequences and volumes of any size: `--dataset=synthetic`.
 
     bars     full rows or full columns on black, uint8; the class is the direction
     blobs    one soft spot, float32; the class is the quarter of the image that it lies in
     linear   0.5 + z w with z of four dimensions, float32; the class is the sign of z_1
+    waves    sequences of one to four periods, float32 in [-1, 1]; the class is the shape of the
+             wave: sine, square or sawtooth. Each channel has a phase and an amplitude of its own
+    solids   volumes with one solid, float32 in [0, 1]; the class is its shape: ball or cube
 
 Bars come from Foldiak, 1990, https://doi.org/10.1007/BF02331346. A linear autoencoder of four units
 reconstructs `linear` without error, and so does PCA.
@@ -22,18 +25,31 @@ from tfae.data import dataset, splits
 FIELDS = ('synthetic_kind', 'synthetic_shape', 'synthetic_examples')
 
 _MAX_BYTES = 2**32
+# Axes of the examples that are not images, and a shape.
+_AXES = {
+    'waves': ('length x channels', '64x2'),
+    'solids': ('depth x height x width x channels', '8x8x8x1'),
+}
+_MAX_PERIODS = 4
 _LATENTS = 4
 _LATENT_LIMIT = 3.0  # standard deviations; a bounded z keeps pixels within [0, 1] without a bend
 
 
 def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str, ...]]:
-    """Generates train and test splits of `synthetic_examples` images of `synthetic_shape`.
+    """Generates train and test splits of `synthetic_examples` examples of `synthetic_shape`.
 
-    Raises: UsageError if the kind is unknown, or the shape is malformed or too large.
+    Raises: UsageError if the kind is unknown, or the shape is malformed, of another kind or too
+      large.
     """
-    makers = {'bars': _bars, 'blobs': _blobs, 'linear': _linear}
+    makers = {
+        'bars': _bars,
+        'blobs': _blobs,
+        'linear': _linear,
+        'waves': _waves,
+        'solids': _solids,
+    }
     make = makers[errors.one_of('--synthetic_kind', config.synthetic_kind, makers)]
-    shape = (config.synthetic_examples, *_image_shape(config.synthetic_shape))
+    shape = (config.synthetic_examples, *_shape(config.synthetic_shape, config.synthetic_kind))
     if 4 * math.prod(shape) > _MAX_BYTES:
         raise errors.UsageError(
             f'--synthetic_shape and --synthetic_examples request {4 * math.prod(shape)} bytes; '
@@ -45,13 +61,15 @@ def load(config: dataset.Config) -> tuple[splits.Split, splits.Split, tuple[str,
     return *splits.with_test(whole, 'synthetic'), class_names
 
 
-def _image_shape(text: str) -> tuple[int, int, int]:
-    if not re.fullmatch(r'[1-9]\d{0,17}(x[1-9]\d{0,17}){2}', text, re.ASCII):
+def _shape(text: str, kind: str) -> tuple[int, ...]:
+    axes, example = _AXES.get(kind, ('height x width x channels', '16x16x1'))
+    sides = example.count('x')
+    if not re.fullmatch(rf'[1-9]\d{{0,17}}(x[1-9]\d{{0,17}}){{{sides}}}', text, re.ASCII):
         raise errors.UsageError(
-            f'--synthetic_shape is {text!r}; it must be height x width x channels, such as 16x16x1'
+            f'--synthetic_shape is {text!r}; of --synthetic_kind={kind} it must be {axes}, such as '
+            f'{example}'
         )
-    height, width, channels = map(int, text.split('x'))
-    return height, width, channels
+    return tuple(map(int, text.split('x')))
 
 
 def _bars(random, shape):
@@ -91,3 +109,34 @@ def _linear(random, shape):
     images = np.float32(0.5) + z.astype(np.float32) @ w.astype(np.float32)
     # Only rounding can leave the range.
     return np.clip(images, 0, 1).reshape(shape), z[:, 0] > 0, ('z_1 <= 0', 'z_1 > 0')
+
+
+def _waves(random, shape):
+    n, length, channels = shape
+    labels = random.randint(3, size=n)
+    periods = random.uniform(1, _MAX_PERIODS, (n, 1, 1))
+    phases = random.random_sample((n, 1, channels))
+    amplitudes = random.uniform(0.5, 1, (n, 1, channels))
+    turns = periods * np.arange(length)[:, None] / length + phases
+    sines = np.sin(2 * np.pi * turns)
+    kinds = np.stack([sines, np.sign(sines), 2 * (turns % 1) - 1])
+    waves = amplitudes * kinds[labels, np.arange(n)]
+    return waves.astype(np.float32), labels, ('sine', 'square', 'sawtooth')
+
+
+def _solids(random, shape):
+    n, *sides, channels = shape
+    labels = random.randint(2, size=n)
+    least = min(sides)
+    radii = random.uniform(least / 5, least / 3, (n, 1, 1, 1))
+    squares, farthest = 0.0, 0.0
+    for axis, side in enumerate(sides):
+        centers = random.uniform(side / 3, 2 * side / 3, (n, 1))
+        offsets = np.abs(np.arange(side) + 0.5 - centers)
+        offsets = offsets.reshape(n, *(side if k == axis else 1 for k in range(3)))
+        squares, farthest = squares + np.square(offsets), np.maximum(farthest, offsets)
+    # A ball and a cube of about the same volume; the edge is one voxel wide.
+    distances = np.where(labels[:, None, None, None] == 0, np.sqrt(squares), farthest / 0.806)
+    solid = np.clip(radii - distances + 0.5, 0, 1)[..., None]
+    brightness = random.uniform(0.5, 1, (n, 1, 1, 1, channels))
+    return (brightness * solid).astype(np.float32), labels, ('ball', 'cube')

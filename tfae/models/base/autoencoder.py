@@ -51,8 +51,7 @@ class Config(corruption.Config, regularizers.Config):
         activations.OfOutput.from_text('auto'),
         'Activation of the output layer. Linear outputs of images are clipped to [0, 1] in '
         'reconstructions. With squared error, a sigmoid may saturate early in training, which '
-        'gives black images. auto: linear for tables with a loss other than cross-entropy, else '
-        'sigmoid.',
+        'gives black images. auto: sigmoid for images and for cross-entropy, else linear.',
     )
 
     def __post_init__(self):
@@ -69,10 +68,10 @@ class Config(corruption.Config, regularizers.Config):
             )
 
     def resolved(self: C, image_shape: Sequence[int]) -> C:
-        """Returns the configuration with the output activation for `(H, W, C)` or `(D,)`."""
+        """Returns the configuration with the output activation for examples of this shape."""
         if self.output_activation.name != 'auto':
             return self
-        linear = data.tabular(image_shape) and self.likelihood.name != 'bernoulli'
+        linear = not data.pictured(image_shape) and self.likelihood.name != 'bernoulli'
         chosen = activations.OfOutput.from_text('linear' if linear else 'sigmoid')
         return dataclasses.replace(self, output_activation=chosen)
 
@@ -194,12 +193,12 @@ class Autoencoder:
         return baseline.no_better('the reconstruction loss', value, constant, 'the mean image')
 
     def _pixels(self, decoded: tf.Tensor) -> tf.Tensor:
-        """Maps the decoder's output to pixels in [0, 1], or to the columns of a table."""
+        """Maps the decoder's output to pixels in [0, 1], or to unbounded values."""
         activation = self.config.output_activation
         if activation.name == 'sigmoid':
             return tf.nn.sigmoid(decoded)
         pixels = decoded if activation.name == 'linear' else activation.function(decoded)
-        return pixels if data.tabular(self._shape) else tf.clip_by_value(pixels, 0.0, 1.0)
+        return tf.clip_by_value(pixels, 0.0, 1.0) if data.pictured(self._shape) else pixels
 
     def _joint(self, batch: Batch) -> Objective:
         objective, mean = self._objective(names.RECONSTRUCTION, self.encoder, self.decoder, batch)

@@ -7,6 +7,9 @@ h_0 is the image, h_L the code. The same list of layers describes both: h_i and 
 activation and batch normalization. Convolutional layers come before dense ones; inverse_i returns
 the exact shape of h_{i-1}. The last step of a decoder has no activation: it returns logits.
 
+Sequences `[B, L, C]` and volumes `[B, D, H, W, C]` are convolved as images are, along one and three
+axes; rows of a table, `[B, D]`, have dense layers only.
+
 B batch, H W C image.
 """
 
@@ -17,7 +20,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import tensorflow.compat.v1 as tf
 
-from tfae import layers
+from tfae import data, layers
 from tfae.core import errors, names
 from tfae.models.base import upsampling
 from tfae.models.base.objective import trainable
@@ -35,7 +38,16 @@ _INITIALIZERS = {
 }
 T = TypeVar('T', bound='Layers')
 
-_POOLS = {'max': layers.max_pooling2d, 'average': layers.average_pooling2d}
+# By the number of spatial axes.
+_CONVOLUTIONS = {1: layers.conv1d, 2: layers.conv2d, 3: layers.conv3d}
+_POOLS = {
+    ('max', 1): layers.max_pooling1d,
+    ('max', 2): layers.max_pooling2d,
+    ('max', 3): layers.max_pooling3d,
+    ('average', 1): layers.average_pooling1d,
+    ('average', 2): layers.average_pooling2d,
+    ('average', 3): layers.average_pooling3d,
+}
 
 
 class Dense(NamedTuple):
@@ -98,7 +110,7 @@ class Layers:
         """Declares the layers.
 
         Args:
-          image_shape: `(H, W, C)`, or `(D,)` of a table.
+          image_shape: `(H, W, C)`, or that of a row, sequence or volume.
           layers: layers of the encoder, input side first.
           kernels: initializer and weight decay of all layers.
           scope: scope of the variables instead of `SCOPE`.
@@ -185,7 +197,8 @@ class Encoder(Layers):
             shape = [self.sizes[i - 1], layer.units]
         else:
             size = layer.kernel_size
-            shape = [size, size, self.shapes[i - 1][-1], layer.filters]
+            *sides, channels = self.shapes[i - 1]
+            shape = [size] * len(sides) + [channels, layer.filters]
         scope = f'{self.scope}/{names.layer(i)}'
         with tf.variable_scope(scope, reuse=tf.AUTO_REUSE, auxiliary_name_scope=False):
             return tf.get_variable(
@@ -202,7 +215,7 @@ class Encoder(Layers):
             x = layers.dense(x, layer.units, **options, name=names.layer(i))
         else:
             x = tf.reshape(x, [-1, *self.shapes[i - 1]])
-            x = layers.conv2d(
+            x = _CONVOLUTIONS[len(self.shapes[i - 1]) - 1](
                 x,
                 layer.filters,
                 layer.kernel_size,
@@ -217,7 +230,8 @@ class Encoder(Layers):
             x = function(self._normalize(i, x, training))
         if isinstance(layer, Convolution) and layer.pooling != 'none':
             size = layer.pool_size
-            x = _POOLS[layer.pooling](x, size, size, name=names.pooling(i))
+            pool = _POOLS[layer.pooling, len(self.shapes[i]) - 1]
+            x = pool(x, size, size, name=names.pooling(i))
         return x
 
 
@@ -307,36 +321,43 @@ class Decoder(Layers):
 
 
 def refuse_table(who: str, image_shape: Sequence[int]) -> None:
-    """Refuses rows of a table, of shape `(D,)`, where images are required.
+    """Refuses rows of a table, of shape `(D,)`, which have no neighbors to convolve.
 
     Args:
-      who: flag that requires images, and what it does with them.
+      who: flag that requires other examples, and what it does with them.
       image_shape: of the examples.
     Raises: UsageError that names the shape and the families that take it.
     """
-    if len(image_shape) != 3:
+    if data.tabular(image_shape):
         raise errors.UsageError(
-            f'{who} images [H, W, C]; the examples have shape {tuple(image_shape)}, the columns of '
-            f'a table, which --model=dense takes, as do variational, classifier, regressor and '
-            f'siamese without --filters'
+            f'{who} images, sequences and volumes; the examples have shape '
+            f'{tuple(image_shape)}, the columns of a table, which --model=dense takes, as do '
+            f'variational, gan, classifier, regressor and siamese without --filters'
         )
 
 
 def _output_shape(layer: Dense | Convolution, shape: tuple[int, ...]) -> tuple[int, ...]:
     if isinstance(layer, Dense):
         return (layer.units,)
-    if len(shape) != 3:
+    if len(shape) == 1:
         raise errors.UsageError('a convolutional layer cannot come after a dense one')
     kernel, strides = layer.kernel_size, layer.strides
     sides = []
-    for side in shape[:2]:
+    for side in shape[:-1]:
         made = -(-side // strides) if layer.padding == 'same' else (side - kernel) // strides + 1
         made = made if layer.pooling == 'none' else made // layer.pool_size
         if made < 1:
             raise errors.UsageError(
-                f'an image of {shape[0]} x {shape[1]} is too small for a layer with kernel '
+                f'{_named(shape)} is too small for a layer with kernel '
                 f'{kernel}, stride {strides}, {layer.padding} padding and pooling '
                 f'{layer.pooling} {layer.pool_size}; remove the layer or reduce these'
             )
         sides.append(made)
     return (*sides, layer.filters)
+
+
+def _named(shape: tuple[int, ...]) -> str:
+    """Returns `'an image of 28 x 28'` of the input of a convolution."""
+    article = 'an' if data.noun(shape) == 'image' else 'a'
+    unit = ' steps' if data.noun(shape) == 'sequence' else ''
+    return f'{article} {data.noun(shape)} of {" x ".join(map(str, shape[:-1]))}{unit}'

@@ -14,7 +14,7 @@ from tfae.ops.activations import Activation
 
 C = TypeVar('C', bound='ConfigWithDefault')
 
-_MIN_SIDE = 8  # pixels of the images that the default network convolves
+_MIN_SIDE = 8  # pixels or steps of the examples that the default network convolves
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +76,8 @@ class ConfigWithDefault(Config):
     filters: tuple[int, ...] = option(
         (),
         'Filters of each convolutional layer, starting at the image. Without --filters and '
-        '--units: 16, with max pooling, for images of at least 8x8 pixels.',
+        '--units: 16, with max pooling, for images, sequences and volumes of at least 8 pixels or '
+        'steps along each side.',
         within='[1, inf) filters',
     )
     units: tuple[int, ...] = option(
@@ -87,10 +88,10 @@ class ConfigWithDefault(Config):
     )
 
     def resolved(self: C, image_shape: Sequence[int]) -> C:
-        """Returns the configuration of the network for `image_shape`, `(H, W, C)` or `(D,)`."""
+        """Returns the configuration of the network for `image_shape`, such as `(H, W, C)`."""
         if self.filters or self.units:
             return self
-        if len(image_shape) < 3 or min(image_shape[:2]) < _MIN_SIDE:
+        if len(image_shape) == 1 or min(image_shape[:-1]) < _MIN_SIDE:
             return dataclasses.replace(self, units=(200,))
         return dataclasses.replace(self, filters=(16,), pooling=('max',), units=(200,))
 

@@ -1,12 +1,14 @@
 """Upsampling of feature maps, the inverse of a strided or pooled convolution.
 
-Each method maps `[B, h, w, C]` to `[B, H, W, F]`; H and W need not be multiples of the factor:
+Each method maps `[B, h, w, C]` to `[B, H, W, F]`; H and W need not be multiples of the factor.
+Sequences `[B, l, C]` and volumes `[B, d, h, w, C]` have the same methods along one and three axes,
+bilinear and bicubic being linear and cubic interpolation along each:
 
     deconvolution                 transposed convolution with stride f, cropped to H x W, or with
                                   mirrored edges where pooling dropped rows or columns
                                   (Zeiler et al., CVPR 2010)
-    subpixel                      convolution to F * f * f channels, then shuffle, cropped
-                                  (Shi et al., CVPR 2016)
+    subpixel                      convolution to F * f * f channels (f of them for each axis),
+                                  then shuffle, cropped (Shi et al., CVPR 2016)
     nearest, bilinear, bicubic    interpolation by f, then convolution (Odena et al., Distill 2016)
 
 With a factor of 1, every method except deconvolution is a plain convolution, padded to H x W.
@@ -18,6 +20,16 @@ from typing import Any, Literal
 import tensorflow.compat.v1 as tf
 
 from tfae import layers
+
+# By the number of spatial axes.
+_CONVOLUTIONS = {1: layers.conv1d, 2: layers.conv2d, 3: layers.conv3d}
+_SUBPIXEL = {1: layers.subpixel_conv1d, 2: layers.subpixel_conv2d, 3: layers.subpixel_conv3d}
+_TRANSPOSED = {1: layers.conv1d_transpose, 2: layers.conv2d_transpose, 3: layers.conv3d_transpose}
+_TRANSPOSED_OPS = {
+    1: tf.nn.conv1d_transpose,
+    2: tf.nn.conv2d_transpose,
+    3: tf.nn.conv3d_transpose,
+}
 
 Method = Literal['deconvolution', 'subpixel', 'nearest', 'bilinear', 'bicubic']
 
@@ -34,8 +46,8 @@ def upsample(
     """Upsamples by about `factor`, to exactly the target shape.
 
     Args:
-      x: float tensor `[B, h, w, C]`, h and w known.
-      target: `(H, W, F)`.
+      x: float tensor `[B, h, w, C]`, h and w known; or of a sequence or volume.
+      target: `(H, W, F)`, of the same rank as an example of `x`.
       kernel_size: kernel size of the convolution in pixels.
       factor: f.
       method: one of the above.
@@ -43,46 +55,53 @@ def upsample(
       options: activation, use_bias, initializers and regularizers, as of `layers.conv2d`.
     Returns: float tensor `[B, H, W, F]`.
     """
-    height, width, filters = target
-    sides = [int(side) for side in x.shape[1:3]]
+    *sizes, filters = target
+    rank = len(sizes)
+    sides = [int(side) for side in x.shape[1:-1]]
     if method == 'deconvolution':
-        padding = _padding(sides, (height, width), factor)
-        x = layers.conv2d_transpose(x, filters, kernel_size, factor, padding, **options, name=name)
+        padding = _padding(sides, sizes, factor)
+        transposed = _TRANSPOSED[rank]
+        x = transposed(x, filters, kernel_size, factor, padding, **options, name=name)
     elif method == 'subpixel' and factor > 1:
-        wanted = [-(-side // factor) for side in (height, width)]
+        wanted = [-(-side // factor) for side in sizes]
         x, padding = _padded(x, sides, wanted, kernel_size)
         # The pixels of a block start equal: no initial checkerboard artifact.
-        options['kernel_initializer'] = layers.ICNR(factor, options.get('kernel_initializer'))
-        x = layers.subpixel_conv2d(x, filters, kernel_size, factor, padding, **options, name=name)
+        options['kernel_initializer'] = layers.ICNR(
+            [factor] * rank, options.get('kernel_initializer')
+        )
+        convolution = _SUBPIXEL[rank]
+        x = convolution(x, filters, kernel_size, factor, padding, **options, name=name)
     else:
         if factor > 1:
             x = layers.upsample(x, factor, method)
             sides = [side * factor for side in sides]
-        x, padding = _padded(x, sides, (height, width), kernel_size)
-        x = layers.conv2d(x, filters, kernel_size, 1, padding, **options, name=name)
-    return _fitted(x, height, width)
+        x, padding = _padded(x, sides, sizes, kernel_size)
+        x = _CONVOLUTIONS[rank](x, filters, kernel_size, 1, padding, **options, name=name)
+    return _fitted(x, sizes)
 
 
 def deconvolution(x: tf.Tensor, kernel: tf.Tensor, target: Sequence[int], factor: int) -> tf.Tensor:
     """Returns a transposed convolution with a given kernel, fitted to the target.
 
     Args:
-      x: float tensor `[B, h, w, C]`, h and w known.
-      kernel: `[k, l, F, C]`.
+      x: float tensor `[B, h, w, C]`, h and w known; or of a sequence or volume.
+      kernel: `[k, l, F, C]`, or one size for each spatial axis of `x`.
       target: `(H, W, F)`.
       factor: stride in pixels.
     Returns: float tensor `[B, H, W, F]`.
     """
-    sides = [int(side) for side in x.shape[1:3]]
+    sides = [int(side) for side in x.shape[1:-1]]
     padding = _padding(sides, target, factor)
     made = [side * factor for side in sides]
     if padding == 'valid':
-        reach = [max(int(size) - factor, 0) for size in kernel.shape[:2]]
+        reach = [max(int(size) - factor, 0) for size in kernel.shape[:-2]]
         made = [side + more for side, more in zip(made, reach, strict=True)]
-    shape = tf.stack([tf.shape(x)[0], *made, target[2]])
-    x = tf.nn.conv2d_transpose(x, kernel, shape, factor, padding.upper())
-    x.set_shape([None, *made, target[2]])
-    return _fitted(x, target[0], target[1])
+    *sizes, filters = target
+    shape = tf.stack([tf.shape(x)[0], *made, filters])
+    strides = [factor] * len(sizes)
+    x = _TRANSPOSED_OPS[len(sizes)](x, kernel, shape, strides, padding.upper())
+    x.set_shape([None, *made, filters])
+    return _fitted(x, sizes)
 
 
 def _padding(sides: Sequence[int], target: Sequence[int], factor: int) -> str:
@@ -102,19 +121,20 @@ def _padded(
     return tf.pad(x, [[0, 0], *around, [0, 0]]), 'valid'
 
 
-def _fitted(x: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Returns `x` cropped or mirrored to `height` x `width` around its center."""
-    for axis, wanted in ((1, height), (2, width)):
+def _fitted(x: tf.Tensor, sizes: Sequence[int]) -> tf.Tensor:
+    """Returns `x` cropped or mirrored to these spatial sizes around its center."""
+    rank = len(sizes) + 2
+    for axis, wanted in enumerate(sizes, 1):
         side = int(x.shape[axis])
         before = abs(side - wanted) // 2
         if side > wanted:
-            begin = [0, 0, 0, 0]
+            begin = [0] * rank
             begin[axis] = before
-            size = [-1, -1, -1, -1]
+            size = [-1] * rank
             size[axis] = wanted
             x = tf.slice(x, begin, size)
         elif side < wanted:
-            margins = [[0, 0]] * 4
+            margins = [[0, 0]] * rank
             margins[axis] = [before, wanted - side - before]
             x = tf.pad(x, margins, 'SYMMETRIC')  # zeros would be a border that nothing trains
     return x
