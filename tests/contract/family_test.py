@@ -13,6 +13,8 @@ from tfae.models.base.objective import recorded_updates
 NOISE = ('masking:0.5',)
 OWN_FUNCTIONS = {'encoder': 'own_functions:encoder', 'decoder': 'own_functions:decoder'}
 SHAPES = {'custom': [(8, 8, 1)]}  # the functions are of one shape
+# Besides images; of odd sizes, which the decoder must meet.
+OTHER_SHAPES = {'sequences': [(9, 2), (16, 1)], 'volumes': [(5, 4, 6, 2), (4, 4, 4, 1)]}
 
 
 def variants(name):
@@ -33,6 +35,12 @@ def variants(name):
         yield 'normalized', dataclasses.replace(config, **fields)
 
 
+def small(name):
+    """Returns a family with a convolutional and a dense layer, where it has such."""
+    convolved = {'filters': (3,), 'pooling': ('max',)} if name != 'dense' else {}
+    return models.load(name).Config(units=(5,), **convolved)
+
+
 CASES = [
     pytest.param(
         testing.Case(models.load(name), config, SHAPES.get(name, testing.SHAPES)),
@@ -40,6 +48,12 @@ CASES = [
     )
     for name in models.names()
     for kind, config in variants(name)
+]
+CASES += [
+    pytest.param(testing.Case(models.load(name), small(name), shapes), id=f'{name}, {kind}')
+    for name in models.names()
+    if name != 'custom'
+    for kind, shapes in OTHER_SHAPES.items()
 ]
 every_case = pytest.mark.parametrize('case', CASES)
 every_family = pytest.mark.parametrize('name', models.names())

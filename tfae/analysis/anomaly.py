@@ -278,7 +278,7 @@ def _residual(images: np.ndarray, reconstructions: np.ndarray, blur: float) -> n
 def _errors(images: np.ndarray, reconstructions: np.ndarray, blur: float) -> np.ndarray:
     """Returns |e| `[N, H, W]`, the root mean square over channels; `[N, ...]` of other shapes."""
     difference = reconstructions.astype(np.float32) - data.pixels(images)
-    if not data.pictured(difference.shape[1:]):
+    if not data.is_image(difference.shape[1:]):
         return np.abs(difference)
     # Beyond the edge of an image the error counts as 0.
     blurred = ndimage.gaussian_filter(difference, (0, blur, blur, 0), mode='constant')

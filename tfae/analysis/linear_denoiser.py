@@ -49,5 +49,5 @@ class LinearDenoiser:
         """Returns denoised examples `[N, ...]` of corrupted ones, images in [0, 1]."""
         codes = (data.flat(images) - self._input_mean) @ self._encoder
         made = self._mean + codes @ self._decoder
-        made = np.clip(made, 0, 1) if data.pictured(images.shape[1:]) else made
+        made = np.clip(made, 0, 1) if data.is_image(images.shape[1:]) else made
         return made.reshape(images.shape)

@@ -37,5 +37,5 @@ class Baseline:
     def decode(self, scores: np.ndarray) -> np.ndarray:
         """Returns the examples `[N, ...]` of scores `[N, Z]`, images clipped to [0, 1]."""
         made = self._subspace.lift(scores)
-        made = np.clip(made, 0, 1) if data.pictured(self._shape) else made
+        made = np.clip(made, 0, 1) if data.is_image(self._shape) else made
         return made.reshape(-1, *self._shape)

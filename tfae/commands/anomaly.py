@@ -99,7 +99,7 @@ def main(argv: list[str]) -> int:
 def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
     """Fits and evaluates the detector, and writes all files; returns their paths."""
     loaded, part = flags.load(run)
-    images = data.pictured(loaded.image_shape)
+    images = data.is_image(loaded.image_shape)
     if not images and flags.blur != Config.blur:
         what = 'a table' if data.tabular(loaded.image_shape) else f'{loaded.noun}s'
         raise errors.UsageError(f'--blur is {flags.blur}, which blurs images; the run is on {what}')

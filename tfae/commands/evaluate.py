@@ -145,7 +145,7 @@ def _noise(images: Any) -> np.ndarray:
     The values at one place of all sequences or volumes are a column too.
     """
     random = np.random.RandomState(0)
-    if data.pictured(images.shape[1:]):
+    if data.is_image(images.shape[1:]):
         return random.uniform(size=images.shape).astype(np.float32)
     columns = images.reshape(len(images), -1).T
     shuffled = np.stack([random.permutation(column) for column in columns], 1)

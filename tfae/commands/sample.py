@@ -109,7 +109,7 @@ def main(argv: list[str]) -> int:
 
 def _stored(made: np.ndarray) -> np.ndarray:
     """Returns samples as they are written and measured: images in 8 bits, others as they are."""
-    return np.rint(255 * made).astype(np.uint8) if data.pictured(made.shape[1:]) else made
+    return np.rint(255 * made).astype(np.uint8) if data.is_image(made.shape[1:]) else made
 
 
 def _over_epochs(flags: Config, run: Run) -> list[pathlib.Path]:

@@ -50,12 +50,13 @@ class DataSet(NamedTuple):
         return self.columns[k] if self.columns else str(k)
 
     def column_names(self) -> list[str]:
-        """Returns the names of the columns of a table, or of channels, or numbers from 0."""
-        return [self.column(k) for k in range(self.image_shape[-1])]
+        """Returns the names of the columns of a table, or of channels; without names, numbers."""
+        before = '' if self.columns or tabular(self.image_shape) else 'channel '
+        return [f'{before}{self.column(k)}' for k in range(self.image_shape[-1])]
 
     @property
     def noun(self) -> str:
-        """What an example is: row, sequence, image or volume."""
+        """The noun for an example: row, sequence, image or volume."""
         return noun(self.image_shape)
 
     @property
@@ -274,7 +275,7 @@ def tabular(shape: Sequence[int]) -> bool:
     return len(shape) == 1
 
 
-def pictured(shape: Sequence[int]) -> bool:
+def is_image(shape: Sequence[int]) -> bool:
     """Returns whether examples of this shape are images, `(H, W, C)`.
 
     Only the values of images are bounded: they lie in [0, 1], as do the outputs of models.

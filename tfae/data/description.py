@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tfae.core import errors
-from tfae.data.dataset import Config, DataSet, axes, noun, pictured, tabular
+from tfae.data.dataset import Config, DataSet, axes, is_image, noun, tabular
 from tfae.data.formats import image_files
 from tfae.data.lazy_images import LazyImages
 
@@ -32,7 +32,7 @@ def described(loaded: DataSet, normalize: str = 'none') -> list[str]:
         *_of_classes(loaded),
         *(
             _of_values(loaded.train.images)
-            if pictured(loaded.image_shape)
+            if is_image(loaded.image_shape)
             else _of_columns(loaded, normalize)
         ),
         *loaded.notes,

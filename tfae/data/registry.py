@@ -13,7 +13,7 @@ import numpy as np
 from tfae.core import errors, registry
 from tfae.core.config import text
 from tfae.data import outside, scikit_learn, targets
-from tfae.data.dataset import Config, DataSet, Loaded, Source, pictured
+from tfae.data.dataset import Config, DataSet, Loaded, Source, is_image
 from tfae.data.sets import (
     arrays,
     celeba,
@@ -96,7 +96,7 @@ def load(config: Config, source: Source | None = None) -> DataSet:
     if config.target and not config.attributes and 'target' not in source.FIELDS:
         raise errors.UsageError('--target needs --attributes')
     found = _loaded(source, config)
-    if config.normalize != 'none' and pictured(found.train.images.shape[1:]):
+    if config.normalize != 'none' and is_image(found.train.images.shape[1:]):
         raise errors.UsageError(
             f'--normalize is {config.normalize}; it is for tables, sequences and volumes, and '
             f'data set {config.dataset} consists of images, whose values lie in [0, 1]'

@@ -305,7 +305,7 @@ def _anomaly_score(run: Run, detector: anomaly.Detector) -> Signature:
 
 def _of_files(run: Run, found: Mapping[str, Signature]) -> dict[str, Signature]:
     """Returns variants of the signatures of images for files; none unless they are gray or RGB."""
-    if not data.pictured(run.experiment.signature.image_shape):
+    if not data.is_image(run.experiment.signature.image_shape):
         return {}
     form = run.experiment.form()
     of_images = {k: s for k, s in found.items() if set(s.inputs) == {names.IMAGES}}
@@ -348,7 +348,7 @@ def _values_of(experiment: Experiment) -> dict[str, Any]:
     if data.tabular(shape):
         columns = signature.columns or map(str, range(shape[0]))
         return {'columns': list(columns), 'normalize': experiment.data.normalize}
-    if not data.pictured(shape):
+    if not data.is_image(shape):
         return {
             'examples': f'{data.noun(shape)}s',
             'shape': list(shape),

@@ -308,7 +308,7 @@ class Model:
 
     def _generated(self, code: tf.Tensor, training: bool) -> tf.Tensor:
         made = self.generator(code, training)
-        return tf.nn.sigmoid(made) if data.pictured(self._shape) else made
+        return tf.nn.sigmoid(made) if data.is_image(self._shape) else made
 
 
 def _seed(batch: Batch, salt: int) -> tf.Tensor:

@@ -161,7 +161,7 @@ class Model:
         self.config = config
         self.code_size = config.code_size
         self._values = math.prod(image_shape)
-        self._linear = not data.pictured(image_shape) and config.likelihood.name != 'bernoulli'
+        self._linear = not data.is_image(image_shape) and config.likelihood.name != 'bernoulli'
         (self.corruption,) = broadcast('corruption', config.corruption, 1)
         hidden = network_flags.layers(config)
         kernels = Kernels(config.kernel_initializer)

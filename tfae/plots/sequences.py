@@ -34,7 +34,7 @@ def save_panels(
     Args:
       path: of the PNG.
       panels: one or more, with lines of the same labels: label -> a sequence `[L, C]`, or sequences
-        `[N, L, C]`, of which those of NaN are left out. Of a graded panel the colors go from the
+        `[N, L, C]`, of which those of NaN are left out. The colors of a graded panel go from the
         first to the last, and the style of a line is that of its channel.
       channels: names of the C channels, of which seven are plotted.
       title: of the figure.
@@ -92,7 +92,7 @@ def _entries(panel: Panel, channels: Sequence[str]) -> list[Line2D]:
     made = [Line2D([], [], color='black', ls=style, label=k) for k, style in labels.items()]
     if len(channels) > 1 and not panel.graded:
         made += [
-            Line2D([], [], color=color, label=f'channel {name}')
+            Line2D([], [], color=color, label=name)
             for name, color in zip(channels, COLORS, strict=False)
         ]
     return made
@@ -118,7 +118,7 @@ def save_sheet(
     cell = (right - left) / max(columns - 1, 1) or 1.0, (top - bottom) / max(rows - 1, 1) or 1.0
     x = np.linspace(-_FILL / 2, _FILL / 2, steps) * cell[0]
     heights = ((sequences - low) / (high - low or 1) - 0.5) * _FILL * cell[1]
-    side = max(4.0, 0.36 * columns)  # inches
+    side = max(5.5, 0.36 * columns)  # inches
     figure, axis = plt.subplots(figsize=(side, side * rows / columns + 0.7), dpi=_RESOLUTION)
     for c in range(min(channels, _MAX_CHANNELS)):
         lines = [

@@ -331,7 +331,7 @@ def _refuse_unseen_classes(model: Model, loaded: data.DataSet) -> None:
 def _refuse_unbounded(experiment: Experiment, loaded: data.DataSet) -> None:
     """Refuses values beyond [0, 1] where the output of the family cannot reach them."""
     normalize, family = experiment.data.normalize, experiment.family
-    if data.pictured(loaded.image_shape) or normalize == 'minmax':
+    if data.is_image(loaded.image_shape) or normalize == 'minmax':
         return
     table = data.tabular(loaded.image_shape)
     what, scaled = ('table', 'columns') if table else ('data set', 'channels')

@@ -84,7 +84,7 @@ def fit(
         kind, examples = _given(images, sequences, volumes)
         if examples is not None:
             experiment = _on_arrays(experiment, flags, validation_data is not None)
-            source = Arrays(examples, labels, validation_data, test_data, kind)
+            source = Arrays(examples, labels, validation_data, test_data, kind=kind)
         else:
             _refuse_without_images(experiment, logdir, labels, validation_data, test_data)
         code = train(experiment, logdir, options, source=source)

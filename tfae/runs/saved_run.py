@@ -390,7 +390,7 @@ class Run:
         values = data.pixels(images)
         if isinstance(images, data.LazyImages):  # in [0, 1], decoded in batches
             return values
-        if not data.pictured(images.shape[1:]):
+        if not data.is_image(images.shape[1:]):
             if wrong := int((~np.isfinite(values)).sum()):
                 raise errors.InputError(
                     f'images: {wrong} of {values.size} values are not finite; they must be'

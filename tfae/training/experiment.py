@@ -203,7 +203,7 @@ class Experiment:
                 f'the run was trained on a table of {shape[0]} columns, which image files do not '
                 f'have'
             )
-        if not data.pictured(shape):
+        if not data.is_image(shape):
             raise errors.InputError(
                 f'the run was trained on {data.noun(shape)}s, which image files are not'
             )

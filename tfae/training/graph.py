@@ -279,7 +279,7 @@ def _inference(
 
 def _refuse_augmentation(settings: TrainingConfig, image_shape: Sequence[int]) -> None:
     """Refuses augmentation, which is of images, for other examples."""
-    if settings.augment and not data.pictured(image_shape):
+    if settings.augment and not data.is_image(image_shape):
         raise errors.UsageError(
             f'--augment is {text(settings.augment)}, which changes images; the examples are '
             f'{data.noun(image_shape)}s of shape {tuple(image_shape)}'
@@ -294,7 +294,7 @@ def _summary(model: Model, source: pipeline.Source) -> tf.Tensor:
         images.set_shape([count, *images.shape[1:]])
         shown = {}
         outputs = model(images)
-        pictured = data.pictured(images.shape[1:])
+        pictured = data.is_image(images.shape[1:])
         if pictured and hasattr(outputs, 'reconstruction'):
             shown[names.RECONSTRUCTION] = tf.concat([images, outputs.reconstruction], 2)
         if pictured and isinstance(model, Generator):

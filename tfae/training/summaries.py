@@ -183,7 +183,7 @@ def remove_projector(folder: pathlib.Path) -> None:
 
 def projector_limit(image_shape: Sequence[int]) -> int:
     """Returns the number of examples whose thumbnails fit into one sprite; at most 10 000."""
-    if not data.pictured(image_shape):
+    if not data.is_image(image_shape):
         return _MAX_PROJECTED
     return min(_MAX_PROJECTED, (_SPRITE_SIDE // max(image_shape[:2])) ** 2)
 

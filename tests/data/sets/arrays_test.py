@@ -106,7 +106,7 @@ def test_a_command_on_such_a_run_is_told_what_to_do():
 
 REFUSALS = {
     'a rank of 1': ((FLOATS[:, 0, 0],), r'^images: shape is \(10,\); it must be \[N, H, W, C\]'),
-    'a rank of 5': ((BYTES[None],), r'^images: shape is \(1, 10, 4, 5, 3\); it must be'),
+    'a rank of 6': ((BYTES[None, None],), r'^images: shape is \(1, 1, 10, 4, 5, 3\); it must be'),
     'no image': ((BYTES[:0],), r'^images: shape is \(0, 4, 5, 3\); it must hold at least one'),
     'NaN': ((FLOATS * np.nan,), r'^images: 200 of 200 pixels are NaN; they must lie in \[0, 1\]'),
     'bytes as floats': (
@@ -117,7 +117,10 @@ REFUSALS = {
         (2 * FLOATS - 1,),
         r'^images: .* must lie in \[0, 1\]: use \(images \+ 1\) / 2 if they lie in \[-1, 1\]$',
     ),
-    'standardized floats': ((9 * FLOATS - 4,), r'^images: .* must lie in \[0, 1\]$'),
+    'standardized floats': (
+        (9 * FLOATS - 4,),
+        r'^images: .* lie in \[0, 1\]: if they are sequences \[N, L, C\], name the array sequ',
+    ),
     'floats of gray levels': ((15 * np.ceil(FLOATS),), 'divide them by 15 if that is white$'),
     'floats that were rounded': ((FLOATS / FLOATS.max() * 1.0001,), r'numpy\.clip\(images, 0, 1\)'),
     'integers of 16 bits': (
@@ -205,7 +208,7 @@ def test_arrays_that_are_no_set_are_refused_by_name(given, text):
         ((40, 30, 4), '[H, W, C]'),
         ((40, 30, 5), ''),
         ((20, 80, 3), '[H, W, C]'),
-        ((20, 81, 3), ''),
+        ((20, 81, 3), 'sequences [N, L, C]'),
         ((28, 28, 113), '[H, W, N]'),
         ((28, 28, 112), ''),
         ((28, 28, 20), ''),

@@ -167,7 +167,7 @@ REFUSALS = {
     'complex pixels': ({'x': FLOATS.astype('c8')}, 'x: holds complex64; images must be uint8'),
     'text': ({'x': np.full((10, 4, 5), 'no')}, 'x: holds <U2; images must be uint8'),
     'a rank of 1': ({'x': FLOATS[:, 0, 0]}, r'x: shape is \(10,\); it must be \[N, H, W, C\]'),
-    'a rank of 5': ({'x': BYTES[None]}, r'x: shape is \(1, 10, 4, 5, 3\); it must be'),
+    'a rank of 6': ({'x': BYTES[None, None]}, r'x: shape is \(1, 1, 10, 4, 5, 3\); it must be'),
     'records': ({'x': RECORDS}, r'x: shape is \(10,\); it must be'),
     'a number': ({'x': np.float32(1)}, r'x: shape is \(\); it must hold at least one example'),
     'an empty set': ({'x': BYTES[:0]}, r'x: shape is \(0, 4, 5, 3\); it must hold at least one'),

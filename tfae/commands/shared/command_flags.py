@@ -299,7 +299,7 @@ class Look(Checkpoint):
 
 def _refuse_other_than_images(run: Run) -> None:
     shape = run.experiment.signature.image_shape
-    if not data.pictured(shape):
+    if not data.is_image(shape):
         what = f'{data.noun(shape)}s of {" x ".join(map(str, shape))}'
         if data.tabular(shape):
             what = f'a table of {shape[0]} columns'

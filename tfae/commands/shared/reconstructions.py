@@ -83,7 +83,7 @@ def _add(
         if not hasattr(run.built.inference.outputs, names.RECONSTRUCTION):
             raise NoImage(f'the family {side.experiment.model} has no reconstruction')
         shape = run.experiment.signature.image_shape
-        if not data.pictured(shape):
+        if not data.is_image(shape):
             what = 'a table' if data.tabular(shape) else f'{data.noun(shape)}s'
             raise NoImage(f'it is a run on {what}')
         loaded, part = look.load(run)

@@ -166,7 +166,7 @@ def _examples(who: str, array: np.ndarray, kind: Kind) -> np.ndarray:
         raise errors.InputError(
             f'{who}: holds {values.dtype}; images must be uint8, or floats in [0, 1]'
         )
-    if not dataset.pictured(values.shape[1:]):
+    if not dataset.is_image(values.shape[1:]):
         return _unbounded(who, values)
     _refuse_layout(who, array.shape)
     integers = values.dtype.kind in 'ui'

@@ -71,7 +71,7 @@ class Config(corruption.Config, regularizers.Config):
         """Returns the configuration with the output activation for examples of this shape."""
         if self.output_activation.name != 'auto':
             return self
-        linear = not data.pictured(image_shape) and self.likelihood.name != 'bernoulli'
+        linear = not data.is_image(image_shape) and self.likelihood.name != 'bernoulli'
         chosen = activations.OfOutput.from_text('linear' if linear else 'sigmoid')
         return dataclasses.replace(self, output_activation=chosen)
 
@@ -198,7 +198,7 @@ class Autoencoder:
         if activation.name == 'sigmoid':
             return tf.nn.sigmoid(decoded)
         pixels = decoded if activation.name == 'linear' else activation.function(decoded)
-        return tf.clip_by_value(pixels, 0.0, 1.0) if data.pictured(self._shape) else pixels
+        return tf.clip_by_value(pixels, 0.0, 1.0) if data.is_image(self._shape) else pixels
 
     def _joint(self, batch: Batch) -> Objective:
         objective, mean = self._objective(names.RECONSTRUCTION, self.encoder, self.decoder, batch)
