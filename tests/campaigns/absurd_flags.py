@@ -69,6 +69,7 @@ NEEDED = {
     'probe': (*LOOKING, '--labels=100', '--repeats=1'),
     'compare': ('--output={new}/comparison', '{run}', '{other}'),
     'train': ('--dataset=digits', '--epochs=1', '--logdir={new}/run'),
+    'sweep': ('--trials=1', '--dataset=digits', '--epochs=1', '--logdir={new}/sweep'),
     'study': ('--vary=seed=0', '--dataset=digits', '--epochs=1', '--logdir={new}/study'),
     'doctor': (),
 }  # fmt: skip

@@ -41,6 +41,7 @@ COMMANDS = {
     'report': ('--logdir=run',),
     'sample': ('--logdir=run', '--count=50'),
     'study': ('--vary=seed=0,1', *TRAINED, '--logdir=study'),
+    'sweep': ('--vary=batch_size=16|32', '--search=grid', *TRAINED, '--logdir=sweep'),
     'variables': ('--logdir=run', '--export=variables.npz'),
 }
 OTHERS = {'train', 'explore'}  # have a test of their own

@@ -5,7 +5,7 @@ Each command defines its flags in its own `FlagValues`; no module outside this f
 
 # The groups of `tfae --help`, each with its commands.
 GROUPS = {
-    'Train': ('train', 'study', 'tensorboard'),
+    'Train': ('train', 'study', 'sweep', 'tensorboard'),
     'Inspect a run': (
         'evaluate',
         'reconstruct',

@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
 
 
 def _flags() -> dict[str, tuple[str, ...]]:
-    """Returns command -> its flags; `train` and `study` have those of every built-in family."""
+    """Returns command -> its flags; those that train have the flags of every built-in family."""
     found = {}
     for name in (name for group in commands.GROUPS.values() for name in group):
         lines = [['--help']]
@@ -46,7 +46,8 @@ def _flags() -> dict[str, tuple[str, ...]]:
             flag for line in lines for flag in re.findall(r'^  (--\w+=)', _help(name, line), re.M)
         ]
         found[name] = tuple(dict.fromkeys([*every, '--help', '--flagfile=']))
-    found['study'] = tuple(dict.fromkeys([*found['study'], *found['train']]))
+    for name in ('study', 'sweep'):
+        found[name] = tuple(dict.fromkeys([*found[name], *found['train']]))
     return found
 
 
