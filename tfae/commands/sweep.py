@@ -245,13 +245,13 @@ class _Task(NamedTuple):
     maximize: bool
 
     def measured(self) -> float:
-        """Returns the objective, and keeps it beside the run; nan of a run that diverged.
+        """Returns the objective, which is written next to the run; nan of a run that diverged.
 
         Raises: _Stopped, and the errors of the commands.
         """
         line = [*self.words, f'--logdir={self.run}']
         try:
-            # A trial that learns nothing is no reason to warn: the search is there to leave it.
+            # No warnings: a search is expected to have trials that learn nothing.
             with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
                 warnings.simplefilter('ignore')
                 code = training.run(line, None)

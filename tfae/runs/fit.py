@@ -144,7 +144,7 @@ def _prepared(
         if experiment.training.epochs < 0:
             experiment = _with_epochs(experiment, known.training.epochs)
         checkpoints.refuse_other_configuration(known, folder.path)
-    # What needs no data is refused before it is loaded, which may take minutes.
+    # Loading may take minutes, so errors that do not depend on the data come before it.
     if folder:
         folder.refuse_file()
     with blaming():

@@ -177,7 +177,7 @@ def _by_parzen_estimator(
             f'--search is tpe, which needs Optuna: {package.install("sweep")}'
         ) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    # Of this trial alone: the state of a sampler's generator would depend on its history.
+    # The state of a sampler's generator would depend on its history.
     own = int(np.random.SeedSequence([seed, trial]).generate_state(1)[0])
     sampler = optuna.samplers.TPESampler(seed=own, n_startup_trials=_STARTED)
     direction = 'maximize' if maximize else 'minimize'
