@@ -75,7 +75,8 @@ def save_panels(
     for row in axes:
         row[0].set_ylabel(unit, fontsize=8)
     if len(panels[0].lines) > 1:
-        axes[0, 0].legend(fontsize=7, framealpha=0.7)
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc='outside lower center', ncols=len(labels), fontsize=8)
     figure.suptitle(title, fontsize=10)
     _save(figure, path)
 

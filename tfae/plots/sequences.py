@@ -65,7 +65,8 @@ def save_panels(
         row[0].set_ylabel(unit, fontsize=8)
     entries = _entries(panels[0], shown)
     if len(entries) > 1:
-        axes[0, 0].legend(handles=entries, fontsize=6, framealpha=0.7)
+        columns = min(len(entries), 2 * across)
+        figure.legend(handles=entries, loc='outside lower center', ncols=columns, fontsize=8)
     more = '' if len(shown) == len(channels) else f'; {len(shown)} of {len(channels)} channels'
     figure.suptitle(title + more, fontsize=10)
     with replacing(path) as temporary:
