@@ -32,7 +32,7 @@ def test_each_row_is_a_line_over_the_names_of_the_columns(figures, tmp_path):
         for line, row in zip(axis.get_lines(), wanted, strict=True):
             np.testing.assert_array_equal(line.get_ydata(), row)
     assert [text.get_text() for text in axes[-1].get_xticklabels()] == ['x', 'y', 'z']
-    assert [text.get_text() for text in axes[0].get_legend().get_texts()] == ['a', 'b']
+    assert [text.get_text() for text in figures[0].legends[0].get_texts()] == ['a', 'b']
     assert axes[0].get_ylabel() == 'unit'
 
 
