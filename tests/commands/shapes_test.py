@@ -104,7 +104,7 @@ def test_anomalies_name_channels_and_an_exported_score_is_that_of_the_detector(
     'command, words, files',
     [
         ('latent', ('--traverse=2', '--side=4'), ('latent_grid.png', 'latent_traversal.png')),
-        ('cluster', ('--baselines=false',), ('cluster_kmeans.png',)),
+        ('cluster', ('--nobaselines',), ('cluster_kmeans.png',)),
         ('interpolate', (), ('interpolation.png',)),
         ('sample', ('--count=20', '--shown=9'), ('samples.png', 'samples.npz')),
         ('probe', ('--labels=',), ('probe.png',)),
@@ -114,7 +114,7 @@ def test_figures_are_written(folder, loaded, command, words, files):
     out = run(folder, command, *words)
     for name in files:
         assert f'run/figures/{name}' in out
-        assert (folder / 'run' / 'figures' / name).stat().st_size > 5_000
+        assert (folder / 'run' / 'figures' / name).stat().st_size > 3_000
     if command == 'sample':
         samples = np.load(folder / 'run' / 'figures' / 'samples.npz')['images']
         assert (samples.dtype, samples.shape) == (np.float32, (20, *loaded.image_shape))

@@ -64,7 +64,7 @@ def test_values_are_those_of_the_data_set_and_errors_are_normalized(tmp_path, ki
 @pytest.mark.parametrize(
     'model, more',
     [
-        ('convolutional', {'layerwise_epochs': 1, 'regularizer': 'l1:0.1'}),
+        ('convolutional', {'pretraining': 'greedy', 'regularizer': 'l1:0.1'}),
         ('convolutional', {'accumulation_steps': 2}),
         ('convolutional', {'tied': True, 'upsampling': 'deconvolution', 'strides': 2}),
         ('variational', {'likelihood': 'gaussian', 'learn_variance': True}),
