@@ -264,7 +264,8 @@ def _serve(root: str, faces: list[types.ModuleType]) -> None:
     for face in faces:
         setattr(getattr(face, parent) if parent else face, leaf, find(root))
     # It, or an empty folder of this name, may have been imported before.
-    for name in [n for n in sys.modules if f'{_old_name(n)}.'.startswith(f'{root}.')]:
+    own = [n for n in sys.modules if root in n and f'{_old_name(n)}.'.startswith(f'{root}.')]
+    for name in own:
         del sys.modules[name]
 
 
