@@ -2,6 +2,7 @@
 
 import json
 import math
+import signal
 import statistics
 
 import numpy as np
@@ -94,17 +95,75 @@ def test_the_test_split_is_touched_once_and_by_the_chosen_trial(tmp_path):
         losses = [record['validation_loss'] for record in records]
         assert found['trials'][i]['objective'] == min(losses)
     assert swept(tmp_path, *words, '--trials=3', '--test')[0].out == done.out
-    refused = tfae_program.run(*words, '--trials=4', cwd=tmp_path).refusal(1)
-    assert refused.startswith('--logdir s was evaluated on the test split')
+    for trials in (2, 4):
+        refused = tfae_program.run(*words, f'--trials={trials}', cwd=tmp_path).refusal(1)
+        assert refused.startswith('--logdir s was evaluated on the test split after 3 trials')
 
 
-def test_a_trial_that_diverges_is_not_chosen(tmp_path):
+def test_a_trial_of_which_a_run_diverges_is_not_chosen(tmp_path):
     words = ('--vary=learning_rate=1e30|0.5', '--optimizer=sgd', '--activation=linear')
     line = ('sweep', '--logdir=s', '--search=grid', *words, '--likelihood=bernoulli', *SMALL)
-    done, found = swept(tmp_path, *line, '--epochs=2')
+    done, found = swept(tmp_path, *line, '--epochs=2', '--seeds=2')
     first, second = found['trials']
-    assert math.isnan(float(first['objective'])) and second['objective'] > 0
-    assert '0      1e30           diverged' in done.out and '\n1*' in done.out
+    assert math.isnan(float(first['objective'])) and first['deviation'] is None
+    assert second['objective'] > 0 and second['deviation'] > 0
+    assert '0      1e30           diverged         -' in done.out and '\n1*' in done.out
+    again, _ = swept(tmp_path, *line, '--epochs=2', '--seeds=2')
+    assert again.out == done.out
+
+
+def test_an_objective_of_training_is_that_of_the_last_phase(tmp_path):
+    words = ('--pretraining=greedy', '--pretraining_epochs=1', '--units=8,4')
+    _, found = swept(tmp_path, 'sweep', '--logdir=s', *SMALL[:2], *words, '--epochs=2')
+    records = Folder(tmp_path / 's' / 'trial_000' / 'seed_0').metrics()
+    losses = [r['validation_loss'] for r in records if r['phase'] == 'fine_tuning']
+    others = [r['validation_loss'] for r in records if r['phase'] != 'fine_tuning']
+    assert found['trials'][0]['objective'] == min(losses)
+    assert len(losses) == 2 and min(others) != min(losses)
+
+
+@pytest.mark.parametrize('jobs', [1, 2])
+def test_a_signal_stops_all_runs_and_the_sweep_resumes(tmp_path, jobs):
+    vary = ('--vary=batch_size=8|16|24', '--search=grid')
+    words = ('sweep', '--logdir=s', *vary, *SMALL[:3], '--epochs=60', f'--jobs={jobs}')
+    program = tfae_program.start(*words, cwd=tmp_path)
+    first = tmp_path / 's' / 'trial_000' / 'seed_0' / 'metrics.jsonl'
+    tfae_program.wait_for(lambda: first.exists() and first.stat().st_size, program)
+    program.send(signal.SIGTERM)
+    assert program.wait().code == 143
+    assert not (tmp_path / 's' / 'trial_002' / 'seed_0' / 'config.json').exists()
+    done, found = swept(tmp_path, *words)
+    for i, size in enumerate((8, 16, 24)):
+        assert found['trials'][i]['batch_size'] == str(size)
+    alone = ('train', *SMALL[:3], '--epochs=60', '--batch_size=8', '--logdir=alone')
+    assert tfae_program.run(*alone, cwd=tmp_path).code == 0
+    losses = [record['validation_loss'] for record in Folder(tmp_path / 'alone').metrics()]
+    assert found['trials'][0]['objective'] == min(losses)
+
+
+def test_results_of_other_values_are_not_taken(tmp_path):
+    words = ('sweep', '--logdir=s', '--vary=learning_rate=0.1..0.2', *SMALL, '--trials=1')
+    swept(tmp_path, *words)
+    path = tmp_path / 's' / 'trial_000' / 'seed_0.json'
+    kept = json.loads(path.read_text())
+    path.write_text(json.dumps({**kept, 'values': {'learning_rate': '0.15'}}))
+    assert 'this search proposes' in tfae_program.run(*words, cwd=tmp_path).refusal(1)
+
+
+def test_a_mistake_costs_no_training_and_does_not_take_the_folder(tmp_path):
+    for words, code, text in (
+        (('--vary=learning_rat=1|2',), 2, 'has no flag --learning_rat'),
+        (('--vary=units=4|8',), 2, '--vary has units, and --units is given too'),
+        (('--vary=dropout=0.5|0.9', '--batch_size=999'), 2, '--batch_size is 999'),
+        (('--seed=abc',), 2, '--seed is abc; it must be an integer'),
+    ):
+        line = ('sweep', '--logdir=s', *words, *SMALL)
+        assert text in tfae_program.run(*line, cwd=tmp_path).refusal(code)
+        assert not (tmp_path / 's').exists()
+    line = ('sweep', '--logdir=s', *SMALL)
+    refused = tfae_program.run(*line, '--objective=phase', cwd=tmp_path).refusal(1)
+    assert '--objective is phase; metrics.jsonl has step, phase' in refused
+    swept(tmp_path, *line, '--objective=loss')
 
 
 def test_a_sweep_without_axes_measures_one_configuration(tmp_path):
@@ -131,7 +190,7 @@ def test_a_run_that_fails_ends_the_sweep_with_its_error(tmp_path):
         (('--logdir=a', '--vary=seed=1|2'), '--vary has seed; use --seeds'),
         (('--logdir=a', '--vary=logdir=b'), '--vary has logdir; each run has a folder of its own'),
         (('--logdir=a', '--vary=a=1..2', '--search=grid'), '--search is grid, which needs lists'),
-        (('--logdir=a', '--objective=train:x'), "--objective is 'train'; it must be one of"),
+        (('--logdir=a', '--objective=sample:x'), "--objective is 'sample'; it must be one of"),
         (('--logdir=a', '--objective=evaluate:'), "--objective is 'evaluate:'; it must be COMMAND"),
         (('--logdir=a', '--cluster=worker=a:1'), 'tfae sweep has no --cluster'),
         (('--logdir=a', '--dry_run'), 'tfae sweep has no --dry_run; give it to tfae train'),

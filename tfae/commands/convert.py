@@ -21,7 +21,7 @@ import numpy as np
 
 from tfae import data
 from tfae.commands.shared import command_flags
-from tfae.core import atomic_files, config, errors, stderr, terminal
+from tfae.core import atomic_files, config, errors, signals, stderr, terminal
 from tfae.data.formats import image_files, image_folder, shard_writer, shards
 from tfae.data.sets import celeba
 
@@ -186,9 +186,7 @@ def _all_written(plans: list[shard_writer.Plan], processes: int) -> list[shard_w
         forkserver.ensure_running()
     with (
         bar,
-        concurrent.futures.ProcessPoolExecutor(
-            workers, context, shard_writer.end_with_parent
-        ) as pool,
+        concurrent.futures.ProcessPoolExecutor(workers, context, signals.end_with_parent) as pool,
     ):
         waiting = {pool.submit(shard_writer.write, plan): plan for plan in plans}
         try:

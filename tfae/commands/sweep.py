@@ -19,19 +19,21 @@ import importlib
 import io
 import math
 import multiprocessing
+import os
 import pathlib
 import shlex
 import signal
 import statistics
+import threading
 import warnings
-from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, NamedTuple
 
 from tfae import commands
 from tfae.commands.shared import command_flags, search, training
-from tfae.core import bounded_files, config, errors, json_text, stderr, terminal
+from tfae.core import bounded_files, config, errors, json_text, signals, terminal
 from tfae.core.atomic_files import make_folder, write_json
 from tfae.core.config import Part, option
 from tfae.distributed import cluster
@@ -39,12 +41,13 @@ from tfae.plots import trials as plots
 from tfae.report.run_page import EVALUATION, MEASURED
 from tfae.runs.directory import METRICS, Folder
 from tfae.runs.trainer import Diverged
+from tfae.training import recipes
 
 Search = search.Kind  # in the class, `search` is a flag
-_COMMANDS = {'evaluate': EVALUATION} | {
-    'sample' if name == 'samples' else name: file for name, file in MEASURED.items()
-}
+_COMMANDS = {'evaluate': EVALUATION, **{name: MEASURED[name] for name in ('probe', 'cluster')}}
 _SWEEP, _TRIALS, _PLOT, _CHOSEN = 'sweep.json', 'trials.json', 'trials.png', 'chosen.json'
+_LOG = 'workers.log'
+_SPAWNING = threading.Lock()  # held while stderr is that of a process to be
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,8 +112,8 @@ class _Trial(NamedTuple):
 
     @property
     def deviation(self) -> float | None:
-        """The standard deviation over the seeds; None for one seed."""
-        return statistics.stdev(self.objectives) if len(self.objectives) > 1 else None
+        """The standard deviation over the seeds; None for one seed, or where a run diverged."""
+        return _deviation(self.objectives)
 
 
 def main(argv: list[str]) -> int:
@@ -123,9 +126,16 @@ def main(argv: list[str]) -> int:
     )
     axes = _checked(flags, words)
     folder = pathlib.Path(flags.logdir)
-    combinations = search.grid(axes) if flags.search == 'grid' or not axes else None
-    count = flags.trials if combinations is None else len(combinations)
-    _open(folder, flags, words, count)
+    listed = search.combinations(flags.search, axes, flags.search_seed, flags.trials)
+    count = flags.trials if listed is None else len(listed)
+
+    def proposed(trial: int, found: Sequence[_Trial]) -> search.Values:
+        if listed is not None:
+            return listed[trial]
+        known = [(each.values, each.mean) for each in found]
+        return search.proposed(flags.search, axes, flags.search_seed, known, trial, flags.maximize)
+
+    _open(folder, flags, words, count, proposed(0, []))
     found: list[_Trial] = []
     with _Runs(flags, words, folder) as runs, terminal.bar(count, ' trials') as bar:
         waiting: list[tuple[search.Values, list[Future]]] = []
@@ -141,21 +151,16 @@ def main(argv: list[str]) -> int:
                 # A proposal depends on the trials that precede it by `jobs` or more.
                 while len(waiting) >= flags.jobs:
                     finish()
-                if combinations is None:
-                    known = [(each.values, each.mean) for each in found]
-                    values = search.proposed(
-                        flags.search, axes, flags.search_seed, known, trial, flags.maximize
-                    )
-                else:
-                    values = combinations[trial]
-                seeds = range(flags.seeds)
+                values, seeds = proposed(trial, found), range(flags.seeds)
                 waiting.append((values, [runs.start(trial, seed, values) for seed in seeds]))
             while waiting:
                 finish()
-        except (_Stopped, BrokenProcessPool) as reason:
-            if not (runs.stopped or isinstance(reason, _Stopped)):
-                raise errors.InputError('a process that trained runs was killed') from None
-            return 128 + runs.stopped if runs.stopped else reason.args[0]
+        except _Stopped as reason:
+            return reason.args[0]
+        except BrokenProcessPool:
+            raise errors.InputError(
+                f'a process that trained runs was killed; {folder / _LOG} may say why'
+            ) from None
     best = _best(found, flags)
     _print(found, best, flags)
     paths = [folder / _TRIALS]
@@ -168,10 +173,15 @@ def main(argv: list[str]) -> int:
     if flags.test:
         if best is None:
             raise errors.InputError('every trial diverged; there is none to test')
-        paths.append(_test(runs, flags, folder, found[best], best))
+        paths.append(_test(runs, flags, folder, found[best], best, count))
     for path in paths:
         print(path)
     return 0
+
+
+def _deviation(values: Sequence[float]) -> float | None:
+    several = len(values) > 1 and all(map(math.isfinite, values))
+    return statistics.stdev(values) if several else None
 
 
 def _checked(flags: Config, words: Sequence[str]) -> tuple[search.Axis, ...]:
@@ -186,18 +196,32 @@ def _checked(flags: Config, words: Sequence[str]) -> tuple[search.Axis, ...]:
         if axis.flag in ('seed', 'logdir'):
             cure = 'use --seeds' if axis.flag == 'seed' else 'each run has a folder of its own'
             raise errors.UsageError(f'--vary has {axis.flag}; {cure}')
+        if _given(words, axis.flag):
+            raise errors.UsageError(f'--vary has {axis.flag}, and --{axis.flag} is given too')
     if command_flags.peek(words, 'cluster')['cluster'] or cluster.Config().members():
         raise errors.UsageError('tfae sweep has no --cluster; --jobs trains several runs at a time')
     for name in ('dry_run', 'print_config'):
-        if any(word.lstrip('-').partition('=')[0] == name for word in words):
+        if _given(words, name):
             raise errors.UsageError(f'tfae sweep has no --{name}; give it to tfae train')
     return axes
 
 
-def _open(folder: pathlib.Path, flags: Config, words: Sequence[str], count: int) -> None:
+def _given(words: Sequence[str], name: str) -> bool:
+    return any(word.lstrip('-').partition('=')[0] == name for word in words)
+
+
+def _open(
+    folder: pathlib.Path, flags: Config, words: Sequence[str], count: int, first: search.Values
+) -> None:
     """Creates the folder, or checks that it has the same sweep.
 
-    Raises: InputError if it has another one, or has been tested and would get more trials.
+    Args:
+      folder: of the sweep.
+      flags, words: of `tfae sweep` and of `tfae train`.
+      count: number of trials.
+      first: the values of the first one, with which the flags are tried out.
+    Raises: InputError if it has another one, or has been tested with other trials; and the errors
+      of `tfae train`.
     """
     own = dataclasses.asdict(flags)
     # Neither changes a result; with tpe, the number of jobs does.
@@ -205,10 +229,11 @@ def _open(folder: pathlib.Path, flags: Config, words: Sequence[str], count: int)
         del own[name]
     wanted = {**own, 'train': list(words)}
     path = folder / _SWEEP
-    if not path.exists():
+    if not any(folder.glob('trial_*/seed_*.json')):  # no result yet
         if Folder(folder).exists():
             raise errors.InputError(f'--logdir {folder} is a run; a sweep needs its own folder')
         Folder(folder).refuse_file()
+        _train([*words, *_as_flags(first), '--dry_run'])
         make_folder(folder)
         write_json(path, wanted)
         return
@@ -221,15 +246,39 @@ def _open(folder: pathlib.Path, flags: Config, words: Sequence[str], count: int)
                 f'--logdir {folder} is a sweep with another {what}: {_shown(known.get(name))}, not '
                 f'{_shown(value)}; choose another folder, or repeat its command'
             )
-    if (folder / _CHOSEN).exists() and not (folder / f'trial_{count - 1:03}').exists():
-        raise errors.InputError(
-            f'--logdir {folder} was evaluated on the test split ({_CHOSEN}); more trials would '
-            f'choose after that: choose another folder'
-        )
+    if (folder / _CHOSEN).exists():
+        chosen = bounded_files.read_json(folder / _CHOSEN)
+        tested = chosen.get('trials') if isinstance(chosen, dict) else None
+        if tested != count:
+            raise errors.InputError(
+                f'--logdir {folder} was evaluated on the test split after {tested} trials '
+                f'({_CHOSEN}); --trials is {count}, and another choice would come after the test: '
+                f'choose another folder'
+            )
 
 
 def _shown(value: Any) -> str:
     return shlex.join(map(str, value)) if isinstance(value, list) else config.text(value)
+
+
+def _as_flags(values: search.Values) -> list[str]:
+    return [f'--{name}={text}' for name, text in values.items()]
+
+
+def _train(line: list[str]) -> int:
+    """Runs `tfae train` without its output; returns its exit code.
+
+    Raises: the errors of `tfae train`, with the line.
+    """
+    try:
+        # No warnings: a search is expected to have trials that learn nothing.
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            return training.run(line, None)
+    except Diverged:
+        raise
+    except (errors.UsageError, errors.InputError) as error:
+        raise type(error)(f'tfae train {shlex.join(line)}: {error}') from None
 
 
 class _Stopped(Exception):
@@ -240,6 +289,7 @@ class _Task(NamedTuple):
     """A run to train and measure."""
 
     words: list[str]  # of `tfae train`
+    values: search.Values
     run: pathlib.Path
     objective: str
     maximize: bool
@@ -249,29 +299,45 @@ class _Task(NamedTuple):
 
         Raises: _Stopped, and the errors of the commands.
         """
-        line = [*self.words, f'--logdir={self.run}']
         try:
-            # No warnings: a search is expected to have trials that learn nothing.
-            with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-                warnings.simplefilter('ignore')
-                code = training.run(line, None)
-            value = math.nan if code else self._value()
+            if code := _train([*self.words, f'--logdir={self.run}']):
+                raise _Stopped(code)
+            value = self._value()
         except Diverged:
-            code, value = 0, math.nan
-        except (errors.UsageError, errors.InputError) as error:
-            raise type(error)(f'tfae train {shlex.join(line)}: {error}') from None
-        if code:
-            raise _Stopped(code)
-        write_json(self.run.with_suffix('.json'), {'objective': value})
+            value = math.nan
+        write_json(self.kept, {'objective': value, 'values': self.values})
         return value
+
+    @property
+    def kept(self) -> pathlib.Path:
+        """The file of the objective."""
+        return self.run.with_suffix('.json')
+
+    def known(self) -> float | None:
+        """Returns the objective of a run that was measured before, else None.
+
+        Raises: InputError if that was a run with other values.
+        """
+        if not self.kept.exists():
+            return None
+        found = bounded_files.read_json(self.kept)
+        found = found if isinstance(found, dict) else {}
+        if found.get('values') != self.values:
+            raise errors.InputError(
+                f'{self.kept} is of {found.get("values")}; this search proposes {self.values}: '
+                f'continue with the versions of Optuna and numpy that began it, or choose another '
+                f'folder'
+            )
+        return float(found.get('objective', math.nan))
 
     def _value(self) -> float:
         command, colon, measure = self.objective.partition(':')
         if not colon:
             records = Folder(self.run).metrics()
-            values = [record[command] for record in records if command in record]
-            if not values:
-                there = ', '.join(records[-1]) if records else 'no epoch'
+            last = records[-1] if records else {}
+            values = [r[command] for r in records if r['phase'] == last['phase'] and command in r]
+            if not values or not all(isinstance(value, int | float) for value in values):
+                there = ', '.join(last) or 'no epoch'
                 raise errors.InputError(f'--objective is {command}; {METRICS} has {there}')
             return float((max if self.maximize else min)(values))
         found: Any = _read(self.run, command, 'validation')
@@ -290,27 +356,29 @@ class _Runs:
     """Trains and measures runs, in this process or in several others; a signal stops them all."""
 
     def __init__(self, flags: Config, words: Sequence[str], folder: pathlib.Path):
-        self.stopped = 0  # number of the signal received while other processes train
         self._flags, self._words, self._folder = flags, list(words), folder
-        self._first = int(command_flags.peek(words, 'seed')['seed'] or 0)
+        self._first = _first_seed(words)
+        self._stopped: BaseException | None = None
         self._pool: ProcessPoolExecutor | None = None
+        self._threads: ThreadPoolExecutor | None = None
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> '_Runs':
         if self._flags.jobs > 1:
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._stop)
-            # TensorFlow does not survive a fork. Ctrl-C reaches the others through this process.
-            self._pool = ProcessPoolExecutor(
-                self._flags.jobs,
-                multiprocessing.get_context('spawn'),
-                signal.signal,
-                (signal.SIGINT, signal.SIG_IGN),
-            )
+                self._before[number] = signal.signal(number, self._signaled)
+            # TensorFlow does not survive a fork.
+            spawn = multiprocessing.get_context('spawn')
+            self._pool = ProcessPoolExecutor(self._flags.jobs, spawn, _begin_worker)
+            # A thread for each process: the pool itself would fetch more tasks than it can stop.
+            self._threads = ThreadPoolExecutor(self._flags.jobs)
         return self
 
     def __exit__(self, kind: Any, *_: object) -> None:
-        if self._pool:
+        if self._pool and self._threads:
+            if kind:
+                self._stop(_Stopped(1))
+            self._threads.shutdown(cancel_futures=True)
             self._pool.shutdown(cancel_futures=True)
         for number, handler in self._before.items():
             signal.signal(number, handler)
@@ -321,25 +389,69 @@ class _Runs:
 
     def start(self, trial: int, seed: int, values: search.Values) -> Future:
         """Returns the objective of a run to come; it is trained unless it was measured before."""
-        run, done = self.place(trial, seed), Future[float]()
-        kept = run.with_suffix('.json')
-        if kept.exists():
-            found = bounded_files.read_json(kept)
-            done.set_result(float(found['objective'] if isinstance(found, dict) else math.nan))
-            return done
-        own = [f'--{name}={text}' for name, text in values.items()]
-        line = [*self._words, *own, f'--seed={self._first + seed}']
-        task = _Task(line, run, self._flags.objective, self._flags.maximize)
-        if self._pool:
-            with stderr.native_messages_dropped():  # of TensorFlow, as it is imported there
-                return self._pool.submit(task.measured)
-        done.set_result(task.measured())
+        line = [*self._words, *_as_flags(values), f'--seed={self._first + seed}']
+        where = self.place(trial, seed)
+        task = _Task(line, values, where, self._flags.objective, self._flags.maximize)
+        known = task.known()
+        if known is None and self._threads:
+            return self._threads.submit(self._elsewhere, task)
+        done = Future[float]()
+        done.set_result(task.measured() if known is None else known)
         return done
 
-    def _stop(self, number: int, _: Any) -> None:
-        self.stopped = number
+    def _elsewhere(self, task: _Task) -> float:
+        """Measures a run in another process."""
+        if self._stopped:
+            raise self._stopped
+        assert self._pool
+        with self._logged():
+            future = self._pool.submit(task.measured)
+        try:
+            return future.result()
+        except BaseException as error:
+            self._stop(error)
+            raise self._stopped or error from None
+
+    @contextlib.contextmanager
+    def _logged(self) -> Iterator[None]:
+        """Sends the stderr of a process that starts meanwhile to a file."""
+        with _SPAWNING, (self._folder / _LOG).open('ab') as log:
+            kept = os.dup(2)
+            os.dup2(log.fileno(), 2)
+            try:
+                yield
+            finally:
+                os.dup2(kept, 2)
+                os.close(kept)
+
+    def _signaled(self, number: int, _: Any) -> None:
+        self._stop(_Stopped(128 + number))
+
+    def _stop(self, reason: BaseException) -> None:
+        self._stopped = self._stopped or reason
         for process in multiprocessing.active_children():
             process.terminate()  # a run that is being trained saves a checkpoint
+
+
+def _begin_worker() -> None:
+    """Ends this process with its parent, and lets only training see signals, which stop it."""
+    signals.end_with_parent()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+
+
+def _first_seed(words: Sequence[str]) -> int:
+    """Returns the `--seed` of the line, its recipe or its flag files.
+
+    Raises: UsageError if it is not an integer.
+    """
+    recipe = command_flags.peek(words, 'recipe')['recipe']
+    before = [f'--flagfile={recipes.path(recipe)}'] if recipe else []
+    text = command_flags.peek([*before, *words], 'seed')['seed'] or '0'
+    try:
+        return int(text)
+    except ValueError:
+        raise errors.UsageError(f'--seed is {text}; it must be an integer') from None
 
 
 def _read(run: pathlib.Path, command: str, split: str) -> dict[str, Any]:
@@ -388,7 +500,7 @@ def _print(found: Sequence[_Trial], best: int | None, flags: Config) -> None:
 
 
 def _test(
-    runs: _Runs, flags: Config, folder: pathlib.Path, trial: _Trial, index: int
+    runs: _Runs, flags: Config, folder: pathlib.Path, trial: _Trial, index: int, count: int
 ) -> pathlib.Path:
     """Evaluates the runs of the chosen trial on the test split; returns the file of the result.
 
@@ -396,21 +508,23 @@ def _test(
     """
     path = folder / _CHOSEN
     command = flags.objective.partition(':')[0] if ':' in flags.objective else 'evaluate'
-    if path.exists():
-        known = bounded_files.read_json(path)
-        measured = known['test'] if isinstance(known, dict) else {}
-    else:
+    known = bounded_files.read_json(path) if path.exists() else None
+    measured = known.get('test') if isinstance(known, dict) else None
+    if measured is None:
+        # Before the test split is read: from here on the sweep is closed.
+        chosen = {'trial': index, 'trials': count, **trial.values, 'validation': trial.objectives}
+        write_json(path, chosen)
         found = [_read(runs.place(index, k), command, 'test') for k in range(flags.seeds)]
         measured = {
             name: [run[name] for run in found]
             for name in found[0]
             if all(isinstance(run.get(name), int | float) for run in found)
         }
-        chosen = {'trial': index, **trial.values, 'validation': trial.objectives, 'test': measured}
-        write_json(path, chosen)
+        write_json(path, {**chosen, 'test': measured})
     print(f'trial {index} on the test split, tfae {command}:')
     width = max(map(len, measured), default=0)
     for name, values in measured.items():
-        spread = f'  deviation {statistics.stdev(values):.2g}' if len(values) > 1 else ''
+        deviation = _deviation(values)
+        spread = '' if deviation is None else f'  deviation {deviation:.2g}'
         print(f'{name:{width}}  {statistics.fmean(values):.5g}{spread}')
     return path

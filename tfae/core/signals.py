@@ -1,8 +1,23 @@
-"""SIGINT and SIGTERM as a request to stop, which training checks between steps."""
+"""Ends of processes: SIGINT and SIGTERM as a request to stop, and the end of a parent."""
 
+import multiprocessing.connection
+import os
 import signal
+import threading
 from types import FrameType
 from typing import Any
+
+
+def end_with_parent() -> None:
+    """Exits this process when its parent has ended, for example by a signal."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class Interrupt:

@@ -102,8 +102,16 @@ def test_the_parzen_estimator_is_a_function_of_what_it_knows():
     axes = search.parsed('rate=log:1e-6..1; kind=bad|good|worse')
     values, objective = known[12]
     assert search.proposed('tpe', axes, 0, known[:12], 12) == values
-    diverged = [(known[0][0], math.nan), *known[1:12]]
-    assert search.proposed('tpe', axes, 0, diverged, 12).keys() == values.keys()
+    for lost in (0, 5):
+        diverged, failed = [*known[:12]], [*known[:12]]
+        diverged[lost] = (known[lost][0], math.nan)
+        failed[lost] = (
+            known[lost][0],
+            max(value for i, (_, value) in enumerate(known[:12]) if i != lost),
+        )
+        assert search.proposed('tpe', axes, 0, diverged, 12) == search.proposed(
+            'tpe', axes, 0, failed, 12
+        )
 
 
 def test_importance_is_that_of_the_flag_that_decides():
@@ -116,3 +124,23 @@ def test_importance_is_that_of_the_flag_that_decides():
     assert search.importance(axes, trials[:7], objectives[:7]) == {}
     assert search.importance(axes, trials, [1.0] * 60) == {}
     assert search.importance(axes[:1], trials, objectives) == {}
+
+
+def test_numbers_stay_within_their_range():
+    for text in ('a=0..0.66667', 'a=1..12345.5', 'a=0..0.99999', 'a=log:0.99999..1.00001'):
+        (axis,) = search.parsed(text)
+        for trial in range(50):
+            number = float(search.proposed('random', (axis,), 0, (), trial)['a'])
+            assert axis.low <= number <= axis.high
+
+
+def test_a_random_search_over_lists_repeats_none():
+    axes = search.parsed('a=1|2|3; b=x|y')
+    found = search.combinations('random', axes, 0, 20)
+    assert len(found) == 6 and sorted(map(str, found)) == sorted(map(str, search.grid(axes)))
+    assert found != search.grid(axes)
+    assert search.combinations('random', axes, 0, 4) == found[:4]
+    assert search.combinations('random', axes, 1, 20) != found
+    assert search.combinations('grid', axes, 0, 4) == search.grid(axes)
+    assert search.combinations('tpe', axes, 0, 4) is None
+    assert search.combinations('random', search.parsed('a=1..2'), 0, 4) is None

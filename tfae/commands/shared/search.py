@@ -80,10 +80,10 @@ class Range(NamedTuple):
 
     def _text(self, number: float) -> str:
         """Returns a number as a flag; four digits keep names and tables short."""
-        if self.whole:
-            number = round(number)
-        number = min(max(float(f'{number:.4g}'), self.low), self.high)
-        return f'{number:.0f}' if self.whole else f'{number:.4g}'
+        text = f'{number:.0f}' if self.whole else f'{number:.4g}'
+        if self.low <= float(text) <= self.high:
+            return text
+        return str(int(number)) if self.whole else repr(float(number))
 
 
 Axis = Choice | Range
@@ -99,6 +99,22 @@ def parsed(vary: str) -> tuple[Axis, ...]:
         if axis.flag in (other.flag for other in axes[:i]):
             raise errors.UsageError(f'--vary has {axis.flag} twice; it must name each flag once')
     return tuple(axes)
+
+
+def combinations(kind: Kind, axes: Sequence[Axis], seed: int, count: int) -> list[Values] | None:
+    """Returns the trials of a search that are known before it begins, None if they are not.
+
+    A random search over lists takes combinations in random order, none of them twice.
+
+    Raises: UsageError for a grid with a range.
+    """
+    if kind == 'grid' or not axes:
+        return grid(axes)
+    if kind == 'tpe' or any(isinstance(axis, Range) for axis in axes):
+        return None
+    every = grid(axes)
+    order = np.random.default_rng(seed).permutation(len(every))
+    return [every[k] for k in order[:count]]
 
 
 def grid(axes: Sequence[Axis]) -> list[Values]:
@@ -183,6 +199,8 @@ def _by_parzen_estimator(
     direction = 'maximize' if maximize else 'minimize'
     study = optuna.create_study(sampler=sampler, direction=direction)
     spaces = {axis.flag: _distribution(optuna, axis) for axis in axes}
+    finite = [value for _, value in known if math.isfinite(value)]
+    worst = (min if maximize else max)(finite, default=0.0)
     for values, objective in known:
         numbers = {
             axis.flag: values[axis.flag]
@@ -190,15 +208,10 @@ def _by_parzen_estimator(
             else (int if axis.whole else float)(values[axis.flag])
             for axis in axes
         }
-        state = optuna.trial.TrialState
-        finite = math.isfinite(objective)
+        # A trial that diverged counts as the worst one: the estimator ignores failed trials.
+        value = objective if math.isfinite(objective) else worst
         study.add_trial(
-            optuna.trial.create_trial(
-                params=numbers,
-                distributions=spaces,
-                value=objective if finite else None,
-                state=state.COMPLETE if finite else state.FAIL,
-            )
+            optuna.trial.create_trial(params=numbers, distributions=spaces, value=value)
         )
     asked = study.ask()
     return {axis.flag: axis.suggested(asked) for axis in axes}

@@ -6,11 +6,8 @@ TensorFlow writes the TFRecord file; it is imported when the first shard is writ
 import hashlib
 import io
 import json
-import multiprocessing
-import multiprocessing.connection
 import os
 import pathlib
-import threading
 import zlib
 from typing import Any, NamedTuple
 
@@ -51,18 +48,6 @@ class Written(NamedTuple):
     skipped: list[str]  # the error of each image that was left out
     remarks: list[str]  # unusual properties of images
     kept: bool  # whether it existed before
-
-
-def end_with_parent() -> None:
-    """Exits this process when its parent has ended, for example by a signal."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def write(plan: Plan) -> Written:
