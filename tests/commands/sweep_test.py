@@ -154,7 +154,7 @@ def test_a_mistake_costs_no_training_and_does_not_take_the_folder(tmp_path):
     for words, code, text in (
         (('--vary=learning_rat=1|2',), 2, 'has no flag --learning_rat'),
         (('--vary=units=4|8',), 2, '--vary has units, and --units is given too'),
-        (('--vary=dropout=0.5|0.9', '--batch_size=999'), 2, '--batch_size is 999'),
+        (('--vary=learning_rate=0.5|0.9', '--batch_size=999'), 2, '--batch_size is 999'),
         (('--seed=abc',), 2, '--seed is abc; it must be an integer'),
     ):
         line = ('sweep', '--logdir=s', *words, *SMALL)
