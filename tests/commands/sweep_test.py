@@ -155,7 +155,7 @@ def test_a_mistake_costs_no_training_and_does_not_take_the_folder(tmp_path):
         (('--vary=learning_rat=1|2',), 2, 'has no flag --learning_rat'),
         (('--vary=units=4|8',), 2, '--vary has units, and --units is given too'),
         (('--vary=learning_rate=0.5|0.9', '--batch_size=999'), 2, '--batch_size is 999'),
-        (('--seed=abc',), 2, '--seed is abc; it must be an integer'),
+        (('--seed=abc',), 2, "--seed is 'abc'; it must be an integer"),
     ):
         line = ('sweep', '--logdir=s', *words, *SMALL)
         assert text in tfae_program.run(*line, cwd=tmp_path).refusal(code)

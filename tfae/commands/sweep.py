@@ -441,17 +441,10 @@ def _begin_worker() -> None:
 
 
 def _first_seed(words: Sequence[str]) -> int:
-    """Returns the `--seed` of the line, its recipe or its flag files.
-
-    Raises: UsageError if it is not an integer.
-    """
+    """Returns the `--seed` of the line, its flag files or its recipe, an integer."""
     recipe = command_flags.peek(words, 'recipe')['recipe']
     before = [f'--flagfile={recipes.path(recipe)}'] if recipe else []
-    text = command_flags.peek([*before, *words], 'seed')['seed'] or '0'
-    try:
-        return int(text)
-    except ValueError:
-        raise errors.UsageError(f'--seed is {text}; it must be an integer') from None
+    return int(command_flags.peek([*before, *words], 'seed')['seed'] or 0)
 
 
 def _read(run: pathlib.Path, command: str, split: str) -> dict[str, Any]:
