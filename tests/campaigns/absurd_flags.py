@@ -72,6 +72,7 @@ NEEDED = {
     'sweep': ('--trials=1', '--dataset=digits', '--epochs=1', '--logdir={new}/sweep'),
     'study': ('--vary=seed=0', '--dataset=digits', '--epochs=1', '--logdir={new}/study'),
     'doctor': (),
+    'score': (*LOOKING, '--data={images}'),
 }  # fmt: skip
 # Commands that serve, use the network, or write to the installation.
 LEFT_OUT = ('explore', 'fetch', 'build_op')

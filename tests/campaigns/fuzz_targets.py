@@ -26,8 +26,8 @@ from absl import flags
 from PIL import Image
 
 from tfae import data, models
-from tfae.analysis import anomaly, layer_graph
-from tfae.commands.shared import command_flags, graph_files
+from tfae.analysis import anomaly, layer_graph, table_anomaly
+from tfae.commands.shared import command_flags, graph_files, table_rows
 from tfae.compat import porting, program
 from tfae.core import atomic_files, config, json_text, names
 from tfae.data import attributes, lazy_images, streaming
@@ -44,6 +44,9 @@ from tfae.training.config import TrainingConfig
 
 MEGABYTES = 2**20
 BYTES = np.random.RandomState(0).randint(256, size=(6, 4, 5)).astype(np.uint8)
+TABLE = experiment.Experiment(
+    signature=experiment.Signature(image_shape=(2,), dtype='float32', columns=('age', 'mass'))
+)
 LAYERS = (
     weights.Parameters('conv1', (3, 3, 2, 4), None, 'features.0', 'block1_conv1'),
     weights.Parameters('fc7', (4, 3), None, 'classifier.3', 'predictions'),
@@ -407,6 +410,21 @@ def detector_seeds() -> list[bytes]:
     return [saved(lambda path: fitted.save(path))]
 
 
+def table_detector_seeds() -> list[bytes]:
+    """Returns detectors of `tfae anomaly` on tables."""
+    rows = np.random.RandomState(0).normal(size=[40, 4])
+    fitted = table_anomaly.fit(rows, 0.5 * rows, quantile=0.9, step=3)
+    return [saved(lambda path: fitted.save(path))]
+
+
+def read_table_detector(path: pathlib.Path) -> tuple[np.ndarray, ...]:
+    """Computes contributions and ranks of rows by a detector of four columns."""
+    found = table_anomaly.load(path, 4)
+    rows = np.ones([3, 4])
+    with np.errstate(all='ignore'):
+        return found.contributions(rows, 0.5 * rows), found.ranks(found.scores(rows, 0.5 * rows))
+
+
 def read_detector(path: pathlib.Path) -> tuple[np.ndarray, ...]:
     """Computes scores, ranks and maps of two images by a detector that fits the codes."""
     found = anomaly.load(path)
@@ -688,7 +706,14 @@ TARGETS = {
         lambda: [b'age,city,mass\n23,Bern,1.5\n-1,Ulm,2e3\n4,,0\n', b'a;city\r\n1;"x;y"\r\n'],
         lambda path: csv_files.read(path, 'city'),
         lambda found: np.isfinite(found.rows).all() and len(found.rows) == len(found.labels)
-        and found.rows.shape[1] == len(found.columns), 140,
+        and found.rows.shape[1] == len(found.columns), 100,
+        (b'"', b',', b';', b'\n', b'nan', b'\xef\xbb\xbf', b'\x00', b'\r', b'""', b'1e999'),
+    ),
+    'rows': Target(
+        'new.csv', lambda: [b'mass,age\n2.5,23\n2e3,-1\n', b'age;mass\r\n1;"2"\r\n'],
+        lambda path: table_rows.read(TABLE, str(path)),
+        lambda found: np.isfinite(found.values).all()
+        and found.values.shape == (len(found.lines), 2), 40,
         (b'"', b',', b';', b'\n', b'nan', b'\xef\xbb\xbf', b'\x00', b'\r', b'""', b'1e999'),
     ),
     'partition': Target(
@@ -731,7 +756,12 @@ TARGETS = {
     ),
     'detector': Target(
         'anomaly.npz', detector_seeds, read_detector,
-        lambda found: [array.shape for array in found] == [(2,), (2,), (2, 6, 5)], 6,
+        lambda found: [array.shape for array in found] == [(2,), (2,), (2, 6, 5)], 3,
+        (b'PK\x01\x02', b'PK\x05\x06', b"'descr'", b'|O', b'<f8', b'shape', b'('),
+    ),
+    'table_detector': Target(
+        'anomaly.npz', table_detector_seeds, read_table_detector,
+        lambda found: [array.shape for array in found] == [(3, 4), (3,)], 3,
         (b'PK\x01\x02', b'PK\x05\x06', b"'descr'", b'|O', b'<f8', b'shape', b'('),
     ),
     'directions': Target(

@@ -10,7 +10,6 @@ import tfae_program
 
 import tfae
 from tfae import data
-from tfae.analysis import anomaly
 
 
 @pytest.fixture(scope='module')
@@ -42,67 +41,64 @@ def test_reconstructions_are_measured_as_by_evaluate(folder):
     assert (folder / 'run' / 'figures' / 'reconstructions_test.png').is_file()
 
 
-def test_the_columns_of_the_largest_errors_of_the_highest_scores_are_printed(folder, loaded):
-    out = run(folder, 'anomaly', '--components=2')
+def seen(folder, loaded):
+    """Rows of the test split and their reconstructions, normalized; the arrays of the detector."""
     rows = loaded.test.images
-    detector = anomaly.load(folder / 'run' / 'anomaly.npz')
     with tfae.open(folder / 'run') as opened:
-        codes, made = opened.encode(rows), opened.normalized(opened.reconstruct(rows))
+        made = opened.normalized(opened.reconstruct(rows))
         rows = opened.normalized(rows)
-    squares = np.square(rows - made)
-    scores = detector.scores(rows, codes, made)
-    lines = re.findall(r'row (\d+) +score +([\d.]+)  (\S+) (\d+) %', out)
+    return rows, made, np.load(folder / 'run' / 'anomaly.npz')
+
+
+def test_the_columns_that_contribute_most_to_the_highest_scores_are_printed(folder, loaded):
+    out = run(folder, 'anomaly')
+    rows, made, held = seen(folder, loaded)
+    each = np.square(rows - made) / (2 * held['variances'])
+    scores = each.sum(1)
+    lines = re.findall(r'row (\d+) +score +([\d.]+)  (\w+) +(\S+) (\d+) %', out)
     assert len(lines) == 8
     highest = np.argsort(-scores)[:8]
-    for i, (place, score, name, percent) in zip(highest, lines, strict=True):
+    for i, (place, score, verdict, name, percent) in zip(highest, lines, strict=True):
         assert int(place) == i
         assert float(score) == pytest.approx(scores[i], abs=0.06)
-        column = int(squares[i].argmax())
-        assert name == loaded.columns[column]
-        assert int(percent) == pytest.approx(100 * squares[i].max() / squares[i].sum(), abs=0.6)
+        assert verdict == ('anomalous' if scores[i] > held['threshold'] else 'normal')
+        assert name == loaded.columns[int(each[i].argmax())]
+        assert int(percent) == pytest.approx(100 * each[i].max() / each[i].sum(), abs=0.6)
     found = json.loads((folder / 'run' / 'anomaly.json').read_text())
     assert found['auroc'] > 0.7
-    assert 'blank_score' not in found
+    assert found['threshold_quantile'] == 0.95
+    assert not {'blank_score', 'components'} & found.keys()
     assert (folder / 'run' / 'figures' / 'anomaly_rows.png').is_file()
+    table = np.genfromtxt(folder / 'run' / 'figures' / 'anomaly_rows.csv', delimiter=',')[1:]
+    np.testing.assert_allclose(table[:, 1], scores, rtol=1e-4)
+    np.testing.assert_allclose(table[:, 3:], each, rtol=1e-3, atol=1e-5)
 
 
-def test_the_score_of_a_table_is_that_of_its_columns_and_of_the_density(folder, loaded):
-    random = np.random.RandomState(0)
-    rows, made, codes = random.standard_normal((3, 200, 5))
-    codes = codes[:, :2]
-    found = anomaly.fit(
-        (rows, codes, made),
-        (rows, codes, made),
-        blur=0,
-        components=1,
-        false_positive_rate=0.1,
-        seed=0,
-        step=1,
-    )
-    residual = np.square(rows - made).mean(1)
-    features = np.column_stack([codes / codes.std(), np.log(residual)])
-    covariance = np.cov(features.T, bias=True)
-    centered = features - features.mean(0)
-    density = -np.einsum('ni,ij,nj->n', centered, np.linalg.inv(covariance), centered) / 2
-    density -= np.log(np.linalg.det(2 * np.pi * covariance)) / 2
-    wanted = 5 / 2 * residual / residual.mean() - density
-    np.testing.assert_allclose(found.scores(rows, codes, made), wanted, rtol=0.01, atol=0.05)
-    np.testing.assert_allclose(found.maps(rows, made) * found.error, np.abs(rows - made), rtol=1e-5)
+def test_variances_and_threshold_are_those_of_held_out_rows(folder, loaded):
+    run(folder, 'anomaly', '--false_positive_rate=0.25')
+    held = np.load(folder / 'run' / 'anomaly.npz')
+    with tfae.open(folder / 'run') as opened:
+        rows = loaded.validation.images
+        made = opened.normalized(opened.reconstruct(rows))
+        squares = np.square(made - opened.normalized(rows))
+    np.testing.assert_allclose(held['variances'], squares.mean(0), rtol=1e-4)
+    scores = (squares / squares.mean(0)).sum(1) / 2
+    assert held['threshold'] == pytest.approx(np.quantile(scores, 0.75), rel=1e-4)
+    assert held['quantile'] == 0.75
 
 
 def test_an_exported_score_is_that_of_the_detector(folder, loaded):
-    run(folder, 'anomaly', '--components=2')
+    run(folder, 'anomaly')
     run(folder, 'export', '--output=scores')
-    rows = loaded.test.images
-    detector = anomaly.load(folder / 'run' / 'anomaly.npz')
-    with tfae.open(folder / 'run') as opened:
-        codes, made = opened.encode(rows), opened.normalized(opened.reconstruct(rows))
-        wanted = detector.scores(opened.normalized(rows), codes, made)
+    rows, made, held = seen(folder, loaded)
+    each = np.square(rows - made) / (2 * held['variances'])
     with tf.Session(graph=tf.Graph()) as session:
         served = tf.saved_model.load(session, ['serve'], str(folder / 'scores')).signature_def
-        feeds = {served['score'].inputs['images'].name: rows}
-        found = session.run(served['score'].outputs['score'].name, feeds)
-    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-2)
+        outputs = served['score'].outputs
+        feeds = {served['score'].inputs['images'].name: loaded.test.images}
+        score, columns = session.run([outputs[k].name for k in ('score', 'contributions')], feeds)
+    np.testing.assert_allclose(columns, each, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(score, each.sum(1), rtol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -132,15 +128,19 @@ def test_baselines_of_a_table_are_of_its_columns(folder):
 
 
 def test_a_report_describes_the_figures_of_rows(folder):
-    run(folder, 'anomaly', '--components=2')
+    run(folder, 'anomaly')
     run(folder, 'report')
     page = (folder / 'run' / 'report.html').read_text()
     assert 'the examples of the highest anomaly scores, and their reconstructions' in page
 
 
-def test_errors_of_a_table_are_not_blurred(folder):
-    done = tfae_program.run('anomaly', '--logdir=run', '--blur=2', cwd=folder)
-    assert done.refusal(2) == '--blur is 2.0, which blurs images; the run is on a table'
+@pytest.mark.parametrize(
+    'word, does', [('blur=2.0', 'blurs images'), ('components=2', 'is of the detector of images')]
+)
+def test_flags_of_the_detector_of_images_are_refused(folder, word, does):
+    done = tfae_program.run('anomaly', '--logdir=run', f'--{word}', cwd=folder)
+    wanted = f'--{word.replace("=", " is ")}, which {does}; the run is on a table'
+    assert done.refusal(2) == wanted
 
 
 @pytest.mark.parametrize('command', ['explain', 'explore', 'morph'])

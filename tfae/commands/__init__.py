@@ -16,6 +16,7 @@ GROUPS = {
         'probe',
         'cluster',
         'anomaly',
+        'score',
         'explain',
         'classify',
         'graph',

@@ -4,8 +4,10 @@ A run trained with --only_classes or --without_classes is evaluated on the class
 training, together with three baselines: PCA, nearest neighbor and distance to the mean. The
 detector is written to anomaly.npz, the measures to anomaly.json. With --images, the stored detector
 scores image files: anomaly score, verdict and a map of the error of each pixel.
-For a table, the columns that contribute most to the highest scores are printed, for sequences and
-volumes the channels.
+The score of a row of a table is a sum over its columns: the columns that contribute most to the
+highest scores are printed, and the contributions to all scores are written to anomaly_rows.csv.
+`tfae score` scores other tables and streams of rows. For sequences and volumes, the channels of the
+largest errors are printed.
 """
 
 import dataclasses
@@ -15,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from tfae import data
-from tfae.analysis import anomaly
-from tfae.commands.shared import command_flags, example_plots, figures, image_scores
+from tfae.analysis import anomaly, table_anomaly
+from tfae.commands.shared import command_flags, example_plots, figures, image_scores, row_scores
 from tfae.core import errors, names, terminal
 from tfae.core.atomic_files import write_json
 from tfae.core.config import option
@@ -99,30 +101,44 @@ def main(argv: list[str]) -> int:
 def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
     """Fits and evaluates the detector, and writes all files; returns their paths."""
     loaded, part = flags.load(run)
-    images = data.is_image(loaded.image_shape)
+    images, table = data.is_image(loaded.image_shape), data.tabular(loaded.image_shape)
+    if table and flags.components != Config.components:
+        raise errors.UsageError(
+            f'--components is {flags.components}, which is of the detector of images; the run is '
+            f'on a table'
+        )
     if not images and flags.blur != Config.blur:
-        what = 'a table' if data.tabular(loaded.image_shape) else f'{loaded.noun}s'
+        what = 'a table' if table else f'{loaded.noun}s'
         raise errors.UsageError(f'--blur is {flags.blur}, which blurs images; the run is on {what}')
     # Training images score too low, so held-out images set the scale where there are any.
     held_out = loaded.validation if len(loaded.validation.images) else loaded.train
+    quantile = 1 - flags.false_positive_rate
     with terminal.bar(3, ' steps') as bar:
         bar.set_description_str('detector')
-        detector = anomaly.fit(
-            image_scores.seen(
-                run, data.sample(loaded.train.images, anomaly.MAX_FITTED, flags.seed)
-            ),
-            image_scores.seen(run, held_out.images),
-            blur=flags.blur if images else 0,
-            components=flags.components,
-            false_positive_rate=flags.false_positive_rate,
-            seed=flags.seed,
-            step=run.step,
-        )
+        detector: anomaly.Detector | table_anomaly.Detector
+        if table:
+            normal_rows = row_scores.seen(run, held_out.images)
+            detector = table_anomaly.fit(*normal_rows, quantile=quantile, step=run.step)
+        else:
+            chosen = data.sample(loaded.train.images, anomaly.MAX_FITTED, flags.seed)
+            detector = anomaly.fit(
+                image_scores.seen(run, chosen),
+                image_scores.seen(run, held_out.images),
+                blur=flags.blur if images else 0,
+                components=flags.components,
+                false_positive_rate=flags.false_positive_rate,
+                seed=flags.seed,
+                step=run.step,
+            )
         detector.save(run.folder.place(DETECTOR))
         bar.update()
         bar.set_description_str('scores')
         scored = image_scores.seen(run, part.images)
-        kinds = {_OWN: detector.scores(*scored)}
+        if isinstance(detector, table_anomaly.Detector):
+            contributions = detector.contributions(scored[0], scored[2])
+            kinds = {_OWN: contributions.sum(1)}
+        else:
+            kinds = {_OWN: detector.scores(*scored)}
         bar.update()
         bar.set_description_str('baselines')
         normal, anomalous = _kinds(loaded, part)
@@ -137,11 +153,12 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
         'split': flags.split,
         'normal': [_class_name(loaded, k) for k in sorted(normal)],
         'threshold': float(detector.threshold),
+        'threshold_quantile': quantile,
         'threshold_from': 'validation' if held_out is loaded.validation else 'training',
-        'components': len(detector.means),
+        **({'components': len(detector.means)} if isinstance(detector, anomaly.Detector) else {}),
         **({'pca_components': components} if 'pca' in kinds else {}),
         **_measured(loaded, part, detector, kinds, normal),
-        **(_blank(run, detector) if images else {}),
+        **(_blank(run, detector) if images and isinstance(detector, anomaly.Detector) else {}),
         'step': run.step,
     }
     _print(found)
@@ -152,7 +169,12 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
     labels = {**_LABELS, 'pca': f'PCA-{components} residual'}
     named = {labels.get(kind, kind): values for kind, values in kinds.items()}
     _plot_scores(paths[0], detector, named, anomalous, title)
-    if images:
+    if isinstance(detector, table_anomaly.Detector):
+        threshold = float(detector.threshold)
+        paths[1:] = [folder / 'anomaly_rows.png', folder / 'anomaly_rows.csv']
+        row_scores.write(paths[2], loaded.column_names(), contributions, threshold)
+        _plot_rows(paths[1], run, loaded, scored, contributions, threshold, title)
+    elif images:
         _plot_maps(paths[1], detector, scored, kinds[_OWN], anomalous, title)
     else:
         paths[1] = folder / f'anomaly_{loaded.noun}s.png'
@@ -164,7 +186,7 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
 def _measured(
     loaded: data.DataSet,
     part: data.Split,
-    detector: anomaly.Detector,
+    detector: anomaly.Detector | table_anomaly.Detector,
     kinds: dict[str, np.ndarray],
     normal: set[int],
 ) -> dict[str, Any]:
@@ -189,7 +211,7 @@ def _measured(
 
 def _plot_scores(
     path: pathlib.Path,
-    detector: anomaly.Detector,
+    detector: anomaly.Detector | table_anomaly.Detector,
     kinds: dict[str, np.ndarray],
     anomalous: np.ndarray,
     title: str,
@@ -268,6 +290,28 @@ def _plot_highest(
         example_plots.save_panels(path, panels, loaded, what, run.unit)
     else:
         volumes.save_rows(path, {noun: rows[highest], 'reconstruction': made[highest]}, what)
+
+
+def _plot_rows(
+    path: pathlib.Path,
+    run: Run,
+    loaded: data.DataSet,
+    scored: tuple[np.ndarray, np.ndarray, np.ndarray],
+    contributions: np.ndarray,
+    threshold: float,
+    title: str,
+) -> None:
+    """Prints and plots the rows of the highest scores, with the columns that contribute most."""
+    rows, _, made = scored
+    columns, panels = loaded.column_names(), []
+    scores = contributions.sum(1)
+    for i in np.argsort(-scores, kind='stable')[:_SHOWN].tolist():
+        print(row_scores.line(f'row {i}', columns, contributions[i], threshold))
+        lines = row_scores.largest([*map(profiles.shortened, columns)], contributions[i])
+        caption = '\n'.join([f'row {i}, score {scores[i]:,.0f}', *lines])
+        panels.append(profiles.Panel(caption, {'row': rows[i], 'reconstruction': made[i]}))
+    what = f'{title}; rows of the highest scores, threshold {threshold:,.1f} nats'
+    profiles.save_panels(path, panels, columns, what, run.unit)
 
 
 def _plot_maps(

@@ -14,7 +14,8 @@ import dataclasses
 import pathlib
 from typing import Any, Literal
 
-from tfae.analysis import anomaly
+from tfae import data
+from tfae.analysis import anomaly, table_anomaly
 from tfae.commands.shared import command_flags
 from tfae.core import atomic_files, errors, package
 from tfae.core.config import option
@@ -66,7 +67,12 @@ def _served(flags: Config, opened: Any) -> signatures.Served:
     if not flags.logdir:
         return signatures.of_network(opened, flags.known_classes())
     path = opened.folder.path / DETECTOR
-    detector = anomaly.load(path, opened.built.model.code_size) if path.is_file() else None
+    shape = opened.experiment.signature.image_shape
+    detector: anomaly.Detector | table_anomaly.Detector | None = None
+    if path.is_file() and data.tabular(shape):
+        detector = table_anomaly.load(path, shape[0])
+    elif path.is_file():
+        detector = anomaly.load(path, opened.built.model.code_size)
     if detector is not None and int(detector.step) != opened.step:
         print(
             f'score is not exported: {path} is from step {int(detector.step):,}, the checkpoint '

@@ -25,6 +25,7 @@ REGRESSOR = 'regressor'
 DISCRIMINATOR = 'discriminator'
 GENERATOR = 'generator'
 SCORE = 'score'
+CONTRIBUTIONS = 'contributions'  # of columns to the anomaly score
 CLASS_EMBEDDING = 'class_embedding'
 MEAN = 'mean'  # of a code's distribution
 LOG_VARIANCE = 'log_variance'  # of a code's distribution; of the pixels, in the decoder

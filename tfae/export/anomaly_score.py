@@ -1,4 +1,4 @@
-"""The anomaly score of `tfae.analysis.anomaly` as a graph, for export.
+"""The anomaly scores of `tfae.analysis.anomaly` and `table_anomaly` as a graph, for export.
 
 B batch, H x W image, C channels, Z latent dimensions, K mixture components, F = Z + 3 features.
 """
@@ -8,7 +8,7 @@ import math
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from tfae.analysis import anomaly
+from tfae.analysis import anomaly, table_anomaly
 
 _TRUNCATE = 4.0  # standard deviations at which scipy truncates a Gaussian
 
@@ -49,6 +49,20 @@ def score(
         cells = math.prod(sizes[:2]) / (4 * math.pi * blur**2)
     cost = cells / 2 / float(detector.residual) * residuals[len(residuals) // 2]
     return tf.cast(cost - tf.reduce_logsumexp(densities, 0), tf.float32)
+
+
+def contributions(
+    detector: table_anomaly.Detector, rows: tf.Tensor, reconstruction: tf.Tensor
+) -> tf.Tensor:
+    """Builds the graph of `detector.contributions`, float32 `[B, D]` in nats.
+
+    Args:
+      detector: fitted.
+      rows: `[B, D]`, normalized.
+      reconstruction: `[B, D]`, normalized.
+    """
+    squares = tf.square(tf.cast(reconstruction, tf.float64) - tf.cast(rows, tf.float64))
+    return tf.cast(squares / (2 * detector.variances.astype(np.float64)), tf.float32)
 
 
 def _residual(difference: tf.Tensor, blur: float) -> tf.Tensor:

@@ -22,7 +22,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from tfae import data
-from tfae.analysis import anomaly
+from tfae.analysis import anomaly, table_anomaly
 from tfae.core import errors, names, package
 from tfae.export import anomaly_score, encoded_images
 from tfae.export import graph_def as export
@@ -80,7 +80,7 @@ class Served(NamedTuple):
     about: dict[str, Any]  # of the model, for signatures.json
 
 
-def of_run(run: Run, detector: anomaly.Detector | None = None) -> Served:
+def of_run(run: Run, detector: anomaly.Detector | table_anomaly.Detector | None = None) -> Served:
     """Returns the signatures of a run; extends its graph where a signature needs it.
 
     Args:
@@ -288,19 +288,24 @@ def _sample(run: Run) -> Signature:
     )
 
 
-def _anomaly_score(run: Run, detector: anomaly.Detector) -> Signature:
+def _anomaly_score(run: Run, detector: anomaly.Detector | table_anomaly.Detector) -> Signature:
     inference = run.built.inference
     outputs = inference.outputs
     made = outputs.reconstruction
     if run.built.normalization:
         made = run.built.normalization.normalize(made)
+    given, more = {names.IMAGES: inference.images}, {'threshold': float(detector.threshold)}
+    if isinstance(detector, table_anomaly.Detector):
+        columns = anomaly_score.contributions(detector, inference.inputs, made)
+        columns = tf.identity(columns, names.CONTRIBUTIONS)
+        score = tf.reduce_sum(columns, 1, name=names.SCORE)
+        meaning = 'anomaly score in nats and the contributions of the columns, whose sum it is; a '
+        meaning += 'row above the threshold is anomalous'
+        made = {names.SCORE: score, names.CONTRIBUTIONS: columns}
+        return Signature(meaning, given, made, more)
     found = anomaly_score.score(detector, inference.inputs, outputs.code, made)
-    return Signature(
-        'anomaly score in nats; an image above the threshold is anomalous',
-        {names.IMAGES: inference.images},
-        {names.SCORE: tf.identity(found, names.SCORE)},
-        {'threshold': float(detector.threshold)},
-    )
+    meaning = 'anomaly score in nats; an image above the threshold is anomalous'
+    return Signature(meaning, given, {names.SCORE: tf.identity(found, names.SCORE)}, more)
 
 
 def _of_files(run: Run, found: Mapping[str, Signature]) -> dict[str, Signature]:

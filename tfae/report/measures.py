@@ -90,6 +90,7 @@ _KNOWN = {
     'false_positive_rate': Measure('false positive rate', '%', 100, -1),
     'true_positive_rate': Measure('true positive rate', '%', 100, 1),
     'threshold': Measure('anomaly threshold', 'nats'),
+    'threshold_quantile': Measure('normal images up to the anomaly threshold', '%', 100),
     'threshold_from': Measure('anomaly threshold set on', 'split'),
     'normal': Measure('normal classes'),
     'normal_examples': Measure('normal images'),

@@ -48,13 +48,13 @@ def read(path: pathlib.Path, target: str = '') -> Table:
             bounded_files.open_regular(path) as content,
             io.TextIOWrapper(content, encoding='utf-8-sig', newline='') as file,
         ):
-            return _read(path, _lines(path, file), target)
+            return _read(path, lines_of(path, file), target)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, 'strerror', None) or error
         raise errors.InputError(f'{path} cannot be read: {reason}') from None
 
 
-def _lines(path: pathlib.Path, file: TextIO) -> Iterator[str]:
+def lines_of(path: pathlib.Path | str, file: TextIO) -> Iterator[str]:
     """Yields the lines of a text, none of which fills the memory."""
     for line, text in enumerate(iter(lambda: file.readline(_MAX_LINE), ''), 1):
         if len(text) == _MAX_LINE:
@@ -65,10 +65,8 @@ def _lines(path: pathlib.Path, file: TextIO) -> Iterator[str]:
 
 
 def _read(path: pathlib.Path, lines: Iterator[str], target: str) -> Table:
-    first = next(lines, '')
-    separator = max(_SEPARATORS, key=first.count)
-    names = [cell.strip() for cell in next(csv.reader([first], delimiter=separator), [])]
-    _refuse_header(path, names)
+    reader = Reader(path, lines)
+    names = reader.names
     place = names.index(errors.one_of(f'{path}: --target', target, names)) if target else -1
     columns = [name for i, name in enumerate(names) if i != place]
     if not columns:
@@ -78,24 +76,11 @@ def _read(path: pathlib.Path, lines: Iterator[str], target: str) -> Table:
     labels: list[str] = []
     values = array.array('d')
     missing: dict[str, list[int]] = {}  # column -> lines
-    reader = csv.reader(lines, delimiter=separator, strict=True)
-    for cells in reader:
-        if not cells:
-            continue
-        line = reader.line_num + 1
-        if len(cells) != len(names):
-            raise errors.InputError(
-                f'{path} line {line} has {len(cells)} cells; the header has {len(names)}'
-            )
+    for line, cells in reader:
         if target:
             label = cells.pop(place).strip()
             labels.append('' if label.lower() in _MISSING else label)
-        try:
-            row = list(map(_float, cells))
-        except ValueError:
-            row = [
-                _number(path, *at) for at in zip(columns, cells, [line] * len(cells), strict=True)
-            ]
+        row = numbers(path, columns, cells, line)
         values.extend(row)
         if not all(map(math.isfinite, row)):
             for name, value in zip(columns, row, strict=True):
@@ -113,7 +98,53 @@ def _read(path: pathlib.Path, lines: Iterator[str], target: str) -> Table:
     return Table(tuple(columns), rows, labels if target else None)
 
 
-def _refuse_header(path: pathlib.Path, names: Sequence[str]) -> None:
+class Reader:
+    """An iterator over the rows of a table, `(line, cells)`; the header is line 1.
+
+    It can continue after an error about a row, and reads no further than the row that it returns.
+
+    Attributes:
+      names: of the columns.
+    """
+
+    def __init__(self, who: pathlib.Path | str, lines: Iterator[str]):
+        """Reads the header from the lines of `who`. Raises: InputError if it is not a header."""
+        first = next(lines, '')
+        separator = max(_SEPARATORS, key=first.count)
+        self.names = [cell.strip() for cell in next(csv.reader([first], delimiter=separator), [])]
+        _refuse_header(who, self.names)
+        self._who = who
+        self._rows = csv.reader(lines, delimiter=separator, strict=True)
+
+    def __iter__(self) -> 'Reader':
+        return self
+
+    def __next__(self) -> tuple[int, list[str]]:
+        cells = next(self._rows)
+        while not cells:
+            cells = next(self._rows)
+        line = self._rows.line_num + 1
+        if len(cells) != len(self.names):
+            raise errors.InputError(
+                f'{self._who} line {line} has {len(cells)} cells; the header has {len(self.names)}'
+            )
+        return line, cells
+
+
+def numbers(
+    who: pathlib.Path | str, columns: Sequence[str], cells: Sequence[str], line: int
+) -> list[float]:
+    """Returns the numbers in the cells of a row, NaN where one is missing.
+
+    Raises: InputError that names the column and the line of a text.
+    """
+    try:
+        return list(map(_float, cells))
+    except ValueError:
+        return [_number(who, name, cell, line) for name, cell in zip(columns, cells, strict=True)]
+
+
+def _refuse_header(path: pathlib.Path | str, names: Sequence[str]) -> None:
     unique = len(set(names)) == len(names)
     if not names or not unique or not all(names) or any(map(_is_number, names)):
         raise errors.InputError(
@@ -136,7 +167,7 @@ def _float(cell: str) -> float:
     return float(cell)
 
 
-def _number(path: pathlib.Path, name: str, cell: str, line: int) -> float:
+def _number(path: pathlib.Path | str, name: str, cell: str, line: int) -> float:
     """Returns the number in a cell, NaN where it is empty; refuses other texts."""
     if cell.strip().lower() in _MISSING:
         return math.nan
