@@ -10,7 +10,7 @@ less than their width. n is the number of independent pixels of a blurred image,
 the negative log-likelihood of Gaussian pixels. p also penalizes residuals that are too small: a
 blank image is reconstructed well, yet no training image is like it.
 
-Sequences and volumes have no blur, which is 0: e = |x' - x|, f = (z / spread, log r_0), and n is the
+Sequences and volumes have no blur, which is 0: e = |x' - x|, f = (z / spread, log r_0), n is the
 number of their values. `tfae.analysis.table_anomaly` scores rows of tables.
 
 N images, H x W image, C channels, Z latent dimensions, K components, F = Z + 3.
