@@ -131,7 +131,7 @@ def test_a_report_describes_the_figures_of_rows(folder):
     run(folder, 'anomaly')
     run(folder, 'report')
     page = (folder / 'run' / 'report.html').read_text()
-    assert 'the examples of the highest anomaly scores, and their reconstructions' in page
+    assert 'the rows of the highest anomaly scores, and their reconstructions' in page
 
 
 @pytest.mark.parametrize(
