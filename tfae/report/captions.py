@@ -72,7 +72,7 @@ _CAPTIONS = [
     (r'anomaly_maps', 'images from the lowest to the highest anomaly score, with anomaly maps'),
     (
         r'anomaly_(rows|sequences|volumes)',
-        r'the \1 of the highest anomaly scores, and their reconstructions',
+        'the {} of the highest anomaly scores, and their reconstructions',
     ),
     (r'anomaly_(?:images|pictures)', 'the scored files, with anomaly maps'),
     (r'cluster_kmeans', 'images of each k-means cluster of the codes, closest to its center first'),
