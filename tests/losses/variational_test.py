@@ -12,6 +12,7 @@ from tfae.losses import variational
 RANDOM = np.random.RandomState(0)
 X, MEAN, LOG_VARIANCE = (RANDOM.normal(size=[3, 2, 2]) for _ in range(3))
 CODE, SPREAD = 2 * RANDOM.normal(size=[5, 4]), RANDOM.normal(size=[5, 4])
+COUNTS = RANDOM.poisson(3, [3, 2, 2]).astype(np.float64)
 
 
 def run(fetches):
@@ -24,6 +25,21 @@ def test_a_normal_density_is_that_of_scipy(log_variance):
     got = run(variational.normal(*map(tf.constant, (X, MEAN, log_variance))))
     want = -scipy.stats.norm.logpdf(X, MEAN, np.exp(log_variance / 2)).sum((1, 2))
     np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
+def test_likelihoods_of_counts_are_those_of_scipy():
+    log_mean = 2 * MEAN
+    got = run(variational.poisson(tf.constant(COUNTS), tf.constant(log_mean)))
+    want = -scipy.stats.poisson.logpmf(COUNTS, np.exp(log_mean)).sum((1, 2))
+    np.testing.assert_allclose(got, want, rtol=1e-12)
+    log_r = LOG_VARIANCE[0]
+    given = map(tf.constant, (COUNTS, log_mean, log_r))
+    r = np.exp(log_r)
+    want = -scipy.stats.nbinom.logpmf(COUNTS, r, r / (r + np.exp(log_mean))).sum((1, 2))
+    np.testing.assert_allclose(run(variational.negative_binomial(*given)), want, rtol=1e-10)
+    given = map(tf.constant, (COUNTS, log_mean, np.full([2, 2], 20.0)))  # a large dispersion
+    want = -scipy.stats.poisson.logpmf(COUNTS, np.exp(log_mean)).sum((1, 2))
+    np.testing.assert_allclose(run(variational.negative_binomial(*given)), want, rtol=1e-5)
 
 
 @pytest.mark.parametrize('mean', [-3.0, 0.0, 0.7])
@@ -58,11 +74,16 @@ def test_the_divergence_keeps_its_digits_next_to_the_prior():
     [
         (variational.normal, (X, MEAN, LOG_VARIANCE)),
         (variational.normal, (X, MEAN, np.float64(0.3))),
+        (lambda m: variational.poisson(tf.constant(COUNTS), m), (MEAN,)),
+        (
+            lambda m, r: variational.negative_binomial(tf.constant(COUNTS), m, r),
+            (MEAN, LOG_VARIANCE[0]),
+        ),
         (variational.kl_to_standard_normal, (CODE, SPREAD)),
         (lambda kl: variational.free_bits(kl, 0.5), (CODE,)),
         (variational.importance_bound, (CODE,)),
     ],
-    ids=['normal', 'shared', 'kl', 'free_bits', 'importance_bound'],
+    ids=['normal', 'shared', 'poisson', 'negative_binomial', 'kl', 'free_bits', 'importance_bound'],
 )
 def test_gradients_match_finite_differences(function, values):
     given = [tf.constant(value) for value in values]

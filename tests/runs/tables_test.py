@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import scipy.stats
 import tensorflow.compat.v1 as tf
 import tfae_program
 
@@ -277,6 +278,46 @@ def test_a_variational_run_has_linear_outputs_under_a_gaussian(tmp_path):
         error = np.square(made - run.normalized(rows)).mean()
     assert made.min() < 0 and made.max() > 1
     assert error < 0.5  # 1 is that of the mean
+
+
+COUNTS = np.random.RandomState(1).poisson(np.exp(4 * LATENT @ np.ones([2, 9]) / 2))
+
+
+@pytest.mark.parametrize('likelihood', ['poisson', 'negative_binomial'])
+def test_counts_have_likelihoods_of_their_own(tmp_path, likelihood):
+    rows = COUNTS.astype(np.float32)
+    more = {'likelihood': likelihood, 'units': 6, 'code_size': 2, 'epochs': 40, 'batch_size': 16}
+    with tfae.fit('variational', rows, logdir=tmp_path, learning_rate=0.01, **more) as run:
+        assert 'logits' not in run.built.inference.outputs._fields
+        made, codes = run.reconstruct(rows), run.encode(rows)
+        np.testing.assert_allclose(run.decode(codes), made, rtol=1e-5)
+        held = run.variables('trainable_variables')
+        nats = run.measure(rows, None)['reconstruction_nats']
+    h = np.maximum(
+        np.log1p(rows) @ held['encoder/layer_1/kernel'] + held['encoder/layer_1/bias'], 0
+    )
+    mean = h @ held['encoder/mean/kernel'] + held['encoder/mean/bias']
+    np.testing.assert_allclose(codes, mean, rtol=1e-3, atol=1e-4)
+    h = np.maximum(mean @ held['decoder/layer_2/kernel'] + held['decoder/layer_2/bias'], 0)
+    rate = np.exp(h @ held['decoder/layer_1/kernel'] + held['decoder/layer_1/bias'])
+    np.testing.assert_allclose(made, rate, rtol=1e-3)
+    constant = scipy.stats.poisson(rows.mean(0))
+    if likelihood == 'negative_binomial':
+        assert held['decoder/log_dispersion'].shape == (9,)
+    assert nats.mean() < -constant.logpmf(rows).sum(1).mean()
+
+
+@pytest.mark.parametrize(
+    'rows, more, text',
+    [
+        (COUNTS - 0.5, {}, r'of counts; column \d holds -?\d+\.5, and must hold integers from 0'),
+        (COUNTS, {'normalize': 'standard'}, 'of counts; normalize is standard, and must be none'),
+        (ROWS[:, None, :, None], {}, r'of counts in tables; the examples have shape \(1, 9, 1\)'),
+    ],
+)
+def test_other_values_than_counts_are_refused(tmp_path, rows, more, text):
+    with pytest.raises(tfae.UsageError, match='likelihood is poisson, ' + text):
+        tfae.fit('variational', rows, logdir=tmp_path / 'run', likelihood='poisson', **more)
 
 
 def test_image_files_are_refused_by_a_run_on_a_table(folder):

@@ -28,6 +28,7 @@ SCORE = 'score'
 CONTRIBUTIONS = 'contributions'  # of columns to the anomaly score
 CLASS_EMBEDDING = 'class_embedding'
 MEAN = 'mean'  # of a code's distribution
+LOG_DISPERSION = 'log_dispersion'  # of counts, in the decoder
 LOG_VARIANCE = 'log_variance'  # of a code's distribution; of the pixels, in the decoder
 KL_BY_DIMENSION = 'kl_by_dimension'
 NORMALIZATION = 'normalization'  # within a layer's scope, and of a table

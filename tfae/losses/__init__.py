@@ -1,7 +1,8 @@
 """Losses and regularizers as pure functions of tensors; the caller averages and weights them.
 
     reconstruction   squared_error, bernoulli
-    variational      normal, kl_to_standard_normal, free_bits, importance_bound
+    variational      normal, poisson, negative_binomial, kl_to_standard_normal, free_bits,
+                     importance_bound
     supervised       cross_entropy, distances, contrastive, triplet
     adversarial      discriminator, generator, gradient_penalty, diversity
     regularizers     l1, kl_sparsity, contractive, contractive_dense, orthogonality, k_sparse
@@ -21,7 +22,14 @@ from tfae.losses.regularizers import (
     orthogonality,
 )
 from tfae.losses.supervised import contrastive, cross_entropy, distances, triplet
-from tfae.losses.variational import free_bits, importance_bound, kl_to_standard_normal, normal
+from tfae.losses.variational import (
+    free_bits,
+    importance_bound,
+    kl_to_standard_normal,
+    negative_binomial,
+    normal,
+    poisson,
+)
 
 __all__ = [
     'Likelihood',
@@ -42,8 +50,10 @@ __all__ = [
     'kl_sparsity',
     'kl_to_standard_normal',
     'l1',
+    'negative_binomial',
     'normal',
     'orthogonality',
+    'poisson',
     'reconstruction',
     'regularizers',
     'squared_error',

@@ -1,11 +1,15 @@
 """Terms of variational bounds: normal densities, KL divergences and importance weighting, in nats.
 
     -log N(x; m, v) = sum_j (log(2 pi v_j) + (x_j - m_j)^2 / v_j) / 2
+    -log Poisson(x; m) = sum_j m_j - x_j log m_j + log x_j!
+    -log NB(x; m, r) = sum_j log G(r_j) + log x_j! - log G(x_j + r_j)
+                           + (x_j + r_j) log(1 + m_j / r_j) - x_j log(m_j / r_j)
     KL(N(m, v) | N(0, 1)) = sum_j (v_j + m_j^2 - 1 - log v_j) / 2
     free bits: sum_j max(minimum, mean of KL_j over the batch)
     importance-weighted bound of k samples: log (1/k) sum_i w_i
 
-B batch, Z code, k samples. Variances are passed as logarithms.
+G is the gamma function; NB has mean m and variance m + m^2 / r. B batch, Z code, k samples.
+Variances, means of counts and r are passed as logarithms.
 """
 
 import math
@@ -37,6 +41,45 @@ def normal(
     with tf.name_scope(name):
         squares = tf.math.squared_difference(x, mean) * tf.exp(-log_variance)
         nats = (squares + log_variance + math.log(2 * math.pi)) / 2
+        return tf.reduce_sum(nats, list(range(1, x.shape.rank)))
+
+
+def poisson(x: tf.Tensor, log_mean: tf.Tensor, name: str = 'poisson') -> tf.Tensor:
+    """Returns -log p(x) of counts under independent Poisson distributions.
+
+    Args:
+      x: counts, float tensor `[B, ...]`.
+      log_mean: float tensor of the same shape.
+      name: name scope of the operations.
+    Returns: float tensor `[B]`, nats per example.
+    Raises: ValueError if the static shapes differ.
+    """
+    errors.same_shape(name, x=x, log_mean=log_mean)
+    with tf.name_scope(name):
+        nats = tf.exp(log_mean) - x * log_mean + tf.math.lgamma(x + 1)
+        return tf.reduce_sum(nats, list(range(1, x.shape.rank)))
+
+
+def negative_binomial(
+    x: tf.Tensor, log_mean: tf.Tensor, log_dispersion: tf.Tensor, name: str = 'negative_binomial'
+) -> tf.Tensor:
+    """Returns -log p(x) of counts under independent negative binomial distributions.
+
+    The variance is m + m^2 / r, so that a large r gives Poisson distributions.
+
+    Args:
+      x: counts, float tensor `[B, ...]`.
+      log_mean: log m, float tensor of the same shape.
+      log_dispersion: log r, float tensor `[...]`, one for each value of an example.
+      name: name scope of the operations.
+    Returns: float tensor `[B]`, nats per example.
+    Raises: ValueError if the static shapes differ.
+    """
+    errors.same_shape(name, x=x, log_mean=log_mean)
+    with tf.name_scope(name):
+        r, log_ratio = tf.exp(log_dispersion), log_mean - log_dispersion
+        nats = tf.math.lgamma(r) + tf.math.lgamma(x + 1) - tf.math.lgamma(x + r)
+        nats += (x + r) * tf.math.softplus(log_ratio) - x * log_ratio
         return tf.reduce_sum(nats, list(range(1, x.shape.rank)))
 
 

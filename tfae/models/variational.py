@@ -14,9 +14,11 @@ cycles (Fu et al., NAACL 2019). With a capacity C the loss is nll + beta |kl - C
 place of beta (Burgess et al., https://arxiv.org/abs/1804.03599, equation 8). With k samples it is
 -log (1/k) sum_i w_i, w_i = p(x | z_i) p(z_i) / q(z_i | x) (Burda, Grosse and Salakhutdinov, ICLR
 2016). A single learned s^2 balances reconstruction and KL divergence (Rybkin, Daniilidis and
-Levine, ICML 2021). Under the Bernoulli likelihood gray pixels are probabilities, and their entropy
-is part of the loss. With corruption the encoder's input is noisy and the target clean (Im et al.,
-AAAI 2017).
+Levine, ICML 2021).
+Under the Bernoulli likelihood gray pixels are probabilities, and their entropy is part of the loss.
+Counts in tables are Poisson(x') or NB(x', r), with x' = exp(decoder(z)) and a learned r for each
+column (decoder/log_dispersion); the encoder sees log(1 + x) (Lopez et al., Nature Methods 2018).
+With corruption the encoder's input is noisy and the target clean (Im et al., AAAI 2017).
 
 B batch, H W C image, Z code, k samples.
 """
@@ -44,7 +46,17 @@ _REPARAMETERIZATION = 1  # folded into the seed, which the corruption uses too
 class Likelihood(losses.Likelihood):
     """The distribution p(x | z) of the pixels."""
 
-    BUILT_IN: ClassVar[tuple[str, ...]] = ('bernoulli', 'gaussian')
+    BUILT_IN: ClassVar[tuple[str, ...]] = (
+        'bernoulli',
+        'gaussian',
+        'poisson',
+        'negative_binomial',
+    )
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a distribution of counts."""
+        return self.name in ('poisson', 'negative_binomial')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,8 +77,9 @@ class Config(network_flags.Config, corruption.Config):
     code_size: int = option(20, 'Number of latent dimensions.', within='[1, inf) dimensions')
     likelihood: Likelihood = option(
         Likelihood('bernoulli'),
-        'Distribution of the pixels: bernoulli, gaussian, or package.module:function, which takes '
-        'images and reconstructions [B, ...] and returns -log p [B] in nats.',
+        'Distribution of the pixels: bernoulli, gaussian, poisson and negative_binomial (of counts '
+        'in tables), or package.module:function, which takes images and reconstructions [B, ...] '
+        'and returns -log p [B] in nats.',
     )
     variance: float = option(
         1.0,
@@ -158,6 +171,11 @@ class Model:
     """See `tfae.models` for the contract."""
 
     def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
+        if config.likelihood.counts and not data.tabular(image_shape):
+            raise errors.UsageError(
+                f'--likelihood is {config.likelihood}, of counts in tables; the examples have '
+                f'shape {tuple(image_shape)}'
+            )
         self.config = config
         self.code_size = config.code_size
         self._values = math.prod(image_shape)
@@ -188,7 +206,7 @@ class Model:
         code = mean if seed is None else _sample(mean, log_variance, seed)
         logits = self._logits(code, training)
         if self._linear:
-            return LinearOutputs(code, logits, log_variance)
+            return LinearOutputs(code, self._mean(logits), log_variance)
         return Outputs(code, tf.nn.sigmoid(logits), logits, log_variance)
 
     def encode(self, images: tf.Tensor) -> tf.Tensor:
@@ -254,9 +272,10 @@ class Model:
             return f'the KL divergence is {means["kl"]:.3g} nats, with no active latent dimension'
         config = self.config
         trained = config.beta, config.free_bits, config.kl_warmup_steps, config.samples
-        if config.likelihood.own or config.kl_capacity or trained != (1, 0, 0, 1):
+        likelihood = config.likelihood
+        if likelihood.own or likelihood.counts or config.kl_capacity or trained != (1, 0, 0, 1):
             return ''  # another objective than the ELBO
-        if config.likelihood.name == 'bernoulli':
+        if likelihood.name == 'bernoulli':
             nats = constants.bernoulli
         else:
             variance = means.get('variance', self.config.variance)
@@ -331,6 +350,9 @@ class Model:
     def _posterior(self, images: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns mean and log-variance `[B, Z]` of q(z | x)."""
         errors.rank('images', images, 1 + len(self.encoder.shapes[0]))
+        if self.config.likelihood.counts:
+            # Noise of a corruption may be negative.
+            images = tf.math.log1p(tf.maximum(images, 0))
         hidden = self.encoder(images, training)
         hidden = tf.reshape(hidden, [-1, self.encoder.sizes[-1]])
         # Without a new name scope, which would be numbered: `encoder_1`.
@@ -347,12 +369,17 @@ class Model:
         return mean, log_variance
 
     def _logits(self, z: tf.Tensor, training: bool) -> tf.Tensor:
+        # The first call creates all variables of the decoder.
         if self.config.learn_variance:
-            self._pixel_log_variance()  # the first call creates all variables of the decoder
+            self._pixel_log_variance()
+        if self.config.likelihood.name == 'negative_binomial':
+            self._log_dispersion()
         return self.decoder(z, training)
 
     def _mean(self, logits: tf.Tensor) -> tf.Tensor:
         """Returns the mean of p(x | z) of the decoder's outputs."""
+        if self.config.likelihood.counts:
+            return tf.exp(logits)
         return logits if self._linear else tf.nn.sigmoid(logits)
 
     def _nll(self, x: tf.Tensor, z: tf.Tensor, training: bool) -> tf.Tensor:
@@ -363,6 +390,10 @@ class Model:
             return losses.bernoulli(x, logits)
         if likelihood.own:
             return likelihood.own(x, self._mean(logits))
+        if likelihood.name == 'poisson':
+            return variational.poisson(x, logits)
+        if likelihood.name == 'negative_binomial':
+            return variational.negative_binomial(x, logits, self._log_dispersion())
         return variational.normal(x, self._mean(logits), self._pixel_log_variance())
 
     def _pixel_log_variance(self) -> tf.Tensor:
@@ -375,6 +406,16 @@ class Model:
                 names.LOG_VARIANCE,
                 [],
                 initializer=tf.constant_initializer(math.log(self.config.variance)),
+                use_resource=True,
+            ).read_value()
+
+    def _log_dispersion(self) -> tf.Tensor:
+        """Returns log r `[D]` of the columns."""
+        with tf.variable_scope(names.DECODER, reuse=tf.AUTO_REUSE, auxiliary_name_scope=False):
+            return tf.get_variable(
+                names.LOG_DISPERSION,
+                [self._values],
+                initializer=tf.zeros_initializer(),
                 use_resource=True,
             ).read_value()
 

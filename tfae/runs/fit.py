@@ -158,6 +158,7 @@ def _prepared(
     if not known:
         data.refuse_gaps(loaded, experiment.data)
         _refuse_unbounded(experiment, loaded)
+        _refuse_no_counts(experiment, loaded)
         _refuse_one_class(experiment, loaded.train)
     with blaming():
         size = experiment.training.batch(len(loaded.train.images))
@@ -351,6 +352,27 @@ def _refuse_unbounded(experiment: Experiment, loaded: data.DataSet) -> None:
             raise errors.UsageError(
                 f'--{flag} is {bounded}, for values in [0, 1], and the {what} {where}; '
                 f'--normalize=minmax scales {scaled} to [0, 1], --{flag}={other} takes any values'
+            )
+
+
+def _refuse_no_counts(experiment: Experiment, loaded: data.DataSet) -> None:
+    """Refuses values of a table that are not counts, under a likelihood of counts."""
+    likelihood = getattr(experiment.family, 'likelihood', None)
+    if not getattr(likelihood, 'counts', False) or not data.tabular(loaded.image_shape):
+        return
+    if experiment.data.normalize != 'none':
+        raise errors.UsageError(
+            f'--likelihood is {likelihood}, of counts; --normalize is {experiment.data.normalize}, '
+            f'and must be none'
+        )
+    for split in loaded[1:4]:
+        rows = data.pixels(split.images)
+        wrong = (rows < 0) | (rows != np.floor(rows))
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            raise errors.UsageError(
+                f'--likelihood is {likelihood}, of counts; column {loaded.column(column)} holds '
+                f'{rows[row, column]:g}, and must hold integers from 0'
             )
 
 
