@@ -286,7 +286,7 @@ COUNTS = np.random.RandomState(1).poisson(np.exp(4 * LATENT @ np.ones([2, 9]) / 
 @pytest.mark.parametrize('likelihood', ['poisson', 'negative_binomial'])
 def test_counts_have_likelihoods_of_their_own(tmp_path, likelihood):
     rows = COUNTS.astype(np.float32)
-    more = {'likelihood': likelihood, 'units': 6, 'code_size': 2, 'epochs': 40, 'batch_size': 16}
+    more = {'likelihood': likelihood, 'units': 6, 'code_size': 2, 'epochs': 150, 'batch_size': 16}
     with tfae.fit('variational', rows, logdir=tmp_path, learning_rate=0.01, **more) as run:
         assert 'logits' not in run.built.inference.outputs._fields
         made, codes = run.reconstruct(rows), run.encode(rows)
