@@ -75,6 +75,20 @@ def test_corrupted_and_denoised_images_are_measured_and_drawn(tmp_path):
         assert float(found[name]) == pytest.approx(-10 * np.log10(gap), abs=1e-4)
 
 
+def test_denoised_rows_are_measured_in_normalized_units(tmp_path):
+    words = ('--dataset=sklearn:wine', '--normalize=standard', '--corruption=gaussian:0.3')
+    argv = ('train', *words, '--units=8,4', '--epochs=1', '--logdir=run')
+    assert tfae_program.run(*argv, cwd=tmp_path).code == 0
+    done = tfae_program.run('reconstruct', '--logdir=run', cwd=tmp_path)
+    assert (done.code, done.err) == (0, '')
+    rows = map(str.split, done.out.splitlines())
+    found = dict(row for row in rows if len(row) == 2)
+    evaluated = json.loads((evaluate(tmp_path)).read_text())
+    for name in ('mse', 'pca_mse', 'corrupted_psnr', 'denoised_psnr'):
+        assert float(found[name]) == pytest.approx(evaluated[name], abs=6e-6), name
+    assert (tmp_path / 'run' / 'figures' / 'reconstructions_test.png').is_file()
+
+
 def evaluate(folder):
     assert tfae_program.run('evaluate', '--logdir=run', cwd=folder).code == 0
     return folder / 'run' / 'evaluation.json'

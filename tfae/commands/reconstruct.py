@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
         baseline = pca.Baseline(run.normalized(loaded.train.images), size)
         projected = baseline.reconstruct(images)
         denoising = run.built.inference.corrupted is not None
-        noisy = map(run.normalized, run.denoise(part.images)) if denoising else ()
+        noisy = [run.normalized(each) for each in run.denoise(part.images)] if denoising else []
     mse, pca_mse = (reconstruction.mse(images, each) for each in (made, projected))
     measures: dict[str, float | int] = {'examples': len(images), 'mse': mse, 'pca_mse': pca_mse}
     over = f'over {len(images):,}'
