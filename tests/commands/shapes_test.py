@@ -2,6 +2,7 @@
 
 import json
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -10,11 +11,13 @@ import tfae_program
 
 import tfae
 from tfae import data
-from tfae.analysis import anomaly
+from tfae.analysis import anomaly, pca
+from tfae.commands import cluster, interpolate, latent, sample
+from tfae.plots import grids
 
 KINDS = {
-    'sequences': ('waves', '24x2', 'sawtooth'),
-    'volumes': ('solids', '6x6x6x1', 'cube'),
+    'sequences': ('waves', '24x2', ('sawtooth',)),
+    'volumes': ('solids', '6x6x6x1', ()),  # of two classes, which a probe needs
 }
 
 
@@ -28,8 +31,9 @@ def folder(tmp_path_factory, kind):
     folder = tmp_path_factory.mktemp(kind)
     content, shape, unusual = KINDS[kind]
     words = ('--dataset=synthetic', f'--synthetic_kind={content}', f'--synthetic_shape={shape}')
-    words += ('--synthetic_examples=200', f'--without_classes={unusual}', '--normalize=standard')
-    words += ('--model=convolutional', '--filters=4', '--units=3', '--epochs=2', '--logdir=run')
+    words += ('--synthetic_examples=200', f'--without_classes={",".join(unusual)}')
+    words += ('--normalize=standard', '--model=convolutional', '--filters=4', '--units=3')
+    words += ('--epochs=2', '--logdir=run')
     done = tfae_program.run('train', *words, cwd=folder)
     assert done.code == 0, done
     assert f'test {kind} of {shape.replace("x", " x ")} (' in done.out
@@ -40,7 +44,7 @@ def folder(tmp_path_factory, kind):
 def loaded(kind):
     content, shape, unusual = KINDS[kind]
     words = {'synthetic_kind': content, 'synthetic_shape': shape, 'synthetic_examples': 200}
-    return data.load(data.Config('synthetic', without_classes=(unusual,), **words))
+    return data.load(data.Config('synthetic', without_classes=unusual, **words))
 
 
 def run(folder, command, *words):
@@ -91,6 +95,7 @@ def test_anomalies_name_channels_and_an_exported_score_is_that_of_the_detector(
     run(folder, 'export', '--output=saved')
     about = json.loads((folder / 'saved' / 'signatures.json').read_text())
     assert f'"examples": "{kind}"' in json.dumps(about)
+    assert 'preprocessing' not in about
     with tf.Session(graph=tf.Graph()) as session:
         served = tf.saved_model.load(session, ['serve'], str(folder / 'saved')).signature_def
         assert not [name for name in served if name.endswith('_bytes')]
@@ -118,6 +123,74 @@ def test_figures_are_written(folder, loaded, command, words, files):
     if command == 'sample':
         samples = np.load(folder / 'run' / 'figures' / 'samples.npz')['images']
         assert (samples.dtype, samples.shape) == (np.float32, (20, *loaded.image_shape))
+
+
+@pytest.fixture
+def rows(monkeypatch):
+    """The images that are saved in rows or sheets, by their labels."""
+    found = {}
+
+    def watched(save):
+        def watch(path, images, *more):
+            for block in [images] if isinstance(images, dict) else images:
+                found.update(block)
+            save(path, images, *more)
+
+        return watch
+
+    for name in ('save_rows', 'save_sheets'):
+        monkeypatch.setattr(grids, name, watched(getattr(grids, name)))
+    return found
+
+
+@pytest.fixture
+def solids(folder, kind):
+    if kind != 'volumes':
+        pytest.skip('sequences are plotted as lines, on one scale')
+    return f'--logdir={folder / "run"}'
+
+
+def gray(volumes, reference):
+    low, high = np.nanmin(reference[:, 3]), np.nanmax(reference[:, 3])
+    return (volumes[:, 3] - low) / (high - low)
+
+
+def test_paths_go_from_volume_to_volume_on_the_gray_levels_of_the_originals(
+    folder, loaded, solids, rows
+):
+    interpolate.main([solids, '--indices=0,1', '--steps=3'])
+    with tfae.open(folder / 'run') as opened:
+        pair = opened.normalized(loaded.test.images[:2])
+        made = opened.normalized(opened.reconstruct(loaded.test.images[:2]))
+        baseline = pca.Baseline(opened.normalized(loaded.train.images), 3)
+    np.testing.assert_allclose(rows['original'][[0, 2]], gray(pair, pair), atol=1e-5)
+    for label, ends in (('PCA', baseline.reconstruct(pair)), ('convolutional', made)):
+        found = rows[f'{label}\nlinear'][[0, 2]]
+        np.testing.assert_allclose(found, gray(ends, pair), atol=1e-4)
+
+
+def test_volumes_of_one_figure_have_one_range_of_gray_levels(folder, loaded, solids, rows):
+    latent.main([solids, '--traverse=3', '--side=4'])
+    found = np.concatenate([rows[f'z{k}'] for k in (1, 2, 3)])
+    assert found.min() == pytest.approx(0) and found.max() == pytest.approx(1)
+    assert len({float(rows[f'z{k}'].max()) for k in (1, 2, 3)}) == 3
+    rows.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')  # of a cluster without examples
+        cluster.main([solids, '--nobaselines', '--clusters=40'])
+    found = np.stack(list(rows.values()))
+    assert np.nanmin(found) == pytest.approx(0) and np.nanmax(found) == pytest.approx(1)
+
+
+def test_samples_over_epochs_have_one_range_of_gray_levels(tmp_path, rows):
+    volumes = np.random.RandomState(0).standard_normal((60, 6, 4, 4, 1))
+    words = {'units': 3, 'epochs': 2, 'keep_epochs': (1, 2), 'learning_rate': 0.1}
+    words |= {'likelihood': 'gaussian', 'batch_size': 20}
+    tfae.fit('variational', volumes=volumes, logdir=tmp_path / 'run', **words).close()
+    sample.main([f'--logdir={tmp_path}/run', '--over_epochs=1,2', '--shown=4'])
+    made = np.load(tmp_path / 'run' / 'figures' / 'samples_over_epochs.npz')['images']
+    for found, wanted in zip(rows.values(), made, strict=True):
+        np.testing.assert_allclose(found, gray(wanted, np.concatenate(made)), atol=1e-5)
 
 
 @pytest.mark.parametrize('command', ['explain', 'morph'])

@@ -139,7 +139,8 @@ def _clustered(
             panels = [profiles.Panel(words, {'': found}) for words, found in rows.items()]
             example_plots.save_panels(paths[-1], panels, loaded, title, run.unit)
         else:
-            rows = {words: example_plots.images(found) for words, found in rows.items()}
+            every = np.concatenate(list(rows.values()))  # a cluster may be empty: all NaN
+            rows = {words: example_plots.images(found, every) for words, found in rows.items()}
             grids.save_rows(paths[-1], rows, title)
     if matrices:
         paths.append(folder / 'cluster.png')

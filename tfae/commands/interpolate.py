@@ -92,23 +92,26 @@ def _written(
     folder: pathlib.Path,
 ) -> list[pathlib.Path]:
     """Writes the strip, the GIF and, for four images, the square; returns their paths."""
-    family = run.experiment.model
-    keys, scores = run.encode(images), baseline.encode(images)
+    originals = run.normalized(images)
+
+    def shown(made: np.ndarray) -> np.ndarray:
+        return example_plots.images(made, originals)
+
     strips, films, squares = {}, {}, {}
-    for (model, name), way in _paths(family, keys, run.decode, scores, baseline, flags).items():
-        strips[f'{model}\n{name}'] = example_plots.images(way.strip(flags.steps))
+    for (model, name), way in _paths(run, baseline, images, flags).items():
+        strips[f'{model}\n{name}'] = shown(way.strip(flags.steps))
         loop = interpolation.loop(way.keys, flags.steps, way.path)
-        films[f'{model} {name}'] = example_plots.images(way.decode(loop))
+        films[f'{model} {name}'] = shown(way.decode(loop))
         if len(images) == 4 and name == 'linear':
             plane = interpolation.square(way.keys, flags.steps, way.path)
             made = way.decode(plane.reshape(-1, plane.shape[-1]))
-            squares[model] = example_plots.images(made)
+            squares[model] = shown(made)
     size = run.built.model.code_size
     noun = data.noun(images.shape[1:])
     title = f'{run.experiment.data.dataset}, {flags.split}: interpolation of {len(images)} {noun}s'
     title += f' in {size} latent dimensions'
     paths = [folder / 'interpolation.png', folder / 'interpolation.gif']
-    blocks = _blocks(example_plots.images(images), strips, flags.steps)
+    blocks = _blocks(shown(originals), strips, flags.steps)
     grids.save_rows(paths[0], blocks, title)
     grids.save_film(paths[1], films)
     if squares:
@@ -129,19 +132,11 @@ def _lines(
 
     Returns: the path.
     """
-    keys, scores = run.encode(rows), baseline.encode(run.normalized(rows))
-    ways = _paths(
-        run.experiment.model,
-        keys,
-        lambda codes: run.normalized(run.decode(codes)),
-        scores,
-        baseline,
-        flags,
-    )
+    ways = _paths(run, baseline, rows, flags)
     strips = {f'{model}, {name}': w.strip(flags.steps) for (model, name), w in ways.items()}
     panels = [
         profiles.Panel(f'{name}: {k + 1} to {k + 2}', {'': block[name]}, graded=True)
-        for k, block in enumerate(_blocks(rows, strips, flags.steps))
+        for k, block in enumerate(_blocks(run.normalized(rows), strips, flags.steps))
         for name in strips
     ]
     title = f'{loaded.name}, {flags.split}: interpolation of {len(rows)} {loaded.noun}s in '
@@ -152,18 +147,19 @@ def _lines(
 
 
 def _paths(
-    family: str,
-    keys: np.ndarray,
-    decode: interpolation.Decode,
-    scores: np.ndarray,
-    baseline: pca.Baseline,
-    flags: Config,
+    run: Run, baseline: pca.Baseline, examples: np.ndarray, flags: Config
 ) -> dict[tuple[str, str], _Way]:
-    """Returns (model, name) -> a path and its ends, at constant speed if it is requested.
+    """Returns (model, name) -> a path through examples, at constant speed if it is requested.
 
-    Prints how smooth they are.
+    Prints how smooth they are. Decoded examples are in normalized units, as those of PCA are.
     """
+
+    def decode(codes: np.ndarray) -> np.ndarray:
+        return run.normalized(run.decode(codes))
+
+    family, keys = run.experiment.model, run.encode(examples)
     ways = {(family, name): _Way(keys, path, decode) for name, path in _PATHS.items()}
+    scores = baseline.encode(run.normalized(examples))
     ways['PCA', 'linear'] = _Way(scores, interpolation.linear, baseline.decode)
     for (model, name), way in ways.items():
         _print(f'{model} {name}', way.strip(flags.steps), flags.steps)

@@ -130,7 +130,8 @@ def _figures(
             title += f'{loaded.noun}, from dark to bright'
             example_plots.save_panels(path, panels, loaded, title, run.unit)
         else:
-            rows = {k: example_plots.images(made) for k, made in rows.items()}
+            every = np.concatenate(list(rows.values()))
+            rows = {k: example_plots.images(made, every) for k, made in rows.items()}
             grids.save_rows(path, rows, f'{title}{loaded.noun}')
             film = {k: np.concatenate([made, made[-2:0:-1]]) for k, made in rows.items()}
             grids.save_film(folder / 'latent_traversal.gif', film)

@@ -131,7 +131,9 @@ def _over_epochs(flags: Config, run: Run) -> list[pathlib.Path]:
     folder = pathlib.Path(flags.output or run.folder.place(FIGURES))
     paths = [folder / f'samples_over_epochs.{kind}' for kind in ('png', 'npz', 'json')]
     labels = [f'epoch {epoch}\nstep {k:,}' for epoch, k in zip(epochs, steps, strict=True)]
-    sheets = dict(zip(labels, map(example_plots.images, made), strict=True))
+    every = np.concatenate(made)  # one range of gray levels: noise looks as faint as it is
+    shown = [example_plots.images(each, every) for each in made]
+    sheets = dict(zip(labels, shown, strict=True))
     title = f'{run.experiment.data.dataset}, {run.experiment.model}: samples of the same codes'
     grids.save_sheets(paths[0], sheets, math.ceil(math.sqrt(flags.shown)), title)
     write_npz(paths[1], {'images': np.stack(list(map(_stored, made)))})

@@ -20,7 +20,7 @@ from tfae.plots.profiles import Panel, shortened
 _ACROSS = 3  # panels next to each other
 _SIZE = (3.4, 1.6)  # inches of a panel
 _RESOLUTION = 150  # pixels per inch
-_STYLES = ('-', '--', ':', '-.')  # of the labels
+_STYLES = ('-', '--', ':', '-.', (0, (6, 1, 1, 1, 1, 1)))  # of the labels: the most there may be
 _MAX_CHANNELS = len(COLORS)  # that are plotted, starting with the first
 _GRADED = 'viridis'
 _FILL = 0.85  # of a cell of a sheet
@@ -33,9 +33,9 @@ def save_panels(
 
     Args:
       path: of the PNG.
-      panels: one or more, with lines of the same labels: label -> a sequence `[L, C]`, or sequences
-        `[N, L, C]`, of which those of NaN are left out. The colors of a graded panel go from the
-        first to the last, and the style of a line is that of its channel.
+      panels: one or more, with lines of the same labels, at most five: label -> a sequence
+        `[L, C]`, or sequences `[N, L, C]`, of which those of NaN are left out. The colors of a
+        graded panel go from the first to the last, and the style of a line is that of its channel.
       channels: names of the C channels, of which seven are plotted.
       title: of the figure.
       unit: of the values, the label of the vertical axes.
@@ -75,13 +75,14 @@ def save_panels(
 
 
 def _plot(axis: plt.Axes, panel: Panel, channels: int) -> None:
-    for (_, found), style in zip(panel.lines.items(), _STYLES, strict=False):
+    assert len(panel.lines) <= len(_STYLES)
+    for found, style in zip(panel.lines.values(), _STYLES, strict=False):
         sequences = found if found.ndim == 3 else found[None]
         shades = matplotlib.colormaps[_GRADED](np.linspace(0, 0.9, len(sequences)))
         for k, sequence in enumerate(sequences):
             for c in range(channels):
                 of = (shades[k], _STYLES[c % len(_STYLES)]) if panel.graded else (COLORS[c], style)
-                axis.plot(sequence[:, c], of[1], color=of[0], lw=1)
+                axis.plot(sequence[:, c], color=of[0], ls=of[1], lw=1)
     axis.set_title(panel.caption, fontsize=8)
     axis.grid(alpha=0.3)
     axis.tick_params(labelsize=7)

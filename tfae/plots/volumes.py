@@ -38,11 +38,12 @@ def save_rows(path: pathlib.Path, rows: Mapping[str, np.ndarray], title: str) ->
     Args:
       path: of the PNG.
       rows: label -> volumes `[N, D, H, W, C]`, the same shape in each; eight of them are plotted,
-        with the range of the first label as gray levels.
+        as the title then says, with the range of the first label as gray levels.
       title: of the figure.
     """
     first = next(iter(rows.values()))
-    shown = {label: scaled(volumes[:_MAX_VOLUMES], first) for label, volumes in rows.items()}
-    count = len(next(iter(shown.values())))
-    blocks = [{label: slices(volumes[i]) for label, volumes in shown.items()} for i in range(count)]
-    grids.save_rows(path, blocks, title)
+    kept = first[:_MAX_VOLUMES]
+    shown = {label: scaled(volumes[:_MAX_VOLUMES], kept) for label, volumes in rows.items()}
+    blocks = [{k: slices(volumes[i]) for k, volumes in shown.items()} for i in range(len(kept))]
+    more = '' if len(kept) == len(first) else f'; {len(kept)} of {len(first)} volumes'
+    grids.save_rows(path, blocks, title + more)

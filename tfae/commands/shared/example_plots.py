@@ -62,9 +62,15 @@ def save_panels(
     kind.save_panels(path, panels, loaded.column_names(), title, unit)
 
 
-def images(examples: np.ndarray) -> np.ndarray:
-    """Returns images `[N, H, W, C]`: of volumes their middle slices, scaled to [0, 1]."""
+def images(examples: np.ndarray, reference: np.ndarray | None = None) -> np.ndarray:
+    """Returns images `[N, H, W, C]`: of volumes their middle slices, scaled to gray levels.
+
+    Args:
+      examples: images or volumes `[N, ...]`.
+      reference: examples whose middle slices span [0, 1]; None: `examples`. Volumes that a figure
+        compares have the same reference.
+    """
     if examples.ndim != 5:
         return examples
     made = volumes.middle(examples)
-    return volumes.scaled(made, made)
+    return volumes.scaled(made, made if reference is None else volumes.middle(reference))
