@@ -9,6 +9,7 @@ import pytest
 from tfae import data, testing
 from tfae.core import errors
 from tfae.data import lazy_images, outside
+from tfae.training.experiment import Signature
 
 IMAGES = np.random.RandomState(0).randint(256, size=[20, 6, 5, 2]).astype(np.uint8)
 LABELS = np.arange(20) % 3
@@ -46,6 +47,46 @@ def test_a_validation_split_of_its_own_is_kept():
     got = loaded(data.Loaded(split(12), split(8), ('a', 'b', 'c'), split(5), ('skipped: one',)))
     assert got.notes == ('skipped: one',)
     assert len(got.validation.images) == 5
+
+
+class Someone:
+    """A data set that is an object."""
+
+    FIELDS = ()
+
+    def __init__(self, found):
+        self.found = found
+
+    def load(self, config):
+        return self.found
+
+
+def test_the_kind_of_an_object_is_that_of_its_arrays():
+    parts = [data.Split(np.zeros([count, 6], np.float32), None) for count in (20, 8)]
+    named = data.Loaded(*parts, (), kind='sequences')
+    got = data.load(data.Config('of_somebody', validation_fraction=0), Someone(named))
+    assert (got.image_shape, got.noun) == ((6, 1), 'sequence')
+    wrong = named._replace(kind='sequence')
+    with pytest.raises(errors.InputError, match="kind is 'sequence'; it must be '' or 'sequences'"):
+        data.load(data.Config('of_somebody'), Someone(wrong))
+
+
+def test_channels_have_names():
+    parts = [data.Split(np.zeros([count, 6, 2], np.float32), None) for count in (20, 8)]
+    named = data.Loaded(*parts, (), columns=('left', 'right'), kind='sequences')
+    got = loaded(named)
+    assert got.column_names() == ['left', 'right']
+    assert Signature.of(got).columns == ('left', 'right')
+
+
+def test_files_of_images_have_no_other_kind():
+    with pytest.raises(errors.InputError) as caught:
+        loaded(
+            data.Loaded(*(data.Split(lazy(count), None) for count in (20, 8)), (), kind='volumes')
+        )
+    assert str(caught.value) == (
+        "--dataset=of_somebody: kind is 'volumes', which is for arrays; LazyImages are images"
+    )
 
 
 def raising(config):

@@ -5,6 +5,7 @@ import pytest
 import tfae_program
 
 import tfae
+from tfae.export import signatures
 
 RANDOM = np.random.RandomState(0)
 LABELS = np.arange(80) % 2
@@ -89,6 +90,60 @@ def test_a_file_of_the_same_arrays_has_the_examples_of_the_run(tmp_path):
     done = tfae_program.run('evaluate', '--logdir=run', '--data_dir=set.npz', cwd=tmp_path)
     assert (done.code, done.err) == (0, '')
     assert 'pca_mse' in done.out
+
+
+@kinds
+def test_examples_without_channels_are_taken_by_fit_and_by_its_run(tmp_path, kind):
+    values = GIVEN[kind][..., 0]
+    with tfae.fit('dense', logdir=tmp_path, units=4, epochs=1, **{kind: values}) as run:
+        np.testing.assert_array_equal(run.encode(values), run.encode(values[..., None]))
+        assert run.reconstruct(values).shape == (*values.shape, 1)
+        with pytest.raises(tfae.InputError, match='images are .*; they must be'):
+            run.encode(values[:, 1:])
+
+
+@pytest.mark.parametrize('kind', ['images', *GIVEN])
+def test_bytes_are_bytes_whatever_their_type(tmp_path, kind):
+    values = RANDOM.randint(0, 256, [60, 8] if kind == 'images' else GIVEN[kind].shape)
+    values = values.astype(np.uint8)
+    with tfae.fit('dense', logdir=tmp_path, units=4, epochs=1, **{kind: values}) as run:
+        wanted = run.encode(values)
+        for given in (values.astype(np.int16), values.astype(int), values.tolist()):
+            np.testing.assert_array_equal(run.encode(given), wanted)
+        with pytest.raises(tfae.InputError) as caught:
+            run.encode(values.astype(int) - 3)
+        low, high = int(values.min()) - 3, int(values.max()) - 3
+        assert str(caught.value) == (
+            f'images are int64 from {low} to {high}; the run was trained on bytes, so integers '
+            'must lie in [0, 255]'
+        )
+        about = signatures.description(signatures.of_run(run), 'saved_model')
+    assert about['preprocessing'] == 'divide bytes by 255; the graph normalizes the result'
+
+
+def test_integers_of_a_run_on_floats_are_its_values(tmp_path):
+    values = RANDOM.randint(0, 256, [60, 6, 2])
+    with tfae.fit('dense', logdir=tmp_path, units=4, epochs=1, sequences=values) as run:
+        np.testing.assert_array_equal(run.encode(values), run.encode(values.astype(np.float32)))
+        assert 'preprocessing' not in signatures.of_run(run).about
+
+
+def test_an_encoder_whose_normalization_does_not_fit_is_refused(tmp_path):
+    words = {'units': 4, 'epochs': 1, 'normalize': 'standard'}
+    tfae.fit('dense', sequences=SEQUENCES, logdir=tmp_path / 'old', **words).close()
+    words['restore_from'] = str(tmp_path / 'old')
+    for given, shape in (
+        ({'images': SEQUENCES.reshape(80, 24)}, 'rows of 24'),
+        ({'sequences': SEQUENCES.reshape(80, 24, 1)}, 'sequences of 24 x 1'),
+    ):
+        with pytest.raises(tfae.UsageError) as caught:
+            tfae.fit('dense', logdir=tmp_path / 'new', **given, **words)
+        assert str(caught.value) == (
+            f'restore_from {tmp_path}/old is a run on sequences of 12 x 2, the examples are '
+            f'{shape}; with normalize=standard both must have the same number of columns or '
+            'channels'
+        )
+        assert not (tmp_path / 'new').exists()
 
 
 def test_two_kinds_of_examples_are_refused(tmp_path):

@@ -74,6 +74,10 @@ def load(source: Source, config: Config) -> Loaded:
     if all(isinstance(pair.images.values, np.ndarray) for pair in pairs.values()):
         three = (pairs['train'], pairs.get('validation'), pairs['test'])
         loaded = arrays.loaded(who, *three, kind)
+    elif kind:
+        raise errors.InputError(
+            f'{who}: kind is {kind!r}, which is for arrays; LazyImages are images'
+        )
     else:
         made = {name: _split(pair) for name, pair in pairs.items()}
         for name, split in made.items():

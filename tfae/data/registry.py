@@ -5,7 +5,6 @@ entry point of the group `tfae.datasets`, or a module that Python can import, `p
 """
 
 import dataclasses
-from types import ModuleType
 from typing import cast
 
 import numpy as np
@@ -117,9 +116,9 @@ def load(config: Config, source: Source | None = None) -> DataSet:
 
 
 def _loaded(source: Source, config: Config) -> Loaded:
-    if isinstance(source, ModuleType) and source not in SETS.values():
-        return outside.load(source, config)
-    return Loaded(*source.load(config))
+    if source in SETS.values() or isinstance(source, arrays.Arrays | scikit_learn.Table):
+        return Loaded(*source.load(config))
+    return outside.load(source, config)
 
 
 def _cut(train: Split, config: Config) -> tuple[Split, Split]:

@@ -350,17 +350,19 @@ def _values_of(experiment: Experiment) -> dict[str, Any]:
     """Describes the examples that the signatures take."""
     signature = experiment.signature
     shape = signature.image_shape
+    if data.is_image(shape):
+        return {'pixels': _pixels(shape, _SCALING) | {'crop': experiment.form().crop}}
+    about: dict[str, Any] = {'normalize': experiment.data.normalize}
+    if signature.dtype == 'uint8':
+        about['preprocessing'] = 'divide bytes by 255; the graph normalizes the result'
     if data.tabular(shape):
         columns = signature.columns or map(str, range(shape[0]))
-        return {'columns': list(columns), 'normalize': experiment.data.normalize}
-    if not data.is_image(shape):
-        return {
-            'examples': f'{data.noun(shape)}s',
-            'shape': list(shape),
-            'axes': list(data.axes(shape)),
-            'normalize': experiment.data.normalize,
-        }
-    return {'pixels': _pixels(shape, _SCALING) | {'crop': experiment.form().crop}}
+        return {'columns': list(columns)} | about
+    about |= {'examples': f'{data.noun(shape)}s', 'shape': list(shape)}
+    about['axes'] = list(data.axes(shape))
+    if signature.columns:
+        about['channels'] = list(signature.columns)
+    return about
 
 
 def _in_order(found: dict[str, Signature]) -> dict[str, Signature]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 import os
 import pathlib
 from collections.abc import Iterator
@@ -283,13 +284,25 @@ def _resolved(experiment: Experiment, signature: Signature) -> Experiment:
 
 
 def _refuse_other_normalization(experiment: Experiment) -> None:
-    """Refuses an encoder of a run whose columns were normalized in another way."""
+    """Refuses an encoder of a run whose columns or channels were normalized in another way."""
     path, mine = experiment.training.restore_from, experiment.data.normalize
     source = Folder(path)
-    if source.exists() and (its := source.read_config().data.normalize) != mine:
+    if not source.exists():
+        return
+    known = source.read_config()
+    if (its := known.data.normalize) != mine:
         raise errors.UsageError(
             f'--restore_from {path} is a run with --normalize={its}; --normalize is {mine}, and '
             f'must be the same'
+        )
+    # A dense layer fits any examples of as many values; the statistics fit those of as many columns
+    # or channels.
+    old, new = known.signature.image_shape, experiment.signature.image_shape
+    if mine != 'none' and math.prod(old) == math.prod(new) and old[-1] != new[-1]:
+        examples = [f'{data.noun(each)}s of {" x ".join(map(str, each))}' for each in (old, new)]
+        raise errors.UsageError(
+            f'--restore_from {path} is a run on {examples[0]}, the examples are {examples[1]}; '
+            f'with --normalize={mine} both must have the same number of columns or channels'
         )
 
 

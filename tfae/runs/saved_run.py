@@ -384,6 +384,7 @@ class Run:
         came = images.shape
         if not isinstance(images, data.LazyImages):
             images = _with_channels(images, tuple(placeholder.shape[1:]))
+            images = _bytes(images, self.experiment.signature.dtype)
         if images.shape[1:] != tuple(placeholder.shape[1:]) or not images.ndim:
             wanted = ', '.join(map(str, placeholder.shape[1:]))
             raise errors.InputError(f'images are {came}; they must be [N, {wanted}]')
@@ -478,17 +479,35 @@ def _numbers(who: str, values: object) -> np.ndarray:
 
 
 def _with_channels(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Returns images `[N, H, W, C]`; integers in [0, 255] become uint8, as in training.
+    """Returns examples `[N, *shape]`.
 
     Args:
-      images: `[N, H, W, C]`, `[N, H, W]` if C is 1, or `[N, W]` if H is 1 too. `[N, D]` of a table.
-      shape: `(H, W, C)` or `(D,)` of the run.
+      images: with channels, or without if there is one; images of one row also as `[N, W]`.
+      shape: of an example of the run.
     """
-    if images.ndim == 3 and len(shape) == 3 and shape[2] == 1:
+    if images.ndim == len(shape) > 1 and shape[-1] == 1:
         images = images[..., None]
     elif images.ndim == 2 and len(shape) == 3 and shape[0] == shape[2] == 1:
         images = images[:, None, :, None]
-    whole = len(shape) == 3 and images.dtype.kind in 'iu' and images.size
-    if whole and 0 <= images.min() <= images.max() <= 255:
-        images = images.astype(np.uint8, copy=False)
+    return images
+
+
+def _bytes(images: np.ndarray, dtype: str) -> np.ndarray:
+    """Returns examples, integers in [0, 255] as uint8 where training takes them for bytes.
+
+    Those of images always are; others where the training set has the type uint8.
+
+    Raises: InputError if other examples than images are integers outside [0, 255] there.
+    """
+    picture = data.is_image(images.shape[1:])
+    if images.dtype.kind not in 'iu' or not images.size or not (picture or dtype == 'uint8'):
+        return images
+    low, high = images.min(), images.max()
+    if low >= 0 and high <= 255:
+        return images.astype(np.uint8, copy=False)
+    if not picture:
+        raise errors.InputError(
+            f'images are {images.dtype} from {low} to {high}; the run was trained on bytes, so '
+            'integers must lie in [0, 255]'
+        )
     return images

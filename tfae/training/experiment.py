@@ -41,7 +41,7 @@ class Signature:
     labeled: bool = config.option(False, 'Whether there are labels.', formerly='labelled')
     classes: int = 0  # 0 without labels
     class_names: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()  # names of those of a table, or empty
+    columns: tuple[str, ...] = ()  # names of those of a table, or of channels; or empty
     crop: tuple[int, ...] = ()  # height and width of the center crop of image files
 
     def __post_init__(self):
@@ -56,7 +56,7 @@ class Signature:
             raise errors.UsageError(
                 f'image_shape is {self.image_shape}; it must have at most {_MAX_VALUES} values'
             )
-        if self.columns and (len(self.columns),) != self.image_shape:
+        if self.columns and (len(self.columns),) != self.image_shape[-1:]:
             raise errors.UsageError(
                 f'columns are {len(self.columns)} names; image_shape is {self.image_shape}'
             )
