@@ -2,7 +2,6 @@
 
 import json
 import re
-import warnings
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ import tfae_program
 import tfae
 from tfae import data
 from tfae.analysis import anomaly, pca
-from tfae.commands import cluster, interpolate, latent, sample
+from tfae.commands import interpolate, sample
 from tfae.plots import grids
 
 KINDS = {
@@ -167,19 +166,6 @@ def test_paths_go_from_volume_to_volume_on_the_gray_levels_of_the_originals(
     for label, ends in (('PCA', baseline.reconstruct(pair)), ('convolutional', made)):
         found = rows[f'{label}\nlinear'][[0, 2]]
         np.testing.assert_allclose(found, gray(ends, pair), atol=1e-4)
-
-
-def test_volumes_of_one_figure_have_one_range_of_gray_levels(folder, loaded, solids, rows):
-    latent.main([solids, '--traverse=3', '--side=4'])
-    found = np.concatenate([rows[f'z{k}'] for k in (1, 2, 3)])
-    assert found.min() == pytest.approx(0) and found.max() == pytest.approx(1)
-    assert len({float(rows[f'z{k}'].max()) for k in (1, 2, 3)}) == 3
-    rows.clear()
-    with warnings.catch_warnings():
-        warnings.simplefilter('error')  # of a cluster without examples
-        cluster.main([solids, '--nobaselines', '--clusters=40'])
-    found = np.stack(list(rows.values()))
-    assert np.nanmin(found) == pytest.approx(0) and np.nanmax(found) == pytest.approx(1)
 
 
 def test_samples_over_epochs_have_one_range_of_gray_levels(tmp_path, rows):
