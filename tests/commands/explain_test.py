@@ -96,7 +96,8 @@ def test_two_units_of_the_same_images_are_next_to_each_other(runs):
     assert both['units'].tolist() == [7, 2, 7, 2]
     for k, unit in enumerate((7, 2)):
         _, _, alone = explained(runs, 'classifier', *words, f'--unit={unit}', '--output=alone')
-        assert np.array_equal(both['maps'][k::2], alone['maps'])
+        # A batch of another size is summed in another order on some processors.
+        np.testing.assert_allclose(both['maps'][k::2], alone['maps'], rtol=1e-5, atol=1e-7)
         assert np.array_equal(both['images'][k::2], alone['images'])
 
 

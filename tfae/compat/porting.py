@@ -26,6 +26,7 @@ from tfae.core import errors
 # Removed method -> its successor of the same arguments; None if there is none.
 _METHODS = {
     'as_matrix': None,
+    'draggable': None,
     'has_key': None,
     'itemset': None,
     'iteritems': 'items',
