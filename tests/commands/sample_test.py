@@ -15,6 +15,7 @@ from tfae.data import Config, Form, load
 from tfae.report import captions
 from tfae.runs import variable_files
 from tfae.runs.saved_run import open_run
+from tfae.training.experiment import Signature
 
 TRAINED = {
     'gan': ('--model=gan', '--units=8', '--code_size=3'),
@@ -227,7 +228,10 @@ def test_a_classifier_of_another_crop_is_refused(monkeypatch):
         outputs = types.SimpleNamespace(probabilities=None)
         return types.SimpleNamespace(
             experiment=types.SimpleNamespace(
-                data=Config('celeba'), form=lambda: form, model='classifier'
+                data=Config('celeba'),
+                form=lambda: form,
+                model='classifier',
+                signature=Signature(image_shape=(64, 64, 3)),
             ),
             built=types.SimpleNamespace(inference=types.SimpleNamespace(outputs=outputs)),
         )
