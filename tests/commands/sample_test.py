@@ -229,7 +229,7 @@ def test_a_classifier_of_another_crop_is_refused(monkeypatch):
         return types.SimpleNamespace(
             experiment=types.SimpleNamespace(
                 data=Config('celeba'),
-                form=lambda: form,
+                crop=lambda: form.crop,
                 model='classifier',
                 signature=Signature(image_shape=(64, 64, 3)),
             ),
