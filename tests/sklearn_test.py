@@ -2,18 +2,23 @@
 
 import gc
 import pickle
+import sys
+import threading
 import warnings
 
 import numpy as np
 import pytest
 from sklearn import datasets
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import estimator_checks
 
 import tfae
+from tfae.analysis import table_anomaly
+from tfae.runs import python_api
 from tfae.sklearn import AnomalyDetector, Autoencoder, VariationalAutoencoder
 
 pytestmark = pytest.mark.filterwarnings('ignore:the run learned nothing')
@@ -129,6 +134,53 @@ def test_output_only_if_verbose(capfd):
     assert capfd.readouterr().out == ''
     small(Autoencoder, verbose=True).fit(WINE)
     assert '178 training' in capfd.readouterr().out
+
+
+@pytest.mark.parametrize('kind', [Autoencoder, AnomalyDetector])
+def test_training_that_is_interrupted_leaves_no_run_of_another_table(monkeypatch, kind):
+    estimator = small(kind).fit(WINE)
+    module = python_api if kind is Autoencoder else table_anomaly
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, 'fit_table' if kind is Autoencoder else 'fit', interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        estimator.fit(WINE[:, ::-1])
+    with pytest.raises(NotFittedError):
+        (estimator.transform if kind is Autoencoder else estimator.predict)(WINE)
+
+
+def test_only_the_output_of_the_engine_is_discarded(monkeypatch, capsys):
+    begun, printed, outer = threading.Event(), threading.Event(), sys.stdout
+    open_run = python_api.open_run
+
+    def wait(folder):
+        print('of the engine')
+        begun.set()
+        assert printed.wait(30)
+        return open_run(folder)
+
+    monkeypatch.setattr(python_api, 'open_run', wait)
+    pickled = pickle.dumps(small(Autoencoder).fit(WINE))
+    one, other = pickle.loads(pickled), pickle.loads(pickled)
+    threads = [threading.Thread(target=each.transform, args=[WINE]) for each in (one, other)]
+    for thread in threads:
+        thread.start()
+    assert begun.wait(30)
+    print('of another thread')
+    printed.set()
+    for thread in threads:
+        thread.join()
+    assert sys.stdout is outer
+    assert capsys.readouterr().out == 'of another thread\n'
+
+
+def test_arguments_of_numpy_types():
+    detector = small(AnomalyDetector, contamination=np.float32(0.25), units=np.array([4, 2]))
+    found = detector.fit(WINE)
+    assert found.run_.experiment.family.units == (4, 2)
+    assert np.mean(found.predict(WINE) == -1) == pytest.approx(0.25, abs=0.01)
 
 
 def test_seeds():

@@ -10,19 +10,23 @@ constructor; equal arguments, rows and versions give equal bytes. The run is in 
 or in a temporary folder that exists as long as the estimator. A pickle contains the files of the
 run, so that it can be loaded elsewhere. Trainings in the threads of one process take turns.
 
+Integers are trained on as they are, 0 to 255 for uint8. The open run `run_`, like every run, scales
+uint8 to [0, 1], so give it the rows as floats.
+
 N rows, D columns, Z latent dimensions.
 """
 
 import contextlib
-import io
+import numbers
 import os
 import pathlib
 import shutil
+import sys
 import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -64,8 +68,9 @@ class _TrainedRun:
     def run(self) -> Run:
         """The open run."""
         if self._opened is None:
-            with _silent():
-                self._opened = python_api.open_run(self.folder)
+            with _turn(silent=True):
+                if self._opened is None:  # another thread may have opened it
+                    self._opened = python_api.open_run(self.folder)
         return self._opened
 
     @run.setter
@@ -100,6 +105,8 @@ class _Estimator(BaseEstimator):
     logdir: Any
     verbose: bool
 
+    _trained: _TrainedRun  # of a fitted estimator
+
     def fit(self: T, X: npt.ArrayLike, y: object = None) -> T:
         """Trains on rows.
 
@@ -111,10 +118,21 @@ class _Estimator(BaseEstimator):
           ValueError: `X` is not a table, or an argument of the constructor is invalid.
           KeyboardInterrupt: SIGINT stopped training.
         """
+        self._trained = self._train(X)[0]
+        return self
+
+    def _train(self, X: npt.ArrayLike) -> tuple[_TrainedRun, np.ndarray]:
+        """Trains on rows `[N, D]`; returns the run, and the rows as the run takes them.
+
+        The estimator is not fitted until `fit` sets `_trained`, which it does last: training that
+        fails or is interrupted must not leave the run of another table.
+        """
+        if hasattr(self, '_trained'):
+            del self._trained
         rows = validate_data(self, X, dtype=[np.float32, np.float64], ensure_min_samples=2)
         rows = _float32(rows)
         trained = _TrainedRun(self.logdir)
-        with _ONE_AT_A_TIME, contextlib.nullcontext() if self.verbose else _silent():
+        with _turn(silent=not self.verbose):
             trained.run = python_api.fit_table(
                 self._MODEL,
                 rows,
@@ -123,8 +141,10 @@ class _Estimator(BaseEstimator):
                 seed=_seed(self.random_state),
                 **self._flags(rows.shape[1]),
             )
-        self._trained = trained
-        return self
+        return trained, rows
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, '_trained')
 
     def _flags(self, columns: int) -> dict[str, Any]:
         """Returns the flags of `tfae train` for a table of so many columns."""
@@ -144,12 +164,6 @@ class _Estimator(BaseEstimator):
         """Returns rows `[N, D]` as the run takes them."""
         check_is_fitted(self)
         return _float32(validate_data(self, X, dtype=[np.float32, np.float64], reset=False))
-
-    def _seen(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns rows and their reconstructions, `[N, D]` both, in normalized units."""
-        run = self.run_
-        made = _in_whole_blocks(run.reconstruct, rows)
-        return run.normalized(rows), run.normalized(made)
 
 
 class _Transformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Estimator):
@@ -172,7 +186,7 @@ class _Transformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Estimator
     def score_samples(self, X: npt.ArrayLike) -> np.ndarray:
         """Returns the negative mean squared error `[N]` of each row, in normalized units."""
         rows = self._rows(X)
-        seen, made = self._seen(rows)
+        seen, made = _seen(self.run_, rows)
         return -np.square(made.astype(np.float64) - seen).mean(1)
 
     def __sklearn_tags__(self) -> Any:
@@ -374,15 +388,16 @@ class AnomalyDetector(OutlierMixin, _Estimator):
     def fit(self, X: npt.ArrayLike, y: object = None) -> 'AnomalyDetector':
         """Trains on rows, and sets the threshold by their scores; see `_Estimator.fit`."""
         contamination = self.contamination
-        if not isinstance(contamination, float) or not 0 < contamination <= 0.5:
+        number = isinstance(contamination, numbers.Real) and not isinstance(contamination, bool)
+        if not number or not 0 < contamination <= 0.5:
             raise ValueError(f'contamination is {contamination!r}; it must lie in (0, 0.5]')
-        super().fit(X, y)
-        seen = self._seen(self._rows(X))
-        run = self.run_
-        self._detector = table_anomaly.fit(*seen, quantile=1 - contamination, step=run.step)
+        trained, rows = self._train(X)
+        run, quantile = trained.run, 1 - float(contamination)
+        self._detector = table_anomaly.fit(*_seen(run, rows), quantile=quantile, step=run.step)
         self._detector.save(run.folder.place(DETECTOR))
         self.threshold_ = float(self._detector.threshold)
         self.offset_ = -self.threshold_
+        self._trained = trained
         return self
 
     def feature_scores(self, X: npt.ArrayLike) -> np.ndarray:
@@ -391,7 +406,7 @@ class AnomalyDetector(OutlierMixin, _Estimator):
         Their sum over the columns is the anomaly score, `-score_samples(X)`.
         """
         rows = self._rows(X)
-        return self._detector.contributions(*self._seen(rows))
+        return self._detector.contributions(*_seen(self.run_, rows))
 
     def score_samples(self, X: npt.ArrayLike) -> np.ndarray:
         """Returns the negative anomaly scores `[N]`: lower means more anomalous."""
@@ -406,8 +421,16 @@ class AnomalyDetector(OutlierMixin, _Estimator):
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def _flags(self, columns: int) -> dict[str, Any]:
-        units = self.units or (max(_HIDDEN_UNITS, columns), max(1, columns // 2))
-        return super()._flags(columns) | {'units': units}
+        flags = super()._flags(columns)
+        if self.units is None:
+            flags['units'] = (max(_HIDDEN_UNITS, columns), max(1, columns // 2))
+        return flags
+
+
+def _seen(run: Run, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns rows and their reconstructions, `[N, D]` both, in normalized units."""
+    made = _in_whole_blocks(run.reconstruct, rows)
+    return run.normalized(rows), run.normalized(made)
 
 
 def _in_whole_blocks(function: Callable[[np.ndarray], np.ndarray], rows: np.ndarray) -> np.ndarray:
@@ -449,7 +472,42 @@ def _float32(rows: np.ndarray) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _silent() -> Iterator[None]:
-    """Discards what the engine prints to stdout, and hides progress bars."""
-    with contextlib.redirect_stdout(io.StringIO()), terminal.without_bars():
-        yield
+def _turn(silent: bool) -> Iterator[None]:
+    """Waits for other threads that train or open runs; if silent, the engine prints nothing."""
+    with _ONE_AT_A_TIME:
+        if not silent:
+            yield
+            return
+        before = sys.stdout
+        muted = _Muted(before)
+        sys.stdout = cast(TextIO, muted)
+        try:
+            with terminal.without_bars():
+                yield
+        finally:
+            muted.thread = None
+            if sys.stdout is cast(TextIO, muted):  # unless another thread has redirected it
+                sys.stdout = before
+
+
+class _Muted:
+    """A stream that discards what this thread writes, and passes on what others write.
+
+    `contextlib.redirect_stdout` would also discard the prints of other threads.
+    """
+
+    def __init__(self, stream: TextIO | None):
+        self.thread: int | None = threading.get_ident()
+        self._stream = stream  # None in programs without a console
+
+    def write(self, text: str) -> int:
+        if self._stream is None or threading.get_ident() == self.thread:
+            return len(text)
+        return self._stream.write(text)
+
+    def flush(self) -> None:
+        if self._stream is not None:
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
