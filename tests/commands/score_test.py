@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+import types
 
 import numpy as np
 import pytest
@@ -12,6 +13,10 @@ import tfae_program
 from sklearn.datasets import load_wine
 
 import tfae
+from tfae.commands import score
+from tfae.commands.shared import table_rows
+from tfae.core import errors
+from tfae.training import experiment
 
 WINE = load_wine()
 HEADER = [*WINE.feature_names, 'cultivar']
@@ -51,8 +56,8 @@ def test_scores_are_sums_over_columns_in_any_order(folder):
     each, threshold = contributions(folder, WINE.data[:9].astype(np.float32))
     found = re.findall(r'line (\d+) +score +([\d.]+)  (\w+) +(\S+) (\d+) %', done.out)
     assert [int(line) for line, *_ in found] == list(range(2, 11))
-    for (_, score, verdict, column, percent), row in zip(found, each, strict=True):
-        assert float(score) == pytest.approx(row.sum(), abs=0.06)
+    for (_, total, verdict, column, percent), row in zip(found, each, strict=True):
+        assert float(total) == pytest.approx(row.sum(), abs=0.06)
         assert verdict == ('anomalous' if row.sum() > threshold else 'normal')
         assert column == HEADER[row.argmax()]
         assert int(percent) == pytest.approx(100 * row.max() / row.sum(), abs=0.6)
@@ -94,6 +99,71 @@ def test_other_tables_are_refused_in_one_line(folder, content, message):
     (folder / 'new.csv').write_text(content)
     done = tfae_program.run(*SCORE, '--data=new.csv', cwd=folder)
     assert done.refusal(1).startswith(message)
+
+
+def fed(folder, content, *more):
+    """The program with bytes on standard input."""
+    words = [sys.executable, '-m', 'tfae', *SCORE, '--data=-', *more]
+    environment = tfae_program.environment(folder)
+    return subprocess.run(
+        words, input=content, capture_output=True, cwd=folder, env=environment, timeout=300
+    )
+
+
+def test_a_stream_goes_on_after_rows_that_cannot_be_read(folder):
+    rows = [','.join(row).encode() for row in CELLS[:4]]
+    wrong = [b'1,Z\xfcrich', b'1,"2,3', b'1,' + b'2' * 200_000, b'1,' + b'2' * 2**24]
+    header = '\ufeff' + ','.join(HEADER)  # as Excel writes it
+    lines = [header.encode()]
+    for row, each in zip(rows, wrong, strict=True):
+        lines += [each, row]
+    done = fed(folder, b'\n'.join(lines), '--follow')
+    each, _ = contributions(folder, WINE.data[:4].astype(np.float32))
+    found = re.findall(r'line (\d+) +score +([\d.]+)', done.stdout.decode())
+    assert [int(line) for line, _ in found] == [3, 5, 7, 9]
+    np.testing.assert_allclose([float(total) for _, total in found], each.sum(1), atol=0.06)
+    reports = done.stderr.decode()
+    for text in (
+        "line 2 cannot be read: 'utf-8' codec can't decode byte 0xfc",
+        'line 4 cannot be read: a quote is not closed',
+        'line 6 cannot be read: field larger than field limit',
+        'line 8 is too long; it must be shorter than 16777216 bytes',
+    ):
+        assert f'tfae: skipped: standard input {text}' in reports
+    assert done.returncode == 1
+
+
+BYTES = experiment.Experiment(
+    signature=experiment.Signature(image_shape=(2,), dtype='uint8', columns=('age', 'mass'))
+)
+
+
+def test_rows_for_a_run_on_a_uint8_table_are_scaled_as_in_training(tmp_path):
+    path = tmp_path / 'new.csv'
+    path.write_text('\ufeffmass,age\n0,255\n7.0,8\n')
+    found = table_rows.read(BYTES, str(path)).values
+    assert found.dtype == np.uint8  # which a run multiplies by 1/255
+    np.testing.assert_array_equal(found, [[255, 0], [8, 7]])
+    for cell in ('0.5', '256', '-1'):
+        path.write_text(f'mass,age\n3,{cell}\n')
+        with pytest.raises(errors.InputError, match=f'line 2: column age is {cell}; it must be an'):
+            table_rows.read(BYTES, str(path))
+
+
+@pytest.mark.parametrize(
+    'shape, text',
+    [
+        ((8, 8, 1), 'a run on images, not on a table; tfae anomaly --images scores image files'),
+        ((8, 2), 'a run on sequences, not on a table'),
+        ((8, 8, 8, 1), 'a run on volumes, not on a table'),
+    ],
+)
+def test_runs_on_other_data_are_called_by_their_names(shape, text):
+    run = types.SimpleNamespace(
+        folder=types.SimpleNamespace(path='run'),
+        experiment=experiment.Experiment(signature=experiment.Signature(image_shape=shape)),
+    )
+    assert score._not_a_table(run) == f'run is {text}'
 
 
 def test_wrong_command_lines(folder):

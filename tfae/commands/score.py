@@ -49,9 +49,7 @@ def main(argv: list[str]) -> int:
         raise errors.UsageError('--data is empty; it must name a CSV file, or - for standard input')
     with flags.open(names.RECONSTRUCTION) as run:
         if not data.tabular(run.experiment.signature.image_shape):
-            raise errors.InputError(
-                f'{run.folder.path} is a run on images; tfae anomaly --images scores image files'
-            )
+            raise errors.InputError(_not_a_table(run))
         detector = row_scores.detector(run)
         print(
             f'threshold {float(detector.threshold):.1f} nats, quantile '
@@ -74,10 +72,23 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+def _not_a_table(run: Run) -> str:
+    shape = run.experiment.signature.image_shape
+    hint = '; tfae anomaly --images scores image files' if data.is_image(shape) else ''
+    if len(shape) == 3 and shape[0] == shape[2] == 1:
+        hint += '; a table of version 0.1 must be trained again'
+    return f'{run.folder.path} is a run on {data.noun(shape)}s, not on a table{hint}'
+
+
 def _follow(flags: Config, run: Run) -> int:
     """Scores rows as they come; returns the exit code."""
+    with table_rows.follow(run.experiment, flags.data) as rows:
+        return _score(run, rows)
+
+
+def _score(run: Run, rows: table_rows.Rows) -> int:
     detector, columns = row_scores.detector(run), row_scores.columns(run.experiment)
-    rows, skipped = table_rows.follow(run.experiment, flags.data), 0
+    skipped = 0
     while True:
         try:
             line, values = next(rows)

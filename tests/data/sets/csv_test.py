@@ -90,8 +90,11 @@ def test_quantities_are_classes_in_their_order_and_rows_without_one_are_left_out
             '2 cells are .*: column mass in line 6, 1 columns more;',
         ),
         (lambda t: t.replace(f'{ROWS[4, 2]}', '1e99'), 'column mass holds numbers that exceed flo'),
-        (lambda t: t.encode() + b'\xff', "cannot be read: 'utf-8' codec can't decode byte 0xff"),
-        (lambda t: t + '"1,2,3,4', 'cannot be read: unexpected end of data'),
+        (
+            lambda t: t.encode() + b'\xff',
+            "line 42 cannot be read: 'utf-8' codec can't decode byte 0xff",
+        ),
+        (lambda t: t + '"1,2,3,4', 'line 42 cannot be read: a quote is not closed'),
         (lambda t: t.replace('Bern', '').replace('Ulm', '').replace('Aix', ''), 'city is empty in'),
     ],
 )

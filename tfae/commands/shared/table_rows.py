@@ -1,12 +1,8 @@
 """Rows of CSV files and streams for a run on a table."""
 
 import contextlib
-import csv
-import io
-import sys
-import time
 from collections.abc import Iterator
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,14 +19,14 @@ class Row(NamedTuple):
     """A row of a file."""
 
     line: int
-    values: np.ndarray  # [D] float32, in the order of the run's columns
+    values: np.ndarray  # [D] of the run's dtype, in the order of its columns
 
 
 class Table(NamedTuple):
     """All rows of a file."""
 
     lines: list[int]
-    values: np.ndarray  # [N, D] float32, in the order of the run's columns
+    values: np.ndarray  # [N, D] of the run's dtype, in the order of its columns
 
 
 class Rows:
@@ -40,7 +36,7 @@ class Rows:
     """
 
     def __init__(
-        self, experiment: Experiment, who: str, lines: Iterator[str], missing: bool = False
+        self, experiment: Experiment, who: str, lines: Iterator[bytes], missing: bool = False
     ):
         """Reads the header.
 
@@ -55,6 +51,7 @@ class Rows:
         with _naming(who):
             self._reader = csv_files.Reader(who, lines)
         self._names = self._reader.names
+        self._bytes = experiment.signature.dtype == 'uint8'
         wanted = row_scores.columns(experiment)
         named = bool(experiment.signature.columns)
         if not named and len(self._names) != len(wanted):
@@ -93,7 +90,16 @@ class Rows:
             raise errors.InputError(
                 f'{self._who} line {line}: column {names[k]} {found}; it must be a finite number'
             )
-        return Row(line, values)
+        if not self._bytes:
+            return Row(line, values)
+        wrong = (numbers < 0) | (numbers > 255) | (numbers % 1 != 0)
+        if wrong.any():
+            k = int(wrong.argmax())
+            raise errors.InputError(
+                f'{self._who} line {line}: column {names[k]} is {cells[k].strip()}; it must be an '
+                f'integer from 0 to 255, as in the uint8 table that the run was trained on'
+            )
+        return Row(line, values.astype(np.uint8))
 
 
 def read(experiment: Experiment, path: str, missing: bool = False) -> Table:
@@ -101,52 +107,35 @@ def read(experiment: Experiment, path: str, missing: bool = False) -> Table:
 
     Raises: InputError if it has none, or as `Rows` does.
     """
-    with _naming(path):
-        lines = _standard_input() if path == STREAM else _lines(path)
+    with _lines(path) as lines:
         rows = list(Rows(experiment, _shown(path), lines, missing))
     if not rows:
         raise errors.InputError(f'{_shown(path)} has a header but no rows')
     return Table([row.line for row in rows], np.stack([row.values for row in rows]))
 
 
-def follow(experiment: Experiment, path: str) -> Rows:
-    """Returns the rows of standard input until it ends, or of a growing file, without an end."""
-    return Rows(experiment, _shown(path), _standard_input() if path == STREAM else _growing(path))
+@contextlib.contextmanager
+def follow(experiment: Experiment, path: str) -> Iterator[Rows]:
+    """Opens the rows of standard input, until it ends, or of a growing file, without an end."""
+    with _lines(path, _POLL) as lines:
+        yield Rows(experiment, _shown(path), lines)
 
 
 def _shown(path: str) -> str:
     return 'standard input' if path == STREAM else path
 
 
-def _lines(path: str) -> Iterator[str]:
-    with _open(path) as file:
-        yield from csv_files.lines_of(path, file)
-
-
-def _standard_input() -> Iterator[str]:
-    return csv_files.lines_of('standard input', sys.stdin)
-
-
-def _growing(path: str) -> Iterator[str]:
-    """Yields the lines of a file, and those that are appended, each once it is complete."""
-    with _open(path) as file:
-        begun = ''
-        while True:
-            for text in csv_files.lines_of(path, file):
-                begun += text
-                if begun.endswith('\n'):
-                    yield begun
-                    begun = ''
-            time.sleep(_POLL)
-
-
 @contextlib.contextmanager
-def _open(path: str) -> Iterator[TextIO]:
-    with (
-        bounded_files.open_regular(path) as content,
-        io.TextIOWrapper(content, encoding='utf-8-sig', newline='') as file,
-    ):
-        yield file
+def _lines(path: str, poll: float = 0) -> Iterator[csv_files.Lines]:
+    """Opens the lines of a file or of standard input; `poll` is for a file that grows."""
+    if path == STREAM:
+        with open(0, 'rb', closefd=False) as file:
+            yield csv_files.Lines(_shown(path), file)
+        return
+    with _naming(path):
+        opened = bounded_files.open_regular(path)
+    with opened as file:
+        yield csv_files.Lines(path, file, poll)
 
 
 @contextlib.contextmanager
@@ -154,6 +143,5 @@ def _naming(who: str) -> Iterator[None]:
     """Turns errors of reading into one that names the file."""
     try:
         yield
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, 'strerror', None) or error
-        raise errors.InputError(f'{who} cannot be read: {reason}') from None
+    except OSError as error:
+        raise errors.InputError(f'{who} cannot be read: {error.strerror or error}') from None

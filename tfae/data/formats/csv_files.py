@@ -9,8 +9,9 @@ import csv
 import io
 import math
 import pathlib
+import time
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, TextIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -44,27 +45,69 @@ def read(path: pathlib.Path, target: str = '') -> Table:
             raise errors.InputError(
                 f'{path} has {size:,} bytes; it must have at most {_MAX_BYTES:,}'
             )
-        with (
-            bounded_files.open_regular(path) as content,
-            io.TextIOWrapper(content, encoding='utf-8-sig', newline='') as file,
-        ):
-            return _read(path, lines_of(path, file), target)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, 'strerror', None) or error
-        raise errors.InputError(f'{path} cannot be read: {reason}') from None
+        with bounded_files.open_regular(path) as file:
+            return _read(path, Lines(path, file), target)
+    except OSError as error:
+        raise errors.InputError(f'{path} cannot be read: {error.strerror or error}') from None
 
 
-def lines_of(path: pathlib.Path | str, file: TextIO) -> Iterator[str]:
-    """Yields the lines of a text, none of which fills the memory."""
-    for line, text in enumerate(iter(lambda: file.readline(_MAX_LINE), ''), 1):
-        if len(text) == _MAX_LINE:
+class Lines:
+    """An iterator over the lines of a file, as bytes, none of which fills the memory.
+
+    It can continue after an error about a line, and reads no further than the line it returns.
+    """
+
+    def __init__(self, who: pathlib.Path | str, file: BinaryIO, poll: float = 0):
+        """Takes an open file.
+
+        Args:
+          who: its name, for errors.
+          file: the caller closes it.
+          poll: seconds between looks at the end of a file that grows; 0: the file ends there.
+        """
+        self._who, self._file, self._poll = who, file, poll
+        self._count = 0
+        self._split: list[bytes] = []  # the last first
+        self._too_long = False  # whether the rest of such a line is still to be skipped
+
+    def __iter__(self) -> 'Lines':
+        return self
+
+    def __next__(self) -> bytes:
+        if not self._split:
+            self._split = self._line().splitlines(keepends=True)[::-1]  # \r ends a line too
+        self._count += 1
+        return self._split.pop()
+
+    def _line(self) -> bytes:
+        while self._too_long:
+            self._too_long = not self._piece().endswith(b'\n')
+        text = self._piece()
+        while self._poll and not text.endswith(b'\n') and len(text) < _MAX_LINE:
+            text += self._piece()
+        if len(text) >= _MAX_LINE:
+            self._count += 1
+            self._too_long = not text.endswith(b'\n')
             raise errors.InputError(
-                f'{path} line {line} is too long; it must be shorter than {_MAX_LINE} characters'
+                f'{self._who} line {self._count} is too long; it must be shorter than {_MAX_LINE} '
+                f'bytes'
             )
-        yield text
+        return text
+
+    def _piece(self) -> bytes:
+        """Returns bytes to the end of a line or of the file, at most `_MAX_LINE`."""
+        try:
+            while not (found := self._file.readline(_MAX_LINE)):
+                if not self._poll:
+                    raise StopIteration
+                time.sleep(self._poll)
+        except OSError:
+            self._file, self._poll = io.BytesIO(), 0  # the caller must not ask for ever
+            raise
+        return found
 
 
-def _read(path: pathlib.Path, lines: Iterator[str], target: str) -> Table:
+def _read(path: pathlib.Path, lines: Iterator[bytes], target: str) -> Table:
     reader = Reader(path, lines)
     names = reader.names
     place = names.index(errors.one_of(f'{path}: --target', target, names)) if target else -1
@@ -101,34 +144,63 @@ def _read(path: pathlib.Path, lines: Iterator[str], target: str) -> Table:
 class Reader:
     """An iterator over the rows of a table, `(line, cells)`; the header is line 1.
 
-    It can continue after an error about a row, and reads no further than the row that it returns.
+    A row is one line: a quote that is not closed is an error there, and does not take the rows
+    below it. The iterator can continue after an error about a row, and reads no further than the
+    row that it returns.
 
     Attributes:
       names: of the columns.
     """
 
-    def __init__(self, who: pathlib.Path | str, lines: Iterator[str]):
+    def __init__(self, who: pathlib.Path | str, lines: Iterator[bytes]):
         """Reads the header from the lines of `who`. Raises: InputError if it is not a header."""
-        first = next(lines, '')
-        separator = max(_SEPARATORS, key=first.count)
-        self.names = [cell.strip() for cell in next(csv.reader([first], delimiter=separator), [])]
+        self._who, self._lines, self._line = who, lines, 0
+        first = self._text(next(lines, b''))
+        self._separator = max(_SEPARATORS, key=first.count)
+        self.names = [cell.strip() for cell in self._cells(first)]
         _refuse_header(who, self.names)
-        self._who = who
-        self._rows = csv.reader(lines, delimiter=separator, strict=True)
 
     def __iter__(self) -> 'Reader':
         return self
 
     def __next__(self) -> tuple[int, list[str]]:
-        cells = next(self._rows)
+        cells: list[str] = []
         while not cells:
-            cells = next(self._rows)
-        line = self._rows.line_num + 1
+            cells = self._cells(self._text(self._next()))
         if len(cells) != len(self.names):
             raise errors.InputError(
-                f'{self._who} line {line} has {len(cells)} cells; the header has {len(self.names)}'
+                f'{self._who} line {self._line} has {len(cells)} cells; the header has '
+                f'{len(self.names)}'
             )
-        return line, cells
+        return self._line, cells
+
+    def _next(self) -> bytes:
+        try:
+            return next(self._lines)
+        except errors.InputError:
+            self._line += 1
+            raise
+
+    def _text(self, line: bytes) -> str:
+        """Returns the text of the next line."""
+        self._line += 1
+        try:
+            return line.decode('utf-8-sig' if self._line == 1 else 'utf-8')
+        except UnicodeDecodeError as error:
+            raise errors.InputError(
+                f'{self._who} line {self._line} cannot be read: {error}; it must be UTF-8'
+            ) from None
+
+    def _cells(self, text: str) -> list[str]:
+        """Returns the cells of the line, none if it is blank."""
+        try:
+            return next(csv.reader([text], delimiter=self._separator, strict=True), [])
+        except csv.Error as error:
+            ended = 'unexpected end' in str(error)
+            reason = 'a quote is not closed' if ended else error
+            raise errors.InputError(
+                f'{self._who} line {self._line} cannot be read: {reason}'
+            ) from None
 
 
 def numbers(
