@@ -92,9 +92,9 @@ def test_quantities_are_classes_in_their_order_and_rows_without_one_are_left_out
         (lambda t: t.replace(f'{ROWS[4, 2]}', '1e99'), 'column mass holds numbers that exceed flo'),
         (
             lambda t: t.encode() + b'\xff',
-            "line 42 cannot be read: 'utf-8' codec can't decode byte 0xff",
+            "line 32 cannot be read: 'utf-8' codec can't decode byte 0xff",
         ),
-        (lambda t: t + '"1,2,3,4', 'line 42 cannot be read: a quote is not closed'),
+        (lambda t: t + '"1,2,3,4', 'line 32 cannot be read: a quote is not closed'),
         (lambda t: t.replace('Bern', '').replace('Ulm', '').replace('Aix', ''), 'city is empty in'),
     ],
 )
