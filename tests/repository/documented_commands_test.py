@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 import tfae_program
 from PIL import Image
-from sklearn.datasets import load_digits, load_wine
 
 ROOT = tfae_program.ROOT
 AFTER = {'docs/guide/look.md': 'docs/guide/train.md', 'docs/guide/export.md': 'docs/guide/train.md'}
+FILES = 'docs/guide/data.md'  # its Python blocks write the arrays and tables of all pages
 SHORT = {r'tfae train --recipe=': ' --epochs=1 --labeled_examples=200'}
 ELSEWHERE = {
     r'pip (un)?install ': 'tests/repository/packaging_test.py installs',
@@ -98,19 +98,12 @@ def photos(folder):
 
 
 @pytest.mark.parametrize('page', [page for page in pages() if here(page)])
-def test_the_commands_of_a_page_run(page, tmp_path):
+def test_the_commands_of_a_page_run(page, tmp_path, monkeypatch):
     photos(tmp_path)
     shutil.copy(ROOT / 'tests' / 'support' / 'tf1_program.py', tmp_path / 'script.py')
-    digits = load_digits()
-    np.savez(
-        tmp_path / 'digits.npz',
-        images=digits.images.astype(np.float32) / 16,
-        labels=digits.target,
-    )
-    wine = load_wine()
-    names = ','.join([*wine.feature_names, 'cultivar'])
-    rows = np.column_stack([wine.data, wine.target])
-    np.savetxt(tmp_path / 'wine.csv', rows, '%g', ',', header=names, comments='')
+    monkeypatch.chdir(tmp_path)
+    for block in blocks(FILES):
+        exec(block, {})
     data = {name: os.environ[name] for name in ['TFAE_DATA_DIR'] if name in os.environ}
     for line in [*(here(AFTER[page]) if page in AFTER else []), *here(page)]:
         if '_mnist' in line and not data:
