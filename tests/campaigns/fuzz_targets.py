@@ -27,6 +27,7 @@ from PIL import Image
 
 from tfae import data, models
 from tfae.analysis import anomaly, layer_graph, table_anomaly
+from tfae.commands import sweep
 from tfae.commands.shared import command_flags, graph_files, table_rows
 from tfae.compat import porting, program
 from tfae.core import atomic_files, config, json_text, names
@@ -763,6 +764,10 @@ TARGETS = {
         'anomaly.npz', table_detector_seeds, read_table_detector,
         lambda found: [array.shape for array in found] == [(3, 4), (3,)], 3,
         (b'PK\x01\x02', b'PK\x05\x06', b"'descr'", b'|O', b'<f8', b'shape', b'('),
+    ),
+    'trial': Target(
+        'seed_0.json', lambda: [b'{"objective": 0.5, "values": {"units": "8,4"}}'], sweep.read,
+        lambda found: isinstance(found, dict), 10, (b'[' * 3000, b'NaN', b'9' * 5000), True,
     ),
     'directions': Target(
         'morph.npz', direction_seeds, lambda path: space.of_file(path, 4),

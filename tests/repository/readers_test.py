@@ -30,6 +30,7 @@ OWN = {
     ('data/formats/shard_writer.py', '_add_offsets'),
     ('explorer/application.py', '__init__'),
     ('report/document.py', 'render'),
+    ('sklearn.py', '__getstate__'),  # copies the files of its run
     ('training/memory.py', 'of_machine'),
     ('training/recipes.py', 'flags'),
     ('training/summaries.py', 'image'),

@@ -237,8 +237,7 @@ def _open(
         make_folder(folder)
         write_json(path, wanted)
         return
-    known = bounded_files.read_json(path)
-    known = known if isinstance(known, dict) else {}
+    known = read(path)
     for name, value in wanted.items():
         if known.get(name) != value:
             what = 'flags of tfae train' if name == 'train' else f'--{name}'
@@ -247,8 +246,7 @@ def _open(
                 f'{_shown(value)}; choose another folder, or repeat its command'
             )
     if (folder / _CHOSEN).exists():
-        chosen = bounded_files.read_json(folder / _CHOSEN)
-        tested = chosen.get('trials') if isinstance(chosen, dict) else None
+        tested = read(folder / _CHOSEN).get('trials')
         if tested != count:
             raise errors.InputError(
                 f'--logdir {folder} was evaluated on the test split after {tested} trials '
@@ -320,15 +318,15 @@ class _Task(NamedTuple):
         """
         if not self.kept.exists():
             return None
-        found = bounded_files.read_json(self.kept)
-        found = found if isinstance(found, dict) else {}
-        if found.get('values') != self.values:
+        found = read(self.kept)
+        objective = found.get('objective')
+        if found.get('values') != self.values or not isinstance(objective, int | float):
             raise errors.InputError(
                 f'{self.kept} is of {found.get("values")}; this search proposes {self.values}: '
                 f'continue with the versions of Optuna and numpy that began it, or choose another '
                 f'folder'
             )
-        return float(found.get('objective', math.nan))
+        return float(objective)
 
     def _value(self) -> float:
         command, colon, measure = self.objective.partition(':')
@@ -452,9 +450,18 @@ def _read(run: pathlib.Path, command: str, split: str) -> dict[str, Any]:
     module = importlib.import_module(f'{commands.__name__}.{command}')
     with contextlib.redirect_stdout(io.StringIO()):
         module.main([f'--logdir={run}', f'--split={split}'])
-    found = json_text.numbers(bounded_files.read_json(run / _COMMANDS[command]))
+    found = read(run / _COMMANDS[command])
     assert found['split'] == split
     return found
+
+
+def read(path: pathlib.Path) -> dict[str, Any]:
+    """Returns the object in a JSON file, empty if it holds something else.
+
+    Raises: InputError if the file cannot be read or is not JSON.
+    """
+    found = json_text.numbers(bounded_files.read_json(path))
+    return found if isinstance(found, dict) else {}
 
 
 def _best(found: Sequence[_Trial], flags: Config) -> int | None:
@@ -501,9 +508,8 @@ def _test(
     """
     path = folder / _CHOSEN
     command = flags.objective.partition(':')[0] if ':' in flags.objective else 'evaluate'
-    known = bounded_files.read_json(path) if path.exists() else None
-    measured = known.get('test') if isinstance(known, dict) else None
-    if measured is None:
+    measured = read(path).get('test') if path.exists() else None
+    if not isinstance(measured, dict):
         # Before the test split is read: from here on the sweep is closed.
         chosen = {'trial': index, 'trials': count, **trial.values, 'validation': trial.objectives}
         write_json(path, chosen)
