@@ -337,7 +337,7 @@ class AnomalyDetector(OutlierMixin, _Estimator):
 
     Attributes:
       threshold_: anomaly score above which a row is anomalous, in nats.
-      offset_: -threshold_.
+      offset_: the threshold, negated.
       run_: the open run.
       n_features_in_, feature_names_in_: number and names of the columns.
     """
