@@ -162,11 +162,11 @@ def test_reconstruct_prints_what_evaluate_prints(digits):
     for split in ('validation', 'test'):
         measured, _ = digits.measured('evaluate', 'dense', f'--split={split}')
         out = digits.program('reconstruct', '--logdir=dense', f'--split={split}', '--count=5')
-        lines[split] = out.splitlines()[-4:-1]
+        lines[split] = out.splitlines()[-6:-1]
+        of_all = ('mse', 'pca_mse', 'corrupted_psnr', 'denoised_psnr')
         assert lines[split] == [
             f'{"examples":16} {measured["examples"]}',
-            f'{"mse":16} {measured["mse"]:.5f}',
-            f'{"pca_mse":16} {measured["pca_mse"]:.5f}',
+            *(f'{name:16} {measured[name]:.5f}' for name in of_all),
         ]
     assert lines['validation'] != lines['test']
 
