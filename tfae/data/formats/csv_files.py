@@ -102,7 +102,7 @@ class Lines:
                     raise StopIteration
                 time.sleep(self._poll)
         except OSError:
-            self._file, self._poll = io.BytesIO(), 0  # the caller must not ask for ever
+            self._file, self._poll = io.BytesIO(), 0  # the caller must not ask again and again
             raise
         return found
 
