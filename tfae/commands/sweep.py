@@ -19,21 +19,20 @@ import importlib
 import io
 import math
 import multiprocessing
-import os
 import pathlib
 import shlex
 import signal
 import statistics
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, NamedTuple
 
 from tfae import commands
 from tfae.commands.shared import command_flags, search, training
-from tfae.core import bounded_files, config, errors, json_text, signals, terminal
+from tfae.core import bounded_files, config, errors, json_text, signals, stderr, terminal
 from tfae.core.atomic_files import make_folder, write_json
 from tfae.core.config import Part, option
 from tfae.distributed import cluster
@@ -402,25 +401,13 @@ class _Runs:
         if self._stopped:
             raise self._stopped
         assert self._pool
-        with self._logged():
+        with _SPAWNING, stderr.appended_to(self._folder / _LOG):
             future = self._pool.submit(task.measured)
         try:
             return future.result()
         except BaseException as error:
             self._stop(error)
             raise self._stopped or error from None
-
-    @contextlib.contextmanager
-    def _logged(self) -> Iterator[None]:
-        """Sends the stderr of a process that starts meanwhile to a file."""
-        with _SPAWNING, (self._folder / _LOG).open('ab') as log:
-            kept = os.dup(2)
-            os.dup2(log.fileno(), 2)
-            try:
-                yield
-            finally:
-                os.dup2(kept, 2)
-                os.close(kept)
 
     def _signaled(self, number: int, _: Any) -> None:
         self._stop(_Stopped(128 + number))

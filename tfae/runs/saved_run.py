@@ -499,13 +499,13 @@ def _bytes(images: np.ndarray, dtype: str) -> np.ndarray:
 
     Raises: InputError if other examples than images are integers outside [0, 255] there.
     """
-    picture = data.is_image(images.shape[1:])
-    if images.dtype.kind not in 'iu' or not images.size or not (picture or dtype == 'uint8'):
+    of_images = data.is_image(images.shape[1:])
+    if images.dtype.kind not in 'iu' or not images.size or not (of_images or dtype == 'uint8'):
         return images
     low, high = images.min(), images.max()
     if low >= 0 and high <= 255:
         return images.astype(np.uint8, copy=False)
-    if not picture:
+    if not of_images:
         raise errors.InputError(
             f'images are {images.dtype} from {low} to {high}; the run was trained on bytes, so '
             'integers must lie in [0, 255]'
