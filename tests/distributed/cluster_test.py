@@ -146,6 +146,20 @@ def test_a_run_goes_on_with_another_number_of_workers(tmp_path):
     assert_equal(workers.logdir, tmp_path / 'alone')
 
 
+def test_a_restarted_process_finds_the_package_and_nothing_inside_it(monkeypatch):
+    # A folder of the package on the path would hide libraries: tfae/sklearn.py is not scikit-learn.
+    replaced = []
+    monkeypatch.setattr(cluster.os, 'execv', lambda *call: replaced.append(call))
+    monkeypatch.setattr(cluster, '_RESTART_DELAY', 0)
+    monkeypatch.setattr(cluster.pathlib.Path, 'iterdir', lambda path: [])
+    monkeypatch.setattr(cluster, '_begin_waiting', lambda: None)
+    monkeypatch.setenv('PYTHONPATH', '/a:/b')
+    cluster.restart(['train', '--epochs=3'])
+    assert replaced[0][1][1:] == ['-m', 'tfae', 'train', '--epochs=3']
+    found = cluster.os.environ['PYTHONPATH'].split(':')
+    assert found == [str(tfae_program.ROOT), '/a', '/b']
+
+
 @pytest.mark.parametrize(
     'lost',
     [pytest.param(1, id='worker'), pytest.param(0, id='chief', marks=pytest.mark.slow)],

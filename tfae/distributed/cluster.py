@@ -150,8 +150,9 @@ def restart(arguments: Sequence[str]) -> NoReturn:
         if int(file.name) > 2:
             with contextlib.suppress(OSError):  # the descriptor of the listing itself
                 os.set_inheritable(int(file.name), False)
-    package = str(pathlib.Path(__file__).resolve().parents[1])
-    path = [package, *filter(None, os.environ.get('PYTHONPATH', '').split(os.pathsep))]
+    # The folder of the package, which may not be installed.
+    root = str(pathlib.Path(__file__).resolve().parents[2])
+    path = [root, *filter(None, os.environ.get('PYTHONPATH', '').split(os.pathsep))]
     os.environ['PYTHONPATH'] = os.pathsep.join(dict.fromkeys(path))
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, '-m', 'tfae', *arguments])
