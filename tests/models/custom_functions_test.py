@@ -79,6 +79,16 @@ def test_a_function_with_an_argument_training_is_told():
     testing.check_family('custom', config, shapes=[(8, 8, 1)])
 
 
+def test_the_decoder_restores_as_at_inference_unless_told_otherwise():
+    config = models.custom(encoder=own_functions.encoder, decoder=own_functions.normalized_decoder)
+    with tf.Graph().as_default():
+        model = custom_functions.Model(config, (8, 8, 1))
+        model.decoder(tf.ones([3, 5]))
+        assert not tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+        model.decoder(tf.ones([3, 5]), True)
+        assert len(tf.get_collection(tf.GraphKeys.UPDATE_OPS)) == 2
+
+
 @pytest.mark.parametrize(
     'encoder, decoder, text',
     [

@@ -9,7 +9,7 @@ import scipy.stats
 import tensorflow.compat.v1 as tf
 import tfae_program
 
-from tfae.core import errors
+from tfae.core import errors, names
 from tfae.models import Batch, variational
 
 SHAPE = (3, 2, 1)
@@ -316,6 +316,14 @@ def test_variables_have_the_names_and_shapes_that_readers_expect():
         'decoder/log_variance': [],
     }
     assert not [v for v in tf.trainable_variables() if v not in tf.global_variables()]
+
+
+def test_tensorboard_shows_the_posterior_and_its_divergence_by_dimension():
+    outputs = model()(batch().images)
+    shown = tf.get_collection(tf.GraphKeys.ACTIVATIONS)
+    assert outputs.code in shown
+    assert outputs.log_variance in shown
+    assert [t.op.name for t in shown if t.shape.as_list() == [2]] == [names.KL_BY_DIMENSION]
 
 
 @pytest.mark.parametrize(

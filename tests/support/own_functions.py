@@ -40,6 +40,11 @@ def other_decoder(code):
     return tf.reshape(layers.dense(code, 256), [-1, 16, 16, 1])
 
 
+def normalized_decoder(code, training):
+    """`[B, 5]` -> `[B, 8, 8, 1]`, normalized by the batch in training."""
+    return _decoded(layers.batch_normalization(code, training=training), 4)
+
+
 def stray_decoder(code):
     """`[B, 5]` -> `[B, 10]`: no images."""
     return layers.dense(code, 10)

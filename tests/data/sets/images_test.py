@@ -253,7 +253,8 @@ def test_a_loop_of_links_ends(tmp_path):
     sample_images.fill(tmp_path / 'in', 5, 'png')
     (tmp_path / 'in' / 'again').symlink_to(tmp_path)
     (tmp_path / 'in' / 'itself').symlink_to('itself')
-    assert len(set(image_folder.found(tmp_path))) == len(list(image_folder.found(tmp_path))) == 5
+    sample_images.fill(tmp_path / 'in' / 'later', 3, 'png')  # listed after the loop
+    assert len(set(image_folder.found(tmp_path))) == len(list(image_folder.found(tmp_path))) == 8
 
 
 def test_a_folder_behind_a_link_to_another_one_is_read(tmp_path):

@@ -182,7 +182,11 @@ REFUSALS = {
     'labels of another count': ({'x': BYTES, 'y': LABELS[:9]}, 'y: holds 9 labels for 10 images'),
     'labels that are no integers': (
         {'x': BYTES, 'y': LABELS / 2},
-        r'y: is float64 \(10,\); labels',
+        r'y: is float64 \(10,\); labels must be integers \[N\] or \[N, 1\]$',
+    ),
+    'labels with two more dimensions': (
+        {'x': BYTES, 'y': LABELS[:, None, None]},
+        r'y: is int64 \(10, 1, 1\); labels must be integers \[N\] or \[N, 1\]$',
     ),
     'one-hot labels': (
         {'x': BYTES, 'y': np.eye(10, dtype=int)},
