@@ -76,6 +76,7 @@ ELSEWHERE = {
     'attributes': 'regressor_test',
     'target': 'regressor_test',
     'normalize': 'tables_test: test_bytes_are_normalized_as_they_are_fed',
+    'missing': 'data_flags_test: test_missing_values_are_in_no_statistic_and_no_loss',
     'color': 'images_test',
     'labeled_seed': 'dataset_test: test_the_seed_decides_which_examples_have_labels',
     'early_stopping_epochs': 'resume_test',

@@ -51,7 +51,8 @@ ROWS = (
     '--output_activation=sigmoid',
     '--validation_fraction=0.25',
 )
-WALKED = [CLASSES, LABELS, BLOBS, FILES, TARGET, ROWS]
+GAPS = (*ROWS[:1], '--data_dir=gaps.npz', *ROWS[2:], '--missing=mask')
+WALKED = [CLASSES, LABELS, BLOBS, FILES, TARGET, ROWS, GAPS]
 
 
 @pytest.fixture(scope='module')
@@ -76,12 +77,13 @@ def colors():
     return {name: random.randint(256, size=size, dtype=np.uint8) for name, size in sizes.items()}
 
 
-def assert_trained_on(runs, name, words, x, atol=2e-6):
+def assert_trained_on(runs, name, words, x, atol=2e-6, weights=1):
     """Fails unless a step moves the variables as a step on the images `x` does."""
     given = ('--units=3', *ONE_STEP, f'--learning_rate={RATE}', f'--logdir={name}')
     runs.program('train', *words, *given)
     start, end = (variables(runs.folder / name, step) for step in (0, 1))
-    for key, wanted, other in zip(NAMES, gradient(start, x), gradient(start, x[1:]), strict=True):
+    slopes = gradient(start, x, weights)
+    for key, wanted, other in zip(NAMES, slopes, gradient(start, x[1:]), strict=True):
         moved = (start[key] - end[key]) / RATE
         np.testing.assert_allclose(moved, wanted, atol=atol, err_msg=key)
         if key == NAMES[-1]:  # one image more or less would be seen
@@ -147,6 +149,19 @@ def test_columns_are_scaled_by_the_range_of_the_examples_left_for_training(runs)
     assert (x.max(0) < rows.max(0)).any()  # the range of all would be seen
     x = (x - x.min(0)) / np.ptp(x, 0)
     assert_trained_on(runs, 'rows', ROWS, x, atol=2e-5)
+
+
+def test_missing_values_are_in_no_statistic_and_no_loss(runs):
+    random = np.random.RandomState(0)
+    rows = random.standard_normal((40, 6)) * 10.0 ** np.arange(-2, 4) + 7
+    rows[random.random_sample(rows.shape) < 0.3] = np.nan
+    np.savez(runs.folder / 'gaps.npz', x_train=rows, x_test=rows[:5])
+    x = rows[~held_out(40, 10, seed=1)]
+    low, high = np.nanmin(x, 0), np.nanmax(x, 0)
+    x = (x - low) / (high - low)
+    present = ~np.isnan(x)
+    weights = present * 6 / present.sum(1, keepdims=True)
+    assert_trained_on(runs, 'gaps', GAPS, np.nan_to_num(x), atol=2e-5, weights=weights)
 
 
 def test_a_column_of_a_table_gives_labels_and_images_without_a_value_are_left_out(runs):

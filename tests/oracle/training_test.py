@@ -23,13 +23,13 @@ def digits(tmp_path_factory):
     return Runs(tmp_path_factory.mktemp('digits'))
 
 
-def gradient(v, x):
-    """Returns the gradients of mean (x - sigmoid((x W + b) V + c))^2 by W, b, V and c."""
+def gradient(v, x, weights=1):
+    """Returns the gradients of mean w (x - sigmoid((x W + b) V + c))^2 by W, b, V and c."""
     w, b, u, c = (v[name] for name in NAMES)
     x = x.reshape(len(x), -1)
     code = x @ w + b
     made = special.expit(code @ u + c)
-    slope = 2 * (made - x) / x.size * made * (1 - made)
+    slope = weights * 2 * (made - x) / x.size * made * (1 - made)
     behind = slope @ u.T
     return [x.T @ behind, behind.sum(0), code.T @ slope, slope.sum(0)]
 

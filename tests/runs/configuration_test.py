@@ -46,6 +46,7 @@ EDITS = {
     'target': {'attributes': 'a.csv', 'target': 'age'},
     'size': {'size': '6x5'},
     'normalize': {'normalize': 'standard'},
+    'missing': {'missing': 'mask'},
     'color': {'color': 'gray'},
     'freeze': {'freeze': ['encoder']},
     'optimizer': {'optimizer': 'rmsprop'},

@@ -1,6 +1,6 @@
 """Errors and sharpness of reconstructions.
 
-N examples, H x W image, C channels; pixels in [0, 1].
+N examples, H x W image, C channels; pixels in [0, 1]. Missing values, NaN, do not count.
 """
 
 import math
@@ -10,7 +10,8 @@ import numpy as np
 
 def mse(images: np.ndarray, reconstructions: np.ndarray) -> float:
     """Returns the mean squared error per pixel of images `[N, H, W, C]`."""
-    return float(np.mean(np.square(images.astype(np.float64) - reconstructions)))
+    wanted = images.astype(np.float64)
+    return _mean(np.square(wanted - reconstructions), wanted)
 
 
 def psnr(images: np.ndarray, denoised: np.ndarray) -> float:
@@ -22,7 +23,7 @@ def psnr(images: np.ndarray, denoised: np.ndarray) -> float:
 def bce(images: np.ndarray, logits: np.ndarray) -> float:
     """Returns the binary cross-entropy of images `[N, H, W, C]` under logits, in nats per pixel."""
     logits = logits.astype(np.float64)
-    return float(np.mean(np.logaddexp(0, logits) - images * logits))
+    return _mean(np.logaddexp(0, logits) - images * logits, images)
 
 
 def entropy(images: np.ndarray) -> float:
@@ -31,6 +32,12 @@ def entropy(images: np.ndarray) -> float:
     with np.errstate(divide='ignore', invalid='ignore'):
         terms = p * np.log(p) + (1 - p) * np.log1p(-p)
     return float(np.mean(np.nan_to_num(-terms)))  # 0 for binary images, not -0
+
+
+def _mean(values: np.ndarray, images: np.ndarray) -> float:
+    """Returns the mean of `values` `[N, ...]` where the images have a value."""
+    there = ~np.isnan(images)
+    return float(np.mean(values if there.all() else values[there]))
 
 
 def sharpness(images: np.ndarray, reconstructions: np.ndarray) -> float:

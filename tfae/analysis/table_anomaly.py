@@ -4,7 +4,8 @@
     score                    = sum over the columns
 
 v_k is the mean squared error of column k in normal rows. The score is the negative log-likelihood
-of independent Gaussian errors, up to a constant; a normal row has D / 2 on average.
+of independent Gaussian errors, up to a constant; a normal row has D / 2 on average. In a row with
+missing values, NaN, their contributions are 0, and the others are scaled by D over their number.
 
 N rows, D columns.
 """
@@ -40,7 +41,12 @@ class Detector:
           rows: `[N, D]`, normalized.
           reconstructions: `[N, D]`, normalized.
         """
-        return _squares(rows, reconstructions) / (2 * self.variances)
+        found = _squares(rows, reconstructions) / (2 * self.variances)
+        missing = np.isnan(found)
+        if not missing.any():
+            return found
+        there = found.shape[1] - missing.sum(1, keepdims=True)
+        return np.where(missing, 0, found) * (found.shape[1] / np.maximum(there, 1))
 
     def scores(self, rows: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
         """Returns the scores `[N]` in nats; larger means more anomalous. See `contributions`."""
@@ -89,7 +95,14 @@ def fit(rows: np.ndarray, reconstructions: np.ndarray, *, quantile: float, step:
       quantile: fraction of the rows that score no higher than the threshold, in (0, 1).
       step: global step of the checkpoint.
     """
-    variances = _squares(rows, reconstructions).mean(0)
+    squares = _squares(rows, reconstructions)
+    missing = np.isnan(squares)
+    variances = squares.mean(0)
+    if missing.any():
+        there = (~missing).sum(0)
+        variances = np.where(missing, 0, squares).sum(0) / np.maximum(there, 1)
+        # A column without any value has the variance of the others.
+        variances[there == 0] = variances[there > 0].mean() if there.any() else 1
     # A column that is reconstructed exactly, such as a constant one, would give infinite scores.
     least = max(_VARIANCE_FLOOR * variances.mean(), np.finfo(np.float32).tiny)
     found = Detector(
@@ -106,7 +119,7 @@ def fit(rows: np.ndarray, reconstructions: np.ndarray, *, quantile: float, step:
 
 
 def _squares(rows: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
-    """Returns squared errors `[N, D]`."""
+    """Returns squared errors `[N, D]`, NaN where a value is missing."""
     return np.square(reconstructions.astype(np.float64) - rows)
 
 

@@ -110,6 +110,11 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
     if not images and flags.blur != Config.blur:
         what = 'a table' if table else f'{loaded.noun}s'
         raise errors.UsageError(f'--blur is {flags.blur}, which blurs images; the run is on {what}')
+    if not table and run.built.inference.present is not None:
+        raise errors.InputError(
+            f'{run.folder.path} is a run on {loaded.noun}s with --missing=mask; anomaly scores '
+            f'with missing values are those of tables'
+        )
     # Training images score too low, so held-out images set the scale where there are any.
     held_out = loaded.validation if len(loaded.validation.images) else loaded.train
     quantile = 1 - flags.false_positive_rate
@@ -133,11 +138,13 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
         detector.save(run.folder.place(DETECTOR))
         bar.update()
         bar.set_description_str('scores')
-        scored = image_scores.seen(run, part.images)
         if isinstance(detector, table_anomaly.Detector):
-            contributions = detector.contributions(scored[0], scored[2])
+            rows, made = row_scores.seen(run, part.images)
+            scored = rows, run.encode(part.images), made
+            contributions = detector.contributions(rows, made)
             kinds = {_OWN: contributions.sum(1)}
         else:
+            scored = image_scores.seen(run, part.images)
             kinds = {_OWN: detector.scores(*scored)}
         bar.update()
         bar.set_description_str('baselines')
@@ -147,7 +154,8 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
         if components >= most:
             components = max(1, min(run.built.model.code_size, most - 1))
         if anomalous.any() and not anomalous.all() and flags.baselines:
-            kinds |= anomaly.baselines(run.normalized(loaded.train.images), scored[0], components)
+            known, asked = (run.normalized(split.images) for split in (loaded.train, part))
+            kinds |= anomaly.baselines(known, asked, components)
         bar.update()
     found: dict[str, Any] = {
         'split': flags.split,

@@ -118,21 +118,24 @@ def _regression(
 
 def _reconstruction(run: Run, loaded: data.DataSet, part: data.Split) -> dict[str, float]:
     """Returns measures of the reconstructions, and of those of PCA."""
-    images, outputs = data.pixels(run.normalized(part.images)), run.built.inference.outputs
+    images, outputs = run.judged(part.images), run.built.inference.outputs
     reconstructed = run.normalized(run.reconstruct(part.images))
     measured = {'mse': reconstruction.mse(images, reconstructed)}
     if images.ndim == 4:
         measured['sharpness'] = reconstruction.sharpness(images, reconstructed)
     if hasattr(outputs, names.LOGITS):
         measured['bce'] = reconstruction.bce(images, run.fetch(outputs.logits, part.images))
-        if np.min(images) >= 0 and np.max(images) <= 1:  # columns may leave it outside training
+        if (
+            np.min(images) >= 0 and np.max(images) <= 1
+        ):  # false if any is missing; columns may leave it outside training
             measured['bce_floor'] = reconstruction.entropy(images)
     baseline = pca.Baseline(run.normalized(loaded.train.images), run.built.model.code_size)
-    measured['pca_mse'] = reconstruction.mse(images, baseline.reconstruct(images))
+    projected = baseline.reconstruct(run.normalized(part.images))
+    measured['pca_mse'] = reconstruction.mse(images, projected)
     # An encoder that did not specialize on the data reconstructs noise too.
     noise = data.pixels(_noise(part.images))
     measured['noise_mse'] = reconstruction.mse(
-        run.normalized(noise), run.normalized(run.reconstruct(noise))
+        run.judged(noise), run.normalized(run.reconstruct(noise))
     )
     if run.built.inference.corrupted is not None:
         measured |= _denoising(run, loaded, part.images)
@@ -154,7 +157,7 @@ def _noise(images: Any) -> np.ndarray:
 
 def _denoising(run: Run, loaded: data.DataSet, examples: Any) -> dict[str, float]:
     """Returns the PSNR of corrupted and denoised images, and that of the best linear denoiser."""
-    images = data.pixels(run.normalized(examples))
+    images = run.judged(examples)
     noisy, denoised = map(run.normalized, run.denoise(examples))
     measured = {
         'corrupted_psnr': reconstruction.psnr(images, noisy),

@@ -8,7 +8,6 @@ run, as `tfae evaluate` does; the PNG shows them too.
 import dataclasses
 import pathlib
 
-from tfae import data
 from tfae.analysis import pca, reconstruction
 from tfae.commands.shared import command_flags, example_plots
 from tfae.core import errors, names
@@ -38,11 +37,11 @@ def main(argv: list[str]) -> int:
         raise errors.UsageError(f'--output is {flags.output!r}; it must end in .png')
     with flags.open(names.RECONSTRUCTION) as run:
         loaded, part = flags.load(run)
-        images = data.pixels(run.normalized(part.images))
+        images = run.judged(part.images)
         made = run.normalized(run.reconstruct(part.images))
         size = run.built.model.code_size
         baseline = pca.Baseline(run.normalized(loaded.train.images), size)
-        projected = baseline.reconstruct(images)
+        projected = baseline.reconstruct(run.normalized(part.images))
         denoising = run.built.inference.corrupted is not None
         noisy = [run.normalized(each) for each in run.denoise(part.images)] if denoising else []
     mse, pca_mse = (reconstruction.mse(images, each) for each in (made, projected))

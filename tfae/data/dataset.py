@@ -180,6 +180,12 @@ class Config(Part):
         'deviation 1) or robust (median 0, quartiles 1 apart). Losses and errors are in normalized '
         'units.',
     )
+    missing: Literal['refuse', 'mask'] = option(
+        'refuse',
+        'Missing values (NaN, empty cells) of tables, sequences and volumes. mask: the model sees '
+        '0 in their place, after normalization, and neither the normalization nor losses and '
+        'errors depend on them; refuse: they are an error.',
+    )
     synthetic_kind: Literal['bars', 'blobs', 'linear', 'waves', 'solids'] = option(
         'bars',
         'Content of the synthetic examples: bars, blobs and linear are images, waves are '

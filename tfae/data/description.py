@@ -118,8 +118,10 @@ def _of_columns(loaded: DataSet, normalize: str) -> list[str]:
     Channels count as columns.
     """
     rows = loaded.train.images
-    low, high = (f(rows, axis=tuple(range(rows.ndim - 1))) for f in (np.min, np.max))
+    low, high = (f(rows, axis=tuple(range(rows.ndim - 1))) for f in (np.nanmin, np.nanmax))
     lines = [f'values {low.min():g} to {high.max():g}, {rows.dtype}']
+    if (missing := np.isnan(rows).mean(axis=tuple(range(rows.ndim - 1)))).any():
+        lines.append(_of_missing(loaded, missing))
     spreads = high.astype(np.float64) - low
     column = 'column' if tabular(loaded.image_shape) else 'channel'
     if constant := np.flatnonzero(spreads == 0).tolist():
@@ -136,6 +138,18 @@ def _of_columns(loaded: DataSet, normalize: str) -> list[str]:
             f'scale'
         )
     return lines
+
+
+def _of_missing(loaded: DataSet, missing: np.ndarray) -> str:
+    """Describes the fractions of missing values `[C]` of columns, or channels."""
+    order = np.argsort(-missing, kind='stable')
+    order = order[missing[order] > 0]
+    shown = ', '.join(
+        f'{image_files.shown(loaded.column(k))} {100 * missing[k]:.3g} %'
+        for k in order[:_MAX_CLASSES].tolist()
+    )
+    more = f' and {len(order) - _MAX_CLASSES:,} more' * (len(order) > _MAX_CLASSES)
+    return f'{100 * missing.mean():.3g} % of the training values are missing: {shown}{more}'
 
 
 def ranged(low: float, high: float, dtype: Any, where: str = '') -> list[str]:

@@ -6,8 +6,8 @@
     standard    offset mean, scale standard deviation
     robust      offset median, scale difference of the quartiles
 
-The scale of a column in which it would be 0 is 1. The channels of sequences and volumes are
-normalized as columns are, over all steps or voxels.
+The scale of a column in which it would be 0 is 1. Missing values, NaN, do not count. The channels
+of sequences and volumes are normalized as columns are, over all steps or voxels.
 
 N rows, D columns or channels.
 """
@@ -39,7 +39,12 @@ def fit(kind: Kind, rows: np.ndarray) -> Normalization | None:
     """Fits a normalization to examples `[N, ..., D]`, float32; None for none."""
     if kind == 'none':
         return None
-    offset, scale = _FITS[kind](rows.reshape(-1, rows.shape[-1]).astype(np.float64))
+    columns = rows.reshape(-1, rows.shape[-1]).astype(np.float64)
+    if np.isnan(columns).any():
+        there = [column[~np.isnan(column), np.newaxis] for column in columns.T]
+        offset, scale = np.concatenate([_FITS[kind](column) for column in there], 1)
+    else:
+        offset, scale = _FITS[kind](columns)
     scale = np.where(scale > 0, scale, 1)
     return Normalization(offset.astype(np.float32), scale.astype(np.float32))
 

@@ -73,7 +73,7 @@ def load(source: Source, config: Config) -> Loaded:
     pairs = {k: _pair(f'{who}: {k}', split) for k, split in splits.items()}
     if all(isinstance(pair.images.values, np.ndarray) for pair in pairs.values()):
         three = (pairs['train'], pairs.get('validation'), pairs['test'])
-        loaded = arrays.loaded(who, *three, kind)
+        loaded = arrays.loaded(who, *three, kind, config.missing == 'mask')
     elif kind:
         raise errors.InputError(
             f'{who}: kind is {kind!r}, which is for arrays; LazyImages are images'

@@ -36,6 +36,7 @@ class Sampled(NamedTuple):
     labels: tf.Tensor | None  # int64 [B]
     start: tf.Operation | None = None  # to be run once before the first of consecutive steps
     waited: tf.Tensor | None = None  # float64: seconds that steps have waited for examples
+    present: tf.Tensor | None = None  # float32 [B, ...], see `masked`; None: no value is missing
 
 
 class Source(Protocol):
@@ -58,6 +59,9 @@ class Source(Protocol):
     def labels(self, indices: tf.Tensor) -> tf.Tensor | None:
         """Gathers the labels alone."""
 
+    def present(self, indices: tf.Tensor) -> tf.Tensor | None:
+        """Gathers which values there are, float32 `[B, ...]`: see `masked`; None: all."""
+
 
 class Examples:
     """The arrays of a split."""
@@ -68,12 +72,15 @@ class Examples:
         labels: np.ndarray | None,
         name: str,
         normalization: Normalization | None = None,
+        missing: bool = False,
     ):
         """Declares variables for `images` `[N, ...]` and `labels` `[N]`; `load` fills them.
 
-        Batches of rows of a table are normalized by the variables of `normalization`.
+        Batches of rows of a table are normalized by the variables of `normalization`, and masked if
+        values may be `missing`.
         """
         self._normalization = normalization
+        self._missing = missing
         self.count = len(images)
         self._arrays = [images] if labels is None else [images, labels]
         with tf.name_scope(f'{names.EXAMPLES}/{name}/'):
@@ -100,15 +107,25 @@ class Examples:
         values = tf.image.convert_image_dtype(images, tf.float32)
         if self._normalization:
             values = self._normalization.normalize(values)
+        if self._missing:
+            values, _ = masked(values)
         return values, self.labels(indices)
 
     def batch(self, step: tf.Tensor, indices_of: Callable[[tf.Tensor], tf.Tensor]) -> Sampled:
         """See `Source`."""
-        return Sampled(*self.gather(indices_of(step)))
+        indices = indices_of(step)
+        return Sampled(*self.gather(indices), present=self.present(indices))
 
     def labels(self, indices: tf.Tensor) -> tf.Tensor | None:
         """See `Source`."""
         return tf.gather(self._rows[1], indices) if len(self._rows) > 1 else None
+
+    def present(self, indices: tf.Tensor) -> tf.Tensor | None:
+        """See `Source`."""
+        if not self._missing:
+            return None
+        images = tf.gather(self._rows[0], indices)
+        return masked(tf.image.convert_image_dtype(images, tf.float32))[1]
 
 
 class Codes:
@@ -161,6 +178,9 @@ class Codes:
     def labels(self, indices: tf.Tensor) -> tf.Tensor | None:
         """Returns the labels of the underlying source."""
         return self._source.labels(indices)
+
+    def present(self, indices: tf.Tensor) -> tf.Tensor | None:
+        """Returns None: no code is missing."""
 
 
 def indices(
@@ -226,6 +246,18 @@ def _keys(epoch: tf.Tensor, seeds: Sequence[int]) -> tf.Tensor:
 
 def _key(seeds: Sequence[int]) -> np.uint64:
     return np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0]
+
+
+def masked(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns values with 0 for those that are missing, and which there are.
+
+    Args:
+      values: float tensor `[B, ...]`, normalized; NaN where a value is missing.
+    Returns: two tensors of that shape; the second is 1 where there is a value, else 0.
+    """
+    missing = tf.math.is_nan(values)
+    filled = tf.where(missing, tf.zeros_like(values), values)
+    return filled, tf.cast(tf.logical_not(missing), values.dtype)
 
 
 def at_once(shape: Sequence[int]) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from tfae.core import errors, registry
 from tfae.core.config import text
 from tfae.data import outside, scikit_learn, targets
-from tfae.data.dataset import Config, DataSet, Loaded, Source, is_image
+from tfae.data.dataset import Config, DataSet, Loaded, Source, is_image, tabular
 from tfae.data.sets import (
     arrays,
     celeba,
@@ -56,6 +56,7 @@ COMMON_FIELDS = (
     'attributes',
     'target',
     'normalize',
+    'missing',
 )
 _VALIDATION_SEED = 1
 
@@ -100,6 +101,11 @@ def load(config: Config, source: Source | None = None) -> DataSet:
             f'--normalize is {config.normalize}; it is for tables, sequences and volumes, and '
             f'data set {config.dataset} consists of images, whose values lie in [0, 1]'
         )
+    if config.missing != 'refuse' and is_image(found.train.images.shape[1:]):
+        raise errors.UsageError(
+            f'--missing is {config.missing}; it is for tables, sequences and volumes, and data set '
+            f'{config.dataset} consists of images'
+        )
     if config.attributes:
         found = targets.labeled(config, found)
     train, test, class_names, validation, notes, columns, _ = found
@@ -112,13 +118,27 @@ def load(config: Config, source: Source | None = None) -> DataSet:
         validation = of_classes(validation, config, class_names, 'validation')
     if config.labeled_examples:
         train = few(train, config.labeled_examples, config.labeled_seed, config.dataset)
-    return DataSet(config.dataset, train, validation, test, class_names, notes, columns)
+    loaded = DataSet(config.dataset, train, validation, test, class_names, notes, columns)
+    if config.missing != 'refuse':
+        _refuse_without_values(loaded)
+    return loaded
 
 
 def _loaded(source: Source, config: Config) -> Loaded:
     if source in SETS.values() or isinstance(source, arrays.Arrays | scikit_learn.Table):
         return Loaded(*source.load(config))
     return outside.load(source, config)
+
+
+def _refuse_without_values(loaded: DataSet) -> None:
+    """Refuses a column or a channel without any value in training."""
+    rows = loaded.train.images.reshape(-1, loaded.image_shape[-1])
+    if (lacking := np.flatnonzero(np.isnan(rows).all(0))).size:
+        kind = 'column' if tabular(loaded.image_shape) else 'channel'
+        raise errors.InputError(
+            f'data set {loaded.name}: {kind} {loaded.column(int(lacking[0]))} has no value in the '
+            f'training split; remove the {kind}'
+        )
 
 
 def _cut(train: Split, config: Config) -> tuple[Split, Split]:

@@ -60,6 +60,9 @@ class Stream:
         """See `pipeline.Source`."""
         return None if self._value is None else tf.gather(self._labels, indices)
 
+    def present(self, indices: tf.Tensor) -> tf.Tensor | None:
+        """Returns None: no pixel is missing."""
+
     def gather(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
         """See `pipeline.Source`; files are read and decoded on demand."""
         images = self._gathered(indices)
@@ -150,11 +153,12 @@ def source(
     labels: np.ndarray | None,
     name: str,
     normalization: Normalization | None = None,
+    missing: bool = False,
 ) -> pipeline.Source:
-    """Creates the `pipeline.Source` of a split, of a table normalized by these variables."""
+    """Creates the `pipeline.Source` of a split; see `pipeline.Examples`."""
     if isinstance(images, lazy_images.LazyImages):
         return Stream(images, labels, name)
-    return pipeline.Examples(images, labels, name, normalization)
+    return pipeline.Examples(images, labels, name, normalization, missing)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from tfae import losses
 from tfae.analysis import anomaly, table_anomaly
 
 _TRUNCATE = 4.0  # standard deviations at which scipy truncates a Gaussian
@@ -52,7 +53,10 @@ def score(
 
 
 def contributions(
-    detector: table_anomaly.Detector, rows: tf.Tensor, reconstruction: tf.Tensor
+    detector: table_anomaly.Detector,
+    rows: tf.Tensor,
+    reconstruction: tf.Tensor,
+    present: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Builds the graph of `detector.contributions`, float32 `[B, D]` in nats.
 
@@ -60,9 +64,11 @@ def contributions(
       detector: fitted.
       rows: `[B, D]`, normalized.
       reconstruction: `[B, D]`, normalized.
+      present: `[B, D]`, 1 where there is a value, 0 where it is missing; None: all are there.
     """
     squares = tf.square(tf.cast(reconstruction, tf.float64) - tf.cast(rows, tf.float64))
-    return tf.cast(squares / (2 * detector.variances.astype(np.float64)), tf.float32)
+    found = tf.cast(squares / (2 * detector.variances.astype(np.float64)), tf.float32)
+    return found if present is None else found * losses.over_present(present)
 
 
 def _residual(difference: tf.Tensor, blur: float) -> tf.Tensor:

@@ -296,7 +296,8 @@ def _anomaly_score(run: Run, detector: anomaly.Detector | table_anomaly.Detector
         made = run.built.normalization.normalize(made)
     given, more = {names.IMAGES: inference.images}, {'threshold': float(detector.threshold)}
     if isinstance(detector, table_anomaly.Detector):
-        columns = anomaly_score.contributions(detector, inference.inputs, made)
+        seen = inference.inputs, made, inference.present
+        columns = anomaly_score.contributions(detector, *seen)
         columns = tf.identity(columns, names.CONTRIBUTIONS)
         score = tf.reduce_sum(columns, 1, name=names.SCORE)
         meaning = 'anomaly score in nats and the contributions of the columns, whose sum it is; a '
@@ -353,6 +354,8 @@ def _values_of(experiment: Experiment) -> dict[str, Any]:
     if data.is_image(shape):
         return {'pixels': _pixels(shape, _SCALING) | {'crop': experiment.form().crop}}
     about: dict[str, Any] = {'normalize': experiment.data.normalize}
+    if experiment.data.missing != 'refuse':
+        about['missing'] = 'NaN is a missing value, in whose place the model sees 0'
     if signature.dtype == 'uint8':
         about['preprocessing'] = 'divide bytes by 255; the graph normalizes the result'
     if data.tabular(shape):

@@ -1,6 +1,6 @@
 """Losses and regularizers as pure functions of tensors; the caller averages and weights them.
 
-    reconstruction   squared_error, bernoulli
+    reconstruction   squared_error, bernoulli, over_present
     variational      normal, poisson, negative_binomial, kl_to_standard_normal, free_bits,
                      importance_bound
     supervised       cross_entropy, distances, contrastive, triplet
@@ -12,7 +12,7 @@ A loss is per example, `[B]`, unless its function says otherwise. The modules ho
 
 from tfae.losses import adversarial, reconstruction, regularizers, supervised, variational
 from tfae.losses.adversarial import discriminator, diversity, generator, gradient_penalty
-from tfae.losses.reconstruction import Likelihood, bernoulli, squared_error
+from tfae.losses.reconstruction import Likelihood, bernoulli, over_present, squared_error
 from tfae.losses.regularizers import (
     contractive,
     contractive_dense,
@@ -53,6 +53,7 @@ __all__ = [
     'negative_binomial',
     'normal',
     'orthogonality',
+    'over_present',
     'poisson',
     'reconstruction',
     'regularizers',

@@ -117,6 +117,24 @@ def _bernoulli(targets: tf.Tensor, logits: tf.Tensor):
     return nats, gradient
 
 
+def over_present(present: tf.Tensor, name: str = 'over_present') -> tf.Tensor:
+    """Returns weights that make a sum over the values of an example one over those it has.
+
+    The sum is scaled by the number of values over the number that there are: it is the mean of
+    those, times their number in an example without gaps, whose weights are 1. An example without
+    any value has the weights 0.
+
+    Args:
+      present: float tensor `[B, ...]`, 1 where there is a value, 0 where it is missing.
+      name: name scope of the operations.
+    Returns: float tensor of that shape.
+    """
+    with tf.name_scope(name):
+        axes = list(range(1, present.shape.rank))
+        there = tf.reduce_sum(present, axes, keepdims=True)
+        return present * (math.prod(present.shape.as_list()[1:]) / tf.maximum(there, 1))
+
+
 def _sum_logs(values: tf.Tensor) -> tf.Tensor:
     """Returns the sum over pixels of the logarithms of values in [1/2, 1].
 

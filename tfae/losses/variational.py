@@ -9,7 +9,8 @@
     importance-weighted bound of k samples: log (1/k) sum_i w_i
 
 G is the gamma function; NB has mean m and variance m + m^2 / r. B batch, Z code, k samples.
-Variances, means of counts and r are passed as logarithms.
+Variances, means of counts and r are passed as logarithms. With weights 0 and 1 the densities are
+those of the values of weight 1 alone.
 """
 
 import math
@@ -23,7 +24,11 @@ ACTIVE = 0.01
 
 
 def normal(
-    x: tf.Tensor, mean: tf.Tensor, log_variance: tf.Tensor, name: str = 'normal'
+    x: tf.Tensor,
+    mean: tf.Tensor,
+    log_variance: tf.Tensor,
+    weights: tf.Tensor | None = None,
+    name: str = 'normal',
 ) -> tf.Tensor:
     """Returns -log p(x) under a diagonal normal distribution.
 
@@ -31,6 +36,7 @@ def normal(
       x: float tensor `[B, ...]`.
       mean: float tensor of the same shape.
       log_variance: float tensor of the same shape, or a scalar.
+      weights: weight of each value, a tensor of that shape; None is 1 for all.
       name: name scope of the operations.
     Returns: float tensor `[B]`, nats per example; negative where the density exceeds 1.
     Raises: ValueError if the static shapes differ.
@@ -40,28 +46,33 @@ def normal(
         errors.same_shape(name, x=x, log_variance=log_variance)
     with tf.name_scope(name):
         squares = tf.math.squared_difference(x, mean) * tf.exp(-log_variance)
-        nats = (squares + log_variance + math.log(2 * math.pi)) / 2
-        return tf.reduce_sum(nats, list(range(1, x.shape.rank)))
+        return _sum((squares + log_variance + math.log(2 * math.pi)) / 2, weights)
 
 
-def poisson(x: tf.Tensor, log_mean: tf.Tensor, name: str = 'poisson') -> tf.Tensor:
+def poisson(
+    x: tf.Tensor, log_mean: tf.Tensor, weights: tf.Tensor | None = None, name: str = 'poisson'
+) -> tf.Tensor:
     """Returns -log p(x) of counts under independent Poisson distributions.
 
     Args:
       x: counts, float tensor `[B, ...]`.
       log_mean: float tensor of the same shape.
+      weights: weight of each value, a tensor of that shape; None is 1 for all.
       name: name scope of the operations.
     Returns: float tensor `[B]`, nats per example.
     Raises: ValueError if the static shapes differ.
     """
     errors.same_shape(name, x=x, log_mean=log_mean)
     with tf.name_scope(name):
-        nats = tf.exp(log_mean) - x * log_mean + tf.math.lgamma(x + 1)
-        return tf.reduce_sum(nats, list(range(1, x.shape.rank)))
+        return _sum(tf.exp(log_mean) - x * log_mean + tf.math.lgamma(x + 1), weights)
 
 
 def negative_binomial(
-    x: tf.Tensor, log_mean: tf.Tensor, log_dispersion: tf.Tensor, name: str = 'negative_binomial'
+    x: tf.Tensor,
+    log_mean: tf.Tensor,
+    log_dispersion: tf.Tensor,
+    weights: tf.Tensor | None = None,
+    name: str = 'negative_binomial',
 ) -> tf.Tensor:
     """Returns -log p(x) of counts under independent negative binomial distributions.
 
@@ -71,6 +82,7 @@ def negative_binomial(
       x: counts, float tensor `[B, ...]`.
       log_mean: log m, float tensor of the same shape.
       log_dispersion: log r, float tensor `[...]`, one for each value of an example.
+      weights: weight of each value, a tensor of that shape; None is 1 for all.
       name: name scope of the operations.
     Returns: float tensor `[B]`, nats per example.
     Raises: ValueError if the static shapes differ.
@@ -80,7 +92,13 @@ def negative_binomial(
         r, log_ratio = tf.exp(log_dispersion), log_mean - log_dispersion
         nats = tf.math.lgamma(r) + tf.math.lgamma(x + 1) - tf.math.lgamma(x + r)
         nats += (x + r) * tf.math.softplus(log_ratio) - x * log_ratio
-        return tf.reduce_sum(nats, list(range(1, x.shape.rank)))
+        return _sum(nats, weights)
+
+
+def _sum(nats: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
+    """Returns the weighted sums `[B]` over the values of examples."""
+    weighted = nats if weights is None else weights * nats
+    return tf.reduce_sum(weighted, list(range(1, nats.shape.rank)))
 
 
 def kl_to_standard_normal(

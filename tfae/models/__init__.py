@@ -27,6 +27,8 @@ and any of these optional methods:
         model.head(batch)           the Objective of the layers on top of the code; `batch.images`
                                     are frozen codes [B, Z]: a phase of its own (--head_epochs)
         model.measures(batch)       name -> [B] or [B, K], whose means `evaluate` prints
+        model.MASKING               True if losses and measures leave out the values of a batch
+                                    where `batch.present` is 0, for --missing=mask
         model.trouble(means)        a warning about the means of an epoch, or ''; training prints it
         model.learned_nothing(means, constants)
                                     why the last epoch is no better than a constant prediction, with

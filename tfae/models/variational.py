@@ -19,6 +19,8 @@ Under the Bernoulli likelihood gray pixels are probabilities, and their entropy 
 Counts in tables are Poisson(x') or NB(x', r), with x' = exp(decoder(z)) and a learned r for each
 column (decoder/log_dispersion); the encoder sees log(1 + x) (Lopez et al., Nature Methods 2018).
 With corruption the encoder's input is noisy and the target clean (Im et al., AAAI 2017).
+With missing values nll is that of the values that there are, so that the ELBO bounds their
+log-likelihood (Mattei and Frellsen, ICML 2019).
 
 B batch, H W C image, Z code, k samples.
 """
@@ -170,6 +172,8 @@ class Outputs(NamedTuple):
 class Model:
     """See `tfae.models` for the contract."""
 
+    MASKING = True
+
     def __init__(self, config: Config, image_shape: Sequence[int], classes: int = 0):
         if config.likelihood.counts and not data.tabular(image_shape):
             raise errors.UsageError(
@@ -235,7 +239,7 @@ class Model:
 
         def sampled(i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             z = _sample(mean, log_variance, tf.random.experimental.stateless_fold_in(batch.seed, i))
-            nll = self._nll(batch.images, z, False)
+            nll = self._nll(batch.images, z, False, batch.present)
             return nll, _log_weights(nll, z, mean, log_variance)
 
         # One sample at a time, so that memory does not grow with their number.
@@ -287,17 +291,21 @@ class Model:
     def _bound(self, batch: Batch) -> Objective:
         k, training = self.config.samples, batch.seed is not None
         seen = batch.images if batch.seed is None else self.corrupt(batch.images, batch.seed)
+        if batch.present is not None:
+            seen *= batch.present  # no noise in place of a missing value
 
         # Encode: q(z | x).
         mean, log_variance = self._posterior(seen, training)
 
         # Reparameterize: k samples of z for each image.
-        x = tf.tile(batch.images, [k, *[1] * len(self.encoder.shapes[0])])
+        copies = [k, *[1] * len(self.encoder.shapes[0])]
+        x = tf.tile(batch.images, copies)
+        present = None if batch.present is None else tf.tile(batch.present, copies)
         means, log_variances = (tf.tile(t, [k, 1]) for t in (mean, log_variance))
         z = _sample(means, log_variances, seed_or_zeros(batch.seed), copies=k)
 
         # Decode: -log p(x | z).
-        nll_by_sample = self._nll(x, z, training)
+        nll_by_sample = self._nll(x, z, training, present)
         nll = tf.reduce_mean(nll_by_sample)
 
         # KL divergence of q(z | x) from the prior.
@@ -382,19 +390,28 @@ class Model:
             return tf.exp(logits)
         return logits if self._linear else tf.nn.sigmoid(logits)
 
-    def _nll(self, x: tf.Tensor, z: tf.Tensor, training: bool) -> tf.Tensor:
-        """Returns -log p(x | z) `[B]` of images `[B, H, W, C]` and codes `[B, Z]`."""
+    def _nll(
+        self, x: tf.Tensor, z: tf.Tensor, training: bool, present: tf.Tensor | None
+    ) -> tf.Tensor:
+        """Returns -log p(x | z) `[B]` of images `[B, H, W, C]` and codes `[B, Z]`.
+
+        Only of the values where `present` `[B, H, W, C]` is 1, unless it is None.
+        """
         logits = self._logits(z, training)
         likelihood = self.config.likelihood
         if likelihood.name == 'bernoulli':
-            return losses.bernoulli(x, logits)
+            return losses.bernoulli(x, logits, present)
         if likelihood.own:
+            if present is not None:
+                raise errors.UsageError(
+                    f'--missing=mask requires a built-in likelihood; --likelihood is {likelihood}'
+                )
             return likelihood.own(x, self._mean(logits))
         if likelihood.name == 'poisson':
-            return variational.poisson(x, logits)
+            return variational.poisson(x, logits, present)
         if likelihood.name == 'negative_binomial':
-            return variational.negative_binomial(x, logits, self._log_dispersion())
-        return variational.normal(x, self._mean(logits), self._pixel_log_variance())
+            return variational.negative_binomial(x, logits, self._log_dispersion(), present)
+        return variational.normal(x, self._mean(logits), self._pixel_log_variance(), present)
 
     def _pixel_log_variance(self) -> tf.Tensor:
         """Returns log s^2, a scalar."""

@@ -114,8 +114,8 @@ class Run:
 
     `tfae.open` and `tfae.fit` return one. It is a context manager; `close` ends the session. Images
     are `[N, H, W, C]`, uint8 or float in [0, 1]; if C is 1 also `[N, H, W]`. A run on a table
-    takes and returns rows `[N, D]` instead, in the units of the data set. Examples are fed in
-    batches, so N may be any number.
+    takes and returns rows `[N, D]` instead, in the units of the data set; NaN is a missing value if
+    it was trained with --missing=mask. Examples are fed in batches, so N may be any number.
 
     Attributes:
       folder: of the run.
@@ -186,12 +186,24 @@ class Run:
             f'tfae train keeps those of --keep_epochs while it makes them'
         )
 
-    def normalized(self, images: Any) -> Any:
-        """Returns rows of a table, `[N, D]`, in the units of losses and errors; images unchanged.
+    def judged(self, images: Any) -> np.ndarray:
+        """Returns examples in the units of losses and errors, with NaN for missing values.
 
         Raises: InputError as `encode` does.
         """
-        if self.built.normalization is None:
+        values = data.pixels(self.normalized(images))
+        if self.built.inference.present is None:
+            return values
+        return np.where(np.isnan(images), np.float32(np.nan), values)
+
+    def normalized(self, images: Any) -> Any:
+        """Returns rows of a table, `[N, D]`, in the units of losses and errors; images unchanged.
+
+        Missing values are 0, as the model sees them.
+
+        Raises: InputError as `encode` does.
+        """
+        if self.built.inference.inputs is self.built.inference.images:
             return images
         return self.fetch(self.built.inference.inputs, images)
 
@@ -392,9 +404,11 @@ class Run:
         if isinstance(images, data.LazyImages):  # in [0, 1], decoded in batches
             return values
         if not data.is_image(images.shape[1:]):
-            if wrong := int((~np.isfinite(values)).sum()):
+            masked = self.experiment.data.missing != 'refuse'
+            if wrong := int((np.isinf(values) if masked else ~np.isfinite(values)).sum()):
                 raise errors.InputError(
                     f'images: {wrong} of {values.size} values are not finite; they must be'
+                    f'{"" if np.isinf(values).any() else "; --missing=mask trains a run on NaN"}'
                 )
             return values
         low, high = values.min(initial=0), values.max(initial=0)

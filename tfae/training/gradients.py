@@ -151,14 +151,16 @@ def _rows(batch: Batch, share: stateless_random.Slice) -> Batch:
     if share.count == 1:
         return batch
     labels = None if batch.labels is None else share.rows(batch.labels)
-    return Batch(share.rows(batch.images), labels, batch.seed)
+    present = None if batch.present is None else share.rows(batch.present)
+    return Batch(share.rows(batch.images), labels, batch.seed, present)
 
 
 def _part(batch: Batch, i: int, parts: int) -> Batch:
     """Returns micro-batch `i` of `parts` equal ones, with independent noise."""
     images = tf.split(batch.images, parts)[i]
     labels = None if batch.labels is None else tf.split(batch.labels, parts)[i]
+    present = None if batch.present is None else tf.split(batch.present, parts)[i]
     seed = batch.seed
     if seed is not None:
         seed = tf.random.experimental.stateless_fold_in(seed, i)
-    return Batch(images, labels, seed)
+    return Batch(images, labels, seed, present)

@@ -23,6 +23,7 @@ from tfae.models.base.family import (
     Decoder,
     Encoder,
     Generator,
+    Masking,
     Measuring,
     Model,
     Outputs,
@@ -40,7 +41,8 @@ class Inference(NamedTuple):
     """Placeholders and results, without noise; those that a family lacks are None or empty."""
 
     images: tf.Tensor  # placeholder [B, H, W, C], or of another shape of examples
-    inputs: tf.Tensor  # of the model: the images, normalized
+    inputs: tf.Tensor  # of the model: the images, normalized, with 0 for missing values
+    present: tf.Tensor | None  # of that shape, 1 where there is a value; None: none is missing
     outputs: Outputs  # of the family
     code: tf.Tensor | None  # placeholder [B, Z]
     decoded: tf.Tensor | None  # [B, H, W, C]
@@ -115,12 +117,20 @@ def build(
         image_shape = train.images.shape[1:]
         classes = experiment.signature.classes
         model = models.build(experiment.model, experiment.family, image_shape, classes, flags)
+        missing = experiment.data.missing != 'refuse'
+        if missing and not isinstance(model, Masking):
+            raise errors.UsageError(
+                f'--missing is {experiment.data.missing}; --model={experiment.model} cannot leave '
+                f'out missing values, dense, convolutional, variational, classifier and regressor '
+                f'can'
+            )
         applied = None
         if experiment.data.normalize != 'none':
             applied = _normalization(normalization, image_shape)
-        source = streaming.source(*train, names.TRAINING, applied)
-        held_out = streaming.source(*validation, names.VALIDATION, applied)
-        inference = _inference(model, image_shape, experiment.signature.labeled, applied)
+        source = streaming.source(*train, names.TRAINING, applied, missing)
+        held_out = streaming.source(*validation, names.VALIDATION, applied, missing)
+        labeled = experiment.signature.labeled
+        inference = _inference(model, image_shape, labeled, applied, missing)
         model_variables = [
             v for v in tf.global_variables() if v.op.name != tf.GraphKeys.GLOBAL_STEP
         ]
@@ -234,6 +244,7 @@ def _inference(
     image_shape: tuple[int, ...],
     labeled: bool,
     normalization: Normalization | None,
+    missing: bool,
 ) -> Inference:
     code = decoded = samples = corrupted = None
     measures: dict[str, tf.Tensor] = {}
@@ -245,9 +256,13 @@ def _inference(
         count = tf.placeholder(tf.int32, [], names.COUNT)
 
         # Results of the model's abilities; images are in the units of the data set.
-        inputs = images
+        inputs, present = images, None
         if normalization:
-            inputs = tf.identity(normalization.normalize(images), names.NORMALIZED)
+            inputs = normalization.normalize(images)
+        if missing:
+            inputs, present = pipeline.masked(inputs)
+        if inputs is not images:
+            inputs = tf.identity(inputs, names.NORMALIZED)
 
         def denormalized(made: tf.Tensor) -> tf.Tensor:
             return normalization.denormalize(made) if normalization else made
@@ -264,16 +279,27 @@ def _inference(
             samples = tf.identity(model.prior(count, seed), names.SAMPLES)
         if isinstance(model, Corrupting):
             noisy = model.corrupt(inputs, seed)
-            corrupted = (
-                None if noisy is inputs else tf.identity(denormalized(noisy), names.CORRUPTED)
-            )
+            if noisy is not inputs:
+                noisy = noisy if present is None else noisy * present
+                corrupted = tf.identity(denormalized(noisy), names.CORRUPTED)
         if isinstance(model, Measuring):
             with tf.name_scope(names.MEASURES):
-                batch = Batch(inputs, labels if labeled else None, seed)
+                batch = Batch(inputs, labels if labeled else None, seed, present)
                 measures = {k: tf.identity(v, k) for k, v in model.measures(batch).items()}
     outputs = type(outputs)(**named)
     return Inference(
-        images, inputs, outputs, code, decoded, labels, seed, measures, corrupted, count, samples
+        images,
+        inputs,
+        present,
+        outputs,
+        code,
+        decoded,
+        labels,
+        seed,
+        measures,
+        corrupted,
+        count,
+        samples,
     )
 
 

@@ -317,7 +317,7 @@ def _validation(phase: Phase, shape: tf.TensorShape) -> tuple[tf.Tensor, int, di
     start = tf.placeholder(tf.int64, [])
     order = pipeline.indices('shuffled', start // size, size, max(1, count), [_VALIDATION_SEED])
     indices = order[: count - start]
-    batch = Batch(*phase.validation.gather(indices), None)
+    batch = Batch(*phase.validation.gather(indices), None, phase.validation.present(indices))
     scalars: dict[str, tf.Tensor] = {}
     for build in phase.objectives:
         scalars |= watched(build(batch), len(phase.objectives))
@@ -339,7 +339,7 @@ def _batch(
     noise = pipeline.noise_seed(step, seeds)
     with stateless_random.slicing(own):
         images = _augmented(examples.images, config.augment, noise)
-    return Batch(images, examples.labels, noise), examples
+    return Batch(images, examples.labels, noise, examples.present), examples
 
 
 def _augmented(

@@ -24,8 +24,8 @@ def columns(experiment: Experiment) -> list[str]:
 
 
 def seen(run: Run, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns rows and their reconstructions, `[N, D]` both, normalized."""
-    return run.normalized(rows), run.normalized(run.reconstruct(rows))
+    """Returns rows and their reconstructions, `[N, D]` both, normalized; NaN if missing."""
+    return run.judged(rows), run.normalized(run.reconstruct(rows))
 
 
 def detector(run: Run) -> table_anomaly.Detector:

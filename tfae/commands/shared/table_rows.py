@@ -27,27 +27,39 @@ class Table(NamedTuple):
 
     lines: list[int]
     values: np.ndarray  # [N, D] of the run's dtype, in the order of its columns
+    places: list[int]  # of those columns in the file
+    raw: list[bytes]  # all lines of the file, with their ends
+
+    def filled(self, values: np.ndarray) -> bytes:
+        """Returns the file with `values` `[N, D]` in place of the missing ones, else unchanged."""
+        raw = list(self.raw)
+        for line, before, after in zip(self.lines, self.values, values, strict=True):
+            missing = np.flatnonzero(np.isnan(before)).tolist()
+            if missing:
+                cells = {self.places[k]: f'{after[k]:.6g}' for k in missing}
+                raw[line - 1] = csv_files.replaced(raw[0], raw[line - 1], cells)
+        return b''.join(raw)
 
 
 class Rows:
     """An iterator over the rows of a file with the columns of a run, in any order.
 
     It can continue after an error about a row. The column `--target` of the run is skipped.
+
+    Attributes:
+      places: of the columns of the run in the file.
     """
 
-    def __init__(
-        self, experiment: Experiment, who: str, lines: Iterator[bytes], missing: bool = False
-    ):
+    def __init__(self, experiment: Experiment, who: str, lines: Iterator[bytes]):
         """Reads the header.
 
         Args:
-          experiment: of the run.
+          experiment: of the run; with --missing=mask, empty cells are NaN, else refused.
           who: name of the file, for errors.
           lines: of the file.
-          missing: whether empty cells are read as NaN instead of refused.
         Raises: InputError if the file lacks a column of the run, or has others.
         """
-        self._who, self._missing = who, missing
+        self._who, self._missing = who, experiment.data.missing != 'refuse'
         with _naming(who):
             self._reader = csv_files.Reader(who, lines)
         self._names = self._reader.names
@@ -70,7 +82,7 @@ class Rows:
                 raise errors.InputError(
                     f'{who} has column {name}, which the run was not trained on; remove it'
                 )
-        self._places = [self._names.index(name) for name in known]
+        self.places = [self._names.index(name) for name in known]
 
     def __iter__(self) -> 'Rows':
         return self
@@ -78,8 +90,8 @@ class Rows:
     def __next__(self) -> Row:
         with _naming(self._who):
             line, cells = next(self._reader)
-        names = [self._names[place] for place in self._places]
-        cells = [cells[place] for place in self._places]
+        names = [self._names[place] for place in self.places]
+        cells = [cells[place] for place in self.places]
         numbers = np.array(csv_files.numbers(self._who, names, cells, line))
         with np.errstate(over='ignore'):
             values = numbers.astype(np.float32)
@@ -102,16 +114,25 @@ class Rows:
         return Row(line, values.astype(np.uint8))
 
 
-def read(experiment: Experiment, path: str, missing: bool = False) -> Table:
+def read(experiment: Experiment, path: str) -> Table:
     """Returns all rows of a file, or of standard input; see `Rows`.
 
     Raises: InputError if it has none, or as `Rows` does.
     """
+    raw: list[bytes] = []
+
+    def kept(lines: Iterator[bytes]) -> Iterator[bytes]:
+        for line in lines:
+            raw.append(line)
+            yield line
+
     with _lines(path) as lines:
-        rows = list(Rows(experiment, _shown(path), lines, missing))
-    if not rows:
+        rows = Rows(experiment, _shown(path), kept(lines))
+        found = list(rows)
+    if not found:
         raise errors.InputError(f'{_shown(path)} has a header but no rows')
-    return Table([row.line for row in rows], np.stack([row.values for row in rows]))
+    values = np.stack([row.values for row in found])
+    return Table([row.line for row in found], values, rows.places, raw)
 
 
 @contextlib.contextmanager

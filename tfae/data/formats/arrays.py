@@ -7,11 +7,12 @@ The rank says what the examples are, unless their array is named as sequences or
     volumes          `[N, D, H, W, C]`; of that name also `[N, D, H, W]` (C is 1)
     sequences        of that name only: `[N, L, C]`, or `[N, L]` (C is 1)
 
-Rows, sequences and volumes hold any finite numbers, of which those of type uint8 are bytes, 255 for
-1, as they are in images. Integers of images must lie in [0, 255], where 255 is white; types wider
-than uint8 must also exceed 16, since the white of images of few gray levels would be ambiguous.
-Floats and bools lie in [0, 1]. Labels are integers from 0, `[N]` or `[N, 1]`. The largest label
-decides the number of classes; `description.refuse_gaps` refuses to train if a class has no example.
+Rows, sequences and volumes hold any finite numbers, and NaN where missing values are allowed. Those
+of type uint8 are bytes, 255 for 1, as they are in images. Integers of images must lie in [0, 255],
+where 255 is white; types wider than uint8 must also exceed 16, since the white of images of few
+gray levels would be ambiguous. Floats and bools lie in [0, 1]. Labels are integers from 0, `[N]` or
+`[N, 1]`. The largest label decides the number of classes; `description.refuse_gaps` refuses to
+train if a class has no example.
 """
 
 from typing import Literal, NamedTuple
@@ -57,7 +58,12 @@ class Pair(NamedTuple):
 
 
 def loaded(
-    who: str, train: Pair, validation: Pair | None, test: Pair | None, kind: Kind = ''
+    who: str,
+    train: Pair,
+    validation: Pair | None,
+    test: Pair | None,
+    kind: Kind = '',
+    missing: bool = False,
 ) -> dataset.Loaded:
     """Converts arrays to the splits of a data set.
 
@@ -66,16 +72,17 @@ def loaded(
       train, validation, test: the arrays; without `test`, a fixed fifth of the training images is
         the test split.
       kind: of the examples.
+      missing: whether NaN is a missing value of other examples than images, instead of refused.
     Returns: the splits; classes are named by their numbers.
     Raises: InputError that names an array that does not hold images or labels, or two that do not
       match.
     """
-    training = split(train, kind)
-    validating = None if validation is None else split(validation, kind)
+    training = split(train, kind, missing)
+    validating = None if validation is None else split(validation, kind, missing)
     if test is None:
         training, testing = splits.with_test(training, who)
     else:
-        testing = split(test, kind)
+        testing = split(test, kind, missing)
     for name, other in (('validation', validating), ('test', testing)):
         if other is not None:
             refuse_disagreement(who, training, other, name)
@@ -113,13 +120,13 @@ def _alike(*sides: int) -> bool:
     return min(sides) > _MAX_CHANNELS and max(sides) <= 4 * min(sides)
 
 
-def split(pair: Pair, kind: Kind = '') -> splits.Split:
-    """Converts the arrays of a split.
+def split(pair: Pair, kind: Kind = '', missing: bool = False) -> splits.Split:
+    """Converts the arrays of a split; `missing` as in `loaded`.
 
     Raises: InputError that names an array that does not hold images or labels, or has another
       length.
     """
-    images = _examples(pair.images.who, pair.images.values, kind)
+    images = _examples(pair.images.who, pair.images.values, kind, missing)
     if pair.labels is None:
         return splits.Split(images, None)
     classes = _classes(pair.labels.who, pair.labels.values)
@@ -151,7 +158,7 @@ def _labeled(part: splits.Split) -> str:
     return 'unlabeled' if part.labels is None else 'labeled'
 
 
-def _examples(who: str, array: np.ndarray, kind: Kind) -> np.ndarray:
+def _examples(who: str, array: np.ndarray, kind: Kind, missing: bool) -> np.ndarray:
     """Returns `[N, H, W, C]`, uint8 or float32 within [0, 1], or others, uint8 or float32."""
     values = array
     wanted, ranks = _SHAPES[kind]
@@ -167,7 +174,7 @@ def _examples(who: str, array: np.ndarray, kind: Kind) -> np.ndarray:
             f'{who}: holds {values.dtype}; images must be uint8, or floats in [0, 1]'
         )
     if not dataset.is_image(values.shape[1:]):
-        return _unbounded(who, values)
+        return _unbounded(who, values, missing)
     _refuse_layout(who, array.shape)
     integers = values.dtype.kind in 'ui'
     _check_range(who, values, 255 if integers else 1, array.ndim == 3)
@@ -179,13 +186,13 @@ def _examples(who: str, array: np.ndarray, kind: Kind) -> np.ndarray:
     return values.astype(np.uint8 if integers else np.float32, copy=False)
 
 
-def _unbounded(who: str, values: np.ndarray) -> np.ndarray:
+def _unbounded(who: str, values: np.ndarray, missing: bool) -> np.ndarray:
     """Returns `[N, ...]`, uint8 or float32; refuses numbers that are not finite."""
     if values.dtype == np.uint8:
         return values
     with np.errstate(over='ignore'):
         rows = values.astype(np.float32, copy=False)
-    finite = np.isfinite(rows)
+    finite = ~np.isinf(rows) if missing else np.isfinite(rows)
     if not finite.all():
         first = np.argwhere(~finite)[0].tolist()
         where = f'{dataset.noun(values.shape[1:])} {first[0]}, at {first[1:]}'
@@ -194,6 +201,7 @@ def _unbounded(who: str, values: np.ndarray) -> np.ndarray:
         raise errors.InputError(
             f'{who}: {int((~finite).sum())} of {rows.size} values are not finite in float32; the '
             f'first is {values[tuple(first)]} in {where}, from 0'
+            f'{"; --missing=mask takes NaN" if np.isnan(values[tuple(first)]) else ""}'
         )
     return rows
 

@@ -10,7 +10,7 @@ import io
 import math
 import pathlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -31,12 +31,13 @@ class Table(NamedTuple):
     labels: list[str] | None  # N texts, empty where unknown
 
 
-def read(path: pathlib.Path, target: str = '') -> Table:
+def read(path: pathlib.Path, target: str = '', missing: bool = False) -> Table:
     """Reads a table.
 
     Args:
       path: of the file.
       target: name of the column of the labels; empty: there is none.
+      missing: whether empty cells are read as NaN instead of refused.
     Raises: UsageError if there is no such column; InputError that names the file and the line or
       the column, if it is not a table of finite numbers.
     """
@@ -46,7 +47,7 @@ def read(path: pathlib.Path, target: str = '') -> Table:
                 f'{path} has {size:,} bytes; it must have at most {_MAX_BYTES:,}'
             )
         with bounded_files.open_regular(path) as file:
-            return _read(path, Lines(path, file), target)
+            return _read(path, Lines(path, file), target, missing)
     except OSError as error:
         raise errors.InputError(f'{path} cannot be read: {error.strerror or error}') from None
 
@@ -107,7 +108,7 @@ class Lines:
         return found
 
 
-def _read(path: pathlib.Path, lines: Iterator[bytes], target: str) -> Table:
+def _read(path: pathlib.Path, lines: Iterator[bytes], target: str, missing: bool) -> Table:
     reader = Reader(path, lines)
     names = reader.names
     place = names.index(errors.one_of(f'{path}: --target', target, names)) if target else -1
@@ -118,20 +119,21 @@ def _read(path: pathlib.Path, lines: Iterator[bytes], target: str) -> Table:
         )
     labels: list[str] = []
     values = array.array('d')
-    missing: dict[str, list[int]] = {}  # column -> lines
+    refused: dict[str, list[int]] = {}  # column -> lines
+    sound = _finite_or_missing if missing else math.isfinite
     for line, cells in reader:
         if target:
             label = cells.pop(place).strip()
             labels.append('' if label.lower() in _MISSING else label)
         row = numbers(path, columns, cells, line)
         values.extend(row)
-        if not all(map(math.isfinite, row)):
+        if not all(map(sound, row)):
             for name, value in zip(columns, row, strict=True):
-                if not math.isfinite(value):
-                    missing.setdefault(name, []).append(line)
+                if not sound(value):
+                    refused.setdefault(name, []).append(line)
     if not values:
         raise errors.InputError(f'{path} has a header but no rows')
-    _refuse_not_finite(path, missing)
+    _refuse_not_finite(path, refused, missing)
     with np.errstate(over='ignore'):
         rows = np.frombuffer(values, np.float64).reshape(-1, len(columns)).astype(np.float32)
     if (wide := np.argwhere(np.isinf(rows))).size:
@@ -156,7 +158,7 @@ class Reader:
         """Reads the header from the lines of `who`. Raises: InputError if it is not a header."""
         self._who, self._lines, self._line = who, lines, 0
         first = self._text(next(lines, b''))
-        self._separator = max(_SEPARATORS, key=first.count)
+        self._separator = _separator(first)
         self.names = [cell.strip() for cell in self._cells(first)]
         _refuse_header(who, self.names)
 
@@ -201,6 +203,32 @@ class Reader:
             raise errors.InputError(
                 f'{self._who} line {self._line} cannot be read: {reason}'
             ) from None
+
+
+def _separator(header: str) -> str:
+    return max(_SEPARATORS, key=header.count)
+
+
+def replaced(header: bytes, line: bytes, cells: Mapping[int, str]) -> bytes:
+    """Returns a line with other texts in some cells, and all other bytes as they were.
+
+    Args:
+      header: the first line of the file.
+      line: of as many cells.
+      cells: number of a cell, from 0 -> its text, without quotes and separators.
+    """
+    separator, text = _separator(header.decode('utf-8-sig')), line.decode()
+    body = text.rstrip('\r\n')
+    found, start, quoted = [], 0, False
+    for i, character in enumerate(body):
+        if character == '"' and body[start] == '"':  # in a cell that begins with a quote
+            quoted = not quoted
+        elif character == separator and not quoted:
+            found.append(body[start:i])
+            start = i + 1
+    found.append(body[start:])
+    made = [cells.get(place, cell) for place, cell in enumerate(found)]
+    return (separator.join(made) + text[len(body) :]).encode()
 
 
 def numbers(
@@ -251,13 +279,18 @@ def _number(path: pathlib.Path | str, name: str, cell: str, line: int) -> float:
     return float(cell)
 
 
-def _refuse_not_finite(path: pathlib.Path, missing: dict[str, list[int]]) -> None:
-    if missing:
-        name, lines = next(iter(missing.items()))
-        cells = sum(map(len, missing.values()))
-        more = f', {len(missing) - 1} columns more' if len(missing) > 1 else ''
+def _finite_or_missing(value: float) -> bool:
+    return not math.isinf(value)
+
+
+def _refuse_not_finite(path: pathlib.Path, refused: dict[str, list[int]], missing: bool) -> None:
+    if refused:
+        name, lines = next(iter(refused.items()))
+        cells = errors.counted(sum(map(len, refused.values())), 'cell is', 'cells are')
+        what = 'infinite' if missing else 'empty or not finite'
+        others = f' and {len(lines) - 1} more' if len(lines) > 1 else ''
+        more = f', {len(refused) - 1} columns more' if len(refused) > 1 else ''
         raise errors.InputError(
-            f'{path}: {errors.counted(cells, "cell is", "cells are")} empty or not finite: column '
-            f'{name} in line {lines[0]}{f" and {len(lines) - 1} more" if len(lines) > 1 else ""}'
-            f'{more}; remove these rows or fill in numbers'
+            f'{path}: {cells} {what}: column {name} in line {lines[0]}{others}{more}; remove these '
+            f'rows or fill in numbers{"" if missing else ", or mask empty cells: --missing=mask"}'
         )

@@ -64,13 +64,14 @@ class Arrays:
         self._test = _given('test_data', test_data, labels is not None)
         self._columns = tuple(columns)
 
-    def load(self, _: dataset.Config) -> dataset.Loaded:
+    def load(self, config: dataset.Config) -> dataset.Loaded:
         """Converts the arrays to splits.
 
         Raises: InputError that names the argument that is not images or not labels.
         """
         who = self._kind or 'images'
-        found = arrays.loaded(who, self._train, self._validation, self._test, self._kind)
+        given = (self._train, self._validation, self._test)
+        found = arrays.loaded(who, *given, self._kind, config.missing == 'mask')
         return found._replace(columns=self._columns)
 
 

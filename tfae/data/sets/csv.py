@@ -20,7 +20,8 @@ def load(config: dataset.Config) -> dataset.Loaded:
       `csv_files.read` does.
     """
     path = dataset.file(config.data_dir, 'csv')
-    table = csv_files.read(path, '' if config.attributes else config.target)
+    missing = config.missing == 'mask'
+    table = csv_files.read(path, '' if config.attributes else config.target, missing)
     rows, labels = arrays.Named(str(path), table.rows), None
     class_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -34,7 +35,7 @@ def load(config: dataset.Config) -> dataset.Loaded:
             notes = (f'skipped: {lost} without {config.target}',)
         rows = rows._replace(values=table.rows[known])
         labels = arrays.Named(f'{path}: {config.target}', numbers[0])
-    loaded = arrays.loaded(str(path), arrays.Pair(rows, labels), None, None)
+    loaded = arrays.loaded(str(path), arrays.Pair(rows, labels), None, None, missing=missing)
     return loaded._replace(
         class_names=class_names, notes=(*loaded.notes, *notes), columns=table.columns
     )

@@ -65,7 +65,8 @@ def load(config: dataset.Config) -> dataset.Loaded:
             f'{path}: cannot be read ({reason}); it must be a file written by numpy.savez'
         ) from error
     assert train is not None
-    return arrays.loaded(str(path), train, validation, test, kind)
+    missing = config.missing == 'mask'
+    return arrays.loaded(str(path), train, validation, test, kind, missing)
 
 
 def _read_named(

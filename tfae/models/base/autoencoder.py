@@ -3,7 +3,8 @@
     joint loss = l(x, x') / D + regularizer(h_L)
     greedy loss of layer i = l(h_{i-1}, g_{i-1}(h_i)) / D_{i-1} + regularizer(h_i)
 
-l is the squared error or -log p of Bernoulli pixels, D the number of values that it sums over.
+l is the squared error or -log p of Bernoulli pixels, D the number of values that it sums over, of
+an example with missing values those that it has.
 Regularizers are those of `tfae.losses.regularizers`, weighted and averaged over the batch. With
 corruption the input is corrupted and the target clean (Vincent et al., JMLR 2010): the image in
 joint training, the code of the layer below in greedy training. The contractive regularizer takes
@@ -107,6 +108,8 @@ class Autoencoder:
     See `tfae.models` for the contract.
     """
 
+    MASKING = True
+
     def __init__(self, config: Any, encoder: Encoder, decoder: Decoder):
         """Configures the autoencoder.
 
@@ -204,7 +207,12 @@ class Autoencoder:
         objective, mean = self._objective(names.RECONSTRUCTION, self.encoder, self.decoder, batch)
         if batch.seed is None and self.config.likelihood.name == 'bernoulli':
             # Only in validation: it is not part of the loss.
-            mse = tf.reduce_mean(tf.math.squared_difference(batch.images, mean))
+            if batch.present is None:
+                mse = tf.reduce_mean(tf.math.squared_difference(batch.images, mean))
+            else:
+                weights = losses.over_present(batch.present)
+                each = losses.squared_error(batch.images, mean, weights)
+                mse = tf.reduce_mean(each) / math.prod(self._shape)
             objective.terms['mse'] = mse
         return objective
 
@@ -224,6 +232,11 @@ class Autoencoder:
             noise = self.corruption[encoder.below]
             noisy = corruption.corrupt(clean, noise, batch.seed)
             weights = corruption.emphasis(clean, noise, batch.seed, self.config.emphasis)
+        if batch.present is not None:
+            present = tf.reshape(batch.present, tf.shape(clean))
+            noisy *= present  # no noise in place of a missing value
+            there = losses.over_present(present)
+            weights = there if weights is None else there * weights
 
         # Encode and decode.
         with self._statistics() as statistics:
@@ -237,6 +250,10 @@ class Autoencoder:
         # Reconstruction loss; outputs of a sigmoid layer are probabilities, as pixels are.
         likelihood = self.config.likelihood
         if likelihood.own:
+            if batch.present is not None:
+                raise errors.UsageError(
+                    f'--missing=mask requires a built-in loss; --likelihood is {likelihood}'
+                )
             each = likelihood.own(clean, mean)
         elif likelihood.name == 'bernoulli' and activation.name == 'sigmoid':
             each = losses.bernoulli(clean, logits, weights)

@@ -62,18 +62,23 @@ def constants(train: data.Split, judged: data.Split, classes: int) -> Constants:
 
 
 def _moments(split: data.Split) -> tuple[np.ndarray, np.ndarray, int]:
-    """Returns the mean image, the mean of its square and the number of examples that were read."""
+    """Returns the mean image, the mean of its square and the number of examples that were read.
+
+    Missing values do not count.
+    """
     values = math.prod(split.images.shape[1:])
     limit = min(_MAX_EXAMPLES, max(1, _MAX_VALUES // values))
     # Evenly spaced: the first examples of a set that is sorted by class are all of one.
     places = np.arange(0, len(split.images), -(-len(split.images) // limit))
     chunk = max(1, _CHUNK // values)
-    sums = np.zeros([2, *split.images.shape[1:]])
+    sums = np.zeros([3, *split.images.shape[1:]])
     for start in range(0, len(places), chunk):
         pixels = data.pixels(split.images[places[start : start + chunk]])
         pixels = np.asarray(pixels, np.float64)
-        sums += pixels.sum(0), np.square(pixels).sum(0)
-    mean, square = sums / len(places)
+        there = ~np.isnan(pixels)
+        pixels = np.where(there, pixels, 0)
+        sums += pixels.sum(0), np.square(pixels).sum(0), there.sum(0)
+    mean, square = sums[:2] / np.maximum(sums[2], 1)
     return mean, square, len(places)
 
 

@@ -121,6 +121,13 @@ class Headed(Encoder, Protocol):
 
 
 @runtime_checkable
+class Masking(Protocol):
+    """A model whose losses and measures leave out missing values, those where `present` is 0."""
+
+    MASKING: bool
+
+
+@runtime_checkable
 class Measuring(Protocol):
     """A model with measures per image."""
 

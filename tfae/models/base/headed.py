@@ -39,6 +39,7 @@ class Config(network_flags.ConfigWithDefault):
 class Model(abc.ABC):
     """See `tfae.models` for the contract; a family adds the head and its objective."""
 
+    MASKING = True  # the loss is of labels
     SCOPE: str  # of the head
 
     def __init__(self, config: Config, image_shape: Sequence[int]):

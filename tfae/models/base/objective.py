@@ -19,6 +19,9 @@ class Batch(NamedTuple):
     images: tf.Tensor  # [B, H, W, C] float in [0, 1]; codes [B, D] in a greedy phase
     labels: tf.Tensor | None  # [B] int64
     seed: tf.Tensor | None  # [2] int64, a function of (run seed, step); None at inference
+    # [B, ...] float, 1 where the images have a value, 0 where it is missing and the images are 0;
+    # None: no value is missing.
+    present: tf.Tensor | None = None
 
 
 class Objective(NamedTuple):
