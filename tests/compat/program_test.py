@@ -28,3 +28,21 @@ def test_only_lines_that_are_no_python_are_left_out(cell):
     exec(program.source(content, pathlib.Path('n.ipynb'), skipped).text, found)
     assert {name: found[name] for name in values} == values
     assert skipped == left_out
+
+
+@pytest.mark.parametrize(
+    'text, wanted',
+    [
+        ("get_ipython().run_line_magic('matplotlib', 'inline')\nx = xrange(3)", True),
+        ("def setup():\n    get_ipython().magic('cd ..')\nsetup()", True),
+        ('try:\n    get_ipython()\n    words = []\nexcept NameError:\n    words = None', False),
+        ("notebook = 'IPKernelApp' in get_ipython().config", False),
+        ('shell = get_ipython\nshell().magic("pwd")', False),
+        ('def shell():\n    return get_ipython().__class__.__name__', False),
+    ],
+)
+def test_only_what_magics_were_saved_as_gets_a_shell(text, wanted):
+    # A program that asks whether it runs in a notebook must be told that it does not.
+    found = program.undefined(compile(text, 'script', 'exec'))
+    assert ('get_ipython' in found) == wanted
+    assert ('xrange' in found) == ('xrange' in text)

@@ -40,6 +40,10 @@ _LINE_MAGIC = re.compile(r'\s*[%!]|\s*\w+\s*=\s*[%!]|\s*\?+\s*[\w.]+\s*$|\s*[\w.
 # Magics of a cell whose other lines are Python.
 _PYTHON_MAGICS = ('%%time', '%%timeit', '%%capture', '%%prun', '%%python3')
 
+_SHELL = 'get_ipython'
+# Methods of it that nbconvert writes for magics and commands.
+_MAGICS = ('getoutput', 'magic', 'run_cell_magic', 'run_line_magic', 'system')
+
 
 class Source(NamedTuple):
     """Python 3, and whether it was Python 2."""
@@ -221,7 +225,23 @@ def undefined(code: types.CodeType) -> set[str]:
                 read.add(step.argval)
             elif step.opname == 'STORE_GLOBAL' or (step.opname == 'STORE_NAME' and one is code):
                 defined.add(step.argval)
+    if _SHELL in read and ('NameError' in read or not all(map(_is_magic, codes))):
+        defined.add(_SHELL)  # it asks whether it runs in a notebook, and it does not
     return (read & removed.BUILTINS.keys()) - defined
+
+
+def _is_magic(code: types.CodeType) -> bool:
+    """Returns whether each `get_ipython()` of a code is a magic as notebooks save it."""
+    steps = list(dis.get_instructions(code))
+    return all(
+        next(
+            (of.argval for of in steps[k + 1 : k + 4] if of.opname in ('LOAD_ATTR', 'LOAD_METHOD')),
+            '',
+        )
+        in _MAGICS
+        for k, step in enumerate(steps)
+        if step.opname.startswith('LOAD') and step.argval == _SHELL
+    )
 
 
 def supply_removed() -> None:
