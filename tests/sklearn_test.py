@@ -2,6 +2,7 @@
 
 import gc
 import pickle
+import shutil
 import sys
 import threading
 import warnings
@@ -109,6 +110,18 @@ def test_pipelines_and_searches_over_arguments(tmp_path):
     assert search.score(WINE, CULTIVARS) > 0.8
     names = search.best_estimator_[:-1].get_feature_names_out()
     assert list(names) == [f'autoencoder{k}' for k in range(4)]
+
+
+def test_an_estimator_is_not_pickled_with_the_run_of_another_fit(tmp_path):
+    first = small(Autoencoder, logdir=tmp_path / 'run').fit(WINE)
+    small(Autoencoder, logdir=tmp_path / 'run', epochs=first.epochs + 1).fit(WINE)
+    with pytest.raises(
+        ValueError, match=r'run holds a run at step \d+; the estimator was fitted to'
+    ):
+        pickle.dumps(first)
+    shutil.rmtree(tmp_path / 'run')
+    with pytest.raises(ValueError, match='run holds a run at step 0; the estimator was fitted to'):
+        pickle.dumps(first)
 
 
 def test_a_pickle_carries_the_run():

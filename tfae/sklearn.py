@@ -41,7 +41,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from tfae.analysis import table_anomaly
 from tfae.core import terminal
-from tfae.runs import python_api
+from tfae.runs import checkpoints, python_api
 from tfae.runs.directory import DETECTOR, PROJECTOR, TRAIN, VALIDATION
 from tfae.runs.saved_run import Run
 
@@ -79,6 +79,12 @@ class _TrainedRun:
 
     def __getstate__(self) -> dict[str, bytes]:
         folder = pathlib.Path(self.folder)
+        step = checkpoints.newest_step(folder)
+        if self._opened is not None and step != self._opened.step:
+            raise ValueError(
+                f'{folder} holds a run at step {step}; the estimator was fitted to step '
+                f'{self._opened.step}, and cannot be pickled without its run'
+            )
         files = [path for path in sorted(folder.rglob('*')) if path.is_file()]
         names = [path.relative_to(folder) for path in files]
         return {
