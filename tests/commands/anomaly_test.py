@@ -1,6 +1,7 @@
 """`tfae anomaly`: a detector fitted, measured and kept; files scored by it."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -176,6 +177,11 @@ def test_files_before_there_is_a_detector_and_runs_without_images_are_refused(fo
         assert done.code == 0, done.err
     done = tfae_program.run('anomaly', '--logdir=bare', '--images=0.png', cwd=folder)
     assert done.refusal(1).startswith('bare/anomaly.npz does not exist; tfae anomaly --logdir=bare')
+    os.mkfifo(folder / 'bare' / 'anomaly.npz')
+    done = tfae_program.run('anomaly', '--logdir=bare', '--images=0.png', cwd=folder)
+    assert done.refusal(1) == (
+        'bare/anomaly.npz is not an anomaly detector of tfae: it is not a regular file'
+    )
     done = tfae_program.run('anomaly', '--logdir=classes', cwd=folder)
     want = 'classes, a run of the family classifier, has no reconstruction; it must be '
     assert done.refusal(1).startswith(want)

@@ -276,6 +276,7 @@ def test_a_file_of_which_nothing_fits_is_refused(tmp_path):
     np.savez(tmp_path / 'w.npz', other=np.zeros(3))
     text = '--restore_from w.npz has no variable of the name and shape of any of this model'
     refuse(tmp_path, 1, (text,), *SMALL, '--logdir=run', '--restore_from=w.npz')
+    refuse(tmp_path, 1, (text,), *SMALL, '--dry_run', '--restore_from=w.npz')
 
 
 # Folders.

@@ -371,7 +371,7 @@ def test_a_collapsed_posterior_is_trouble():
         ({'kl_warmup_steps': 9, 'kl_cycles': 2, 'kl_capacity': 9.0}, '--kl_cycles'),
         ({'samples': 2, 'free_bits': 0.5}, '--free_bits needs --samples=1'),
         ({'upsampling': 'nearest'}, '--upsampling needs --filters'),
-        ({'emphasis': (2.0, 1.0), 'corruption': ('masking:0.1',)}, '--emphasis weights pixels'),
+        ({'emphasis': (2.0, 1.0), 'corruption': ('masking:0.1',)}, '--emphasis is 2.0,1.0; a like'),
         ({'corruption': ('masking:0.1', 'none')}, '--corruption has 2 values .* must have 1 or 1'),
     ],
 )

@@ -2,9 +2,10 @@
 
 The pixels of a file are a function of its content and of a `Form`. An image is rotated upright and
 composited over white, 16 bits are reduced to the upper 8, its center is cropped, and the result is
-scaled to H x W, regardless of aspect ratio, in integer arithmetic (`resampling`). Colors become
-gray as (19595 R + 38470 G + 7471 B + 2^15) >> 16, the luma of ITU-R BT.601; gray becomes three
-equal channels. `decoded` does this in numpy, `streaming.decoded` in a graph, with equal bits.
+scaled to H x W, regardless of aspect ratio, in integer arithmetic (`resampling`). For speed, a JPEG
+that is not rotated is decoded at 1 / `Form.ratio` of its size, which other formats are not. Colors
+become gray as (19595 R + 38470 G + 7471 B + 2^15) >> 16, the luma of ITU-R BT.601; gray becomes
+three equal channels. `decoded` does this in numpy, `streaming.decoded` in a graph, with equal bits.
 
 N examples, H x W image, C channels.
 """

@@ -146,7 +146,8 @@ class Config(network_flags.Config, corruption.Config):
         super().__post_init__()
         if self.emphasis != (1, 1):
             raise errors.UsageError(
-                '--emphasis weights pixels, which a likelihood does not allow; omit it'
+                f'--emphasis is {",".join(map(str, self.emphasis))}; a likelihood has no weights, '
+                f'so with --model=variational it must be 1,1'
             )
         if self.kl_capacity and not self.beta:
             raise errors.UsageError('--kl_capacity needs a --beta above 0, which weights it')

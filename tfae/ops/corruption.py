@@ -75,7 +75,8 @@ class Config(Part):
     )
     emphasis: tuple[float, ...] = option(
         (1.0, 1.0),
-        'Two loss weights: one for values that the noise replaced, one for the others.',
+        'Two loss weights: one for values that the noise replaced, one for the others. The '
+        'likelihoods of --model=variational have none.',
         within='[0, inf)',
         needs=(f'--corruption={",".join(_REPLACING)}',),
     )

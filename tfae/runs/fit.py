@@ -177,6 +177,11 @@ def _prepared(
     experiment = _with_epochs(experiment, last.epochs)
     if folder and known:
         _refuse_fewer_epochs(folder.path, last, size)
+    if experiment.training.restore_from and not known and not replica.index:
+        # Variables that cannot be loaded are refused before the run is created.
+        _refuse_other_normalization(experiment)
+        what = (experiment.training.restore_from, experiment.training.restore_map)
+        transfer.transfer(None, built.model_variables, *what)
 
     return _Job(experiment, loaded, built, options, members), folder, known
 
@@ -190,11 +195,6 @@ def _trained(job: _Job, folder: Folder, known: Experiment | None) -> int:
 def _lead(job: _Job, folder: Folder, known: Experiment | None) -> int:
     """Trains, alone or as the chief, and sends the exit code to the other workers."""
     settings = job.experiment.training
-    if known is None and settings.restore_from:
-        # A checkpoint that cannot be transferred is refused before the run is created.
-        _refuse_other_normalization(job.experiment)
-        what = (settings.restore_from, settings.restore_map)
-        transfer.transfer(None, job.built.model_variables, *what)
     folder.create()
     with folder.locked(), job.session() as session:
         if known is None:

@@ -87,7 +87,7 @@ def score_files(run: Run, names: Sequence[str], folder: pathlib.Path) -> list[pa
 
 def _detector(run: Run) -> anomaly.Detector:
     path = run.folder.path / DETECTOR
-    if not path.is_file():
+    if not path.exists():
         raise errors.InputError(
             f'{path} does not exist; tfae anomaly --logdir={run.folder.path} without --images '
             'fits the detector'

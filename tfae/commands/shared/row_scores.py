@@ -35,7 +35,7 @@ def detector(run: Run) -> table_anomaly.Detector:
     """
     path = run.folder.path / DETECTOR
     fits = f'tfae anomaly --logdir={run.folder.path}'
-    if not path.is_file():
+    if not path.exists():
         raise errors.InputError(f'{path} does not exist; {fits} fits the detector')
     found = table_anomaly.load(path, run.experiment.signature.image_shape[0])
     if int(found.step) != run.step:
