@@ -32,6 +32,7 @@ def campaign(folder, *argv):
     return json.loads((folder / 'counts.json').read_text())
 
 
+@pytest.mark.slow
 def test_a_small_campaign_loses_nothing(tmp_path):
     seed = f'--seed={time.time_ns()}'
     counts = campaign(tmp_path, '--families=dense', '--kinds=kill,flip', '--rounds=1', seed)

@@ -134,6 +134,7 @@ def test_shares_add_up(fuzz):
     assert fuzz.shares(['idx'], 7) == {'idx': 7}
 
 
+@pytest.mark.slow
 def test_a_kept_case_is_read_again_by_the_program(tmp_path):
     (tmp_path / 'case').write_bytes(b'8,4')
     done = run(tmp_path, '--targets=fields', f'--replay={tmp_path / "case"}')
@@ -182,6 +183,7 @@ def guided(script, folder, *argv):
     return subprocess.run(words, env=variables, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_a_case_that_coverage_leads_to_is_kept(tmp_path):
     (tmp_path / 'hidden.py').write_text(HIDDEN)
     done = guided(tmp_path / 'hidden.py', tmp_path, '--targets=hidden', '--runs=40000')

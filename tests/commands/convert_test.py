@@ -372,6 +372,7 @@ def children(process):
     return list(map(int, path.read_text().split()))
 
 
+@pytest.mark.slow
 def test_a_killed_process_of_several_is_one_line_and_whole_shards_stay(tmp_path):
     sample_images.fill(tmp_path / 'in', 3)
     for i in range(1500):

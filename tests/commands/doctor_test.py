@@ -132,6 +132,7 @@ esac
 """
 
 
+@pytest.mark.slow
 def test_build_op_says_what_it_made_and_puts_it_in_the_place_of_the_old_one(package):
     compiler = package / 'mock'
     compiler.write_text(COMPILER)

@@ -429,6 +429,7 @@ def test_weights_that_no_single_file_can_hold_are_refused(folder, monkeypatch):
 # docs/guide/export.md.
 
 
+@pytest.mark.slow
 def test_the_python_of_the_documentation_does_what_it_says(folder, frozen, tmp_path):
     blocks = re.findall(
         r'```python\n(.*?)```', (ROOT / 'docs' / 'guide' / 'export.md').read_text(), re.S

@@ -40,10 +40,7 @@ def trained(tmp_path_factory):
 
 @pytest.mark.parametrize(
     'family',
-    [
-        pytest.param(family, marks=[] if family in ('classifier', 'gan', 'variational') else SLOW)
-        for family in models.names()
-    ],
+    [pytest.param(family, marks=[] if family == 'gan' else SLOW) for family in models.names()],
 )
 def test_a_killed_run_ends_byte_identical(tmp_path, trained, family):
     whole, logdir = trained(family), tmp_path / 'run'

@@ -86,6 +86,7 @@ def test_train_lists_every_field_of_every_configuration(tmp_path):
         assert choice in words
 
 
+@pytest.mark.slow
 def test_the_program_ends_cold_as_it_does_forked(tmp_path):
     """What the tests that fork rest on."""
     argv = ('train', '--units=8,4', '--epochs=1')

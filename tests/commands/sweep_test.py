@@ -122,7 +122,7 @@ def test_an_objective_of_training_is_that_of_the_last_phase(tmp_path):
     assert len(losses) == 2 and min(others) != min(losses)
 
 
-@pytest.mark.parametrize('jobs', [1, 2])
+@pytest.mark.parametrize('jobs', [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_signal_stops_all_runs_and_the_sweep_resumes(tmp_path, jobs):
     vary = ('--vary=batch_size=8|16|24', '--search=grid')
     words = ('sweep', '--logdir=s', *vary, *SMALL[:3], '--epochs=60', f'--jobs={jobs}')

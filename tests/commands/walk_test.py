@@ -110,9 +110,8 @@ def test_runs_of_all_families_are_compared(folder, trained):
     assert (done.code, done.err) == (0, ''), done
 
 
-@pytest.mark.parametrize(
-    'count, labels', [pytest.param(2, False, marks=pytest.mark.slow), (3, True)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize('count, labels', [(2, False), (3, True)])
 def test_the_smallest_sets_are_looked_at_or_refused_in_one_line(tmp_path, count, labels):
     write_set(tmp_path / 'set.npz', count, labels)
     words = (*WORDS, '--data_dir=set.npz', '--validation_fraction=0', '--logdir=run')

@@ -87,7 +87,7 @@ for line, kind in {missing!r}.items():
 """
 
 
-@pytest.mark.parametrize('as_tensorflow', [False, True])
+@pytest.mark.parametrize('as_tensorflow', [pytest.param(False, marks=pytest.mark.slow), True])
 def test_old_names_lead_to_what_serves_them(as_tensorflow, tmp_path):
     text = EITHER + AS_TENSORFLOW * as_tensorflow
     lines = [line.strip() for line in text.splitlines() if line.strip()]

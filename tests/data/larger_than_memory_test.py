@@ -65,6 +65,7 @@ def test_a_image_that_goes_bad_stops_the_run_and_is_named(folder, tmp_path):
     assert '.png cannot be decoded: ' in line
 
 
+@pytest.mark.slow
 def test_greedy_training_and_a_network_on_top_read_images_too(folder):
     argv = ('train', '--units=6,3', '--batch_size=8', '--epochs=1', '--pretraining=greedy')
     argv = (*argv, '--pretraining_epochs=1', '--dataset=records', '--data_dir=records')

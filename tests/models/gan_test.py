@@ -441,6 +441,7 @@ def test_each_read_of_a_singular_vector_is_before_or_after_its_update(loss, part
         assert all(read in earlier or update in before(read, of) for read in reads)
 
 
+@pytest.mark.slow
 def test_critic_steps_resume_within_a_round_bit_for_bit(tmp_path):
     words = ('--model=gan', '--units=8', '--code_size=3', '--critic_steps=4', '--dataset=synthetic')
     words = ('train', *words, '--synthetic_examples=100', '--batch_size=7')  # 72 of them train

@@ -92,8 +92,14 @@ def trained(folder, name, *words):
     [
         ('--activation=own:rectified', '--activation=relu', '--activation=linear', GREEDY),
         ('--code_activation=own:rectified', '--code_activation=relu', '', ()),
-        ('--corruption=own:masked', '--corruption=masking:0.3', '', GREEDY),
-        ('--regularizer=own:absolute:0.01', '--regularizer=l1:0.01', '', GREEDY),
+        pytest.param(
+            *('--corruption=own:masked', '--corruption=masking:0.3', '', GREEDY),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            *('--regularizer=own:absolute:0.01', '--regularizer=l1:0.01', '', GREEDY),
+            marks=pytest.mark.slow,
+        ),
         ('--regularizer=own:absolute', '--regularizer=l1:1', '', ()),
         ('--likelihood=own:squares', '--likelihood=squared_error', '--likelihood=bernoulli', ()),
     ],

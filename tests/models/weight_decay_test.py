@@ -57,12 +57,14 @@ def test_the_families_with_weight_decay_are_those_trained_here():
 @pytest.mark.parametrize(
     'family, words',
     [
-        *(pytest.param(family, GREEDY, id=f'{family}-greedily') for family in SIZES),
-        pytest.param('dense', JOINT, id='dense-jointly'),
         *(
-            pytest.param(family, JOINT, id=f'{family}-jointly', marks=pytest.mark.slow)
+            pytest.param(
+                *(family, words),
+                id=f'{family}-{name}',
+                marks=[] if family == 'dense' else pytest.mark.slow,
+            )
             for family in SIZES
-            if family != 'dense'
+            for words, name in ((GREEDY, 'greedily'), (JOINT, 'jointly'))
         ),
     ],
 )

@@ -39,6 +39,7 @@ def emulated(folder, seed, *flags):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_kernels_equal_the_index_map_and_64_bit_formulas(tmp_path):
     assert 'right' in emulated(tmp_path, '1', '-O1')
 

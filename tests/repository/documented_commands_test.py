@@ -97,7 +97,13 @@ def photos(folder):
     (folder / 'photos.csv').write_text('\n'.join(['file,age,gender', *table]) + '\n')
 
 
-@pytest.mark.parametrize('page', [page for page in pages() if here(page)])
+def case(page, *values):
+    """Parameters of a test; the pages of the guide take minutes."""
+    marks = [pytest.mark.slow] if page.startswith('docs/guide/') else []
+    return pytest.param(page, *values, marks=marks)
+
+
+@pytest.mark.parametrize('page', [case(page) for page in pages() if here(page)])
 def test_the_commands_of_a_page_run(page, tmp_path, monkeypatch):
     photos(tmp_path)
     shutil.copy(ROOT / 'tests' / 'support' / 'tf1_program.py', tmp_path / 'script.py')
@@ -129,7 +135,7 @@ def programs():
     ]
 
 
-@pytest.mark.parametrize('page, i', programs())
+@pytest.mark.parametrize('page, i', [case(*program) for program in programs()])
 def test_a_python_block_runs(page, i, tmp_path):
     program = blocks(page)[i]
     if '_mnist' in program and 'TFAE_DATA_DIR' not in os.environ:

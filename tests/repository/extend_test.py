@@ -23,6 +23,7 @@ def run(folder, *words, path=ROOT):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_program_trains_the_examples_from_a_folder_of_ones_own(tmp_path):
     (tmp_path / 'linear.py').write_text(FAMILY)
     (tmp_path / 'stripes.py').write_text(DATA_SET)

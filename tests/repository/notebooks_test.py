@@ -55,7 +55,13 @@ def figures(notebook):
     return [Image.open(io.BytesIO(base64.b64decode(text))).convert('L') for text in found]
 
 
-@every_notebook
+@pytest.mark.parametrize(
+    'path',
+    [
+        pytest.param(path, id=path.stem, marks=[] if path.stem == 'tour' else pytest.mark.slow)
+        for path in NOTEBOOKS
+    ],
+)
 def test_a_notebook_runs_and_plots(tmp_path, monkeypatch, path):
     # Cells call the program by its name.
     monkeypatch.setenv(

@@ -200,6 +200,7 @@ def replace_best(run, seconds):
         made = (step, checkpoints.path(best, step))
 
 
+@pytest.mark.slow
 def test_a_run_opens_while_its_best_checkpoint_is_replaced_all_the_time(run):
     import multiprocessing
 

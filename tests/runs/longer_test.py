@@ -53,9 +53,9 @@ def history(run):
         pytest.param(DENSE, id='dense', marks=pytest.mark.slow),
         pytest.param(GREEDY, id='greedy'),
         pytest.param(HEAD, id='head', marks=pytest.mark.slow),
-        pytest.param(GAN, id='gan'),
+        pytest.param(GAN, id='gan', marks=pytest.mark.slow),
         pytest.param(WARM, id='warmup', marks=pytest.mark.slow),
-        pytest.param(STOPPING, id='early_stopping'),
+        pytest.param(STOPPING, id='early_stopping', marks=pytest.mark.slow),
     ],
 )
 def test_a_longer_run_equals_one_of_that_length(tmp_path, argv):
@@ -71,6 +71,7 @@ def test_a_longer_run_equals_one_of_that_length(tmp_path, argv):
     assert 'finished at step' in trained(tmp_path, 'train', '--logdir=run').out.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_run_killed_in_its_longer_part_and_resumed_equals_the_whole(tmp_path):
     trained(tmp_path, *GREEDY, '--epochs=30', '--logdir=whole')
     trained(tmp_path, *GREEDY, '--epochs=3', '--logdir=run')

@@ -72,6 +72,7 @@ def kill_many_times(argv, logdir, targets, seed):
     return left
 
 
+@pytest.mark.slow
 def test_a_run_killed_in_pretraining_and_in_fine_tuning_ends_byte_identical(tmp_path, whole):
     argv = (*GREEDY, *OFTEN)
     logdir = tmp_path / 'run'
@@ -86,6 +87,7 @@ def test_a_run_killed_in_pretraining_and_in_fine_tuning_ends_byte_identical(tmp_
     assert_same(logdir, whole(*argv))
 
 
+@pytest.mark.slow
 def test_a_run_killed_while_it_writes_checkpoints_ends_byte_identical(tmp_path, whole):
     argv = (*GREEDY, '--optimizer=momentum', '--learning_rate=0.05', '--accumulation_steps=2')
     logdir = tmp_path / 'run'
@@ -107,6 +109,7 @@ def test_a_killed_run_of_another_order_ends_byte_identical(tmp_path, whole, orde
     assert_same(logdir, whole(*argv))
 
 
+@pytest.mark.slow
 def test_a_killed_run_of_full_batches_ends_byte_identical(tmp_path, whole):
     argv = ('train', '--units=8,4', '--batch_size=0', '--epochs=60', '--corruption=masking:0.3')
     argv = (*argv, '--accumulation_steps=3', *OFTEN)
@@ -119,6 +122,7 @@ def test_a_killed_run_of_full_batches_ends_byte_identical(tmp_path, whole):
     assert [record['epoch'] for record in records] == list(range(1, 61))
 
 
+@pytest.mark.slow
 def test_a_killed_run_shows_in_tensorboard_what_the_whole_one_shows(tmp_path, whole):
     argv = (*GREEDY, *OFTEN)
     logdir = tmp_path / 'run'

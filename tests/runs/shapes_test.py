@@ -69,7 +69,7 @@ def test_values_are_those_of_the_data_set_and_errors_are_normalized(tmp_path, ki
         ('convolutional', {'accumulation_steps': 2}),
         ('convolutional', {'tied': True, 'upsampling': 'deconvolution', 'strides': 2}),
         ('variational', {'likelihood': 'gaussian', 'learn_variance': True}),
-        ('gan', {'spectral_normalization': True}),
+        pytest.param('gan', {'spectral_normalization': True}, marks=pytest.mark.slow),
         ('classifier', {}),
     ],
 )

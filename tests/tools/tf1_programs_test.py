@@ -49,6 +49,7 @@ def test_a_program_is_shortened(tool, text, short):
     assert tool.shortened(text) == short
 
 
+@pytest.mark.slow
 def test_programs_that_train_are_found_and_judged(tool, tmp_path):
     repository = tmp_path / 'owner+name'
     repository.mkdir()

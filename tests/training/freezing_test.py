@@ -107,7 +107,12 @@ def test_a_run_moves_the_frozen_scope_after_its_steps_and_the_others_at_once(tmp
 
 
 @pytest.mark.parametrize(
-    'more', [(), ('--accumulation_steps=2', '--batch_normalization'), ('--pretraining=greedy',)]
+    'more',
+    [
+        (),
+        pytest.param(('--accumulation_steps=2', '--batch_normalization'), marks=pytest.mark.slow),
+        pytest.param(('--pretraining=greedy',), marks=pytest.mark.slow),
+    ],
 )
 def test_a_run_stopped_while_a_scope_is_frozen_ends_as_the_whole(tmp_path, more):
     words = ('train', '--model=convolutional', '--filters=2', '--units=2', *DATA, *EVERY, *more)
