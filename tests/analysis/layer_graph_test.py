@@ -168,6 +168,29 @@ def test_noise_groups_and_separable_layers():
     ]
 
 
+def test_only_a_convolution_becomes_a_sub_pixel_convolution():
+    def build():
+        x = layers.conv2d(tf.placeholder(tf.float32, [None, 8, 8, 3]), 4, 1, name='first')
+        x = tf.nn.avg_pool2d(tf.nn.depth_to_space(x, 2), 2, 2, 'VALID')
+        layers.dense(layers.flatten(tf.nn.depth_to_space(tf.tile(x, [1, 1, 1, 4]), 2)), 1)
+
+    assert [layer[1] for layer in found(build)] == [
+        'input',
+        'sub-pixel convolution 1 × 1',
+        'average pooling 2 × 2 / 2',
+        'dense',
+    ]
+
+
+def test_the_shape_of_a_last_layer_is_that_of_its_reshaped_outputs():
+    def build():
+        h = layers.dense(tf.placeholder(tf.float32, [None, 4]), 12)
+        tf.identity(h)
+        tf.identity(tf.reshape(h, [-1, 3, 4]))
+
+    assert found(build)[-1][2] == (3, 4)
+
+
 def test_a_graph_without_layers_has_none():
     assert found(lambda: tf.nn.relu(tf.placeholder(tf.float32, [None, 3]))) == []
     assert found(lambda: tf.reduce_sum(variable(3))) == []

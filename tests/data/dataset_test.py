@@ -37,6 +37,29 @@ def test_every_set_has_the_members_of_the_contract(name):
     assert set(source.FIELDS) <= set(data.Config.__dataclass_fields__)
 
 
+@pytest.mark.parametrize(
+    'shape, noun, axes, tabular, is_image',
+    [
+        ((5,), 'row', ('columns',), True, False),
+        ((9, 2), 'sequence', ('steps', 'channels'), False, False),
+        ((4, 3, 1), 'image', ('height', 'width', 'channels'), False, True),
+        ((2, 4, 3, 1), 'volume', ('depth', 'height', 'width', 'channels'), False, False),
+    ],
+)
+def test_the_rank_of_an_example_says_what_it_is(shape, noun, axes, tabular, is_image):
+    assert data.noun(shape) == noun
+    assert data.axes(shape) == axes
+    assert (data.tabular(shape), data.is_image(shape)) == (tabular, is_image)
+
+
+def test_a_reshaped_set_has_the_same_values_in_every_split():
+    loaded = data.DataSet('rows', whole(6), whole(4), whole(3), ())
+    made = loaded.reshaped((1,))
+    for name in ('train', 'validation', 'test'):
+        part = getattr(loaded, name)
+        np.testing.assert_array_equal(getattr(made, name).images, part.images.reshape(-1, 1))
+
+
 def test_every_field_of_the_configuration_has_a_help_text():
     for field in data.Config.__dataclass_fields__.values():
         assert field.metadata['help'].endswith('.'), field.name
