@@ -73,6 +73,7 @@ NEEDED = {
     'study': ('--vary=seed=0', '--dataset=digits', '--epochs=1', '--logdir={new}/study'),
     'doctor': (),
     'score': (*LOOKING, '--data={images}'),
+    'impute': (*LOOKING, '--data={images}', '--output={new}/filled.csv'),
 }  # fmt: skip
 # Commands that serve, use the network, or write to the installation.
 LEFT_OUT = ('explore', 'fetch', 'build_op')

@@ -47,7 +47,7 @@ COMMANDS = {
 OTHERS = {'train', 'explore'}  # have a test of their own
 NOT_OF_RUNS = {
     *('build_op', 'checkpoint', 'completion', 'convert', 'doctor', 'fetch', 'port', 'run'),
-    *('score', 'tensorboard', 'verify'),  # score is of tables
+    *('impute', 'score', 'tensorboard', 'verify'),  # impute and score are of tables
 }
 
 

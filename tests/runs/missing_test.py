@@ -178,7 +178,7 @@ def test_a_gap_has_no_part_in_an_anomaly_score(folder):
     done = tfae_program.run('export', '--logdir=run', '--output=served', cwd=folder)
     assert done.code == 0, done.err
     about = json.loads((folder / 'served' / 'signatures.json').read_text())
-    assert about['missing'] == 'NaN is a missing value, in whose place the model sees 0'
+    assert about['missing'] == 'NaN is a missing value, which the model sees as 0'
     with tf.Session(graph=tf.Graph()) as session:
         served = tf.saved_model.load(session, ['serve'], str(folder / 'served')).signature_def
         outputs = served['score'].outputs

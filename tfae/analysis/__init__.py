@@ -7,6 +7,7 @@
     density                   a distribution fitted to codes, for sampling
     frechet                   Frechet distance between two sets of features
     gradcam                   Grad-CAM: the regions that support a score
+    imputation                reconstructions for missing values
     integrated_gradients      attribution of a score to pixels
     interpolation             paths between codes
     layer_graph               the layers of a static graph
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         density,
         frechet,
         gradcam,
+        imputation,
         integrated_gradients,
         interpolation,
         layer_graph,
@@ -60,6 +62,7 @@ __all__ = [
     'density',
     'frechet',
     'gradcam',
+    'imputation',
     'integrated_gradients',
     'interpolation',
     'layer_graph',

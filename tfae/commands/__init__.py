@@ -17,6 +17,7 @@ GROUPS = {
         'cluster',
         'anomaly',
         'score',
+        'impute',
         'explain',
         'classify',
         'graph',

@@ -355,7 +355,7 @@ def _values_of(experiment: Experiment) -> dict[str, Any]:
         return {'pixels': _pixels(shape, _SCALING) | {'crop': experiment.form().crop}}
     about: dict[str, Any] = {'normalize': experiment.data.normalize}
     if experiment.data.missing != 'refuse':
-        about['missing'] = 'NaN is a missing value, in whose place the model sees 0'
+        about['missing'] = 'NaN is a missing value, which the model sees as 0'
     if signature.dtype == 'uint8':
         about['preprocessing'] = 'divide bytes by 255; the graph normalizes the result'
     if data.tabular(shape):

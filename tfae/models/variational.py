@@ -293,7 +293,7 @@ class Model:
         k, training = self.config.samples, batch.seed is not None
         seen = batch.images if batch.seed is None else self.corrupt(batch.images, batch.seed)
         if batch.present is not None:
-            seen *= batch.present  # no noise in place of a missing value
+            seen *= batch.present  # no noise where a value is missing
 
         # Encode: q(z | x).
         mean, log_variance = self._posterior(seen, training)

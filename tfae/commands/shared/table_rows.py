@@ -31,7 +31,7 @@ class Table(NamedTuple):
     raw: list[bytes]  # all lines of the file, with their ends
 
     def filled(self, values: np.ndarray) -> bytes:
-        """Returns the file with `values` `[N, D]` in place of the missing ones, else unchanged."""
+        """Returns the file with `values` `[N, D]` for the missing ones, else unchanged."""
         raw = list(self.raw)
         for line, before, after in zip(self.lines, self.values, values, strict=True):
             missing = np.flatnonzero(np.isnan(before)).tolist()

@@ -234,7 +234,7 @@ class Autoencoder:
             weights = corruption.emphasis(clean, noise, batch.seed, self.config.emphasis)
         if batch.present is not None:
             present = tf.reshape(batch.present, tf.shape(clean))
-            noisy *= present  # no noise in place of a missing value
+            noisy *= present  # no noise where a value is missing
             there = losses.over_present(present)
             weights = there if weights is None else there * weights
 
