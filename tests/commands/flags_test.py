@@ -73,6 +73,7 @@ ELSEWHERE = {
     'test_fraction': 'images_test',
     'crop': 'images_test',
     'size': 'images_test',
+    'window': 'data_flags_test: test_windows_lie_in_the_training_block_of_their_series',
     'attributes': 'regressor_test',
     'target': 'regressor_test',
     'normalize': 'tables_test: test_bytes_are_normalized_as_they_are_fed',

@@ -52,7 +52,11 @@ ROWS = (
     '--validation_fraction=0.25',
 )
 GAPS = (*ROWS[:1], '--data_dir=gaps.npz', *ROWS[2:], '--missing=mask')
-WALKED = [CLASSES, LABELS, BLOBS, FILES, TARGET, ROWS, GAPS]
+WINDOWS = (
+    *('--dataset=windows', '--data_dir=series', '--window=5:3', '--test_fraction=0.25'),
+    *('--validation_fraction=0.2', '--output_activation=sigmoid'),
+)
+WALKED = [CLASSES, LABELS, BLOBS, FILES, TARGET, ROWS, GAPS, WINDOWS]
 
 
 @pytest.fixture(scope='module')
@@ -162,6 +166,21 @@ def test_missing_values_are_in_no_statistic_and_no_loss(runs):
     present = ~np.isnan(x)
     weights = present * 6 / present.sum(1, keepdims=True)
     assert_trained_on(runs, 'gaps', GAPS, np.nan_to_num(x), atol=2e-5, weights=weights)
+
+
+def test_windows_lie_in_the_training_block_of_their_series(runs):
+    random = np.random.RandomState(0)
+    (runs.folder / 'series').mkdir()
+    x = []
+    for name, steps in (('a', 40), ('b', 27)):
+        series = np.round(random.random_sample((steps, 2)), 4)
+        lines = ['p,q', *(','.join(map(str, row)) for row in series)]
+        (runs.folder / 'series' / f'{name}.csv').write_text('\n'.join(lines) + '\n')
+        rest = steps - round(0.25 * steps)
+        block = series[: rest - round(0.2 * rest)]
+        x += [block[i : i + 5] for i in range(0, len(block) - 4, 3)]
+    assert len(x) == 7 + 4
+    assert_trained_on(runs, 'windows', WINDOWS, np.array(x))
 
 
 def test_a_column_of_a_table_gives_labels_and_images_without_a_value_are_left_out(runs):

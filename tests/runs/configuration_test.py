@@ -45,6 +45,7 @@ EDITS = {
     'columns': {'columns': ['a', 'b'], 'image_shape': [2]},
     'target': {'attributes': 'a.csv', 'target': 'age'},
     'size': {'size': '6x5'},
+    'window': {'window': '8:4'},
     'normalize': {'normalize': 'standard'},
     'missing': {'missing': 'mask'},
     'color': {'color': 'gray'},

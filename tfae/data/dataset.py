@@ -34,6 +34,9 @@ _AXES = {
 }
 
 
+_MAX_STEPS = 2**24  # of a window
+
+
 class DataSet(NamedTuple):
     """A loaded data set with three disjoint splits."""
 
@@ -122,9 +125,10 @@ class Config(Part):
     dataset: str = option(
         'digits',
         'Data set: digits, mnist, fashion_mnist, cifar10, celeba, fairface, synthetic, npz (a file '
-        'of arrays), csv (a table), images (a folder of image files), records (shards of `tfae '
-        'convert`), sklearn:breast_cancer, sklearn:diabetes, sklearn:digits, sklearn:iris, '
-        'sklearn:wine, a name that an installed package provides, or a module, package.module.',
+        'of arrays), csv (a table), windows (of series in a folder of CSV files), images (a folder '
+        'of image files), records (shards of `tfae convert`), sklearn:breast_cancer, '
+        'sklearn:diabetes, sklearn:digits, sklearn:iris, sklearn:wine, a name that an installed '
+        'package provides, or a module, package.module.',
     )
     data_dir: str = option(
         '',
@@ -204,8 +208,14 @@ class Config(Part):
     test_fraction: float = option(
         0.2,
         'Fraction of the images that forms the test split if their folder has no train/ and '
-        'test/. Images are selected by a hash of their file names.',
+        'test/, selected by a hash of their file names; for data set windows the fraction of the '
+        'steps of each series, at its end.',
         within='(0, 1)',
+    )
+    window: str = option(
+        '',
+        'Length and step of the windows into which data set windows cuts its series, LENGTH:STEP '
+        'such as 256:64.',
     )
     crop: str = option(
         '',
@@ -226,6 +236,8 @@ class Config(Part):
         super().__post_init__()
         for name in ('crop', 'size'):
             sides(f'--{name}', getattr(self, name))
+        if self.window:
+            window(self.window)
 
 
 class Source(Protocol):
@@ -310,6 +322,20 @@ def file(data_dir: str, name: str) -> pathlib.Path:
             f'one'
         )
     return found[0]
+
+
+def window(text: str) -> tuple[int, int]:
+    """Parses `'256:64'`: the length of windows, and the steps from one to the next.
+
+    Raises: UsageError that shows the text.
+    """
+    length, _, step = text.partition(':')
+    if not all(part.isdecimal() and 0 < int(part[:10]) <= _MAX_STEPS for part in (length, step)):
+        raise errors.UsageError(
+            f'--window is {text!r}; it must be LENGTH:STEP, such as 256:64, two integers of at '
+            f'least 1'
+        )
+    return int(length), int(step)
 
 
 def folder(data_dir: str, name: str) -> pathlib.Path:

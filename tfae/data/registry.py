@@ -26,6 +26,7 @@ from tfae.data.sets import (
     npz,
     records,
     synthetic,
+    windows,
 )
 from tfae.data.splits import Split, class_number, cut, few, select
 
@@ -44,6 +45,7 @@ SETS: dict[str, Source] = {
     'npz': npz,
     'records': records,
     'synthetic': synthetic,
+    'windows': windows,
 }
 
 COMMON_FIELDS = (
@@ -114,7 +116,8 @@ def load(config: Config, source: Source | None = None) -> DataSet:
     if validation is None:
         train, validation = _cut(train, config)
     else:
-        _refuse_fraction(config)
+        if 'validation_fraction' not in source.FIELDS:
+            _refuse_fraction(config)
         validation = of_classes(validation, config, class_names, 'validation')
     if config.labeled_examples:
         train = few(train, config.labeled_examples, config.labeled_seed, config.dataset)
