@@ -43,3 +43,10 @@ def test_a_sweep_moves_each_code_by_each_strength():
     found = morphing.sweep(codes, v, np.array([-1.0, 0, 2]))
     want = [[[0, 3], [1, 2], [3, 0]], [[2, 5], [3, 4], [5, 2]]]
     np.testing.assert_array_equal(found, want)
+
+
+def test_a_path_moves_from_the_mean_of_the_first_combination_to_that_of_each():
+    codes = np.array([[1.0, 2], [3, 4], [5, 9]])
+    combinations = np.array([[True, True, False], [False, True, True], [False, False, True]])
+    want = [[0, 0], [2, 3.5], [3, 6]]
+    np.testing.assert_array_equal(morphing.path(codes, combinations), want)

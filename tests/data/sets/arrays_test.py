@@ -108,6 +108,10 @@ REFUSALS = {
     'a rank of 1': ((FLOATS[:, 0, 0],), r'^images: shape is \(10,\); it must be \[N, H, W, C\]'),
     'a rank of 6': ((BYTES[None, None],), r'^images: shape is \(1, 1, 10, 4, 5, 3\); it must be'),
     'no image': ((BYTES[:0],), r'^images: shape is \(0, 4, 5, 3\); it must hold at least one'),
+    'no channel': (
+        (np.zeros([10, 0, 28, 28]),),
+        r'^images: shape is \(10, 0, 28, 28\); it must hold at least one',
+    ),
     'NaN': ((FLOATS * np.nan,), r'^images: 200 of 200 pixels are NaN; they must lie in \[0, 1\]'),
     'bytes as floats': (
         (BYTES.astype(float),),

@@ -1,11 +1,14 @@
 """Tables in CSV files, and those of scikit-learn."""
 
+import threading
+
 import numpy as np
 import pytest
 from sklearn import datasets
 
 from tfae import data
 from tfae.core import errors
+from tfae.data.formats import csv_files
 
 RANDOM = np.random.RandomState(0)
 ROWS = RANDOM.standard_normal((30, 3)).round(4)
@@ -160,3 +163,24 @@ def test_an_identifier_is_no_number(tmp_path):
     content = text().replace(repr(float(ROWS[0, 0])), '12_34', 1)
     with pytest.raises(errors.InputError, match="column age holds text, '12_34' in line 2"):
         load(tmp_path, content)
+
+
+def test_a_line_of_a_growing_file_is_read_when_it_is_whole(tmp_path):
+    path = tmp_path / 'growing.csv'
+    path.write_bytes(b'1,2\n3,')
+    found = []
+
+    def read():
+        with path.open('rb') as file:
+            lines = csv_files.Lines(path, file, poll=0.01)
+            found.extend(next(lines) for _ in range(3))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for piece in (b'4', b'\n5', b',6\n'):
+        reader.join(0.1)
+        assert reader.is_alive()
+        with path.open('ab') as file:
+            file.write(piece)
+    reader.join(10)
+    assert found == [b'1,2\n', b'3,4\n', b'5,6\n']
