@@ -195,6 +195,7 @@ def test_a_stream_may_have_gaps(folder):
     assert done.refusal(1) == text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('command', ['probe', 'interpolate'])
 def test_commands_on_codes_take_gaps(folder, command):
     rows = {'x': GAPS, 'y': (LATENT[:, 0] > 0).astype(int)}

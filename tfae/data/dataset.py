@@ -245,7 +245,10 @@ class Source(Protocol):
 
     @property
     def FIELDS(self) -> tuple[str, ...]:
-        """Names of the fields of `Config` that this data set reads, besides the common ones."""
+        """Names of the fields of `Config` that this data set reads, besides the common ones.
+
+        With `validation_fraction` among them, it cuts its validation split itself.
+        """
 
     def load(self, config: Config, /) -> Loaded | tuple[Split, Split, Sequence[str]]:
         """Returns the training split, the test split and the names of the classes.
