@@ -207,14 +207,23 @@ def test_commands_on_codes_take_gaps(folder, command):
     assert (done.code, done.err) == (0, '')
 
 
-def test_sequences_have_gaps(tmp_path):
+@pytest.mark.parametrize(
+    'more',
+    [
+        (),
+        pytest.param(
+            ('--pretraining=greedy', '--pretraining_epochs=1', '--accumulation_steps=2'),
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_sequences_have_gaps(tmp_path, more):
     steps = np.sin(np.arange(16)[:, None] / 3 + RANDOM.uniform(0, 6, (60, 1, 2)))
     steps[RANDOM.random_sample(steps.shape) < 0.1] = np.nan
     np.savez(tmp_path / 'set.npz', sequences=steps)
     words = ('--dataset=npz', '--data_dir=set.npz', '--missing=mask', '--normalize=standard')
     words += ('--model=convolutional', '--filters=4', '--units=3', '--epochs=2', '--logdir=run')
-    words += ('--pretraining=greedy', '--pretraining_epochs=1', '--batch_size=16')
-    words += ('--accumulation_steps=2',)
+    words += ('--batch_size=16', *more)
     done = tfae_program.run('train', *words, cwd=tmp_path)
     assert (done.code, done.err) == (0, '')
     for command in ('evaluate', 'reconstruct'):
