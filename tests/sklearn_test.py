@@ -19,7 +19,7 @@ from sklearn.utils import estimator_checks
 
 import tfae
 from tfae.analysis import table_anomaly
-from tfae.runs import python_api
+from tfae.runs import checkpoints, python_api
 from tfae.sklearn import AnomalyDetector, Autoencoder, VariationalAutoencoder
 
 pytestmark = pytest.mark.filterwarnings('ignore:the run learned nothing')
@@ -122,6 +122,15 @@ def test_an_estimator_is_not_pickled_with_the_run_of_another_fit(tmp_path):
     shutil.rmtree(tmp_path / 'run')
     with pytest.raises(ValueError, match='run holds a run at step 0; the estimator was fitted to'):
         pickle.dumps(first)
+
+
+def test_an_estimator_that_stopped_early_is_pickled_with_its_best_epoch():
+    arguments = {'validation_fraction': 0.2, 'early_stopping_epochs': 1, 'learning_rate': 0.5}
+    estimator = small(Autoencoder, **arguments, epochs=50).fit(WINE)
+    newest = checkpoints.newest_step(estimator.run_.folder.path)
+    loaded = pickle.loads(pickle.dumps(estimator))
+    assert loaded.run_.step == estimator.run_.step < newest
+    np.testing.assert_array_equal(loaded.transform(WINE), estimator.transform(WINE))
 
 
 def test_a_pickle_carries_the_run():

@@ -63,6 +63,7 @@ class _TrainedRun:
         """Takes the folder of a run to train; None makes one that exists as long as this object."""
         self.folder = _temporary(self) if folder is None else folder
         self._opened: Run | None = None
+        self._step = 0  # of the newest checkpoint after training; 0 if trained elsewhere
 
     @property
     def run(self) -> Run:
@@ -76,14 +77,15 @@ class _TrainedRun:
     @run.setter
     def run(self, opened: Run) -> None:
         self._opened = opened
+        self._step = checkpoints.newest_step(pathlib.Path(self.folder))
 
     def __getstate__(self) -> dict[str, bytes]:
         folder = pathlib.Path(self.folder)
         step = checkpoints.newest_step(folder)
-        if self._opened is not None and step != self._opened.step:
+        if self._step and step != self._step:
             raise ValueError(
                 f'{folder} holds a run at step {step}; the estimator was fitted to step '
-                f'{self._opened.step}, and cannot be pickled without its run'
+                f'{self._step}, and cannot be pickled without its run'
             )
         files = [path for path in sorted(folder.rglob('*')) if path.is_file()]
         names = [path.relative_to(folder) for path in files]

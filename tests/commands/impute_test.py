@@ -103,7 +103,7 @@ def test_a_cell_may_hold_separators_and_quotes():
 @pytest.mark.parametrize(
     'words, code, text',
     [
-        ((), 2, '--data is empty; it must name a CSV file, or --hide be above 0'),
+        ((), 2, '--data is empty; it must name a CSV file, or --hide must be above 0'),
         (('--data=gaps.csv',), 2, '--output is empty; it must name the CSV file to write'),
         (('--hide=1e-9',), 2, '--hide is 1e-09, which hides none of 320 values'),
     ],

@@ -36,6 +36,10 @@ def test_only_lines_that_are_no_python_are_left_out(cell):
         ("get_ipython().run_line_magic('matplotlib', 'inline')\nx = xrange(3)", True),
         ("def setup():\n    get_ipython().magic('cd ..')\nsetup()", True),
         ('try:\n    get_ipython()\n    words = []\nexcept NameError:\n    words = None', False),
+        (
+            "try:\n    unicode\nexcept NameError:\n    unicode = str\nget_ipython().magic('ls')",
+            True,
+        ),
         ("notebook = 'IPKernelApp' in get_ipython().config", False),
         ('shell = get_ipython\nshell().magic("pwd")', False),
         ('def shell():\n    return get_ipython().__class__.__name__', False),

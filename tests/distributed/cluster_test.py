@@ -157,7 +157,7 @@ def test_a_restarted_process_finds_the_package_and_nothing_inside_it(monkeypatch
     cluster.restart(['train', '--epochs=3'])
     assert replaced[0][1][1:] == ['-m', 'tfae', 'train', '--epochs=3']
     found = cluster.os.environ['PYTHONPATH'].split(':')
-    assert found == [str(tfae_program.ROOT), '/a', '/b']
+    assert found == ['/a', '/b', str(tfae_program.ROOT)]
 
 
 @pytest.mark.parametrize(

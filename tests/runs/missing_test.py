@@ -12,6 +12,7 @@ import tfae_program
 import tfae
 from tfae import data, models
 from tfae.data import normalization
+from tfae.models.base import baseline
 from tfae.models.base.objective import Batch
 
 RANDOM = np.random.RandomState(0)
@@ -50,7 +51,7 @@ def splits(folder):
 FAMILIES = [
     ('dense', {'units': (5, 3)}),
     ('dense', {'units': (5, 3), 'likelihood': 'bernoulli', 'corruption': 'masking:0.5'}),
-    ('dense', {'units': (3,), 'corruption': 'gaussian:0.5', 'emphasis': (1, 1)}),
+    ('dense', {'units': (3,), 'corruption': 'masking:0.5', 'emphasis': (3, 1)}),
     ('variational', {'units': (5,), 'likelihood': 'gaussian', 'learn_variance': True}),
     ('variational', {'units': (5,), 'likelihood': 'bernoulli', 'samples': 3}),
     ('variational', {'units': (5,), 'likelihood': 'poisson', 'corruption': 'gaussian:0.5'}),
@@ -187,8 +188,66 @@ def test_a_gap_has_no_part_in_an_anomaly_score(folder):
     np.testing.assert_allclose(columns, each, rtol=1e-3, atol=1e-4)
 
 
-def test_a_stream_may_have_gaps(folder):
+@pytest.mark.parametrize('likelihood', ['poisson', 'negative_binomial', 'bernoulli'])
+def test_values_that_are_there_are_checked_and_trained_on(tmp_path, likelihood):
+    rows = np.where(MISSING, np.float32(np.nan), RANDOM.randint(0, 2, FULL.shape))
+    options = {'likelihood': likelihood, 'units': 4, 'code_size': 2, 'evaluation_samples': 3}
+    options |= {'missing': 'mask', 'validation_fraction': 0.2}
+    with tfae.fit('variational', rows, logdir=tmp_path / 'run', epochs=2, **options) as run:
+        made = run.reconstruct(rows)
+    assert np.isfinite(made).all()
+    rows[np.flatnonzero(~MISSING.any(1))[0], 3] = -1
+    text = (
+        'column 3 holds -1, and must' if likelihood != 'bernoulli' else 'holds values from -1 to 1'
+    )
+    with pytest.raises(tfae.UsageError, match=text):
+        tfae.fit('variational', rows, logdir=tmp_path / 'other', epochs=2, **options)
+
+
+def test_values_of_any_split_are_checked(tmp_path):
+    train = np.where(MISSING, np.float32(np.nan), RANDOM.random_sample(FULL.shape)).astype('f')
+    test = train.copy()
+    test[3, 2] = 5
+    words = {'output_activation': 'sigmoid', 'missing': 'mask', 'epochs': 1, 'units': 3}
+    with pytest.raises(tfae.UsageError, match=r'holds values from 0\.\d+ to 5'):
+        tfae.fit('dense', train, test_data=test, logdir=tmp_path, **words)
+
+
+def test_the_constants_are_those_of_the_values_that_are_there():
+    there = np.where(MISSING[:100], np.nan, np.abs(FULL[:100]) % 1).astype(np.float32)
+    train, judged = data.Split(there[:60], None), data.Split(there[60:], None)
+    found = baseline.constants(train, judged, 0)
+    mean = np.nanmean(there[:60].astype(np.float64), 0)
+    assert found.squared_error == pytest.approx(np.nanmean(np.square(there[60:] - mean)), rel=1e-6)
+    assert found.present == pytest.approx(1 - np.isnan(there[60:]).mean())
+
+
+def test_a_sequence_without_its_channel_has_its_gaps(tmp_path):
+    values = GAPS[:90]
+    words = {'missing': 'mask', 'epochs': 1, 'units': 3, 'normalize': 'standard'}
+    with tfae.fit('dense', sequences=values, logdir=tmp_path, **words) as run:
+        found = run.judged(values[:7])  # as many as steps: shapes must not be broadcast
+        assert found.shape == (7, 7, 1)
+        np.testing.assert_array_equal(np.isnan(found[..., 0]), np.isnan(values[:7]))
+
+
+def test_a_reconstruction_that_is_no_number_is_no_gap(tmp_path):
+    words = {'missing': 'mask', 'epochs': 1, 'units': 3, 'normalize': 'standard'}
+    with tfae.fit('dense', GAPS, logdir=tmp_path, **words) as run:
+        (bias,) = run.graph.get_collection('trainable_variables', 'decoder/layer_1/bias')
+        bias.load(np.full(7, np.nan, np.float32), run.session)
+        with pytest.raises(
+            tfae.InputError, match='150 of 150 reconstructions are not finite; the f'
+        ):
+            run.reconstruct(GAPS)
+
+
+def test_a_gap_in_a_scored_row_is_no_mistake_and_infinity_is(folder):
     assert tfae_program.run('anomaly', '--logdir=run', cwd=folder).code == 0
+    (folder / 'gap.csv').write_text(f'{",".join(NAMES)}\n1,,nan,3,3,3,3\n')
+    done = tfae_program.run('score', '--logdir=run', '--data=gap.csv', cwd=folder)
+    assert (done.code, done.err) == (0, '')
+    assert 'line 2' in done.out
     (folder / 'line.csv').write_text(f'{",".join(NAMES)}\n1,,nan,3,3,3,3\n1,inf,3,3,3,3,3\n')
     done = tfae_program.run('score', '--logdir=run', '--data=line.csv', cwd=folder)
     text = 'line.csv line 3: column c1 is inf; it must be a finite number'
@@ -231,7 +290,7 @@ def test_sequences_have_gaps(tmp_path, more):
         assert (done.code, done.err) == (0, '')
     assert np.isfinite(json.loads((tmp_path / 'run' / 'evaluation.json').read_text())['mse'])
     done = tfae_program.run('anomaly', '--logdir=run', cwd=tmp_path)
-    assert 'anomaly scores with missing values are those of tables' in done.refusal(1)
+    assert 'with missing values, only tables have anomaly scores' in done.refusal(1)
 
 
 def test_a_classifier_takes_gaps(tmp_path):

@@ -18,6 +18,7 @@ import pytest
 import tfae_program
 
 import tfae
+from tfae import data
 from tfae.core import config, errors
 from tfae.data.sets import arrays
 from tfae.runs import due, saved_run
@@ -300,7 +301,7 @@ def test_an_argument_that_was_meant_otherwise_is_refused_with_its_cure(
 def test_bytes_bools_and_floats_may_be_dark(white):
     dark = np.asarray([[[0, white]]] * 9, np.uint8)
     for given in (dark, dark > 0, dark / 255):
-        found = arrays.Arrays(given).load(None).train.images
+        found = arrays.Arrays(given).load(data.Config('arrays')).train.images
         assert found.max() == (given.max() if given.dtype == np.uint8 else np.float32(given.max()))
 
 

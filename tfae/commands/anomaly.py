@@ -112,8 +112,8 @@ def _fit(flags: Config, run: Run, folder: pathlib.Path) -> list[pathlib.Path]:
         raise errors.UsageError(f'--blur is {flags.blur}, which blurs images; the run is on {what}')
     if not table and run.built.inference.present is not None:
         raise errors.InputError(
-            f'{run.folder.path} is a run on {loaded.noun}s with --missing=mask; anomaly scores '
-            f'with missing values are those of tables'
+            f'{run.folder.path} is a run on {loaded.noun}s with --missing=mask; with missing '
+            f'values, only tables have anomaly scores'
         )
     # Training images score too low, so held-out images set the scale where there are any.
     held_out = loaded.validation if len(loaded.validation.images) else loaded.train

@@ -37,9 +37,9 @@ class Config(command_flags.LookAtData):
     output: str = option('', 'CSV file that is written.', needs=('--data',))
     iterations: int = option(
         1,
-        'Number of reconstructions; each but the first takes the values that the one before has '
-        'filled in. More than 1 help where few latent dimensions explain the table; --hide shows '
-        'whether they do.',
+        'Number of reconstructions; each after the first starts from the values filled in by the '
+        'previous one. More than 1 helps where few latent dimensions explain the table; --hide '
+        'shows whether it does.',
         within='[1, 100000] iterations',
     )
     hide: float = option(
@@ -64,7 +64,9 @@ def main(argv: list[str]) -> int:
     """
     flags = command_flags.read('impute', __doc__, Config, argv)
     if not flags.data and not flags.hide:
-        raise errors.UsageError('--data is empty; it must name a CSV file, or --hide be above 0')
+        raise errors.UsageError(
+            '--data is empty; it must name a CSV file, or --hide must be above 0'
+        )
     if flags.data and not flags.output:
         raise errors.UsageError('--output is empty; it must name the CSV file to write')
     with flags.open(names.RECONSTRUCTION) as run:

@@ -42,7 +42,7 @@ _PYTHON_MAGICS = ('%%time', '%%timeit', '%%capture', '%%prun', '%%python3')
 
 _SHELL = 'get_ipython'
 # Methods of it that nbconvert writes for magics and commands.
-_MAGICS = ('getoutput', 'magic', 'run_cell_magic', 'run_line_magic', 'system')
+_MAGICS = ('getoutput', 'magic', 'run_cell_magic', 'run_line_magic', 'set_next_input', 'system')
 
 
 class Source(NamedTuple):
@@ -225,7 +225,7 @@ def undefined(code: types.CodeType) -> set[str]:
                 read.add(step.argval)
             elif step.opname == 'STORE_GLOBAL' or (step.opname == 'STORE_NAME' and one is code):
                 defined.add(step.argval)
-    if _SHELL in read and ('NameError' in read or not all(map(_is_magic, codes))):
+    if _SHELL in read and not all(map(_is_magic, codes)):
         defined.add(_SHELL)  # it asks whether it runs in a notebook, and it does not
     return (read & removed.BUILTINS.keys()) - defined
 

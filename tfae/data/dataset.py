@@ -13,6 +13,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+import re
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -32,9 +33,6 @@ _AXES = {
     3: ('height', 'width', 'channels'),
     4: ('depth', 'height', 'width', 'channels'),
 }
-
-
-_MAX_STEPS = 2**24  # of a window
 
 
 class DataSet(NamedTuple):
@@ -333,10 +331,11 @@ def window(text: str) -> tuple[int, int]:
     Raises: UsageError that shows the text.
     """
     length, _, step = text.partition(':')
-    if not all(part.isdecimal() and 0 < int(part[:10]) <= _MAX_STEPS for part in (length, step)):
+    parts = length, step
+    if not all(re.fullmatch(r'[1-9]\d{0,7}', part, re.ASCII) for part in parts):
         raise errors.UsageError(
-            f'--window is {text!r}; it must be LENGTH:STEP, such as 256:64, two integers of at '
-            f'least 1'
+            f'--window is {text[:80]!r}; it must be LENGTH:STEP, such as 256:64, two integers in '
+            f'[1, 99999999]'
         )
     return int(length), int(step)
 

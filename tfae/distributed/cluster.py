@@ -152,7 +152,7 @@ def restart(arguments: Sequence[str]) -> NoReturn:
                 os.set_inheritable(int(file.name), False)
     # The folder of the package, which may not be installed.
     root = str(pathlib.Path(__file__).resolve().parents[2])
-    path = [root, *filter(None, os.environ.get('PYTHONPATH', '').split(os.pathsep))]
+    path = [*filter(None, os.environ.get('PYTHONPATH', '').split(os.pathsep)), root]
     os.environ['PYTHONPATH'] = os.pathsep.join(dict.fromkeys(path))
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, '-m', 'tfae', *arguments])

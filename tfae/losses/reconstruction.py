@@ -118,7 +118,7 @@ def _bernoulli(targets: tf.Tensor, logits: tf.Tensor):
 
 
 def over_present(present: tf.Tensor, name: str = 'over_present') -> tf.Tensor:
-    """Returns weights that make a sum over the values of an example one over those it has.
+    """Returns weights that restrict a sum over the values of an example to those it has.
 
     The sum is scaled by the number of values over the number that there are: it is the mean of
     those, times their number in an example without gaps, whose weights are 1. An example without

@@ -286,7 +286,7 @@ class Model:
             variance = means.get('variance', self.config.variance)
             nats = (constants.squared_error / variance + math.log(2 * math.pi)) / 2
             nats += math.log(variance) / 2
-        constant = nats * self._values
+        constant = nats * self._values * constants.present
         return baseline.no_better('the negative ELBO', -means['elbo'], constant, 'the mean image')
 
     def _bound(self, batch: Batch) -> Objective:

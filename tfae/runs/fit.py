@@ -352,8 +352,8 @@ def _refuse_unbounded(experiment: Experiment, loaded: data.DataSet) -> None:
     where = f'leaves [0, 1] under --normalize={normalize}'
     if normalize == 'none':
         splits = [data.pixels(split.images) for split in loaded[1:4] if len(split.images)]
-        ends = [f(split) for split in splits for f in (np.min, np.max)]
-        low, high = min(ends), max(ends)
+        low = min(np.nanmin(split, initial=np.inf) for split in splits)
+        high = max(np.nanmax(split, initial=-np.inf) for split in splits)
         if low >= 0 and high <= 1:
             return
         where = f'holds values from {low:g} to {high:g}'
@@ -380,7 +380,7 @@ def _refuse_no_counts(experiment: Experiment, loaded: data.DataSet) -> None:
         )
     for split in loaded[1:4]:
         rows = data.pixels(split.images)
-        wrong = (rows < 0) | (rows != np.floor(rows))
+        wrong = ~np.isnan(rows) & ((rows < 0) | (rows != np.floor(rows)))
         if wrong.any():
             row, column = np.argwhere(wrong)[0]
             raise errors.UsageError(

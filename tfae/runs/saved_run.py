@@ -194,7 +194,8 @@ class Run:
         values = data.pixels(self.normalized(images))
         if self.built.inference.present is None:
             return values
-        return np.where(np.isnan(images), np.float32(np.nan), values)
+        present = self.fetch(self.built.inference.present, images)
+        return np.where(present, values, np.float32(np.nan))
 
     def normalized(self, images: Any) -> Any:
         """Returns rows of a table, `[N, D]`, in the units of losses and errors; images unchanged.
@@ -224,9 +225,18 @@ class Run:
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """Returns the reconstructions `[N, H, W, C]`, float32 in [0, 1], of images, or `[N, D]`.
 
-        Raises: InputError as `encode` does, and if the family has no decoder.
+        Raises: InputError as `encode` does, if the family has no decoder, and, in a run with
+          --missing=mask, if a reconstruction is not finite: it would be taken for a missing value.
         """
-        return self.fetch(self._output(names.RECONSTRUCTION), images)
+        made = self.fetch(self._output(names.RECONSTRUCTION), images)
+        if self.built.inference.present is not None:
+            wrong = ~np.isfinite(made.reshape(len(made), -1)).all(1)
+            if wrong.any():
+                raise errors.InputError(
+                    f'{int(wrong.sum())} of {len(made)} reconstructions are not finite; the first '
+                    f'is that of example {int(np.argmax(wrong))}, from 0'
+                )
+        return made
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Returns the images `[N, H, W, C]`, float32 in [0, 1], or rows `[N, D]` of codes `[N, Z]`.

@@ -118,11 +118,11 @@ def build(
         classes = experiment.signature.classes
         model = models.build(experiment.model, experiment.family, image_shape, classes, flags)
         missing = experiment.data.missing != 'refuse'
-        if missing and not isinstance(model, Masking):
+        if missing and not (isinstance(model, Masking) and model.MASKING):
             raise errors.UsageError(
                 f'--missing is {experiment.data.missing}; --model={experiment.model} cannot leave '
-                f'out missing values, dense, convolutional, variational, classifier and regressor '
-                f'can'
+                f'out missing values; dense, convolutional, custom, variational, classifier and '
+                f'regressor can'
             )
         applied = None
         if experiment.data.normalize != 'none':

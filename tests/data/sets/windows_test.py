@@ -63,8 +63,18 @@ def test_the_description_names_files_and_channels(folder):
 def test_short_blocks_have_no_validation_windows(folder):
     loaded = load(folder, '12:1', validation_fraction=0.1)
     assert len(loaded.validation.images) == 0
-    assert 'no validation windows: no validation block has 12 steps' in loaded.notes
+    assert loaded.notes[1:] == (
+        'no validation windows of 2 files, whose validation blocks are shorter than 12 steps',
+    )
+    assert load(folder, '15:1', validation_fraction=0).notes[1:] == (
+        'no test windows of 1 file, whose test blocks are shorter than 15 steps',
+    )
     assert load(folder, '12:1', validation_fraction=0).notes == loaded.notes[:1]
+
+
+def test_hidden_files_are_no_series(folder):
+    (folder / '._a.csv').write_bytes(b'\0\1 of an archive of macOS')
+    assert load(folder).notes[0].endswith('of 2 files')
 
 
 def test_gaps_are_masked_where_asked(folder):
@@ -113,7 +123,8 @@ def test_windows_longer_than_a_block_are_refused(folder, window, more, text):
 
 
 @pytest.mark.parametrize(
-    'window', ['8', '8:', '8:0', '0:1', '8:1:1', 'a:b', '-8:1', '8.0:1', '1e3:1']
+    'window',
+    ['8', '8:', '8:0', '0:1', '8:1:1', 'a:b', '-8:1', '8.0:1', '1e3:1', '8:100000000', '٣:1'],
 )
 def test_a_window_is_two_integers(window):
     text = re.escape(f'--window is {window!r}; it must be LENGTH:STEP, such as 256:64, ')

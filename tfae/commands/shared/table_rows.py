@@ -36,7 +36,7 @@ class Table(NamedTuple):
         for line, before, after in zip(self.lines, self.values, values, strict=True):
             missing = np.flatnonzero(np.isnan(before)).tolist()
             if missing:
-                cells = {self.places[k]: f'{after[k]:.6g}' for k in missing}
+                cells = {self.places[k]: str(np.float32(after[k])) for k in missing}
                 raw[line - 1] = csv_files.replaced(raw[0], raw[line - 1], cells)
         return b''.join(raw)
 

@@ -72,8 +72,16 @@ def load(config: dataset.Config) -> dataset.Loaded:
     notes = [
         f'windows of {length} steps, {step} apart, of {errors.counted(len(paths), "file", "files")}'
     ]
-    if config.validation_fraction and not len(validation.images):
-        notes.append(f'no validation windows: no validation block has {length} steps')
+    for name, split, fraction in (
+        ('validation', found[1], config.validation_fraction),
+        ('test', found[2], config.test_fraction),
+    ):
+        short = sum(1 for windows in split if not len(windows))
+        if fraction and short:
+            notes.append(
+                f'no {name} windows of {errors.counted(short, "file", "files")}, whose {name} '
+                f'blocks are shorter than {length} steps'
+            )
     return dataset.Loaded(train, test, (), validation, tuple(notes), first.columns)
 
 
@@ -87,7 +95,7 @@ def _paths(data_dir: str) -> list[pathlib.Path]:
         raise errors.InputError(
             f'{folder}: no such folder; data set windows needs one of .csv files'
         )
-    paths = sorted(folder.glob('*.csv'))
+    paths = sorted(folder.glob('[!.]*.csv'))
     if not paths:
         raise errors.InputError(f'{folder}: holds no .csv files; each must be a series')
     return paths

@@ -30,6 +30,7 @@ class Constants(NamedTuple):
     error: float  # of the most frequent class of the judged split, in [0, 1]; 0 without labels
     # [2, K], of the classes in training and in the judged split; [2, 0] without labels
     frequencies: np.ndarray = np.zeros([2, 0])
+    present: float = 1.0  # share of the values of the judged split that are not missing
 
 
 def constants(train: data.Split, judged: data.Split, classes: int) -> Constants:
@@ -40,17 +41,22 @@ def constants(train: data.Split, judged: data.Split, classes: int) -> Constants:
       judged: split that the losses are of, likewise; may be `train`.
       classes: K; 0 without labels.
     """
-    mean, square, count = _moments(train)
-    seen = mean
+    mean, square, there, count = _moments(train)
+    seen, judging = mean, count
     if judged is not train:
-        seen, square, _ = _moments(judged)
+        seen, square, there, judging = _moments(judged)
     squared = square - 2 * seen * mean + np.square(mean)
 
     # A pixel or class that is constant in training has a small probability of another value.
     least = 0.5 / (count + 1)
     p = np.clip(mean, least, 1 - least)
     nats = -seen * np.log(p) - (1 - seen) * np.log1p(-p)
-    found = Constants(float(np.mean(squared)), float(np.mean(nats)), 0.0, 0.0)
+    found = Constants(
+        float(np.average(squared, weights=there)),
+        float(np.average(nats, weights=there)),
+        *(0.0, 0.0),
+        present=float(np.mean(there) / judging),
+    )
     if not classes:
         return found
     known, asked = (_frequencies(split, classes) for split in (train, judged))
@@ -61,10 +67,11 @@ def constants(train: data.Split, judged: data.Split, classes: int) -> Constants:
     )
 
 
-def _moments(split: data.Split) -> tuple[np.ndarray, np.ndarray, int]:
-    """Returns the mean image, the mean of its square and the number of examples that were read.
+def _moments(split: data.Split) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Returns means of the values of examples that were read, and how many examples these are.
 
-    Missing values do not count.
+    Returns: the mean image, the mean of its square and the number of values of each pixel that are
+      not missing, three arrays of the shape of an example; and the number of examples.
     """
     values = math.prod(split.images.shape[1:])
     limit = min(_MAX_EXAMPLES, max(1, _MAX_VALUES // values))
@@ -79,7 +86,7 @@ def _moments(split: data.Split) -> tuple[np.ndarray, np.ndarray, int]:
         pixels = np.where(there, pixels, 0)
         sums += pixels.sum(0), np.square(pixels).sum(0), there.sum(0)
     mean, square = sums[:2] / np.maximum(sums[2], 1)
-    return mean, square, len(places)
+    return mean, square, sums[2], len(places)
 
 
 def _frequencies(split: data.Split, classes: int) -> np.ndarray:
