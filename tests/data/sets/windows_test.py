@@ -55,7 +55,7 @@ def test_no_step_is_in_two_splits(folder):
 
 
 def test_the_description_names_files_and_channels(folder):
-    lines = description.described(load(folder, '8:10'))
+    lines = description.described(load(folder, '8:10', validation_fraction=0.2))
     assert lines[0].endswith('test sequences of 8 x 2 (steps x channels)')
     assert lines[-1] == 'data set windows: windows of 8 steps, 10 apart, of 2 files'
 
