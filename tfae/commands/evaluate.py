@@ -125,9 +125,8 @@ def _reconstruction(run: Run, loaded: data.DataSet, part: data.Split) -> dict[st
         measured['sharpness'] = reconstruction.sharpness(images, reconstructed)
     if hasattr(outputs, names.LOGITS):
         measured['bce'] = reconstruction.bce(images, run.fetch(outputs.logits, part.images))
-        if (
-            np.min(images) >= 0 and np.max(images) <= 1
-        ):  # false if any is missing; columns may leave it outside training
+        # False if a value is missing; columns may leave [0, 1] outside training.
+        if np.min(images) >= 0 and np.max(images) <= 1:
             measured['bce_floor'] = reconstruction.entropy(images)
     baseline = pca.Baseline(run.normalized(loaded.train.images), run.built.model.code_size)
     projected = baseline.reconstruct(run.normalized(part.images))
